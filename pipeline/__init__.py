@@ -1,0 +1,1 @@
+"""SageMaker Pipelines as code: a CSV lands in S3, predictions come back, on AWS or whole on one machine."""
