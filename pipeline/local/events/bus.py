@@ -1,0 +1,96 @@
+"""The event buses: moto keeps rules and targets, this matches events against them and hands them to delivery."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pipeline.local.events.delivery import Deliveries
+from pipeline.local.events.patterns import matches
+from pipeline.local.events.targets import Matched
+
+if TYPE_CHECKING:
+    from pipeline.local.endpoint import Endpoint
+
+logger = logging.getLogger(__name__)
+
+
+class EventBridge:
+    """Publishes events to the rules of the endpoint's event buses.
+
+    Args:
+        endpoint: whose account, region and APIs are used.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._deliveries = Deliveries(endpoint)
+
+    def publish(self, event: dict[str, Any], bus: str = "default", region: str | None = None) -> None:
+        """Send an event to every matching rule of a bus. Returns at once and never fails on a target.
+
+        Args:
+            event: EventBridge's envelope. ``source``, ``detail-type`` and ``detail`` are needed; ``version``, ``id``,
+                ``time``, ``account``, ``region`` and ``resources`` are filled in where they are missing.
+            bus: the event bus's name.
+            region: of the bus; by default the event's own, else the endpoint's.
+        """
+        whole = self.envelope(event)
+        from moto.events.models import events_backends
+
+        backend = events_backends[self._endpoint.account_id][region or whole["region"]]
+        found = backend.event_buses.get(bus)
+        for rule in list(found.rules.values()) if found else []:
+            self.offer(rule, whole)
+
+    def offer(self, rule: Any, event: dict[str, Any]) -> None:
+        """Deliver an event to the targets of one of moto's rules, if it is enabled and matches."""
+        pattern = rule.event_pattern.get_pattern()
+        if rule.state == "DISABLED" or not pattern or not matches(pattern, event):
+            return
+        for target in list(rule.targets):
+            if target["Arn"].startswith("arn:aws:events:") and target["Arn"].endswith(":::"):
+                continue  # moto's own mark for an archive
+            self._deliveries.submit(Matched(event, rule.arn, target))
+
+    def envelope(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The event with every field that EventBridge's envelope has, in its order."""
+        detail = event.get("detail")
+        return {
+            "version": "0",
+            "id": event.get("id") or str(uuid.uuid4()),
+            "detail-type": event["detail-type"],
+            "source": event["source"],
+            "account": event.get("account") or self._endpoint.account_id,
+            "time": iso_time(event.get("time")),
+            "region": event.get("region") or self._endpoint.region,
+            "resources": list(event.get("resources") or []),
+            "detail": json.loads(json.dumps(detail if detail is not None else {}, default=_json_value)),
+            **({"replay-name": event["replay-name"]} if "replay-name" in event else {}),
+        }
+
+    def close(self) -> None:
+        """Stop delivering."""
+        self._deliveries.close()
+
+
+def iso_time(value: Any) -> str:
+    """A time as events carry it: ``2026-01-31T12:00:00Z``. Takes text, a datetime, seconds, or None for now."""
+    if value is None or value == "":
+        moment = datetime.now(UTC)
+    elif isinstance(value, datetime):
+        moment = value.astimezone(UTC)
+    elif isinstance(value, (int, float)):
+        moment = datetime.fromtimestamp(value, UTC)
+    else:
+        moment = datetime.fromisoformat(str(value)).astimezone(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso_time(value)
+    raise TypeError(f"an event cannot hold a {type(value).__name__}")

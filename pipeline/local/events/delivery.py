@@ -1,0 +1,145 @@
+"""Deliveries in the background: attempts, back-off, retry policy, dead letters."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pipeline.local.events.targets import DeliveryError, Matched, deliver, send_to_dead_letters
+
+if TYPE_CHECKING:
+    from pipeline.local.endpoint import Endpoint
+
+logger = logging.getLogger(__name__)
+
+_WORKERS = 4
+# AWS's defaults: 24 hours and 185 retries with exponential back-off.
+_DEFAULT_RETRIES = 185
+_DEFAULT_AGE_SECONDS = 86_400
+_FIRST_DELAY_SECONDS = 0.2
+_LONGEST_DELAY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The next attempt of a delivery. Times are of the monotonic clock."""
+
+    matched: Matched
+    first_seen: float
+    retries: int = 0
+
+    @property
+    def maximum_retries(self) -> int:
+        return int((self.matched.target.get("RetryPolicy") or {}).get("MaximumRetryAttempts", _DEFAULT_RETRIES))
+
+    @property
+    def maximum_age(self) -> float:
+        policy = self.matched.target.get("RetryPolicy") or {}
+        return float(policy.get("MaximumEventAgeInSeconds", _DEFAULT_AGE_SECONDS))
+
+
+def retry_delay(retries: int) -> float:
+    """Seconds until the next attempt: doubling from 0.2 s (AWS starts slower; here nobody else shares the target)."""
+    return min(_FIRST_DELAY_SECONDS * 2.0 ** min(retries, 16), _LONGEST_DELAY_SECONDS)
+
+
+def exhausted_condition(attempt: Attempt, now: float) -> str:
+    """Which limit of the retry policy forbids another attempt; empty when none does."""
+    if attempt.retries >= attempt.maximum_retries:
+        return "MaximumRetryAttempts"
+    if now + retry_delay(attempt.retries) - attempt.first_seen > attempt.maximum_age:
+        return "MaximumEventAgeInSeconds"
+    return ""
+
+
+@dataclass(order=True)
+class _Due:
+    at: float
+    order: int
+    attempt: Attempt = field(compare=False)
+
+
+class Deliveries:
+    """Delivers matched events without holding up who published them; threads start with the first event.
+
+    Args:
+        endpoint: whose APIs the targets are reached through.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._due: list[_Due] = []
+        self._order = itertools.count()
+        self._changed = threading.Condition()
+        self._threads: list[threading.Thread] = []
+        self._closed = False
+
+    def submit(self, matched: Matched) -> None:
+        """Deliver soon, in another thread."""
+        now = time.monotonic()
+        self._schedule(Attempt(matched, first_seen=now), now)
+
+    def close(self) -> None:
+        """Stop; deliveries that run are waited for, those that wait for a retry are dropped."""
+        with self._changed:
+            self._closed = True
+            dropped = len(self._due)
+            self._due.clear()
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+        if dropped:
+            logger.warning("%d event deliveries were waiting for a retry and are dropped", dropped)
+
+    def _schedule(self, attempt: Attempt, at: float) -> None:
+        with self._changed:
+            if self._closed:
+                return
+            heapq.heappush(self._due, _Due(at, next(self._order), attempt))
+            if len(self._threads) < _WORKERS and len(self._threads) < len(self._due):
+                thread = threading.Thread(target=self._work, name="event-delivery", daemon=True)
+                self._threads.append(thread)
+                thread.start()
+            self._changed.notify()
+
+    def _next(self) -> Attempt | None:
+        with self._changed:
+            while not self._closed:
+                now = time.monotonic()
+                if self._due and self._due[0].at <= now:
+                    return heapq.heappop(self._due).attempt
+                self._changed.wait(self._due[0].at - now if self._due else None)
+            return None
+
+    def _work(self) -> None:
+        while (attempt := self._next()) is not None:
+            try:
+                self._attempt(attempt)
+            except Exception:  # a thread that died here would deliver nothing any more
+                logger.exception("event %s was lost on its way", attempt.matched.event.get("id"))
+
+    def _attempt(self, attempt: Attempt) -> None:
+        try:
+            deliver(attempt.matched, self._endpoint)
+        except DeliveryError as error:
+            self._failed(attempt, error)
+
+    def _failed(self, attempt: Attempt, error: DeliveryError) -> None:
+        now = time.monotonic()
+        exhausted = exhausted_condition(attempt, now) if error.retriable else ""
+        if error.retriable and not exhausted:
+            again = replace(attempt, retries=attempt.retries + 1)
+            self._schedule(again, now + retry_delay(attempt.retries))
+            return
+        matched = attempt.matched
+        logger.warning(
+            "event %s of rule %s was not delivered to %s after %d retries: %s",
+            matched.event.get("id"), matched.rule_arn, matched.target["Arn"], attempt.retries, error,
+        )  # fmt: skip
+        if (matched.target.get("DeadLetterConfig") or {}).get("Arn"):
+            send_to_dead_letters(matched, error, attempt.retries, exhausted, self._endpoint)

@@ -1,0 +1,114 @@
+"""What a target receives: the event itself, a part of it, a constant, or a template filled from it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
+_PLACEHOLDER = re.compile(r"<([A-Za-z0-9_.\-]+)>")
+
+
+class InvalidInputError(ValueError):
+    """A path or template that cannot be applied to the event."""
+
+
+class MissingValueError(InvalidInputError):
+    """A JSON path points at nothing in this event."""
+
+
+def resolve_path(path: str, event: Any) -> Any:
+    """The value at a JSON path of the kind that EventBridge knows: ``$.detail.object.key``, ``$.resources[0]``.
+
+    Raises:
+        MissingValueError: there is nothing at the path.
+        InvalidInputError: it is no such path.
+    """
+    if not path.startswith("$"):
+        raise InvalidInputError(f"{path!r} is no JSON path: it has to start with $")
+    position, value = 1, event
+    while position < len(path):
+        step = _STEP.match(path, position)
+        if step is None:
+            raise InvalidInputError(f"{path!r} is no JSON path that EventBridge knows (at character {position + 1})")
+        value = _descend(value, step, path)
+        position = step.end()
+    return value
+
+
+def _descend(value: Any, step: re.Match[str], path: str) -> Any:
+    name, index, single, double = step.groups()
+    try:
+        if index is not None:
+            return value[int(index)] if isinstance(value, list) else _missing(path)
+        key = next(part for part in (name, single, double) if part is not None)
+        return value[key] if isinstance(value, dict) else _missing(path)
+    except (KeyError, IndexError):
+        _missing(path)
+
+
+def _missing(path: str) -> Any:
+    raise MissingValueError(f"{path} is not in the event")
+
+
+def as_text(value: Any) -> str:
+    """A resolved value as the text that a string parameter takes."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def target_payload(target: dict[str, Any], event: dict[str, Any], rule_arn: str) -> str:
+    """The text that a target receives, from its Input, InputPath or InputTransformer; JSON.
+
+    Raises:
+        InvalidInputError: the path is missing or the filled template is not JSON.
+    """
+    if "Input" in target:
+        return str(target["Input"])
+    if target.get("InputPath"):
+        return json.dumps(resolve_path(target["InputPath"], event))
+    transformer = target.get("InputTransformer")
+    if transformer:
+        return _fill(transformer, event, rule_arn)
+    return json.dumps(event)
+
+
+def _fill(transformer: dict[str, Any], event: dict[str, Any], rule_arn: str) -> str:
+    values: dict[str, Any] = {
+        "aws.events.rule-arn": rule_arn,
+        "aws.events.rule-name": rule_arn.rsplit("/", 1)[-1],
+        "aws.events.event.ingestion-time": event.get("time"),
+        "aws.events.event": {key: value for key, value in event.items() if key != "detail"},
+        "aws.events.event.json": event,
+    }
+    for name, path in (transformer.get("InputPathsMap") or {}).items():
+        try:
+            values[name] = resolve_path(path, event)
+        except MissingValueError:
+            continue
+    text = _substitute(transformer["InputTemplate"], values)
+    try:
+        json.loads(text)
+    except ValueError as error:
+        raise InvalidInputError(f"the filled InputTemplate is not JSON: {error}") from error
+    return text
+
+
+def _substitute(template: str, values: dict[str, Any]) -> str:
+    def replacement(found: re.Match[str]) -> str:
+        name = found[1]
+        quoted = _inside_string(template, found.start())
+        if name not in values:
+            return "" if quoted else '""'
+        value = values[name]
+        if not quoted:
+            return json.dumps(value)
+        text = as_text(value)
+        return json.dumps(text)[1:-1]
+
+    return _PLACEHOLDER.sub(replacement, template)
+
+
+def _inside_string(template: str, position: int) -> bool:
+    quotes = re.findall(r'\\.|"', template[:position])
+    return sum(quote == '"' for quote in quotes) % 2 == 1

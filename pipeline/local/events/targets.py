@@ -1,0 +1,192 @@
+"""One delivery of one event to one target of a rule, through the target service's own API."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pipeline.local.events.inputs import InvalidInputError, as_text, resolve_path, target_payload
+
+if TYPE_CHECKING:
+    from pipeline.local.endpoint import Endpoint
+
+# Pipeline parameters per target [EventBridge API reference, SageMakerPipelineParameters].
+_NO_RESOURCE = ("NotFound", "NonExistent", "DoesNotExist", "NoSuch")
+_NO_PERMISSION = ("AccessDenied", "NotAuthorized", "UnauthorizedOperation", "AuthorizationError")
+_INVALID = ("Validation", "InvalidParameter", "Serialization", "InvalidInput", "MissingParameter")
+_THROTTLED = ("Throttl", "LimitExceeded", "TooManyRequests", "SlowDown")
+
+
+class DeliveryError(Exception):
+    """A delivery failed.
+
+    Args:
+        code: EventBridge's error code, as in the dead-letter attribute ERROR_CODE.
+        message: what the target answered.
+        retriable: whether trying again may help.
+    """
+
+    def __init__(self, code: str, message: str, *, retriable: bool) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.retriable = retriable
+
+
+@dataclass(frozen=True)
+class Matched:
+    """An event that matched a rule, for one of the rule's targets."""
+
+    event: dict[str, Any]
+    rule_arn: str
+    target: dict[str, Any]
+
+    @property
+    def token(self) -> str:
+        """The same for every attempt, so that a repeated delivery starts nothing twice."""
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.event['id']} {self.rule_arn} {self.target['Id']}"))
+
+
+@dataclass(frozen=True)
+class Arn:
+    """An ARN's parts; ``resource`` is all after the fifth colon."""
+
+    service: str
+    region: str
+    account_id: str
+    resource: str
+
+    @classmethod
+    def parse(cls, text: str) -> Arn:
+        parts = text.split(":", 5)
+        if len(parts) != 6 or parts[0] != "arn":  # noqa: PLR2004 - the parts of an ARN
+            raise DeliveryError("INVALID_PARAMETER", f"{text!r} is not an ARN", retriable=False)
+        return cls(parts[2], parts[3], parts[4], parts[5])
+
+
+def deliver(matched: Matched, endpoint: Endpoint) -> None:
+    """Deliver once.
+
+    Raises:
+        DeliveryError: it failed, and whether to try again.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    arn = Arn.parse(matched.target["Arn"])
+    kind = arn.resource.split("/", 1)[0].split(":", 1)[0]
+    send = _SENDERS.get((arn.service, kind)) or _SENDERS.get((arn.service, ""))
+    if send is None:
+        raise DeliveryError(
+            "INVALID_PARAMETER",
+            f"the local endpoint cannot deliver to {matched.target['Arn']}: "
+            "targets are SageMaker pipelines, SQS, SNS, CloudWatch Logs and event buses",
+            retriable=False,
+        )
+    try:
+        send(matched, arn, endpoint)
+    except InvalidInputError as error:
+        raise DeliveryError("INVALID_PARAMETER", str(error), retriable=False) from error
+    except ClientError as error:
+        raise _from_client_error(error) from error
+    except BotoCoreError as error:
+        raise DeliveryError("SDK_CLIENT_ERROR", str(error), retriable=True) from error
+
+
+def _from_client_error(error: Any) -> DeliveryError:
+    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    text = f"{message} (Service: {error.operation_name}; Error Code: {code})"
+    if any(part in code for part in _NO_RESOURCE):
+        return DeliveryError("NO_RESOURCE", text, retriable=False)
+    if any(part in code for part in _NO_PERMISSION):
+        return DeliveryError("NO_PERMISSIONS", text, retriable=False)
+    if any(part in code for part in _THROTTLED):
+        return DeliveryError("THROTTLING", text, retriable=True)
+    if any(part in code for part in _INVALID):
+        return DeliveryError("INVALID_PARAMETER", text, retriable=False)
+    return DeliveryError("ERROR_FROM_TARGET", text, retriable=True)
+
+
+def _start_pipeline(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
+    listed = (matched.target.get("SageMakerPipelineParameters") or {}).get("PipelineParameterList") or []
+    parameters = [{"Name": one["Name"], "Value": _parameter_value(one["Value"], matched.event)} for one in listed]
+    endpoint.client("sagemaker", arn.region).start_pipeline_execution(
+        PipelineName=matched.target["Arn"],
+        PipelineParameters=parameters,
+        ClientRequestToken=matched.token,
+    )
+
+
+def _parameter_value(value: str, event: dict[str, Any]) -> str:
+    """A literal, or the text at a JSON path of the event when the value starts with ``$.``."""
+    return as_text(resolve_path(value, event)) if value.startswith("$.") else value
+
+
+def _send_to_queue(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
+    sqs = endpoint.client("sqs", arn.region)
+    group = (matched.target.get("SqsParameters") or {}).get("MessageGroupId")
+    fifo = {"MessageGroupId": group, "MessageDeduplicationId": matched.token} if group else {}
+    url = sqs.get_queue_url(QueueName=arn.resource)["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody=_payload(matched), **fifo)
+
+
+def _publish_to_topic(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
+    endpoint.client("sns", arn.region).publish(TopicArn=matched.target["Arn"], Message=_payload(matched))
+
+
+def _write_log(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
+    logs = endpoint.client("logs", arn.region)
+    group = arn.resource.removeprefix("log-group:").removesuffix(":*")
+    stream = matched.token
+    try:
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    except logs.exceptions.ResourceAlreadyExistsException:
+        pass  # an earlier attempt got as far as this
+    message = {"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": _payload(matched)}
+    logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[message])
+
+
+def _forward_to_bus(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
+    endpoint.events.publish(matched.event, bus=arn.resource.removeprefix("event-bus/"), region=arn.region)
+
+
+def _payload(matched: Matched) -> str:
+    return target_payload(matched.target, matched.event, matched.rule_arn)
+
+
+_SENDERS: dict[tuple[str, str], Callable[[Matched, Arn, Any], None]] = {
+    ("sagemaker", "pipeline"): _start_pipeline,
+    ("sqs", ""): _send_to_queue,
+    ("sns", ""): _publish_to_topic,
+    ("logs", "log-group"): _write_log,
+    ("events", "event-bus"): _forward_to_bus,
+}
+
+
+def send_to_dead_letters(
+    matched: Matched, error: DeliveryError, retries: int, exhausted: str, endpoint: Endpoint
+) -> None:
+    """Put an undeliverable event into the target's dead-letter queue, with the attributes that AWS gives it.
+
+    Args:
+        exhausted: ``MaximumRetryAttempts`` or ``MaximumEventAgeInSeconds``; empty where nothing was retried.
+    """
+    arn = Arn.parse(matched.target["DeadLetterConfig"]["Arn"])
+    attributes = {
+        "RULE_ARN": matched.rule_arn,
+        "TARGET_ARN": matched.target["Arn"],
+        "ERROR_CODE": error.code,
+        "ERROR_MESSAGE": error.message[:1024] or error.code,
+        "RETRY_ATTEMPTS": str(retries),
+    }
+    if exhausted:
+        attributes["EXHAUSTED_RETRY_CONDITION"] = exhausted
+    sqs = endpoint.client("sqs", arn.region)
+    sqs.send_message(
+        QueueUrl=sqs.get_queue_url(QueueName=arn.resource)["QueueUrl"],
+        MessageBody=json.dumps(matched.event),
+        MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
+    )

@@ -1,0 +1,1 @@
+"""The Feature Store: feature groups, and the records of their online stores, in SQLite."""

@@ -1,0 +1,174 @@
+"""Feature groups and online records in one SQLite file; every method is one transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.local.featurestore.records import FeatureValue, Record
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS feature_group (
+    arn TEXT PRIMARY KEY,
+    description TEXT NOT NULL  -- DescribeFeatureGroup as JSON, with Tags
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS record (
+    feature_group TEXT NOT NULL,
+    identifier TEXT NOT NULL,
+    event_time INTEGER NOT NULL,  -- nanoseconds since 1970
+    "values" TEXT NOT NULL,       -- JSON list of FeatureValue; empty for a soft-deleted record
+    deleted INTEGER NOT NULL,
+    expires_at INTEGER,           -- nanoseconds since 1970
+    PRIMARY KEY (feature_group, identifier)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class StoredRecord:
+    """The latest record of one identifier."""
+
+    identifier: str
+    event_time: int
+    values: list[FeatureValue]
+    deleted: bool
+    expires_at: int | None
+
+
+class FeatureStore:
+    """The feature groups and their records.
+
+    Args:
+        path: the SQLite file, created if missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
+        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = NORMAL")
+        self._database.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the file; nothing is lost."""
+        with self._lock:
+            self._database.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+    # Feature groups
+
+    def add_group(self, arn: str, description: dict[str, Any]) -> bool:
+        """Keep a new feature group; False when there is one with this ARN."""
+        with self._transaction() as database:
+            text = json.dumps(description)
+            added = database.execute("INSERT OR IGNORE INTO feature_group VALUES (?, ?)", (arn, text))
+            return added.rowcount == 1
+
+    def replace_group(self, arn: str, description: dict[str, Any]) -> None:
+        """Keep the changed description of a feature group."""
+        with self._transaction() as database:
+            database.execute("UPDATE feature_group SET description = ? WHERE arn = ?", (json.dumps(description), arn))
+
+    def group(self, arn: str) -> dict[str, Any] | None:
+        """The description of a feature group, or None."""
+        with self._transaction() as database:
+            row = database.execute("SELECT description FROM feature_group WHERE arn = ?", (arn,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Every feature group's description, by ARN."""
+        with self._transaction() as database:
+            rows = database.execute("SELECT description FROM feature_group ORDER BY arn").fetchall()
+        return [json.loads(text) for (text,) in rows]
+
+    def delete_group(self, arn: str) -> None:
+        """Forget a feature group and its records."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM record WHERE feature_group = ?", (arn,))
+            database.execute("DELETE FROM feature_group WHERE arn = ?", (arn,))
+
+    # Records
+
+    def put(self, arn: str, record: Record) -> bool:
+        """Write a record unless a later one is there; an equal event time replaces. False for an older record."""
+        with self._transaction() as database:
+            _forget_expired(database, arn, record.identifier)
+            row = (arn, record.identifier, record.event_time, json.dumps(record.values), record.expires_at)
+            written = database.execute(
+                """INSERT INTO record VALUES (?1, ?2, ?3, ?4, 0, ?5)
+                ON CONFLICT DO UPDATE SET event_time = ?3, "values" = ?4, deleted = 0, expires_at = ?5
+                WHERE event_time <= ?3""",
+                row,
+            )
+            return written.rowcount == 1
+
+    def get(self, arn: str, identifier: str) -> StoredRecord | None:
+        """The latest record, also a soft-deleted one; None when there is none or it has expired."""
+        with self._transaction() as database:
+            _forget_expired(database, arn, identifier)
+            row = database.execute(
+                """SELECT identifier, event_time, "values", deleted, expires_at FROM record
+                WHERE feature_group = ? AND identifier = ?""",
+                (arn, identifier),
+            ).fetchone()
+        return StoredRecord(row[0], row[1], json.loads(row[2]), bool(row[3]), row[4]) if row else None
+
+    def soft_delete(self, arn: str, identifier: str, event_time: int) -> None:
+        """Mark as deleted, so that an older record does not come back; nothing when a later record is there."""
+        with self._transaction() as database:
+            database.execute(
+                """UPDATE record SET event_time = ?3, "values" = '[]', deleted = 1, expires_at = NULL
+                WHERE feature_group = ?1 AND identifier = ?2 AND event_time < ?3""",
+                (arn, identifier, event_time),
+            )
+
+    def hard_delete(self, arn: str, identifier: str, event_time: int) -> bool:
+        """Remove; False when a record with this or a later event time is there."""
+        with self._transaction() as database:
+            _forget_expired(database, arn, identifier)
+            where = (arn, identifier)
+            row = database.execute(
+                "SELECT event_time FROM record WHERE feature_group = ? AND identifier = ?", where
+            ).fetchone()
+            if row is not None and row[0] >= event_time:
+                return False
+            database.execute("DELETE FROM record WHERE feature_group = ? AND identifier = ?", where)
+            return True
+
+    def identifiers(self, arn: str, after: str, limit: int, *, deleted: bool) -> list[str]:
+        """Up to ``limit`` record identifiers greater than ``after``, in order.
+
+        Args:
+            deleted: whether soft-deleted records count.
+        """
+        with self._transaction() as database:
+            rows = database.execute(
+                """SELECT identifier FROM record WHERE feature_group = ? AND identifier > ? AND deleted <= ?
+                AND (expires_at IS NULL OR expires_at > ?) ORDER BY identifier LIMIT ?""",
+                (arn, after, int(deleted), time.time_ns(), limit),
+            ).fetchall()
+        return [identifier for (identifier,) in rows]
+
+
+def _forget_expired(database: sqlite3.Connection, arn: str, identifier: str) -> None:
+    database.execute(
+        "DELETE FROM record WHERE feature_group = ? AND identifier = ? AND expires_at <= ?",
+        (arn, identifier, time.time_ns()),
+    )

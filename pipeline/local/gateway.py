@@ -1,0 +1,210 @@
+"""The WSGI application of the endpoint: our own operations first, moto for the rest."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from pipeline.local import protocol
+from pipeline.local.errors import AwsError
+from pipeline.local.events.s3 import publish_s3_events
+from pipeline.local.operations import RequestContext
+from pipeline.local.protocol import CredentialScope, HttpResponse, Recognised
+from pipeline.local.requests import CurrentRequest, current_request
+
+if TYPE_CHECKING:
+    from pipeline.local.endpoint import Endpoint
+
+logger = logging.getLogger(__name__)
+
+HEALTH_PATH = "/_local/health"
+_REQUEST_ID_HEADERS = {"x-amzn-requestid", "x-amz-request-id"}
+_LOOPBACK_NAMES = {"127.0.0.1", "localhost", "::1"}
+_XML_SERVICES = {"s3", "iam", "sts", "sns", "cloudformation", "monitoring", "ec2", "rds"}
+
+StartResponse = Callable[..., Any]
+
+
+class Gateway:
+    """Answers every request that arrives at the endpoint.
+
+    Args:
+        endpoint: handed to our own operations.
+        moto: moto's WSGI application.
+    """
+
+    def __init__(self, endpoint: Endpoint, moto: Callable[..., Iterable[bytes]]) -> None:
+        self._endpoint = endpoint
+        self._moto = moto
+        self._object_locks = _KeyedLocks()
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        request_id = str(uuid.uuid4())
+        if environ["PATH_INFO"] == HEALTH_PATH:
+            return _send(self._health(), start_response)
+        if _from_a_web_page(environ):
+            refusal = {"__type": "AccessDeniedException", "message": "web pages may not use the local AWS endpoint"}
+            return _send(_json_response(HTTPStatus.FORBIDDEN, refusal), start_response)
+        scope = protocol.credential_scope(environ)
+        recognised = protocol.recognise(environ, scope)
+        if recognised is not None:
+            return _send(self._answer(recognised, environ, scope, request_id), start_response)
+        return self._delegate(environ, start_response, scope, request_id)
+
+    def _answer(
+        self, recognised: Recognised, environ: dict[str, Any], scope: CredentialScope | None, request_id: str
+    ) -> HttpResponse:
+        try:
+            request, _ = protocol.parse_request(recognised, environ)
+            context = RequestContext(
+                account_id=self._endpoint.account_id,
+                region=scope.region if scope else self._endpoint.region,
+                endpoint=self._endpoint,
+                ask_moto=lambda changed: self._ask_moto(recognised, environ, changed),
+            )
+            response = recognised.handler(request, context)
+            return protocol.serialise_response(recognised, response, request_id)
+        except AwsError as error:
+            return protocol.serialise_error(recognised, error, request_id)
+        except Exception:  # the boundary: one broken handler must not take the connection with it
+            logger.exception("%s.%s failed (request %s)", recognised.service, recognised.name, request_id)
+            failure = AwsError(
+                "InternalFailure",
+                f"{recognised.service}.{recognised.name} failed in the local endpoint; its log has request {request_id}",
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+            )
+            return protocol.serialise_error(recognised, failure, request_id)
+
+    def _ask_moto(self, recognised: Recognised, environ: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+        captured: dict[str, Any] = {}
+
+        def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> Callable[..., Any]:
+            captured["status"], captured["headers"] = int(status.split(" ", 1)[0]), dict(headers)
+            return lambda _data: None
+
+        body = b"".join(self._moto(protocol.moto_environ(environ, recognised, request), start_response))
+        return protocol.parse_moto_response(recognised, captured["status"], captured["headers"], body)
+
+    def _delegate(
+        self, environ: dict[str, Any], start_response: StartResponse, scope: CredentialScope | None, request_id: str
+    ) -> Iterable[bytes]:
+        request = CurrentRequest(request_id, environ.get("REMOTE_ADDR", "127.0.0.1"))
+
+        def with_our_request_id(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            renamed = [(name, request_id if name.lower() in _REQUEST_ID_HEADERS else value) for name, value in headers]
+            return start_response(status, renamed, exc_info)
+
+        token = current_request.set(request)
+        try:
+            with self._one_writer_per_object(environ, scope):
+                return self._moto(environ, with_our_request_id)
+        except NotImplementedError as error:
+            return _send(_not_implemented(environ, scope, error), start_response)
+        except Exception:  # the boundary: moto raises what it does not expect
+            logger.exception("moto failed on %s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"])
+            return _send(_moto_failed(scope, request_id), start_response)
+        finally:
+            current_request.reset(token)
+            publish_s3_events(self._endpoint.events, request.s3_events)
+
+    @contextmanager
+    def _one_writer_per_object(self, environ: dict[str, Any], scope: CredentialScope | None) -> Iterator[None]:
+        """Make moto's conditional writes atomic: it looks at the object first and writes it later."""
+        writes = environ["REQUEST_METHOD"] in ("PUT", "POST", "DELETE")
+        is_s3 = scope is None or scope.signing_name == "s3"
+        has_key = environ["PATH_INFO"].strip("/").count("/") > 0
+        if not (writes and is_s3 and has_key) or "partNumber" in parse_qs(environ.get("QUERY_STRING", "")):
+            yield
+            return
+        with self._object_locks.hold(environ["PATH_INFO"]):
+            yield
+
+    def _health(self) -> HttpResponse:
+        endpoint = self._endpoint
+        return _json_response(
+            HTTPStatus.OK,
+            {
+                "status": "ready",
+                "account_id": endpoint.account_id,
+                "region": endpoint.region,
+                "state_dir": str(endpoint.state_dir),
+            },
+        )
+
+
+class _KeyedLocks:
+    """One lock per key, kept only while someone holds it or waits for it."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: dict[str, tuple[threading.Lock, int]] = {}
+
+    @contextmanager
+    def hold(self, key: str) -> Iterator[None]:
+        with self._guard:
+            lock, holders = self._locks.get(key, (threading.Lock(), 0))
+            self._locks[key] = (lock, holders + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                lock, holders = self._locks[key]
+                if holders == 1:
+                    del self._locks[key]
+                else:
+                    self._locks[key] = (lock, holders - 1)
+
+
+def _from_a_web_page(environ: dict[str, Any]) -> bool:
+    """Whether a browser sent it for a page from elsewhere.
+
+    Without this any site could start a job here: the endpoint needs no credentials, and moto allows every origin.
+    """
+    if environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site"):
+        return True
+    origin = environ.get("HTTP_ORIGIN")
+    if origin and urlsplit(origin).hostname not in _LOOPBACK_NAMES:
+        return True
+    host = urlsplit(f"//{environ.get('HTTP_HOST', '127.0.0.1')}").hostname or ""
+    known = host in _LOOPBACK_NAMES or host.endswith((".localhost", ".amazonaws.com", ".localhost.localstack.cloud"))
+    return not known and "HTTP_SEC_FETCH_SITE" in environ
+
+
+def _not_implemented(environ: dict[str, Any], scope: CredentialScope | None, error: Exception) -> HttpResponse:
+    asked = environ.get("HTTP_X_AMZ_TARGET") or f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+    message = f"neither the local endpoint nor moto implements {asked} ({error})"
+    return _service_error(scope, HTTPStatus.NOT_IMPLEMENTED, "NotImplemented", message)
+
+
+def _moto_failed(scope: CredentialScope | None, request_id: str) -> HttpResponse:
+    message = f"moto failed on this request; the log of the local endpoint has request {request_id}"
+    return _service_error(scope, HTTPStatus.INTERNAL_SERVER_ERROR, "InternalFailure", message)
+
+
+def _service_error(scope: CredentialScope | None, status: HTTPStatus, code: str, message: str) -> HttpResponse:
+    from xml.sax.saxutils import escape
+
+    if scope is not None and scope.signing_name not in _XML_SERVICES:
+        return _json_response(status, {"__type": code, "message": message})
+    inner = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
+    is_s3 = scope is None or scope.signing_name == "s3"
+    body = f"<Error>{inner}</Error>" if is_s3 else f"<ErrorResponse><Error>{inner}</Error></ErrorResponse>"
+    return HttpResponse(status, {"Content-Type": "text/xml"}, body.encode())
+
+
+def _json_response(status: HTTPStatus, content: dict[str, Any]) -> HttpResponse:
+    return HttpResponse(status, {"Content-Type": "application/json"}, json.dumps(content).encode())
+
+
+def _send(response: HttpResponse, start_response: StartResponse) -> Iterable[bytes]:
+    headers = {**response.headers, "Content-Length": str(len(response.body))}
+    start_response(f"{int(response.status)} {HTTPStatus(response.status).phrase}", list(headers.items()))
+    return [response.body]

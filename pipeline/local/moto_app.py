@@ -1,0 +1,69 @@
+"""moto, as one WSGI application, with the two places changed where its events leave it.
+
+Everything that depends on moto's internals for this stands here; :func:`create_moto_application` checks that they
+are what they are expected to be.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from pipeline.local.errors import MotoVersionError
+from pipeline.local.events.s3 import s3_event
+from pipeline.local.requests import current_request
+
+if TYPE_CHECKING:
+    from pipeline.local.events.bus import EventBridge
+
+
+def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes]]:
+    """moto's dispatcher over all services; events go to ``events`` instead of moto's own delivery.
+
+    moto's state is global to the process, so there is one endpoint per process.
+
+    Raises:
+        MotoVersionError: moto has no such internals.
+    """
+    from moto.events.models import Rule
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from moto.s3 import notifications
+
+    for owner, name in ((notifications, "_send_event_bridge_message"), (Rule, "send_to_targets")):
+        if not hasattr(owner, name):
+            import moto
+
+            raise MotoVersionError(
+                f"moto {moto.__version__} has no {owner.__name__}.{name}, which the local endpoint replaces; "
+                "install the version in requirements.lock"
+            )
+
+    def send_event_bridge_message(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
+        event = s3_event(account_id, bucket, str(getattr(event_name, "value", event_name)), key)
+        request = current_request.get()
+        if request is None:
+            events.publish(event.event)
+        else:
+            request.s3_events.append(event)
+
+    def send_to_targets(rule: Any, original_event: dict[str, Any], transform_input: bool = True) -> None:  # noqa: ARG001, FBT001, FBT002 - moto's signature
+        envelope = events.envelope(original_event)
+        events.offer(rule, envelope)
+        _archive(rule, envelope)
+
+    notifications._send_event_bridge_message = send_event_bridge_message  # noqa: SLF001 - moto has no hook for it
+    Rule.send_to_targets = send_to_targets
+    application: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)
+    return application
+
+
+_ARCHIVE = re.compile(r'"archive-arn": "[^"]+/([^"]+)"')
+
+
+def _archive(rule: Any, event: dict[str, Any]) -> None:
+    """Keep the event where the rule is one that moto made for an archive."""
+    for target in rule.targets:
+        marked = _ARCHIVE.search((target.get("InputTransformer") or {}).get("InputTemplate", ""))
+        if marked and rule.event_pattern.matches_event(event):
+            rule._send_to_events_archive(marked[1], event)  # noqa: SLF001 - as moto calls it

@@ -1,0 +1,28 @@
+"""What the endpoint knows about the request that the current thread answers.
+
+moto's backends call back into the endpoint (S3 notifications) without handing the request on; this carries it.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class CurrentRequest:
+    """One HTTP request on its way through moto.
+
+    Attributes:
+        request_id: the id that the response carries; S3 events name it.
+        source_ip: the client's address.
+        s3_events: notifications that moto raised so far; several can stand for one thing that happened.
+    """
+
+    request_id: str
+    source_ip: str
+    s3_events: list[Any] = field(default_factory=list)
+
+
+current_request: ContextVar[CurrentRequest | None] = ContextVar("current_request", default=None)
