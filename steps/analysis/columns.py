@@ -1,0 +1,100 @@
+"""The bike-sharing table: its columns, their domains, and the two published forms.
+
+Source: Fanaee-T and Gama (2013), doi:10.1007/s13748-013-0040-3; UCI Machine Learning Repository, "Bike Sharing".
+This is the one place where a level, a range or a unit is written down; everything else reads it from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+DATE = "dteday"
+IDENTIFIER = "instant"
+TARGET = "cnt"
+TARGET_PARTS = ("casual", "registered")
+"""`cnt` is their sum, so they are the answer and never inputs of an honest model."""
+
+
+class Purpose(StrEnum):
+    """What a file is prepared for: training needs the target, scoring does not."""
+
+    TRAINING = "training"
+    SCORING = "scoring"
+
+
+@dataclass(frozen=True)
+class Category:
+    """A whole number that stands for a named level."""
+
+    levels: dict[int, str]
+
+    @property
+    def allowed(self) -> str:
+        return ", ".join(f"{level} ({name})" for level, name in self.levels.items())
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measured column: `scale` is the physical value that the UCI form writes as 1."""
+
+    scale: float
+    unit: str
+
+
+CATEGORIES: dict[str, Category] = {
+    "season": Category({1: "winter", 2: "spring", 3: "summer", 4: "autumn"}),
+    "mnth": Category(
+        dict(enumerate(("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1))
+    ),
+    "weekday": Category(dict(enumerate(("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")))),
+    "weathersit": Category({1: "clear", 2: "mist", 3: "light rain or snow", 4: "heavy rain or snow"}),
+}
+
+FLAGS: dict[str, Category] = {
+    "yr": Category({0: "first year", 1: "second year"}),
+    "holiday": Category({0: "no", 1: "yes"}),
+    "workingday": Category({0: "no", 1: "yes"}),
+}
+
+MEASURES: dict[str, Measure] = {
+    "temp": Measure(41.0, "degrees Celsius"),
+    "atemp": Measure(50.0, "degrees Celsius"),
+    "hum": Measure(100.0, "percent"),
+    "windspeed": Measure(67.0, "km/h"),
+}
+
+COUNTS = (*TARGET_PARTS, TARGET)
+
+INPUTS = (*CATEGORIES, *FLAGS, *MEASURES)
+"""Columns that every file must have, beside the date."""
+
+KNOWN_COLUMNS = (
+    IDENTIFIER,
+    DATE,
+    "season",
+    "yr",
+    "mnth",
+    "holiday",
+    "weekday",
+    "workingday",
+    "weathersit",
+    "temp",
+    "atemp",
+    "hum",
+    "windspeed",
+    *COUNTS,
+)
+"""All columns in published order."""
+
+RAREST_WEATHER = 4
+WEATHER_STANDS_FOR = 3
+"""Heavy rain or snow (4) is a legal level of the published description, but no day of the daily table has it, so no
+coefficient can be learned for it. It is prepared as level 3, the nearest weather that was observed, and counted in the
+quality report."""
+
+
+def model_levels(column: str) -> tuple[int, ...]:
+    """Levels that get a dummy variable, in order; the first is the reference where one is dropped."""
+    levels = CATEGORIES[column].levels
+    return tuple(level for level in levels if not (column == "weathersit" and level == RAREST_WEATHER))

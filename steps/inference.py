@@ -1,0 +1,57 @@
+"""Serving functions of SageMaker's scikit-learn container, for batch transform and endpoints.
+
+In: text/csv without a header, the model's input columns in order, one line a row. Out: text/csv, one line
+`prediction,lower,upper` a row, no header, no newline at the end (AssembleWith=Line puts one between payloads). Numbers
+are written with the shortest digits that read back to the same float. Imports numpy and pandas only.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.artefact import LinearModel, Predictions, read_model
+
+CSV = "text/csv"
+
+
+def model_fn(model_dir: str) -> LinearModel:
+    """Load model.json of the unpacked archive."""
+    return read_model(Path(model_dir))
+
+
+def input_fn(body: str | bytes | bytearray, content_type: str = CSV) -> NDArray[np.float64]:
+    """Rows of shape (n, columns). Raises ValueError naming the line for another type, an empty cell or text."""
+    if content_type.partition(";")[0].strip().lower() != CSV:
+        raise ValueError(f"The content type {content_type!r} can't be read; send {CSV} without a header.")
+    text = body if isinstance(body, str) else bytes(body).decode("utf-8")
+    if not text.strip():
+        raise ValueError("The request has no rows.")
+    try:
+        frame = pd.read_csv(io.StringIO(text), header=None, dtype=np.float64, float_precision="round_trip")
+    except ValueError as error:
+        raise ValueError(f"The request is no table of numbers: {error}. Send CSV without a header.") from error
+    rows = frame.to_numpy(dtype=np.float64)
+    broken = ~np.isfinite(rows)
+    if broken.any():
+        line, column = (int(position) + 1 for position in np.argwhere(broken)[0])
+        raise ValueError(f"Row {line} of the request, value {column}: empty or not a finite number.")
+    return rows
+
+
+def predict_fn(rows: NDArray[np.float64], model: LinearModel) -> Predictions:
+    """Predictions with their intervals, in the order of the rows."""
+    return model.predict(rows)
+
+
+def output_fn(predictions: Predictions, accept: str = CSV) -> tuple[str, str]:
+    """(body, content type)."""
+    wanted = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
+    if not wanted & {CSV, "text/*", "*/*", ""}:
+        raise ValueError(f"Accept {accept!r} can't be answered; ask for {CSV}.")
+    columns = (predictions.prediction.tolist(), predictions.lower.tolist(), predictions.upper.tolist())
+    return "\n".join(f"{value!r},{lower!r},{upper!r}" for value, lower, upper in zip(*columns, strict=True)), CSV

@@ -1,0 +1,169 @@
+"""Join predictions to their days and put them into S3 for people to open, with a manifest beside.
+
+predictions/dt=<upload date>/<prediction name>.csv has a header and one line a day; the manifest is put after it, so a
+manifest always speaks of a file that is there. Both keys come from the claim: publishing again replaces them by the
+same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from analysis.aws import aws_call, s3_client, split_s3_uri
+from analysis.claim_file import Claim, read_claim
+from analysis.container import PROCESSING, PROCESSING_MESSAGE, Arguments, existing_file, run_step
+from analysis.errors import PublishError
+from analysis.frames import read_frame
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+COLUMNS = (
+    "date",
+    "prediction",
+    "lower_95",
+    "upper_95",
+    "actual",
+    "model_version",
+    "execution_id",
+    "source_key",
+)
+"""Columns of the prediction file, in order; `actual` is empty for days that have not happened."""
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_VALUES_A_LINE = 3
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Both files as they will stand in S3."""
+
+    csv_key: str
+    csv: bytes
+    manifest_key: str
+    manifest: bytes
+
+
+def safe_text(text: str) -> str:
+    """`text` as a cell that no spreadsheet takes for a formula: an apostrophe goes in front of =, +, -, @, tab."""
+    return f"'{text}" if text.lstrip(" \n").startswith(_FORMULA_STARTS) else text
+
+
+def model_version(model_package_arn: str) -> str:
+    """The version number of a model package ARN (…:model-package/group/3 → "3"); its name where it has no version."""
+    return model_package_arn.rpartition("/")[2]
+
+
+def execution_id(execution_arn: str) -> str:
+    """The last part of a pipeline execution ARN."""
+    return execution_arn.rpartition("/")[2]
+
+
+def read_predictions(path: Path) -> list[tuple[str, str, str]]:
+    """(prediction, lower, upper) of each line of the transform's output, as written there.
+
+    Raises PublishError naming the line where three finite numbers are not found.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise PublishError(f"{path.name}: the transform's output is not UTF-8 ({error}).") from error
+    found = []
+    for number, line in enumerate(lines, start=1):
+        values = line.split(",")
+        if len(values) != _VALUES_A_LINE or not all(_finite(value) for value in values):
+            raise PublishError(f"{path.name}, line {number}: {line[:60]!r} is not prediction,lower,upper.")
+        found.append((values[0], values[1], values[2]))
+    return found
+
+
+def _finite(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def prediction_table(
+    rows: pd.DataFrame, predictions: Sequence[tuple[str, str, str]], texts: tuple[str, str, str]
+) -> pd.DataFrame:
+    """All cells as text, in the order of COLUMNS. rows: date and actual of each day; texts: the last three columns."""
+    if list(rows.columns) != ["date", "actual"]:
+        raise PublishError(f"rows.csv has the columns {', '.join(map(str, rows.columns))}, not date and actual.")
+    if len(rows) != len(predictions):
+        raise PublishError(
+            f"There are {len(rows)} days but {len(predictions)} predictions: they are not of the same run. "
+            "Nothing was published."
+        )
+    table = pd.DataFrame(list(predictions), columns=["prediction", "lower_95", "upper_95"], dtype=str)
+    table.insert(0, "date", rows["date"])
+    table["actual"] = rows["actual"]
+    for name, text in zip(COLUMNS[-len(texts) :], texts, strict=True):
+        table[name] = safe_text(text)
+    return table[list(COLUMNS)]
+
+
+def publication(
+    table: pd.DataFrame, claim: Claim, model_package_arn: str, execution_arn: str, prefix: str
+) -> Publication:
+    """Both files; their bytes depend on the arguments alone, so that publishing twice changes nothing."""
+    root = f"{prefix}/" if prefix else ""
+    csv_key = f"{root}predictions/dt={claim.dt}/{claim.prediction_name}.csv"
+    body = table.to_csv(index=False, lineterminator="\n").encode("utf-8")
+    manifest: dict[str, Any] = {
+        "predictions": csv_key,
+        "rows": len(table),
+        "bytes": len(body),
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "columns": list(COLUMNS),
+        "source": {"bucket": claim.bucket, "key": claim.key, "etag": claim.etag, "identity": claim.identity},
+        "uploaded_at": claim.uploaded_at,
+        "model_package_arn": model_package_arn,
+        "execution_arn": execution_arn,
+    }
+    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+    manifest_key = f"{root}manifests/dt={claim.dt}/{claim.prediction_name}.json"
+    return Publication(csv_key, body, manifest_key, text.encode("utf-8"))
+
+
+def put(s3: S3Client, bucket: str, files: Publication) -> None:
+    """The CSV first, the manifest after it."""
+    with aws_call(f"Writing s3://{bucket}/{files.csv_key}"):
+        s3.put_object(Bucket=bucket, Key=files.csv_key, Body=files.csv, ContentType="text/csv; charset=utf-8")
+    with aws_call(f"Writing s3://{bucket}/{files.manifest_key}"):
+        s3.put_object(Bucket=bucket, Key=files.manifest_key, Body=files.manifest, ContentType="application/json")
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = Arguments(__doc__, PROCESSING_MESSAGE)
+    inputs = PROCESSING / "input"
+    parser.add_argument("--transform-dir", type=Path, default=inputs / "transform", help="holds the transform's output")
+    parser.add_argument("--transform-file", default="features.csv.out", help="its name there")
+    parser.add_argument("--rows-dir", type=Path, default=inputs / "rows", help="holds rows.csv")
+    parser.add_argument("--claim-dir", type=Path, default=inputs / "claim", help="holds claim.json")
+    parser.add_argument("--predictions-uri", required=True, help="s3://bucket[/prefix] that gets the predictions")
+    parser.add_argument("--model-package-arn", required=True, help="model package that made the predictions")
+    parser.add_argument("--execution-arn", required=True, help="pipeline execution that made the predictions")
+    request = parser.parse_args(arguments)
+    bucket, prefix = split_s3_uri(request.predictions_uri)
+    claim = read_claim(request.claim_dir)
+    if not claim.dt:
+        raise PublishError("claim.json has no upload date: its file was not there, so there is nothing to publish.")
+    rows = read_frame(existing_file(request.rows_dir / "rows.csv", "The list of days"), text=True)
+    output = existing_file(request.transform_dir / request.transform_file, "The transform's output")
+    texts = (model_version(request.model_package_arn), execution_id(request.execution_arn), claim.key)
+    table = prediction_table(rows, read_predictions(output), texts)
+    files = publication(table, claim, request.model_package_arn, request.execution_arn, prefix)
+    put(s3_client(), bucket, files)
+    print(f"publish: {len(table)} predictions in s3://{bucket}/{files.csv_key}")
+
+
+if __name__ == "__main__":
+    run_step(main, PROCESSING_MESSAGE)

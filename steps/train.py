@@ -1,0 +1,141 @@
+"""Train the linear regression on the rows of the `train` channel and write the model as data.
+
+Model directory: model.json, and code/ with inference.py and what it imports. Output data directory: summary.txt (the
+whole statsmodels table) and summary.json. Metrics are printed as `train:<name>=<value>;` for metric definitions.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+from argparse import Namespace
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from analysis.artefact import FILE_NAME
+from analysis.columns import TARGET
+from analysis.container import TRAINING_FAILURE, Arguments, existing_file, made_directory, run_step
+from analysis.errors import TrainingError
+from analysis.features import FORECAST, PROFILES, Profile, profile_named
+from analysis.fitting import Fit, fit_linear_model
+from analysis.frames import read_frame, read_json, write_json
+
+LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "statsmodels")
+SERVING_FILES = ("inference.py", "analysis/__init__.py", "analysis/artefact.py", "analysis/errors.py")
+"""What the model needs to answer requests, relative to this file, and nothing more."""
+
+
+def provenance(request: Namespace, source: dict[str, Any]) -> dict[str, Any]:
+    """Where the model comes from: data, code and library versions; None for what the job was not told."""
+    return {
+        "data_file": source.get("file"),
+        "data_sha256": source.get("sha256"),
+        "split": {name: source.get(name) for name in ("train_fraction", "random_state", "rows")},
+        "code_sha256": request.code_sha256 or code_sha256(os.environ.get("SM_MODULE_DIR", "")),
+        "training_job": os.environ.get("TRAINING_JOB_NAME") or os.environ.get("SM_JOB_NAME"),
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def code_sha256(module_dir: str) -> str | None:
+    """The digest in s3://bucket/code/<sha256>/sourcedir.tar.gz, which the toolkit hands over as SM_MODULE_DIR."""
+    found = re.search(r"/([0-9a-f]{64})/", module_dir)
+    return found[1] if found else None
+
+
+def check_columns(columns: Sequence[str], profile: Profile) -> None:
+    """Refuse training rows that were prepared for another profile."""
+    if list(columns) != [*profile.columns, TARGET]:
+        raise TrainingError(
+            f"train.csv was not prepared for profile {profile.name!r}: its columns are {', '.join(columns)}. "
+            "Give preprocess.py and train.py the same --profile."
+        )
+
+
+def write_model(fit: Fit, model_dir: Path) -> None:
+    """model.json, and the code that serves it."""
+    made_directory(model_dir)
+    (model_dir / FILE_NAME).write_text(fit.model.to_json(), encoding="utf-8")
+    here = Path(__file__).resolve().parent
+    for name in SERVING_FILES:
+        target = model_dir / "code" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(here / name, target)
+
+
+def write_summary(fit: Fit, output_dir: Path) -> None:
+    """The full regression table as text, and the figures of each coefficient as JSON."""
+    made_directory(output_dir)
+    results = fit.results
+    (output_dir / "summary.txt").write_text(f"{results.summary()}\n", encoding="utf-8")
+    intervals = results.conf_int()
+    coefficients = [
+        {
+            "name": str(name),
+            "coefficient": float(results.params[name]),
+            "standard_error": float(results.bse[name]),
+            "t": float(results.tvalues[name]),
+            "p": float(results.pvalues[name]),
+            "lower_95": float(intervals.loc[name, 0]),
+            "upper_95": float(intervals.loc[name, 1]),
+        }
+        for name in results.params.index
+    ]
+    summary = {**fit.model.training, "profile": fit.model.profile, "ranking": fit.ranking, "coefficients": coefficients}
+    write_json(summary, output_dir / "summary.json")
+
+
+def print_metrics(fit: Fit) -> None:
+    """One line a metric, in the form that the training job's metric definitions look for."""
+    training = fit.model.training
+    for name in ("r2", "adjusted_r2", "rmse", "mae"):
+        print(f"train:{name}={training[name]:.12g};")
+    print(f"train:rows={training['rows']};")
+    print(f"train:features={len(fit.model.selected)};")
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = Arguments(__doc__, TRAINING_FAILURE)
+    environment = os.environ.get
+    parser.add_argument("--profile", choices=list(PROFILES), default=FORECAST.name, help="which columns the model gets")
+    parser.add_argument("--feature-count", type=int, default=15, help="columns that elimination keeps (forecast only)")
+    parser.add_argument("--code-sha256", default="", help="digest of the code bundle, where SM_MODULE_DIR lacks it")
+    parser.add_argument(
+        "--train-dir",
+        type=Path,
+        default=Path(environment("SM_CHANNEL_TRAIN", "/opt/ml/input/data/train")),
+        help="channel",
+    )
+    parser.add_argument(
+        "--model-dir",
+        type=Path,
+        default=Path(environment("SM_MODEL_DIR", "/opt/ml/model")),
+        help="becomes model.tar.gz",
+    )
+    parser.add_argument(
+        "--output-data-dir",
+        type=Path,
+        default=Path(environment("SM_OUTPUT_DATA_DIR", "/opt/ml/output/data")),
+        help="becomes output.tar.gz",
+    )
+    request = parser.parse_args(arguments)
+    profile = profile_named(request.profile)
+    rows = read_frame(existing_file(request.train_dir / "train.csv", "The training data"))
+    check_columns(list(rows.columns), profile)
+    source_file = request.train_dir / "source.json"
+    source = read_json(source_file) if source_file.is_file() else {}
+    fit = fit_linear_model(
+        rows[list(profile.columns)], rows[TARGET], profile, request.feature_count, provenance(request, source)
+    )
+    write_model(fit, request.model_dir)
+    write_summary(fit, request.output_data_dir)
+    print_metrics(fit)
+
+
+if __name__ == "__main__":
+    run_step(main, TRAINING_FAILURE)
