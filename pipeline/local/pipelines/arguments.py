@@ -1,0 +1,186 @@
+"""Step arguments against the request they become: botocore's service model decides what a field may hold.
+
+AWS checks a definition this way when it is created ("Unknown Argument member", "Cannot assign property reference"),
+and fits resolved values to the request when the step runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import botocore.session
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
+from botocore.validate import ParamValidator
+
+from pipeline.local.pipelines.definition import Parameter, StepType
+from pipeline.local.pipelines.expressions import (
+    GET,
+    ExpressionError,
+    ParameterReference,
+    StepReference,
+    Token,
+    is_expression,
+    parse_reference,
+    to_text,
+)
+
+REQUEST_OPERATIONS: Mapping[StepType, str] = {
+    StepType.PROCESSING: "CreateProcessingJob",
+    StepType.TRAINING: "CreateTrainingJob",
+    StepType.TRANSFORM: "CreateTransformJob",
+    StepType.MODEL: "CreateModel",
+    StepType.REGISTER_MODEL: "CreateModelPackage",
+}
+PROPERTY_OPERATIONS: Mapping[StepType, str] = {
+    step_type: create.replace("Create", "Describe") for step_type, create in REQUEST_OPERATIONS.items()
+}
+_SCALARS = {
+    "string": "String",
+    "integer": "Integer",
+    "long": "Integer",
+    "float": "Float",
+    "double": "Float",
+    "boolean": "Boolean",
+    "timestamp": "String",
+}
+
+
+@cache
+def _model() -> ServiceModel:
+    return botocore.session.get_session().get_service_model("sagemaker")
+
+
+def request_shape(step_type: StepType) -> StructureShape:
+    """The request that a step of this type makes."""
+    shape = _model().operation_model(REQUEST_OPERATIONS[step_type]).input_shape
+    assert isinstance(shape, StructureShape)  # noqa: S101  every Create* operation takes a structure
+    return shape
+
+
+def property_shape(step_type: StepType) -> StructureShape:
+    """The response that a step of this type has as its properties."""
+    shape = _model().operation_model(PROPERTY_OPERATIONS[step_type]).output_shape
+    assert isinstance(shape, StructureShape)  # noqa: S101  every Describe* operation answers with a structure
+    return shape
+
+
+def property_type(step_type: StepType, path: tuple[Token, ...], text: str) -> str:
+    """The type of a step's property: String, Integer, Float, Boolean, List, Map or Structure.
+
+    Raises:
+        ExpressionError: steps of this type have no such property.
+    """
+    if step_type is StepType.CONDITION and path == ("Outcome",):
+        return "String"
+    if step_type not in PROPERTY_OPERATIONS:
+        raise ExpressionError(f"Invalid property reference [{text}]: a {step_type} step has no such property.")
+    shape: Shape = property_shape(step_type)
+    for token in path:
+        if isinstance(shape, StructureShape) and token in shape.members:
+            shape = shape.members[str(token)]
+        elif isinstance(shape, ListShape):
+            shape = shape.member
+        elif isinstance(shape, MapShape):
+            shape = shape.value
+        else:
+            raise ExpressionError(f"Invalid property reference [{text}]: there is no [{token}] in a {step_type} step.")
+    return _SCALARS.get(shape.type_name, shape.type_name.capitalize())
+
+
+def check_arguments(
+    step_type: StepType,
+    arguments: Mapping[str, Any],
+    parameters: Mapping[str, Parameter],
+    step_types: Mapping[str, StepType],
+) -> Iterator[str]:
+    """What is wrong with the arguments of a step, in AWS's words where they are known.
+
+    References to steps that do not exist are another check's concern.
+    """
+    yield from _check(arguments, request_shape(step_type), parameters, step_types)
+
+
+def _check(
+    value: Any, shape: Shape, parameters: Mapping[str, Parameter], step_types: Mapping[str, StepType]
+) -> Iterator[str]:
+    if is_expression(value):
+        yield from _check_assignment(value, shape, parameters, step_types)
+    elif isinstance(shape, ListShape) and not isinstance(value, list):
+        yield "Expecting start of Json Array."
+    elif isinstance(shape, StructureShape | MapShape) and not isinstance(value, Mapping):
+        yield "Expecting start of Json Object."
+    else:
+        for key, item, member in _members(value, shape):
+            if member is None:
+                yield f"Unknown Argument member '{key}'."
+            else:
+                yield from _check(item, member, parameters, step_types)
+
+
+def _members(value: Any, shape: Shape) -> Iterator[tuple[str, Any, Shape | None]]:
+    """The parts of a container as (key, value, shape); None for the shape of a key that has none."""
+    if isinstance(shape, ListShape):
+        yield from (("", item, shape.member) for item in value)
+    elif isinstance(shape, MapShape):
+        yield from ((key, item, shape.value) for key, item in value.items())
+    elif isinstance(shape, StructureShape):
+        yield from ((key, item, shape.members.get(key)) for key, item in value.items())
+
+
+def _check_assignment(
+    expression: Mapping[str, Any], shape: Shape, parameters: Mapping[str, Parameter], step_types: Mapping[str, StepType]
+) -> Iterator[str]:
+    wanted = _SCALARS.get(shape.type_name, shape.type_name.capitalize())
+    if GET not in expression:
+        if "Std:Join" in expression and wanted != "String":
+            yield f"Cannot assign Std:Join to argument of type [{wanted}]."
+        return
+    text = expression[GET]
+    reference = parse_reference(text)
+    given = "String"
+    if isinstance(reference, ParameterReference):
+        if reference.name not in parameters:
+            return
+        given = parameters[reference.name].type
+    elif isinstance(reference, StepReference):
+        if reference.step not in step_types:
+            return
+        given = property_type(step_types[reference.step], reference.path, text)
+    if given != wanted and not (given == "Integer" and wanted == "Float"):
+        yield f"Cannot assign property reference [{text}] to argument of type [{wanted}]"
+
+
+def fit(value: Any, shape: Shape) -> Any:
+    """A resolved value in the type that the request wants: strings from numbers, numbers from digits.
+
+    What cannot be converted is left as it is; :func:`problems` then reports it.
+    """
+    if isinstance(shape, StructureShape) and isinstance(value, Mapping):
+        return {key: fit(item, shape.members[key]) if key in shape.members else item for key, item in value.items()}
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [fit(item, shape.member) for item in value]
+    if isinstance(shape, MapShape) and isinstance(value, Mapping):
+        return {key: fit(item, shape.value) for key, item in value.items()}
+    return _fit_scalar(value, _SCALARS.get(shape.type_name))
+
+
+def _fit_scalar(value: Any, wanted: str | None) -> Any:
+    if wanted == "String" and isinstance(value, bool | int | float):
+        return to_text(value)
+    if wanted == "Boolean" and value in ("true", "false"):
+        return value == "true"
+    if wanted in ("Integer", "Float") and isinstance(value, str | int | float) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except ValueError:
+            return value
+        return int(number) if wanted == "Integer" and number.is_integer() else number
+    return value
+
+
+def problems(step_type: StepType, request: Mapping[str, Any]) -> str:
+    """What botocore finds wrong with a complete request; empty when nothing is."""
+    report = ParamValidator().validate(request, request_shape(step_type))
+    return report.generate_report() if report.has_errors() else ""

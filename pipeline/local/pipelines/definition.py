@@ -1,0 +1,103 @@
+"""The pipeline definition (schema version 2020-12-01) as frozen data.
+
+Steps inside the branches of Condition steps are flattened into one list; each carries the branches that lead to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pipeline.local.pipelines.expressions import Reference, StepReference, references
+from pipeline.local.pipelines.retrying import RetryPolicy
+
+
+class StepType(StrEnum):
+    """The step types that run on the local endpoint."""
+
+    PROCESSING = "Processing"
+    TRAINING = "Training"
+    TRANSFORM = "Transform"
+    MODEL = "Model"
+    REGISTER_MODEL = "RegisterModel"
+    CONDITION = "Condition"
+    FAIL = "Fail"
+
+
+class Trigger(StrEnum):
+    """The outcome of an upstream step that lets a dependent step run."""
+
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+    ANY = "Any"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A declared pipeline parameter. ``default`` is None when a value must be given at the start."""
+
+    name: str
+    type: str
+    default: str | int | float | bool | None = None
+    enum_values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PropertyFile:
+    """A JSON file that a Processing step writes: ``path`` below the output called ``output``."""
+
+    name: str
+    output: str
+    path: str
+
+
+@dataclass(frozen=True)
+class CacheConfig:
+    """Step caching: ``expire_after`` is an ISO 8601 duration."""
+
+    enabled: bool
+    expire_after: str | None
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A step runs only if this Condition step has this outcome (``True`` or ``False``)."""
+
+    condition: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step. ``arguments`` holds expressions unresolved; a Condition step's hold ``Conditions`` only."""
+
+    name: str
+    type: StepType
+    arguments: Mapping[str, Any]
+    display_name: str | None = None
+    description: str | None = None
+    depends_on: Mapping[str, Trigger] = field(default_factory=dict)
+    guards: tuple[Guard, ...] = ()
+    property_files: tuple[PropertyFile, ...] = ()
+    cache: CacheConfig | None = None
+    retry_policies: tuple[RetryPolicy, ...] = ()
+
+    def references(self) -> Iterator[Reference]:
+        """Every reference in the arguments."""
+        return references(self.arguments)
+
+    def referenced_steps(self) -> frozenset[str]:
+        """Names of the steps whose results the arguments use."""
+        return frozenset(item.step for item in self.references() if isinstance(item, StepReference))
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A parsed pipeline definition."""
+
+    parameters: Mapping[str, Parameter]
+    steps: Mapping[str, Step]
+    experiment: Mapping[str, Any] | None = None

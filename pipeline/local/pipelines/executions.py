@@ -1,0 +1,256 @@
+"""Executions of pipelines: start, stop, retry, describe, list, and the queue for those over the limit."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from pipeline.local.errors import AwsError
+from pipeline.local.pipelines import views
+from pipeline.local.pipelines.catalog import PipelineCatalog, fingerprint, replayed
+from pipeline.local.pipelines.engine import INTERRUPTED_REASON, ExecutionEngine
+from pipeline.local.pipelines.naming import execution_arn, new_execution_id
+from pipeline.local.pipelines.paging import created_within, page
+from pipeline.local.pipelines.parameters import bind_parameters
+from pipeline.local.pipelines.parsing import parse_definition
+from pipeline.local.pipelines.ports import World
+from pipeline.local.pipelines.records import ExecutionRecord, ExecutionStatus, StepStatus
+from pipeline.local.pipelines.status_events import execution_event
+
+DEFAULT_MAX_RUNNING = 20
+_RETRYABLE = frozenset({ExecutionStatus.FAILED, ExecutionStatus.STOPPED, ExecutionStatus.COMPLETED_WITH_FAILURES})
+
+
+class PipelineExecutions:
+    """The executions of every pipeline in the catalogue."""
+
+    def __init__(self, world: World, catalog: PipelineCatalog, max_running: int) -> None:
+        self._world = world
+        self._store = world.store
+        self._catalog = catalog
+        self._max_running = max_running
+        # Notified whenever an execution leaves the table of running ones.
+        self._changed = threading.Condition(threading.RLock())
+        self._running: dict[str, ExecutionEngine] = {}
+        self._closed = False
+
+    # -- operations --------------------------------------------------------------------------------------------------
+
+    def start(self, request: dict[str, Any]) -> dict[str, Any]:
+        """StartPipelineExecution."""
+        with self._changed:
+            arn = replayed(self._store, "StartPipelineExecution", request)
+            if arn is not None:
+                return {"PipelineExecutionArn": arn}
+            if "SelectiveExecutionConfig" in request:
+                raise AwsError(
+                    "ValidationException", "SelectiveExecutionConfig is not supported by the local endpoint."
+                )
+            record = self._new_execution(request)
+            token = request.get("ClientRequestToken") or str(uuid.uuid4())
+            record = self._store.add_execution(record, ("StartPipelineExecution", token, fingerprint(request)))
+        self._world.emit(execution_event(record, None))
+        self.dispatch()
+        return {"PipelineExecutionArn": record.arn}
+
+    def _new_execution(self, request: dict[str, Any]) -> ExecutionRecord:
+        pipeline = self._catalog.find(request["PipelineName"])
+        version = self._catalog.version(pipeline, request.get("PipelineVersionId"))
+        declared = parse_definition(version.definition).parameters
+        now = self._world.clock.now()
+        execution_id = new_execution_id()
+        parallel = request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
+        return ExecutionRecord(
+            arn=execution_arn(pipeline.arn, execution_id),
+            pipeline_arn=pipeline.arn,
+            pipeline_name=pipeline.name,
+            pipeline_version=version.version,
+            role_arn=request.get("RoleArn", pipeline.role_arn),
+            definition=version.definition,
+            definition_created=version.created,
+            parameters=dict(bind_parameters(declared, request.get("PipelineParameters", []))),
+            status=ExecutionStatus.EXECUTING,
+            created=now,
+            modified=now,
+            display_name=request.get("PipelineExecutionDisplayName", f"execution-{int(now.timestamp() * 1000)}"),
+            description=request.get("PipelineExecutionDescription"),
+            max_parallel_steps=parallel or pipeline.max_parallel_steps,
+        )
+
+    def stop(self, request: dict[str, Any]) -> dict[str, Any]:
+        """StopPipelineExecution. Returns before the running jobs have ended; stopping twice is no error."""
+        arn = request["PipelineExecutionArn"]
+        with self._changed:
+            record = self._find(arn)
+            if record.status.ended:
+                raise AwsError(
+                    "ValidationException",
+                    f"Pipeline execution with ARN {arn} is {record.status}. Only an execution that is Executing can "
+                    "be stopped.",
+                )
+            engine = self._running.get(arn)
+            status = ExecutionStatus.STOPPED if engine is None else ExecutionStatus.STOPPING
+            changed = self._change(arn, status=status, queued=False)
+        if changed.status is not record.status:
+            self._world.emit(execution_event(changed, record.status))
+        if engine is not None:
+            engine.stop()
+        return {"PipelineExecutionArn": arn}
+
+    def retry(self, request: dict[str, Any]) -> dict[str, Any]:
+        """RetryPipelineExecution: the steps that did not succeed run again, the others keep their results."""
+        arn = request["PipelineExecutionArn"]
+        with self._changed:
+            if replayed(self._store, "RetryPipelineExecution", request) is not None:
+                return {"PipelineExecutionArn": arn}
+            record = self._find(arn)
+            if record.status not in _RETRYABLE or arn in self._running:
+                raise AwsError(
+                    "ValidationException",
+                    f"Pipeline execution with ARN {arn} is {record.status}. Only an execution that is Failed or "
+                    "Stopped can be retried.",
+                )
+            parallel = request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
+            token = request.get("ClientRequestToken")
+            if token:
+                self._store.put_token("RetryPipelineExecution", token, fingerprint(request), arn)
+            self._store.drop_steps(
+                arn, [step.name for step in self._store.steps(arn) if step.status is not StepStatus.SUCCEEDED]
+            )
+            changed = self._change(
+                arn,
+                status=ExecutionStatus.EXECUTING,
+                queued=True,
+                failure_reason=None,
+                max_parallel_steps=parallel or record.max_parallel_steps,
+            )
+        self._world.emit(execution_event(changed, record.status))
+        self.dispatch()
+        return {"PipelineExecutionArn": arn}
+
+    def update(self, request: dict[str, Any]) -> dict[str, Any]:
+        """UpdatePipelineExecution: display name, description, and parallelism for a later retry."""
+        arn = request["PipelineExecutionArn"]
+        record = self._find(arn)
+        parallel = request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
+        self._change(
+            arn,
+            display_name=request.get("PipelineExecutionDisplayName", record.display_name),
+            description=request.get("PipelineExecutionDescription", record.description),
+            max_parallel_steps=parallel or record.max_parallel_steps,
+        )
+        return {"PipelineExecutionArn": arn}
+
+    def describe(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DescribePipelineExecution."""
+        return views.execution_description(self._find(request["PipelineExecutionArn"]))
+
+    def describe_definition(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DescribePipelineDefinitionForExecution."""
+        record = self._find(request["PipelineExecutionArn"])
+        return {"PipelineDefinition": record.definition, "CreationTime": record.definition_created}
+
+    def list_executions(self, request: dict[str, Any]) -> dict[str, Any]:
+        """ListPipelineExecutions, newest first unless asked otherwise."""
+        pipeline = self._catalog.find(request["PipelineName"])
+        records = created_within(self._store.executions(pipeline.arn), request, lambda item: item.created)
+        if request.get("SortBy") == "PipelineExecutionArn":
+            records.sort(key=lambda item: item.arn)
+        if request.get("SortOrder", "Descending") == "Descending":
+            records.reverse()
+        shown, token = page(records, request)
+        return {"PipelineExecutionSummaries": [views.execution_summary(item) for item in shown], **token}
+
+    def list_steps(self, request: dict[str, Any]) -> dict[str, Any]:
+        """ListPipelineExecutionSteps: the steps that have started, newest first unless asked otherwise."""
+        arn = request.get("PipelineExecutionArn", "")
+        self._find(arn)
+        records = self._store.steps(arn)
+        if request.get("SortOrder", "Descending") == "Descending":
+            records.reverse()
+        shown, token = page(records, request)
+        return {"PipelineExecutionSteps": [views.step_summary(item) for item in shown], **token}
+
+    def list_parameters(self, request: dict[str, Any]) -> dict[str, Any]:
+        """ListPipelineParametersForExecution."""
+        shown, token = page(views.parameter_list(self._find(request["PipelineExecutionArn"])), request)
+        return {"PipelineParameters": shown, **token}
+
+    # -- the queue ---------------------------------------------------------------------------------------------------
+
+    def dispatch(self) -> None:
+        """Start queued executions, oldest first, as far as the limit allows."""
+        with self._changed:
+            if self._closed:
+                return
+            for record in self._store.unfinished_executions():
+                if len(self._running) >= self._max_running:
+                    break
+                if record.queued:
+                    started = self._change(record.arn, queued=False)
+                    engine = ExecutionEngine(self._world, started, self._ended)
+                    self._running[record.arn] = engine
+                    engine.start()
+
+    def _ended(self, arn: str) -> None:
+        with self._changed:
+            del self._running[arn]
+            self._changed.notify_all()
+        self.dispatch()
+
+    def wait(self, arn: str, timeout: float | None = None) -> str:
+        """Block until an execution has ended; returns its status.
+
+        Raises:
+            TimeoutError: it still runs after ``timeout`` seconds.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            while arn in self._running or not self._find(arn).status.ended:
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    raise TimeoutError(f"{arn} is still {self._find(arn).status}")
+                self._changed.wait(left)
+            return str(self._find(arn).status)
+
+    def fail_interrupted(self) -> None:
+        """Set right what a process that ended left behind: what was running is Failed, what was queued stays."""
+        for record in self._store.unfinished_executions():
+            if record.queued:
+                continue
+            for step in self._store.steps(record.arn):
+                if not step.status.ended:
+                    self._store.put_step(
+                        replace(
+                            step,
+                            status=StepStatus.FAILED,
+                            ended=self._world.clock.now(),
+                            failure_reason=INTERRUPTED_REASON,
+                        )
+                    )
+            self._change(record.arn, status=ExecutionStatus.FAILED, failure_reason=INTERRUPTED_REASON)
+
+    def close(self, timeout: float) -> None:
+        """Stop what runs and start nothing more. See :meth:`PipelineService.close`."""
+        with self._changed:
+            self._closed = True
+            engines = list(self._running.values())
+        for engine in engines:
+            engine.stop(closing=True)
+        deadline = time.monotonic() + timeout
+        for engine in engines:
+            engine.join(max(deadline - time.monotonic(), 0))
+
+    def _find(self, arn: str) -> ExecutionRecord:
+        record = self._store.execution(arn)
+        if record is None:
+            raise AwsError("ResourceNotFound", f"Pipeline execution with ARN {arn} does not exist.")
+        return record
+
+    def _change(self, arn: str, **changes: Any) -> ExecutionRecord:
+        return self._store.update_execution(
+            arn, lambda record: replace(record, modified=self._world.clock.now(), **changes)
+        )

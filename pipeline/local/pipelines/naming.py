@@ -1,0 +1,77 @@
+"""ARNs, identifiers and job names, in the forms that AWS gives them."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+from dataclasses import dataclass
+
+_ALPHABET = string.ascii_lowercase + string.digits
+_SUFFIX_ALPHABET = string.ascii_letters + string.digits
+_EXECUTION_ID_LENGTH = 12
+_SUFFIX_LENGTH = 10
+JOB_NAME_LENGTH = 63
+_ARN = re.compile(
+    r"arn:aws[a-z\-]*:sagemaker:(?P<region>[a-z0-9\-]*):(?P<account>\d{12}):"
+    r"pipeline/(?P<name>[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,255})(?:/execution/(?P<execution>[a-zA-Z0-9]+))?"
+)
+
+
+@dataclass(frozen=True)
+class PipelineArn:
+    """The parts of a pipeline's ARN; ``execution`` is the id when it is the ARN of an execution."""
+
+    region: str
+    account: str
+    name: str
+    execution: str | None
+
+
+def parse_arn(arn: str) -> PipelineArn | None:
+    """The parts of the ARN of a pipeline or of an execution; None for any other text."""
+    match = _ARN.fullmatch(arn)
+    return None if match is None else PipelineArn(**match.groupdict())
+
+
+def pipeline_arn(region: str, account_id: str, name: str) -> str:
+    """The ARN of a pipeline. AWS writes the name in lower case there."""
+    return f"arn:aws:sagemaker:{region}:{account_id}:pipeline/{name.lower()}"
+
+
+def execution_arn(arn: str, execution_id: str) -> str:
+    """The ARN of an execution of a pipeline."""
+    return f"{arn}/execution/{execution_id}"
+
+
+def pipeline_name(name_or_arn: str) -> str:
+    """The name in what a request calls PipelineName: a name or an ARN."""
+    parsed = parse_arn(name_or_arn)
+    return name_or_arn if parsed is None else parsed.name
+
+
+def new_execution_id() -> str:
+    """Twelve random lower-case letters and digits."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_EXECUTION_ID_LENGTH))
+
+
+def new_suffix() -> str:
+    """Ten random letters and digits, the end of a job name."""
+    return "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(_SUFFIX_LENGTH))
+
+
+def job_name(execution_id: str, step_name: str, suffix: str, prefix: str | None = None) -> str:
+    """The name of the job, model or transform that a step creates, 63 characters at the most.
+
+    Args:
+        execution_id: of the execution.
+        step_name: may hold underscores, which job names may not.
+        suffix: makes the attempts of one step differ.
+        prefix: the name in the step's arguments, when the definition sets a custom job prefix.
+    """
+    middle = re.sub(r"[^a-zA-Z0-9]+", "-", prefix or step_name).strip("-")
+    if prefix:
+        room = JOB_NAME_LENGTH - len(f"-{execution_id}-{suffix}")
+        return f"{middle[:room].rstrip('-')}-{execution_id}-{suffix}"
+    room = JOB_NAME_LENGTH - len(f"pipelines-{execution_id}--{suffix}")
+    return f"pipelines-{execution_id}-{middle[:room].rstrip('-') or 'step'}-{suffix}"

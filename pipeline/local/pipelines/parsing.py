@@ -1,0 +1,233 @@
+"""Reads the JSON of a pipeline definition and checks its structure.
+
+What the parts say about each other is :mod:`pipeline.local.pipelines.validation`'s to check.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+from pipeline.local.errors import AwsError
+from pipeline.local.pipelines.conditions import check_condition
+from pipeline.local.pipelines.definition import (
+    CacheConfig,
+    Definition,
+    Guard,
+    Parameter,
+    PropertyFile,
+    Step,
+    StepType,
+    Trigger,
+)
+from pipeline.local.pipelines.expressions import ExpressionError
+from pipeline.local.pipelines.retrying import parse_retry_policy
+
+SCHEMA_VERSION = "2020-12-01"
+
+# Known to SageMaker, not runnable here: the refusal says so instead of calling the type unknown.
+AWS_ONLY_STEP_TYPES = frozenset(
+    {
+        "AutoML",
+        "Callback",
+        "ClarifyCheck",
+        "Cleanup",
+        "EMR",
+        "EMRServerless",
+        "Endpoint",
+        "EndpointConfig",
+        "ForEach",
+        "InferenceComponent",
+        "Job",
+        "Lambda",
+        "Lineage",
+        "NotebookJob",
+        "QualityCheck",
+        "Tuning",
+    }
+)
+_STEP_MEMBERS = frozenset(
+    {
+        "Arguments",
+        "CacheConfig",
+        "DependsOn",
+        "Description",
+        "DisplayName",
+        "Name",
+        "PropertyFiles",
+        "RetryPolicies",
+        "Type",
+    }
+)
+_PARAMETER_TYPES: Mapping[str, tuple[type, ...]] = {
+    "String": (str,),
+    "Integer": (int,),
+    "Float": (float, int),
+    "Boolean": (bool,),
+}
+
+
+def refuse(message: str) -> NoReturn:
+    """Raise what CreatePipeline raises on a bad definition."""
+    raise AwsError("ValidationException", f"Unable to parse pipeline definition. {message}")
+
+
+def parse_definition(text: str) -> Definition:
+    """Read the JSON of a pipeline definition.
+
+    Raises:
+        AwsError: ValidationException with the step and field that is wrong.
+    """
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as exc:
+        refuse(f"Invalid Json: {exc.msg}, line {exc.lineno} column {exc.colno}.")
+    if not isinstance(document, dict):
+        refuse("Expecting start of Json Object.")
+    if document.get("Version") != SCHEMA_VERSION:
+        refuse(f"Unsupported definition Version [{document.get('Version')}]; expecting [{SCHEMA_VERSION}].")
+    known = {"Version", "Metadata", "Parameters", "PipelineExperimentConfig", "MlflowConfig", "Steps"}
+    if unknown := sorted(set(document) - known):
+        refuse(f"Unknown Pipeline member '{unknown[0]}'.")
+    parameters: dict[str, Parameter] = {}
+    for item in _json_list(document.get("Parameters") or [], "Parameters"):
+        parameter = _parse_parameter(item)
+        if parameter.name in parameters:
+            refuse(f"Duplicate parameter name [{parameter.name}].")
+        parameters[parameter.name] = parameter
+    steps: dict[str, Step] = {}
+    for step in _parse_steps(document.get("Steps"), ()):
+        if step.name in steps:
+            refuse(f"Duplicate step name [{step.name}]. Step names must be unique within a pipeline and its branches.")
+        steps[step.name] = step
+    if not steps:
+        refuse("Steps must contain at least one step.")
+    experiment = document.get("PipelineExperimentConfig")
+    return Definition(
+        parameters, steps, None if experiment is None else _json_object(experiment, "PipelineExperimentConfig")
+    )
+
+
+def _json_object(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        refuse(f"Expecting start of Json Object at {where}.")
+    return value
+
+
+def _json_list(value: Any, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        refuse(f"Expecting start of Json Array at {where}.")
+    return value
+
+
+def _parse_parameter(value: Any) -> Parameter:
+    item = _json_object(value, "Parameters")
+    name = item.get("Name")
+    if not isinstance(name, str) or not name:
+        refuse("A parameter has no Name.")
+    kind = item.get("Type")
+    if not isinstance(kind, str) or kind not in _PARAMETER_TYPES:
+        refuse(f"Unknown type [{kind}] of parameter [{name}]; known: {', '.join(_PARAMETER_TYPES)}.")
+    default: Any = item.get("DefaultValue")
+    fits = isinstance(default, _PARAMETER_TYPES[kind]) and isinstance(default, bool) == (kind == "Boolean")
+    if default is not None and not fits:
+        refuse(f"The DefaultValue of parameter [{name}] is not of type [{kind}].")
+    enum_values = tuple(_json_list(item.get("EnumValues") or [], f"EnumValues of parameter [{name}]"))
+    if enum_values and default is not None and default not in enum_values:
+        refuse(f"The DefaultValue [{default}] of parameter [{name}] is not one of its EnumValues {list(enum_values)}.")
+    if kind == "Float" and default is not None:
+        default = float(default)
+    return Parameter(name, kind, default, enum_values)
+
+
+def _parse_steps(value: Any, guards: tuple[Guard, ...]) -> Iterator[Step]:
+    for item in _json_list(value, "Steps"):
+        step = _parse_step(_json_object(item, "Steps"), guards)
+        yield step
+        if step.type is StepType.CONDITION:
+            arguments = item["Arguments"]
+            for branch, outcome in (("IfSteps", "True"), ("ElseSteps", "False")):
+                yield from _parse_steps(arguments.get(branch, []), (*guards, Guard(step.name, outcome)))
+
+
+def _parse_step(item: dict[str, Any], guards: tuple[Guard, ...]) -> Step:
+    name = item.get("Name")
+    if not isinstance(name, str) or not name:
+        refuse("A step has no Name.")
+    kind = item.get("Type")
+    if kind in AWS_ONLY_STEP_TYPES:
+        raise AwsError(
+            "ValidationException",
+            f"Step [{name}] is of type [{kind}], which the local endpoint does not run. "
+            f"It runs: {', '.join(StepType)}. Deploy this pipeline to AWS, or leave the step out locally.",
+        )
+    if kind not in list(StepType):
+        refuse(f"Unknown step type [{kind}] of step [{name}].")
+    if unknown := sorted(set(item) - _STEP_MEMBERS):
+        refuse(f"Unknown Step member '{unknown[0]}' of step [{name}].")
+    arguments = _json_object(item.get("Arguments"), f"Arguments of step [{name}]")
+    try:
+        if kind == StepType.CONDITION:
+            arguments = {"Conditions": _parse_conditions(arguments, name)}
+        return Step(
+            name=name,
+            type=StepType(kind),
+            arguments=arguments,
+            display_name=item.get("DisplayName"),
+            description=item.get("Description"),
+            depends_on=_parse_depends_on(item.get("DependsOn") or [], name),
+            guards=guards,
+            property_files=tuple(_parse_property_files(item.get("PropertyFiles") or [], name)),
+            cache=_parse_cache(item.get("CacheConfig"), name),
+            retry_policies=tuple(
+                parse_retry_policy(policy) for policy in _json_list(item.get("RetryPolicies") or [], f"step [{name}]")
+            ),
+        )
+    except (ExpressionError, ValueError) as exc:
+        refuse(f"Step [{name}]: {exc}")
+
+
+def _parse_conditions(arguments: dict[str, Any], name: str) -> list[Any]:
+    if unknown := sorted(set(arguments) - {"Conditions", "IfSteps", "ElseSteps"}):
+        refuse(f"Unknown Argument member '{unknown[0]}' of step [{name}].")
+    conditions = _json_list(arguments.get("Conditions"), f"Conditions of step [{name}]")
+    for condition in conditions:
+        check_condition(condition)
+    return conditions
+
+
+def _parse_depends_on(value: Any, name: str) -> dict[str, Trigger]:
+    result: dict[str, Trigger] = {}
+    for entry in _json_list(value, f"DependsOn of step [{name}]"):
+        upstream, trigger = entry, Trigger.COMPLETED
+        if isinstance(entry, dict):
+            upstream = entry.get("Step")
+            if entry.get("Trigger", Trigger.COMPLETED) not in list(Trigger):
+                refuse(f"Unknown Trigger [{entry.get('Trigger')}] in DependsOn of step [{name}].")
+            trigger = Trigger(entry.get("Trigger", Trigger.COMPLETED))
+        if not isinstance(upstream, str):
+            refuse(f"DependsOn of step [{name}] takes step names.")
+        if result.setdefault(upstream, trigger) is not trigger:
+            refuse(f"Step [{name}] depends on step [{upstream}] with conflicting triggers.")
+    return result
+
+
+def _parse_property_files(value: Any, name: str) -> Iterator[PropertyFile]:
+    for item in _json_list(value, f"PropertyFiles of step [{name}]"):
+        given = item if isinstance(item, dict) else {}
+        fields = [given.get(key) for key in ("PropertyFileName", "OutputName", "FilePath")]
+        texts = [part for part in fields if isinstance(part, str) and part]
+        if len(texts) != len(fields):
+            refuse(f"A property file of step [{name}] needs PropertyFileName, OutputName and FilePath.")
+        yield PropertyFile(*texts)
+
+
+def _parse_cache(value: Any, name: str) -> CacheConfig | None:
+    if value is None:
+        return None
+    item = _json_object(value, f"CacheConfig of step [{name}]")
+    enabled, expire_after = item.get("Enabled", False), item.get("ExpireAfter")
+    if not isinstance(enabled, bool) or (expire_after is not None and not isinstance(expire_after, str)):
+        refuse(f"CacheConfig of step [{name}] takes Enabled (true or false) and ExpireAfter (an ISO 8601 duration).")
+    return CacheConfig(enabled, expire_after)

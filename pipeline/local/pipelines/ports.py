@@ -1,0 +1,61 @@
+"""What the engine needs from outside: jobs, AWS clients, a clock, and somewhere to send events."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from pipeline.local.jobs.kinds import JobKind
+from pipeline.local.pipelines.store import PipelineStore
+
+ClientFactory = Callable[[str], Any]
+EventSink = Callable[[dict[str, Any]], object]
+
+
+class JobService(Protocol):
+    """The part of the job service that steps use."""
+
+    def create(self, kind: JobKind, request: dict[str, Any]) -> str:
+        """Start a job from a Create* request; returns its ARN at once."""
+
+    def wait(self, kind: JobKind, name: str) -> dict[str, Any]:
+        """Block until a job has ended; returns its Describe* response."""
+
+    def stop(self, kind: JobKind, name: str) -> object:
+        """Ask a job to stop."""
+
+
+class Clock(Protocol):
+    """Time, replaceable in tests."""
+
+    def now(self) -> datetime:
+        """The time, with time zone UTC."""
+
+    def pause(self, seconds: float, interrupt: threading.Event) -> bool:
+        """Wait; True when the interrupt came first."""
+
+
+class SystemClock:
+    """The computer's clock."""
+
+    def now(self) -> datetime:
+        """The time, with time zone UTC."""
+        return datetime.now(UTC)
+
+    def pause(self, seconds: float, interrupt: threading.Event) -> bool:
+        """Wait; True when the interrupt came first."""
+        return interrupt.wait(seconds)
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything outside of one execution."""
+
+    store: PipelineStore
+    jobs: JobService
+    client: ClientFactory
+    clock: Clock
+    emit: EventSink

@@ -1,0 +1,184 @@
+"""What is remembered of pipelines, executions and steps: frozen, and turned into JSON and back for the store."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+
+class ExecutionStatus(StrEnum):
+    """As in DescribePipelineExecution."""
+
+    EXECUTING = "Executing"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+    FAILED = "Failed"
+    SUCCEEDED = "Succeeded"
+    COMPLETED_WITH_FAILURES = "CompletedWithFailures"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will change it but a retry."""
+        return self not in (ExecutionStatus.EXECUTING, ExecutionStatus.STOPPING)
+
+
+class StepStatus(StrEnum):
+    """As in ListPipelineExecutionSteps."""
+
+    STARTING = "Starting"
+    EXECUTING = "Executing"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+    FAILED = "Failed"
+    SUCCEEDED = "Succeeded"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will change it but a retry."""
+        return self in (StepStatus.STOPPED, StepStatus.FAILED, StepStatus.SUCCEEDED)
+
+
+@dataclass(frozen=True)
+class PipelineVersion:
+    """One definition of a pipeline; versions count from 1."""
+
+    version: int
+    definition: str
+    created: datetime
+
+
+@dataclass(frozen=True)
+class PipelineRecord:
+    """A pipeline as it is now. ``versions`` are in order; the last one is current."""
+
+    arn: str
+    name: str
+    role_arn: str
+    versions: tuple[PipelineVersion, ...]
+    created: datetime
+    modified: datetime
+    display_name: str | None = None
+    description: str | None = None
+    max_parallel_steps: int | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    last_run: datetime | None = None
+
+    @property
+    def current(self) -> PipelineVersion:
+        """The newest version."""
+        return self.versions[-1]
+
+
+@dataclass(frozen=True)
+class ExecutionRecord:
+    """One execution. It keeps the definition that it was started with.
+
+    ``queued`` holds until a slot for a running execution is free. ``sequence`` orders executions created in the same
+    instant.
+    """
+
+    arn: str
+    pipeline_arn: str
+    pipeline_name: str
+    pipeline_version: int
+    role_arn: str
+    definition: str
+    definition_created: datetime
+    parameters: dict[str, Any]
+    status: ExecutionStatus
+    created: datetime
+    modified: datetime
+    queued: bool = True
+    display_name: str | None = None
+    description: str | None = None
+    max_parallel_steps: int | None = None
+    failure_reason: str | None = None
+    sequence: int = 0
+
+    @property
+    def id(self) -> str:
+        """The last part of the ARN."""
+        return self.arn.rsplit("/", 1)[1]
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step of an execution, from the moment it starts.
+
+    ``metadata`` is in the shape of ListPipelineExecutionSteps. ``properties`` is the Describe* response with times as
+    ISO 8601 text. ``cache_source`` is the ARN of the execution whose result was used instead of a run.
+    """
+
+    execution_arn: str
+    pipeline_arn: str
+    name: str
+    type: str
+    status: StepStatus
+    position: int
+    started: datetime
+    ended: datetime | None = None
+    display_name: str | None = None
+    description: str | None = None
+    attempt: int = 1
+    failure_reason: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    properties: dict[str, Any] = field(default_factory=dict)
+    cache_key: str | None = None
+    cache_source: str | None = None
+
+
+Record = TypeVar("Record", PipelineRecord, ExecutionRecord, StepRecord)
+
+
+def dump(record: PipelineRecord | ExecutionRecord | StepRecord) -> str:
+    """A record as JSON text."""
+    return json.dumps(dataclasses.asdict(record), default=_dump_value, ensure_ascii=False)
+
+
+def _dump_value(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} cannot be stored")
+
+
+def load(kind: type[Record], text: str) -> Record:
+    """A record from its JSON text. Fields that a newer version dropped are ignored; new ones take their default."""
+    record: Record = _build(kind, json.loads(text))
+    return record
+
+
+def _build(kind: Any, document: dict[str, Any]) -> Any:
+    hints = typing.get_type_hints(kind)
+    fields = {item.name for item in dataclasses.fields(kind)}
+    return kind(**{name: _convert(hints[name], value) for name, value in document.items() if name in fields})
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    if value is None:
+        return None
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
+    if hint is datetime:
+        return datetime.fromisoformat(value)
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return hint(value)
+    if typing.get_origin(hint) is tuple:
+        return tuple(_build(typing.get_args(hint)[0], item) for item in value)
+    return value
+
+
+def json_ready(value: Any) -> Any:
+    """An API response as JSON data: times become ISO 8601 text in UTC, the transport's metadata is left out."""
+    if isinstance(value, dict):
+        return {str(key): json_ready(item) for key, item in value.items() if key != "ResponseMetadata"}
+    if isinstance(value, list | tuple):
+        return [json_ready(item) for item in value]
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    return value

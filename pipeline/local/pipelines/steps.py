@@ -1,0 +1,204 @@
+"""How one attempt of one step runs, by step type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.local.errors import AwsError
+from pipeline.local.jobs.kinds import JobKind
+from pipeline.local.pipelines.arguments import REQUEST_OPERATIONS, fit, problems, request_shape
+from pipeline.local.pipelines.conditions import evaluate_all
+from pipeline.local.pipelines.definition import Step, StepType
+from pipeline.local.pipelines.expressions import ExpressionError, resolve, to_text
+from pipeline.local.pipelines.ports import World
+from pipeline.local.pipelines.records import ExecutionRecord, StepStatus, json_ready
+from pipeline.local.pipelines.retrying import ExceptionType, classify_job_failure, classify_refusal
+from pipeline.local.pipelines.scope import ExecutionScope
+
+JOB_STEPS = frozenset({StepType.PROCESSING, StepType.TRAINING, StepType.TRANSFORM})
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """How an attempt ended, when it did not fail."""
+
+    status: StepStatus
+    properties: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+class StepFailure(Exception):  # noqa: N818  it is the outcome of a step and never reaches a user as an exception
+    """An attempt failed. ``kind`` decides whether a retry policy applies."""
+
+    def __init__(self, reason: str, kind: ExceptionType | None = None, metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.kind = kind
+        self.metadata = metadata or {}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt of a step.
+
+    ``job_started`` is called with the job's name and the step's metadata once the job exists.
+    """
+
+    world: World
+    execution: ExecutionRecord
+    step: Step
+    scope: ExecutionScope
+    resource_name: str
+    experiment: Mapping[str, Any] | None
+    job_started: Callable[[str, dict[str, Any]], None]
+
+
+def resolve_arguments(step: Step, scope: ExecutionScope) -> dict[str, Any]:
+    """The arguments with every expression replaced, in the types that the request takes.
+
+    Raises:
+        StepFailure: a value does not exist.
+    """
+    try:
+        arguments = resolve(step.arguments, scope)
+    except ExpressionError as exc:
+        raise StepFailure(f"ClientError: {exc}") from exc
+    fitted: dict[str, Any] = fit(arguments, request_shape(step.type)) if step.type in REQUEST_OPERATIONS else arguments
+    return fitted
+
+
+def run_condition(attempt: Attempt) -> StepResult:
+    """Evaluate a Condition step."""
+    try:
+        holds = evaluate_all(attempt.step.arguments["Conditions"], attempt.scope)
+    except ExpressionError as exc:
+        raise StepFailure(f"ClientError: {exc}") from exc
+    outcome = "True" if holds else "False"
+    return StepResult(StepStatus.SUCCEEDED, {"Outcome": outcome}, {"Condition": {"Outcome": outcome}})
+
+
+def run_fail(attempt: Attempt) -> StepResult:
+    """Fail the execution with the step's message."""
+    message = to_text(resolve_arguments(attempt.step, attempt.scope)["ErrorMessage"])
+    raise StepFailure(message, metadata={"Fail": {"ErrorMessage": message}})
+
+
+def run_job(attempt: Attempt) -> StepResult:
+    """Run a processing, training or transform job and wait for its end."""
+    kind = attempt.step.type
+    request = _job_request(attempt)
+    _check(kind, request)
+    try:
+        arn = attempt.world.jobs.create(JobKind(kind), request)
+    except (AwsError, ClientError, BotoCoreError) as exc:
+        raise _refusal(kind, exc) from exc
+    metadata = {f"{kind}Job": {"Arn": arn}}
+    attempt.job_started(attempt.resource_name, metadata)
+    described = attempt.world.jobs.wait(JobKind(kind), attempt.resource_name)
+    status = described[f"{kind}JobStatus"]
+    if status == "Failed":
+        reason = described.get("FailureReason") or "The job failed and gave no reason."
+        raise StepFailure(f"ClientError: {reason}", classify_job_failure(reason), metadata)
+    ended = StepStatus.STOPPED if status == "Stopped" else StepStatus.SUCCEEDED
+    return StepResult(ended, json_ready(described), metadata)
+
+
+def _job_request(attempt: Attempt) -> dict[str, Any]:
+    kind = attempt.step.type
+    request = resolve_arguments(attempt.step, attempt.scope)
+    request[f"{kind}JobName"] = attempt.resource_name
+    if attempt.experiment is not None and "ExperimentConfig" not in request:
+        experiment = resolve(attempt.experiment, attempt.scope)
+        request["ExperimentConfig"] = {key: to_text(value) for key, value in experiment.items()}
+    return _tagged(request, attempt)
+
+
+def _tagged(request: dict[str, Any], attempt: Attempt) -> dict[str, Any]:
+    own = {"sagemaker:pipeline-execution-arn": attempt.execution.arn, "sagemaker:pipeline-step-name": attempt.step.name}
+    tags = [tag for tag in request.get("Tags", []) if tag["Key"] not in own]
+    return {**request, "Tags": [*tags, *({"Key": key, "Value": value} for key, value in own.items())]}
+
+
+def run_model(attempt: Attempt) -> StepResult:
+    """CreateModel."""
+    request = _tagged(resolve_arguments(attempt.step, attempt.scope), attempt)
+    request["ModelName"] = attempt.resource_name
+    _check(StepType.MODEL, request)
+    client = attempt.world.client("sagemaker")
+    try:
+        arn = client.create_model(**request)["ModelArn"]
+        described = client.describe_model(ModelName=attempt.resource_name)
+    except (ClientError, BotoCoreError) as exc:
+        raise _refusal(StepType.MODEL, exc) from exc
+    return StepResult(StepStatus.SUCCEEDED, json_ready(described), {"Model": {"Arn": arn}})
+
+
+def run_register_model(attempt: Attempt) -> StepResult:
+    """CreateModelPackage; the model package group is created when it is not there, as AWS does."""
+    request = resolve_arguments(attempt.step, attempt.scope)
+    metadata_properties = {"GeneratedBy": attempt.execution.arn, **request.get("MetadataProperties", {})}
+    request["MetadataProperties"] = metadata_properties
+    group = request.get("ModelPackageGroupName")
+    if group is None:
+        request.setdefault("ModelPackageName", attempt.resource_name)
+    _check(StepType.REGISTER_MODEL, request)
+    client = attempt.world.client("sagemaker")
+    try:
+        if group is not None:
+            _ensure_group(client, group)
+        arn = client.create_model_package(**request)["ModelPackageArn"]
+        described = client.describe_model_package(ModelPackageName=arn)
+    except (ClientError, BotoCoreError) as exc:
+        raise _refusal(StepType.REGISTER_MODEL, exc) from exc
+    return StepResult(StepStatus.SUCCEEDED, json_ready(described), {"RegisterModel": {"Arn": arn}})
+
+
+def _ensure_group(client: Any, group: str) -> None:
+    try:
+        client.describe_model_package_group(ModelPackageGroupName=group)
+    except ClientError as missing:
+        if missing.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
+            raise
+        try:
+            client.create_model_package_group(ModelPackageGroupName=group)
+        except ClientError as exists:
+            # Two steps may register the first versions at the same time: the group is there then.
+            if "exist" not in exists.response["Error"]["Message"]:
+                raise
+
+
+def _check(step_type: StepType, request: Mapping[str, Any]) -> None:
+    report = problems(step_type, request)
+    if report:
+        raise _invoke_failure(step_type, report.replace("\n", " "), None)
+
+
+def _refusal(step_type: StepType, exc: AwsError | ClientError | BotoCoreError) -> StepFailure:
+    if isinstance(exc, AwsError):
+        return _invoke_failure(step_type, exc.message, classify_refusal(exc.code, exc.status))
+    if isinstance(exc, ClientError):
+        error = exc.response.get("Error", {})
+        status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+        return _invoke_failure(step_type, error.get("Message", ""), classify_refusal(error.get("Code", ""), status))
+    # No answer at all: a connection that broke or timed out.
+    return _invoke_failure(step_type, str(exc), ExceptionType.SERVICE_FAULT)
+
+
+def _invoke_failure(step_type: StepType, details: str, kind: ExceptionType | None) -> StepFailure:
+    operation = REQUEST_OPERATIONS[step_type]
+    return StepFailure(f"ClientError: Failed to invoke sagemaker:{operation}. Error Details: {details}", kind)
+
+
+RUNNERS: Mapping[StepType, Callable[[Attempt], StepResult]] = {
+    StepType.CONDITION: run_condition,
+    StepType.FAIL: run_fail,
+    StepType.PROCESSING: run_job,
+    StepType.TRAINING: run_job,
+    StepType.TRANSFORM: run_job,
+    StepType.MODEL: run_model,
+    StepType.REGISTER_MODEL: run_register_model,
+}

@@ -1,0 +1,191 @@
+"""The SQLite file that remembers pipelines, executions and steps over a restart.
+
+Every method is one transaction, so a process that is killed leaves the state before or after a change, never between.
+Records are JSON documents; the columns beside them are those that are searched.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from pipeline.local.pipelines.records import ExecutionRecord, PipelineRecord, StepRecord, StepStatus, dump, load
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS pipelines (name TEXT PRIMARY KEY, document TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS executions (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    arn TEXT NOT NULL UNIQUE,
+    pipeline_arn TEXT NOT NULL,
+    status TEXT NOT NULL,
+    document TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS executions_by_pipeline ON executions (pipeline_arn);
+CREATE INDEX IF NOT EXISTS executions_by_status ON executions (status);
+CREATE TABLE IF NOT EXISTS steps (
+    execution_arn TEXT NOT NULL,
+    name TEXT NOT NULL,
+    cache_key TEXT,
+    document TEXT NOT NULL,
+    PRIMARY KEY (execution_arn, name)
+);
+CREATE INDEX IF NOT EXISTS steps_by_cache_key ON steps (cache_key);
+CREATE TABLE IF NOT EXISTS tokens (
+    operation TEXT NOT NULL, token TEXT NOT NULL, request TEXT NOT NULL, result TEXT NOT NULL,
+    PRIMARY KEY (operation, token)
+);
+"""
+
+
+class PipelineStore:
+    """Pipelines, executions and steps in ``<directory>/pipelines.sqlite3``. Safe to use from any thread."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._connection = sqlite3.connect(directory / "pipelines.sqlite3", check_same_thread=False)
+        self._connection.isolation_level = None
+        # A killed process loses nothing under WAL; NORMAL gives up only what a power cut would take.
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=NORMAL")
+        self._connection.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the file. No other method may be called after it."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _rows(self, query: str, *values: object) -> list[tuple[str, ...]]:
+        with self._lock:
+            return self._connection.execute(query, values).fetchall()
+
+    def pipeline(self, name: str) -> PipelineRecord | None:
+        """The pipeline of that name (case does not count, as in its ARN)."""
+        rows = self._rows("SELECT document FROM pipelines WHERE name = ?", name.lower())
+        return load(PipelineRecord, rows[0][0]) if rows else None
+
+    def pipelines(self) -> list[PipelineRecord]:
+        """Every pipeline, by name."""
+        return [load(PipelineRecord, row[0]) for row in self._rows("SELECT document FROM pipelines ORDER BY name")]
+
+    def put_pipeline(self, record: PipelineRecord, token: tuple[str, str, str] | None = None) -> None:
+        """Create or replace a pipeline; ``token`` is (operation, token, request) to remember with it."""
+        with self._transaction() as connection:
+            connection.execute("REPLACE INTO pipelines VALUES (?, ?)", (record.name.lower(), dump(record)))
+            if token is not None:
+                connection.execute("REPLACE INTO tokens VALUES (?, ?, ?, ?)", (*token, record.arn))
+
+    def delete_pipeline(self, record: PipelineRecord) -> None:
+        """Remove a pipeline with its executions, their steps and the tokens that made them."""
+        with self._transaction() as connection:
+            arns = "SELECT arn FROM executions WHERE pipeline_arn = ?"
+            connection.execute(f"DELETE FROM steps WHERE execution_arn IN ({arns})", (record.arn,))  # noqa: S608
+            connection.execute(f"DELETE FROM tokens WHERE result = ? OR result IN ({arns})", (record.arn, record.arn))  # noqa: S608
+            connection.execute("DELETE FROM executions WHERE pipeline_arn = ?", (record.arn,))
+            connection.execute("DELETE FROM pipelines WHERE name = ?", (record.name.lower(),))
+
+    def token(self, operation: str, token: str) -> tuple[str, str] | None:
+        """The (request, result) that a client request token stands for."""
+        rows = self._rows("SELECT request, result FROM tokens WHERE operation = ? AND token = ?", operation, token)
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def put_token(self, operation: str, token: str, request: str, result: str) -> None:
+        """Remember what a client request token stands for."""
+        with self._transaction() as connection:
+            connection.execute("REPLACE INTO tokens VALUES (?, ?, ?, ?)", (operation, token, request, result))
+
+    def add_execution(self, record: ExecutionRecord, token: tuple[str, str, str]) -> ExecutionRecord:
+        """Add an execution, note it as its pipeline's last run, and remember the token. Gives it its sequence."""
+        with self._transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO executions (arn, pipeline_arn, status, document) VALUES (?, ?, ?, '')",
+                (record.arn, record.pipeline_arn, record.status),
+            )
+            added = replace(record, sequence=cursor.lastrowid or 0)
+            connection.execute("UPDATE executions SET document = ? WHERE arn = ?", (dump(added), record.arn))
+            connection.execute("REPLACE INTO tokens VALUES (?, ?, ?, ?)", (*token, record.arn))
+            row = connection.execute(
+                "SELECT document FROM pipelines WHERE name = ?", (record.pipeline_name.lower(),)
+            ).fetchone()
+            if row is not None:
+                owner = replace(load(PipelineRecord, row[0]), last_run=record.created)
+                connection.execute("REPLACE INTO pipelines VALUES (?, ?)", (owner.name.lower(), dump(owner)))
+            return added
+
+    def execution(self, arn: str) -> ExecutionRecord | None:
+        """The execution of that ARN."""
+        rows = self._rows("SELECT document FROM executions WHERE arn = ?", arn)
+        return load(ExecutionRecord, rows[0][0]) if rows else None
+
+    def executions(self, pipeline_arn: str) -> list[ExecutionRecord]:
+        """Every execution of a pipeline, oldest first."""
+        rows = self._rows("SELECT document FROM executions WHERE pipeline_arn = ? ORDER BY sequence", pipeline_arn)
+        return [load(ExecutionRecord, row[0]) for row in rows]
+
+    def unfinished_executions(self) -> list[ExecutionRecord]:
+        """Every execution that is Executing or Stopping, oldest first."""
+        rows = self._rows("SELECT document FROM executions WHERE status IN ('Executing', 'Stopping') ORDER BY sequence")
+        return [load(ExecutionRecord, row[0]) for row in rows]
+
+    def update_execution(self, arn: str, change: Callable[[ExecutionRecord], ExecutionRecord]) -> ExecutionRecord:
+        """Apply a change to the newest state of an execution.
+
+        Raises:
+            KeyError: there is no such execution.
+        """
+        with self._transaction() as connection:
+            row = connection.execute("SELECT document FROM executions WHERE arn = ?", (arn,)).fetchone()
+            if row is None:
+                raise KeyError(arn)
+            changed = change(load(ExecutionRecord, row[0]))
+            connection.execute(
+                "UPDATE executions SET status = ?, document = ? WHERE arn = ?", (changed.status, dump(changed), arn)
+            )
+            return changed
+
+    def put_step(self, record: StepRecord) -> None:
+        """Create or replace a step of an execution. Only a success that really ran can be found by its cache key."""
+        key = record.cache_key if record.status is StepStatus.SUCCEEDED and record.cache_source is None else None
+        with self._transaction() as connection:
+            connection.execute(
+                "REPLACE INTO steps VALUES (?, ?, ?, ?)", (record.execution_arn, record.name, key, dump(record))
+            )
+
+    def drop_steps(self, execution_arn: str, names: list[str]) -> None:
+        """Forget steps of an execution, so that a retry starts them again."""
+        with self._transaction() as connection:
+            connection.executemany(
+                "DELETE FROM steps WHERE execution_arn = ? AND name = ?", [(execution_arn, name) for name in names]
+            )
+
+    def steps(self, execution_arn: str) -> list[StepRecord]:
+        """The steps of an execution that have started, in the order in which they did."""
+        rows = self._rows("SELECT document FROM steps WHERE execution_arn = ?", execution_arn)
+        return sorted((load(StepRecord, row[0]) for row in rows), key=lambda step: step.position)
+
+    def cached_step(self, pipeline_arn: str, name: str, key: str, since: datetime) -> StepRecord | None:
+        """The most recent success of a step with that cache key that ended at ``since`` or later."""
+        rows = self._rows("SELECT document FROM steps WHERE cache_key = ? AND name = ?", key, name)
+        found = [load(StepRecord, row[0]) for row in rows]
+        fitting = [
+            (step.ended, step)
+            for step in found
+            if step.pipeline_arn == pipeline_arn and step.ended is not None and step.ended >= since
+        ]
+        return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
