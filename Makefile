@@ -1,0 +1,52 @@
+# Everything runs in .venv, made from requirements.lock. `make demo` and `make test` need Python 3.11 to 3.13 and make, nothing else.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check environment benchmark lock format clean
+
+# No bar and no colour where nobody looks.
+UV := .venv/bin/uv --quiet
+STAMP := .venv/.complete
+JOBS ?= 2
+
+help:  ## Show what there is to make
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
+
+demo: $(STAMP)  ## Run everything once on this machine: endpoint, deploy, upload, pipeline, predictions
+	@.venv/bin/bikeshare demo
+
+test: check  ## Run every check and every test
+	@.venv/bin/python -m pytest -n $(JOBS) --dist loadgroup
+
+check: $(STAMP)  ## Lint, formatting, types, import contracts
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-cache
+
+environment: $(STAMP)  ## Make .venv and the environment that local jobs run in
+
+benchmark: $(STAMP)  ## Measure from PutObject to prediction CSV
+	@.venv/bin/python -m benchmarks.upload_to_predictions
+
+format: $(STAMP)  ## Rewrite the sources in the project's format
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+lock: $(STAMP)  ## Resolve the lock files anew
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		pyproject.toml --group dev --group image --upgrade -o requirements.lock
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		pipeline/local/images/scikit-learn-1.9-0.in --upgrade -o pipeline/local/images/scikit-learn-1.9-0.lock
+
+clean:  ## Remove the environment
+	rm -rf .venv
+
+# uv installs the lock in a tenth of pip's time; pip fetches uv itself, by the lock's hash.
+$(STAMP): requirements.lock pyproject.toml scripts/find_python.sh pipeline/local/images/scikit-learn-1.9-0.lock
+	@echo "Making .venv from requirements.lock (once; about a minute) …"
+	@python=$$(sh scripts/find_python.sh) && "$$python" -m venv --clear .venv
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.lock
+	@VIRTUAL_ENV=.venv $(UV) pip install --require-hashes -r requirements.lock
+	@VIRTUAL_ENV=.venv $(UV) pip install --no-deps --no-build-isolation --editable .
+	@.venv/bin/python -m pipeline.local.environments
+	@touch $@

@@ -1,0 +1,5 @@
+"""``python -m pipeline`` is ``bikeshare``."""
+
+from pipeline.cli import main
+
+main()

@@ -1,0 +1,159 @@
+"""The one boundary to AWS: typed clients, made when first used.
+
+What they talk to is decided by ``AWS_ENDPOINT_URL``, else by the environment's ``endpoint_url``, else it is AWS. The
+code behind them is the same either way.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pipeline.errors import BikeshareError, DeploymentError
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    import boto3
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sts import STSClient
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class Aws:
+    """Clients for one environment.
+
+    Args:
+        settings: of the environment; gives region and, where it names one, the endpoint.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.endpoint_url = os.environ.get("AWS_ENDPOINT_URL") or settings.endpoint_url
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the endpoint is on this machine."""
+        return self.endpoint_url is not None and urlsplit(self.endpoint_url).hostname in _LOOPBACK
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        import boto3
+
+        session = boto3.Session(region_name=self.settings.region)
+        if self.is_local and session.get_credentials() is None:
+            # The local endpoint asks for none, but botocore signs nothing without any.
+            return boto3.Session(
+                region_name=self.settings.region,
+                aws_access_key_id="local",
+                aws_secret_access_key="local",  # noqa: S106
+            )
+        return session
+
+    def _client(self, service: str) -> Any:
+        from botocore.config import Config
+
+        return self._session.client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=self.endpoint_url,
+            config=Config(
+                retries={"mode": "standard", "max_attempts": 5},
+                connect_timeout=10,
+                s3={"addressing_style": "path"} if self.is_local else None,
+            ),
+        )
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """Amazon S3."""
+        client: S3Client = self._client("s3")
+        return client
+
+    @cached_property
+    def iam(self) -> IAMClient:
+        """AWS Identity and Access Management."""
+        client: IAMClient = self._client("iam")
+        return client
+
+    @cached_property
+    def sts(self) -> STSClient:
+        """AWS Security Token Service."""
+        client: STSClient = self._client("sts")
+        return client
+
+    @cached_property
+    def sagemaker(self) -> SageMakerClient:
+        """Amazon SageMaker."""
+        client: SageMakerClient = self._client("sagemaker")
+        return client
+
+    @cached_property
+    def events(self) -> EventBridgeClient:
+        """Amazon EventBridge."""
+        client: EventBridgeClient = self._client("events")
+        return client
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        """Amazon CloudWatch Logs."""
+        client: CloudWatchLogsClient = self._client("logs")
+        return client
+
+    def check_account(self) -> None:
+        """Refuse to work in another account than the environment's.
+
+        Raises:
+            DeploymentError: no credentials, nothing answers, or they belong to another account.
+        """
+        with aws_errors("Asking who the credentials belong to", self, DeploymentError):
+            account = self.sts.get_caller_identity()["Account"]
+        if account != self.settings.account_id:
+            raise DeploymentError(
+                f"The credentials belong to account {account}, "
+                f"but environment {self.settings.environment!r} is account {self.settings.account_id}.",
+                hint="Choose another profile (AWS_PROFILE) or another environment (--env).",
+            )
+
+
+@contextmanager
+def aws_errors(action: str, aws: Aws, error_type: Callable[[str, str | None], BikeshareError]) -> Iterator[None]:
+    """Turn botocore's errors into one of ours that says what was being done and what to do next.
+
+    Args:
+        action: what is being done, such as "Creating bucket a-b-c".
+        aws: the clients in use.
+        error_type: class of :mod:`pipeline.errors` to raise.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
+
+    try:
+        yield
+    except EndpointConnectionError as error:
+        hint = (
+            "Start the local endpoint: bikeshare local up --detach"
+            if aws.is_local
+            else "Check network and AWS_ENDPOINT_URL."
+        )
+        raise error_type(f"{action}: nothing answers at {aws.endpoint_url or 'AWS'}.", hint) from error
+    except NoCredentialsError as error:
+        raise error_type(
+            f"{action}: there are no AWS credentials.", "Run `aws sso login` or set AWS_PROFILE."
+        ) from error
+    except ClientError as error:
+        details = error.response.get("Error", {})
+        code, message = details.get("Code", "Unknown"), details.get("Message", str(error))
+        denied = code in {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+        raise error_type(
+            f"{action}: AWS answered {code}: {message}",
+            "The credentials lack this permission; see docs/deploying.md." if denied else None,
+        ) from error
+    except BotoCoreError as error:
+        raise error_type(f"{action}: {error}", None) from error

@@ -1,0 +1,312 @@
+"""The command line, thin: it parses, calls and prints. ``bikeshare --help`` lists the commands.
+
+Exit codes: 0 done; 1 any other error of ours; 2 wrong usage, or ``plan`` found changes; 3 settings; 4 definition;
+5 deployment; 6 execution; 7 input file; 8 local endpoint; 130 interrupted.
+
+Everything that takes long to import is imported inside the command that needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.errors import BikeshareError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.aws import Aws
+    from pipeline.settings import Settings
+
+app = typer.Typer(
+    name="bikeshare",
+    help="A SageMaker pipeline as code: deploy, start and watch it, read its predictions; on AWS or on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+local_app = typer.Typer(help="The local AWS endpoint.", no_args_is_help=True)
+app.add_typer(local_app, name="local")
+
+Environment = Annotated[str, typer.Option("--env", help="Environment: a file in pipeline/environments.")]
+SettingsFile = Annotated[Path | None, typer.Option("--settings", help="Another TOML file with settings.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Execution = Annotated[str | None, typer.Argument(help="Execution id or ARN; the newest one when left out.")]
+
+
+def _console(*, errors: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=errors, highlight=False)
+
+
+def _settings(environment: str, file: Path | None) -> Settings:
+    from pipeline.settings import load_settings
+
+    return load_settings(environment, file)
+
+
+def _aws(settings: Settings) -> Aws:
+    from pipeline.aws import Aws
+
+    return Aws(settings)
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+
+
+# ---- definition and resources ---------------------------------------------------------------------------------
+
+
+@app.command()
+def synth(
+    env: Environment = "local",
+    settings_file: SettingsFile = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file instead.")] = None,
+) -> None:
+    """Compile the training pipeline's definition, offline."""
+    from pipeline.definition import compile_training
+
+    definition = compile_training(_settings(env, settings_file))
+    if output is None:
+        typer.echo(definition, nl=False)
+    else:
+        output.write_text(definition, encoding="utf-8")
+
+
+@app.command()
+def plan(env: Environment = "local", settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
+    """Show what deploy would change. Exit code 0: nothing; 2: something."""
+    from pipeline.deploy.commands import plan_environment
+    from pipeline.deploy.rendering import plan_as_json, print_plan
+
+    settings = _settings(env, settings_file)
+    found = plan_environment(settings, _aws(settings))
+    if as_json:
+        _print_json(plan_as_json(found))
+    else:
+        print_plan(found, _console())
+    raise typer.Exit(0 if found.is_empty else 2)
+
+
+@app.command()
+def deploy(env: Environment = "local", settings_file: SettingsFile = None) -> None:
+    """Create or change what the environment needs."""
+    from pipeline.deploy.commands import deploy_environment
+
+    settings = _settings(env, settings_file)
+    deploy_environment(settings, _aws(settings), _console())
+
+
+@app.command()
+def destroy(
+    env: Environment = "local",
+    settings_file: SettingsFile = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    delete_data: Annotated[
+        bool, typer.Option("--delete-data", help="Also remove files, feature records and registered models.")
+    ] = False,
+) -> None:
+    """Remove what deploy made, triggers first. Data is kept unless told otherwise."""
+    from pipeline.deploy.commands import destroy_environment
+
+    settings = _settings(env, settings_file)
+    if not yes:
+        what = "everything, data included," if delete_data else "everything but the data"
+        typer.confirm(f"Remove {what} of environment {settings.environment!r}?", abort=True)
+    destroy_environment(settings, _aws(settings), _console(), keep_data=not delete_data)
+
+
+# ---- executions -----------------------------------------------------------------------------------------------
+
+
+@app.command()
+def start(
+    key: Annotated[str, typer.Argument(help="Key of the raw CSV in the raw bucket, such as raw/training/day.csv.")],
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE of a pipeline parameter; repeatable.")
+    ] = None,
+    *,
+    env: Environment = "local",
+    settings_file: SettingsFile = None,
+    follow: Annotated[bool, typer.Option("--watch", help="Follow it to its end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Start the training pipeline for an object that is already in the raw bucket."""
+    from pipeline import executions
+
+    settings = _settings(env, settings_file)
+    aws = _aws(settings)
+    given = dict(_name_and_value(text) for text in parameter or [])
+    bucket = given.pop("InputBucket", settings.raw_bucket)
+    parameters = {**executions.object_parameters(aws, bucket, key), **given}
+    arn = executions.start(aws, settings.training_pipeline_name, parameters)
+    if as_json:
+        _print_json({"PipelineExecutionArn": arn})
+    else:
+        typer.echo(arn)
+    if follow:
+        _follow(aws, arn)
+
+
+def _name_and_value(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--parameter")
+    return name, value
+
+
+def _follow(aws: Aws, arn: str) -> None:
+    from pipeline.demo import report_end
+    from pipeline.executions import watch as views
+    from pipeline.progress import follow
+
+    console = _console()
+    last = follow(views(aws, arn, interval_seconds=0.25 if aws.is_local else 10), console)
+    report_end(last, console)
+
+
+@app.command()
+def watch(execution: Execution = None, env: Environment = "local", settings_file: SettingsFile = None) -> None:
+    """Follow an execution step by step. Exit code 0 only when it succeeds."""
+    from pipeline import executions
+
+    settings = _settings(env, settings_file)
+    aws = _aws(settings)
+    _follow(aws, executions.find(aws, settings.training_pipeline_name, execution))
+
+
+@app.command()
+def runs(
+    env: Environment = "local",
+    settings_file: SettingsFile = None,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="How many.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List executions, newest first."""
+    from dataclasses import asdict
+
+    from pipeline import executions
+
+    settings = _settings(env, settings_file)
+    found = executions.recent(_aws(settings), settings.training_pipeline_name, limit)
+    if as_json:
+        _print_json([asdict(item) for item in found])
+        return
+    if not found:
+        typer.echo("No execution yet. Upload a CSV under raw/training/, or: bikeshare start KEY")
+    for item in found:
+        when = f"{item.started:%Y-%m-%d %H:%M:%S}" if item.started else " " * 19
+        typer.echo(f"{when}  {item.status:<10}  {item.arn.rsplit('/', 1)[-1]}  {item.reason}".rstrip())
+
+
+@app.command()
+def stop(execution: Execution = None, env: Environment = "local", settings_file: SettingsFile = None) -> None:
+    """Stop a running execution and its jobs."""
+    from pipeline import executions
+
+    settings = _settings(env, settings_file)
+    aws = _aws(settings)
+    arn = executions.find(aws, settings.training_pipeline_name, execution)
+    executions.stop(aws, arn)
+    typer.echo(f"Stopping {arn}")
+
+
+# ---- results --------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def predictions(
+    env: Environment = "local",
+    settings_file: SettingsFile = None,
+    rows: Annotated[int, typer.Option(min=0, max=1000, help="How many rows of the newest file to show.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Say where the prediction files are, and show the first rows of the newest."""
+    from dataclasses import asdict
+
+    from pipeline.demo import print_predictions
+    from pipeline.predictions import first_rows, prediction_files
+
+    settings = _settings(env, settings_file)
+    aws = _aws(settings)
+    files = prediction_files(aws, settings.predictions_bucket)
+    if as_json:
+        header, first = first_rows(aws, files[0], rows) if files else ([], [])
+        _print_json({"files": [{**asdict(file), "uri": file.uri} for file in files], "header": header, "rows": first})
+        return
+    if not files:
+        typer.echo(f"No predictions yet in {settings.predictions_bucket}. See how executions ended: bikeshare runs")
+        return
+    print_predictions(aws, files[0], rows, _console())
+    for file in files[1:]:
+        typer.echo(file.uri)
+
+
+@app.command()
+def demo(
+    data: Annotated[Path | None, typer.Option(help="CSV to upload; a generated sample when left out.")] = None,
+    keep_up: Annotated[bool, typer.Option("--keep-up/--down", help="Leave the local endpoint running.")] = True,
+) -> None:
+    """Everything once, on this machine: endpoint up, deploy, upload a CSV, watch, show predictions."""
+    from pipeline.demo import run_demo
+
+    run_demo(data, _console(), keep_up=keep_up)
+
+
+# ---- the local endpoint ---------------------------------------------------------------------------------------
+
+
+@local_app.command("up")
+def local_up(
+    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; the local environment's when left out.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it answers; it goes on.")] = False,
+) -> None:
+    """Start the local AWS endpoint."""
+    from pipeline.local_commands import endpoint_up
+
+    endpoint_up(port, _console(), detach=detach)
+
+
+@local_app.command("down")
+def local_down() -> None:
+    """Stop the local AWS endpoint and every job it runs."""
+    from pipeline.local_commands import endpoint_down
+
+    endpoint_down(_console())
+
+
+@local_app.command("status")
+def local_status(as_json: AsJson = False) -> None:
+    """Say whether the local AWS endpoint runs, and where. Exit code 0: it runs; 8: it does not."""
+    from pipeline.local_commands import endpoint_status
+
+    status = endpoint_status()
+    if as_json:
+        _print_json(status)
+    elif status["running"]:
+        typer.echo(f"The local AWS endpoint runs at {status['url']} (process {status['pid']}).")
+    else:
+        typer.echo("The local AWS endpoint does not run. Start it with: bikeshare local up --detach")
+    raise typer.Exit(0 if status["running"] else 8)
+
+
+def main() -> None:
+    """Run the command line; errors of ours become one message and an exit code, never a traceback."""
+    try:
+        app()
+    except BikeshareError as error:
+        console = _console(errors=True)
+        console.print("error:", error.message, style="red", markup=False)
+        if error.hint:
+            console.print("  →", error.hint, markup=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

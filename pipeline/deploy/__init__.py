@@ -1,0 +1,1 @@
+"""Deployment as plan, then apply: each AWS resource kind is one small module here."""

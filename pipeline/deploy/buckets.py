@@ -1,0 +1,160 @@
+"""S3 buckets: versioned, encrypted, closed to the public and to plain HTTP, and telling EventBridge of new objects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.aws import Aws
+from pipeline.deploy.resource import Difference, State
+from pipeline.missing import unless_missing
+
+_ALL_BLOCKED = {
+    "BlockPublicAcls": True,
+    "IgnorePublicAcls": True,
+    "BlockPublicPolicy": True,
+    "RestrictPublicBuckets": True,
+}
+_TLS_STATEMENT_ID = "DenyPlainHttp"
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One bucket.
+
+    Attributes:
+        name: of the bucket.
+        region: where it is made.
+        kms_key: key for SSE-KMS; None is SSE-S3.
+        events: whether EventBridge hears of its objects.
+        tags: name → value.
+    """
+
+    name: str
+    region: str
+    kms_key: str | None
+    events: bool
+    tags: Mapping[str, str]
+    kind: str = "bucket"
+
+    def desired(self) -> State:
+        """Fields that deployment decides on."""
+        return {
+            "versioning": "Enabled",
+            "encryption": self._encryption(),
+            "public access": _ALL_BLOCKED,
+            "plain HTTP": "denied",
+            **({"EventBridge notification": True} if self.events else {}),
+            "tags": dict(self.tags),
+        }
+
+    def _encryption(self) -> dict[str, str]:
+        if self.kms_key is None:
+            return {"SSEAlgorithm": "AES256"}
+        return {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": self.kms_key}
+
+    def current(self, aws: Aws) -> State | None:
+        """The bucket as it is; None where it does not exist."""
+        if unless_missing(lambda: aws.s3.head_bucket(Bucket=self.name)) is None:
+            return None
+        encryption = unless_missing(lambda: aws.s3.get_bucket_encryption(Bucket=self.name))
+        public = unless_missing(lambda: aws.s3.get_public_access_block(Bucket=self.name))
+        tagging = unless_missing(lambda: aws.s3.get_bucket_tagging(Bucket=self.name))
+        rules = encryption["ServerSideEncryptionConfiguration"]["Rules"] if encryption else []
+        default = rules[0].get("ApplyServerSideEncryptionByDefault", {}) if rules else {}
+        return {
+            "versioning": aws.s3.get_bucket_versioning(Bucket=self.name).get("Status", "Disabled"),
+            "encryption": dict(default),
+            "public access": dict(public["PublicAccessBlockConfiguration"]) if public else {},
+            "plain HTTP": "denied" if self._tls_statement() in self._policy(aws)["Statement"] else "allowed",
+            "EventBridge notification": "EventBridgeConfiguration" in self._notifications(aws),
+            "tags": {tag["Key"]: tag["Value"] for tag in tagging["TagSet"]} if tagging else {},
+        }
+
+    def create(self, aws: Aws) -> None:
+        """Make the bucket and set every field."""
+        if self.region == "us-east-1":
+            aws.s3.create_bucket(Bucket=self.name)
+        else:
+            aws.s3.create_bucket(
+                Bucket=self.name,
+                CreateBucketConfiguration={"LocationConstraint": self.region},  # type: ignore[typeddict-item]
+            )
+        self.update(aws, {field: Difference(field, None, value) for field, value in self.desired().items()})
+
+    def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
+        """Set the fields named, and leave all else of the bucket as it is."""
+        if "versioning" in differences:
+            aws.s3.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
+        if "encryption" in differences:
+            rule: Any = {"ApplyServerSideEncryptionByDefault": self._encryption()}
+            if self.kms_key is not None:
+                rule["BucketKeyEnabled"] = True
+            aws.s3.put_bucket_encryption(Bucket=self.name, ServerSideEncryptionConfiguration={"Rules": [rule]})
+        if "public access" in differences:
+            aws.s3.put_public_access_block(
+                Bucket=self.name,
+                PublicAccessBlockConfiguration=_ALL_BLOCKED,  # type: ignore[arg-type]
+            )
+        if "plain HTTP" in differences:
+            self._deny_plain_http(aws)
+        if "EventBridge notification" in differences:
+            # The call replaces the whole configuration: what others have set there goes back in.
+            merged: Any = {**self._notifications(aws), "EventBridgeConfiguration": {}}
+            aws.s3.put_bucket_notification_configuration(Bucket=self.name, NotificationConfiguration=merged)
+        if "tags" in differences:
+            aws.s3.put_bucket_tagging(
+                Bucket=self.name,
+                Tagging={"TagSet": [{"Key": key, "Value": value} for key, value in self.tags.items()]},
+            )
+
+    def delete(self, aws: Aws, *, keep_data: bool) -> bool:
+        """Empty and remove the bucket; with ``keep_data`` only when nothing is in it."""
+        if unless_missing(lambda: aws.s3.head_bucket(Bucket=self.name)) is None:
+            return False
+        pages = aws.s3.get_paginator("list_object_versions").paginate(Bucket=self.name)
+        for page in pages:
+            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            if not found:
+                continue
+            if keep_data:
+                return False
+            aws.s3.delete_objects(
+                Bucket=self.name,
+                Delete={
+                    "Objects": [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found],
+                    "Quiet": True,
+                },
+            )
+        aws.s3.delete_bucket(Bucket=self.name)
+        return True
+
+    def _notifications(self, aws: Aws) -> Any:
+        answer = dict(aws.s3.get_bucket_notification_configuration(Bucket=self.name))
+        answer.pop("ResponseMetadata", None)
+        return answer
+
+    def _policy(self, aws: Aws) -> dict[str, Any]:
+        answer = unless_missing(lambda: aws.s3.get_bucket_policy(Bucket=self.name))
+        if not answer or not answer.get("Policy"):
+            return {"Version": "2012-10-17", "Statement": []}
+        policy: dict[str, Any] = json.loads(answer["Policy"])
+        return policy
+
+    def _tls_statement(self) -> dict[str, Any]:
+        return {
+            "Sid": _TLS_STATEMENT_ID,
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [f"arn:aws:s3:::{self.name}", f"arn:aws:s3:::{self.name}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+
+    def _deny_plain_http(self, aws: Aws) -> None:
+        policy = self._policy(aws)
+        others = [statement for statement in policy["Statement"] if statement.get("Sid") != _TLS_STATEMENT_ID]
+        policy["Statement"] = [*others, self._tls_statement()]
+        aws.s3.put_bucket_policy(Bucket=self.name, Policy=json.dumps(policy))

@@ -1,0 +1,55 @@
+"""The packed code of ``steps/`` in the artifacts bucket, under its own SHA-256."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.aws import Aws
+from pipeline.bundle import Bundle
+from pipeline.deploy.resource import Difference, State
+from pipeline.missing import unless_missing
+
+
+@dataclass(frozen=True)
+class Code:
+    """One version of the code; earlier versions stay, since running executions and old models refer to them."""
+
+    bucket: str
+    bundle: Bundle
+    kind: str = "code"
+
+    @property
+    def name(self) -> str:
+        """Prefix in the bucket."""
+        return self.bundle.prefix
+
+    def desired(self) -> State:
+        """Each object and its size in bytes."""
+        return dict.fromkeys(self.bundle.objects(), "uploaded")
+
+    def current(self, aws: Aws) -> State | None:
+        """The objects of this version that are there."""
+        found = {
+            key: "uploaded"
+            for key in self.bundle.objects()
+            if unless_missing(lambda key=key: aws.s3.head_object(Bucket=self.bucket, Key=key))  # type: ignore[misc]
+        }
+        return found or None
+
+    def create(self, aws: Aws) -> None:
+        """Upload every object."""
+        for key, content in self.bundle.objects().items():
+            aws.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
+
+    def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:  # noqa: ARG002
+        """Upload what is missing; the content under a hash never changes."""
+        self.create(aws)
+
+    def delete(self, aws: Aws, *, keep_data: bool) -> bool:
+        """Remove this version's objects."""
+        if keep_data or self.current(aws) is None:
+            return False
+        for key in self.bundle.objects():
+            aws.s3.delete_object(Bucket=self.bucket, Key=key)
+        return True

@@ -1,0 +1,127 @@
+"""The feature group: one record a day, online store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.aws import Aws
+from pipeline.deploy.registry import set_tags, tag_list, tags_of
+from pipeline.deploy.resource import Difference, State
+from pipeline.errors import DeploymentError
+from pipeline.missing import unless_missing
+
+
+@dataclass(frozen=True)
+class FeatureGroup:
+    """One feature group.
+
+    Attributes:
+        name: of the group.
+        record_identifier: feature that names a record.
+        event_time: feature that says which of two writes is the newer.
+        features: feature name → ``String``, ``Integral`` or ``Fractional``.
+        role_arn: role for the offline store.
+        kms_key: key of the online store; None is AWS's own.
+        tags: name → value.
+    """
+
+    name: str
+    record_identifier: str
+    event_time: str
+    features: Mapping[str, str]
+    role_arn: str
+    kms_key: str | None
+    tags: Mapping[str, str]
+    kind: str = "feature group"
+
+    def desired(self) -> State:
+        """Features and tags."""
+        return {
+            "record identifier": self.record_identifier,
+            "event time": self.event_time,
+            "features": dict(self.features),
+            "tags": dict(self.tags),
+        }
+
+    def current(self, aws: Aws) -> State | None:
+        """The group as it is; None where it does not exist."""
+        answer = unless_missing(lambda: aws.sagemaker.describe_feature_group(FeatureGroupName=self.name))
+        if answer is None:
+            return None
+        return {
+            "record identifier": answer["RecordIdentifierFeatureName"],
+            "event time": answer["EventTimeFeatureName"],
+            "features": {item["FeatureName"]: item["FeatureType"] for item in answer["FeatureDefinitions"]},
+            "tags": tags_of(aws, answer["FeatureGroupArn"]),
+        }
+
+    def create(self, aws: Aws) -> None:
+        """Make the group and wait until it takes records."""
+        online: dict[str, Any] = {"EnableOnlineStore": True}
+        if self.kms_key is not None:
+            online["SecurityConfig"] = {"KmsKeyId": self.kms_key}
+        aws.sagemaker.create_feature_group(
+            FeatureGroupName=self.name,
+            RecordIdentifierFeatureName=self.record_identifier,
+            EventTimeFeatureName=self.event_time,
+            FeatureDefinitions=self._definitions(self.features),
+            OnlineStoreConfig=online,  # type: ignore[arg-type]
+            RoleArn=self.role_arn,
+            Tags=tag_list(self.tags),
+        )
+        self._wait(aws)
+
+    def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
+        """Add features that are new and set tags; AWS can change nothing else of a feature group."""
+        if "features" in differences:
+            current = differences["features"].current
+            changed = sorted(name for name in current if self.features.get(name) != current[name])
+            if changed:
+                raise _cannot_change(self.name, f"feature {changed[0]!r} would have to be removed or change its type")
+            added = {name: kind for name, kind in self.features.items() if name not in current}
+            aws.sagemaker.update_feature_group(FeatureGroupName=self.name, FeatureAdditions=self._definitions(added))
+            self._wait(aws)
+        for field in ("record identifier", "event time"):
+            if field in differences:
+                raise _cannot_change(self.name, f"its {field} is {differences[field].current!r}")
+        if "tags" in differences:
+            arn = aws.sagemaker.describe_feature_group(FeatureGroupName=self.name)["FeatureGroupArn"]
+            set_tags(aws, arn, self.tags, differences["tags"])
+
+    def delete(self, aws: Aws, *, keep_data: bool) -> bool:
+        """Remove the group and its records."""
+        if keep_data or self.current(aws) is None:
+            return False
+        aws.sagemaker.delete_feature_group(FeatureGroupName=self.name)
+        return True
+
+    @staticmethod
+    def _definitions(features: Mapping[str, str]) -> Any:
+        return [{"FeatureName": name, "FeatureType": kind} for name, kind in features.items()]
+
+    def _wait(self, aws: Aws) -> None:
+        from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
+
+        def status() -> tuple[str, str]:
+            answer = aws.sagemaker.describe_feature_group(FeatureGroupName=self.name)
+            updating = answer.get("LastUpdateStatus", {}).get("Status")
+            state = "Creating" if updating == "InProgress" else answer.get("FeatureGroupStatus", "Created")
+            return state, answer.get("FailureReason", "")
+
+        waiting = Retrying(
+            retry=retry_if_result(lambda answer: answer[0] == "Creating"),
+            wait=wait_exponential(multiplier=0.05, max=5),
+            stop=stop_after_delay(600),
+        )
+        state, reason = waiting(status)
+        if state != "Created":
+            raise DeploymentError(f"Feature group {self.name} is {state}: {reason}", hint="Remove it and deploy again.")
+
+
+def _cannot_change(name: str, what: str) -> DeploymentError:
+    return DeploymentError(
+        f"Feature group {name} can't be changed in place: {what}.",
+        hint="Give it another name (setting `project`), or destroy it and deploy again.",
+    )

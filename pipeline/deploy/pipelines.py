@@ -1,0 +1,95 @@
+"""A SageMaker pipeline, created or updated with a compiled definition."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.aws import Aws
+from pipeline.deploy.registry import set_tags, tag_list, tags_of
+from pipeline.deploy.resource import Difference, State
+from pipeline.missing import unless_missing
+
+#: Above this many bytes CreatePipeline takes the definition only from S3.
+INLINE_LIMIT = 100 * 1024
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One pipeline.
+
+    Attributes:
+        name: of the pipeline.
+        arn: of the pipeline.
+        role_arn: role that it runs as.
+        definition: compiled, as JSON text.
+        artifacts_bucket: where a definition goes that is too large to be sent inline.
+        max_parallel_steps: steps of one execution that run at the same time.
+        tags: name → value.
+    """
+
+    name: str
+    arn: str
+    role_arn: str
+    definition: str
+    artifacts_bucket: str
+    max_parallel_steps: int
+    tags: Mapping[str, str]
+    kind: str = "pipeline"
+
+    def desired(self) -> State:
+        """Definition, role, parallelism, tags."""
+        return {
+            "definition": json.loads(self.definition),
+            "role": self.role_arn,
+            "parallel steps": self.max_parallel_steps,
+            "tags": dict(self.tags),
+        }
+
+    def current(self, aws: Aws) -> State | None:
+        """The pipeline as it is; None where it does not exist."""
+        answer = unless_missing(lambda: aws.sagemaker.describe_pipeline(PipelineName=self.name))
+        if answer is None:
+            return None
+        return {
+            "definition": json.loads(answer["PipelineDefinition"]),
+            "role": answer["RoleArn"],
+            "parallel steps": answer.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps"),
+            "tags": tags_of(aws, answer["PipelineArn"]),
+        }
+
+    def _request(self, aws: Aws) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "PipelineName": self.name,
+            "RoleArn": self.role_arn,
+            "ParallelismConfiguration": {"MaxParallelExecutionSteps": self.max_parallel_steps},
+        }
+        compact = json.dumps(json.loads(self.definition), separators=(",", ":"))
+        if len(compact.encode()) <= INLINE_LIMIT:
+            return {**request, "PipelineDefinition": compact}
+        key = f"definitions/{self.name}.json"
+        aws.s3.put_object(Bucket=self.artifacts_bucket, Key=key, Body=compact.encode())
+        return {**request, "PipelineDefinitionS3Location": {"Bucket": self.artifacts_bucket, "ObjectKey": key}}
+
+    def create(self, aws: Aws) -> None:
+        """Make the pipeline."""
+        aws.sagemaker.create_pipeline(
+            **self._request(aws), ClientRequestToken=str(uuid.uuid4()), Tags=tag_list(self.tags)
+        )
+
+    def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
+        """Replace definition, role and parallelism; running executions keep the definition they started with."""
+        if set(differences) - {"tags"}:
+            aws.sagemaker.update_pipeline(**self._request(aws))
+        if "tags" in differences:
+            set_tags(aws, self.arn, self.tags, differences["tags"])
+
+    def delete(self, aws: Aws, *, keep_data: bool) -> bool:  # noqa: ARG002
+        """Remove the pipeline and its history of executions."""
+        if unless_missing(lambda: aws.sagemaker.describe_pipeline(PipelineName=self.name)) is None:
+            return False
+        aws.sagemaker.delete_pipeline(PipelineName=self.name, ClientRequestToken=str(uuid.uuid4()))
+        return True

@@ -1,0 +1,77 @@
+"""What a resource kind has to offer, and the values that plans are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from pipeline.aws import Aws
+
+#: Field name → plain value (text, number, list, mapping). Two states are equal when their values are.
+State = Mapping[str, Any]
+
+
+class Resource(Protocol):
+    """One thing in AWS, as it should be.
+
+    Implementations are frozen dataclasses. ``current`` only describes and lists; ``create``, ``update`` and ``delete``
+    may be interrupted and repeated at any point.
+    """
+
+    @property
+    def kind(self) -> str:
+        """Kind as shown to people, such as ``bucket``."""
+
+    @property
+    def name(self) -> str:
+        """Name of this one."""
+
+    def desired(self) -> State:
+        """Fields that this project decides on."""
+
+    def current(self, aws: Aws) -> State | None:
+        """The same fields as they are now; None where there is no such thing."""
+
+    def create(self, aws: Aws) -> None:
+        """Make it."""
+
+    def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
+        """Change just the fields named."""
+
+    def delete(self, aws: Aws, *, keep_data: bool) -> bool:
+        """Remove it; no error where it is gone. False where it was kept because it holds data."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field, as it is and as it should be."""
+
+    field: str
+    current: Any
+    desired: Any
+
+
+class Action(StrEnum):
+    """What a plan does with a resource."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line of a plan."""
+
+    resource: Resource
+    action: Action
+    differences: tuple[Difference, ...] = ()
+
+
+def differences(current: State, desired: State) -> tuple[Difference, ...]:
+    """Fields whose values are not the same, in the order of ``desired``."""
+    return tuple(
+        Difference(field, current.get(field), value) for field, value in desired.items() if current.get(field) != value
+    )

@@ -1,0 +1,72 @@
+"""Every error that the command line and the library raise on purpose.
+
+::
+
+    BikeshareError               catch this to treat any of them as "told the user why"
+    ├── SettingsError            an environment file or variable is wrong: fix the key that is named
+    ├── DefinitionError          the pipeline definition can't be compiled from the given settings
+    ├── DeploymentError          a resource could not be planned, created, changed or removed
+    ├── ExecutionError           an execution could not be started, found, watched or stopped
+    ├── LocalEndpointUnavailableError  the local AWS endpoint could not be started, asked or stopped
+    └── InputFileError           a file that is to be uploaded is not there or can't be read
+
+Errors of the local endpoint stand in :mod:`pipeline.local.errors`, those of the step scripts in
+``steps/analysis/errors.py``; neither can import this module (see the import contracts in ``pyproject.toml``).
+"""
+
+from __future__ import annotations
+
+
+class BikeshareError(Exception):
+    """What happened, where, and the command that helps; printed without a traceback.
+
+    Args:
+        message: what happened and where.
+        hint: the next command or edit, shown on a line of its own.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message if self.hint is None else f"{self.message}\n  → {self.hint}"
+
+
+class SettingsError(BikeshareError):
+    """An environment file or a ``BIKESHARE_…`` variable holds an unknown key or an impossible value."""
+
+    exit_code = 3
+
+
+class DefinitionError(BikeshareError):
+    """The definition can't be compiled."""
+
+    exit_code = 4
+
+
+class DeploymentError(BikeshareError):
+    """A resource could not be planned, created, changed or removed."""
+
+    exit_code = 5
+
+
+class ExecutionError(BikeshareError):
+    """A pipeline execution could not be started, found, watched or stopped, or it ended other than ``Succeeded``."""
+
+    exit_code = 6
+
+
+class InputFileError(BikeshareError):
+    """A local file named on the command line is missing or unreadable."""
+
+    exit_code = 7
+
+
+class LocalEndpointUnavailableError(BikeshareError):
+    """The local AWS endpoint could not be started, asked or stopped."""
+
+    exit_code = 8

@@ -1,0 +1,77 @@
+"""The commands around the local endpoint: up, down, status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pipeline.errors import LocalEndpointUnavailableError
+from pipeline.settings import load_settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.local.state import Running
+
+
+@contextmanager
+def _local_errors() -> Iterator[None]:
+    from pipeline.local.errors import LocalEndpointError
+
+    try:
+        yield
+    except LocalEndpointError as error:
+        raise LocalEndpointUnavailableError(str(error)) from error
+
+
+def configured_port() -> int:
+    """Port of the ``local`` environment's ``endpoint_url``."""
+    from pipeline.local.daemon import DEFAULT_PORT
+
+    url = load_settings("local").endpoint_url
+    return (urlsplit(url).port if url else None) or DEFAULT_PORT
+
+
+def endpoint_up(port: int | None, console: Console, *, detach: bool) -> None:
+    """Prepare the environment that jobs run in, then start the endpoint.
+
+    Raises:
+        LocalEndpointUnavailableError: it did not start; the message says why.
+    """
+    from pipeline.local import daemon
+    from pipeline.local.environments import image_environment
+    from pipeline.local.jobs.images import DEFAULT_IMAGE, find_image
+
+    def ready(running: Running) -> None:
+        console.print(f"  AWS APIs at {running.url} (this machine only)", markup=False)
+        console.print(f"  any client: export AWS_ENDPOINT_URL={running.url}", markup=False)
+
+    with _local_errors():
+        image_environment(find_image(DEFAULT_IMAGE), lambda line: console.print(f"  {line}", markup=False))
+        daemon.up(configured_port() if port is None else port, detach=detach, on_ready=ready)
+
+
+def endpoint_down(console: Console) -> None:
+    """Stop the endpoint and its jobs.
+
+    Raises:
+        LocalEndpointUnavailableError: it does not run, or did not stop.
+    """
+    from pipeline.local import daemon
+
+    with _local_errors():
+        daemon.down()
+    console.print("The local AWS endpoint is down.")
+
+
+def endpoint_status() -> dict[str, Any]:
+    """``running``, and where it does: ``url``, ``pid``, ``state_dir``."""
+    from pipeline.local import daemon
+
+    with _local_errors():
+        running = daemon.status()
+    if running is None:
+        return {"running": False}
+    return {"running": True, "url": running.url, "pid": running.pid, "state_dir": str(running.state_dir)}

@@ -1,0 +1,460 @@
+"""One function a step: what runs, on what, with which inputs and outputs.
+
+Both pipelines are put together from these. Importing this module imports the SageMaker SDK (seconds); see
+:mod:`pipeline.sdk`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sagemaker.core import image_uris
+from sagemaker.core.network import NetworkConfig
+from sagemaker.core.processing import Processor
+from sagemaker.core.shapes import (
+    Channel,
+    DataSource,
+    MetricDefinition,
+    OutputDataConfig,
+    ProcessingInput,
+    ProcessingOutput,
+    ProcessingS3Input,
+    ProcessingS3Output,
+    S3DataSource,
+    StoppingCondition,
+    Tag,
+)
+from sagemaker.core.training.configs import Compute, Networking
+from sagemaker.core.transformer import Transformer
+from sagemaker.core.workflow.execution_variables import ExecutionVariables
+from sagemaker.core.workflow.functions import Join
+from sagemaker.core.workflow.properties import PropertyFile
+from sagemaker.mlops.workflow.model_step import ModelStep
+from sagemaker.mlops.workflow.retry import (
+    SageMakerJobExceptionTypeEnum,
+    SageMakerJobStepRetryPolicy,
+    StepExceptionTypeEnum,
+    StepRetryPolicy,
+)
+from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, TrainingStep, TransformStep
+from sagemaker.serve.model_builder import ModelBuilder
+from sagemaker.train.model_trainer import ModelTrainer
+
+from pipeline.bundle import ARCHIVE_NAME, LAUNCHER_NAME, Bundle
+from pipeline.settings import Settings
+
+#: AWS's prebuilt scikit-learn container that all jobs run in.
+IMAGE_VERSION = "1.9-0"
+PROCESSING_ROOT = "/opt/ml/processing"
+INPUT_ROOT = f"{PROCESSING_ROOT}/input"
+OUTPUT_ROOT = f"{PROCESSING_ROOT}/output"
+#: Where the toolkit finds the code inside a model artefact.
+MODEL_CODE_FOLDER = "/opt/ml/model/code"
+
+#: A pipeline variable, or the plain value it stands for.
+Value = Any
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What every step of a pipeline shares.
+
+    Attributes:
+        settings: of the environment.
+        bundle: the packed code.
+        session: offline session from :func:`pipeline.sdk.offline_session`.
+        processing_instance_type: pipeline parameter or type name.
+    """
+
+    settings: Settings
+    bundle: Bundle
+    session: Any
+    processing_instance_type: Value
+
+    @property
+    def role(self) -> str:
+        """Role ARN that the jobs run as."""
+        return self.settings.role_arn(self.settings.execution_role_name)
+
+    @property
+    def image_uri(self) -> str:
+        """Pinned image, resolved from the SDK's own table for the region."""
+        uri: str = image_uris.retrieve(
+            "sklearn", self.settings.region, version=IMAGE_VERSION, image_scope="training", py_version="py3"
+        )
+        return uri
+
+    @property
+    def code_uri(self) -> str:
+        """S3 prefix of the packed code."""
+        return f"s3://{self.settings.artifacts_bucket}/{self.bundle.prefix}"
+
+    @property
+    def job_environment(self) -> dict[str, str]:
+        """Variables of every job: boto3 inside it needs to be told the region."""
+        return {"AWS_DEFAULT_REGION": self.settings.region}
+
+    def run_uri(self, *parts: str) -> Join:
+        """``s3://<artifacts>/runs/<execution id>/<parts>``: one execution never writes over another's data."""
+        return Join(
+            on="/",
+            values=[
+                f"s3://{self.settings.artifacts_bucket}/runs",
+                ExecutionVariables.PIPELINE_EXECUTION_ID,
+                *parts,
+            ],
+        )
+
+    @property
+    def cache(self) -> CacheConfig:
+        """Steps that are pure functions of their inputs are taken from an earlier execution."""
+        return CacheConfig(enable_caching=True, expire_after=self.settings.running.cache_expire_after)
+
+    def _backoff(self) -> dict[str, Any]:
+        running = self.settings.running
+        return {
+            "max_attempts": running.retry_attempts,
+            "interval_seconds": running.retry_interval_seconds,
+            "backoff_rate": running.retry_backoff_rate,
+        }
+
+    def step_retries(self) -> list[Any]:
+        """Retries for calls that AWS throttles or that fail on its side."""
+        return [
+            StepRetryPolicy(
+                exception_types=[StepExceptionTypeEnum.SERVICE_FAULT, StepExceptionTypeEnum.THROTTLING],
+                **self._backoff(),
+            )
+        ]
+
+    def job_retries(self) -> list[Any]:
+        """The same, and for jobs that get no instance or die of AWS's own errors. Never for the script's own error."""
+        return [
+            *self.step_retries(),
+            SageMakerJobStepRetryPolicy(
+                exception_types=[SageMakerJobExceptionTypeEnum.RESOURCE_LIMIT],
+                failure_reason_types=[
+                    SageMakerJobExceptionTypeEnum.INTERNAL_ERROR,
+                    SageMakerJobExceptionTypeEnum.CAPACITY_ERROR,
+                ],
+                **self._backoff(),
+            ),
+        ]
+
+    def tags(self) -> list[dict[str, str]]:
+        """Tags in AWS's request form."""
+        return [{"Key": key, "Value": value} for key, value in sorted(self.settings.resource_tags().items())]
+
+
+def processing_step(
+    frame: Frame,
+    name: str,
+    script: str,
+    *,
+    description: str,
+    arguments: Sequence[Value],
+    inputs: Mapping[str, Value] | None = None,
+    outputs: Sequence[str] = (),
+    environment: Mapping[str, Value] | None = None,
+    property_files: Sequence[PropertyFile] = (),
+    cached: bool = False,
+    depends_on: Sequence[Any] = (),
+) -> ProcessingStep:
+    """A processing job that runs one script of ``steps/``.
+
+    Args:
+        frame: shared settings.
+        name: step name.
+        script: file name in ``steps/``.
+        description: shown in the console.
+        arguments: of the script; at most 256 characters each (a limit of CreateProcessingJob).
+        inputs: name → S3 URI; mounted at ``/opt/ml/processing/input/<name>``.
+        outputs: names; ``/opt/ml/processing/output/<name>`` goes to ``runs/<execution>/<step>/<name>``.
+        environment: further environment variables.
+        property_files: outputs that conditions and later steps read values from.
+        cached: whether an earlier execution with the same arguments may stand in; only for pure functions.
+        depends_on: steps that must have ended, beyond those referred to.
+    """
+    settings = frame.settings
+    network = settings.network
+    processor = Processor(
+        role=frame.role,
+        image_uri=frame.image_uri,
+        instance_count=1,
+        instance_type=frame.processing_instance_type,
+        entrypoint=["/bin/bash", f"{INPUT_ROOT}/code/{LAUNCHER_NAME}", script],
+        volume_size_in_gb=settings.instances.volume_size_gib,
+        volume_kms_key=settings.kms_key,
+        output_kms_key=settings.kms_key,
+        max_runtime_in_seconds=settings.running.step_timeout_seconds,
+        sagemaker_session=frame.session,
+        env={**frame.job_environment, **(environment or {})},
+        tags=frame.tags(),
+        network_config=NetworkConfig(
+            security_group_ids=list(network.security_groups) or None,
+            subnets=list(network.subnets) or None,
+            encrypt_inter_container_traffic=network.encrypt_inter_container_traffic or None,
+        ),
+    )
+    step_args = processor.run(
+        inputs=[
+            _processing_input(input_name, uri)
+            for input_name, uri in {"code": f"{frame.code_uri}/", **(inputs or {})}.items()
+        ],
+        outputs=[
+            ProcessingOutput(
+                output_name=output,
+                s3_output=ProcessingS3Output(
+                    s3_uri=frame.run_uri(name, output),
+                    local_path=f"{OUTPUT_ROOT}/{output}",
+                    s3_upload_mode="EndOfJob",
+                ),
+            )
+            for output in outputs
+        ],
+        arguments=list(arguments),
+        # Without a name the SDK makes one from the clock; a pipeline drops it again.
+        job_name=name,
+        wait=False,
+        logs=False,
+    )
+    return ProcessingStep(
+        name=name,
+        description=description,
+        step_args=step_args,
+        property_files=list(property_files),
+        cache_config=frame.cache if cached else None,
+        depends_on=list(depends_on) or None,
+        retry_policies=frame.job_retries(),
+    )
+
+
+def _processing_input(name: str, uri: Value) -> ProcessingInput:
+    return ProcessingInput(
+        input_name=name,
+        s3_input=ProcessingS3Input(
+            s3_uri=uri, local_path=f"{INPUT_ROOT}/{name}", s3_data_type="S3Prefix", s3_input_mode="File"
+        ),
+    )
+
+
+def output_uri(step: ProcessingStep, output: str) -> Value:
+    """S3 URI of a processing step's output, right also where the step came from the cache."""
+    return step.properties.ProcessingOutputConfig.Outputs[output].S3Output.S3Uri
+
+
+def training_step(
+    frame: Frame,
+    name: str,
+    script: str,
+    *,
+    description: str,
+    instance_type: Value,
+    hyperparameters: Mapping[str, Value],
+    channels: Mapping[str, Value],
+    metrics: Mapping[str, str],
+    environment: Mapping[str, Value] | None = None,
+) -> TrainingStep:
+    """A training job in the image's script mode.
+
+    Script mode (``sagemaker_program`` and ``sagemaker_submit_directory``) and not ``SourceCode``: the latter uploads
+    drivers to a path with the time in it at every compile.
+
+    Args:
+        frame: shared settings.
+        name: step name.
+        script: file name in ``steps/``.
+        description: shown in the console.
+        instance_type: pipeline parameter or type name.
+        hyperparameters: become ``--name value`` arguments.
+        channels: channel name → S3 URI.
+        metrics: metric name → regular expression with one group, looked for in the log.
+        environment: further environment variables.
+    """
+    settings = frame.settings
+    network = settings.network
+    trainer = ModelTrainer(
+        role=frame.role,
+        sagemaker_session=frame.session,
+        base_job_name=name,
+        training_image=frame.image_uri,
+        compute=Compute(
+            instance_type=instance_type,
+            instance_count=1,
+            volume_size_in_gb=settings.instances.volume_size_gib,
+            volume_kms_key_id=settings.kms_key,
+            keep_alive_period_in_seconds=settings.instances.warm_pool_seconds or None,
+        ),
+        networking=Networking(
+            subnets=list(network.subnets) or None,
+            security_group_ids=list(network.security_groups) or None,
+            enable_inter_container_traffic_encryption=network.encrypt_inter_container_traffic,
+        ),
+        stopping_condition=StoppingCondition(max_runtime_in_seconds=settings.running.step_timeout_seconds),
+        output_data_config=OutputDataConfig(s3_output_path=frame.run_uri(name), kms_key_id=settings.kms_key),
+        hyperparameters={
+            "sagemaker_program": script,
+            "sagemaker_submit_directory": f"{frame.code_uri}/{ARCHIVE_NAME}",
+            **hyperparameters,
+        },
+        environment={**frame.job_environment, **(environment or {})},
+        tags=[Tag(key=tag["Key"], value=tag["Value"]) for tag in frame.tags()],
+    ).with_metric_definitions([MetricDefinition(name=key, regex=regex) for key, regex in sorted(metrics.items())])
+    step_args = trainer.train(
+        input_data_config=[
+            Channel(
+                channel_name=channel,
+                content_type="text/csv",
+                data_source=DataSource(
+                    s3_data_source=S3DataSource(
+                        s3_data_type="S3Prefix", s3_uri=uri, s3_data_distribution_type="FullyReplicated"
+                    )
+                ),
+            )
+            for channel, uri in channels.items()
+        ],
+        wait=False,
+        logs=False,
+    )
+    return TrainingStep(
+        name=name,
+        description=description,
+        step_args=step_args,
+        cache_config=frame.cache,
+        retry_policies=frame.job_retries(),
+    )
+
+
+def _model_builder(frame: Frame, model_data: Value) -> ModelBuilder:
+    network = frame.settings.network
+    return ModelBuilder(
+        image_uri=frame.image_uri,
+        s3_model_data_url=model_data,
+        env_vars={"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": MODEL_CODE_FOLDER},
+        role_arn=frame.role,
+        sagemaker_session=frame.session,
+        content_type="text/csv",
+        accept_type="text/csv",
+        # Anything but an empty mapping makes the builder upload code while it compiles.
+        dependencies={},
+        network=None
+        if not network.subnets
+        else Networking(subnets=list(network.subnets), security_group_ids=list(network.security_groups)),
+    )
+
+
+def register_model_step(
+    frame: Frame,
+    name: str,
+    *,
+    description: str,
+    model_data: Value,
+    approval_status: Value,
+    statistics_uri: Value,
+    card_content: Value,
+    properties: Mapping[str, Value],
+) -> ModelStep:
+    """A step of type ``RegisterModel``: a new version in the model package group.
+
+    Args:
+        frame: shared settings.
+        name: step name.
+        description: shown in the console.
+        model_data: S3 URI of ``model.tar.gz``.
+        approval_status: what the version is born with.
+        statistics_uri: S3 URI of the model-quality JSON.
+        card_content: model card as the JSON text that CreateModelPackage takes.
+        properties: customer metadata, at most 256 characters each.
+    """
+    from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
+
+    step_args = _model_builder(frame, model_data).register(
+        model_package_group_name=frame.settings.model_package_group_name,
+        content_types=["text/csv"],
+        response_types=["text/csv"],
+        inference_instances=[frame.settings.instances.transform],
+        transform_instances=[frame.settings.instances.transform],
+        approval_status=approval_status,
+        model_metrics=ModelMetrics(
+            model_statistics=MetricsSource(content_type="application/json", s3_uri=statistics_uri)
+        ),
+        customer_metadata_properties=dict(properties),
+        domain="MACHINE_LEARNING",
+        task="REGRESSION",
+        model_card=_Card(card_content),
+    )
+    return ModelStep(name=name, description=description, step_args=step_args, retry_policies=frame.step_retries())
+
+
+@dataclass(frozen=True)
+class _Card:
+    """What ``register`` reads of a card. The SDK's own class refuses content that holds pipeline variables."""
+
+    content: Value
+    model_card_status: str = "PendingReview"
+
+
+def create_model_step(
+    frame: Frame, name: str, *, description: str, model_data: Value, depends_on: Sequence[Any]
+) -> ModelStep:
+    """A step of type ``Model``: what the transform job serves."""
+    step_args = _model_builder(frame, model_data).build()
+    return ModelStep(
+        name=name,
+        description=description,
+        step_args=step_args,
+        depends_on=list(depends_on),
+        retry_policies=frame.step_retries(),
+    )
+
+
+def transform_step(
+    frame: Frame, name: str, *, description: str, model_name: Value, instance_type: Value, data: Value
+) -> TransformStep:
+    """Batch transform of one headerless CSV, a line a row.
+
+    Args:
+        frame: shared settings.
+        name: step name.
+        description: shown in the console.
+        model_name: of the model to serve.
+        instance_type: pipeline parameter or type name.
+        data: S3 prefix that holds exactly the file to transform.
+    """
+    timeout = min(frame.settings.running.step_timeout_seconds, 3600)
+    transformer = Transformer(
+        model_name=model_name,
+        instance_count=1,
+        instance_type=instance_type,
+        strategy="MultiRecord",
+        assemble_with="Line",
+        accept="text/csv",
+        max_payload=6,
+        max_concurrent_transforms=1,
+        output_path=frame.run_uri(name),
+        output_kms_key=frame.settings.kms_key,
+        volume_kms_key=frame.settings.kms_key,
+        # The container's own server gives up after 60 seconds unless it is told otherwise.
+        env={"SAGEMAKER_MODEL_SERVER_TIMEOUT": str(timeout)},
+        tags=frame.tags(),
+        base_transform_job_name=name,
+        sagemaker_session=frame.session,
+    )
+    step_args = transformer.transform(
+        data=data,
+        data_type="S3Prefix",
+        content_type="text/csv",
+        split_type="Line",
+        job_name=name,
+        model_client_config={"InvocationsTimeoutInSeconds": timeout, "InvocationsMaxRetries": 1},
+        wait=False,
+        logs=False,
+    )
+    return TransformStep(
+        name=name,
+        description=description,
+        step_args=step_args,
+        retry_policies=frame.job_retries(),
+    )
