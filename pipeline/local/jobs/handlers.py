@@ -1,0 +1,47 @@
+"""The operations of jobs, as the local endpoint answers them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pipeline.local.jobs.kinds import JobKind
+from pipeline.local.operations import RequestContext, operation
+
+_Answer = Callable[[dict[str, Any], RequestContext], dict[str, Any]]
+
+
+def _create(kind: JobKind) -> _Answer:
+    def create(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+        return {kind.arn_field: context.endpoint.jobs.create(kind, request)}
+
+    return create
+
+
+def _describe(kind: JobKind) -> _Answer:
+    def describe(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+        return context.endpoint.jobs.describe(kind, request[kind.name_field])
+
+    return describe
+
+
+def _list(kind: JobKind) -> _Answer:
+    def list_jobs(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+        return context.endpoint.jobs.list(kind, request)
+
+    return list_jobs
+
+
+def _stop(kind: JobKind) -> _Answer:
+    def stop(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+        context.endpoint.jobs.stop(kind, request[kind.name_field])
+        return {}
+
+    return stop
+
+
+for _kind in JobKind:
+    operation("sagemaker", f"Create{_kind}Job")(_create(_kind))
+    operation("sagemaker", f"Describe{_kind}Job")(_describe(_kind))
+    operation("sagemaker", f"List{_kind}Jobs")(_list(_kind))
+    operation("sagemaker", f"Stop{_kind}Job")(_stop(_kind))

@@ -1,0 +1,84 @@
+"""Which local environment stands in for a container image."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.local.errors import LocalEndpointError
+
+DEFAULT_TABLE = Path(__file__).parent.parent / "images" / "images.toml"
+DEFAULT_IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
+OWN_TABLE_VARIABLE = "BIKESHARE_IMAGES"
+
+
+class ImageTableError(LocalEndpointError):
+    """The table of images cannot be read, or an entry in it is incomplete."""
+
+
+class UnknownImageError(LocalEndpointError):
+    """No entry of the table matches an image. The message holds the lines to add."""
+
+
+@dataclass(frozen=True)
+class ImageMapping:
+    """One entry of the table.
+
+    Attributes:
+        pattern: shell-style pattern of image URIs.
+        lock: requirements file with hashes.
+        python: the image's Python version, ``major.minor``.
+        environment: variables that the image sets.
+    """
+
+    pattern: str
+    lock: Path
+    python: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_image(uri: str) -> ImageMapping:
+    """The entry for an image URI.
+
+    Raises:
+        UnknownImageError: there is none.
+        ImageTableError: a table is not readable.
+    """
+    own = os.environ.get(OWN_TABLE_VARIABLE)
+    tables = [Path(own), DEFAULT_TABLE] if own else [DEFAULT_TABLE]
+    for mapping in (mapping for table in tables for mapping in read_table(table)):
+        if fnmatch.fnmatchcase(uri, mapping.pattern):
+            return mapping
+    name = uri.rsplit("/", 1)[-1].split("@", 1)[0]
+    raise UnknownImageError(
+        f'no local environment stands in for the image "{uri}". Add these lines to a file and name it in the '
+        f'environment variable {OWN_TABLE_VARIABLE}: [[image]] pattern = "*{name}*" lock = "/path/to/requirements.lock" '
+        'python = "3.12"'
+    )
+
+
+def read_table(path: Path) -> Iterable[ImageMapping]:
+    """All entries of a table, in order.
+
+    Raises:
+        ImageTableError: not readable, not TOML, or an entry lacks a field.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return [_read_entry(entry, path) for entry in table.get("image", [])]
+    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
+        raise ImageTableError(f"{path}: not a table of images: {error}") from error
+
+
+def _read_entry(entry: Mapping[str, Any], path: Path) -> ImageMapping:
+    return ImageMapping(
+        pattern=str(entry["pattern"]),
+        lock=path.parent / str(entry["lock"]),
+        python=str(entry["python"]),
+        environment={str(name): str(value) for name, value in entry.get("environment", {}).items()},
+    )

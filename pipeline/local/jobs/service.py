@@ -1,0 +1,332 @@
+"""Processing, training and transform jobs of the local endpoint."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.local.errors import AwsError
+from pipeline.local.jobs import processing, sandbox, shapes, training, transform, validation
+from pipeline.local.jobs.failures import JobFailure, shorten
+from pipeline.local.jobs.kinds import JobId, JobKind, JobStatus
+from pipeline.local.jobs.logs import JobLog
+from pipeline.local.jobs.metrics import MetricReader
+from pipeline.local.jobs.objects import ObjectTransfer
+from pipeline.local.jobs.outcome import Outcome
+from pipeline.local.jobs.records import JobRecord, JobStore, Transition, now
+from pipeline.local.jobs.running import RunningJob, StopSignal
+from pipeline.local.jobs.sandbox import Isolation
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+
+_LOGGER = logging.getLogger(__name__)
+
+StatusCallback = Callable[[JobKind, dict[str, Any]], None]
+
+_RUNNERS: Mapping[JobKind, Callable[[RunningJob], Outcome]] = {
+    JobKind.PROCESSING: processing.run,
+    JobKind.TRAINING: training.run,
+    JobKind.TRANSFORM: transform.run,
+}
+_STATUS_MESSAGES = {
+    "Starting": "Preparing the instances for training",
+    "Downloading": "Downloading input data",
+    "Training": "Training image download completed. Training in progress.",
+    "Uploading": "Uploading generated training model",
+    "Stopping": "Stopping the training job",
+    "Completed": "Training job completed",
+    "Failed": "Training job failed",
+    "Stopped": "Training job stopped",
+    "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds",
+}
+
+
+@dataclass(frozen=True)
+class JobClients:
+    """Where clients on the endpoint come from; each is asked for once, when the first job needs it."""
+
+    s3: Callable[[], S3Client]
+    logs: Callable[[], CloudWatchLogsClient]
+    sagemaker: Callable[[], SageMakerClient]
+
+
+class JobService:
+    """Runs jobs and knows all that ever ran.
+
+    Every job has a thread of its own from Create to its end. Records change only under one lock, are replaced whole
+    and written before the change is visible.
+
+    Args:
+        state_dir: the endpoint's state; jobs live in ``jobs/`` below it.
+        clients: clients on the endpoint.
+        url, region, account_id: of the endpoint.
+        on_status_change: called with the kind and the Describe response after each change of status, from the job's
+            thread. What it raises is logged and does not change the job.
+        isolation: how jobs are kept apart from the machine; found out if None.
+        stop_grace_seconds: time between the request to stop and the end of the process tree. SageMaker's is 120.
+        max_running: jobs that run at the same time; further ones wait as InProgress.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        clients: JobClients,
+        *,
+        url: str,
+        region: str,
+        account_id: str,
+        on_status_change: StatusCallback | None = None,
+        isolation: Isolation | None = None,
+        stop_grace_seconds: float = 120.0,
+        max_running: int | None = None,
+    ) -> None:
+        self._store = JobStore((state_dir / "jobs").resolve())
+        self._s3 = functools.cache(clients.s3)
+        self._logs = functools.cache(clients.logs)
+        self._sagemaker = functools.cache(clients.sagemaker)
+        self._url, self._region, self._account_id = url, region, account_id
+        self._on_status_change = on_status_change
+        self._isolation = isolation
+        self._stop_grace_seconds = stop_grace_seconds
+        self._slots = threading.BoundedSemaphore(max_running or max(4, 2 * (os.cpu_count() or 1)))
+        self._changed = threading.Condition(threading.RLock())
+        self._client_lock = threading.Lock()
+        self._records: dict[JobId, JobRecord] = {}
+        self._stops: dict[JobId, StopSignal] = {}
+        self._threads: dict[JobId, threading.Thread] = {}
+        self._closing = False
+        self._restore()
+
+    def _restore(self) -> None:
+        for record in self._store.load():
+            known = record
+            if not record.status.terminal:
+                known = replace(record, **shapes.interrupted(record))
+                self._store.save(known)
+                shutil.rmtree(self._store.folder(record.id) / "work", ignore_errors=True)
+            self._records[record.id] = known
+
+    def create(self, kind: JobKind, request: Mapping[str, Any]) -> str:
+        """Make a job and start it.
+
+        Args:
+            kind: kind of job.
+            request: the Create request in botocore's terms, with the job's name.
+
+        Returns:
+            The job's ARN, at once.
+
+        Raises:
+            AwsError: ValidationException for a request that cannot be accepted, ResourceInUse for a name in use.
+        """
+        validation.check_request(kind, request)
+        if kind is JobKind.TRANSFORM:
+            transform.check_model(self._client(self._sagemaker), request["ModelName"])
+        name: str = request[kind.name_field]
+        arn = f"arn:aws:sagemaker:{self._region}:{self._account_id}:{kind.resource}/{name}"
+        present = now()
+        kept = {field: value for field, value in request.items() if field != "Tags"}
+        record = JobRecord(
+            kind,
+            name,
+            arn,
+            kept,
+            created=present,
+            modified=present,
+            log_stream=f"{name}/algo-1-{int(present.timestamp())}",
+            transitions=(Transition("Starting", present, None, _STATUS_MESSAGES["Starting"]),),
+            tags=tuple(request.get("Tags", [])),
+        )
+        with self._changed:
+            if self._closing:
+                raise AwsError("InternalFailure", "The local endpoint is shutting down.", 500)
+            if record.id in self._records:
+                raise AwsError(
+                    "ResourceInUse",
+                    "Job name must be unique within an AWS account and region, and a job with this name already exists "
+                    f"({arn})",
+                )
+            self._store.save(record)
+            self._records[record.id] = record
+            self._stops[record.id] = StopSignal()
+            thread = threading.Thread(target=self._run, args=(record.id,), name=f"job-{name}", daemon=True)
+            self._threads[record.id] = thread
+        self._tell(record)
+        thread.start()
+        return arn
+
+    def describe(self, kind: JobKind, name: str) -> dict[str, Any]:
+        """The Describe response.
+
+        Raises:
+            AwsError: ValidationException for a job that does not exist, in AWS's words.
+        """
+        return shapes.describe(self.record(kind, name))
+
+    def record(self, kind: JobKind, name: str) -> JobRecord:
+        """What is known about a job, with its tags and its log stream.
+
+        Raises:
+            AwsError: as :meth:`describe`.
+        """
+        with self._changed:
+            record = self._records.get(JobId(kind, name))
+        if record is None:
+            raise AwsError("ValidationException", kind.describe_not_found(name))
+        return record
+
+    def wait(self, kind: JobKind, name: str, timeout: float | None = None) -> dict[str, Any]:
+        """Block until the job has ended, or until ``timeout`` seconds have passed; returns the Describe response."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.record(kind, name).status.terminal, timeout)
+            return self.describe(kind, name)
+
+    def stop(self, kind: JobKind, name: str) -> None:
+        """Ask a job to stop; returns at once.
+
+        Raises:
+            AwsError: ValidationException for a job that does not exist or has ended.
+        """
+        with self._changed:
+            record = self.record(kind, name)
+            if record.status.terminal:
+                raise AwsError(
+                    "ValidationException",
+                    f"The request was rejected because the {kind.value.lower()} job is in status {record.status}.",
+                )
+            if record.status is JobStatus.STOPPING:
+                return
+            self._update(record.id, status=JobStatus.STOPPING, secondary_status="Stopping")
+            self._stops[record.id].request()
+
+    def list(self, kind: JobKind, request: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The List response for a List request in botocore's terms.
+
+        Raises:
+            AwsError: ValidationException for an invalid NextToken.
+        """
+        with self._changed:
+            records = list(self._records.values())
+        return shapes.list_jobs(kind, records, request or {})
+
+    def log_path(self, kind: JobKind, name: str) -> Path:
+        """The file that holds the job's whole output."""
+        return self._store.folder(JobId(kind, name)) / "log"
+
+    def close(self) -> None:
+        """End every running job (they become Failed, with that reason) and wait for their threads."""
+        with self._changed:
+            self._closing = True
+            threads = list(self._threads.values())
+            for stop in self._stops.values():
+                stop.request(at_once=True)
+        for thread in threads:
+            thread.join()
+
+    def _run(self, job: JobId) -> None:
+        with self._slots:
+            try:
+                outcome = self._execute(job)
+            except JobFailure as failure:
+                outcome = Outcome(JobStatus.FAILED, shorten(str(failure)))
+            except Exception as error:
+                _LOGGER.exception("%s job %s", job.kind, job.name)
+                outcome = Outcome(JobStatus.FAILED, shorten(f"InternalServerError: {type(error).__name__}: {error}"))
+        with self._changed:
+            if self._closing and self._stops[job].at_once and outcome.status is not JobStatus.COMPLETED:
+                outcome = Outcome(JobStatus.FAILED, shapes.interrupted(self._records[job])["failure_reason"])
+            self._stops.pop(job).close()
+            self._threads.pop(job, None)
+            self._update(
+                job,
+                status=outcome.status,
+                secondary_status=outcome.secondary_status or outcome.status.value,
+                failure_reason=outcome.failure_reason,
+                exit_message=outcome.exit_message,
+                metrics=outcome.metrics,
+                ended=now(),
+            )
+
+    def _execute(self, job: JobId) -> Outcome:
+        record, stop = self._records[job], self._stops[job]
+        if stop.requested:
+            return Outcome(JobStatus.STOPPED)
+        self._update(job, started=now())
+        folder = self._store.folder(job)
+        work = folder / "work"
+        (work / "ml").mkdir(parents=True)
+        metrics = MetricReader.of(record)
+        log = JobLog(
+            folder / "log", self._client(self._logs), job.kind.log_group, record.log_stream or record.name, metrics.read
+        )
+        running = RunningJob(
+            record=record,
+            work=work,
+            log=log,
+            transfer=ObjectTransfer(self._client(self._s3), self._region, record.request.get("RoleArn", "")),
+            sagemaker=self._client(self._sagemaker),
+            stop=stop,
+            update=functools.partial(self._update, job),
+            network_variables=self._network_variables(),
+            isolation=self._isolation or sandbox.detect_isolation(),
+            stop_grace_seconds=self._stop_grace_seconds,
+        )
+        try:
+            return replace(_RUNNERS[job.kind](running), metrics=metrics.final())
+        except JobFailure as failure:
+            log.say(str(failure))
+            raise
+        finally:
+            log.close()
+            running.clean_up()
+
+    def _update(self, job: JobId, **changes: Any) -> None:
+        """Change a record; training jobs get a transition where their secondary status changes."""
+        with self._changed:
+            before = self._records[job]
+            present = now()
+            after = replace(before, modified=present, **changes)
+            if after.secondary_status != before.secondary_status:
+                message = _STATUS_MESSAGES.get(after.secondary_status, after.secondary_status)
+                ended = tuple(replace(entry, ended=entry.ended or present) for entry in before.transitions)
+                final = present if after.status.terminal else None
+                entry = Transition(after.secondary_status, present, final, after.failure_reason or message)
+                after = replace(after, transitions=(*ended, entry))
+            self._store.save(after)
+            self._records[job] = after
+            self._changed.notify_all()
+        if (after.status, after.secondary_status) != (before.status, before.secondary_status):
+            self._tell(after)
+
+    def _tell(self, record: JobRecord) -> None:
+        if self._on_status_change is None:
+            return
+        try:
+            self._on_status_change(record.kind, shapes.describe(record))
+        except Exception:
+            _LOGGER.exception("status change of %s job %s could not be told", record.kind, record.name)
+
+    def _client(self, make: Callable[[], Any]) -> Any:
+        # Making a boto3 client is not thread-safe; using one is.
+        with self._client_lock:
+            return make()
+
+    def _network_variables(self) -> Mapping[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self._url,
+            "AWS_DEFAULT_REGION": self._region,
+            "AWS_REGION": self._region,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }

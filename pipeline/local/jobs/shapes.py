@@ -1,0 +1,165 @@
+"""Job records as AWS's responses: Describe*Job and List*Jobs. Pure functions over botocore's service model."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import botocore.loaders
+import botocore.model
+
+from pipeline.local.errors import AwsError
+from pipeline.local.jobs.kinds import JobKind, JobStatus
+from pipeline.local.jobs.records import JobRecord, now
+
+_DEFAULT_PAGE = 10
+_DEFAULT_RUNTIME_SECONDS = 86_400
+
+
+@functools.cache
+def service_model() -> botocore.model.ServiceModel:
+    """botocore's description of SageMaker."""
+    return botocore.model.ServiceModel(botocore.loaders.Loader().load_service_model("sagemaker", "service-2"))
+
+
+@functools.cache
+def _members(operation: str, member: str | None = None) -> frozenset[str]:
+    shape: Any = service_model().operation_model(operation).output_shape
+    if member is not None:
+        shape = shape.members[member].member
+    return frozenset(shape.members)
+
+
+def describe(record: JobRecord) -> dict[str, Any]:
+    """The Describe response: what was asked for, plus what became of it."""
+    known = _members(f"Describe{record.kind}Job")
+    response = {name: value for name, value in record.request.items() if name in known}
+    response |= _common(record) | {"FailureReason": record.failure_reason, "LastModifiedTime": record.modified}
+    if record.kind is JobKind.PROCESSING:
+        response["ExitMessage"] = record.exit_message
+        response.setdefault("StoppingCondition", {"MaxRuntimeInSeconds": _DEFAULT_RUNTIME_SECONDS})
+    if record.kind is JobKind.TRAINING:
+        response |= _training_fields(record)
+        response.setdefault("StoppingCondition", {"MaxRuntimeInSeconds": _DEFAULT_RUNTIME_SECONDS})
+    return {name: value for name, value in response.items() if name in known and value is not None}
+
+
+def _common(record: JobRecord) -> dict[str, Any]:
+    kind = record.kind
+    return {
+        kind.name_field: record.name,
+        kind.arn_field: record.arn,
+        kind.status_field: record.status.value,
+        "CreationTime": record.created,
+        f"{kind}StartTime": record.started,
+        f"{kind}EndTime": record.ended,
+    }
+
+
+def _training_fields(record: JobRecord) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "SecondaryStatus": record.secondary_status,
+        "SecondaryStatusTransitions": [
+            {
+                "Status": entry.status,
+                "StartTime": entry.started,
+                **({"EndTime": entry.ended} if entry.ended else {}),
+                "StatusMessage": entry.message,
+            }
+            for entry in record.transitions
+        ],
+        "ModelArtifacts": {"S3ModelArtifacts": model_artifacts_uri(record)},
+        "EnableNetworkIsolation": bool(record.request.get("EnableNetworkIsolation", False)),
+        "EnableInterContainerTrafficEncryption": bool(
+            record.request.get("EnableInterContainerTrafficEncryption", False)
+        ),
+        "EnableManagedSpotTraining": bool(record.request.get("EnableManagedSpotTraining", False)),
+    }
+    if record.metrics:
+        fields["FinalMetricDataList"] = [
+            {"MetricName": metric.name, "Value": metric.value, "Timestamp": metric.time} for metric in record.metrics
+        ]
+    if record.started and record.ended:
+        seconds = max(1, round((record.ended - record.started).total_seconds()))
+        fields |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
+    return fields
+
+
+def model_artifacts_uri(record: JobRecord) -> str:
+    """Where a training job's model goes: an archive, or a folder where no compression was asked for."""
+    output = record.request["OutputDataConfig"]
+    base = f"{output['S3OutputPath'].rstrip('/')}/{record.name}/output"
+    return f"{base}/model/" if output.get("CompressionType") == "NONE" else f"{base}/model.tar.gz"
+
+
+def list_jobs(kind: JobKind, records: Iterable[JobRecord], request: Mapping[str, Any]) -> dict[str, Any]:
+    """The List response: filtered, sorted, one page.
+
+    Raises:
+        AwsError: ValidationException for a NextToken that this endpoint did not give.
+    """
+    chosen = sorted(
+        (record for record in records if record.kind is kind and _matches(record, request)),
+        key=lambda record: _sort_key(record, request.get("SortBy", "CreationTime")),
+        # SageMaker lists newest first unless told otherwise.
+        reverse=request.get("SortOrder", "Descending") == "Descending",
+    )
+    start = _read_token(request.get("NextToken"))
+    end = start + int(request.get("MaxResults", _DEFAULT_PAGE))
+    member = f"{kind}JobSummaries"
+    response: dict[str, Any] = {member: [_summary(record, member) for record in chosen[start:end]]}
+    if end < len(chosen):
+        response["NextToken"] = base64.urlsafe_b64encode(str(end).encode()).decode()
+    return response
+
+
+def _matches(record: JobRecord, request: Mapping[str, Any]) -> bool:
+    status, part = request.get("StatusEquals"), request.get("NameContains")
+    if (status and record.status != status) or (part and part.lower() not in record.name.lower()):
+        return False
+    for prefix, time in (("CreationTime", record.created), ("LastModifiedTime", record.modified)):
+        after, before = request.get(f"{prefix}After"), request.get(f"{prefix}Before")
+        if (after and time < after) or (before and time > before):
+            return False
+    return True
+
+
+def _sort_key(record: JobRecord, field: str) -> tuple[Any, ...]:
+    first = {"Name": record.name, "Status": record.status.value}.get(field, record.created)
+    return (first, record.created, record.name)
+
+
+def _summary(record: JobRecord, member: str) -> dict[str, Any]:
+    known = _members(f"List{record.kind}Jobs", member)
+    fields = _common(record) | {
+        "LastModifiedTime": record.modified,
+        "FailureReason": record.failure_reason,
+        "ExitMessage": record.exit_message,
+        "SecondaryStatus": record.secondary_status,
+    }
+    return {name: value for name, value in fields.items() if name in known and value is not None}
+
+
+def _read_token(token: str | None) -> int:
+    if token is None:
+        return 0
+    try:
+        return int(base64.urlsafe_b64decode(token.encode()))
+    except (ValueError, binascii.Error) as error:
+        raise AwsError("ValidationException", "The NextToken is not valid.") from error
+
+
+def interrupted(record: JobRecord) -> dict[str, Any]:
+    """Changes to the record of a job that was running when its endpoint ended."""
+    present = now()
+    return {
+        "status": JobStatus.FAILED,
+        "secondary_status": "Failed",
+        "failure_reason": "InternalServerError: the local endpoint ended while this job was running. Start it again.",
+        "modified": present,
+        "ended": present,
+        "started": record.started or record.created,
+    }

@@ -1,0 +1,151 @@
+"""What a Create request must hold before a job is made of it. Small checks, each with AWS's kind of message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from botocore.validate import ParamValidator
+
+from pipeline.local.errors import AwsError
+from pipeline.local.jobs.kinds import JobKind
+from pipeline.local.jobs.shapes import service_model
+
+_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+_CHANNEL = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PAYLOAD_LIMIT_MB = 100
+
+
+def refusal(message: str) -> AwsError:
+    """The error of a request that cannot be accepted as it stands."""
+    return AwsError("ValidationException", message)
+
+
+def check_request(kind: JobKind, request: Mapping[str, Any]) -> None:
+    """Check a Create request.
+
+    Raises:
+        AwsError: ValidationException naming the field.
+    """
+    shape = service_model().operation_model(f"Create{kind}Job").input_shape
+    report = ParamValidator().validate(dict(request), shape)
+    if report.has_errors():
+        raise refusal(report.generate_report())
+    name = request[kind.name_field]
+    if not _NAME.fullmatch(name):
+        raise refusal(
+            f"1 validation error detected: Value '{name}' at '{kind.name_field[0].lower()}{kind.name_field[1:]}' failed to "
+            f"satisfy constraint: Member must satisfy regular expression pattern: {_NAME.pattern}"
+        )
+    _CHECKS[kind](request)
+
+
+def _check_processing(request: Mapping[str, Any]) -> None:
+    cluster = request["ProcessingResources"].get("ClusterConfig", {})
+    _check_one_instance(cluster.get("InstanceCount", 1))
+    inputs = request.get("ProcessingInputs", [])
+    outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    _check_unique("input", (entry["InputName"] for entry in inputs))
+    _check_unique("output", (entry["OutputName"] for entry in outputs))
+    for entry in inputs:
+        where = f"ProcessingInputs[{entry['InputName']}]"
+        source = entry.get("S3Input")
+        if source is None:
+            raise refusal(f"{where}: DatasetDefinition is not available on this endpoint; use S3Input.")
+        if "LocalPath" in source:
+            _check_local_path(source["LocalPath"], where)
+        _check_s3_data(source.get("S3DataType", "S3Prefix"), where)
+        _check_mode(source.get("S3InputMode", "File"), where)
+    for entry in outputs:
+        where = f"ProcessingOutputConfig.Outputs[{entry['OutputName']}]"
+        target = entry.get("S3Output")
+        if target is None:
+            raise refusal(f"{where}: FeatureStoreOutput is not available on this endpoint; use S3Output.")
+        _check_local_path(target.get("LocalPath", ""), where)
+
+
+def _check_training(request: Mapping[str, Any]) -> None:
+    _check_one_instance(request.get("ResourceConfig", {}).get("InstanceCount", 1))
+    algorithm = request.get("AlgorithmSpecification", {})
+    if "TrainingImage" not in algorithm:
+        raise refusal("AlgorithmSpecification.TrainingImage is required on this endpoint (no marketplace algorithms).")
+    if "OutputDataConfig" not in request:
+        raise refusal("OutputDataConfig is required.")
+    for definition in algorithm.get("MetricDefinitions", []):
+        try:
+            groups = re.compile(definition["Regex"]).groups
+        except re.error as error:
+            raise refusal(f"MetricDefinitions[{definition['Name']}].Regex: {error}") from error
+        if groups < 1:
+            raise refusal(f"MetricDefinitions[{definition['Name']}].Regex has no group that captures the value.")
+    channels = request.get("InputDataConfig", [])
+    _check_unique("channel", (channel["ChannelName"] for channel in channels))
+    for channel in channels:
+        where = f"InputDataConfig[{channel['ChannelName']}]"
+        if not _CHANNEL.fullmatch(channel["ChannelName"]) or channel["ChannelName"] in (".", ".."):
+            raise refusal(f"{where}: a channel name has letters, digits, '.', '_' and '-' only.")
+        source = channel["DataSource"].get("S3DataSource")
+        if source is None:
+            raise refusal(f"{where}: only S3DataSource is available on this endpoint.")
+        _check_s3_data(source["S3DataType"], where)
+        _check_mode(channel.get("InputMode", algorithm.get("TrainingInputMode", "File")), where)
+        if channel.get("RecordWrapperType", "None") != "None":
+            raise refusal(f"{where}: RecordWrapperType is not available on this endpoint.")
+
+
+def _check_transform(request: Mapping[str, Any]) -> None:
+    _check_one_instance(request["TransformResources"]["InstanceCount"])
+    source = request["TransformInput"]
+    _check_s3_data(source["DataSource"]["S3DataSource"]["S3DataType"], "TransformInput")
+    split = source.get("SplitType", "None")
+    if split not in ("None", "Line"):
+        raise refusal(f"TransformInput.SplitType {split} is not available on this endpoint; use Line or None.")
+    if source.get("CompressionType", "None") not in ("None", "Gzip"):
+        raise refusal("TransformInput.CompressionType must be None or Gzip.")
+    payload, concurrent = request.get("MaxPayloadInMB", 6), request.get("MaxConcurrentTransforms", 0)
+    if payload * max(concurrent, 1) > _PAYLOAD_LIMIT_MB:
+        raise refusal("MaxConcurrentTransforms * MaxPayloadInMB must not exceed 100 MB.")
+    if request.get("BatchStrategy") == "MultiRecord" and split == "None":
+        raise refusal("BatchStrategy MultiRecord needs a SplitType: set TransformInput.SplitType to Line.")
+    processing = request.get("DataProcessing", {})
+    for name, neutral in (("InputFilter", "$"), ("OutputFilter", "$"), ("JoinSource", "None")):
+        if processing.get(name, neutral) != neutral:
+            raise refusal(f"DataProcessing.{name} is not available on this endpoint; leave it out.")
+
+
+_CHECKS: Mapping[JobKind, Callable[[Mapping[str, Any]], None]] = {
+    JobKind.PROCESSING: _check_processing,
+    JobKind.TRAINING: _check_training,
+    JobKind.TRANSFORM: _check_transform,
+}
+
+
+def _check_one_instance(count: int) -> None:
+    if count != 1:
+        raise refusal(f"InstanceCount {count}: this endpoint runs a job on one instance; set InstanceCount to 1.")
+
+
+def _check_unique(what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise refusal(f"Duplicate {what} name: {name}. Each {what} needs a name of its own.")
+        seen.add(name)
+
+
+def _check_local_path(path: str, where: str) -> None:
+    parts = PurePosixPath(path).parts
+    if parts[:4] != ("/", "opt", "ml", "processing") or ".." in parts or "\0" in path:
+        raise refusal(f"{where}: LocalPath {path!r} must be an absolute path under /opt/ml/processing/.")
+
+
+def _check_s3_data(kind: str, where: str) -> None:
+    if kind != "S3Prefix":
+        raise refusal(f"{where}: S3DataType {kind} is not available on this endpoint; use S3Prefix.")
+
+
+def _check_mode(mode: str, where: str) -> None:
+    if mode == "Pipe":
+        raise refusal(f"{where}: input mode Pipe is not available on this endpoint; use File.")
