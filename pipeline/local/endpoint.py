@@ -5,29 +5,33 @@ from __future__ import annotations
 import importlib
 import os
 import threading
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import boto3.session
+from botocore.config import Config
 
 from pipeline.local.events.bus import EventBridge
+from pipeline.local.events.jobs import job_event
 from pipeline.local.featurestore.store import FeatureStore
 from pipeline.local.gateway import Gateway
+from pipeline.local.jobs.service import JobClients, JobService
 from pipeline.local.moto_app import create_moto_application
+from pipeline.local.pipelines.service import PipelineService
+from pipeline.local.sagemaker.store import ResourceStore
 from pipeline.local.server import LoopbackServer
-
-if TYPE_CHECKING:
-    from pipeline.local.jobs.service import JobService
-    from pipeline.local.pipelines.service import PipelineService
+from pipeline.local.state import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 
 ACCOUNT_ID = "123456789012"
-# Any credentials do; these are what the endpoint itself and its jobs sign with.
-ACCESS_KEY_ID = "local"
-SECRET_ACCESS_KEY = "local"  # noqa: S105 - nothing checks it
 
 # Importing them registers their operations.
 _OPERATION_MODULES = (
     "pipeline.local.events.operations",
     "pipeline.local.featurestore.operations",
+    "pipeline.local.sagemaker.model_packages",
+    "pipeline.local.sagemaker.tags",
+    "pipeline.local.jobs.handlers",
+    "pipeline.local.pipelines.handlers",
     "pipeline.local.featurestore.groups",
 )
 
@@ -38,7 +42,7 @@ def default_region() -> str:
 
 
 class Endpoint:
-    """All AWS APIs on one loopback port, from :meth:`serve_forever` until :meth:`shutdown`.
+    """All AWS APIs on one loopback port, from :meth:`start` until :meth:`close`.
 
     There can be one in a process: moto's state is global.
 
@@ -51,7 +55,8 @@ class Endpoint:
         url: what clients take as ``AWS_ENDPOINT_URL``.
         account_id, region, state_dir: as they are.
         events: publishes to EventBridge.
-        feature_store: records of feature groups.
+        feature_store: feature groups and their records.
+        resources: the control-plane resources that are neither moto's nor a service's own.
         jobs, pipelines: the services that run them.
 
     Raises:
@@ -66,27 +71,31 @@ class Endpoint:
         self.region = default_region()
         self._clients: dict[tuple[str, str], Any] = {}
         self._clients_lock = threading.Lock()
+        self._stop_reader, self._stop_writer = os.pipe()
         self.events = EventBridge(self)
         self.feature_store = FeatureStore(state_dir / "feature-store.db")
+        self.resources = ResourceStore(state_dir / "resources.db")
         for module in _OPERATION_MODULES:
             importlib.import_module(module)
         gateway = Gateway(self, create_moto_application(self.events))
         self._server = LoopbackServer(gateway, host, port)
+        self._server_thread = threading.Thread(target=self._server.serve_forever, name="server", daemon=True)
         self.url = self._server.url
-
-    @cached_property
-    def jobs(self) -> JobService:
-        """Processing, training and transform jobs."""
-        from pipeline.local.jobs.service import JobService
-
-        return JobService(self)
-
-    @cached_property
-    def pipelines(self) -> PipelineService:
-        """Pipelines and their executions."""
-        from pipeline.local.pipelines.service import PipelineService
-
-        return PipelineService(self)
+        self.jobs = JobService(
+            state_dir,
+            JobClients(
+                s3=lambda: self.client("s3"),
+                logs=lambda: self.client("logs"),
+                sagemaker=lambda: self.client("sagemaker"),
+            ),
+            url=self.url,
+            region=self.region,
+            account_id=self.account_id,
+            on_status_change=lambda kind, description: self.events.publish(job_event(kind.value, description)),
+        )
+        self.pipelines = PipelineService(
+            state_dir, self.account_id, self.region, self.jobs, self.client, on_event=self.events.publish
+        )
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client of this endpoint itself, over HTTP; shared between threads."""
@@ -97,9 +106,6 @@ class Endpoint:
             return self._clients[key]
 
     def _new_client(self, service: str, region: str) -> Any:
-        import boto3
-        from botocore.config import Config
-
         session = boto3.session.Session(
             aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key=SECRET_ACCESS_KEY, region_name=region
         )
@@ -110,24 +116,31 @@ class Endpoint:
             proxies={},
             user_agent_extra="local-endpoint",
         )
-        return session.client(service, endpoint_url=self.url, config=config)
+        new_client: Any = session.client  # its type is an overload per service
+        return new_client(service, endpoint_url=self.url, config=config)
 
-    def serve_forever(self) -> None:
-        """Answer requests until :meth:`shutdown`, then stop what runs and close the stores."""
-        try:
-            self._server.serve_forever()
-        finally:
-            self.close()
+    def start(self) -> None:
+        """Answer requests from now on, in other threads."""
+        self._server_thread.start()
+        self.pipelines.resume()
+
+    def wait(self) -> None:
+        """Block until :meth:`shutdown`."""
+        os.read(self._stop_reader, 1)
 
     def shutdown(self) -> None:
-        """Make :meth:`serve_forever` return; may be called from a signal handler."""
-        self._server.shutdown()
+        """Make :meth:`wait` return; may be called from a signal handler."""
+        os.write(self._stop_writer, b"x")
 
     def close(self) -> None:
-        """Stop executions and jobs, then deliveries; free the port."""
-        for name in ("pipelines", "jobs"):
-            if name in self.__dict__:
-                self.__dict__[name].close()
-        self._server.server_close()
+        """Stop executions, jobs and deliveries, in this order, while requests are still answered; then the server."""
+        self.pipelines.close()
+        self.jobs.close()
         self.events.close()
+        self._server.shutdown()
+        self._server_thread.join()
+        self._server.server_close()
         self.feature_store.close()
+        self.resources.close()
+        os.close(self._stop_reader)
+        os.close(self._stop_writer)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
+from xml.sax.saxutils import escape
 
 from pipeline.local import protocol
 from pipeline.local.errors import AwsError
@@ -18,6 +19,7 @@ from pipeline.local.events.s3 import publish_s3_events
 from pipeline.local.operations import RequestContext
 from pipeline.local.protocol import CredentialScope, HttpResponse, Recognised
 from pipeline.local.requests import CurrentRequest, current_request
+from pipeline.local.sagemaker.tags import remember_tags
 
 if TYPE_CHECKING:
     from pipeline.local.endpoint import Endpoint
@@ -70,6 +72,7 @@ class Gateway:
                 ask_moto=lambda changed: self._ask_moto(recognised, environ, changed),
             )
             response = recognised.handler(request, context)
+            remember_tags(request, response, self._endpoint)
             return protocol.serialise_response(recognised, response, request_id)
         except AwsError as error:
             return protocol.serialise_error(recognised, error, request_id)
@@ -77,7 +80,8 @@ class Gateway:
             logger.exception("%s.%s failed (request %s)", recognised.service, recognised.name, request_id)
             failure = AwsError(
                 "InternalFailure",
-                f"{recognised.service}.{recognised.name} failed in the local endpoint; its log has request {request_id}",
+                f"{recognised.service}.{recognised.name} failed in the local endpoint; "
+                f"its log has request {request_id}",
                 HTTPStatus.INTERNAL_SERVER_ERROR,
             )
             return protocol.serialise_error(recognised, failure, request_id)
@@ -190,8 +194,6 @@ def _moto_failed(scope: CredentialScope | None, request_id: str) -> HttpResponse
 
 
 def _service_error(scope: CredentialScope | None, status: HTTPStatus, code: str, message: str) -> HttpResponse:
-    from xml.sax.saxutils import escape
-
     if scope is not None and scope.signing_name not in _XML_SERVICES:
         return _json_response(status, {"__type": code, "message": message})
     inner = f"<Code>{code}</Code><Message>{escape(message)}</Message>"

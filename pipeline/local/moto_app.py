@@ -10,6 +10,11 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+import moto
+from moto.events.models import Rule
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.s3 import notifications
+
 from pipeline.local.errors import MotoVersionError
 from pipeline.local.events.s3 import s3_event
 from pipeline.local.requests import current_request
@@ -26,14 +31,8 @@ def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes
     Raises:
         MotoVersionError: moto has no such internals.
     """
-    from moto.events.models import Rule
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    from moto.s3 import notifications
-
     for owner, name in ((notifications, "_send_event_bridge_message"), (Rule, "send_to_targets")):
         if not hasattr(owner, name):
-            import moto
-
             raise MotoVersionError(
                 f"moto {moto.__version__} has no {owner.__name__}.{name}, which the local endpoint replaces; "
                 "install the version in requirements.lock"
@@ -47,7 +46,7 @@ def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes
         else:
             request.s3_events.append(event)
 
-    def send_to_targets(rule: Any, original_event: dict[str, Any], transform_input: bool = True) -> None:  # noqa: ARG001, FBT001, FBT002 - moto's signature
+    def send_to_targets(rule: Any, original_event: dict[str, Any], transform_input: bool = True) -> None:  # noqa: ARG001 - moto's signature
         envelope = events.envelope(original_event)
         events.offer(rule, envelope)
         _archive(rule, envelope)

@@ -16,6 +16,16 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qs
 
+from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
+from botocore.utils import parse_timestamp
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import Request
+from moto.core.routing import get_service_router
+from moto.core.serialize import SerializationContext, get_serializer_class
+from moto.core.utils import get_service_model
+from werkzeug.exceptions import NotFound
+
 from pipeline.local.errors import AwsError
 from pipeline.local.operations import Handler, find_handler, registered_operations
 from pipeline.local.validation import validate_request, validation_code
@@ -83,10 +93,6 @@ def recognise(environ: dict[str, Any], scope: CredentialScope | None) -> Recogni
 
 
 def _rest_matches(environ: dict[str, Any], scope: CredentialScope) -> Iterator[Recognised]:
-    from moto.core.request import Request
-    from moto.core.routing import get_service_router
-    from werkzeug.exceptions import NotFound
-
     for service in _services():
         model = service_model(service)
         if model.protocol != "rest-json" or model.signing_name != scope.signing_name:
@@ -107,8 +113,6 @@ def _services() -> list[str]:
 @cache
 def service_model(service: str) -> Any:
     """botocore's model of a service, in moto's classes."""
-    from moto.core.utils import get_service_model
-
     return get_service_model(service)
 
 
@@ -118,10 +122,6 @@ def parse_request(recognised: Recognised, environ: dict[str, Any]) -> tuple[dict
     Raises:
         AwsError: the body cannot be read, or breaks a constraint of the service model.
     """
-    from botocore.utils import parse_timestamp
-    from moto.core.parse import PROTOCOL_PARSERS
-    from moto.core.request import Request
-
     request = Request(environ)
     body = request.get_data(cache=True, parse_form_data=False)
     parser = PROTOCOL_PARSERS[str(recognised.model.service_model.protocol)](
@@ -170,8 +170,6 @@ def _without_nulls(value: Any) -> Any:
 
 def serialise_response(recognised: Recognised, response: dict[str, Any], request_id: str) -> HttpResponse:
     """A handler's response as AWS sends it."""
-    from moto.core.serialize import SerializationContext, get_serializer_class
-
     protocol = str(recognised.model.service_model.protocol)
     serializer = get_serializer_class(recognised.service, protocol)(
         recognised.model, context=SerializationContext(request_id)
@@ -185,7 +183,7 @@ def serialise_response(recognised: Recognised, response: dict[str, Any], request
 
 
 def serialise_error(recognised: Recognised, error: AwsError, request_id: str) -> HttpResponse:
-    """An error as AWS sends it over a JSON protocol: code in ``__type`` and ``x-amzn-ErrorType``, message in the body."""
+    """An error as AWS sends it over a JSON protocol: code in ``__type`` and in ``x-amzn-ErrorType``."""
     shape = next((shape for shape in recognised.model.service_model.error_shapes if shape.name == error.code), None)
     status = error.status
     key = "message"
@@ -203,8 +201,6 @@ def serialise_error(recognised: Recognised, error: AwsError, request_id: str) ->
 
 def moto_environ(environ: dict[str, Any], recognised: Recognised, request: dict[str, Any]) -> dict[str, Any]:
     """The WSGI environment of the same operation with other parameters."""
-    from botocore.serialize import create_serializer
-
     protocol = str(recognised.model.service_model.protocol)
     written = create_serializer(protocol, include_validation=False).serialize_to_request(request, recognised.model)
     body = written["body"] if isinstance(written["body"], bytes) else written["body"].encode("utf-8")
@@ -223,8 +219,6 @@ def parse_moto_response(recognised: Recognised, status: int, headers: dict[str, 
     Raises:
         AwsError: moto refused the request.
     """
-    from botocore.parsers import create_parser
-
     protocol = str(recognised.model.service_model.protocol)
     parsed = create_parser(protocol).parse(
         {"status_code": status, "headers": headers, "body": body}, recognised.model.output_shape

@@ -17,10 +17,11 @@ import sys
 from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
 import psutil
+from werkzeug.serving import DechunkedInput
 
 from pipeline.local.errors import NotLoopbackError, PortInUseError
 
@@ -95,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
         body, environ = self._environ()
         started: dict[str, Any] = {}
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[..., Any]:
+        def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> Callable[..., Any]:
             started["status"], started["headers"] = status, headers
             return pieces.append
 
@@ -135,14 +136,12 @@ class _Handler(BaseHTTPRequestHandler):
         }
         self._add_headers(environ)
         if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
-            from werkzeug.serving import DechunkedInput
-
-            environ["wsgi.input"] = DechunkedInput(self.rfile)
+            environ["wsgi.input"] = DechunkedInput(cast(BinaryIO, self.rfile))
             environ["wsgi.input_terminated"] = True
             # Where a chunked body ends is known only to who read it all.
             self.close_connection = True
             return None, environ
-        body = BodyReader(self.rfile, int(environ.get("CONTENT_LENGTH") or 0))
+        body = BodyReader(cast(BinaryIO, self.rfile), int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = body
         return body, environ
 
@@ -233,7 +232,14 @@ class LoopbackServer(ThreadingMixIn, TCPServer):
                 ready = {key.fileobj for key, _ in selector.select()}
                 if self._wake_reader in ready:
                     return
-                self._handle_request_noblock()
+                self._accept()
+
+    def _accept(self) -> None:
+        try:
+            request, client_address = self.get_request()
+        except OSError:  # the client has gone before it was answered
+            return
+        self.process_request(request, client_address)
 
     def shutdown(self) -> None:
         """Make :meth:`serve_forever` return. May be called from a signal handler or any thread."""

@@ -28,6 +28,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "blob": (bytes, bytearray),
     "timestamp": (datetime,),
 }
+_RENDERED_CHARACTERS = 200
 _LENGTH_TYPES = {"string", "list", "map", "blob"}
 _RANGE_TYPES = {"integer", "long", "float", "double"}
 
@@ -141,4 +142,4 @@ def _join(path: str, name: str) -> str:
 
 def _rendered(value: Any) -> str:
     text = str(value)
-    return text if len(text) <= 200 else text[:200] + "..."
+    return text if len(text) <= _RENDERED_CHARACTERS else text[:_RENDERED_CHARACTERS] + "..."

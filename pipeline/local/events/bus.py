@@ -8,6 +8,8 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from moto.events.models import events_backends
+
 from pipeline.local.events.delivery import Deliveries
 from pipeline.local.events.patterns import matches
 from pipeline.local.events.targets import Matched
@@ -39,8 +41,6 @@ class EventBridge:
             region: of the bus; by default the event's own, else the endpoint's.
         """
         whole = self.envelope(event)
-        from moto.events.models import events_backends
-
         backend = events_backends[self._endpoint.account_id][region or whole["region"]]
         found = backend.event_buses.get(bus)
         for rule in list(found.rules.values()) if found else []:

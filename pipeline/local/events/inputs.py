@@ -41,15 +41,19 @@ def _descend(value: Any, step: re.Match[str], path: str) -> Any:
     name, index, single, double = step.groups()
     try:
         if index is not None:
-            return value[int(index)] if isinstance(value, list) else _missing(path)
+            return _list(value)[int(index)]
         key = next(part for part in (name, single, double) if part is not None)
-        return value[key] if isinstance(value, dict) else _missing(path)
-    except (KeyError, IndexError):
-        _missing(path)
+        return _object(value)[key]
+    except LookupError as error:
+        raise MissingValueError(f"{path} is not in the event") from error
 
 
-def _missing(path: str) -> Any:
-    raise MissingValueError(f"{path} is not in the event")
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def as_text(value: Any) -> str:
@@ -110,5 +114,4 @@ def _substitute(template: str, values: dict[str, Any]) -> str:
 
 
 def _inside_string(template: str, position: int) -> bool:
-    quotes = re.findall(r'\\.|"', template[:position])
-    return sum(quote == '"' for quote in quotes) % 2 == 1
+    return re.sub(r"\\.", "", template[:position]).count('"') % 2 == 1

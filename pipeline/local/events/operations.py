@@ -19,7 +19,7 @@ def put_rule(request: dict[str, Any], context: RequestContext) -> dict[str, Any]
 
 
 @operation("events", "TestEventPattern")
-def test_event_pattern(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+def test_event_pattern(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:  # noqa: ARG001 - a handler's signature
     """Whether a pattern matches an event."""
     pattern = _parsed_pattern(request["EventPattern"])
     try:

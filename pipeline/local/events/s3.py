@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from moto.s3.notifications import _detail_type
+
 from pipeline.local.requests import current_request
 
 if TYPE_CHECKING:
@@ -57,8 +59,6 @@ def s3_event(account_id: str, bucket: Any, event_name: str, key: Any) -> S3Event
     Args:
         event_name: moto's name of what happened, such as ``s3:ObjectCreated:Put``.
     """
-    from moto.s3.notifications import _detail_type
-
     request = current_request.get()
     detail_type = _detail_type(event_name)
     found: dict[str, Any] = {"key": key.name}

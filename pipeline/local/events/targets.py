@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.local.events.inputs import InvalidInputError, as_text, resolve_path, target_payload
 
 if TYPE_CHECKING:
     from pipeline.local.endpoint import Endpoint
 
-# Pipeline parameters per target [EventBridge API reference, SageMakerPipelineParameters].
 _NO_RESOURCE = ("NotFound", "NonExistent", "DoesNotExist", "NoSuch")
 _NO_PERMISSION = ("AccessDenied", "NotAuthorized", "UnauthorizedOperation", "AuthorizationError")
 _INVALID = ("Validation", "InvalidParameter", "Serialization", "InvalidInput", "MissingParameter")
@@ -74,8 +76,6 @@ def deliver(matched: Matched, endpoint: Endpoint) -> None:
     Raises:
         DeliveryError: it failed, and whether to try again.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
     arn = Arn.parse(matched.target["Arn"])
     kind = arn.resource.split("/", 1)[0].split(":", 1)[0]
     send = _SENDERS.get((arn.service, kind)) or _SENDERS.get((arn.service, ""))
@@ -141,10 +141,8 @@ def _write_log(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
     logs = endpoint.client("logs", arn.region)
     group = arn.resource.removeprefix("log-group:").removesuffix(":*")
     stream = matched.token
-    try:
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):  # an earlier attempt got as far as this
         logs.create_log_stream(logGroupName=group, logStreamName=stream)
-    except logs.exceptions.ResourceAlreadyExistsException:
-        pass  # an earlier attempt got as far as this
     message = {"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": _payload(matched)}
     logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[message])
 

@@ -6,17 +6,19 @@ and deletes none.
 
 from __future__ import annotations
 
-import base64
 from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.local.errors import AwsError
 from pipeline.local.operations import RequestContext, operation
+from pipeline.local.sagemaker.listing import page, select
+from pipeline.local.sagemaker.tags import forget_tags
 
 _IDENTIFIER_TYPES = ("String", "Integral")
 _EVENT_TIME_TYPES = ("String", "Fractional")
 _RESERVED = {"is_deleted", "write_time", "api_invocation_time"}
-_PAGE = 100
+_LIST = "FeatureGroupSummaries"
+_SUMMARY = ("FeatureGroupName", "FeatureGroupArn", "CreationTime", "FeatureGroupStatus", "OfflineStoreStatus")
 _SORT_KEYS = {
     "Name": "FeatureGroupName",
     "FeatureGroupStatus": "FeatureGroupStatus",
@@ -135,6 +137,7 @@ def delete_feature_group(request: dict[str, Any], context: RequestContext) -> di
     """Remove a feature group and its online records; what lies in the offline store stays, as in AWS."""
     description = _existing(request["FeatureGroupName"], context)
     context.endpoint.feature_store.delete_group(description["FeatureGroupArn"])
+    forget_tags(description["FeatureGroupArn"], context.endpoint)
     return {}
 
 
@@ -143,39 +146,19 @@ def list_feature_groups(request: dict[str, Any], context: RequestContext) -> dic
     """A page of feature groups, newest first unless asked otherwise."""
     marker = f":{context.region}:{context.account_id}:feature-group/"
     found = [one for one in context.endpoint.feature_store.groups() if marker in one["FeatureGroupArn"]]
-    found = [one for one in found if _selected(one, request)]
+    found = select([one for one in found if _has_status(one, request)], request, "FeatureGroupName")
     sort_key = _SORT_KEYS[request.get("SortBy", "CreationTime")]
     found.sort(key=lambda one: (one[sort_key], one["FeatureGroupName"]))
     if request.get("SortOrder", "Descending") == "Descending":
         found.reverse()
-    start, limit = _offset(request.get("NextToken")), request.get("MaxResults", _PAGE)
-    page = found[start : start + limit]
-    names = ("FeatureGroupName", "FeatureGroupArn", "CreationTime", "FeatureGroupStatus", "OfflineStoreStatus")
-    response: dict[str, Any] = {
-        "FeatureGroupSummaries": [{name: one[name] for name in names if name in one} for one in page]
-    }
-    if start + limit < len(found):
-        response["NextToken"] = base64.urlsafe_b64encode(str(start + limit).encode()).decode()
-    return response
+    return page([{name: one[name] for name in _SUMMARY if name in one} for one in found], request, _LIST)
 
 
-def _selected(description: dict[str, Any], request: dict[str, Any]) -> bool:
-    created = datetime.fromtimestamp(description["CreationTime"], UTC)
+def _has_status(description: dict[str, Any], request: dict[str, Any]) -> bool:
     offline = (description.get("OfflineStoreStatus") or {}).get("Status")
-    return (
-        request.get("NameContains", "").lower() in description["FeatureGroupName"].lower()
-        and request.get("FeatureGroupStatusEquals") in (None, description["FeatureGroupStatus"])
-        and request.get("OfflineStoreStatusEquals") in (None, offline)
-        and ("CreationTimeAfter" not in request or created > request["CreationTimeAfter"])
-        and ("CreationTimeBefore" not in request or created < request["CreationTimeBefore"])
-    )
-
-
-def _offset(token: str | None) -> int:
-    try:
-        return int(base64.urlsafe_b64decode(token)) if token else 0
-    except ValueError as error:
-        raise _invalid("NextToken is not one that ListFeatureGroups gave") from error
+    return request.get("FeatureGroupStatusEquals") in (None, description["FeatureGroupStatus"]) and request.get(
+        "OfflineStoreStatusEquals"
+    ) in (None, offline)
 
 
 def _existing(name: str, context: RequestContext) -> dict[str, Any]:

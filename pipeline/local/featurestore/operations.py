@@ -67,7 +67,8 @@ def get_record(request: dict[str, Any], context: RequestContext) -> dict[str, An
 @operation(_SERVICE, "BatchGetRecord")
 def batch_get_record(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Records of several groups; those that are not there are left out."""
-    records, errors = [], []
+    records: list[dict[str, Any]] = []
+    errors: list[dict[str, Any]] = []
     for wanted in request["Identifiers"]:
         names = wanted.get("FeatureNames")
         try:

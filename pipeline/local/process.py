@@ -1,0 +1,123 @@
+"""The endpoint's own process: ``python -m pipeline.local.process --state-dir DIR --port PORT``.
+
+It holds a lock on the state directory for as long as it lives, so that a process that was killed leaves nothing that
+has to be cleaned up before the next one starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.local.errors import LocalEndpointError, StateInUseError
+from pipeline.local.state import LOCK_NAME, READINESS_NAME, write_atomically
+
+EXIT_FAILED = 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT; the exit code is 0 then, 1 when the endpoint could not start."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.local.process", description=__doc__)
+    parser.add_argument("--state-dir", type=Path, required=True, help="where everything that is kept lives")
+    parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
+    parser.add_argument("--port", type=int, required=True, help="0 takes a free one")
+    parser.add_argument("--ready-fd", type=int, help="file descriptor that the readiness record is written to")
+    parser.add_argument("--until-stdin-closes", action="store_true", help="stop when the starting process ends")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    logging.getLogger("pipeline").setLevel(logging.INFO)
+    try:
+        run(
+            options.state_dir,
+            options.port,
+            host=options.host,
+            ready_fd=options.ready_fd,
+            until_stdin_closes=options.until_stdin_closes,
+        )
+    except LocalEndpointError as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_FAILED
+    return 0
+
+
+def run(
+    state_dir: Path,
+    port: int,
+    *,
+    host: str = "127.0.0.1",
+    ready_fd: int | None = None,
+    until_stdin_closes: bool = False,
+    on_ready: Any = None,
+) -> None:
+    """Serve in this process until a signal.
+
+    Args:
+        on_ready: called with the readiness record once requests are answered.
+
+    Raises:
+        StateInUseError: another endpoint uses the state directory.
+        PortInUseError: the port is taken.
+        NotLoopbackError: ``host`` is not the loopback interface.
+    """
+    # A profile of the user's that is not there would make every boto3 session of this process fail.
+    os.environ.pop("AWS_PROFILE", None)
+    state_dir = state_dir.absolute()
+    state_dir.mkdir(parents=True, exist_ok=True)
+    with _exclusive(state_dir):
+        from pipeline.local.endpoint import Endpoint  # a refused start must not wait for moto's import
+
+        endpoint = Endpoint(state_dir, host=host, port=port)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: endpoint.shutdown())
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        if until_stdin_closes:
+            threading.Thread(target=_shut_down_at_end_of_input, args=(endpoint,), daemon=True).start()
+        record = {"pid": os.getpid(), "url": endpoint.url, "started_at": time.time(), "region": endpoint.region}
+        readiness = state_dir / READINESS_NAME
+        endpoint.start()
+        try:
+            write_atomically(readiness, json.dumps(record))
+            if ready_fd is not None:
+                with os.fdopen(ready_fd, "w") as pipe:
+                    pipe.write(json.dumps(record))
+            if on_ready is not None:
+                on_ready(record)
+            endpoint.wait()
+        finally:
+            readiness.unlink(missing_ok=True)
+            endpoint.close()
+
+
+def _shut_down_at_end_of_input(endpoint: Any) -> None:
+    sys.stdin.read()
+    endpoint.shutdown()
+
+
+@contextmanager
+def _exclusive(state_dir: Path) -> Iterator[None]:
+    with (state_dir / LOCK_NAME).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StateInUseError(
+                f"another local endpoint uses {state_dir}; stop it with `bikeshare local down`, "
+                "or give this one its own --state-dir"
+            ) from error
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())
