@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analysis.columns import CATEGORIES, TARGET, Purpose
+from analysis.errors import SettingsError
+from analysis.features import FORECAST, PARITY, STORED_FEATURES, model_columns, profile_named, stored_features
+from analysis.quality import QualityLimits, check_days
+from analysis.table import read_table
+from pipeline.sample import INPUT_COLUMNS, sample_rows
+
+
+def days_of(path, required=()) -> pd.DataFrame:
+    return check_days(read_table(path), Purpose.SCORING, required, QualityLimits()).days
+
+
+def test_the_honest_profile_has_29_columns_and_none_of_the_answer() -> None:
+    assert len(FORECAST.columns) == len(set(FORECAST.columns)) == 29
+    assert not {"casual", "registered", "cnt", "instant"} & set(FORECAST.columns)
+    assert not {"season_1", "mnth_1", "weekday_0", "weathersit_1", "weathersit_4"} & set(FORECAST.columns)
+
+
+def test_the_parity_profile_has_the_published_columns_in_order() -> None:
+    published = (
+        "casual registered mnth_1 mnth_2 mnth_3 mnth_4 mnth_6 mnth_9 mnth_10 mnth_12 weekday_0 weekday_6 season_1 "
+        "season_4 weathersit_1"
+    )
+    assert " ".join(PARITY.columns) == published
+
+
+def test_an_unknown_profile_is_refused_by_name() -> None:
+    with pytest.raises(SettingsError, match=r"'magic'.*forecast, parity"):
+        profile_named("magic")
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(kept=st.sets(st.integers(min_value=0, max_value=729), min_size=1, max_size=40))
+def test_columns_are_the_same_whatever_levels_a_file_has(write, csv_of, kept: set[int]) -> None:
+    table = sample_rows()
+    days = days_of(write(csv_of([table[index] for index in sorted(kept)], INPUT_COLUMNS)))
+    matrix = model_columns(days, FORECAST)
+    assert tuple(matrix.columns) == FORECAST.columns
+    assert len(matrix) == len(kept)
+    for name in CATEGORIES:
+        dummies = matrix[[column for column in FORECAST.columns if column.startswith(f"{name}_")]]
+        first = min(CATEGORIES[name].levels)
+        assert (dummies.sum(axis="columns").to_numpy() == (days[name] != first).to_numpy()).all()
+
+
+def test_both_published_forms_give_the_same_model_columns(write, csv_of, uci_of, rows) -> None:
+    physical = model_columns(days_of(write(csv_of(rows), "a.csv")), FORECAST)
+    scaled = model_columns(days_of(write(csv_of(uci_of(rows)), "b.csv")), FORECAST)
+    pd.testing.assert_frame_equal(physical, scaled, rtol=1e-14)
+
+
+def test_row_order_of_the_file_does_not_matter(write, csv_of, rows) -> None:
+    ordered = days_of(write(csv_of(rows), "a.csv"))
+    reversed_ = days_of(write(csv_of(rows[::-1]), "b.csv"))
+    pd.testing.assert_frame_equal(ordered.reset_index(drop=True), reversed_.reset_index(drop=True))
+
+
+def test_heavy_rain_is_prepared_as_light_rain_and_counted(write, csv_of, rows) -> None:
+    rows[3]["weathersit"] = "4"
+    checked = check_days(read_table(write(csv_of(rows))), Purpose.SCORING, (), QualityLimits())
+    assert model_columns(checked.days, FORECAST)["weathersit_3"].loc[5] == 1
+    assert checked.report["repairs"] == [{"what": "weathersit 4 prepared as 3", "rows": 1, "lines": [5]}]
+
+
+def test_stored_features_match_the_feature_group(write, csv_of, rows) -> None:
+    stored = stored_features(days_of(write(csv_of(rows)), (TARGET,)))
+    assert {"event_time", *stored.columns} == set(STORED_FEATURES)
+    assert stored.iloc[0]["dteday"] == "2018-01-01"
+    assert set(FORECAST.columns) <= set(stored.columns)
+    assert not {"casual", "registered"} & set(stored.columns)
+
+
+def test_a_day_without_a_count_is_stored_without_one(write, csv_of, rows) -> None:
+    stored = stored_features(days_of(write(csv_of(rows, INPUT_COLUMNS))))
+    assert stored["cnt"].isna().all()
+    assert ",\n" in stored.to_csv(index=False)

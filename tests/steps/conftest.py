@@ -1,0 +1,143 @@
+"""Tables to test on: the generated sample in both published forms, and the real one where it is to be had."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from analysis.columns import MEASURES
+from pipeline.sample import INPUT_COLUMNS, TARGET_COLUMNS, sample_rows
+
+ROOT = Path(__file__).resolve().parents[2]
+HEADER = (*INPUT_COLUMNS, *TARGET_COLUMNS)
+
+Rows = list[dict[str, str]]
+
+
+def as_csv(rows: Rows, columns: tuple[str, ...] = HEADER) -> str:
+    return "\n".join([",".join(columns), *(",".join(row[name] for name in columns) for row in rows)]) + "\n"
+
+
+def as_uci(rows: Rows) -> Rows:
+    """The same days in UCI's form: ISO dates, measures divided by their maximum."""
+    converted = []
+    for row in rows:
+        day, month, year = row["dteday"].split("-")
+        scaled = {name: repr(float(row[name]) / measure.scale) for name, measure in MEASURES.items()}
+        converted.append({**row, **scaled, "dteday": f"20{year}-{month}-{day}"})
+    return converted
+
+
+@pytest.fixture
+def rows() -> Rows:
+    """90 generated days, enough to train on."""
+    return sample_rows(days=90)
+
+
+@pytest.fixture
+def csv_of() -> Callable[..., str]:
+    """Rows as CSV text; `columns` chooses and orders them."""
+    return as_csv
+
+
+@pytest.fixture
+def uci_of() -> Callable[[Rows], Rows]:
+    """Rows in UCI's form."""
+    return as_uci
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Write text or bytes to a file of tmp_path and return its path."""
+
+    def write_file(content: str | bytes, name: str = "days.csv") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+        return path
+
+    return write_file
+
+
+@pytest.fixture(scope="session")
+def real_csv() -> Path:
+    """The real day.csv: $BIKE_SHARING_CSV, or beside the project."""
+    named = os.environ.get("BIKE_SHARING_CSV")
+    path = Path(named) if named else ROOT.parent / "shared" / "data" / "bike_sharing" / "day.csv"
+    if not path.is_file():
+        pytest.skip(f"the real bike-sharing table is not at {path}; set BIKE_SHARING_CSV to run this test")
+    return path
+
+
+@pytest.fixture(scope="session")
+def _moto_url() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def aws(_moto_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty AWS account served over HTTP on loopback by moto; the environment points at it. Its URL."""
+    connection = http.client.HTTPConnection(_moto_url.removeprefix("http://"))
+    connection.request("POST", "/moto-api/reset")
+    connection.getresponse().read()
+    connection.close()
+    point_to(monkeypatch, _moto_url)
+    return _moto_url
+
+
+@pytest.fixture
+def point_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Make AWS clients of this process and of its children talk to the URL given."""
+    return lambda url: point_to(monkeypatch, url)
+
+
+def point_to(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    settings = {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "NO_PROXY": "127.0.0.1",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a script ended: exit code, both outputs, and its message file (empty where there is none)."""
+
+    code: int
+    out: str
+    err: str
+    message: str
+
+
+@pytest.fixture
+def run_script(tmp_path: Path) -> Callable[..., Outcome]:
+    """Run steps/<name> as its own process, as a job does."""
+
+    def run(name: str, *arguments: str | Path, **environment: str) -> Outcome:
+        message = tmp_path / "message-file"
+        command = [sys.executable, str(ROOT / "steps" / name), *map(str, arguments), "--message-file", str(message)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=tmp_path, env={**os.environ, **environment}
+        )
+        text = message.read_text(encoding="utf-8") if message.exists() else ""
+        return Outcome(done.returncode, done.stdout, done.stderr, text)
+
+    return run
