@@ -1,0 +1,108 @@
+"""From PutObject to the prediction CSV, the endpoint already up.
+
+::
+
+    python -m benchmarks.upload_to_predictions [--data FILE] [--runs 3]
+
+Each run uploads the table under a new key with one more line end, so that neither the claim nor the step cache can
+answer it. Beside the total stands what the step scripts alone need when they are run one after the other by hand in the
+same environment ("bare scripts"): the ratio is what endpoint, sandbox and pipeline engine add, less what running
+independent steps at the same time saves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline.aws import Aws
+from pipeline.bundle import STEPS_FOLDER
+from pipeline.deploy.commands import deploy_environment
+from pipeline.executions import ExecutionView, view, wait_for_upload
+from pipeline.local.daemon import running_endpoint
+from pipeline.progress import seconds
+from pipeline.sample import write_sample
+from pipeline.settings import Settings, load_settings
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, help="CSV to upload; the generated sample when left out")
+    parser.add_argument("--runs", type=int, default=3)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        body = (arguments.data or write_sample(root)).read_bytes()
+        with running_endpoint(root / "state") as endpoint:
+            os.environ.update(endpoint.environment())
+            settings = load_settings("local")
+            aws = Aws(settings)
+            deploy_environment(settings, aws, Console(quiet=True))
+            totals = [_upload_to_csv(aws, settings, body + b"\n" * number, number) for number in range(arguments.runs)]
+        print(f"\nPutObject to prediction CSV, {len(body.splitlines()) - 1} rows, {os.cpu_count()} cores:")
+        print(f"  median of {len(totals)}: {statistics.median(totals):.2f} s   (each: {_list(totals)})")
+        bare = [_bare_scripts(root / f"bare-{number}", body) for number in range(arguments.runs)]
+    print(f"  bare scripts, one after the other: {statistics.median(bare):.2f} s   (each: {_list(bare)})")
+    print(f"  ratio: {statistics.median(totals) / statistics.median(bare):.2f}")
+
+
+def _list(values: list[float]) -> str:
+    return ", ".join(f"{value:.2f}" for value in values)
+
+
+def _upload_to_csv(aws: Aws, settings: Settings, body: bytes, number: int) -> float:
+    key = f"raw/training/benchmark-{number}.csv"
+    start = time.perf_counter()
+    etag = aws.s3.put_object(Bucket=settings.raw_bucket, Key=key, Body=body)["ETag"]
+    arn = wait_for_upload(aws, settings.training_pipeline_name, key, etag)
+    while not (execution := view(aws, arn)).is_final:
+        time.sleep(0.05)
+    total = time.perf_counter() - start
+    if execution.status != "Succeeded":
+        sys.exit(f"{arn} {execution.status}: {execution.explanation}")
+    _print_steps(number, total, execution)
+    return total
+
+
+def _print_steps(number: int, total: float, execution: ExecutionView) -> None:
+    steps = ", ".join(
+        f"{step.name} {took:.2f}" for step in execution.steps if (took := seconds(step.started, step.ended)) is not None
+    )
+    print(f"run {number}: {total:.2f} s   ({steps})")
+
+
+def _bare_scripts(root: Path, body: bytes) -> float:
+    """Seconds for preprocess, train and evaluate as plain processes, without S3, jobs or pipeline."""
+    raw, output, model = root / "raw", root / "output", root / "model"
+    raw.mkdir(parents=True)
+    (raw / "day.csv").write_bytes(body)
+
+    def script(name: str, *arguments: str | Path) -> None:
+        command = [sys.executable, str(STEPS_FOLDER / name), *(str(argument) for argument in arguments)]
+        subprocess.run(command, check=True, capture_output=True)
+
+    start = time.perf_counter()
+    script("preprocess.py", "--input-dir", raw, "--input-key", "day.csv", "--output-dir", output)
+    script("train.py", "--train-dir", output / "train", "--model-dir", model, "--output-data-dir", root / "data")
+    subprocess.run(["tar", "-czf", root / "model.tar.gz", "-C", model, "."], check=True)
+    (root / "archive").mkdir()
+    (root / "model.tar.gz").rename(root / "archive" / "model.tar.gz")
+    script(
+        "evaluate.py",
+        *("--model-dir", root / "archive", "--train-dir", output / "train", "--test-dir", output / "test"),
+        *("--quality-dir", output / "quality", "--output-dir", root / "evaluation"),
+    )
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()

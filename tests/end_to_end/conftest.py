@@ -1,0 +1,151 @@
+"""A deployed local environment, reached as a user reaches it: through the command line and plain boto3."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from pipeline.aws import Aws
+from pipeline.executions import ExecutionView, started_for, view
+from pipeline.local.daemon import EndpointHandle, running_endpoint
+from pipeline.settings import Settings, load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A deployed environment on a running endpoint."""
+
+    endpoint: EndpointHandle
+    settings: Settings
+    aws: Aws
+
+    def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run ``bikeshare`` as a user would."""
+        return subprocess.run(
+            [sys.executable, "-m", "pipeline", *arguments],
+            env={**os.environ, **self.endpoint.environment()},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=check,
+        )
+
+    def put(self, key: str, body: bytes) -> str:
+        """A plain PutObject into the raw bucket; the object's ETag."""
+        return str(self.aws.s3.put_object(Bucket=self.settings.raw_bucket, Key=key, Body=body)["ETag"]).strip('"')
+
+    def executions(self) -> list[str]:
+        """ARNs of all executions, oldest first."""
+        pages = self.aws.sagemaker.get_paginator("list_pipeline_executions").paginate(
+            PipelineName=self.settings.training_pipeline_name, SortBy="CreationTime", SortOrder="Ascending"
+        )
+        return [item["PipelineExecutionArn"] for page in pages for item in page["PipelineExecutionSummaries"]]
+
+    def finished(self, arn: str) -> ExecutionView:
+        """The execution once it has ended."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            current = view(self.aws, arn)
+            if current.is_final:
+                return current
+            time.sleep(0.1)
+        pytest.fail(f"{arn} did not end: {current}")
+
+    def started(self, key: str, etag: str) -> str:
+        """ARN of the execution that EventBridge starts for an upload."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            arn = started_for(self.aws, self.settings.training_pipeline_name, key, etag)
+            if arn:
+                return arn
+            time.sleep(0.05)
+        pytest.fail(f"nothing was started for {key}")
+
+    def run(self, key: str, body: bytes) -> ExecutionView:
+        """Upload and wait for the end of the execution that this starts."""
+        return self.finished(self.started(key, self.put(key, body)))
+
+    def send_event(self, key: str, etag: str) -> None:
+        """Put an ``Object Created`` event on the bus, as a second delivery of S3's would be."""
+        self.aws.events.put_events(
+            Entries=[
+                {
+                    "Source": "aws.s3",
+                    "DetailType": "Object Created",
+                    "Detail": json.dumps(
+                        {
+                            "version": "0",
+                            "bucket": {"name": self.settings.raw_bucket},
+                            "object": {"key": key, "etag": etag, "size": 1, "sequencer": "00"},
+                            "reason": "PutObject",
+                        }
+                    ),
+                }
+            ]
+        )
+
+    def keys(self, bucket: str, prefix: str = "") -> list[str]:
+        """All keys under a prefix."""
+        pages = self.aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def read(self, bucket: str, key: str) -> bytes:
+        """An object's content."""
+        return self.aws.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def predictions(self) -> dict[str, bytes]:
+        """Key → content of every prediction CSV."""
+        bucket = self.settings.predictions_bucket
+        return {key: self.read(bucket, key) for key in self.keys(bucket, "predictions/")}
+
+    def model_packages(self) -> list[dict[str, Any]]:
+        """Descriptions of all registered versions, oldest first."""
+        pages = self.aws.sagemaker.get_paginator("list_model_packages").paginate(
+            ModelPackageGroupName=self.settings.model_package_group_name, SortBy="CreationTime", SortOrder="Ascending"
+        )
+        return [
+            dict(self.aws.sagemaker.describe_model_package(ModelPackageName=item["ModelPackageArn"]))
+            for page in pages
+            for item in page["ModelPackageSummaryList"]
+        ]
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """A fresh endpoint with everything deployed by the command line; one for a module."""
+    with running_endpoint(tmp_path_factory.mktemp("state")) as endpoint:
+        with mock.patch.dict(os.environ, endpoint.environment()):
+            settings = load_settings("local")
+            environment = Deployed(endpoint, settings, Aws(settings))
+            environment.command("deploy")
+            yield environment
+
+
+@pytest.fixture(scope="session")
+def day_csv() -> bytes:
+    """The real table; it lies beside the project, not in it."""
+    path = Path(os.environ.get("BIKE_SHARING_CSV") or ROOT.parent / "shared" / "data" / "bike_sharing" / "day.csv")
+    if not path.is_file():
+        pytest.skip(f"the bike-sharing table is not at {path}; set BIKE_SHARING_CSV to its path")
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def sample_csv(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The generated sample."""
+    from pipeline.sample import write_sample
+
+    return write_sample(tmp_path_factory.mktemp("sample")).read_bytes()

@@ -1,0 +1,108 @@
+"""Each kind of bad file: the execution fails with the reason, nothing is half-written, the raw file stays as it was."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bad-input")]
+
+
+def edited(text: str, row: int, column: str, value: str) -> str:
+    """The table with one cell changed; rows count from 1 after the header."""
+    lines = text.splitlines()
+    position = lines[0].split(",").index(column)
+    cells = lines[row].split(",")
+    cells[position] = value
+    lines[row] = ",".join(cells)
+    return "\n".join(lines) + "\n"
+
+
+def without_column(text: str, column: str) -> str:
+    lines = [line.split(",") for line in text.splitlines()]
+    position = lines[0].index(column)
+    return "\n".join(",".join(cells[:position] + cells[position + 1 :]) for cells in lines) + "\n"
+
+
+def with_column_emptied(text: str, column: str) -> str:
+    lines = [line.split(",") for line in text.splitlines()]
+    position = lines[0].index(column)
+    for cells in lines[1:]:
+        cells[position] = ""
+    return "\n".join(",".join(cells) for cells in lines) + "\n"
+
+
+def repeated_day(text: str) -> str:
+    return edited(text, 8, "dteday", text.splitlines()[7].split(",")[1])
+
+
+def repeated_row(text: str) -> str:
+    lines = text.splitlines()
+    return "\n".join([*lines[:6], lines[5], *lines[6:]]) + "\n"
+
+
+def line_break_in_quotes(text: str) -> str:
+    lines = text.splitlines()
+    cells = lines[3].split(",")
+    cells[2] = '"1\n1"'
+    return "\n".join([*lines[:3], ",".join(cells), *lines[4:]]) + "\n"
+
+
+# name → how the good sample is spoilt, and what the reason has to name.
+CASES = {
+    "empty file": (lambda text: b"", ["empty"]),
+    "header only": (lambda text: text.splitlines()[0].encode() + b"\n", ["header"]),
+    "missing column": (lambda text: without_column(text, "windspeed").encode(), ["windspeed"]),
+    "text in a number column": (lambda text: edited(text, 3, "temp", "warm").encode(), ["temp", "line 4", "warm"]),
+    "impossible date": (lambda text: edited(text, 4, "dteday", "31-02-18").encode(), ["dteday", "line 5", "31-02-18"]),
+    "out of range": (lambda text: edited(text, 5, "season", "7").encode(), ["season", "line 6", "7"]),
+    "wrong delimiter": (lambda text: text.replace(",", ";").encode(), ["delimiter", ";"]),
+    "not UTF-8": (lambda text: text.replace("dteday", "d\u00fcteday").encode("latin-1"), ["UTF-8"]),
+    "binary": (lambda text: bytes(range(256)) * 40, ["binary"]),
+    "duplicate rows": (lambda text: repeated_row(text).encode(), ["line 7"]),
+    "duplicate days": (lambda text: repeated_day(text).encode(), ["dteday", "line 9"]),
+    "all-null column": (lambda text: with_column_emptied(text, "hum").encode(), ["hum"]),
+    "quoted line break": (lambda text: line_break_in_quotes(text).encode(), ["line 4", "season"]),
+    "one row": (lambda text: "\n".join(text.splitlines()[:2]).encode() + b"\n", ["1 row"]),
+}
+
+
+@pytest.fixture(scope="module")
+def failed(deployed, sample_csv):
+    """Every case uploaded in one burst; name → (key, body, ended execution)."""
+    bodies = {name: spoil(sample_csv.decode()) for name, (spoil, _) in CASES.items()}
+    etags = {name: deployed.put(key_of(name), body) for name, body in bodies.items()}
+    arns = {name: deployed.started(key_of(name), etag) for name, etag in etags.items()}
+    return {name: (key_of(name), bodies[name], deployed.finished(arn)) for name, arn in arns.items()}
+
+
+def key_of(name: str) -> str:
+    return f"raw/training/bad/{name}.csv"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_execution_fails_and_says_what_is_wrong_with_the_file(failed, name):
+    key, _, execution = failed[name]
+    assert execution.status == "Failed"
+    reason = execution.explanation
+    assert f"{name}.csv" in reason, reason
+    for word in CASES[name][1]:
+        assert word.lower() in reason.lower(), reason
+    assert "Traceback" not in reason
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_raw_file_is_untouched(deployed, failed, name):
+    key, body, _ = failed[name]
+    assert deployed.read(deployed.settings.raw_bucket, key) == body
+
+
+def test_nothing_is_half_written(deployed, failed):
+    assert deployed.predictions() == {}
+    assert deployed.model_packages() == []
+    artifacts = deployed.keys(deployed.settings.artifacts_bucket, "runs/")
+    assert not [key for key in artifacts if "/Preprocess/" in key]
+
+
+def test_a_good_file_afterwards_works(deployed, failed, sample_csv):
+    execution = deployed.run("raw/training/good.csv", sample_csv)
+    assert execution.status == "Succeeded", execution.explanation

@@ -1,0 +1,234 @@
+"""The main job on the real table: a CSV lands in S3, predictions come back, and every number is checked."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import tarfile
+from datetime import datetime
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("main-job")]
+
+KEY = "raw/training/day.csv"
+EXPECTED_STEPS = {
+    "ClaimInput",
+    "IsNewInput",
+    "Preprocess",
+    "IngestFeatures",
+    "Train",
+    "Evaluate",
+    "QualityGate",
+    "RegisterModel",
+    "CreateModel",
+    "Transform",
+    "PublishPredictions",
+}
+
+
+@pytest.fixture(scope="module")
+def execution(deployed, day_csv):
+    """The execution that the upload started, ended."""
+    return deployed.run(KEY, day_csv)
+
+
+@pytest.fixture(scope="module")
+def days(day_csv):
+    """The table as dictionaries of text, read by nothing of the project."""
+    return list(csv.DictReader(io.StringIO(day_csv.decode())))
+
+
+@pytest.fixture(scope="module")
+def package(deployed, execution):
+    """The registered model package."""
+    assert execution.status == "Succeeded", execution.explanation
+    packages = deployed.model_packages()
+    assert len(packages) == 1
+    return packages[0]
+
+
+@pytest.fixture(scope="module")
+def model(deployed, package):
+    """model.json out of the registered artefact."""
+    uri = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    with tarfile.open(fileobj=io.BytesIO(deployed.read(bucket, key))) as archive:
+        member = archive.extractfile("model.json")
+        assert member is not None
+        return json.load(member)
+
+
+@pytest.fixture(scope="module")
+def evaluation(deployed, package):
+    """The model-quality JSON that the package names."""
+    uri = package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return json.loads(deployed.read(bucket, key))
+
+
+@pytest.fixture(scope="module")
+def rows(deployed, execution):
+    """Rows of the one prediction file."""
+    files = deployed.predictions()
+    assert len(files) == 1
+    return list(csv.DictReader(io.StringIO(next(iter(files.values())).decode())))
+
+
+def independent_prediction(model, day):
+    """One day's prediction from nothing but the registered coefficients and the raw row."""
+    total = model["intercept"]
+    for name, coefficient in model["coefficients"].items():
+        column, _, level = name.rpartition("_")
+        if column in {"season", "mnth", "weekday", "weathersit"}:
+            value = 1.0 if int(day[column]) == int(level) else 0.0
+        else:
+            value = float(day[name])
+        bounds = model["scaler"].get(name)
+        if bounds:
+            value = (value - bounds["minimum"]) / (bounds["maximum"] - bounds["minimum"])
+        total += coefficient * value
+    return total
+
+
+def test_the_execution_succeeds_and_lists_every_step_with_its_times(deployed, execution):
+    assert execution.status == "Succeeded", execution.explanation
+    answer = deployed.aws.sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=execution.arn, MaxResults=100)
+    steps = {step["StepName"]: step for step in answer["PipelineExecutionSteps"]}
+    assert set(steps) == EXPECTED_STEPS
+    for name, step in steps.items():
+        assert step["StepStatus"] == "Succeeded", name
+        assert isinstance(step["StartTime"], datetime), name
+        assert step["StartTime"] <= step["EndTime"], name
+
+
+def test_every_row_is_predicted_as_the_registered_coefficients_say(rows, days, model):
+    assert len(rows) == len(days) == 730
+    for row, day in zip(rows, days, strict=True):
+        assert math.isclose(float(row["prediction"]), independent_prediction(model, day), rel_tol=1e-9), day
+        assert row["date"] == datetime.strptime(day["dteday"], "%d-%m-%y").strftime("%Y-%m-%d")  # noqa: DTZ007
+        assert int(row["actual"]) == int(day["cnt"])
+        assert float(row["lower_95"]) < float(row["prediction"]) < float(row["upper_95"])
+
+
+def test_what_leaks_the_answer_is_no_input(model):
+    assert not {"casual", "registered", "cnt"} & set(model["input_columns"])
+
+
+def test_each_row_names_its_model_and_execution(rows, execution, package):
+    assert {row["execution_id"] for row in rows} == {execution.arn.rsplit("/", 1)[-1]}
+    assert {row["model_version"] for row in rows} == {str(package["ModelPackageVersion"])}
+
+
+def test_every_day_is_a_record_in_the_feature_store(deployed, execution, days):
+    store = deployed.endpoint.client("sagemaker-featurestore-runtime")
+    found = 0
+    for day in days:
+        identifier = datetime.strptime(day["dteday"], "%d-%m-%y").strftime("%Y-%m-%d")  # noqa: DTZ007
+        record = store.get_record(
+            FeatureGroupName=deployed.settings.feature_group_name, RecordIdentifierValueAsString=identifier
+        )["Record"]
+        values = {item["FeatureName"]: item["ValueAsString"] for item in record}
+        assert int(values["cnt"]) == int(day["cnt"])
+        assert math.isclose(float(values["temp"]), float(day["temp"]), rel_tol=1e-12)
+        found += 1
+    assert found == 730
+
+
+def test_the_registered_version_carries_metrics_and_a_card(package, evaluation):
+    assert package["ModelApprovalStatus"] == "PendingManualApproval"
+    assert evaluation["regression_metrics"]["r2"]["value"] >= 0.83
+    assert evaluation["leakage"]["verdict"] == "pass"
+    card = json.loads(package["ModelCard"]["ModelCardContent"])
+    shown = card["evaluation_details"][0]["metric_groups"][0]["metric_data"][0]
+    assert shown["value"] == pytest.approx(evaluation["regression_metrics"]["r2"]["value"])
+
+
+def test_the_metrics_equal_an_independent_computation_on_the_same_split(evaluation, days, model):
+    from sklearn.model_selection import train_test_split
+
+    train, test = train_test_split(list(range(730)), train_size=0.7, test_size=0.3, random_state=333)
+    assert (len(train), len(test)) == (510, 219)
+    actual = [float(days[index]["cnt"]) for index in test]
+    predicted = [independent_prediction(model, days[index]) for index in test]
+    mean = sum(actual) / len(actual)
+    residual = sum((a - p) ** 2 for a, p in zip(actual, predicted, strict=True))
+    r_squared = 1 - residual / sum((a - mean) ** 2 for a in actual)
+    assert evaluation["regression_metrics"]["r2"]["value"] == pytest.approx(r_squared, rel=1e-9)
+    assert evaluation["regression_metrics"]["rmse"]["value"] == pytest.approx(math.sqrt(residual / 219), rel=1e-9)
+    assert r_squared >= 0.83
+
+
+def test_the_manifest_describes_the_file(deployed, execution):
+    import hashlib
+
+    ((key, content),) = deployed.predictions().items()
+    manifest_key = key.replace("predictions/", "manifests/", 1).removesuffix(".csv") + ".json"
+    manifest = json.loads(deployed.read(deployed.settings.predictions_bucket, manifest_key))
+    assert manifest["row_count"] == 730
+    assert manifest["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_the_logs_of_the_jobs_are_in_cloudwatch(deployed, execution):
+    (train,) = [step for step in execution.steps if step.name == "Train"]
+    streams = deployed.aws.logs.describe_log_streams(
+        logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{train.job_name}/"
+    )["logStreams"]
+    assert streams
+    events = deployed.aws.logs.get_log_events(
+        logGroupName="/aws/sagemaker/TrainingJobs", logStreamName=streams[0]["logStreamName"], startFromHead=True
+    )["events"]
+    assert any("train:r2=" in event["message"] for event in events)
+
+
+def test_independent_steps_run_at_the_same_time(execution):
+    steps = {step.name: step for step in execution.steps}
+    ingest, train = steps["IngestFeatures"], steps["Train"]
+    assert ingest.started < train.ended
+    assert train.started < ingest.ended
+
+
+def test_the_same_event_again_changes_nothing(deployed, execution, day_csv):
+    before, packages = deployed.predictions(), deployed.model_packages()
+    known = deployed.executions()
+    etag = deployed.aws.s3.head_object(Bucket=deployed.settings.raw_bucket, Key=KEY)["ETag"].strip('"')
+    deployed.send_event(KEY, etag)
+    deadline_arns = _wait_for_more(deployed, known)
+    second = deployed.finished(deadline_arns[0])
+    assert second.status == "Succeeded", second.explanation
+    assert {step.name for step in second.steps if step.status == "Succeeded"} == {"ClaimInput", "IsNewInput"}
+    assert deployed.predictions() == before
+    assert deployed.model_packages() == packages
+
+
+def _wait_for_more(deployed, known):
+    import time
+
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        new = [arn for arn in deployed.executions() if arn not in known]
+        if new:
+            return new
+        time.sleep(0.05)
+    pytest.fail("the second event started nothing")
+
+
+def test_commands_for_people_show_it(deployed, execution):
+    runs = deployed.command("runs")
+    assert execution.arn.rsplit("/", 1)[-1] in runs.stdout
+    shown = deployed.command("predictions", "--rows", "3")
+    assert "predictions/dt=" in shown.stdout
+    assert "2018-01-01" in shown.stdout
+    watched = deployed.command("watch", execution.arn)
+    assert "PublishPredictions" in watched.stdout
+    assert "Succeeded" in watched.stdout
+    listed = json.loads(deployed.command("predictions", "--json").stdout)
+    assert len(listed["files"]) == 1
+
+
+def test_a_plan_after_deploy_is_empty(deployed):
+    found = deployed.command("plan")
+    assert found.returncode == 0
+    assert "No changes" in found.stdout

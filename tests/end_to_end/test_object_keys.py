@@ -1,0 +1,51 @@
+"""Object keys as people make them: spaces, plus, percent, unicode, nested folders."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bad-input")]
+
+KEYS = [
+    "raw/training/with space.csv",
+    "raw/training/a+b.csv",
+    "raw/training/100%25 sure.csv",
+    "raw/training/Fahrräder-日次.csv",
+    "raw/training/2019/q1/region=north/day.csv",
+]
+
+
+@pytest.fixture(scope="module")
+def executions(deployed, sample_csv):
+    """Key → ended execution; each file differs in its last line end, so that no two are the same."""
+    bodies = {key: sample_csv + b"\n" * number for number, key in enumerate(KEYS)}
+    etags = {key: deployed.put(key, body) for key, body in bodies.items()}
+    return {key: deployed.finished(deployed.started(key, etag)) for key, etag in etags.items()}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_file_is_processed(executions, key):
+    assert executions[key].status == "Succeeded", executions[key].explanation
+
+
+def test_each_file_has_predictions_of_its_own(deployed, executions):
+    files = deployed.predictions()
+    assert len(files) == len(KEYS)
+    for key, content in files.items():
+        assert key.isascii()
+        assert len(content.splitlines()) == 731
+
+
+def test_a_file_whose_name_only_starts_the_same_is_not_taken(deployed, sample_csv):
+    deployed.put("raw/training/twin.csv.bak", b"this is not the file")
+    execution = deployed.run("raw/training/twin.csv", sample_csv + b"\n" * 20)
+    assert execution.status == "Succeeded", execution.explanation
+
+
+def test_files_elsewhere_start_nothing(deployed, sample_csv):
+    before = deployed.executions()
+    deployed.put("raw/other/day.csv", sample_csv)
+    deployed.put("raw/training/day.txt", sample_csv)
+    # An upload that does start something, sent afterwards, shows that the others had their chance.
+    deployed.run("raw/training/last.csv", sample_csv + b"\n" * 30)
+    assert len(deployed.executions()) == len(before) + 1
