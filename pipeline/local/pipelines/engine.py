@@ -18,10 +18,11 @@ from pipeline.local.errors import AwsError
 from pipeline.local.jobs.kinds import JobKind
 from pipeline.local.pipelines.caching import cache_key, parse_duration
 from pipeline.local.pipelines.definition import Step, StepType
-from pipeline.local.pipelines.graph import Decision, Outcome, build_graph, decide, handled
+from pipeline.local.pipelines.graph import build_graph
 from pipeline.local.pipelines.naming import job_name, new_suffix
 from pipeline.local.pipelines.parsing import parse_definition
 from pipeline.local.pipelines.ports import World
+from pipeline.local.pipelines.progress import Progress, assess
 from pipeline.local.pipelines.records import ExecutionRecord, ExecutionStatus, StepRecord, StepStatus
 from pipeline.local.pipelines.retrying import ExceptionType, retry_delay
 from pipeline.local.pipelines.scope import ExecutionScope
@@ -31,7 +32,6 @@ from pipeline.local.pipelines.steps import JOB_STEPS, RUNNERS, Attempt, StepFail
 logger = logging.getLogger(__name__)
 
 DEFAULT_PARALLEL_STEPS = 50
-FAILURE_REASON = "Step failure: One or multiple steps failed."
 INTERRUPTED_REASON = (
     "The local endpoint stopped while this execution was running. Run it again from the failed steps with "
     "RetryPipelineExecution."
@@ -41,11 +41,6 @@ _MAX_REASON = 1024
 _NAME_ARGUMENTS = {
     **{step_type: f"{step_type}JobName" for step_type in JOB_STEPS},
     StepType.MODEL: "ModelName",
-}
-_OUTCOMES = {
-    StepStatus.SUCCEEDED: Outcome.SUCCEEDED,
-    StepStatus.FAILED: Outcome.FAILED,
-    StepStatus.STOPPED: Outcome.STOPPED,
 }
 
 
@@ -120,57 +115,24 @@ class ExecutionEngine:
         finally:
             self._on_end(self.execution.arn)
 
-    def _coordinate(self) -> Decision:
+    def _coordinate(self) -> Progress:
         with self._changed:
             while True:
-                decision = self._decide()
-                may_start = not self._halt.is_set() and not self._broken(decision)
-                if may_start:
-                    room = (self.execution.max_parallel_steps or DEFAULT_PARALLEL_STEPS) - len(self._running)
-                    for name in decision.ready[: max(room, 0)]:
-                        self._launch(self._definition.steps[name])
-                if not self._running and not (may_start and decision.ready):
-                    return decision
+                progress = assess(self._graph, self._records, self._running)
+                ready = () if self._halt.is_set() else progress.ready
+                room = (self.execution.max_parallel_steps or DEFAULT_PARALLEL_STEPS) - len(self._running)
+                for name in ready[: max(room, 0)]:
+                    self._launch(self._definition.steps[name])
+                if not self._running:
+                    return progress
                 self._changed.wait()
 
-    def _decide(self) -> Decision:
-        outcomes = {name: _OUTCOMES.get(record.status, Outcome.RUNNING) for name, record in self._records.items()}
-        # A record can be final a moment before its thread has let go; it counts as running until then.
-        outcomes.update(dict.fromkeys(self._running, Outcome.RUNNING))
-        branches = {
-            name: record.properties["Outcome"]
-            for name, record in self._records.items()
-            if record.type == StepType.CONDITION and outcomes[name] is Outcome.SUCCEEDED
-        }
-        return decide(self._graph, outcomes, branches)
-
-    def _ended_badly(self, status: StepStatus, decision: Decision, *, with_handler: bool) -> bool:
-        return any(
-            record.status is status and handled(self._graph, name, decision.never) is with_handler
-            for name, record in self._records.items()
-            if name not in self._running
-        )
-
-    def _broken(self, decision: Decision) -> bool:
-        return self._ended_badly(StepStatus.FAILED, decision, with_handler=False) or self._ended_badly(
-            StepStatus.STOPPED, decision, with_handler=False
-        )
-
-    def _final_status(self, decision: Decision) -> tuple[ExecutionStatus, str | None]:
-        if self._closing:
-            return ExecutionStatus.FAILED, INTERRUPTED_REASON
+    def _finish(self, progress: Progress) -> None:
+        status, reason = progress.status, progress.failure_reason
         if self._halt.is_set():
-            return ExecutionStatus.STOPPED, None
-        if self._ended_badly(StepStatus.FAILED, decision, with_handler=False):
-            return ExecutionStatus.FAILED, FAILURE_REASON
-        if self._ended_badly(StepStatus.STOPPED, decision, with_handler=False):
-            return ExecutionStatus.STOPPED, None
-        if any(record.status is not StepStatus.SUCCEEDED for record in self._records.values()):
-            return ExecutionStatus.COMPLETED_WITH_FAILURES, None
-        return ExecutionStatus.SUCCEEDED, None
-
-    def _finish(self, decision: Decision) -> None:
-        status, reason = self._final_status(decision)
+            status, reason = ExecutionStatus.STOPPED, None
+        if self._closing:
+            status, reason = ExecutionStatus.FAILED, INTERRUPTED_REASON
         previous: list[ExecutionStatus] = []
 
         def change(record: ExecutionRecord) -> ExecutionRecord:

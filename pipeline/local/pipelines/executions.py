@@ -83,19 +83,26 @@ class PipelineExecutions:
     def stop(self, request: dict[str, Any]) -> dict[str, Any]:
         """StopPipelineExecution. Returns before the running jobs have ended; stopping twice is no error."""
         arn = request["PipelineExecutionArn"]
+        previous: list[ExecutionStatus] = []
         with self._changed:
-            record = self._find(arn)
-            if record.status.ended:
-                raise AwsError(
-                    "ValidationException",
-                    f"Pipeline execution with ARN {arn} is {record.status}. Only an execution that is Executing can "
-                    "be stopped.",
-                )
             engine = self._running.get(arn)
-            status = ExecutionStatus.STOPPED if engine is None else ExecutionStatus.STOPPING
-            changed = self._change(arn, status=status, queued=False)
-        if changed.status is not record.status:
-            self._world.emit(execution_event(changed, record.status))
+
+            def change(record: ExecutionRecord) -> ExecutionRecord:
+                # Inside the transaction: the execution may end by itself at this very moment.
+                if record.status.ended:
+                    raise AwsError(
+                        "ValidationException",
+                        f"Pipeline execution with ARN {arn} is {record.status}. Only an execution that is Executing "
+                        "can be stopped.",
+                    )
+                previous.append(record.status)
+                status = ExecutionStatus.STOPPED if engine is None else ExecutionStatus.STOPPING
+                return replace(record, status=status, queued=False, modified=self._world.clock.now())
+
+            self._find(arn)
+            changed = self._store.update_execution(arn, change)
+        if changed.status is not previous[0]:
+            self._world.emit(execution_event(changed, previous[0]))
         if engine is not None:
             engine.stop()
         return {"PipelineExecutionArn": arn}
@@ -107,7 +114,10 @@ class PipelineExecutions:
             if replayed(self._store, "RetryPipelineExecution", request) is not None:
                 return {"PipelineExecutionArn": arn}
             record = self._find(arn)
-            if record.status not in _RETRYABLE or arn in self._running:
+            if record.status.ended:
+                # Its last status is stored a moment before its engine lets go.
+                self._changed.wait_for(lambda: arn not in self._running)
+            if record.status not in _RETRYABLE:
                 raise AwsError(
                     "ValidationException",
                     f"Pipeline execution with ARN {arn} is {record.status}. Only an execution that is Failed or "
@@ -186,14 +196,11 @@ class PipelineExecutions:
         with self._changed:
             if self._closed:
                 return
-            for record in self._store.unfinished_executions():
-                if len(self._running) >= self._max_running:
-                    break
-                if record.queued:
-                    started = self._change(record.arn, queued=False)
-                    engine = ExecutionEngine(self._world, started, self._ended)
-                    self._running[record.arn] = engine
-                    engine.start()
+            for record in self._store.queued_executions(self._max_running - len(self._running)):
+                started = self._change(record.arn, queued=False)
+                engine = ExecutionEngine(self._world, started, self._ended)
+                self._running[record.arn] = engine
+                engine.start()
 
     def _ended(self, arn: str) -> None:
         with self._changed:

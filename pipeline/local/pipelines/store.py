@@ -23,10 +23,11 @@ CREATE TABLE IF NOT EXISTS executions (
     arn TEXT NOT NULL UNIQUE,
     pipeline_arn TEXT NOT NULL,
     status TEXT NOT NULL,
+    queued INTEGER NOT NULL,
     document TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS executions_by_pipeline ON executions (pipeline_arn);
-CREATE INDEX IF NOT EXISTS executions_by_status ON executions (status);
+CREATE INDEX IF NOT EXISTS executions_by_status ON executions (status, queued);
 CREATE TABLE IF NOT EXISTS steps (
     execution_arn TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -114,8 +115,8 @@ class PipelineStore:
         """Add an execution, note it as its pipeline's last run, and remember the token. Gives it its sequence."""
         with self._transaction() as connection:
             cursor = connection.execute(
-                "INSERT INTO executions (arn, pipeline_arn, status, document) VALUES (?, ?, ?, '')",
-                (record.arn, record.pipeline_arn, record.status),
+                "INSERT INTO executions (arn, pipeline_arn, status, queued, document) VALUES (?, ?, ?, ?, '')",
+                (record.arn, record.pipeline_arn, record.status, record.queued),
             )
             added = replace(record, sequence=cursor.lastrowid or 0)
             connection.execute("UPDATE executions SET document = ? WHERE arn = ?", (dump(added), record.arn))
@@ -143,6 +144,13 @@ class PipelineStore:
         rows = self._rows("SELECT document FROM executions WHERE status IN ('Executing', 'Stopping') ORDER BY sequence")
         return [load(ExecutionRecord, row[0]) for row in rows]
 
+    def queued_executions(self, limit: int) -> list[ExecutionRecord]:
+        """The executions that wait for a slot, oldest first."""
+        rows = self._rows(
+            "SELECT document FROM executions WHERE status = 'Executing' AND queued ORDER BY sequence LIMIT ?", limit
+        )
+        return [load(ExecutionRecord, row[0]) for row in rows]
+
     def update_execution(self, arn: str, change: Callable[[ExecutionRecord], ExecutionRecord]) -> ExecutionRecord:
         """Apply a change to the newest state of an execution.
 
@@ -155,7 +163,8 @@ class PipelineStore:
                 raise KeyError(arn)
             changed = change(load(ExecutionRecord, row[0]))
             connection.execute(
-                "UPDATE executions SET status = ?, document = ? WHERE arn = ?", (changed.status, dump(changed), arn)
+                "UPDATE executions SET status = ?, queued = ?, document = ? WHERE arn = ?",
+                (changed.status, changed.queued, dump(changed), arn),
             )
             return changed
 

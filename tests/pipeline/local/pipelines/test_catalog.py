@@ -1,0 +1,147 @@
+"""Pipelines, versions and tags."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from pipeline.local.errors import AwsError
+
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/my-pipeline"
+
+
+@pytest.fixture
+def create(call, build):
+    def create_one(name="My-Pipeline", **more):
+        request = {"PipelineDefinition": build.definition(build.processing("A")), "RoleArn": build.role, **more}
+        return call("CreatePipeline", PipelineName=name, **request)
+
+    return create_one
+
+
+def test_a_pipeline_is_described_as_it_was_created(create, call, build):
+    assert create(
+        PipelineDescription="d", PipelineDisplayName="shown", ParallelismConfiguration={"MaxParallelExecutionSteps": 3}
+    ) == {"PipelineArn": ARN}
+    for name in ("My-Pipeline", ARN):
+        described = call("DescribePipeline", PipelineName=name)
+        assert described["PipelineName"] == "My-Pipeline"
+        assert described["PipelineDisplayName"] == "shown"
+        assert described["PipelineDescription"] == "d"
+        assert described["PipelineStatus"] == "Active"
+        assert described["RoleArn"] == build.role
+        assert described["ParallelismConfiguration"] == {"MaxParallelExecutionSteps": 3}
+        assert described["PipelineDefinition"] == build.definition(build.processing("A"))
+
+
+def test_a_name_is_taken_once_and_a_token_answers_twice(create):
+    token = uuid.uuid4().hex
+    first = create(ClientRequestToken=token)
+    assert create(ClientRequestToken=token) == first
+    with pytest.raises(AwsError, match="must be unique within an AWS account"):
+        create()
+    with pytest.raises(AwsError, match="ConflictException"):
+        create("Other", ClientRequestToken=token)
+
+
+def test_update_changes_what_is_given_and_counts_versions(create, call, build):
+    create(PipelineDescription="d")
+    new = build.definition(build.processing("B"))
+    assert call("UpdatePipeline", PipelineName="My-Pipeline", PipelineDefinition=new) == {
+        "PipelineArn": ARN,
+        "PipelineVersionId": 2,
+    }
+    described = call("DescribePipeline", PipelineName="My-Pipeline")
+    assert (described["PipelineDefinition"], described["PipelineDescription"]) == (new, "d")
+    assert described["LastModifiedTime"] > described["CreationTime"]
+    old = call("DescribePipeline", PipelineName="My-Pipeline", PipelineVersionId=1)
+    assert old["PipelineDefinition"] == build.definition(build.processing("A"))
+    versions = call("ListPipelineVersions", PipelineName="My-Pipeline")["PipelineVersionSummaries"]
+    assert [item["PipelineVersionId"] for item in versions] == [2, 1]
+    with pytest.raises(AwsError, match="ResourceNotFound"):
+        call("DescribePipeline", PipelineName="My-Pipeline", PipelineVersionId=3)
+
+
+def test_a_definition_can_lie_in_s3(create, call, build, client, bucket):
+    text = build.definition(build.processing("FromS3"))
+    client("s3").put_object(Bucket=bucket, Key="d.json", Body=text.encode())
+    location = {"Bucket": bucket, "ObjectKey": "d.json"}
+    call("CreatePipeline", PipelineName="p", RoleArn=build.role, PipelineDefinitionS3Location=location)
+    assert call("DescribePipeline", PipelineName="p")["PipelineDefinition"] == text
+    missing = {"Bucket": bucket, "ObjectKey": "none.json"}
+    with pytest.raises(AwsError, match=f"Cannot read the pipeline definition at s3://{bucket}/none.json"):
+        call("CreatePipeline", PipelineName="q", RoleArn=build.role, PipelineDefinitionS3Location=missing)
+    with pytest.raises(AwsError, match="is needed"):
+        call("CreatePipeline", PipelineName="q", RoleArn=build.role)
+    with pytest.raises(AwsError, match="exclude each other"):
+        create("q", PipelineDefinitionS3Location=location)
+
+
+def test_a_bad_definition_is_refused_and_nothing_is_created(create, call):
+    with pytest.raises(AwsError, match="Unable to parse pipeline definition"):
+        create(PipelineDefinition="{}")
+    with pytest.raises(AwsError, match=f"ResourceNotFound: Pipeline '{ARN}' does not exist"):
+        call("DescribePipeline", PipelineName="My-Pipeline")
+
+
+def test_lists_are_filtered_and_sorted(create, call):
+    for name in ("beta", "alpha", "gamma-1"):
+        create(name)
+
+    def names(**request):
+        return [item["PipelineName"] for item in call("ListPipelines", **request)["PipelineSummaries"]]
+
+    assert names() == ["gamma-1", "alpha", "beta"]
+    assert names(SortBy="Name", SortOrder="Ascending") == ["alpha", "beta", "gamma-1"]
+    assert names(PipelineNamePrefix="gam") == ["gamma-1"]
+    created = call("DescribePipeline", PipelineName="alpha")["CreationTime"]
+    assert names(CreatedAfter=created) == ["gamma-1"]
+    assert names(CreatedBefore=created) == ["beta"]
+
+
+def test_delete_takes_executions_along_but_waits_for_running_ones(create, call, service, jobs):
+    create()
+    jobs.hold("A")
+    arn = call("StartPipelineExecution", PipelineName="My-Pipeline")["PipelineExecutionArn"]
+    jobs.await_running("A")
+    with pytest.raises(AwsError, match=r"ConflictException.*StopPipelineExecution"):
+        call("DeletePipeline", PipelineName="My-Pipeline")
+    jobs.release("A")
+    service.executions.wait(arn, 30)
+    assert call("DeletePipeline", PipelineName="My-Pipeline") == {"PipelineArn": ARN}
+    for operation, request in (
+        ("DescribePipeline", {"PipelineName": "My-Pipeline"}),
+        ("DescribePipelineExecution", {"PipelineExecutionArn": arn}),
+        ("DeletePipeline", {"PipelineName": "My-Pipeline"}),
+    ):
+        with pytest.raises(AwsError, match="ResourceNotFound"):
+            call(operation, **request)
+    create()
+    assert call("ListPipelineExecutions", PipelineName="My-Pipeline")["PipelineExecutionSummaries"] == []
+
+
+def test_tags_are_added_replaced_and_removed(create, service):
+    create(Tags=[{"Key": "team", "Value": "a"}])
+    assert service.owns_arn(ARN)
+    service.catalog.add_tags(
+        {"ResourceArn": ARN, "Tags": [{"Key": "team", "Value": "b"}, {"Key": "cost", "Value": "1"}]}
+    )
+    assert service.catalog.list_tags({"ResourceArn": ARN}) == {
+        "Tags": [{"Key": "team", "Value": "b"}, {"Key": "cost", "Value": "1"}]
+    }
+    service.catalog.delete_tags({"ResourceArn": ARN, "TagKeys": ["team"]})
+    assert service.catalog.list_tags({"ResourceArn": ARN})["Tags"] == [{"Key": "cost", "Value": "1"}]
+
+
+@pytest.mark.parametrize(
+    ("arn", "ours"),
+    [
+        (ARN, True),
+        (f"{ARN}/execution/abcdefabcdef", True),
+        ("arn:aws:sagemaker:us-east-1:123456789012:training-job/x", False),
+        ("arn:aws:s3:::bucket", False),
+    ],
+)
+def test_our_arns_are_known(service, arn, ours):
+    assert service.owns_arn(arn) is ours
