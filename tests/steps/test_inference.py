@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import inference
+from analysis.artefact import Bounds, LinearModel, Predictions
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+MODEL = LinearModel(
+    profile="forecast",
+    target="cnt",
+    input_columns=("a", "b"),
+    selected=("b",),
+    intercept=1.0,
+    coefficients=(2.0,),
+    bounds={"b": Bounds(0.0, 4.0)},
+    residual_variance=1.0,
+    residual_degrees_of_freedom=10,
+    covariance=((0.1, 0.0), (0.0, 0.1)),
+    interval_level=0.95,
+    t_quantile=2.228,
+)
+
+
+def answer(body: str | bytes) -> list[list[float]]:
+    text, kind = inference.output_fn(inference.predict_fn(inference.input_fn(body, "text/csv"), MODEL), "text/csv")
+    assert kind == "text/csv"
+    assert not text.endswith("\n")
+    return [[float(value) for value in line.split(",")] for line in text.split("\n")]
+
+
+def test_the_model_is_read_from_its_directory(tmp_path) -> None:
+    (tmp_path / "model.json").write_text(MODEL.to_json())
+    assert inference.model_fn(str(tmp_path)) == MODEL
+
+
+@pytest.mark.parametrize("body", ["9,2\n9,4\n", b"9,2\n9,4", "9,2\r\n9,4\r\n", bytearray(b"9.0,2.0\n9,4e0")])
+def test_a_line_a_row(body) -> None:
+    assert [line[0] for line in answer(body)] == [2.0, 3.0]
+
+
+def test_one_row() -> None:
+    ((prediction, lower, upper),) = answer("0,4")
+    half = 2.228 * math.sqrt(1.0 + 0.1 + 0.1)
+    assert prediction == 3.0
+    assert (lower, upper) == pytest.approx((3.0 - half, 3.0 + half), rel=1e-15)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(FINITE, FINITE), min_size=1, max_size=20))
+def test_numbers_arrive_bit_for_bit(values) -> None:
+    body = "\n".join(f"{a!r},{b!r}" for a, b in values)
+    assert [tuple(v.hex() for v in row) for row in inference.input_fn(body).tolist()] == [
+        (a.hex(), b.hex()) for a, b in values
+    ]
+
+
+@given(st.lists(FINITE, min_size=1, max_size=20))
+def test_numbers_leave_bit_for_bit(values) -> None:
+    array = np.array(values)
+    text, _ = inference.output_fn(Predictions(array, array, array))
+    assert [float(line.split(",")[2]).hex() for line in text.split("\n")] == [value.hex() for value in values]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("", "no rows"),
+        (" \n", "no rows"),
+        ("a,b\n1,2", "no table of numbers"),
+        ("1,2\n1,", "Row 2 of the request, value 2"),
+        ("1,inf", "Row 1 of the request, value 2"),
+        ("1,2\n1,2,3", "no table of numbers"),
+        (b"\xff,1", "utf-8"),
+    ],
+)
+def test_bodies_that_are_refused(body, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        inference.input_fn(body, "text/csv")
+
+
+@pytest.mark.parametrize("kind", ["text/csv", "text/csv; charset=utf-8", "Text/CSV;header=absent"])
+def test_content_types_that_are_csv(kind: str) -> None:
+    assert inference.input_fn("1,2", kind).shape == (1, 2)
+
+
+def test_other_types_are_refused() -> None:
+    with pytest.raises(ValueError, match="application/json"):
+        inference.input_fn("[1]", "application/json")
+    with pytest.raises(ValueError, match="application/json"):
+        inference.output_fn(MODEL.predict(np.zeros((1, 2))), "application/json")
+
+
+@pytest.mark.parametrize("accept", ["text/csv", "*/*", "application/json, text/csv;q=0.5", ""])
+def test_accept_headers_that_csv_satisfies(accept: str) -> None:
+    assert inference.output_fn(MODEL.predict(np.zeros((1, 2))), accept)[1] == "text/csv"
+
+
+def test_it_imports_numpy_and_pandas_only() -> None:
+    steps = Path(inference.__file__).parent
+    script = textwrap.dedent(
+        """
+        import sys
+        sys.path.insert(0, sys.argv[1])
+        import inference
+        print(*sorted({"sklearn", "scipy", "statsmodels", "pandera", "boto3", "joblib"} & set(sys.modules)))
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(steps)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
