@@ -29,6 +29,7 @@ _OPERATION_MODULES = (
     "pipeline.local.events.operations",
     "pipeline.local.featurestore.operations",
     "pipeline.local.sagemaker.model_packages",
+    "pipeline.local.sagemaker.models",
     "pipeline.local.sagemaker.tags",
     "pipeline.local.jobs.handlers",
     "pipeline.local.pipelines.handlers",

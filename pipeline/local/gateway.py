@@ -102,8 +102,10 @@ class Gateway:
         request = CurrentRequest(request_id, environ.get("REMOTE_ADDR", "127.0.0.1"))
 
         def with_our_request_id(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            renamed = [(name, request_id if name.lower() in _REQUEST_ID_HEADERS else value) for name, value in headers]
-            return start_response(status, renamed, exc_info)
+            kept = [(name, value) for name, value in headers if name.lower() not in _REQUEST_ID_HEADERS]
+            is_s3 = scope is None or scope.signing_name == "s3"
+            named = ("x-amz-request-id" if is_s3 else "x-amzn-RequestId", request_id)
+            return start_response(status, [*kept, named], exc_info)
 
         token = current_request.set(request)
         try:

@@ -98,7 +98,7 @@ def deliver(matched: Matched, endpoint: Endpoint) -> None:
 
 def _from_client_error(error: Any) -> DeliveryError:
     code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-    text = f"{message} (Service: {error.operation_name}; Error Code: {code})"
+    text = f"{message} (Operation: {error.operation_name}; Error Code: {code})"
     if any(part in code for part in _NO_RESOURCE):
         return DeliveryError("NO_RESOURCE", text, retriable=False)
     if any(part in code for part in _NO_PERMISSION):

@@ -18,7 +18,7 @@ PACKAGE, GROUP = "model-package", "model-package-group"
 _TOKEN = "model-package-token"  # noqa: S105 - a kind of document
 _UPDATABLE = (
     "ModelApprovalStatus",
-    "ModelRegistrationType",
+    "ModelPackageRegistrationType",
     "ApprovalDescription",
     "InferenceSpecification",
     "SourceUri",
@@ -35,7 +35,18 @@ _SUMMARY = (
     "ModelPackageStatus",
     "ModelApprovalStatus",
     "ModelLifeCycle",
-    "ModelRegistrationType",
+    "ModelPackageRegistrationType",
+)
+_BATCH_SUMMARY = (
+    "ModelPackageGroupName",
+    "ModelPackageVersion",
+    "ModelPackageArn",
+    "ModelPackageDescription",
+    "CreationTime",
+    "InferenceSpecification",
+    "ModelPackageStatus",
+    "ModelApprovalStatus",
+    "ModelPackageRegistrationType",
 )
 _GROUP_SUMMARY = (
     "ModelPackageGroupName",
@@ -152,7 +163,7 @@ def batch_describe_packages(request: dict[str, Any], context: RequestContext) ->
     found, errors = {}, {}
     for arn in request["ModelPackageArnList"]:
         try:
-            found[arn] = _package(arn, context)
+            found[arn] = _only(_package(arn, context), _BATCH_SUMMARY)
         except AwsError as error:
             errors[arn] = {"ErrorCode": error.code, "ErrorResponse": error.message}
     return {"ModelPackageSummaries": found, "BatchDescribeModelPackageErrorMap": errors}

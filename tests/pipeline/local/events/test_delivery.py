@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from pipeline.local.daemon import EndpointHandle
+from pipeline.local.events.delivery import Attempt, Deliveries, exhausted_condition, retry_delay
+from pipeline.local.events.targets import Matched
+
+EVENT = {"id": "1", "detail": {}}
+
+
+def attempt(retries: int, **policy: int) -> Attempt:
+    return Attempt(Matched(EVENT, "rule", {"Id": "t", "Arn": "arn", "RetryPolicy": policy}), 100.0, retries)
+
+
+def test_back_off_doubles_up_to_a_minute() -> None:
+    assert [retry_delay(0), retry_delay(1), retry_delay(2)] == [0.2, 0.4, 0.8]
+    assert retry_delay(185) == 60.0
+
+
+@pytest.mark.parametrize(
+    ("tried", "now", "expected"),
+    [
+        (attempt(0, MaximumRetryAttempts=0), 100.0, "MaximumRetryAttempts"),
+        (attempt(1, MaximumRetryAttempts=2), 100.0, ""),
+        (attempt(2, MaximumRetryAttempts=2), 100.0, "MaximumRetryAttempts"),
+        (attempt(0, MaximumEventAgeInSeconds=60), 161.0, "MaximumEventAgeInSeconds"),
+        (attempt(184), 100.0, ""),
+        (attempt(185), 100.0, "MaximumRetryAttempts"),
+    ],
+)
+def test_retry_policy(tried: Attempt, now: float, expected: str) -> None:
+    assert exhausted_condition(tried, now) == expected
+
+
+def test_a_repeated_delivery_has_the_same_token() -> None:
+    assert attempt(0).matched.token == attempt(3).matched.token
+
+
+def put_event(endpoint: EndpointHandle, source: str, **detail: Any) -> str:
+    entry = {"Source": source, "DetailType": "Test", "Detail": json.dumps(detail), "Resources": ["arn:a"]}
+    answer = endpoint.client("events").put_events(Entries=[entry])
+    assert answer["FailedEntryCount"] == 0
+    return str(answer["Entries"][0]["EventId"])
+
+
+def put_rule(endpoint: EndpointHandle, name: str, targets: list[dict[str, Any]], bus: str = "default") -> str:
+    events = endpoint.client("events")
+    arn = events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}), EventBusName=bus)["RuleArn"]
+    assert events.put_targets(Rule=name, Targets=targets, EventBusName=bus)["FailedEntryCount"] == 0
+    return str(arn)
+
+
+def test_put_events_reaches_a_queue_with_the_whole_envelope(endpoint: EndpointHandle, unique: str, queue: Any) -> None:
+    put_rule(endpoint, unique, [{"Id": "queue", "Arn": queue.arn}])
+    event_id = put_event(endpoint, unique, a=1)
+    [event] = queue.events(1)
+    time = event.pop("time")
+    assert len(time) == len("2026-01-01T00:00:00Z")
+    assert event == {
+        "version": "0",
+        "id": event_id,
+        "detail-type": "Test",
+        "source": unique,
+        "account": "123456789012",
+        "region": endpoint.region,
+        "resources": ["arn:a"],
+        "detail": {"a": 1},
+    }
+
+
+def test_a_failing_target_stops_neither_the_others_nor_the_caller(
+    endpoint: EndpointHandle, unique: str, queue: Any, make_queue: Callable[[str], Any]
+) -> None:
+    dead = make_queue(f"{unique}-dead")
+    gone = f"arn:aws:sagemaker:{endpoint.region}:123456789012:pipeline/{unique}"
+    rule = put_rule(
+        endpoint,
+        unique,
+        [
+            {"Id": "a", "Arn": gone, "DeadLetterConfig": {"Arn": dead.arn}},
+            {
+                "Id": "b",
+                "Arn": "arn:aws:lambda:us-east-1:123456789012:function:f",
+                "DeadLetterConfig": {"Arn": dead.arn},
+            },
+            {"Id": "c", "Arn": queue.arn},
+        ],
+    )
+    event_id = put_event(endpoint, unique, a=1)
+    assert queue.events(1)[0]["id"] == event_id
+    letters = {one["MessageAttributes"]["TARGET_ARN"]["StringValue"]: one for one in dead.messages(2)}
+    attributes = {name: value["StringValue"] for name, value in letters[gone]["MessageAttributes"].items()}
+    assert attributes.pop("ERROR_MESSAGE")
+    assert attributes == {
+        "RULE_ARN": rule,
+        "TARGET_ARN": gone,
+        "ERROR_CODE": "NO_RESOURCE",
+        "RETRY_ATTEMPTS": "0",
+    }
+    assert json.loads(letters[gone]["Body"])["id"] == event_id
+
+
+class Throttled:
+    """Stands in for the endpoint where a target has to fail in a way that the real one does not on demand."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.sent: list[dict[str, Any]] = []
+        self.done = threading.Event()
+
+    def client(self, service: str, region: str) -> Throttled:
+        return self
+
+    def get_queue_url(self, QueueName: str) -> dict[str, str]:  # noqa: N803 - as in boto3
+        if QueueName == "target" and self.failures:
+            self.failures -= 1
+            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "GetQueueUrl")
+        return {"QueueUrl": QueueName}
+
+    def send_message(self, **message: Any) -> None:
+        self.sent.append(message)
+        self.done.set()
+
+
+def deliver_through(world: Throttled, retries: int) -> None:
+    queue_arn = "arn:aws:sqs:us-east-1:123456789012:"
+    target = {
+        "Id": "t",
+        "Arn": f"{queue_arn}target",
+        "RetryPolicy": {"MaximumRetryAttempts": retries},
+        "DeadLetterConfig": {"Arn": f"{queue_arn}dead"},
+    }
+    deliveries = Deliveries(world)  # type: ignore[arg-type]
+    deliveries.submit(Matched(EVENT, "rule", target))
+    assert world.done.wait(60)
+    deliveries.close()
+
+
+def test_a_throttled_target_is_tried_again() -> None:
+    world = Throttled(failures=2)
+    deliver_through(world, retries=2)
+    assert [message["QueueUrl"] for message in world.sent] == ["target"]
+
+
+def test_a_dead_letter_says_why_no_more_is_tried() -> None:
+    world = Throttled(failures=9)
+    deliver_through(world, retries=1)
+    [letter] = world.sent
+    assert letter["QueueUrl"] == "dead"
+    attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+    assert attributes == {
+        "RULE_ARN": "rule",
+        "TARGET_ARN": "arn:aws:sqs:us-east-1:123456789012:target",
+        "ERROR_CODE": "THROTTLING",
+        "ERROR_MESSAGE": "slow down (Operation: GetQueueUrl; Error Code: ThrottlingException)",
+        "RETRY_ATTEMPTS": "1",
+        "EXHAUSTED_RETRY_CONDITION": "MaximumRetryAttempts",
+    }
+
+
+def test_disabled_rules_and_scheduled_rules_get_nothing(endpoint: EndpointHandle, unique: str, queue: Any) -> None:
+    events = endpoint.client("events")
+    put_rule(endpoint, unique, [{"Id": "q", "Arn": queue.arn, "Input": '"disabled"'}])
+    events.disable_rule(Name=unique)
+    events.put_rule(Name=f"{unique}-s", ScheduleExpression="rate(1 day)")
+    events.put_targets(Rule=f"{unique}-s", Targets=[{"Id": "q", "Arn": queue.arn, "Input": '"scheduled"'}])
+    put_event(endpoint, unique)
+    put_rule(endpoint, f"{unique}-last", [{"Id": "q", "Arn": queue.arn}])
+    put_event(endpoint, f"{unique}-last")
+    assert [event["source"] for event in queue.events(1)] == [f"{unique}-last"]
+
+
+def test_logs_topic_and_bus_targets(
+    endpoint: EndpointHandle, unique: str, queue: Any, make_queue: Callable[[str], Any], eventually: Callable[..., Any]
+) -> None:
+    region = endpoint.region
+    logs, sns = endpoint.client("logs"), endpoint.client("sns")
+    logs.create_log_group(logGroupName=f"/aws/events/{unique}")
+    topic = sns.create_topic(Name=unique)["TopicArn"]
+    from_topic = make_queue(f"{unique}-topic")
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=from_topic.arn)
+    bus = endpoint.client("events").create_event_bus(Name=unique)["EventBusArn"]
+    put_rule(endpoint, unique, [{"Id": "q", "Arn": queue.arn}], bus=unique)
+    put_rule(
+        endpoint,
+        unique,
+        [
+            {"Id": "logs", "Arn": f"arn:aws:logs:{region}:123456789012:log-group:/aws/events/{unique}"},
+            {"Id": "topic", "Arn": topic},
+            {"Id": "bus", "Arn": bus},
+        ],
+    )
+    event_id = put_event(endpoint, unique)
+    assert queue.events(1)[0]["id"] == event_id
+    assert json.loads(from_topic.events(1)[0]["Message"])["id"] == event_id
+    logged = eventually(lambda: logs.filter_log_events(logGroupName=f"/aws/events/{unique}")["events"])
+    assert json.loads(logged[0]["message"])["id"] == event_id
+
+
+def test_archive_and_replay(endpoint: EndpointHandle, unique: str, queue: Any, eventually: Callable[..., Any]) -> None:
+    events = endpoint.client("events")
+    bus = events.create_event_bus(Name=unique)["EventBusArn"]
+    events.create_archive(ArchiveName=unique, EventSourceArn=bus)
+    put_rule(endpoint, unique, [{"Id": "q", "Arn": queue.arn}], bus=unique)
+    entry = {"Source": unique, "DetailType": "Test", "Detail": "{}", "EventBusName": unique}
+    events.put_events(Entries=[entry])
+    assert "replay-name" not in queue.events(1)[0]
+    assert events.describe_archive(ArchiveName=unique)["EventCount"] == 1
+    archive = events.describe_archive(ArchiveName=unique)["ArchiveArn"]
+    events.start_replay(
+        ReplayName=unique,
+        EventSourceArn=archive,
+        EventStartTime="2020-01-01T00:00:00Z",
+        EventEndTime="2040-01-01T00:00:00Z",
+        Destination={"Arn": bus},
+    )
+    assert queue.events(1)[0]["replay-name"] == unique
+
+
+def test_patterns_are_checked(endpoint: EndpointHandle, unique: str) -> None:
+    events = endpoint.client("events")
+    with pytest.raises(events.exceptions.InvalidEventPatternException, match="must be an object or an array"):
+        events.put_rule(Name=unique, EventPattern='{"source": "x"}')
+    event = {"id": "1", "source": "a", "detail-type": "b", "account": "c", "time": "d", "region": "e", "resources": []}
+    pattern = '{"source": [{"prefix": "a"}]}'
+    assert events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"] is True
