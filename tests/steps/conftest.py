@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from analysis.columns import MEASURES
+from analysis.container import run_step
 from pipeline.sample import INPUT_COLUMNS, TARGET_COLUMNS, sample_rows
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,6 +119,27 @@ def point_to(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.delenv("AWS_PROFILE", raising=False)
 
 
+@pytest.fixture
+def call_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """The same as run_script, in this process."""
+
+    def call(name: str, *arguments: str | Path) -> Outcome:
+        message = tmp_path / "message-file"
+        message.unlink(missing_ok=True)
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments), "--message-file", str(message)])
+        try:
+            run_step(importlib.import_module(name.removesuffix(".py")).main, message)
+            code = 0
+        except SystemExit as end:
+            code = int(str(end.code))
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err, message.read_text("utf-8") if message.exists() else "")
+
+    return call
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a script ended: exit code, both outputs, and its message file (empty where there is none)."""
@@ -129,7 +152,7 @@ class Outcome:
 
 @pytest.fixture
 def run_script(tmp_path: Path) -> Callable[..., Outcome]:
-    """Run steps/<name> as its own process, as a job does."""
+    """Run steps/<name> as its own process, as a job does. A process takes seconds to start; see call_script."""
 
     def run(name: str, *arguments: str | Path, **environment: str) -> Outcome:
         message = tmp_path / "message-file"

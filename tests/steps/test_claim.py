@@ -152,9 +152,9 @@ def test_an_aws_error_names_operation_and_code(s3, sagemaker) -> None:
         claim.claim_file(s3, sagemaker, request)
 
 
-def test_as_a_job(s3, run_script, tmp_path) -> None:
+def test_as_a_job(s3, call_script, tmp_path) -> None:
     etag = upload(s3)
-    done = run_script(
+    done = call_script(
         "claim.py", "--bucket", "raw", "--key", KEY, "--etag", etag, "--execution-arn", EXECUTION,
         "--claims-uri", "s3://artifacts/claims", "--output-dir", tmp_path / "claim",
     )  # fmt: skip
@@ -163,18 +163,18 @@ def test_as_a_job(s3, run_script, tmp_path) -> None:
     assert "claim: process" in done.out
 
 
-def test_as_a_job_without_an_etag_given(s3, run_script, tmp_path) -> None:
+def test_as_a_job_without_an_etag_given(s3, call_script, tmp_path) -> None:
     upload(s3)
-    done = run_script(
+    done = call_script(
         "claim.py", "--bucket", "raw", "--key", KEY, "--etag", "", "--execution-arn", EXECUTION,
         "--claims-uri", "s3://artifacts/claims", "--output-dir", tmp_path / "claim",
     )  # fmt: skip
     assert done.code == 0, done.err
 
 
-def test_as_a_job_that_fails(s3, run_script, tmp_path) -> None:
+def test_as_a_job_that_fails(s3, call_script, tmp_path) -> None:
     upload(s3)
-    done = run_script(
+    done = call_script(
         "claim.py", "--bucket", "raw", "--key", KEY, "--execution-arn", EXECUTION, "--claims-uri", "claims",
     )  # fmt: skip
     assert done.code == 1

@@ -256,41 +256,41 @@ def inputs(tmp_path):
     return tmp_path
 
 
-def run(run_script, directory, *more: str):
-    return run_script(
+def run(call_script, directory, *more: str):
+    return call_script(
         "ingest_features.py", "--input-dir", directory / "features", "--claim-dir", directory / "claim",
         "--feature-group-name", GROUP, *more,
     )  # fmt: skip
 
 
-def test_as_a_job(store, run_script, inputs) -> None:
-    done = run(run_script, inputs)
+def test_as_a_job(store, call_script, inputs) -> None:
+    done = run(call_script, inputs)
     assert done.code == 0, done.err
     assert "ingest:records=28;" in done.out
     assert len(store.records) == 28
     before = dict(store.records)
-    assert run(run_script, inputs, "--workers", "1").code == 0
+    assert run(call_script, inputs, "--workers", "1").code == 0
     assert store.records == before
 
 
-def test_as_a_job_that_fails(store, run_script, inputs) -> None:
+def test_as_a_job_that_fails(store, call_script, inputs) -> None:
     store.refuse["2026-01-03"] = ("ValidationError", 99)
-    done = run(run_script, inputs)
+    done = run(call_script, inputs)
     assert done.code == 1
     assert "row 4 (2026-01-03)" in done.message
     assert "Traceback" not in done.err
 
 
-def test_a_day_twice_is_refused(store, run_script, inputs) -> None:
+def test_a_day_twice_is_refused(store, call_script, inputs) -> None:
     pd.concat([frame(2), frame(1)]).to_csv(inputs / "features" / "features.csv", index=False)
-    done = run(run_script, inputs)
+    done = run(call_script, inputs)
     assert done.code == 1
     assert "a day twice" in done.message
 
 
-def test_without_an_upload_there_is_nothing_to_ingest(store, run_script, inputs) -> None:
+def test_without_an_upload_there_is_nothing_to_ingest(store, call_script, inputs) -> None:
     write_claim(replace(CLAIM, uploaded_at=""), inputs / "claim")
-    done = run(run_script, inputs)
+    done = run(call_script, inputs)
     assert done.code == 1
     assert "nothing to ingest" in done.message
     assert not store.calls

@@ -51,8 +51,8 @@ def s3(aws):
     return client
 
 
-def run(run_script, directory, uri: str = "s3://predictions"):
-    return run_script(
+def run(call_script, directory, uri: str = "s3://predictions"):
+    return call_script(
         "publish.py", "--transform-dir", directory / "transform", "--rows-dir", directory / "rows",
         "--claim-dir", directory / "claim", "--predictions-uri", uri,
         "--model-package-arn", PACKAGE, "--execution-arn", EXECUTION,
@@ -64,8 +64,8 @@ def stored(s3) -> dict[str, bytes]:
     return {entry["Key"]: s3.get_object(Bucket="predictions", Key=entry["Key"])["Body"].read() for entry in entries}
 
 
-def test_the_analysts_file_and_its_manifest(s3, run_script, inputs) -> None:
-    done = run(run_script, inputs)
+def test_the_analysts_file_and_its_manifest(s3, call_script, inputs) -> None:
+    done = run(call_script, inputs)
     assert done.code == 0, done.err
     files = stored(s3)
     csv_key = "predictions/dt=2026-03-04/a-b-ffffffffffff.csv"
@@ -85,29 +85,29 @@ def test_the_analysts_file_and_its_manifest(s3, run_script, inputs) -> None:
     assert manifest["source"]["key"] == CLAIM.key
 
 
-def test_publishing_twice_changes_nothing(s3, run_script, inputs) -> None:
-    run(run_script, inputs)
+def test_publishing_twice_changes_nothing(s3, call_script, inputs) -> None:
+    run(call_script, inputs)
     once = stored(s3)
-    assert run(run_script, inputs).code == 0
+    assert run(call_script, inputs).code == 0
     assert stored(s3) == once
 
 
-def test_a_prefix_is_kept(s3, run_script, inputs) -> None:
-    run(run_script, inputs, "s3://predictions/team a/")
+def test_a_prefix_is_kept(s3, call_script, inputs) -> None:
+    run(call_script, inputs, "s3://predictions/team a/")
     assert all(key.startswith("team a/") for key in stored(s3))
 
 
-def test_a_different_number_of_rows_publishes_nothing(s3, run_script, inputs) -> None:
+def test_a_different_number_of_rows_publishes_nothing(s3, call_script, inputs) -> None:
     (inputs / "rows" / "rows.csv").write_text(ROWS + "2026-01-03,\n")
-    done = run(run_script, inputs)
+    done = run(call_script, inputs)
     assert done.code == 1
     assert "3 days but 2 predictions" in done.message
     assert "Traceback" not in done.err
     assert stored(s3) == {}
 
 
-def test_a_bucket_that_is_not_there_is_named(aws, run_script, inputs) -> None:
-    done = run(run_script, inputs)
+def test_a_bucket_that_is_not_there_is_named(aws, call_script, inputs) -> None:
+    done = run(call_script, inputs)
     assert done.code == 1
     assert "s3://predictions/predictions/dt=2026-03-04/a-b-ffffffffffff.csv" in done.message
     assert "NoSuchBucket" in done.message
@@ -158,8 +158,8 @@ def test_names_out_of_arns() -> None:
     assert publish.execution_id(EXECUTION) == "abc123def456"
 
 
-def test_a_claim_without_a_file_publishes_nothing(aws, run_script, inputs) -> None:
+def test_a_claim_without_a_file_publishes_nothing(aws, call_script, inputs) -> None:
     write_claim(replace(CLAIM, decision="missing", dt=""), inputs / "claim")
-    done = run(run_script, inputs)
+    done = run(call_script, inputs)
     assert done.code == 1
     assert "nothing to publish" in done.message

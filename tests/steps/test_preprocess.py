@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+import preprocess
+from analysis.errors import SettingsError
+from analysis.features import FORECAST, PARITY
+from pipeline.sample import INPUT_COLUMNS, sample_rows, write_sample
+
+
+@pytest.fixture
+def run(call_script, tmp_path):
+    def run_on(*more: str, key: str = "raw/training/days.csv"):
+        return call_script(
+            "preprocess.py",
+            "--input-dir",
+            tmp_path / "raw",
+            "--input-key",
+            key,
+            "--output-dir",
+            tmp_path / "out",
+            *more,
+        )
+
+    return run_on
+
+
+@pytest.fixture
+def table(csv_of, rows) -> str:
+    return csv_of(rows)
+
+
+def lines(path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def test_training_outputs(run, tmp_path) -> None:
+    write_sample(tmp_path / "raw" / "days.csv")
+    done = run()
+    assert done.code == 0, done.err
+    out = tmp_path / "out"
+    assert sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()) == [
+        "feature_store/features.csv",
+        "quality/quality.json",
+        "rows/rows.csv",
+        "scoring/features.csv",
+        "test/test.csv",
+        "train/source.json",
+        "train/train.csv",
+    ]
+    train, test = pd.read_csv(out / "train" / "train.csv"), pd.read_csv(out / "test" / "test.csv")
+    assert (len(train), len(test)) == (510, 219)
+    assert list(train.columns) == list(test.columns) == [*FORECAST.columns, "cnt"]
+    assert lines(out / "scoring" / "features.csv") == 730
+    assert lines(out / "rows" / "rows.csv") == lines(out / "feature_store" / "features.csv") == 731
+    first = (out / "scoring" / "features.csv").read_text().split("\n")[0].split(",")
+    assert len(first) == 29
+    assert (out / "rows" / "rows.csv").read_text().startswith("date,actual\n2018-01-01,")
+    source = json.loads((out / "train" / "source.json").read_text())
+    quality = json.loads((out / "quality" / "quality.json").read_text())
+    assert source["sha256"] == quality["sha256"]
+    assert quality["rows"] == {"read": 730, "used": 730}
+    assert quality["split"] == {"all": 730, "train": 510, "test": 219}
+
+
+def test_scoring_rows_stand_in_the_order_of_their_days(run, tmp_path, write, csv_of, rows) -> None:
+    write(csv_of(rows[::-1]), "raw/days.csv")
+    assert run("--purpose", "scoring").code == 0
+    out = tmp_path / "out"
+    dates = pd.read_csv(out / "rows" / "rows.csv")
+    scoring = pd.read_csv(out / "scoring" / "features.csv", header=None)
+    assert dates["date"].is_monotonic_increasing
+    assert dates["actual"].tolist() == [int(row["cnt"]) for row in rows]
+    assert scoring[FORECAST.columns.index("temp")].tolist() == [float(row["temp"]) for row in rows]
+
+
+def test_a_file_without_counts_is_for_scoring_only(run, tmp_path, write, csv_of, rows) -> None:
+    write(csv_of(rows, INPUT_COLUMNS), "raw/days.csv")
+    refused = run()
+    assert refused.code == 1
+    assert "raw/training/days.csv: line 1, column cnt: the column is missing" in refused.message
+    scored = run("--purpose", "scoring")
+    assert scored.code == 0, scored.err
+    assert (tmp_path / "out" / "rows" / "rows.csv").read_text().startswith("date,actual\n2018-01-01,\n")
+    assert not (tmp_path / "out" / "train" / "train.csv").exists()
+
+
+def test_one_row_is_scored(run, tmp_path, write, csv_of, rows) -> None:
+    write(csv_of(rows[:1], INPUT_COLUMNS), "raw/days.csv")
+    assert run("--purpose", "scoring").code == 0
+    assert lines(tmp_path / "out" / "scoring" / "features.csv") == 1
+
+
+def test_parity_needs_the_parts_of_the_count(run, tmp_path, write, csv_of, rows) -> None:
+    write(csv_of(rows), "raw/days.csv")
+    assert run("--profile", "parity").code == 0
+    assert list(pd.read_csv(tmp_path / "out" / "train" / "train.csv").columns) == [*PARITY.columns, "cnt"]
+    write(csv_of(rows, (*INPUT_COLUMNS, "cnt")), "raw/days.csv")
+    refused = run("--profile", "parity")
+    assert refused.code == 1
+    assert "column casual: the column is missing" in refused.message
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a b.csv", "a+b.csv", "100%.csv", "%20.csv", "Größe.csv", "日本語.csv", "it's.csv", "-x.csv", "no extension"],
+)
+def test_names_of_files(run, write, table, name: str) -> None:
+    write(table, f"raw/{name}")
+    done = run(key=f"raw/training/deep/er/{name}")
+    assert done.code == 0, done.err
+
+
+def test_only_the_very_file_is_taken_of_those_a_prefix_matches(run, tmp_path, write, csv_of, rows) -> None:
+    write(csv_of(rows), "raw/days.csv")
+    write("something else", "raw/days.csv.bak")
+    assert run().code == 0
+    missing = run(key="raw/training/day.csv")
+    assert missing.code == 1
+    assert "days.csv, days.csv.bak" in missing.message
+
+
+def test_a_refused_file_leaves_nothing_behind(run, tmp_path, write, csv_of, rows) -> None:
+    rows[5]["season"] = "7"
+    path = write(csv_of(rows), "raw/days.csv")
+    before = path.read_bytes()
+    done = run()
+    assert done.code == 1
+    assert "raw/training/days.csv: line 7, column season: 7 is none of" in done.message
+    assert done.message.strip() in done.err
+    assert "Traceback" not in done.err
+    assert not (tmp_path / "out").exists()
+    assert path.read_bytes() == before
+
+
+def test_the_same_file_gives_the_same_bytes(run, tmp_path, write, csv_of, rows) -> None:
+    write(csv_of(rows), "raw/days.csv")
+    out = tmp_path / "out"
+
+    def contents() -> dict[str, bytes]:
+        return {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+    run()
+    first = contents()
+    run()
+    assert contents() == first
+
+
+def test_the_split_depends_on_the_seed() -> None:
+    assert preprocess.split_rows(730, 0.7, 333) == preprocess.split_rows(730, 0.7, 333)
+    assert preprocess.split_rows(730, 0.7, 333) != preprocess.split_rows(730, 0.7, 334)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 0.99])
+def test_no_row_is_on_both_sides(fraction: float) -> None:
+    train, test = preprocess.split_rows(730, fraction, 1)
+    assert not set(train) & set(test)
+    assert len(train) + len(test) in {729, 730}
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0, -1.0, 2.0])
+def test_impossible_fractions_are_refused(fraction: float) -> None:
+    with pytest.raises(SettingsError, match="--train-fraction"):
+        preprocess.split_rows(730, fraction, 1)
+
+
+def test_repairs_are_settings(run, tmp_path, write, csv_of, rows) -> None:
+    write(csv_of([*rows, rows[4]]), "raw/days.csv")
+    assert run().code == 1
+    assert run("--max-duplicate-rows", "1").code == 0
+    quality = json.loads((tmp_path / "out" / "quality" / "quality.json").read_text())
+    assert quality["repairs"] == [{"what": "duplicate rows dropped", "rows": 1, "lines": [92]}]
+
+
+def test_uci_form_end_to_end(run, tmp_path, write, csv_of, uci_of) -> None:
+    write(csv_of(uci_of(sample_rows(days=120))), "raw/days.csv")
+    assert run().code == 0
+    assert json.loads((tmp_path / "out" / "quality" / "quality.json").read_text())["form"] == "normalised"
