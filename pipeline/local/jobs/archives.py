@@ -23,7 +23,7 @@ def unpack(archive: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter=_checked)
+            tar.extractall(folder, filter=_checked)  # noqa: S202 - every member goes through the filter
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
         raise client_error(f'"{archive.name}" cannot be unpacked: {error}') from error
 
@@ -41,11 +41,14 @@ def pack(folder: Path, archive: Path) -> int:
     Times are kept; owner and group are not.
     """
     count = 0
-    with archive.open("wb") as raw, gzip.GzipFile("", "wb", _COMPRESSION, raw, mtime=0) as packed:
-        with tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar:
-            for path in regular_files(folder):
-                tar.add(path, path.relative_to(folder).as_posix(), recursive=False, filter=_anonymous)
-                count += 1
+    with (
+        archive.open("wb") as raw,
+        gzip.GzipFile("", "wb", _COMPRESSION, raw, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for path in regular_files(folder):
+            tar.add(path, path.relative_to(folder).as_posix(), recursive=False, filter=_anonymous)
+            count += 1
     return count
 
 

@@ -57,8 +57,8 @@ def find_image(uri: str) -> ImageMapping:
     name = uri.rsplit("/", 1)[-1].split("@", 1)[0]
     raise UnknownImageError(
         f'no local environment stands in for the image "{uri}". Add these lines to a file and name it in the '
-        f'environment variable {OWN_TABLE_VARIABLE}: [[image]] pattern = "*{name}*" lock = "/path/to/requirements.lock" '
-        'python = "3.12"'
+        f'environment variable {OWN_TABLE_VARIABLE}: [[image]] pattern = "*{name}*" '
+        'lock = "/path/to/requirements.lock" python = "3.12"'
     )
 
 

@@ -145,33 +145,42 @@ def _prepare_mounts(specification: dict[str, Any]) -> None:
     ]
     opt = _stage_opt(scratch / "opt", {name: Path(path) for name, path in specification["opt"].items()})
     replaced = [(Path(path), Path(directory)) for path, directory in specification["replaced"]]
-    for path, directory in replaced:
-        for reachable in kept:
-            if reachable.is_relative_to(path):
-                _bind(reachable, directory / reachable.relative_to(path))
+    _keep_reachable(kept, replaced)
     _lock_machine()
-    for path, merged in overlays:
-        _mount(merged, path, None, _MS_BIND | _MS_REC)
-        _allow_writing(path, below=True)
-    for file_path, file in specification["files"]:
-        if Path(file_path).exists():
-            _bind(Path(file), Path(file_path))
+    _place_overlays(overlays, replaced)
+    for path, file in specification["files"]:
+        if Path(path).exists():
+            _bind(Path(file), Path(path))
     _mount(opt, Path("/opt"), None, _MS_BIND | _MS_REC)
     for name in specification["opt"]:
         _allow_writing(Path("/opt") / name, below=True)
     if Path("/dev/shm").is_dir():  # noqa: S108 - the job gets one of its own
         _mount("tmpfs", Path("/dev/shm"), "tmpfs", 0, "mode=1777")  # noqa: S108
+    _replace(replaced)
+
+
+def _keep_reachable(kept: list[Path], replaced: list[tuple[Path, Path]]) -> None:
     for path, directory in replaced:
-        # What is kept inside stays as it is, but for the overlays, which have to be put in place here too.
-        inside = [(lower, directory / lower.relative_to(path)) for lower, _ in overlays if lower.is_relative_to(path)]
-        for lower, target in inside:
-            _mount(lower, target, None, _MS_BIND | _MS_REC)
+        for reachable in kept:
+            if reachable.is_relative_to(path):
+                _bind(reachable, directory / reachable.relative_to(path))
+
+
+def _place_overlays(overlays: list[tuple[Path, Path]], replaced: list[tuple[Path, Path]]) -> None:
+    """Each at its own path, and again where that path is kept inside a replaced one."""
+    for lower, merged in overlays:
+        inside = [directory / lower.relative_to(path) for path, directory in replaced if lower.is_relative_to(path)]
+        for target in (lower, *inside):
+            _mount(merged, target, None, _MS_BIND | _MS_REC)
             _allow_writing(target, below=True)
+
+
+def _replace(replaced: list[tuple[Path, Path]]) -> None:
     # One replaced path may hide the directory that belongs to the next: hold on to all of them first.
     held = [(path, os.open(directory, os.O_PATH | os.O_DIRECTORY)) for path, directory in replaced]
     for path, descriptor in held:
         _mount(f"/proc/self/fd/{descriptor}", path, None, _MS_BIND | _MS_REC)
-        _allow_writing(path, below=False)
+        _allow_writing(path, below=False)  # what is kept inside stays as it is
         os.close(descriptor)
 
 

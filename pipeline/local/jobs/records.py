@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -76,7 +75,7 @@ class JobStore:
         folder.mkdir(parents=True, exist_ok=True)
         draft = folder / "record.json.new"
         draft.write_text(json.dumps(asdict(record), default=_to_json), encoding="utf-8")
-        os.replace(draft, folder / "record.json")
+        draft.replace(folder / "record.json")
 
     def load(self) -> Iterator[JobRecord]:
         """Every record, oldest first."""

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -60,6 +60,7 @@ class SandboxRequest:
         network: false for ``EnableNetworkIsolation``.
         inherited: file descriptors that the job inherits (a listening socket).
         host_name: the instance's host name.
+        isolation: how the job is kept apart; :func:`detect_isolation` finds the strongest way.
     """
 
     command: Sequence[str]
@@ -72,7 +73,7 @@ class SandboxRequest:
     network: bool = True
     inherited: Sequence[int] = ()
     host_name: str = "algo-1"
-    isolation: Isolation = field(default_factory=lambda: detect_isolation())
+    isolation: Isolation = Isolation.NONE
 
 
 class SandboxProcess:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.local.errors import AwsError
-from pipeline.local.jobs import processing, sandbox, shapes, training, transform, validation
+from pipeline.local.jobs import models, processing, sandbox, shapes, training, transform, validation
 from pipeline.local.jobs.failures import JobFailure, shorten
 from pipeline.local.jobs.kinds import JobId, JobKind, JobStatus
 from pipeline.local.jobs.logs import JobLog
@@ -131,7 +131,9 @@ class JobService:
         """
         validation.check_request(kind, request)
         if kind is JobKind.TRANSFORM:
-            transform.check_model(self._client(self._sagemaker), request["ModelName"])
+            model = request["ModelName"]
+            arn = f"arn:aws:sagemaker:{self._region}:{self._account_id}:model/{model}"
+            models.check_model(self._client(self._sagemaker), model, arn)
         name: str = request[kind.name_field]
         arn = f"arn:aws:sagemaker:{self._region}:{self._account_id}:{kind.resource}/{name}"
         present = now()

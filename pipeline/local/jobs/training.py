@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline.local.jobs import archives, requirements, script_mode
@@ -89,8 +89,8 @@ def _program(job: RunningJob, channels: Sequence[Path]) -> Program:
         return Program(explicit, {}, "/opt/ml", script_mode=False)
     if sources is None:
         raise client_error(
-            "the job has neither AlgorithmSpecification.ContainerEntrypoint nor the hyperparameters sagemaker_program and "
-            "sagemaker_submit_directory, so there is nothing to run."
+            "the job has neither AlgorithmSpecification.ContainerEntrypoint nor the hyperparameters sagemaker_program "
+            "and sagemaker_submit_directory, so there is nothing to run."
         )
     script_mode.fetch_sources(job, sources)
     job.prepare_environment(algorithm["TrainingImage"], requirements.find([job.ml / "code"]))
@@ -113,7 +113,7 @@ def _failure_reason(job: RunningJob, program: Program, end: ProcessEnd) -> str:
 
 
 def _download_channel(job: RunningJob, channel: Mapping[str, Any]) -> Path:
-    folder = job.ml / "input" / "data" / channel["ChannelName"]
+    folder: Path = job.ml / "input" / "data" / channel["ChannelName"]
     folder.mkdir()
     job.transfer.download_prefix(channel["DataSource"]["S3DataSource"]["S3Uri"], folder)
     if channel.get("CompressionType") == "Gzip":
@@ -137,7 +137,7 @@ def _upload(job: RunningJob, *, with_model: bool) -> None:
     model_uri = model_artifacts_uri(job.record)
     output_uri = model_uri.rsplit("/output/", 1)[0] + "/output"
     for folder in ("model", "output/data", "checkpoints"):
-        if has_link(job.ml, Path(folder)):
+        if has_link(job.ml, PurePosixPath(folder)):
             raise client_error(f'"/opt/ml/{folder}" is a symbolic link; links are not followed.')
     if with_model:
         _upload_packed(job, "model", model_uri)

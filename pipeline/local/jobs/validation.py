@@ -30,14 +30,16 @@ def check_request(kind: JobKind, request: Mapping[str, Any]) -> None:
         AwsError: ValidationException naming the field.
     """
     shape = service_model().operation_model(f"Create{kind}Job").input_shape
-    report = ParamValidator().validate(dict(request), shape)
-    if report.has_errors():
-        raise refusal(report.generate_report())
+    if shape is not None:
+        report = ParamValidator().validate(dict(request), shape)
+        if report.has_errors():
+            raise refusal(report.generate_report())
     name = request[kind.name_field]
     if not _NAME.fullmatch(name):
+        field = kind.name_field[0].lower() + kind.name_field[1:]
         raise refusal(
-            f"1 validation error detected: Value '{name}' at '{kind.name_field[0].lower()}{kind.name_field[1:]}' failed to "
-            f"satisfy constraint: Member must satisfy regular expression pattern: {_NAME.pattern}"
+            f"1 validation error detected: Value '{name}' at '{field}' failed to satisfy constraint: "
+            f"Member must satisfy regular expression pattern: {_NAME.pattern}"
         )
     _CHECKS[kind](request)
 

@@ -1,0 +1,151 @@
+"""Requests to a transform job's model server: several at a time, their answers in order."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from pipeline.local.jobs.failures import JobFailure
+from pipeline.local.jobs.splitting import split
+
+_OK = 200
+_SHOWN_BODY = 300
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The fields of a transform request that say how objects are sent and joined.
+
+    Attributes:
+        timeout_seconds: for the answer to one request.
+        retries: further attempts after a failed one.
+    """
+
+    split_type: str
+    strategy: str
+    limit_mb: int
+    concurrent: int
+    content_type: str | None
+    accept: str | None
+    line_after_each: bool
+    timeout_seconds: float
+    retries: int
+
+
+class InvocationError(JobFailure):
+    """The model server did not answer a request with 200."""
+
+
+class ModelServerClient:
+    """HTTP to one model server; each thread has a connection of its own that it keeps.
+
+    Args:
+        port: on loopback.
+    """
+
+    def __init__(self, port: int, settings: Settings) -> None:
+        self._port = port
+        self._settings = settings
+        self._own = threading.local()
+        self._all: list[http.client.HTTPConnection] = []
+
+    def ping(self) -> None:
+        """Return when the model is loaded.
+
+        Raises:
+            InvocationError: the server ended, or answers with an error.
+        """
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port)) as connection:
+            try:
+                connection.request("GET", "/ping")
+                status = connection.getresponse().status
+            except (OSError, http.client.HTTPException) as error:
+                raise InvocationError("the model server ended while it loaded the model") from error
+        if status != _OK:
+            raise InvocationError(f"the model server answered /ping with {status}")
+
+    def invoke(self, body: bytes) -> bytes:
+        """The answer to one request.
+
+        Raises:
+            InvocationError: no answer, or not 200, after all retries.
+        """
+        for _ in range(self._settings.retries):
+            try:
+                return self._invoke_once(body)
+            except InvocationError:
+                continue
+        return self._invoke_once(body)
+
+    def _invoke_once(self, body: bytes) -> bytes:
+        connection = self._connection()
+        headers = {"Content-Type": self._settings.content_type, "Accept": self._settings.accept}
+        try:
+            connection.request(
+                "POST", "/invocations", body, {name: value for name, value in headers.items() if value is not None}
+            )
+            response = connection.getresponse()
+            answer = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise InvocationError(f"no answer from the algorithm: {type(error).__name__}: {error}") from error
+        if response.status != _OK:
+            shown = answer[:_SHOWN_BODY].decode(errors="replace")
+            raise InvocationError(f"Bad HTTP status received from algorithm: {response.status} {shown}".rstrip())
+        return answer
+
+    def _connection(self) -> http.client.HTTPConnection:
+        connection: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
+        if connection is None:
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self._settings.timeout_seconds)
+            self._own.connection = connection
+            self._all.append(connection)
+        return connection
+
+    def close(self) -> None:
+        """Close all connections; call it when no thread sends any more."""
+        for connection in self._all:
+            connection.close()
+
+
+def transform_file(
+    source: Path, target: Path, client: ModelServerClient, settings: Settings, pool: ThreadPoolExecutor
+) -> None:
+    """Send one object's records and write the answers, joined in order.
+
+    Args:
+        source: the object.
+        target: file that receives the answers; incomplete if an error is raised.
+        pool: at most ``settings.concurrent`` requests are under way at a time.
+
+    Raises:
+        JobFailure: a request failed, or a record is too large.
+    """
+    with source.open("rb") as file, target.open("wb") as joined:
+        for answer in _answers(file, client, settings, pool):
+            joined.write(answer)
+            if settings.line_after_each:
+                joined.write(b"\n")
+
+
+def _answers(
+    file: BinaryIO, client: ModelServerClient, settings: Settings, pool: ThreadPoolExecutor
+) -> Iterator[bytes]:
+    waiting: deque[Future[bytes]] = deque()
+    try:
+        for body in split(file, settings.split_type, settings.strategy, settings.limit_mb):
+            waiting.append(pool.submit(client.invoke, body))
+            if len(waiting) >= settings.concurrent:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
