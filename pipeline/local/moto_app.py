@@ -18,6 +18,7 @@ from moto.s3 import notifications
 from pipeline.local.errors import MotoVersionError
 from pipeline.local.events.s3 import s3_event
 from pipeline.local.requests import current_request
+from pipeline.local.s3_repairs import repair_s3
 
 if TYPE_CHECKING:
     from pipeline.local.events.bus import EventBridge
@@ -53,6 +54,7 @@ def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes
 
     notifications._send_event_bridge_message = send_event_bridge_message  # noqa: SLF001 - moto has no hook for it
     Rule.send_to_targets = send_to_targets
+    repair_s3()
     application: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)
     return application
 

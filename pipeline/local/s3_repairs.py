@@ -1,0 +1,80 @@
+"""Two answers of moto's S3 that are not what S3 answers, put right.
+
+- A bucket policy's conditions are not looked at, so a statement that denies plain HTTP locks everybody out. Here a
+  condition on ``aws:SecureTransport`` is answered as S3 would answer a TLS client (the loopback interface stands for
+  TLS), and a statement with another condition, which can't be judged here, does not apply.
+- ``GetBucketNotificationConfiguration`` leaves out the EventBridge configuration that ``Put…`` has stored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.iam.access_control import IAMPolicy, PermissionResult
+from moto.s3.models import FakeBucket
+from moto.s3.responses import S3Response
+
+#: What these request context keys are on the local endpoint.
+_CONTEXT = {"aws:securetransport": "true"}
+
+
+def repair_s3() -> None:
+    """Put both right for the whole process; doing it again changes nothing."""
+    FakeBucket.get_permission = _get_permission
+    S3Response.get_bucket_notification = _get_bucket_notification
+
+
+_moto_get_bucket_notification = S3Response.get_bucket_notification
+
+
+def _get_permission(bucket: Any, action: str, resource: str) -> Any:
+    if bucket.policy is None:
+        return PermissionResult.NEUTRAL
+    policy = applicable(json.loads(bucket.policy))
+    if not policy["Statement"]:
+        return PermissionResult.NEUTRAL
+    return IAMPolicy(json.dumps(policy)).is_action_permitted(action, resource)
+
+
+def applicable(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """The statements of a policy whose conditions hold, without their conditions."""
+    statements = policy.get("Statement", [])
+    if isinstance(statements, Mapping):
+        statements = [statements]
+    return {
+        **policy,
+        "Statement": [
+            {key: value for key, value in statement.items() if key != "Condition"}
+            for statement in statements
+            if condition_holds(statement.get("Condition", {}))
+        ],
+    }
+
+
+def condition_holds(condition: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether every part is a ``Bool`` on a key that is known here, with the value that it has here."""
+    for operator, keys in condition.items():
+        for key, wanted in keys.items():
+            values = wanted if isinstance(wanted, list) else [wanted]
+            actual = _CONTEXT.get(key.lower())
+            if operator not in {"Bool", "BoolIfExists"} or actual is None:
+                return False
+            if actual not in {str(value).lower() for value in values}:
+                return False
+    return True
+
+
+def _get_bucket_notification(response: Any) -> Any:
+    configuration = response.backend.get_bucket_notification_configuration(response.bucket_name)
+    if configuration is None or configuration.event_bridge is None:
+        return _moto_get_bucket_notification(response)
+    serialized = response.serialized
+
+    def with_event_bridge(answer: ActionResult) -> Any:
+        return serialized(ActionResult({**answer.result, "EventBridgeConfiguration": {}}))
+
+    response.serialized = with_event_bridge
+    return _moto_get_bucket_notification(response)

@@ -1,0 +1,29 @@
+"""Which statements of a bucket policy apply on the local endpoint."""
+
+import pytest
+
+from pipeline.local.s3_repairs import applicable, condition_holds
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ({}, True),
+        ({"Bool": {"aws:SecureTransport": "false"}}, False),
+        ({"Bool": {"aws:SecureTransport": "true"}}, True),
+        ({"Bool": {"aws:SecureTransport": True}}, True),
+        ({"BoolIfExists": {"AWS:securetransport": ["false", "true"]}}, True),
+        ({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, False),
+        ({"Bool": {"aws:SecureTransport": "true"}, "StringEquals": {"aws:PrincipalOrgID": "o-1"}}, False),
+    ],
+)
+def test_conditions_are_judged_as_for_a_tls_client(condition, holds):
+    assert condition_holds(condition) is holds
+
+
+def test_only_statements_that_apply_are_left_and_without_their_conditions():
+    kept = {"Sid": "Kept", "Effect": "Deny", "Condition": {"Bool": {"aws:SecureTransport": "true"}}}
+    dropped = {"Sid": "Dropped", "Effect": "Deny", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    policy = applicable({"Version": "2012-10-17", "Statement": [kept, dropped]})
+    assert policy == {"Version": "2012-10-17", "Statement": [{"Sid": "Kept", "Effect": "Deny"}]}
+    assert applicable({"Statement": kept})["Statement"] == [{"Sid": "Kept", "Effect": "Deny"}]
