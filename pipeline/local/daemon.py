@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -24,7 +25,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.local.errors import EndpointNotRunningError, EndpointStartError, PortInUseError
+from pipeline.local.errors import (
+    EndpointNotRunningError,
+    EndpointStartError,
+    LocalEndpointError,
+    MotoVersionError,
+    PortInUseError,
+    StateInUseError,
+)
 from pipeline.local.state import ACCESS_KEY_ID, LOG_NAME, SECRET_ACCESS_KEY, Running, default_state_dir, find_running
 
 if TYPE_CHECKING:
@@ -36,6 +44,8 @@ DEFAULT_PORT = 4566
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _LOG_TAIL_BYTES = 4000
+# What the process says in so many words; anything else is in its log.
+_REPORTED = {error.__name__: error for error in (PortInUseError, StateInUseError, MotoVersionError)}
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -103,8 +113,7 @@ def _start(directory: Path, port: int, *, detached: bool) -> tuple[Running, subp
     ready, ready_for_child = os.pipe()
     command = [sys.executable, "-m", "pipeline.local.process", "--state-dir", str(directory), "--port", str(port)]
     command += ["--ready-fd", str(ready_for_child)]
-    if not detached:
-        command.append("--until-stdin-closes")
+    command.append("--detach" if detached else "--until-stdin-closes")
     path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     log = directory / LOG_NAME
     try:
@@ -125,24 +134,31 @@ def _start(directory: Path, port: int, *, detached: bool) -> tuple[Running, subp
     with os.fdopen(ready) as pipe:
         answered, _, _ = select.select([pipe], [], [], _START_SECONDS)
         text = pipe.read() if answered else ""
-    if not text:
-        process.kill() if not answered else None
-        code = process.wait()
-        raise _start_error(log, start_of_log, code, port)
-    return _running(json.loads(text), directory), process
+    if not text and not answered:
+        os.killpg(process.pid, signal.SIGKILL)
+    record = json.loads(text) if text else {}
+    if detached or "pid" not in record:
+        process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+    if "pid" not in record:
+        raise _start_error(record, log, start_of_log)
+    return _running(record, directory), process
 
 
 def _running(record: dict[str, Any], directory: Path) -> Running:
     return Running(record["url"], record["pid"], record["region"], record["started_at"], directory)
 
 
-def _start_error(log: Path, start: int, code: int, port: int) -> EndpointStartError | PortInUseError:
+def _start_error(record: dict[str, Any], log: Path, start: int) -> LocalEndpointError:
+    """The error that the process ended with; the end of its log where it could not say."""
+    known: type[LocalEndpointError] | None = _REPORTED.get(record.get("error", ""))
+    if known is not None:
+        return known(record["message"])
     with log.open("rb") as file:
         file.seek(max(start, log.stat().st_size - _LOG_TAIL_BYTES))
         tail = file.read().decode("utf-8", "replace").strip()
-    if f"port {port} is in use" in tail:
-        return PortInUseError(tail.splitlines()[-1])
-    return EndpointStartError(f"the local endpoint did not start (exit code {code}). The end of {log}:\n{tail}")
+    return EndpointStartError(f"the local endpoint did not start. The end of {log}:\n{tail}")
 
 
 def _stop(running: Running) -> None:

@@ -32,9 +32,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--state-dir", type=Path, required=True, help="where everything that is kept lives")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
     parser.add_argument("--port", type=int, required=True, help="0 takes a free one")
-    parser.add_argument("--ready-fd", type=int, help="file descriptor that the readiness record is written to")
+    parser.add_argument(
+        "--ready-fd", type=int, help="file descriptor that gets the readiness record, or why there is none"
+    )
+    parser.add_argument("--detach", action="store_true", help="go on in a process that nobody has to wait for")
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop when the starting process ends")
     options = parser.parse_args(arguments)
+    if options.detach and os.fork():
+        os._exit(0)
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
@@ -49,6 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
         )
     except LocalEndpointError as error:
         sys.stderr.write(f"{error}\n")
+        if options.ready_fd is not None:
+            with os.fdopen(options.ready_fd, "w") as pipe:
+                pipe.write(json.dumps({"error": type(error).__name__, "message": str(error)}))
         return EXIT_FAILED
     return 0
 

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from pipeline.local import daemon
+from pipeline.local.errors import EndpointNotRunningError, EndpointStartError, PortInUseError, StateInUseError
+from pipeline.local.process import run
+from pipeline.local.state import Running, default_state_dir, find_running
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    if daemon.status(tmp_path) is not None:
+        daemon.down(tmp_path)
+
+
+def start(state_dir: Path, port: int = 0) -> Running:
+    running = daemon.up(port, state_dir=state_dir)
+    assert running is not None
+    return running
+
+
+def test_up_status_down(state_dir: Path) -> None:
+    assert daemon.status(state_dir) is None
+    running = start(state_dir)
+    assert daemon.status(state_dir) == running
+    assert start(state_dir, running.port) == running
+    with pytest.raises(PortInUseError, match="runs already at"):
+        start(state_dir, running.port + 1)
+    process = psutil.Process(running.pid)
+    assert os.getsid(running.pid) != os.getsid(0)
+    daemon.down(state_dir)
+    assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    assert daemon.status(state_dir) is None
+    with pytest.raises(EndpointNotRunningError, match="bikeshare local up"):
+        daemon.down(state_dir)
+
+
+def test_a_killed_endpoint_is_no_running_one(state_dir: Path) -> None:
+    first = start(state_dir)
+    os.kill(first.pid, signal.SIGKILL)
+    psutil.Process(first.pid).wait(30)
+    assert (state_dir / "endpoint.json").exists()
+    assert daemon.status(state_dir) is None
+    assert start(state_dir).pid != first.pid
+
+
+def test_it_outlives_who_started_it(state_dir: Path) -> None:
+    code = (
+        f"from pathlib import Path; from pipeline.local import daemon; daemon.up(0, state_dir=Path({str(state_dir)!r}))"
+    )
+    starter = subprocess.run([sys.executable, "-c", code], cwd=ROOT, start_new_session=True, check=True, timeout=120)
+    assert starter.returncode == 0
+    running = daemon.status(state_dir)
+    assert running is not None
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30):
+        pass
+
+
+def test_a_taken_port(state_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    running = start(state_dir)
+    with pytest.raises(PortInUseError, match=f"port {running.port} is in use by process {running.pid}"):
+        start(tmp_path_factory.mktemp("second"), running.port)
+
+
+def test_one_endpoint_for_one_state_directory(state_dir: Path) -> None:
+    start(state_dir)
+    with pytest.raises(StateInUseError, match="bikeshare local down"):
+        run(state_dir, 0)
+
+
+def test_a_start_that_fails_says_why(state_dir: Path) -> None:
+    (state_dir / "feature-store.db").write_text("this is no database, and SQLite says so")
+    with pytest.raises(EndpointStartError, match="file is not a database"):
+        start(state_dir)
+
+
+def test_in_the_foreground_until_a_signal(state_dir: Path) -> None:
+    code = (
+        "from pathlib import Path; from pipeline.local import daemon; "
+        f"daemon.up(0, detach=False, state_dir=Path({str(state_dir)!r}), on_ready=lambda r: print(r.url, flush=True))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        running = daemon.status(state_dir)
+        assert running is not None
+        assert (running.url, running.pid) == (url, process.pid)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert not (state_dir / "endpoint.json").exists()
+
+
+def test_running_endpoint_ends_with_the_process_that_wanted_it(state_dir: Path, eventually: Callable[..., Any]) -> None:
+    code = (
+        "import os, signal; from pathlib import Path; from pipeline.local import daemon\n"
+        f"with daemon.running_endpoint(Path({str(state_dir)!r})) as endpoint:\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=120)
+    eventually(lambda: find_running(state_dir) is None)
+
+
+def test_feature_groups_and_registry_survive_a_restart(state_dir: Path) -> None:
+    with daemon.running_endpoint(state_dir) as first:
+        sagemaker, records = first.client("sagemaker"), first.client("sagemaker-featurestore-runtime")
+        sagemaker.create_feature_group(
+            FeatureGroupName="g",
+            RecordIdentifierFeatureName="id",
+            EventTimeFeatureName="at",
+            FeatureDefinitions=[
+                {"FeatureName": "id", "FeatureType": "String"},
+                {"FeatureName": "at", "FeatureType": "Fractional"},
+            ],
+            OnlineStoreConfig={"EnableOnlineStore": True},
+        )
+        record = [{"FeatureName": "id", "ValueAsString": "a"}, {"FeatureName": "at", "ValueAsString": "1"}]
+        records.put_record(FeatureGroupName="g", Record=record)
+        sagemaker.create_model_package_group(ModelPackageGroupName="m")
+        arn = sagemaker.create_model_package(ModelPackageGroupName="m")["ModelPackageArn"]
+    with daemon.running_endpoint(state_dir) as second:
+        records = second.client("sagemaker-featurestore-runtime")
+        assert records.get_record(FeatureGroupName="g", RecordIdentifierValueAsString="a")["Record"] == record
+        described = second.client("sagemaker").describe_model_package(ModelPackageName=arn)
+        assert described["ModelPackageVersion"] == 1
+
+
+def test_default_state_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert default_state_dir() == tmp_path / "bikeshare" / "local"
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_state_dir() == tmp_path / ".local" / "state" / "bikeshare" / "local"
+
+
+def test_status_needs_no_slow_import() -> None:
+    code = "import sys, json; import pipeline.local.daemon; print(json.dumps(sorted(sys.modules)))"
+    output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, timeout=60)
+    loaded = set(json.loads(output.stdout))
+    assert not loaded & {"moto", "boto3", "botocore", "flask", "psutil"}
