@@ -69,9 +69,13 @@ def job_name(execution_id: str, step_name: str, suffix: str, prefix: str | None 
         suffix: makes the attempts of one step differ.
         prefix: the name in the step's arguments, when the definition sets a custom job prefix.
     """
-    middle = re.sub(r"[^a-zA-Z0-9]+", "-", prefix or step_name).strip("-")
-    if prefix:
+    custom = _hyphenated(prefix or "")
+    if custom:
         room = JOB_NAME_LENGTH - len(f"-{execution_id}-{suffix}")
-        return f"{middle[:room].rstrip('-')}-{execution_id}-{suffix}"
+        return f"{custom[:room].rstrip('-')}-{execution_id}-{suffix}"
     room = JOB_NAME_LENGTH - len(f"pipelines-{execution_id}--{suffix}")
-    return f"pipelines-{execution_id}-{middle[:room].rstrip('-') or 'step'}-{suffix}"
+    return f"pipelines-{execution_id}-{_hyphenated(step_name)[:room].rstrip('-') or 'step'}-{suffix}"
+
+
+def _hyphenated(text: str) -> str:
+    return re.sub(r"[^a-zA-Z0-9]+", "-", text).strip("-")

@@ -1,0 +1,173 @@
+"""What is refused about a definition, each with the good case beside it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pipeline.local.errors import AwsError
+from pipeline.local.pipelines.parsing import parse_definition
+from pipeline.local.pipelines.validation import validate
+
+
+def check(text):
+    validate(parse_definition(text))
+
+
+def test_good_definitions_pass(build):
+    evaluate = build.processing(
+        "Evaluate",
+        outputs={"out": "s3://b/o"},
+        PropertyFiles=[{"PropertyFileName": "Report", "OutputName": "out", "FilePath": "r.json"}],
+        CacheConfig={"Enabled": True, "ExpireAfter": "30dT5h"},
+        RetryPolicies=[{"ExceptionType": ["Step.THROTTLING"], "ExpireAfterMin": 60}],
+    )
+    gate = build.condition(
+        "Gate",
+        [
+            {"Type": "Not", "Condition": build.equals(build.json_get("Evaluate", "Report", "r2"), 1)},
+            {
+                "Type": "In",
+                "QueryValue": build.get("Parameters.P"),
+                "Values": ["a", build.get("Execution.PipelineName")],
+            },
+        ],
+        [build.training("Train"), build.condition("Inner", [], [build.fail("No", build.get("Steps.Gate.Outcome"))])],
+        [build.processing("Else", DependsOn=["Evaluate", {"Step": "Gate", "Trigger": "Any"}])],
+    )
+    check(build.definition(evaluate, gate, parameters=(build.parameter("P"),), PipelineExperimentConfig=None))
+
+
+def bad_cases(build):
+    a, b = build.processing("A"), build.processing("B")
+    cache = {"Enabled": True}
+    return {
+        "json": ("{", "Invalid Json"),
+        "no object": ("[]", "Expecting start of Json Object"),
+        "version": (json.dumps({"Version": "1", "Steps": []}), r"Version \[1\]"),
+        "member": (build.definition(a, Stepps=[]), "Unknown Pipeline member 'Stepps'"),
+        "no steps": (build.definition(), "at least one step"),
+        "steps type": (build.definition().replace('"Steps": []', '"Steps": {}'), "Expecting start of Json Array"),
+        "duplicate": (build.definition(a, a), r"Duplicate step name \[A\]"),
+        "duplicate in a branch": (build.definition(a, build.condition("C", [], [a])), r"Duplicate step name \[A\]"),
+        "step type": (build.definition({**a, "Type": "Magic"}), r"Unknown step type \[Magic\] of step \[A\]"),
+        "type of AWS only": (
+            build.definition({**a, "Type": "Lambda"}),
+            r"\[Lambda\], which the local endpoint does not",
+        ),
+        "step member": (build.definition({**a, "Depends": []}), r"Unknown Step member 'Depends' of step \[A\]"),
+        "step name": (build.definition({**a, "Name": "a b"}), r"Invalid step name \[a b\]"),
+        "dependency": (
+            build.definition({**a, "DependsOn": ["Gone"]}),
+            r"Step \[A\] depends on step \[Gone\], which does not exist",
+        ),
+        "trigger": (build.definition(b, {**a, "DependsOn": [{"Step": "B", "Trigger": "Maybe"}]}), r"Trigger \[Maybe\]"),
+        "conflicting triggers": (
+            build.definition(b, {**a, "DependsOn": ["B", {"Step": "B", "Trigger": "Failed"}]}),
+            "conflicting triggers",
+        ),
+        "cycle": (
+            build.definition({**a, "DependsOn": ["B"]}, {**b, "DependsOn": ["A"]}),
+            r"cycle: (A -> B -> A|B -> A -> B)",
+        ),
+        "self": (build.definition({**a, "DependsOn": ["A"]}), "cycle: A -> A"),
+        "cycle with a branch": (
+            build.definition(
+                build.condition("C", [build.equals(build.get("Steps.A.ProcessingJobName"), "x")], [a]),
+            ),
+            "cycle",
+        ),
+        "parameter": (
+            build.definition(build.processing("A", build.get("Parameters.Gone"))),
+            r"Step \[A\] refers to parameter \[Gone\], which does not exist",
+        ),
+        "step": (
+            build.definition(build.processing("A", build.get("Steps.Gone.ProcessingJobName"))),
+            r"refers to step \[Gone\], which does not exist",
+        ),
+        "variable": (
+            build.definition(build.processing("A", build.get("Execution.Mood"))),
+            r"unknown execution variable \[Mood\]",
+        ),
+        "property": (
+            build.definition(b, build.processing("A", build.get("Steps.B.Nothing.Here"))),
+            r"Invalid property reference \[Steps.B.Nothing.Here\]",
+        ),
+        "property of a Fail step": (
+            build.definition(build.fail("F", "x"), build.processing("A", build.get("Steps.F.ErrorMessage"))),
+            "Invalid property reference",
+        ),
+        "property file": (
+            build.definition(b, build.condition("C", [build.equals(build.json_get("B", "Report", "x"), 1)])),
+            r"property file \[Report\], which step \[B\] does not define",
+        ),
+        "output of a property file": (
+            build.definition(
+                {**a, "PropertyFiles": [{"PropertyFileName": "R", "OutputName": "out", "FilePath": "r.json"}]}
+            ),
+            r"names unknown output \[out\]",
+        ),
+        "branches": (
+            build.definition(build.condition("C", [], [a], [{**b, "DependsOn": ["A"]}])),
+            r"Step \[B\] depends on step \[A\] of the other branch of \[C\]",
+        ),
+        "argument": (
+            build.definition(build.processing("A", extra={"ProcessingJobNam": "x"})),
+            "Unknown Argument member 'ProcessingJobNam'",
+        ),
+        "nested argument": (
+            build.definition(build.processing("A", extra={"AppSpecification": {"Image": "x"}})),
+            "Unknown Argument member 'Image'",
+        ),
+        "list": (build.definition(build.processing("A", extra={"ProcessingInputs": {}})), "Json Array"),
+        "type of a parameter": (
+            build.definition(
+                build.processing("A", build.get("Parameters.N")), parameters=(build.parameter("N", "Integer", 1),)
+            ),
+            r"Cannot assign property reference \[Parameters.N\] to argument of type \[String\]",
+        ),
+        "type of a property": (
+            build.definition(
+                b,
+                build.processing("A", build.get("Steps.B.ProcessingResources.ClusterConfig.InstanceCount")),
+            ),
+            r"to argument of type \[String\]",
+        ),
+        "fail arguments": (build.definition({"Name": "F", "Type": "Fail", "Arguments": {}}), "ErrorMessage"),
+        "cache": (build.definition({**a, "CacheConfig": cache}), "needs ExpireAfter"),
+        "cache duration": (
+            build.definition({**a, "CacheConfig": {**cache, "ExpireAfter": "soon"}}),
+            r"ExpireAfter \[soon\] of step \[A\]",
+        ),
+        "retry policy": (
+            build.definition({**a, "RetryPolicies": [{"ExceptionType": ["Sad"]}]}),
+            r"Step \[A\]: unknown ExceptionType \[Sad\]",
+        ),
+        "condition": (
+            build.definition(build.condition("C", [{"Type": "Near"}])),
+            r"Step \[C\]: Invalid condition type",
+        ),
+        "duplicate parameter": (
+            build.definition(a, parameters=(build.parameter("P"), build.parameter("P"))),
+            r"Duplicate parameter name \[P\]",
+        ),
+        "parameter type": (build.definition(a, parameters=(build.parameter("P", "List"),)), r"Unknown type \[List\]"),
+        "default": (build.definition(a, parameters=(build.parameter("P", "Integer", "1"),)), "DefaultValue"),
+        "boolean default of an integer": (
+            build.definition(a, parameters=(build.parameter("P", "Integer", True),)),
+            "DefaultValue",
+        ),
+        "default and enum": (
+            build.definition(a, parameters=(build.parameter("P", "String", "x", EnumValues=["y"]),)),
+            r"DefaultValue \[x\] of parameter \[P\]",
+        ),
+    }
+
+
+def test_bad_definitions_are_refused(build, subtests):
+    for name, (text, said) in bad_cases(build).items():
+        with subtests.test(name):
+            with pytest.raises(AwsError, match=said) as caught:
+                check(text)
+            assert caught.value.code == "ValidationException"
