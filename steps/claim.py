@@ -7,6 +7,7 @@ Writes claim.json to the output directory; its `decision` says whether the execu
 
 from __future__ import annotations
 
+import hashlib
 import json
 from argparse import Namespace
 from collections.abc import Sequence
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
 PROCESS, DUPLICATE, MISSING, SUPERSEDED = "process", "duplicate", "missing", "superseded"
+
+UPLOAD = "upload"
+"""Run key of executions that an upload started: however often its event arrives, they share one claim."""
 
 _ENDED_WITHOUT_RESULT = frozenset({"Failed", "Stopped", "missing"})
 _LOST_THE_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
@@ -83,7 +87,8 @@ def claim_file(s3: S3Client, sagemaker: SageMakerClient, request: Namespace) -> 
 def _hold(s3: S3Client, sagemaker: SageMakerClient, request: Namespace, upload: Upload) -> Claim:
     bucket, prefix = split_s3_uri(request.claims_uri)
     identity = identity_of(request.bucket, request.key, upload.etag)
-    claim_key = f"{prefix}/{identity}.json" if prefix else f"{identity}.json"
+    name = claim_name(identity, request.run_key)
+    claim_key = f"{prefix}/{name}" if prefix else name
     for _ in range(_ROUNDS):
         holder = _read_holder(s3, bucket, claim_key)
         # The first moment seen is kept: outputs are filed under its date, so a take-over can't file them twice.
@@ -107,6 +112,13 @@ def _hold(s3: S3Client, sagemaker: SageMakerClient, request: Namespace, upload: 
         f"The claim s3://{bucket}/{claim_key} changed hands {_ROUNDS} times while it was asked for. "
         "Start the execution again."
     )
+
+
+def claim_name(identity: str, run_key: str) -> str:
+    """Name of the claim object: one for all executions that the upload started, one for each run that was asked for."""
+    if run_key == UPLOAD:
+        return f"{identity}.json"
+    return f"{identity}-{hashlib.sha256(run_key.encode('utf-8')).hexdigest()[:12]}.json"
 
 
 def _claim(request: Namespace, etag: str, uploaded_at: str, decision: str, reason: str) -> Claim:
@@ -194,6 +206,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--bucket", required=True, help="bucket of the uploaded file")
     parser.add_argument("--key", required=True, help="key of the uploaded file, as it is (not URL-encoded)")
     parser.add_argument("--etag", default="", help="ETag of the upload; empty means the version that is there now")
+    parser.add_argument("--run-key", default=UPLOAD, help="another value for a run that is wanted again, by hand")
     parser.add_argument("--execution-arn", required=True, help="ARN of the pipeline execution that asks")
     parser.add_argument("--claims-uri", required=True, help="s3://bucket/prefix that holds the claims")
     parser.add_argument("--output-dir", type=Path, default=PROCESSING / "output" / "claim", help="gets claim.json")

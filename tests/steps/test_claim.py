@@ -41,8 +41,15 @@ def upload(s3, content: bytes = b"a,b\n1,2\n", key: str = KEY) -> str:
     return s3.put_object(Bucket="raw", Key=key, Body=content)["ETag"]
 
 
-def ask(s3, sagemaker, etag: str, execution: str = EXECUTION, key: str = KEY):
-    request = Namespace(bucket="raw", key=key, etag=etag, execution_arn=execution, claims_uri="s3://artifacts/claims/")
+def ask(s3, sagemaker, etag: str, execution: str = EXECUTION, key: str = KEY, *, run_key: str = claim.UPLOAD):
+    request = Namespace(
+        bucket="raw",
+        key=key,
+        etag=etag,
+        run_key=run_key,
+        execution_arn=execution,
+        claims_uri="s3://artifacts/claims/",
+    )
     return claim.claim_file(s3, sagemaker, request)
 
 
@@ -86,6 +93,16 @@ def test_a_second_execution_is_a_duplicate(s3, sagemaker, succeeded) -> None:
     assert second.decision == "duplicate"
     assert succeeded in second.reason
     assert "Succeeded" in second.reason
+
+
+def test_a_run_that_is_asked_for_again_has_a_claim_of_its_own(s3, sagemaker, succeeded) -> None:
+    etag = upload(s3)
+    first = ask(s3, sagemaker, etag, execution=succeeded)
+    again = ask(s3, sagemaker, etag, run_key="by-hand-1")
+    assert again.decision == "process"
+    # The same names: its outputs replace the earlier ones.
+    assert (again.identity, again.prediction_name, again.dt) == (first.identity, first.prediction_name, first.dt)
+    assert len(claims(s3)) == 2
 
 
 def test_a_claim_of_a_vanished_execution_is_taken_over_with_its_upload_moment(s3, sagemaker, succeeded) -> None:
@@ -147,7 +164,14 @@ def test_something_else_in_the_claims_place_says_what_to_do(s3, sagemaker) -> No
 
 def test_an_aws_error_names_operation_and_code(s3, sagemaker) -> None:
     etag = upload(s3)
-    request = Namespace(bucket="raw", key=KEY, etag=etag, execution_arn=EXECUTION, claims_uri="s3://nowhere-at-all")
+    request = Namespace(
+        bucket="raw",
+        key=KEY,
+        etag=etag,
+        run_key=claim.UPLOAD,
+        execution_arn=EXECUTION,
+        claims_uri="s3://nowhere-at-all",
+    )
     with pytest.raises(AwsCallError, match="GetObject answered NoSuchBucket"):
         claim.claim_file(s3, sagemaker, request)
 
