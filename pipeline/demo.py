@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.aws import Aws, aws_errors
 from pipeline.errors import ExecutionError, InputFileError
-from pipeline.executions import ExecutionView, wait_for_upload, watch
+from pipeline.executions import ExecutionView, recent, wait_for_upload, watch
 from pipeline.predictions import PredictionFile, first_rows, manifest, prediction_files
 from pipeline.progress import duration, follow, seconds
 from pipeline.settings import load_settings
@@ -44,12 +44,13 @@ def run_demo(data: Path | None, console: Console, *, keep_up: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = data or _sample(Path(folder))
         key = f"raw/training/{file.name}"
+        known = {execution.arn for execution in recent(aws, settings.training_pipeline_name, limit=100)}
         with aws_errors(f"Uploading {file}", aws, ExecutionError):
             etag = aws.s3.put_object(Bucket=settings.raw_bucket, Key=key, Body=file.read_bytes())["ETag"]
     kind = "generated sample" if data is None else str(data)
     console.print(f"  {kind} → s3://{settings.raw_bucket}/{key}", markup=False, soft_wrap=True)
     _heading(console, 4, "EventBridge starts the pipeline")
-    arn = wait_for_upload(aws, settings.training_pipeline_name, key, etag)
+    arn = wait_for_upload(aws, settings.training_pipeline_name, key, etag, known=known)
     last = follow(watch(aws, arn, interval_seconds=0.25), console)
     report_end(last, console)
     _heading(console, 5, "Predictions")
@@ -100,10 +101,10 @@ def print_predictions(aws: Aws, file: PredictionFile, count: int, console: Conso
     console.print(file.uri, markup=False, soft_wrap=True)
     found = manifest(aws, file)
     if found:
-        console.print(f"{found['row_count']} rows, SHA-256 {found['sha256'][:16]}…", markup=False)
+        console.print(f"{found['rows']} rows, SHA-256 {found['sha256'][:16]}…", markup=False)
     header, rows = first_rows(aws, file, count)
     # The wide columns that are the same in every row are said once, below.
-    same = [index for index, name in enumerate(header) if name in {"model_version", "execution_id"}]
+    same = [index for index, name in enumerate(header) if name in {"model_version", "execution_id", "source_key"}]
     grid = Table(box=None, padding=(0, 2), header_style="bold")
     for index, name in enumerate(header):
         if index not in same:

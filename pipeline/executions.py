@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -151,10 +151,12 @@ def find(aws: Aws, pipeline_name: str, arn_or_id: str | None) -> str:
     )
 
 
-def started_for(aws: Aws, pipeline_name: str, key: str, etag: str) -> str | None:
-    """ARN of the oldest execution that an upload of this object version started; None where there is none yet."""
+def started_for(aws: Aws, pipeline_name: str, key: str, etag: str, known: Collection[str] = frozenset()) -> str | None:
+    """ARN of the oldest execution for this object version that is not in ``known``; None where there is none yet."""
     with aws_errors(f"Looking for the execution of {key}", aws, ExecutionError):
         for execution in reversed(recent(aws, pipeline_name, limit=100)):
+            if execution.arn in known:
+                continue
             pages = aws.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
                 PipelineExecutionArn=execution.arn
             )
@@ -164,15 +166,25 @@ def started_for(aws: Aws, pipeline_name: str, key: str, etag: str) -> str | None
     return None
 
 
-def wait_for_upload(aws: Aws, pipeline_name: str, key: str, etag: str, seconds: float = 60) -> str:
+def wait_for_upload(
+    aws: Aws, pipeline_name: str, key: str, etag: str, *, known: Collection[str] = frozenset(), seconds: float = 60
+) -> str:
     """Wait until EventBridge has started the execution for an upload; its ARN.
+
+    Args:
+        aws: clients of the environment.
+        pipeline_name: of the pipeline.
+        key: of the uploaded object.
+        etag: of the uploaded object.
+        known: ARNs of executions from before the upload.
+        seconds: how long to wait.
 
     Raises:
         ExecutionError: nothing started in time.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        arn = started_for(aws, pipeline_name, key, etag)
+        arn = started_for(aws, pipeline_name, key, etag, known)
         if arn is not None:
             return arn
         time.sleep(0.2)

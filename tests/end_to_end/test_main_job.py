@@ -167,7 +167,7 @@ def test_the_manifest_describes_the_file(deployed, execution):
     ((key, content),) = deployed.predictions().items()
     manifest_key = key.replace("predictions/", "manifests/", 1).removesuffix(".csv") + ".json"
     manifest = json.loads(deployed.read(deployed.settings.predictions_bucket, manifest_key))
-    assert manifest["row_count"] == 730
+    assert manifest["rows"] == 730
     assert manifest["sha256"] == hashlib.sha256(content).hexdigest()
 
 
