@@ -96,7 +96,7 @@ class JobService:
         self._sagemaker = functools.cache(clients.sagemaker)
         self._url, self._region, self._account_id = url, region, account_id
         self._on_status_change = on_status_change
-        self._isolation = isolation
+        self._forced_isolation = isolation
         self._stop_grace_seconds = stop_grace_seconds
         self._slots = threading.BoundedSemaphore(max_running or max(4, 2 * (os.cpu_count() or 1)))
         self._changed = threading.Condition(threading.RLock())
@@ -115,6 +115,11 @@ class JobService:
                 self._store.save(known)
                 shutil.rmtree(self._store.folder(record.id) / "work", ignore_errors=True)
             self._records[record.id] = known
+
+    @property
+    def isolation(self) -> Isolation:
+        """How jobs are kept apart from the machine."""
+        return self._forced_isolation or sandbox.detect_isolation()
 
     def create(self, kind: JobKind, request: Mapping[str, Any]) -> str:
         """Make a job and start it.
@@ -280,7 +285,7 @@ class JobService:
             stop=stop,
             update=functools.partial(self._update, job),
             network_variables=self._network_variables(),
-            isolation=self._isolation or sandbox.detect_isolation(),
+            isolation=self.isolation,
             stop_grace_seconds=self._stop_grace_seconds,
         )
         try:

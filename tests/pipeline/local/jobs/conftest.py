@@ -1,0 +1,246 @@
+"""A JobService on moto's S3, CloudWatch Logs and model registry, over HTTP, and short ways to ask for jobs."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.validate import ParamValidator
+from moto.server import ThreadedMotoServer
+
+from pipeline.local.environments import JobEnvironment, image_environment
+from pipeline.local.jobs.images import find_image
+from pipeline.local.jobs.kinds import JobKind
+from pipeline.local.jobs.service import JobClients, JobService
+from pipeline.local.jobs.shapes import service_model
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+ROLE = "arn:aws:iam::123456789012:role/jobs"
+REGION = "us-east-1"
+BUCKET = "artifacts"
+
+
+def archive(files: Mapping[str, str | bytes]) -> bytes:
+    """A tar.gz of the files."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in files.items():
+            data = content.encode() if isinstance(content, str) else content
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return packed.getvalue()
+
+
+def check_shape(kind: JobKind, description: Mapping[str, Any]) -> None:
+    """A Describe response holds what botocore's output shape has, and nothing else."""
+    shape: Any = service_model().operation_model(f"Describe{kind}Job").output_shape
+    assert set(description) <= set(shape.members)
+    report = ParamValidator().validate(dict(description), shape)
+    assert not report.has_errors(), report.generate_report()
+
+
+class Jobs:
+    """The service under test and the clients beside it."""
+
+    def __init__(self, url: str, state_dir: Path, **settings: Any) -> None:
+        self.url = url
+        self.state_dir = state_dir
+        self.changes: list[tuple[JobKind, dict[str, Any]]] = []
+        self.s3 = self.client("s3")
+        self.logs = self.client("logs")
+        self.sagemaker = self.client("sagemaker")
+        self.service = self.new_service(**settings)
+        self._numbers = itertools.count()
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(max_pool_connections=32),
+        )
+
+    def new_service(self, **settings: Any) -> JobService:
+        clients = JobClients(s3=lambda: self.s3, logs=lambda: self.logs, sagemaker=lambda: self.sagemaker)
+        return JobService(
+            self.state_dir,
+            clients,
+            url=self.url,
+            region=REGION,
+            account_id="123456789012",
+            on_status_change=lambda kind, description: self.changes.append((kind, description)),
+            **{"stop_grace_seconds": 0.5, **settings},
+        )
+
+    def name(self) -> str:
+        return f"job-{self.state_dir.name.replace('_', '-')}-{next(self._numbers)}"
+
+    def put(self, key: str, body: str | bytes) -> str:
+        """Store an object; returns its URI."""
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body.encode() if isinstance(body, str) else body)
+        return f"s3://{BUCKET}/{key}"
+
+    def keys(self, prefix: str) -> list[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+        return [entry["Key"][len(prefix) :] for page in pages for entry in page.get("Contents", [])]
+
+    def read(self, key: str) -> bytes:
+        body: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        return body
+
+    def log(self, kind: JobKind, name: str) -> str:
+        return self.service.log_path(kind, name).read_text()
+
+    def run(self, kind: JobKind, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Create, wait; checks the shape of what comes back."""
+        self.service.create(kind, request)
+        description = self.service.wait(kind, request[kind.name_field])
+        check_shape(kind, description)
+        return description
+
+    def processing_request(
+        self,
+        script: str,
+        *,
+        arguments: tuple[str, ...] = (),
+        inputs: Mapping[str, str] | None = None,
+        outputs: tuple[str, ...] = ("out",),
+        environment: Mapping[str, str] | None = None,
+        **fields: Any,
+    ) -> dict[str, Any]:
+        """A job that runs a shell script. Outputs go to ``<name>/<output>/``."""
+        name = self.name()
+        folder = "/opt/ml/processing"
+        return {
+            "ProcessingJobName": name,
+            "RoleArn": ROLE,
+            "AppSpecification": {
+                "ImageUri": IMAGE,
+                "ContainerEntrypoint": ["/bin/bash", "-c", script, "bash"],
+                **({"ContainerArguments": list(arguments)} if arguments else {}),
+            },
+            "ProcessingResources": {
+                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+            },
+            "Environment": dict(environment or {}),
+            "ProcessingInputs": [
+                {
+                    "InputName": key,
+                    "S3Input": {
+                        "S3Uri": uri,
+                        "LocalPath": f"{folder}/input/{key}",
+                        "S3DataType": "S3Prefix",
+                        "S3InputMode": "File",
+                    },
+                }
+                for key, uri in (inputs or {}).items()
+            ],
+            "ProcessingOutputConfig": {
+                "Outputs": [
+                    {
+                        "OutputName": key,
+                        "S3Output": {
+                            "S3Uri": f"s3://{BUCKET}/{name}/{key}",
+                            "LocalPath": f"{folder}/output/{key}",
+                            "S3UploadMode": "EndOfJob",
+                        },
+                    }
+                    for key in outputs
+                ]
+            },
+            **fields,
+        }
+
+    def process(self, script: str, **options: Any) -> dict[str, Any]:
+        return self.run(JobKind.PROCESSING, self.processing_request(script, **options))
+
+    def training_request(
+        self,
+        files: Mapping[str, str | bytes] | None = None,
+        *,
+        channels: Mapping[str, str] | None = None,
+        hyperparameters: Mapping[str, str] | None = None,
+        **fields: Any,
+    ) -> dict[str, Any]:
+        """A script-mode job that runs ``train.py`` of the files."""
+        name = self.name()
+        script_mode = {}
+        if files is not None:
+            uri = self.put(f"{name}/code/sourcedir.tar.gz", archive(files))
+            script_mode = {"sagemaker_program": '"train.py"', "sagemaker_submit_directory": f'"{uri}"'}
+        request: dict[str, Any] = {
+            "TrainingJobName": name,
+            "RoleArn": ROLE,
+            "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+            "HyperParameters": {**script_mode, **(hyperparameters or {})},
+            "InputDataConfig": [
+                {
+                    "ChannelName": channel,
+                    "DataSource": {
+                        "S3DataSource": {
+                            "S3DataType": "S3Prefix",
+                            "S3Uri": uri,
+                            "S3DataDistributionType": "FullyReplicated",
+                        }
+                    },
+                }
+                for channel, uri in (channels or {}).items()
+            ],
+            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
+            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+            **fields,
+        }
+        if not request["InputDataConfig"]:
+            del request["InputDataConfig"]
+        return request
+
+    def train(self, files: Mapping[str, str | bytes] | None = None, **options: Any) -> dict[str, Any]:
+        return self.run(JobKind.TRAINING, self.training_request(files, **options))
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://127.0.0.1:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def image() -> JobEnvironment:
+    """The image's environment, built in the real cache if this is the first run ever."""
+    return image_environment(find_image(IMAGE))
+
+
+@pytest.fixture(scope="session")
+def jobs(moto_url: str, image: JobEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    found = Jobs(moto_url, tmp_path_factory.mktemp("state"))
+    found.s3.create_bucket(Bucket=BUCKET)
+    yield found
+    found.service.close()
+
+
+@pytest.fixture
+def make_jobs(moto_url: str, jobs: Jobs, tmp_path: Path) -> Iterator[Callable[..., Jobs]]:
+    """Further services with settings and a state directory of their own, on the same bucket."""
+    made: list[Jobs] = []
+
+    def make(**settings: Any) -> Jobs:
+        made.append(Jobs(moto_url, tmp_path, **settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.service.close()
