@@ -82,6 +82,8 @@ def run(
     """
     # A profile of the user's that is not there would make every boto3 session of this process fail.
     os.environ.pop("AWS_PROFILE", None)
+    # moto invites web pages of every origin otherwise; the gateway refuses them anyway.
+    os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
     state_dir = state_dir.absolute()
     state_dir.mkdir(parents=True, exist_ok=True)
     with _exclusive(state_dir):

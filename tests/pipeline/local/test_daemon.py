@@ -139,6 +139,37 @@ def test_feature_groups_and_registry_survive_a_restart(state_dir: Path) -> None:
         assert described["ModelPackageVersion"] == 1
 
 
+def test_down_ends_jobs_with_all_their_processes(state_dir: Path, eventually: Callable[..., Any]) -> None:
+    running = start(state_dir)
+    sagemaker = daemon.EndpointHandle(running).client("sagemaker")
+    sagemaker.create_processing_job(
+        ProcessingJobName="sleeper",
+        RoleArn="arn:aws:iam::123456789012:role/r",
+        AppSpecification={
+            "ImageUri": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3",
+            "ContainerEntrypoint": ["/bin/bash", "-c", "sleep 98765 & exec sleep 98764"],
+        },
+        ProcessingResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
+    )
+
+    def sleepers() -> list[psutil.Process]:
+        return [
+            one for one in psutil.process_iter(["cmdline"]) if (one.info["cmdline"] or [""])[-1] in ("98764", "98765")
+        ]
+
+    def both_sleep() -> list[psutil.Process]:
+        job = sagemaker.describe_processing_job(ProcessingJobName="sleeper")
+        assert job["ProcessingJobStatus"] == "InProgress", job.get("FailureReason")
+        return sleepers() if len(sleepers()) == 2 else []
+
+    eventually(both_sleep, 200)
+    daemon.down(state_dir)
+    assert sleepers() == []
+    with daemon.running_endpoint(state_dir) as again:
+        job = again.client("sagemaker").describe_processing_job(ProcessingJobName="sleeper")
+    assert job["ProcessingJobStatus"] in ("Failed", "Stopped")
+
+
 def test_default_state_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert default_state_dir() == tmp_path / "bikeshare" / "local"
