@@ -28,6 +28,7 @@ from pipeline.local.pipelines.retrying import ExceptionType, retry_delay
 from pipeline.local.pipelines.scope import ExecutionScope
 from pipeline.local.pipelines.status_events import execution_event, step_event
 from pipeline.local.pipelines.steps import JOB_STEPS, RUNNERS, Attempt, StepFailure, StepResult, resolve_arguments
+from pipeline.local.pipelines.store import StoreClosedError
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class ExecutionEngine:
         self.execution = execution
         self._world = world
         self._on_end = on_end
-        self._definition = parse_definition(execution.definition)
+        self._definition = parse_definition(world.store.definition(execution.definition_id))
         self._graph = build_graph(self._definition)
         self._changed = threading.Condition()
         self._halt = threading.Event()
@@ -112,6 +113,8 @@ class ExecutionEngine:
     def _run(self) -> None:
         try:
             self._finish(self._coordinate())
+        except StoreClosedError:
+            logger.info("%s was still running when the endpoint closed; the next start reports it", self.execution.arn)
         finally:
             self._on_end(self.execution.arn)
 
@@ -183,6 +186,8 @@ class ExecutionEngine:
         self._world.emit(step_event(self._records[step.name], None, self._world.clock.now()))
         try:
             self._try_until_done(step)
+        except StoreClosedError:
+            logger.info("Step %s of %s ended after the endpoint had closed", step.name, self.execution.arn)
         except Exception as exc:
             logger.exception("Step %s of %s broke the engine", step.name, self.execution.arn)
             self._end(step.name, StepStatus.FAILED, failure_reason=f"InternalFailure: {type(exc).__name__}: {exc}")

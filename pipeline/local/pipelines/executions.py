@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 import uuid
@@ -49,27 +50,29 @@ class PipelineExecutions:
                 raise AwsError(
                     "ValidationException", "SelectiveExecutionConfig is not supported by the local endpoint."
                 )
-            record = self._new_execution(request)
+            record, definition = self._new_execution(request)
             token = request.get("ClientRequestToken") or str(uuid.uuid4())
-            record = self._store.add_execution(record, ("StartPipelineExecution", token, fingerprint(request)))
+            record = self._store.add_execution(
+                record, definition, ("StartPipelineExecution", token, fingerprint(request))
+            )
         self._world.emit(execution_event(record, None))
         self.dispatch()
         return {"PipelineExecutionArn": record.arn}
 
-    def _new_execution(self, request: dict[str, Any]) -> ExecutionRecord:
+    def _new_execution(self, request: dict[str, Any]) -> tuple[ExecutionRecord, str]:
         pipeline = self._catalog.find(request["PipelineName"])
         version = self._catalog.version(pipeline, request.get("PipelineVersionId"))
         declared = parse_definition(version.definition).parameters
         now = self._world.clock.now()
         execution_id = new_execution_id()
         parallel = request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
-        return ExecutionRecord(
+        record = ExecutionRecord(
             arn=execution_arn(pipeline.arn, execution_id),
             pipeline_arn=pipeline.arn,
             pipeline_name=pipeline.name,
             pipeline_version=version.version,
             role_arn=request.get("RoleArn", pipeline.role_arn),
-            definition=version.definition,
+            definition_id=hashlib.sha256(version.definition.encode()).hexdigest(),
             definition_created=version.created,
             parameters=dict(bind_parameters(declared, request.get("PipelineParameters", []))),
             status=ExecutionStatus.EXECUTING,
@@ -79,6 +82,7 @@ class PipelineExecutions:
             description=request.get("PipelineExecutionDescription"),
             max_parallel_steps=parallel or pipeline.max_parallel_steps,
         )
+        return record, version.definition
 
     def stop(self, request: dict[str, Any]) -> dict[str, Any]:
         """StopPipelineExecution. Returns before the running jobs have ended; stopping twice is no error."""
@@ -101,6 +105,7 @@ class PipelineExecutions:
 
             self._find(arn)
             changed = self._store.update_execution(arn, change)
+            self._changed.notify_all()
         if changed.status is not previous[0]:
             self._world.emit(execution_event(changed, previous[0]))
         if engine is not None:
@@ -161,7 +166,10 @@ class PipelineExecutions:
     def describe_definition(self, request: dict[str, Any]) -> dict[str, Any]:
         """DescribePipelineDefinitionForExecution."""
         record = self._find(request["PipelineExecutionArn"])
-        return {"PipelineDefinition": record.definition, "CreationTime": record.definition_created}
+        return {
+            "PipelineDefinition": self._store.definition(record.definition_id),
+            "CreationTime": record.definition_created,
+        }
 
     def list_executions(self, request: dict[str, Any]) -> dict[str, Any]:
         """ListPipelineExecutions, newest first unless asked otherwise."""

@@ -77,7 +77,7 @@ class PipelineRecord:
 
 @dataclass(frozen=True)
 class ExecutionRecord:
-    """One execution. It keeps the definition that it was started with.
+    """One execution. It keeps the definition that it was started with; the store knows that by ``definition_id``.
 
     ``queued`` holds until a slot for a running execution is free. ``sequence`` orders executions created in the same
     instant.
@@ -88,7 +88,7 @@ class ExecutionRecord:
     pipeline_name: str
     pipeline_version: int
     role_arn: str
-    definition: str
+    definition_id: str
     definition_created: datetime
     parameters: dict[str, Any]
     status: ExecutionStatus

@@ -1,7 +1,8 @@
 """The SQLite file that remembers pipelines, executions and steps over a restart.
 
 Every method is one transaction, so a process that is killed leaves the state before or after a change, never between.
-Records are JSON documents; the columns beside them are those that are searched.
+Records are JSON documents; the columns beside them are those that are searched. Definitions are kept apart, by their
+SHA-256: hundreds of executions share one, and a change of status need not write it again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from pipeline.local.errors import LocalEndpointError
 from pipeline.local.pipelines.records import ExecutionRecord, PipelineRecord, StepRecord, StepStatus, dump, load
 
 _SCHEMA = """
@@ -24,10 +26,12 @@ CREATE TABLE IF NOT EXISTS executions (
     pipeline_arn TEXT NOT NULL,
     status TEXT NOT NULL,
     queued INTEGER NOT NULL,
+    definition_id TEXT NOT NULL,
     document TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS executions_by_pipeline ON executions (pipeline_arn);
 CREATE INDEX IF NOT EXISTS executions_by_status ON executions (status, queued);
+CREATE TABLE IF NOT EXISTS definitions (id TEXT PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS steps (
     execution_arn TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -43,12 +47,17 @@ CREATE TABLE IF NOT EXISTS tokens (
 """
 
 
+class StoreClosedError(LocalEndpointError):
+    """The store was closed while something still used it: the endpoint shuts down."""
+
+
 class PipelineStore:
     """Pipelines, executions and steps in ``<directory>/pipelines.sqlite3``. Safe to use from any thread."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
+        self._closed = False
         self._connection = sqlite3.connect(directory / "pipelines.sqlite3", check_same_thread=False)
         self._connection.isolation_level = None
         # A killed process loses nothing under WAL; NORMAL gives up only what a power cut would take.
@@ -57,24 +66,32 @@ class PipelineStore:
         self._connection.executescript(_SCHEMA)
 
     def close(self) -> None:
-        """Close the file. No other method may be called after it."""
+        """Close the file. Every other method raises StoreClosedError after it."""
         with self._lock:
+            self._closed = True
             self._connection.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _opened(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
+            if self._closed:
+                raise StoreClosedError("The pipeline store is closed: the endpoint shuts down.")
+            yield self._connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._opened() as connection:
+            connection.execute("BEGIN IMMEDIATE")
             try:
-                yield self._connection
+                yield connection
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
+            connection.execute("COMMIT")
 
     def _rows(self, query: str, *values: object) -> list[tuple[str, ...]]:
-        with self._lock:
-            return self._connection.execute(query, values).fetchall()
+        with self._opened() as connection:
+            return connection.execute(query, values).fetchall()
 
     def pipeline(self, name: str) -> PipelineRecord | None:
         """The pipeline of that name (case does not count, as in its ARN)."""
@@ -99,6 +116,7 @@ class PipelineStore:
             connection.execute(f"DELETE FROM steps WHERE execution_arn IN ({arns})", (record.arn,))  # noqa: S608
             connection.execute(f"DELETE FROM tokens WHERE result = ? OR result IN ({arns})", (record.arn, record.arn))  # noqa: S608
             connection.execute("DELETE FROM executions WHERE pipeline_arn = ?", (record.arn,))
+            connection.execute("DELETE FROM definitions WHERE id NOT IN (SELECT definition_id FROM executions)")
             connection.execute("DELETE FROM pipelines WHERE name = ?", (record.name.lower(),))
 
     def token(self, operation: str, token: str) -> tuple[str, str] | None:
@@ -111,12 +129,18 @@ class PipelineStore:
         with self._transaction() as connection:
             connection.execute("REPLACE INTO tokens VALUES (?, ?, ?, ?)", (operation, token, request, result))
 
-    def add_execution(self, record: ExecutionRecord, token: tuple[str, str, str]) -> ExecutionRecord:
+    def definition(self, definition_id: str) -> str:
+        """The definition that an execution was started with."""
+        return self._rows("SELECT text FROM definitions WHERE id = ?", definition_id)[0][0]
+
+    def add_execution(self, record: ExecutionRecord, definition: str, token: tuple[str, str, str]) -> ExecutionRecord:
         """Add an execution, note it as its pipeline's last run, and remember the token. Gives it its sequence."""
         with self._transaction() as connection:
+            connection.execute("INSERT OR IGNORE INTO definitions VALUES (?, ?)", (record.definition_id, definition))
             cursor = connection.execute(
-                "INSERT INTO executions (arn, pipeline_arn, status, queued, document) VALUES (?, ?, ?, ?, '')",
-                (record.arn, record.pipeline_arn, record.status, record.queued),
+                "INSERT INTO executions (arn, pipeline_arn, status, queued, definition_id, document) "
+                "VALUES (?, ?, ?, ?, ?, '')",
+                (record.arn, record.pipeline_arn, record.status, record.queued, record.definition_id),
             )
             added = replace(record, sequence=cursor.lastrowid or 0)
             connection.execute("UPDATE executions SET document = ? WHERE arn = ?", (dump(added), record.arn))

@@ -49,6 +49,19 @@ def test_stop_ends_a_pause_before_a_retry(start, finish, call, *, build, jobs, c
     assert (done.status, done.steps["A"]["StepStatus"]) == ("Stopped", "Stopped")
 
 
+def test_a_job_that_is_being_created_when_the_stop_comes_is_stopped_too(start, finish, call, *, build, jobs):
+    arns = []
+    jobs.hold("A")
+    jobs.work["B"] = lambda _: call("StopPipelineExecution", PipelineExecutionArn=arns[0])
+    jobs.hold("B")
+    arns.append(start(build.definition(build.processing("A"), build.processing("B", DependsOn=["A"]))))
+    jobs.release("A")
+    done = finish(arns[0])
+    assert {name: step["StepStatus"] for name, step in done.steps.items()} == {"A": "Succeeded", "B": "Stopped"}
+    assert done.status == "Stopped"
+    assert jobs.stopped == ["B"]
+
+
 def test_retry_keeps_successes_and_runs_the_rest_again(run, finish, call, build, jobs):
     jobs.plan("Bad", ("Failed", "AlgorithmError: no"))
     done = run(
@@ -172,6 +185,28 @@ def test_close_stops_what_runs_and_says_why(open_service, build, jobs):
     assert jobs.stopped == ["A"]
     described = open_service().executions.describe({"PipelineExecutionArn": arn})
     assert described["PipelineExecutionStatus"] == "Failed"
+    assert described["FailureReason"].startswith(INTERRUPTED)
+
+
+def test_a_job_that_outlives_the_close_is_reported_by_the_next_start(open_service, build, jobs, caplog):
+    class Stubborn(type(jobs)):
+        def stop(self, kind, name):
+            self.stopped.append(name)
+
+    stubborn = Stubborn()
+    stubborn.hold("A")
+    service = open_service(jobs=stubborn)
+    text = build.definition(build.processing("A"))
+    service.catalog.create({"PipelineName": "p", "RoleArn": build.role, "PipelineDefinition": text})
+    arn = service.executions.start({"PipelineName": "p"})["PipelineExecutionArn"]
+    stubborn.await_running("A")
+    engine = service.executions._running[arn]
+    caplog.set_level("INFO", logger="pipeline.local.pipelines")
+    service.close(timeout=0)
+    stubborn.release("A")
+    assert engine.join(30)
+    assert "the next start reports it" in caplog.text
+    described = open_service().executions.describe({"PipelineExecutionArn": arn})
     assert described["FailureReason"].startswith(INTERRUPTED)
 
 
