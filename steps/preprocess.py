@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from analysis.columns import DATE, TARGET, Purpose
 from analysis.container import PROCESSING, PROCESSING_MESSAGE, Arguments, existing_file, made_directory, run_step
@@ -34,6 +33,9 @@ def raw_file(input_dir: Path, input_key: str) -> Path:
 
 def split_rows(count: int, train_fraction: float, random_state: int) -> tuple[list[int], list[int]]:
     """Positions of training and test rows: scikit-learn's seeded split, so that published figures are reproduced."""
+    # Imported here because a scoring run never splits, and it takes longer to import than all the rest.
+    from sklearn.model_selection import train_test_split
+
     if not 0.0 < train_fraction < 1.0:
         raise SettingsError(f"--train-fraction {train_fraction} is not between 0 and 1.")
     # 1 - 0.7 is a little more than 0.3, and scikit-learn rounds the number of test rows up.

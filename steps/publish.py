@@ -37,7 +37,8 @@ COLUMNS = (
     "source_key",
 )
 """Columns of the prediction file, in order; `actual` is empty for days that have not happened."""
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Spreadsheets take these at the start of a cell for a formula; the last four are the full-width forms of the first."""
 _VALUES_A_LINE = 3
 
 
@@ -52,8 +53,8 @@ class Publication:
 
 
 def safe_text(text: str) -> str:
-    """`text` as a cell that no spreadsheet takes for a formula: an apostrophe goes in front of =, +, -, @, tab."""
-    return f"'{text}" if text.lstrip(" \n").startswith(_FORMULA_STARTS) else text
+    """`text` as a cell that no spreadsheet takes for a formula: an apostrophe goes in front where it could be."""
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
 def model_version(model_package_arn: str) -> str:

@@ -6,7 +6,10 @@ set -euo pipefail
 
 fail() {
   echo "$1" >&2
-  mkdir -p /opt/ml/output 2>/dev/null && printf '%s' "$1" >/opt/ml/output/message || true
+  # Outside a container there is no /opt/ml and nobody reads the message.
+  if [[ -d /opt/ml ]]; then
+    mkdir -p /opt/ml/output && printf '%s' "$1" >/opt/ml/output/message || echo "run.sh: no message file" >&2
+  fi
   exit 1
 }
 

@@ -14,9 +14,10 @@ from typing import NoReturn
 
 from analysis.errors import SettingsError, StepError
 
-PROCESSING = Path("/opt/ml/processing")
-PROCESSING_MESSAGE = Path("/opt/ml/output/message")
-TRAINING_FAILURE = Path("/opt/ml/output/failure")
+CONTAINER_ROOT = Path("/opt/ml")
+PROCESSING = CONTAINER_ROOT / "processing"
+PROCESSING_MESSAGE = CONTAINER_ROOT / "output" / "message"
+TRAINING_FAILURE = CONTAINER_ROOT / "output" / "failure"
 _MESSAGE_OPTION = "--message-file"
 _LONGEST_MESSAGE = 1000
 """Bytes, a little under SageMaker's limit of 1 KB."""
@@ -66,7 +67,7 @@ def _message_file(arguments: Sequence[str], default: Path) -> Path:
 
 def _write_message(path: Path, message: str) -> None:
     # Outside a container there is no /opt/ml and nobody reads the file.
-    if not path.parent.exists() and not Path("/opt/ml").exists():
+    if not path.parent.exists() and not CONTAINER_ROOT.exists():
         return
     text = message.encode("utf-8")[:_LONGEST_MESSAGE].decode("utf-8", errors="ignore")
     try:

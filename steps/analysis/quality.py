@@ -93,6 +93,8 @@ def check_days(table: Table, purpose: Purpose, required_counts: tuple[str, ...],
     cells = _drop_duplicate_rows(table.cells, limits, findings)
     cells = _drop_missing(cells[used], required, limits, findings)
     _stop_on_problems(table, findings)
+    if cells.empty:
+        raise InputError(table.file, [Problem("no row is left: each one lacks a value or repeats another")])
     days, form = _typed(cells, findings)
     _stop_on_problems(table, findings)
     findings.problems.extend(broken_rules(days))
@@ -114,7 +116,7 @@ def check_days(table: Table, purpose: Purpose, required_counts: tuple[str, ...],
         "last_day": days[DATE].max().date().isoformat(),
         "has_target": TARGET in days.columns,
         "columns": [_column_report(days, str(name)) for name in days.columns],
-        "removed_columns": removed_columns(table.cells, days),
+        "removed_columns": removed_columns(table.cells, days, required_counts),
         "repairs": findings.repairs,
         "limits": asdict(limits),
     }

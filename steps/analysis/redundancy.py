@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from analysis.columns import COUNTS, DATE, IDENTIFIER, INPUTS, TARGET, TARGET_PARTS
@@ -9,12 +11,13 @@ from analysis.columns import COUNTS, DATE, IDENTIFIER, INPUTS, TARGET, TARGET_PA
 _PERFECT = 1.0 - 1e-12
 
 
-def removed_columns(cells: pd.DataFrame, days: pd.DataFrame) -> list[dict[str, str]]:
+def removed_columns(cells: pd.DataFrame, days: pd.DataFrame, asked_for: Collection[str]) -> list[dict[str, str]]:
     """Say for each unused column of the file why, and name the used ones that repeat another or never change.
 
-    cells: the file as read; days: what is left, typed. Entries are {"column", "action", "reason"}; action is
-    "removed" (never reaches a model), "not an input" (the honest profile leaves it out) or "kept" (only reported:
-    the columns of a model come from the schema, so a constant one stays and gets no weight).
+    cells: the file as read; days: what is left, typed; asked_for: counts that the profile takes as inputs.
+    Entries are {"column", "action", "reason"}; action is "removed" (never reaches a model), "not an input" (the honest
+    profile leaves it out) or "kept" (only reported: the columns of a model come from the schema, so a constant one
+    stays and gets no weight).
     """
     found: list[dict[str, str]] = []
     for name in cells.columns:
@@ -25,7 +28,11 @@ def removed_columns(cells: pd.DataFrame, days: pd.DataFrame) -> list[dict[str, s
         elif name not in days.columns:
             found.append(_entry(name, "removed", "has empty cells and is not needed for this purpose"))
     found.extend(
-        _entry(name, "not an input", f"adds up to the target: {TARGET} = {' + '.join(TARGET_PARTS)}")
+        _entry(
+            name,
+            "kept" if name in asked_for else "not an input",
+            f"adds up to the target: {TARGET} = {' + '.join(TARGET_PARTS)}",
+        )
         for name in TARGET_PARTS
         if name in days.columns and TARGET in days.columns
     )

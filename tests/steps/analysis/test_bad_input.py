@@ -310,3 +310,9 @@ def test_limits_turn_refusals_into_counted_repairs(write, csv_of, rows) -> None:
         ("rows with a missing value dropped", [32]),
         ("rows kept although cnt is not casual + registered", [42]),
     ]
+
+
+def test_a_file_of_which_nothing_is_left(write, csv_of, rows) -> None:
+    rows[0]["hum"], rows[1]["temp"] = "", ""
+    error = refusal(write(csv_of(rows[:2])), Purpose.SCORING, QualityLimits(missing_rows=5))
+    assert "no row is left" in str(error)
