@@ -30,6 +30,7 @@ from pipeline.local.errors import (
     EndpointStartError,
     LocalEndpointError,
     MotoVersionError,
+    NotLoopbackError,
     PortInUseError,
     StateInUseError,
 )
@@ -45,13 +46,14 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _LOG_TAIL_BYTES = 4000
 # What the process says in so many words; anything else is in its log.
-_REPORTED = {error.__name__: error for error in (PortInUseError, StateInUseError, MotoVersionError)}
+_REPORTED = {error.__name__: error for error in (PortInUseError, NotLoopbackError, StateInUseError, MotoVersionError)}
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 
 def up(
     port: int = DEFAULT_PORT,
     *,
+    host: str = "127.0.0.1",
     detach: bool = True,
     state_dir: Path | None = None,
     on_ready: Callable[[Running], None] | None = None,
@@ -59,7 +61,8 @@ def up(
     """Start the endpoint; one that runs already on this state directory is returned as it is.
 
     Args:
-        port: TCP port on 127.0.0.1; 0 takes a free one.
+        port: TCP port; 0 takes a free one.
+        host: a loopback address; anything else is refused.
         detach: start it in the background, where it outlives the terminal, and return once it answers. Otherwise
             serve in this process until Ctrl-C or SIGTERM and return None.
         state_dir: where everything that is kept lives; :func:`default_state_dir` by default.
@@ -67,6 +70,7 @@ def up(
 
     Raises:
         PortInUseError: the port is taken, by whom is in the message; or the running endpoint has another port.
+        NotLoopbackError: ``host`` can be reached from other machines.
         StateInUseError: another endpoint is just starting on the state directory.
         EndpointStartError: it ended or did not answer; the message holds the end of its log.
     """
@@ -79,11 +83,11 @@ def up(
                 "stop it with `bikeshare local down` first"
             )
     elif detach:
-        running = _start(directory, port, detached=True)[0]
+        running = _start(directory, port, host=host, detached=True)[0]
     else:
         from pipeline.local.process import run  # what only asks for status does not pay for it
 
-        run(directory, port, on_ready=lambda record: on_ready and on_ready(_running(record, directory)))
+        run(directory, port, host=host, on_ready=lambda record: on_ready and on_ready(_running(record, directory)))
         return None
     if on_ready is not None:
         on_ready(running)
@@ -108,11 +112,13 @@ def down(state_dir: Path | None = None) -> None:
     _stop(running)
 
 
-def _start(directory: Path, port: int, *, detached: bool) -> tuple[Running, subprocess.Popen[bytes]]:
+def _start(
+    directory: Path, port: int, *, detached: bool, host: str = "127.0.0.1"
+) -> tuple[Running, subprocess.Popen[bytes]]:
     directory.mkdir(parents=True, exist_ok=True)
     ready, ready_for_child = os.pipe()
     command = [sys.executable, "-m", "pipeline.local.process", "--state-dir", str(directory), "--port", str(port)]
-    command += ["--ready-fd", str(ready_for_child)]
+    command += ["--host", host, "--ready-fd", str(ready_for_child)]
     command.append("--detach" if detached else "--until-stdin-closes")
     path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     log = directory / LOG_NAME

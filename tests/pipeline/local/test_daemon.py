@@ -14,7 +14,13 @@ import psutil
 import pytest
 
 from pipeline.local import daemon
-from pipeline.local.errors import EndpointNotRunningError, EndpointStartError, PortInUseError, StateInUseError
+from pipeline.local.errors import (
+    EndpointNotRunningError,
+    EndpointStartError,
+    NotLoopbackError,
+    PortInUseError,
+    StateInUseError,
+)
 from pipeline.local.process import run
 from pipeline.local.state import Running, default_state_dir, find_running
 
@@ -75,6 +81,12 @@ def test_a_taken_port(state_dir: Path, tmp_path_factory: pytest.TempPathFactory)
     running = start(state_dir)
     with pytest.raises(PortInUseError, match=f"port {running.port} is in use by process {running.pid}"):
         start(tmp_path_factory.mktemp("second"), running.port)
+
+
+@pytest.mark.parametrize("detach", [True, False])
+def test_nothing_but_loopback(state_dir: Path, detach: bool) -> None:
+    with pytest.raises(NotLoopbackError, match="it has no authentication"):
+        daemon.up(0, host="0.0.0.0", detach=detach, state_dir=state_dir)  # noqa: S104 - what is refused
 
 
 def test_one_endpoint_for_one_state_directory(state_dir: Path) -> None:
