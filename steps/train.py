@@ -104,7 +104,11 @@ def main(arguments: Sequence[str]) -> None:
     environment = os.environ.get
     parser.add_argument("--profile", choices=list(PROFILES), default=FORECAST.name, help="which columns the model gets")
     parser.add_argument("--feature-count", type=int, default=15, help="columns that elimination keeps (forecast only)")
-    parser.add_argument("--code-sha256", default="", help="digest of the code bundle, where SM_MODULE_DIR lacks it")
+    parser.add_argument(
+        "--code-sha256",
+        default=environment("CODE_SHA256", ""),
+        help="digest of the code bundle, where SM_MODULE_DIR lacks it",
+    )
     parser.add_argument(
         "--train-dir",
         type=Path,

@@ -215,6 +215,16 @@ def test_a_missing_archive_is_named(call_script, tmp_path) -> None:
     assert "The model archive is missing" in done.message
 
 
+def test_the_code_digest_of_the_environment_comes_first(trained, call_script, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("CODE_SHA256", "cd" * 32)
+    done = call_script(
+        "train.py", "--train-dir", trained["root"] / "prepared" / "train", "--model-dir", tmp_path / "model",
+        "--output-data-dir", tmp_path / "data", "--profile", trained["profile"],
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert read_model(tmp_path / "model").provenance["code_sha256"] == "cd" * 32
+
+
 def test_the_code_digest_is_read_off_the_submit_directory() -> None:
     assert train.code_sha256(f"s3://b/code/{'0a' * 32}/sourcedir.tar.gz") == "0a" * 32
     assert train.code_sha256("/opt/ml/code") is None
