@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.local.pipelines.conditions import check_condition, evaluate, evaluate_all
@@ -20,6 +20,7 @@ def compare(kind, left, right):
     return {"Type": kind, "LeftValue": left, "RightValue": right}
 
 
+@settings(deadline=None)
 @given(numbers, numbers)
 def test_numbers_compare_as_in_python(left, right):
     for kind, function in (

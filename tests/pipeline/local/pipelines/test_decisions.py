@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.local.pipelines.arguments import fit, problems, request_shape
@@ -52,6 +52,7 @@ def test_a_policy_expires():
     assert retry_delay([policy], ExceptionType.THROTTLING, 0, 31) is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 19), st.floats(0, 43_200), st.floats(1, 10))
 def test_a_delay_never_exceeds_awss_longest_interval(done, interval, rate):
     policy = parse_retry_policy(
@@ -128,6 +129,7 @@ def test_only_the_counted_arguments_make_the_cache_key():
     assert cache_key(StepType.MODEL, arguments) is None
 
 
+@settings(deadline=None)
 @given(st.text("abcXYZ019-_", min_size=1, max_size=64), st.none() | st.text("abcXYZ019-_", min_size=1, max_size=100))
 def test_job_names_fit_awss_pattern(step, prefix):
     name = job_name("abcdef123456", step, "AbCdEf1234", prefix)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.local.pipelines.expressions import (
@@ -65,6 +65,7 @@ def test_broken_paths_are_refused(text):
         parse_path(text)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(
@@ -149,6 +150,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(json_values)
 def test_literals_resolve_to_themselves(value):
     if not any(key in str(value) for key in ("Get", "Std:")):
@@ -156,6 +158,7 @@ def test_literals_resolve_to_themselves(value):
         assert list(references(value)) == []
 
 
+@settings(deadline=None)
 @given(json_values, st.data())
 def test_every_leaf_is_found_by_its_path(document, data):
     value, path = document, []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.local.pipelines.definition import Guard, Trigger
@@ -69,6 +69,7 @@ def acyclic(draw):
     }
 
 
+@settings(deadline=None)
 @given(acyclic(), st.randoms(use_true_random=False))
 def test_every_step_runs_once_and_after_what_it_waits_for(nodes, random):
     shuffled = list(nodes)
@@ -83,6 +84,7 @@ def test_every_step_runs_once_and_after_what_it_waits_for(nodes, random):
     assert sorted(done) == sorted(nodes)
 
 
+@settings(deadline=None)
 @given(acyclic(), st.data())
 def test_after_a_failure_exactly_its_descendants_never_run(nodes, data):
     failed = data.draw(st.sampled_from(sorted(nodes)))
@@ -93,6 +95,7 @@ def test_after_a_failure_exactly_its_descendants_never_run(nodes, data):
     assert decide(nodes, {failed: Outcome.FAILED}, {}).never == descendants
 
 
+@settings(deadline=None)
 @given(acyclic(), st.data())
 def test_an_edge_back_is_found_as_a_cycle(nodes, data):
     names = list(nodes)
