@@ -31,12 +31,6 @@ def output_fn(rows, accept):
 """
 
 
-@pytest.fixture
-def make_model(jobs, image):
-
-    return
-
-
 def pack(files):
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
