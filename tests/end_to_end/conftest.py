@@ -116,11 +116,12 @@ class Deployed:
         pages = self.aws.sagemaker.get_paginator("list_model_packages").paginate(
             ModelPackageGroupName=self.settings.model_package_group_name, SortBy="CreationTime", SortOrder="Ascending"
         )
-        return [
+        found = [
             dict(self.aws.sagemaker.describe_model_package(ModelPackageName=item["ModelPackageArn"]))
             for page in pages
             for item in page["ModelPackageSummaryList"]
         ]
+        return [{key: value for key, value in item.items() if key != "ResponseMetadata"} for item in found]
 
 
 @pytest.fixture(scope="module")

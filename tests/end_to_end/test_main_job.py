@@ -195,8 +195,8 @@ def test_the_same_event_again_changes_nothing(deployed, execution, day_csv):
     known = deployed.executions()
     etag = deployed.aws.s3.head_object(Bucket=deployed.settings.raw_bucket, Key=KEY)["ETag"].strip('"')
     deployed.send_event(KEY, etag)
-    deadline_arns = _wait_for_more(deployed, known)
-    second = deployed.finished(deadline_arns[0])
+    (arn,) = _wait_for_more(deployed, known)
+    second = deployed.finished(arn)
     assert second.status == "Succeeded", second.explanation
     assert {step.name for step in second.steps if step.status == "Succeeded"} == {"ClaimInput", "IsNewInput"}
     assert deployed.predictions() == before
