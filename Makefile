@@ -41,12 +41,12 @@ clean:  ## Remove the environment
 	rm -rf .venv
 
 # uv installs the lock in a tenth of pip's time; pip fetches uv itself, by the lock's hash.
-$(STAMP): requirements.lock pyproject.toml scripts/find_python.sh pipeline/local/images/scikit-learn-1.9-0.lock
+$(STAMP): requirements.lock pyproject.toml scripts/find_python.sh pipeline/local/images/scikit-learn-1.9-0.lock steps/requirements.txt
 	@echo "Making .venv from requirements.lock (once; about a minute) …"
 	@python=$$(sh scripts/find_python.sh) && "$$python" -m venv --clear .venv
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.lock
 	@VIRTUAL_ENV=.venv $(UV) pip install --require-hashes -r requirements.lock
 	@VIRTUAL_ENV=.venv $(UV) pip install --no-deps --no-build-isolation --editable .
-	@.venv/bin/python -m pipeline.local.environments
+	@.venv/bin/bikeshare local prepare
 	@touch $@

@@ -264,6 +264,14 @@ def demo(
 # ---- the local endpoint ---------------------------------------------------------------------------------------
 
 
+@local_app.command("prepare")
+def local_prepare() -> None:
+    """Build the environments that local jobs run in; `up` does it too."""
+    from pipeline.local_commands import prepare_environments
+
+    prepare_environments(_console())
+
+
 @local_app.command("up")
 def local_up(
     port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; the local environment's when left out.")] = None,

@@ -34,22 +34,38 @@ def configured_port() -> int:
     return (urlsplit(url).port if url else None) or DEFAULT_PORT
 
 
+def prepare_environments(console: Console) -> None:
+    """Build the environments that jobs run in, the image's and the one with the steps' requirements; once.
+
+    Raises:
+        LocalEndpointUnavailableError: a package could not be installed.
+    """
+    from pipeline.bundle import STEPS_FOLDER
+    from pipeline.local.environments import derived_environment, image_environment
+    from pipeline.local.jobs.images import DEFAULT_IMAGE, find_image
+
+    def report(line: str) -> None:
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+
+    with _local_errors():
+        image = image_environment(find_image(DEFAULT_IMAGE), report)
+        derived_environment(image, (STEPS_FOLDER / "requirements.txt").read_text(encoding="utf-8"), report)
+
+
 def endpoint_up(port: int | None, console: Console, *, detach: bool) -> None:
-    """Prepare the environment that jobs run in, then start the endpoint.
+    """Prepare the environments that jobs run in, then start the endpoint.
 
     Raises:
         LocalEndpointUnavailableError: it did not start; the message says why.
     """
     from pipeline.local import daemon
-    from pipeline.local.environments import image_environment
-    from pipeline.local.jobs.images import DEFAULT_IMAGE, find_image
 
     def ready(running: Running) -> None:
         console.print(f"  AWS APIs at {running.url} (this machine only)", markup=False)
         console.print(f"  any client: export AWS_ENDPOINT_URL={running.url}", markup=False)
 
+    prepare_environments(console)
     with _local_errors():
-        image_environment(find_image(DEFAULT_IMAGE), lambda line: console.print(f"  {line}", markup=False))
         daemon.up(configured_port() if port is None else port, detach=detach, on_ready=ready)
 
 
