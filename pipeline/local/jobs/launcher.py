@@ -144,7 +144,8 @@ def _prepare_mounts(specification: dict[str, Any]) -> None:
         for number, lower in enumerate(specification["overlays"])
     ]
     opt = _stage_opt(scratch / "opt", {name: Path(path) for name, path in specification["opt"].items()})
-    replaced = [(Path(path), Path(directory)) for path, directory in specification["replaced"]]
+    # Outer ones first: a home directory may lie below /tmp.
+    replaced = sorted((Path(path), Path(directory)) for path, directory in specification["replaced"])
     _keep_reachable(kept, replaced)
     _lock_machine()
     _place_overlays(overlays, replaced)
@@ -161,6 +162,9 @@ def _prepare_mounts(specification: dict[str, Any]) -> None:
 
 def _keep_reachable(kept: list[Path], replaced: list[tuple[Path, Path]]) -> None:
     for path, directory in replaced:
+        for inner, _ in replaced:
+            if inner != path and inner.is_relative_to(path):
+                (directory / inner.relative_to(path)).mkdir(parents=True, exist_ok=True)
         for reachable in kept:
             if reachable.is_relative_to(path):
                 _bind(reachable, directory / reachable.relative_to(path))

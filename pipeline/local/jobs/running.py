@@ -28,6 +28,32 @@ if TYPE_CHECKING:
 
 _READ_BYTES = 256 * 1024
 
+# What the machine's own package installer needs to reach its index; a job with network access gets them too.
+_INSTALLER_VARIABLES = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "PIP_CERT",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS",
+    "PIP_INDEX_URL",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+)
+_LOOPBACK = "127.0.0.1,localhost"
+
+
+def installer_variables(machine: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables of the machine that let ``pip install`` work in a job; the endpoint is never behind a proxy."""
+    found = {name: machine[name] for name in _INSTALLER_VARIABLES if name in machine}
+    around = ",".join(part for part in (machine.get("NO_PROXY") or machine.get("no_proxy"), _LOOPBACK) if part)
+    proxied = any(name.lower().endswith("_proxy") for name in found)
+    return {**found, "PIP_DISABLE_PIP_VERSION_CHECK": "1"} | (
+        {"NO_PROXY": around, "no_proxy": around} if proxied else {}
+    )
+
 
 @dataclass(frozen=True)
 class ProcessEnd:
@@ -149,7 +175,12 @@ class RunningJob:
         prefixes = self.environment.prefixes
         request = SandboxRequest(
             command=command,
-            environment={**self.environment.variables, **self.network_variables, **variables},
+            environment={
+                **self.environment.variables,
+                **(installer_variables(os.environ) if network else {}),
+                **self.network_variables,
+                **variables,
+            },
             directory=directory,
             work=self.work,
             programs=[prefix / "bin" for prefix in prefixes],

@@ -20,9 +20,10 @@ from pipeline.local.jobs.logs import JobLog
 from pipeline.local.jobs.metrics import MetricReader
 from pipeline.local.jobs.objects import ObjectTransfer
 from pipeline.local.jobs.outcome import Outcome
-from pipeline.local.jobs.records import JobRecord, JobStore, Transition, now
+from pipeline.local.jobs.records import JobRecord, JobStore, now
 from pipeline.local.jobs.running import RunningJob, StopSignal
 from pipeline.local.jobs.sandbox import Isolation
+from pipeline.local.jobs.transitions import advance, first_transition, interrupted
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -37,17 +38,6 @@ _RUNNERS: Mapping[JobKind, Callable[[RunningJob], Outcome]] = {
     JobKind.PROCESSING: processing.run,
     JobKind.TRAINING: training.run,
     JobKind.TRANSFORM: transform.run,
-}
-_STATUS_MESSAGES = {
-    "Starting": "Preparing the instances for training",
-    "Downloading": "Downloading input data",
-    "Training": "Training image download completed. Training in progress.",
-    "Uploading": "Uploading generated training model",
-    "Stopping": "Stopping the training job",
-    "Completed": "Training job completed",
-    "Failed": "Training job failed",
-    "Stopped": "Training job stopped",
-    "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds",
 }
 
 
@@ -111,7 +101,7 @@ class JobService:
         for record in self._store.load():
             known = record
             if not record.status.terminal:
-                known = replace(record, **shapes.interrupted(record))
+                known = replace(record, **interrupted(record))
                 self._store.save(known)
                 shutil.rmtree(self._store.folder(record.id) / "work", ignore_errors=True)
             self._records[record.id] = known
@@ -151,7 +141,7 @@ class JobService:
             created=present,
             modified=present,
             log_stream=f"{name}/algo-1-{int(present.timestamp())}",
-            transitions=(Transition("Starting", present, None, _STATUS_MESSAGES["Starting"]),),
+            transitions=first_transition(present),
             tags=tuple(request.get("Tags", [])),
         )
         with self._changed:
@@ -251,7 +241,7 @@ class JobService:
                 outcome = Outcome(JobStatus.FAILED, shorten(f"InternalServerError: {type(error).__name__}: {error}"))
         with self._changed:
             if self._closing and self._stops[job].at_once and outcome.status is not JobStatus.COMPLETED:
-                outcome = Outcome(JobStatus.FAILED, shapes.interrupted(self._records[job])["failure_reason"])
+                outcome = Outcome(JobStatus.FAILED, interrupted(self._records[job])["failure_reason"])
             self._stops.pop(job).close()
             self._threads.pop(job, None)
             self._update(
@@ -301,14 +291,7 @@ class JobService:
         """Change a record; training jobs get a transition where their secondary status changes."""
         with self._changed:
             before = self._records[job]
-            present = now()
-            after = replace(before, modified=present, **changes)
-            if after.secondary_status != before.secondary_status:
-                message = _STATUS_MESSAGES.get(after.secondary_status, after.secondary_status)
-                ended = tuple(replace(entry, ended=entry.ended or present) for entry in before.transitions)
-                final = present if after.status.terminal else None
-                entry = Transition(after.secondary_status, present, final, after.failure_reason or message)
-                after = replace(after, transitions=(*ended, entry))
+            after = advance(before, changes)
             self._store.save(after)
             self._records[job] = after
             self._changed.notify_all()

@@ -12,8 +12,8 @@ import botocore.loaders
 import botocore.model
 
 from pipeline.local.errors import AwsError
-from pipeline.local.jobs.kinds import JobKind, JobStatus
-from pipeline.local.jobs.records import JobRecord, now
+from pipeline.local.jobs.kinds import JobKind
+from pipeline.local.jobs.records import JobRecord
 
 _DEFAULT_PAGE = 10
 _DEFAULT_RUNTIME_SECONDS = 86_400
@@ -150,16 +150,3 @@ def _read_token(token: str | None) -> int:
         return int(base64.urlsafe_b64decode(token.encode()))
     except (ValueError, binascii.Error) as error:
         raise AwsError("ValidationException", "The NextToken is not valid.") from error
-
-
-def interrupted(record: JobRecord) -> dict[str, Any]:
-    """Changes to the record of a job that was running when its endpoint ended."""
-    present = now()
-    return {
-        "status": JobStatus.FAILED,
-        "secondary_status": "Failed",
-        "failure_reason": "InternalServerError: the local endpoint ended while this job was running. Start it again.",
-        "modified": present,
-        "ended": present,
-        "started": record.started or record.created,
-    }

@@ -3,13 +3,17 @@
 import io
 import os
 import platform
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline.local.jobs import substitution
 from pipeline.local.jobs.kinds import JobKind
+from pipeline.local.jobs.running import installer_variables
 from pipeline.local.jobs.sandbox import Isolation, SandboxError, SandboxRequest, detect_isolation, start
 
 KIND = JobKind.PROCESSING
@@ -123,6 +127,37 @@ def test_what_lies_in_opt_stays_visible(isolated):
     assert set(read(isolated, description, "names").split()) == present | {"ml"}
 
 
+def test_home_below_the_temporary_folder(isolated, tmp_path, monkeypatch, image):
+    # Environments stay where they are; only the home directory moves below /tmp, as in a throw-away account.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(image.prefix.parent.parent.parent))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "secret").touch()
+    description = isolated.process(f"ls -A ~ > {OUT}/names; echo $HOME >> {OUT}/names; touch ~/mine")
+    assert read(isolated, description, "names") == f"{tmp_path}\n"
+    assert not (tmp_path / "mine").exists()
+
+
+def test_tree_ends_when_the_endpoint_is_killed(tmp_path):
+    program = f"""
+import time
+from pathlib import Path
+from pipeline.local.jobs.sandbox import SandboxRequest, detect_isolation, start
+start(SandboxRequest(["/bin/sh", "-c", "trap '' TERM; (setsid sleep 600 &); sleep 600"], {{}}, "/",
+      Path({str(tmp_path)!r}), isolation=detect_isolation()))
+print("started", flush=True)
+time.sleep(600)
+"""
+    if detect_isolation() is Isolation.NONE:
+        pytest.skip("without namespaces, what detached itself outlives a killed endpoint")
+    endpoint = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    with endpoint, endpoint.stdout:
+        assert endpoint.stdout.readline() == b"started\n"
+        tree = psutil.Process(endpoint.pid).children(recursive=True)
+        endpoint.kill()
+    assert tree
+    assert psutil.wait_procs(tree, timeout=30)[1] == []
+
+
 def test_missing_command_is_told(tmp_path):
     request = SandboxRequest(command=["no-such-program"], environment={}, directory="/", work=tmp_path)
     with pytest.raises(SandboxError, match="no-such-program: No such file or directory"):
@@ -134,6 +169,18 @@ def test_way_can_be_forced(monkeypatch):
     monkeypatch.setenv("BIKESHARE_SANDBOX", "none")
     assert detect_isolation() is Isolation.NONE
     detect_isolation.cache_clear()
+
+
+def test_installer_variables_let_pip_reach_its_index_and_the_job_its_endpoint():
+    machine = {"HTTPS_PROXY": "http://proxy:1", "NO_PROXY": "intra", "PIP_INDEX_URL": "https://index", "SECRET": "1"}
+    assert installer_variables(machine) == {
+        "HTTPS_PROXY": "http://proxy:1",
+        "PIP_INDEX_URL": "https://index",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "NO_PROXY": "intra,127.0.0.1,localhost",
+        "no_proxy": "intra,127.0.0.1,localhost",
+    }
+    assert "NO_PROXY" not in installer_variables({})
 
 
 @pytest.mark.parametrize(
