@@ -20,7 +20,7 @@ check: $(STAMP)  ## Lint, formatting, types, import contracts
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
-	@.venv/bin/lint-imports --no-cache
+	@PYTHONPATH=steps .venv/bin/lint-imports --no-cache
 
 environment: $(STAMP)  ## Make .venv and the environment that local jobs run in
 

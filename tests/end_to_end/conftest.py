@@ -127,12 +127,14 @@ class Deployed:
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """A fresh endpoint with everything deployed by the command line; one for a module."""
-    with running_endpoint(tmp_path_factory.mktemp("state")) as endpoint:
-        with mock.patch.dict(os.environ, endpoint.environment()):
-            settings = load_settings("local")
-            environment = Deployed(endpoint, settings, Aws(settings))
-            environment.command("deploy")
-            yield environment
+    with (
+        running_endpoint(tmp_path_factory.mktemp("state")) as endpoint,
+        mock.patch.dict(os.environ, endpoint.environment()),
+    ):
+        settings = load_settings("local")
+        environment = Deployed(endpoint, settings, Aws(settings))
+        environment.command("deploy")
+        yield environment
 
 
 @pytest.fixture(scope="session")

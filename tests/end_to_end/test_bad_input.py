@@ -81,7 +81,7 @@ def key_of(name: str) -> str:
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_execution_fails_and_says_what_is_wrong_with_the_file(failed, name):
-    key, _, execution = failed[name]
+    _, _, execution = failed[name]
     assert execution.status == "Failed"
     reason = execution.explanation
     assert f"{name}.csv" in reason, reason
