@@ -106,7 +106,7 @@ class RunningJob:
 
     Attributes:
         work: the job's directory; ``work/ml`` is its ``/opt/ml``.
-        update: changes fields of the job's record.
+        progress: tells a training job's secondary status.
         network_variables: variables that let the job find the endpoint.
     """
 
@@ -116,7 +116,7 @@ class RunningJob:
     transfer: ObjectTransfer
     sagemaker: SageMakerClient
     stop: StopSignal
-    update: Callable[..., None]
+    progress: Callable[[str], None]
     network_variables: Mapping[str, str]
     isolation: Isolation
     stop_grace_seconds: float

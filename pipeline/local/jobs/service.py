@@ -203,8 +203,12 @@ class JobService:
                 )
             if record.status is JobStatus.STOPPING:
                 return
-            self._update(record.id, status=JobStatus.STOPPING, secondary_status="Stopping")
-            self._stops[record.id].request()
+            stopping = self._change(record.id, status=JobStatus.STOPPING, secondary_status="Stopping")
+        self._tell(stopping)
+        with self._changed:
+            signal = self._stops.get(record.id)
+            if signal is not None:  # else it has ended by itself in between
+                signal.request()
 
     def list(self, kind: JobKind, request: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The List response for a List request in botocore's terms.
@@ -244,7 +248,7 @@ class JobService:
                 outcome = Outcome(JobStatus.FAILED, interrupted(self._records[job])["failure_reason"])
             self._stops.pop(job).close()
             self._threads.pop(job, None)
-            self._update(
+            ended = self._change(
                 job,
                 status=outcome.status,
                 secondary_status=outcome.secondary_status or outcome.status.value,
@@ -253,12 +257,13 @@ class JobService:
                 metrics=outcome.metrics,
                 ended=now(),
             )
+        self._tell(ended)
 
     def _execute(self, job: JobId) -> Outcome:
         record, stop = self._records[job], self._stops[job]
         if stop.requested:
             return Outcome(JobStatus.STOPPED)
-        self._update(job, started=now())
+        self._change(job, started=now())
         folder = self._store.folder(job)
         work = folder / "work"
         (work / "ml").mkdir(parents=True)
@@ -273,7 +278,7 @@ class JobService:
             transfer=ObjectTransfer(self._client(self._s3), self._region, record.request.get("RoleArn", "")),
             sagemaker=self._client(self._sagemaker),
             stop=stop,
-            update=functools.partial(self._update, job),
+            progress=functools.partial(self._progress, job),
             network_variables=self._network_variables(),
             isolation=self.isolation,
             stop_grace_seconds=self._stop_grace_seconds,
@@ -287,18 +292,25 @@ class JobService:
             log.close()
             running.clean_up()
 
-    def _update(self, job: JobId, **changes: Any) -> None:
-        """Change a record; training jobs get a transition where their secondary status changes."""
+    def _change(self, job: JobId, **changes: Any) -> JobRecord:
+        """Replace a record: in the file first, then for those who ask."""
         with self._changed:
-            before = self._records[job]
-            after = advance(before, changes)
-            self._store.save(after)
-            self._records[job] = after
+            record = advance(self._records[job], changes)
+            self._store.save(record)
+            self._records[job] = record
             self._changed.notify_all()
-        if (after.status, after.secondary_status) != (before.status, before.secondary_status):
-            self._tell(after)
+            return record
+
+    def _progress(self, job: JobId, secondary_status: str) -> None:
+        """A running training job's next station; one that is stopping stays so."""
+        with self._changed:
+            if self._records[job].status is JobStatus.STOPPING:
+                return
+            record = self._change(job, secondary_status=secondary_status)
+        self._tell(record)
 
     def _tell(self, record: JobRecord) -> None:
+        """Never with the lock held: whoever is told may ask for jobs, or start some, in other threads."""
         if self._on_status_change is None:
             return
         try:

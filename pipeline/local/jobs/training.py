@@ -41,7 +41,7 @@ def run(job: RunningJob) -> Outcome:
         JobFailure: it fails before its program started, or while its outputs are stored.
     """
     request = job.request
-    job.update(secondary_status="Downloading")
+    job.progress("Downloading")
     for folder in ("input/config", "input/data", "model", "output/data", "checkpoints", "code"):
         (job.ml / folder).mkdir(parents=True)
     channels = [_download_channel(job, channel) for channel in request.get("InputDataConfig", [])]
@@ -50,7 +50,7 @@ def run(job: RunningJob) -> Outcome:
     program = _program(job, channels)
     if job.stop.requested:
         return Outcome(JobStatus.STOPPED)
-    job.update(secondary_status="Training")
+    job.progress("Training")
     limit = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _DEFAULT_RUNTIME_SECONDS)
     process = job.start_process(
         program.command,
@@ -66,7 +66,7 @@ def run(job: RunningJob) -> Outcome:
     end = job.follow(process, limit)
     failed = end.code != 0 and not (end.stopped or end.timed_out)
     if not end.stopped:
-        job.update(secondary_status="Uploading")
+        job.progress("Uploading")
     try:
         _upload(job, with_model=not failed)
     except JobFailure as failure:
