@@ -1,0 +1,1 @@
+"""Trained coefficients as files: what is in them, how they are written, and how they are read without trusting them."""
