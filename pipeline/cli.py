@@ -1,7 +1,7 @@
 """The command line, thin: it parses, calls and prints. ``bikeshare --help`` lists the commands.
 
 Exit codes: 0 done; 1 any other error of ours; 2 wrong usage, or ``plan`` found changes; 3 settings; 4 definition;
-5 deployment; 6 execution; 7 input file; 8 local endpoint; 130 interrupted.
+5 deployment; 6 execution; 7 input file; 8 local endpoint; 9 registry; 130 interrupted.
 
 Everything that takes long to import is imported inside the command that needs it.
 """
@@ -9,8 +9,9 @@ Everything that takes long to import is imported inside the command that needs i
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -31,11 +32,20 @@ app = typer.Typer(
 )
 local_app = typer.Typer(help="The local AWS endpoint.", no_args_is_help=True)
 app.add_typer(local_app, name="local")
+model_app = typer.Typer(help="The model registry.", no_args_is_help=True)
+app.add_typer(model_app, name="model")
 
 Environment = Annotated[str, typer.Option("--env", help="Environment: a file in pipeline/environments.")]
 SettingsFile = Annotated[Path | None, typer.Option("--settings", help="Another TOML file with settings.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Execution = Annotated[str | None, typer.Argument(help="Execution id or ARN; the newest one when left out.")]
+
+
+class Pipeline(StrEnum):
+    """Which of the two pipelines."""
+
+    TRAINING = "training"
+    SCORING = "scoring"
 
 
 def _console(*, errors: bool = False) -> Console:
@@ -67,14 +77,16 @@ def _print_json(value: Any) -> None:
 
 @app.command()
 def synth(
+    pipeline: Annotated[Pipeline, typer.Argument(help="Which pipeline.")] = Pipeline.TRAINING,
     env: Environment = "local",
     settings_file: SettingsFile = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file instead.")] = None,
 ) -> None:
-    """Compile the training pipeline's definition, offline."""
-    from pipeline.definition import compile_training
+    """Compile a pipeline's definition, offline."""
+    from pipeline.definition import compile_scoring, compile_training
 
-    definition = compile_training(_settings(env, settings_file))
+    compile_pipeline = compile_training if pipeline is Pipeline.TRAINING else compile_scoring
+    definition = compile_pipeline(_settings(env, settings_file))
     if output is None:
         typer.echo(definition, nl=False)
     else:
@@ -259,6 +271,71 @@ def demo(
     from pipeline.demo import run_demo
 
     run_demo(data, _console(), keep_up=keep_up)
+
+
+# ---- the model registry ---------------------------------------------------------------------------------------
+
+Version = Annotated[int, typer.Argument(min=1, help="Number of the version.")]
+
+
+@model_app.command("list")
+def model_list(env: Environment = "local", settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
+    """List registered versions with their metrics, newest first."""
+    from dataclasses import asdict
+
+    from pipeline.registry import versions
+
+    settings = _settings(env, settings_file)
+    found = versions(_aws(settings), settings.model_package_group_name)
+    if as_json:
+        _print_json([asdict(version) for version in found])
+        return
+    if not found:
+        typer.echo("No version is registered yet. See how executions ended: bikeshare runs")
+    for version in found:
+        profile = version.properties.get("profile", "")
+        metrics = ", ".join(f"{name} {value:.4g}" for name, value in version.metrics.items())
+        typer.echo(
+            f"{version.version:>4}  {version.approval:<22}{version.created:%Y-%m-%d %H:%M}  {profile}  {metrics}"
+        )
+
+
+@model_app.command("approve")
+def model_approve(
+    version: Version,
+    reason: Annotated[str, typer.Option(help="Kept with the version.")] = "",
+    env: Environment = "local",
+    settings_file: SettingsFile = None,
+) -> None:
+    """Approve a version: the scoring pipeline takes the newest approved one."""
+    _decide(version, "Approved", reason, _settings(env, settings_file))
+
+
+@model_app.command("reject")
+def model_reject(
+    version: Version,
+    reason: Annotated[str, typer.Option(help="Kept with the version.")] = "",
+    env: Environment = "local",
+    settings_file: SettingsFile = None,
+) -> None:
+    """Reject a version: it is never scored with."""
+    _decide(version, "Rejected", reason, _settings(env, settings_file))
+
+
+def _decide(version: int, status: Literal["Approved", "Rejected"], reason: str, settings: Settings) -> None:
+    from pipeline.registry import decide
+
+    decided = decide(_aws(settings), settings.model_package_group_name, version, status, reason)
+    typer.echo(f"Version {decided.version} is {decided.approval}.")
+
+
+@model_app.command("card")
+def model_card(version: Version, env: Environment = "local", settings_file: SettingsFile = None) -> None:
+    """Print the model card of a version as JSON."""
+    from pipeline.registry import card
+
+    settings = _settings(env, settings_file)
+    _print_json(card(_aws(settings), settings.model_package_group_name, version))
 
 
 # ---- the local endpoint ---------------------------------------------------------------------------------------

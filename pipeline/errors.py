@@ -7,6 +7,7 @@
     ├── DefinitionError          the pipeline definition can't be compiled from the given settings
     ├── DeploymentError          a resource could not be planned, created, changed or removed
     ├── ExecutionError           an execution could not be started, found, watched or stopped
+    ├── RegistryError            a registered version could not be found, read, approved or rejected
     ├── LocalEndpointUnavailableError  the local AWS endpoint could not be started, asked or stopped
     └── InputFileError           a file that is to be uploaded is not there or can't be read
 
@@ -70,3 +71,9 @@ class LocalEndpointUnavailableError(BikeshareError):
     """The local AWS endpoint could not be started, asked or stopped."""
 
     exit_code = 8
+
+
+class RegistryError(BikeshareError):
+    """A registered version of the model could not be found, read, approved or rejected."""
+
+    exit_code = 9

@@ -169,6 +169,11 @@ class Settings(BaseSettings):
         return f"{self.prefix}-training"
 
     @property
+    def scoring_pipeline_name(self) -> str:
+        """Name of the pipeline that a file under ``raw/scoring/`` starts."""
+        return f"{self.prefix}-scoring"
+
+    @property
     def feature_group_name(self) -> str:
         """Feature group that holds one record a day."""
         return f"{self.prefix}-daily"
@@ -192,6 +197,11 @@ class Settings(BaseSettings):
     def training_rule_name(self) -> str:
         """EventBridge rule for ``raw/training/*.csv``."""
         return f"{self.prefix}-training-upload"
+
+    @property
+    def scoring_rule_name(self) -> str:
+        """EventBridge rule for ``raw/scoring/*.csv``."""
+        return f"{self.prefix}-scoring-upload"
 
     def role_arn(self, name: str) -> str:
         """ARN of a role of this account by its name."""

@@ -410,6 +410,41 @@ def create_model_step(
     )
 
 
+@dataclass(frozen=True)
+class _CapturedModel:
+    """What ModelStep asks of the object that a CreateModel request comes from."""
+
+    sagemaker_session: Any
+
+
+def create_model_from_package_step(frame: Frame, name: str, *, description: str, model_package_arn: Value) -> ModelStep:
+    """A step of type ``Model`` for a version in the registry.
+
+    ``ModelBuilder`` wants the package's content at compile time; here the package is known only when the pipeline runs,
+    so the request is captured from the session, as ``ModelBuilder`` itself does.
+
+    Args:
+        frame: shared settings.
+        name: step name.
+        description: shown in the console.
+        model_package_arn: pipeline variable or ARN.
+    """
+    network = frame.settings.network
+    session = frame.session
+    session.context = None
+    session.init_model_step_arguments(_CapturedModel(session))
+    session.create_model(
+        name=None,
+        role=frame.role,
+        container_defs={"ModelPackageName": model_package_arn},
+        vpc_config={"Subnets": list(network.subnets), "SecurityGroupIds": list(network.security_groups)}
+        if network.subnets
+        else None,
+        tags=None,
+    )
+    return ModelStep(name=name, description=description, step_args=session.context, retry_policies=frame.step_retries())
+
+
 def transform_step(
     frame: Frame, name: str, *, description: str, model_name: Value, instance_type: Value, data: Value
 ) -> TransformStep:

@@ -1,4 +1,4 @@
-"""The training pipeline's definition: deterministic, offline, and of the shape that AWS takes."""
+"""The two definitions: deterministic, offline, and of the shape that AWS takes."""
 
 import json
 import os
@@ -12,17 +12,18 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
-from pipeline.bundle import Bundle, build_bundle
-from pipeline.definition import compile_training
+from pipeline.bundle import Bundle
+from pipeline.definition import compile_scoring, compile_training
 from pipeline.deploy.policies import steps_of
 from pipeline.sdk import TELEMETRY_OFF, offline_sdk
 from pipeline.settings import environment_names, load_settings
 
 ROOT = Path(__file__).parents[2]
 COMPILE = (
-    "import sys; from pipeline.definition import compile_training; from pipeline.settings import load_settings;"
-    "sys.stdout.write(compile_training(load_settings(sys.argv[1])))"
+    "import sys; from pipeline import definition; from pipeline.settings import load_settings;"
+    "sys.stdout.write(getattr(definition, 'compile_' + sys.argv[1])(load_settings('local')))"
 )
+COMPILERS = {"training": compile_training, "scoring": compile_scoring}
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +31,14 @@ def settings():
     return load_settings("local")
 
 
+@pytest.fixture(scope="module", params=COMPILERS)
+def kind(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def definition(settings):
-    return compile_training(settings)
+def definition(settings, kind):
+    return COMPILERS[kind](settings)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +70,7 @@ def placeholders_filled(value):
     return value
 
 
-def test_two_processes_make_the_same_bytes_without_network_and_credentials(definition, tmp_path):
+def test_two_processes_make_the_same_bytes_without_network_and_credentials(definition, kind, tmp_path):
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
@@ -76,7 +82,7 @@ def test_two_processes_make_the_same_bytes_without_network_and_credentials(defin
         "HTTP_PROXY": "http://127.0.0.1:9",
     }
     other = subprocess.run(
-        [sys.executable, "-c", COMPILE, "local"],
+        [sys.executable, "-c", COMPILE, kind],
         env=environment,
         cwd=tmp_path,
         capture_output=True,
@@ -88,9 +94,9 @@ def test_two_processes_make_the_same_bytes_without_network_and_credentials(defin
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs a network namespace of its own")
-def test_it_compiles_where_there_is_no_network_at_all(definition, tmp_path):
+def test_it_compiles_where_there_is_no_network_at_all(definition, kind, tmp_path):
     found = subprocess.run(
-        ["unshare", "--net", sys.executable, "-c", COMPILE, "local"],
+        ["unshare", "--net", sys.executable, "-c", COMPILE, kind],
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -114,9 +120,10 @@ def test_the_sdk_configuration_is_valid_by_the_sdks_own_schema():
     jsonschema.validate(TELEMETRY_OFF, SAGEMAKER_PYTHON_SDK_CONFIG_SCHEMA)
 
 
-def test_only_the_code_hash_changes_when_only_the_code_does(settings, definition):
-    other = compile_training(settings, Bundle("f" * 64, b"", b""))
-    assert other.replace("f" * 64, build_bundle().sha256) == definition
+def test_only_the_code_hash_changes_when_only_the_code_does(settings, kind):
+    one, other = (COMPILERS[kind](settings, Bundle(digit * 64, b"", b"")) for digit in "ef")
+    assert one != other
+    assert one.replace("e" * 64, "f" * 64) == other
 
 
 def test_every_declared_parameter_is_used_and_every_used_one_declared(definition):
@@ -126,9 +133,10 @@ def test_every_declared_parameter_is_used_and_every_used_one_declared(definition
     assert used == declared
 
 
-def test_every_kind_of_step_is_there(steps):
+def test_every_kind_of_step_is_there(steps, kind):
     kinds = {step["Type"] for step in steps.values()}
-    assert kinds == {"Processing", "Training", "Condition", "RegisterModel", "Model", "Transform", "Fail"}
+    common = {"Processing", "Condition", "Model", "Transform"}
+    assert kinds == common | ({"Training", "RegisterModel", "Fail"} if kind == "training" else set())
 
 
 def test_every_job_has_retries_time_out_and_tags(steps):
@@ -142,9 +150,19 @@ def test_every_job_has_retries_time_out_and_tags(steps):
             assert {tag["Key"] for tag in step["Arguments"]["Tags"]} >= {"project", "environment"}, name
 
 
-def test_only_pure_steps_are_cached(steps):
+def test_only_pure_steps_are_cached(steps, kind):
     cached = {name for name, step in steps.items() if step.get("CacheConfig", {}).get("Enabled")}
-    assert cached == {"Preprocess", "Train", "Evaluate"}
+    assert cached == ({"Preprocess", "Train", "Evaluate"} if kind == "training" else {"Preprocess"})
+
+
+def test_scoring_takes_its_model_from_the_registry_and_fits_nothing(settings):
+    steps = {step["Name"]: step for step in steps_of(compile_scoring(settings))}
+    assert not [name for name, step in steps.items() if step["Type"] == "Training"]
+    (container,) = steps["CreateModel"]["Arguments"]["Containers"]
+    assert container["ModelPackageName"]["Std:JsonGet"]["Path"] == "model_package_arn"
+    assert "train" not in {
+        output["OutputName"] for output in steps["Preprocess"]["Arguments"]["ProcessingOutputConfig"]["Outputs"]
+    }
 
 
 def test_nothing_changes_from_compile_to_compile(definition):
@@ -166,9 +184,9 @@ SERVICE_CALLS = {
 
 
 @pytest.mark.parametrize("environment", environment_names())
-def test_arguments_fit_the_calls_that_they_become(environment):
+def test_arguments_fit_the_calls_that_they_become(environment, kind):
     model = botocore.session.get_session().get_service_model("sagemaker")
-    for step in steps_of(compile_training(load_settings(environment))):
+    for step in steps_of(COMPILERS[kind](load_settings(environment))):
         if step["Type"] not in SERVICE_CALLS:
             continue
         operation, pipeline_adds = SERVICE_CALLS[step["Type"]]
@@ -177,8 +195,8 @@ def test_arguments_fit_the_calls_that_they_become(environment):
         assert not report.has_errors(), f"{step['Name']}: {report.generate_report()}"
 
 
-def test_a_private_network_and_a_key_reach_every_job():
-    for step in steps_of(compile_training(load_settings("prod"))):
+def test_a_private_network_and_a_key_reach_every_job(kind):
+    for step in steps_of(COMPILERS[kind](load_settings("prod"))):
         arguments = step["Arguments"]
         if step["Type"] == "Processing":
             assert arguments["NetworkConfig"]["VpcConfig"]["Subnets"], step["Name"]
@@ -194,7 +212,8 @@ def test_a_private_network_and_a_key_reach_every_job():
             assert arguments["TransformOutput"]["KmsKeyId"] == "alias/bikeshare-prod"
 
 
-def test_the_model_card_is_json_once_its_numbers_are_in(steps):
+def test_the_model_card_is_json_once_its_numbers_are_in(settings):
+    steps = {step["Name"]: step for step in steps_of(compile_training(settings))}
     pieces = steps["RegisterModel"]["Arguments"]["ModelCard"]["ModelCardContent"]["Std:Join"]["Values"]
     text = "".join(piece if isinstance(piece, str) else "0.5" for piece in pieces)
     card = json.loads(text)
