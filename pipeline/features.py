@@ -12,11 +12,11 @@ EVENT_TIME = "event_time"
 
 
 def stored_features() -> Mapping[str, str]:
-    """Feature name → ``String``, ``Integral`` or ``Fractional``, in the order of ``steps/analysis/features.py``."""
+    """Feature name → ``String``, ``Integral`` or ``Fractional``, in the order of ``steps/analysis/profiles.py``."""
     # steps/ travels to the containers and is no package of this environment: it is on the path for this import only.
     sys.path.insert(0, str(STEPS_FOLDER))
     try:
-        from analysis.features import STORED_FEATURES
+        from analysis.profiles import STORED_FEATURES
     finally:
         sys.path.remove(str(STEPS_FOLDER))
     features: Mapping[str, str] = STORED_FEATURES

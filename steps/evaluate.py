@@ -18,10 +18,10 @@ import pandas as pd
 from analysis.artefact import FILE_NAME, LinearModel, model_from_json
 from analysis.container import PROCESSING, PROCESSING_MESSAGE, Arguments, existing_file, run_step
 from analysis.errors import ModelError
-from analysis.features import profile_named
 from analysis.frames import read_frame, read_json, write_json
 from analysis.leakage import NEAR_EXACT, check_leakage
 from analysis.metrics import all_metrics, coverage, resampled_deviations
+from analysis.profiles import profile_named
 
 _LARGEST_MODEL = 16 * 1024 * 1024
 

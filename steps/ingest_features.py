@@ -17,8 +17,8 @@ from analysis.claim_file import read_claim
 from analysis.columns import DATE
 from analysis.container import PROCESSING, PROCESSING_MESSAGE, Arguments, existing_file, run_step
 from analysis.errors import IngestError, SettingsError
-from analysis.features import STORED_FEATURES
 from analysis.frames import read_frame
+from analysis.profiles import STORED_FEATURES
 from analysis.records import Record, Refusal, batch_writer, record_of, single_writer
 
 if TYPE_CHECKING:

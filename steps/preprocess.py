@@ -1,26 +1,32 @@
 """Turn one raw CSV file into checked model inputs.
 
-Below the output directory: train/train.csv, train/source.json and test/test.csv (training only); scoring/features.csv
-(no header, one line a day, the model's input columns in order); rows/rows.csv (date and actual value of the same
-days, in the same order); feature_store/features.csv; quality/quality.json. Days are sorted by date.
+Below the output directory: train/train.csv, train/source.json and test/test.csv, each side with the dates of its rows
+in days.csv (training only); scoring/features.csv (no header, one line a day, the model's input columns in order);
+rows/rows.csv (date and actual value of the same days, in the same order); feature_store/features.csv;
+quality/quality.json. Days are sorted by date.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-import numpy as np
-import pandas as pd
-
-from analysis.columns import DATE, TARGET, Purpose
-from analysis.container import PROCESSING, PROCESSING_MESSAGE, Arguments, existing_file, made_directory, run_step
+from analysis.columns import TARGET, Purpose
+from analysis.container import PROCESSING, PROCESSING_MESSAGE, Arguments, existing_file, run_step
 from analysis.errors import SettingsError
-from analysis.features import FORECAST, PROFILES, Profile, model_columns, profile_named, stored_features
-from analysis.frames import write_frame, write_json
-from analysis.quality import CheckedDays, QualityLimits, check_days
-from analysis.table import read_table
+from analysis.profiles import FORECAST, PROFILES, Variant, profile_named, variant_of
+
+_LIMITS = {
+    "duplicate_rows": "repeated rows that are dropped, not refused",
+    "duplicate_days": "further rows of a day that are dropped, not refused",
+    "missing_rows": "incomplete rows that are dropped, not refused",
+    "invalid_rows": "rows outside their domain or range that are dropped, not refused",
+    "unequal_sums": "rows where cnt is not casual + registered",
+}
+"""Limits of the quality check that are arguments named --max-..., 0 unless given."""
 
 
 def raw_file(input_dir: Path, input_key: str) -> Path:
@@ -31,93 +37,78 @@ def raw_file(input_dir: Path, input_key: str) -> Path:
     return existing_file(input_dir / name, f"The input file of key {input_key!r}")
 
 
-def split_rows(count: int, train_fraction: float, random_state: int) -> tuple[list[int], list[int]]:
-    """Positions of training and test rows: scikit-learn's seeded split, so that published figures are reproduced."""
-    # Imported here because a scoring run never splits, and it takes longer to import than all the rest.
-    from sklearn.model_selection import train_test_split
-
-    if not 0.0 < train_fraction < 1.0:
-        raise SettingsError(f"--train-fraction {train_fraction} is not between 0 and 1.")
-    # 1 - 0.7 is a little more than 0.3, and scikit-learn rounds the number of test rows up.
-    test_fraction = round(1.0 - train_fraction, 12)
-    train, test = train_test_split(
-        np.arange(count), train_size=train_fraction, test_size=test_fraction, random_state=random_state
-    )
-    return [int(row) for row in train], [int(row) for row in test]
-
-
-def write_outputs(checked: CheckedDays, profile: Profile, request: Namespace) -> None:
-    """Write every output of the step; the directories all exist afterwards, whatever the purpose."""
-    output: Path = request.output_dir
-    for name in ("train", "test", "scoring", "rows", "feature_store", "quality"):
-        made_directory(output / name)
-    days = checked.days
-    inputs = model_columns(days, profile)
-    if request.purpose is Purpose.TRAINING:
-        train, test = split_rows(len(days), request.train_fraction, request.random_state)
-        labelled = inputs.assign(**{TARGET: days[TARGET]})
-        write_frame(labelled.iloc[train], output / "train" / "train.csv")
-        write_frame(labelled.iloc[test], output / "test" / "test.csv")
-        source = {
-            "file": checked.report["file"],
-            "sha256": checked.report["sha256"],
-            "profile": profile.name,
-            "random_state": request.random_state,
-            "train_fraction": request.train_fraction,
-            "rows": {"all": len(days), "train": len(train), "test": len(test)},
-        }
-        write_json(source, output / "train" / "source.json")
-        checked.report["split"] = source["rows"]
-    write_frame(inputs, output / "scoring" / "features.csv", header=False)
-    actual = days[TARGET] if TARGET in days.columns else pd.Series(pd.NA, index=days.index, dtype="Int64")
-    rows = pd.DataFrame({"date": days[DATE].dt.strftime("%Y-%m-%d"), "actual": actual})
-    write_frame(rows, output / "rows" / "rows.csv")
-    write_frame(stored_features(days), output / "feature_store" / "features.csv")
-    write_json(checked.report, output / "quality" / "quality.json")
-
-
-def main(arguments: Sequence[str]) -> None:
-    limits = QualityLimits()
+def requested(arguments: Sequence[str]) -> Namespace:
+    """The parsed arguments."""
     parser = Arguments(__doc__, PROCESSING_MESSAGE)
     parser.add_argument("--input-dir", type=Path, default=PROCESSING / "input" / "raw", help="holds the raw file")
     parser.add_argument("--input-key", required=True, help="S3 key of the raw file; its last part is the file's name")
+    parser.add_argument(
+        "--input-etag", default=os.environ.get("INPUT_ETAG", ""), help="ETag of the upload, to notice a replaced file"
+    )
     parser.add_argument("--purpose", type=Purpose, choices=list(Purpose), default=Purpose.TRAINING, help="what for")
     parser.add_argument("--profile", choices=list(PROFILES), default=FORECAST.name, help="which columns the model gets")
+    parser.add_argument(
+        "--first-levels", choices=["drop", "keep"], default="drop", help="the first dummy variable of each category"
+    )
+    parser.add_argument(
+        "--measures", choices=["numbers", "bins"], default="numbers", help="how the model gets temperatures and so on"
+    )
+    parser.add_argument(
+        "--binning", choices=["fixed", "quartiles"], default="fixed", help="edges of the bins in the quality report"
+    )
     parser.add_argument("--train-fraction", type=float, default=0.7, help="share of rows to train on")
     parser.add_argument("--random-state", type=int, default=333, help="seed of the split")
     parser.add_argument("--output-dir", type=Path, default=PROCESSING / "output", help="gets one directory an output")
+    for name, help_text in _LIMITS.items():
+        parser.add_argument(f"--max-{name.replace('_', '-')}", dest=name, type=int, default=0, help=help_text)
+    parser.add_argument("--minimum-training-rows", type=int, default=60, help="fewer rows are refused")
     parser.add_argument(
-        "--max-duplicate-rows",
-        type=int,
-        default=limits.duplicate_rows,
-        help="repeated rows that are dropped, not refused",
+        "--perfect-correlation", type=float, default=1.0 - 1e-12, help="correlation of inputs that repeat each other"
     )
     parser.add_argument(
-        "--max-missing-rows",
-        type=int,
-        default=limits.missing_rows,
-        help="incomplete rows that are dropped, not refused",
+        "--constant-share", type=float, default=1.0, help="share of one value from which an input is constant"
     )
-    parser.add_argument(
-        "--max-unequal-sums", type=int, default=limits.unequal_sums, help="rows where cnt is not casual + registered"
-    )
-    parser.add_argument(
-        "--minimum-training-rows", type=int, default=limits.minimum_training_rows, help="fewer rows are refused"
-    )
-    request = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> None:
+    request = requested(arguments)
+    # Imported here so that --help and a wrong call are answered at once.
+    from analysis.binning import Binning
+    from analysis.prepared import Preparation, write_prepared
+    from analysis.quality import QualityLimits, check_days
+    from analysis.table import read_table
+    from analysis.upload import upload_report
+
+    variant = Variant(request.first_levels == "keep", request.measures == "bins")
+    profile = variant_of(profile_named(request.profile), variant)
     limits = QualityLimits(
-        duplicate_rows=request.max_duplicate_rows,
-        missing_rows=request.max_missing_rows,
-        unequal_sums=request.max_unequal_sums,
+        **{name: getattr(request, name) for name in _LIMITS},
         minimum_training_rows=request.minimum_training_rows,
+        correlation=request.perfect_correlation,
+        constant_share=request.constant_share,
     )
-    profile = profile_named(request.profile)
-    needs_target = request.purpose is Purpose.TRAINING
-    required = (*profile.counts, *((TARGET,) if needs_target else ()))
+    training = request.purpose is Purpose.TRAINING
+    required = (*profile.counts, *((TARGET,) if training else ()))
     path = raw_file(request.input_dir, request.input_key)
     table = read_table(path, name=request.input_key)
-    checked = check_days(table, request.purpose, required, limits)
-    write_outputs(checked, profile, request)
+    checked = check_days(table, request.purpose, required, limits, removes_columns=training and profile.selects)
+    upload = checked.report["upload"] = upload_report(path.read_bytes(), request.input_etag)
+    if upload["same"] is False:
+        print(
+            f"preprocess: warning: the file's MD5 is {upload['md5']}, the upload's ETag {upload['etag']}: the file was "
+            "replaced since, or is encrypted with KMS.",
+            file=sys.stderr,
+        )
+    wanted = Preparation(
+        purpose=request.purpose,
+        profile=profile,
+        variant=variant,
+        train_fraction=request.train_fraction,
+        random_state=request.random_state,
+        binning=Binning(request.binning),
+    )
+    write_prepared(checked, wanted, request.output_dir)
     form = checked.report["form"]
     print(f"preprocess: {len(checked.days)} of {len(table.cells)} rows, profile {profile.name}, form {form}")
 

@@ -20,9 +20,9 @@ from analysis.artefact import FILE_NAME
 from analysis.columns import TARGET
 from analysis.container import TRAINING_FAILURE, Arguments, existing_file, made_directory, run_step
 from analysis.errors import TrainingError
-from analysis.features import FORECAST, PROFILES, Profile, profile_named
 from analysis.fitting import Fit, fit_linear_model
 from analysis.frames import read_frame, read_json, write_json
+from analysis.profiles import FORECAST, PROFILES, Profile, profile_named
 
 LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "statsmodels")
 SERVING_FILES = ("inference.py", "analysis/__init__.py", "analysis/artefact.py", "analysis/errors.py")

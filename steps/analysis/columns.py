@@ -64,6 +64,42 @@ MEASURES: dict[str, Measure] = {
     "windspeed": Measure(67.0, "km/h"),
 }
 
+
+@dataclass(frozen=True)
+class Bins:
+    """Labelled intervals of a measure, in its physical unit.
+
+    edges: one more than labels, rising. Each interval holds its lower edge and not its upper one, but the last holds
+    both. The outer edges are the measure's domain, so that every valid value has a bin.
+    """
+
+    edges: tuple[float, ...]
+    labels: tuple[str, ...]
+
+
+_TEMPERATURES = ("freezing", "cold", "cool", "mild", "warm", "hot", "very hot")
+
+BINS: dict[str, Bins] = {
+    "temp": Bins((0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 41.0), _TEMPERATURES),
+    "atemp": Bins((0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0), _TEMPERATURES),
+    "hum": Bins((0.0, 40.0, 60.0, 80.0, 100.0), ("dry", "comfortable", "humid", "very humid")),
+    "windspeed": Bins(
+        (0.0, 2.0, 6.0, 12.0, 20.0, 29.0, 39.0, 50.0, 67.0),
+        (
+            "calm",
+            "light air",
+            "light breeze",
+            "gentle breeze",
+            "moderate breeze",
+            "fresh breeze",
+            "strong breeze",
+            "near gale",
+        ),
+    ),
+}
+"""Fixed bins: steps of 5 degrees, of 20 percent from 40 on, and the Beaufort scale (World Meteorological Organization,
+numbers 0 to 7, whole km/h). They know nothing of the data, so nothing can leak through them."""
+
 COUNTS = (*TARGET_PARTS, TARGET)
 
 INPUTS = (*CATEGORIES, *FLAGS, *MEASURES)

@@ -17,7 +17,7 @@ from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 
 from analysis.artefact import Bounds, LinearModel
 from analysis.errors import TrainingError
-from analysis.features import Profile
+from analysis.profiles import Profile
 
 INTERVAL_LEVEL = 0.95
 CONSTANT = "const"

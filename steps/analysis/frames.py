@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from analysis.errors import SettingsError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def write_frame(frame: pd.DataFrame, path: Path, *, header: bool = True) -> None:
@@ -19,6 +20,9 @@ def write_frame(frame: pd.DataFrame, path: Path, *, header: bool = True) -> None
 
 def read_frame(path: Path, *, text: bool = False) -> pd.DataFrame:
     """Read what `write_frame` wrote with a header. text: keep every cell as written, empty ones as ""."""
+    # Imported here because most steps use this module for JSON alone, and pandas takes most of a second.
+    import pandas as pd
+
     try:
         if text:
             return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")

@@ -23,7 +23,7 @@ import ingest_features
 from analysis import records
 from analysis.claim_file import Claim, write_claim
 from analysis.errors import AwsCallError, IngestError, SettingsError
-from analysis.features import STORED_FEATURES
+from analysis.profiles import STORED_FEATURES
 
 GROUP = "bike-days"
 CLAIM = Claim("process", "", "raw", "k", "e", "f" * 64, "k-ffff", "2026-03-04", "2026-03-04T05:06:07Z")

@@ -5,9 +5,9 @@ import json
 import pandas as pd
 import pytest
 
-import preprocess
 from analysis.errors import SettingsError
-from analysis.features import FORECAST, PARITY
+from analysis.profiles import FORECAST, PARITY
+from analysis.splitting import split_rows
 from pipeline.sample import INPUT_COLUMNS, sample_rows, write_sample
 
 
@@ -47,7 +47,9 @@ def test_training_outputs(run, tmp_path) -> None:
         "quality/quality.json",
         "rows/rows.csv",
         "scoring/features.csv",
+        "test/days.csv",
         "test/test.csv",
+        "train/days.csv",
         "train/source.json",
         "train/train.csv",
     ]
@@ -150,13 +152,13 @@ def test_the_same_file_gives_the_same_bytes(run, tmp_path, write, csv_of, rows) 
 
 
 def test_the_split_depends_on_the_seed() -> None:
-    assert preprocess.split_rows(730, 0.7, 333) == preprocess.split_rows(730, 0.7, 333)
-    assert preprocess.split_rows(730, 0.7, 333) != preprocess.split_rows(730, 0.7, 334)
+    assert split_rows(730, 0.7, 333) == split_rows(730, 0.7, 333)
+    assert split_rows(730, 0.7, 333) != split_rows(730, 0.7, 334)
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 0.99])
 def test_no_row_is_on_both_sides(fraction: float) -> None:
-    train, test = preprocess.split_rows(730, fraction, 1)
+    train, test = split_rows(730, fraction, 1)
     assert not set(train) & set(test)
     assert len(train) + len(test) in {729, 730}
 
@@ -164,7 +166,7 @@ def test_no_row_is_on_both_sides(fraction: float) -> None:
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -1.0, 2.0])
 def test_impossible_fractions_are_refused(fraction: float) -> None:
     with pytest.raises(SettingsError, match="--train-fraction"):
-        preprocess.split_rows(730, fraction, 1)
+        split_rows(730, fraction, 1)
 
 
 def test_repairs_are_settings(run, tmp_path, write, csv_of, rows) -> None:

@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 
 from analysis.columns import TARGET, Purpose
-from analysis.features import FORECAST, PARITY, model_columns
+from analysis.features import model_columns
 from analysis.fitting import Fit, fit_linear_model
 from analysis.leakage import check_leakage
 from analysis.metrics import all_metrics, coverage
+from analysis.profiles import FORECAST, PARITY
 from analysis.quality import CheckedDays, QualityLimits, check_days
+from analysis.splitting import split_rows
 from analysis.table import read_table
-from preprocess import split_rows
 
 
 @pytest.fixture(scope="module")

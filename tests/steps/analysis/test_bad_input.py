@@ -250,7 +250,7 @@ def test_column_named_twice(write, csv_of, rows) -> None:
 
 def test_one_row_is_too_few_to_train_on(write, csv_of, rows) -> None:
     error = refusal(write(csv_of(rows[:1])))
-    assert "1 usable rows are too few to train on; 60 are needed" in str(error)
+    assert "1 usable row is too few to train on; 60 are needed" in str(error)
 
 
 def test_one_row_can_be_scored(write, csv_of, rows) -> None:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from analysis.columns import CATEGORIES, TARGET, Purpose
 from analysis.errors import SettingsError
-from analysis.features import FORECAST, PARITY, STORED_FEATURES, model_columns, profile_named, stored_features
+from analysis.features import model_columns, stored_features
+from analysis.profiles import FORECAST, PARITY, STORED_FEATURES, profile_named
 from analysis.quality import QualityLimits, check_days
 from analysis.table import read_table
 from pipeline.sample import INPUT_COLUMNS, sample_rows

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from analysis.errors import TrainingError
-from analysis.features import FORECAST
 from analysis.fitting import fit_linear_model
+from analysis.profiles import FORECAST
 
 
 def table(rows: int = 200) -> tuple[pd.DataFrame, pd.Series]:

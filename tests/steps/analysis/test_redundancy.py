@@ -7,7 +7,7 @@ from pipeline.sample import INPUT_COLUMNS, TARGET_COLUMNS
 
 
 def findings(path) -> dict[str, tuple[str, str]]:
-    report = check_days(read_table(path), Purpose.TRAINING, (TARGET,), QualityLimits()).report
+    report = check_days(read_table(path), Purpose.TRAINING, (TARGET,), QualityLimits(), removes_columns=True).report
     return {entry["column"]: (entry["action"], entry["reason"]) for entry in report["removed_columns"]}
 
 
@@ -21,8 +21,8 @@ def test_each_unused_column_has_its_reason(write, csv_of, rows) -> None:
     assert (
         found["casual"] == found["registered"] == ("not an input", "adds up to the target: cnt = casual + registered")
     )
-    assert found["hum"] == ("kept", "constant: every day has 50.0")
-    assert found["atemp"] == ("kept", "perfectly correlated with temp")
+    assert found["hum"] == ("removed", "constant: every day has 50.0")
+    assert found["atemp"] == ("removed", "perfectly correlated with temp")
 
 
 def test_a_count_that_is_not_needed_may_be_empty(write, csv_of, rows) -> None:
