@@ -104,6 +104,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Any:
     preprocess = shared.preprocess_input(
         frame,
         source,
+        claim,
         purpose="training",
         profile=profile,
         arguments=["--train-fraction", train_fraction.to_string(), "--random-state", random_state.to_string()],
@@ -270,7 +271,7 @@ def scoring_pipeline(settings: Settings, bundle: Bundle) -> Any:
     )
     model = shared.Reported(select_model, model_file)
 
-    preprocess = shared.preprocess_input(frame, source, purpose="scoring", profile=model.value("profile"))
+    preprocess = shared.preprocess_input(frame, source, claim, purpose="scoring", profile=model.value("profile"))
 
     ingest = shared.ingest_features(frame, preprocess, claim)
 

@@ -68,6 +68,7 @@ def claim_input(frame: Frame, source: InputObject) -> Reported:
             *("--bucket", source.bucket, "--key", source.key, "--etag", source.etag),
             *("--run-key", source.run_key, "--execution-arn", ExecutionVariables.PIPELINE_EXECUTION_ARN),
             *("--claims-uri", f"s3://{frame.settings.artifacts_bucket}/claims"),
+            *("--inputs-uri", f"s3://{frame.settings.artifacts_bucket}/inputs"),
         ],
         outputs=["claim"],
         property_files=[file],
@@ -87,22 +88,30 @@ def is_new_input(claim: Reported, steps: Sequence[Any]) -> ConditionStep:
 
 
 def preprocess_input(
-    frame: Frame, source: InputObject, *, purpose: str, profile: Value, arguments: Sequence[Value] = ()
+    frame: Frame,
+    source: InputObject,
+    claim: Reported,
+    *,
+    purpose: str,
+    profile: Value,
+    arguments: Sequence[Value] = (),
 ) -> Any:
-    """Check, clean, make features. A pure function of the object version, so the cache may answer it."""
+    """Check, clean, make features.
+
+    Reads the copy that the claim made: its path is named after the object version, so that the step is a pure function
+    of its arguments and the cache may answer it.
+    """
     return processing_step(
         frame,
         "Preprocess",
         "preprocess.py",
         description="Checks and cleans the file and makes features",
         arguments=["--input-key", source.key, "--purpose", purpose, "--profile", profile, *arguments],
-        inputs={"raw": Join(on="/", values=["s3:/", source.bucket, source.key])},
+        inputs={"raw": claim.value("input_uri")},
         outputs=[
             *(("train", "test") if purpose == "training" else ()),
             *("scoring", "rows", "feature_store", "quality"),
         ],
-        # Part of the cache key, so that a replaced file is never answered from the cache.
-        environment={"INPUT_ETAG": source.etag},
         cached=True,
     )
 

@@ -2,7 +2,8 @@
 
 EventBridge delivers at least once, so two executions may start for the same upload. The first to create
 <claims-uri>/<identity>.json owns it; S3's conditional writes decide, so there is no window between asking and writing.
-Writes claim.json to the output directory; its `decision` says whether the execution goes on.
+The owner copies just that version to <inputs-uri>/<identity>/, so that what is put under the same key in the meantime
+reaches no later step. Writes claim.json to the output directory; its `decision` says whether the execution goes on.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import hashlib
 import json
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -114,6 +115,30 @@ def _hold(s3: S3Client, sagemaker: SageMakerClient, request: Namespace, upload: 
     )
 
 
+def pinned(s3: S3Client, claim: Claim, inputs_uri: str) -> Claim:
+    """The claim with a copy of exactly its version; superseded or missing where that is gone by now."""
+    if claim.decision != PROCESS:
+        return claim
+    bucket, prefix = split_s3_uri(inputs_uri)
+    folder = f"{prefix}/{claim.identity}" if prefix else claim.identity
+    with aws_call(f"Copying s3://{claim.bucket}/{claim.key}"):
+        try:
+            s3.copy_object(
+                Bucket=bucket,
+                Key=f"{folder}/{PurePosixPath(claim.key).name}",
+                CopySource={"Bucket": claim.bucket, "Key": claim.key},
+                CopySourceIfMatch=claim.etag,
+            )
+        except ClientError as error:
+            if error_code(error) in _GONE:
+                return replace(claim, decision=MISSING, reason="the object was deleted while it was claimed")
+            if error_code(error) in _LOST_THE_RACE:
+                reason = "the object was replaced while it was claimed; the newer upload has an event of its own"
+                return replace(claim, decision=SUPERSEDED, reason=reason)
+            raise
+    return replace(claim, input_uri=f"s3://{bucket}/{folder}/")
+
+
 def claim_name(identity: str, run_key: str) -> str:
     """Name of the claim object: one for all executions that the upload started, one for each run that was asked for."""
     if run_key == UPLOAD:
@@ -133,6 +158,7 @@ def _claim(request: Namespace, etag: str, uploaded_at: str, decision: str, reaso
         prediction_name=prediction_name(request.key, identity),
         dt=uploaded_at[:10],
         uploaded_at=uploaded_at,
+        input_uri="",
     )
 
 
@@ -209,9 +235,13 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--run-key", default=UPLOAD, help="another value for a run that is wanted again, by hand")
     parser.add_argument("--execution-arn", required=True, help="ARN of the pipeline execution that asks")
     parser.add_argument("--claims-uri", required=True, help="s3://bucket/prefix that holds the claims")
+    parser.add_argument(
+        "--inputs-uri", required=True, help="s3://bucket/prefix that gets a copy of the version claimed"
+    )
     parser.add_argument("--output-dir", type=Path, default=PROCESSING / "output" / "claim", help="gets claim.json")
     request = parser.parse_args(arguments)
-    claim = claim_file(s3_client(), sagemaker_client(), request)
+    s3 = s3_client()
+    claim = pinned(s3, claim_file(s3, sagemaker_client(), request), request.inputs_uri)
     write_claim(claim, request.output_dir)
     print(f"claim: {claim.decision}: {claim.reason} ({claim.prediction_name})")
 

@@ -1,8 +1,9 @@
-"""Two answers of moto's S3 that are not what S3 answers, put right.
+"""Three answers of moto's S3 that are not what S3 answers, put right.
 
 - A bucket policy's conditions are not looked at, so a statement that denies plain HTTP locks everybody out. Here a
   condition on ``aws:SecureTransport`` is answered as S3 would answer a TLS client (the loopback interface stands for
   TLS), and a statement with another condition, which can't be judged here, does not apply.
+- ``CopyObject`` does not look at ``x-amz-copy-source-if-match``.
 - ``GetBucketNotificationConfiguration`` leaves out the EventBridge configuration that ``Put…`` has stored.
 """
 
@@ -11,9 +12,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from moto.core.responses import ActionResult
 from moto.iam.access_control import IAMPolicy, PermissionResult
+from moto.s3.exceptions import PreconditionFailed
 from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
 
@@ -22,11 +25,13 @@ _CONTEXT = {"aws:securetransport": "true"}
 
 
 def repair_s3() -> None:
-    """Put both right for the whole process; doing it again changes nothing."""
+    """Put them right for the whole process; doing it again changes nothing."""
     FakeBucket.get_permission = _get_permission
     S3Response.get_bucket_notification = _get_bucket_notification
+    S3Response.copy_object = _copy_object
 
 
+_moto_copy_object = S3Response.copy_object
 _moto_get_bucket_notification = S3Response.get_bucket_notification
 
 
@@ -78,3 +83,15 @@ def _get_bucket_notification(response: Any) -> Any:
 
     response.serialized = with_event_bridge
     return _moto_get_bucket_notification(response)
+
+
+def _copy_object(response: Any) -> Any:
+    wanted = response.headers.get("x-amz-copy-source-if-match")
+    if wanted is not None:
+        source = urlsplit(str(response.headers["x-amz-copy-source"]))
+        bucket, key = unquote(source.path).lstrip("/").split("/", 1)
+        version = parse_qs(source.query).get("versionId", [None])[0]
+        found = response.backend.get_object(bucket, key, version_id=version)
+        if found is not None and found.etag.strip('"') != wanted.strip('"'):
+            raise PreconditionFailed("x-amz-copy-source-If-Match")
+    return _moto_copy_object(response)

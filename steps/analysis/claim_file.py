@@ -23,6 +23,7 @@ class Claim:
     bucket, key, etag: the object version (etag without quotes); identity: SHA-256 of the three.
     prediction_name: "<stem>-<first 12 of identity>", safe as a part of any S3 key or file name.
     dt: UTC date of the upload, YYYY-MM-DD; uploaded_at: its moment, ISO 8601 ending in Z. Both are "" when missing.
+    input_uri: S3 prefix that holds a copy of just this version; "" where nothing is to be processed.
     """
 
     decision: str
@@ -34,6 +35,7 @@ class Claim:
     prediction_name: str
     dt: str
     uploaded_at: str
+    input_uri: str
 
 
 def identity_of(bucket: str, key: str, etag: str) -> str:

@@ -180,7 +180,8 @@ def test_as_a_job(s3, call_script, tmp_path) -> None:
     etag = upload(s3)
     done = call_script(
         "claim.py", "--bucket", "raw", "--key", KEY, "--etag", etag, "--execution-arn", EXECUTION,
-        "--claims-uri", "s3://artifacts/claims", "--output-dir", tmp_path / "claim",
+        "--claims-uri", "s3://artifacts/claims", "--inputs-uri", "s3://artifacts/inputs",
+        "--output-dir", tmp_path / "claim",
     )  # fmt: skip
     assert done.code == 0, done.err
     assert read_claim(tmp_path / "claim").decision == "process"
@@ -191,7 +192,8 @@ def test_as_a_job_without_an_etag_given(s3, call_script, tmp_path) -> None:
     upload(s3)
     done = call_script(
         "claim.py", "--bucket", "raw", "--key", KEY, "--etag", "", "--execution-arn", EXECUTION,
-        "--claims-uri", "s3://artifacts/claims", "--output-dir", tmp_path / "claim",
+        "--claims-uri", "s3://artifacts/claims", "--inputs-uri", "s3://artifacts/inputs",
+        "--output-dir", tmp_path / "claim",
     )  # fmt: skip
     assert done.code == 0, done.err
 
@@ -200,7 +202,33 @@ def test_as_a_job_that_fails(s3, call_script, tmp_path) -> None:
     upload(s3)
     done = call_script(
         "claim.py", "--bucket", "raw", "--key", KEY, "--execution-arn", EXECUTION, "--claims-uri", "claims",
+        "--inputs-uri", "s3://artifacts/inputs",
     )  # fmt: skip
     assert done.code == 1
     assert "'claims' is no S3 URI" in done.message
     assert "Traceback" not in done.err
+
+
+def test_the_version_claimed_is_copied_under_its_identity(s3, sagemaker) -> None:
+    etag = upload(s3, b"a,b\n1,2\n")
+    found = claim.pinned(s3, ask(s3, sagemaker, etag), "s3://artifacts/inputs")
+    assert found.input_uri == f"s3://artifacts/inputs/{found.identity}/"
+    upload(s3, b"something newer")
+    copies = s3.list_objects_v2(Bucket="artifacts", Prefix=f"inputs/{found.identity}/")["Contents"]
+    (copy,) = [item["Key"] for item in copies]
+    assert copy.endswith("/" + KEY.rpartition("/")[2])
+    assert s3.get_object(Bucket="artifacts", Key=copy)["Body"].read() == b"a,b\n1,2\n"
+
+
+def test_an_object_deleted_after_its_claim_is_missing(s3, sagemaker) -> None:
+    claimed = ask(s3, sagemaker, upload(s3))
+    s3.delete_object(Bucket="raw", Key=KEY)
+    found = claim.pinned(s3, claimed, "s3://artifacts/inputs")
+    assert (found.decision, found.input_uri) == ("missing", "")
+
+
+def test_what_is_not_processed_is_not_copied(s3, sagemaker, succeeded) -> None:
+    etag = upload(s3)
+    ask(s3, sagemaker, etag, succeeded)
+    claim.pinned(s3, ask(s3, sagemaker, etag), "s3://artifacts/inputs")
+    assert "Contents" not in s3.list_objects_v2(Bucket="artifacts", Prefix="inputs/")

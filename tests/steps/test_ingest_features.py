@@ -26,7 +26,9 @@ from analysis.errors import AwsCallError, IngestError, SettingsError
 from analysis.profiles import STORED_FEATURES
 
 GROUP = "bike-days"
-CLAIM = Claim("process", "", "raw", "k", "e", "f" * 64, "k-ffff", "2026-03-04", "2026-03-04T05:06:07Z")
+CLAIM = Claim(
+    "process", "", "raw", "k", "e", "f" * 64, "k-ffff", "2026-03-04", "2026-03-04T05:06:07Z", "s3://a/inputs/f/"
+)
 
 
 @dataclass

@@ -28,6 +28,7 @@ CLAIM = Claim(
     prediction_name="a-b-ffffffffffff",
     dt="2026-03-04",
     uploaded_at="2026-03-04T05:06:07Z",
+    input_uri="s3://a/inputs/f/",
 )
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/bikes/7"
 EXECUTION = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/bikes/execution/abc123def456"

@@ -1,6 +1,7 @@
 """Which statements of a bucket policy apply on the local endpoint."""
 
 import pytest
+from botocore.exceptions import ClientError
 
 from pipeline.local.s3_repairs import applicable, condition_holds
 
@@ -27,3 +28,20 @@ def test_only_statements_that_apply_are_left_and_without_their_conditions():
     policy = applicable({"Version": "2012-10-17", "Statement": [kept, dropped]})
     assert policy == {"Version": "2012-10-17", "Statement": [{"Sid": "Kept", "Effect": "Deny"}]}
     assert applicable({"Statement": kept})["Statement"] == [{"Sid": "Kept", "Effect": "Deny"}]
+
+
+def test_a_copy_of_a_version_that_is_gone_is_refused(endpoint, unique):
+    s3 = endpoint.client("s3")
+    bucket = unique
+    s3.create_bucket(Bucket=bucket)
+    first = s3.put_object(Bucket=bucket, Key="a b+ü.csv", Body=b"1")["ETag"]
+    source = {"Bucket": bucket, "Key": "a b+ü.csv"}
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource=source, CopySourceIfMatch=first)
+    second = s3.put_object(Bucket=bucket, Key="a b+ü.csv", Body=b"2")["ETag"]
+    with pytest.raises(ClientError) as caught:
+        s3.copy_object(Bucket=bucket, Key="copy", CopySource=source, CopySourceIfMatch=first.strip('"'))
+    assert caught.value.response["Error"]["Code"] == "PreconditionFailed"
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 412
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"1"
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource=source, CopySourceIfMatch=second)
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"2"

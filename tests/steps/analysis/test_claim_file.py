@@ -47,7 +47,9 @@ def test_only_the_same_object_version_has_the_same_identity(one: tuple[str, ...]
     assert (identity_of(*one) == identity_of(*other)) == (one == other)
 
 
-CLAIM = Claim("process", "first", "b", "raw/ü +%.csv", "e", IDENTITY, "u-0123", "2026-01-02", "2026-01-02T03:04:05Z")
+CLAIM = Claim(
+    "process", "first", "b", "raw/ü +%.csv", "e", IDENTITY, "u-0123", "2026-01-02", "2026-01-02T03:04:05Z", "s3://a/i/"
+)
 
 
 def test_a_claim_is_read_as_it_was_written(tmp_path) -> None:
