@@ -50,7 +50,10 @@ def described(result: dict[str, Any]) -> str:
         f"Within the {100 * result['interval_level']:g} % interval": f"{100 * result['coverage']:.1f} % of the days",
         "Largest error": f"{worst['error']:+,.1f} on {worst['date']} (actual {worst['actual']:,.0f})",
     }
-    return "\n".join([*lines, *(f"  {name:<34}{value}" for name, value in table.items())])
+    lines += [f"  {name:<34}{value}" for name, value in table.items()]
+    if result["trained_on_this_file"]:
+        lines.append("Note: the model was trained on part of this very file, so new days will not fit as well.")
+    return "\n".join(lines)
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -31,11 +31,13 @@ class PreparedDays:
         dates: ISO dates, shape (n,).
         inputs: the model's columns, unscaled, shape (n, columns).
         actual: the counts that the file has, shape (n,); NaN for days without one.
+        sha256: of the file.
     """
 
     dates: list[str]
     inputs: Floats
     actual: Floats
+    sha256: str
 
 
 def prepare(path: Path, model: LinearModel) -> PreparedDays:
@@ -61,6 +63,7 @@ def prepare(path: Path, model: LinearModel) -> PreparedDays:
         dates=days[DATE].dt.strftime("%Y-%m-%d").tolist(),
         inputs=model_columns(days, profile).to_numpy(dtype=np.float64),
         actual=_actual(days, table.cells),
+        sha256=table.sha256,
     )
 
 
@@ -114,12 +117,16 @@ def summary(model: LinearModel, prepared: PreparedDays) -> dict[str, Any]:
     """Predictions against the actual values, over the days that have one.
 
     Returns:
-        days, compared; and where a day was compared: rmse, mae, mean_error (rentals a day), mape (percent), r2 and
-        adjusted_r2 (None where they have no meaning), interval_level, coverage (0 to 1), and largest_error with its
-        date, actual and error.
+        days, compared and trained_on_this_file; where a day was compared also rmse, mae, mean_error (rentals a day),
+        mape (percent), r2 and adjusted_r2 (None where they have no meaning), interval_level, coverage (0 to 1), and
+        largest_error with its date, actual and error.
     """
     known = ~np.isnan(prepared.actual)
-    result: dict[str, Any] = {"days": len(prepared.dates), "compared": int(known.sum())}
+    result: dict[str, Any] = {
+        "days": len(prepared.dates),
+        "compared": int(known.sum()),
+        "trained_on_this_file": model.provenance.get("data_sha256") == prepared.sha256,
+    }
     if not known.any():
         return result
     predicted = model.predict(prepared.inputs[known])

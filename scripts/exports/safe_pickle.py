@@ -2,8 +2,8 @@
 
 A pickle is a program for a small stack machine; what makes one dangerous are the instructions that import a name, call
 it, or set an object's state. The whole program is read first, with ``pickletools``, and each instruction has to stand
-in ``ALLOWED_INSTRUCTIONS``: numbers, text, lists, dictionaries. No allowed instruction can name anything, so the list
-of allowed names is empty, and an ``Unpickler`` that finds no name stands behind the check as a second door.
+in ``ALLOWED_INSTRUCTIONS``: numbers, text, lists, dictionaries. None of them can name a class or a function, so the
+list of allowed names is empty, and an ``Unpickler`` that finds no name stands behind the check as a second door.
 
 Joblib's files are pickles too. Its own loader is not used: where a file says that an array of objects follows, it hands
 the rest to an ordinary, unrestricted ``pickle.load``, and it opens compressed files by itself.
@@ -32,15 +32,17 @@ ALLOWED_INSTRUCTIONS = frozenset(
 )
 """What protocol 4 writes for ``dict``, ``list``, ``str``, ``int``, ``float``, ``bool`` and ``None``."""
 
-ALLOWED_NAMES: frozenset[str] = frozenset()
-"""Classes and functions that a pickle may name: none."""
-
 _START = b"\x80\x04"
 _COMPRESSED = (b"\x1f\x8b", b"BZ", b"\xfd7zXZ", b"\x5d\x00", b"\x78", b"ZF", b"PK", b"\x28\xb5\x2f\xfd", b"\x04\x22")
 _NAMED_INLINE = frozenset({"GLOBAL", "INST"})
 _NAMED_ON_STACK = "STACK_GLOBAL"
 _TEXT = frozenset({"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE"})
 _LONGEST_SHOWN = 80
+_DAMAGE = (
+    *(pickle.UnpicklingError, EOFError, ValueError, OverflowError),
+    *(TypeError, IndexError, KeyError, AttributeError),
+)
+"""What Python's unpickler raises for a program that makes no sense."""
 _HINT = "Don't load it by other means. Export the model again: python scripts/export_model.py --help"
 
 
@@ -58,7 +60,7 @@ def load_data(content: bytes, source: str) -> object:
     check_instructions(content, source)
     try:
         return _NamelessUnpickler(io.BytesIO(content)).load()
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+    except _DAMAGE as error:
         raise ExportRefusedError(f"{source} is damaged: {error}.", _HINT) from error
 
 
