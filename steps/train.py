@@ -1,7 +1,8 @@
 """Train the linear regression on the rows of the `train` channel and write the model as data.
 
-Model directory: model.json, and code/ with inference.py and what it imports. Output data directory: summary.txt (the
-whole statsmodels table) and summary.json. Metrics are printed as `train:<name>=<value>;` for metric definitions.
+Model directory: model.json, code/ with inference.py and what it imports, and for the evaluation summary.txt (the whole
+statsmodels table) and summary.json (every figure of it). Output data directory: the same two. Metrics are printed as
+`train:<name>=<value>;` for metric definitions; profile parity also prints published and reproduced figures.
 """
 
 from __future__ import annotations
@@ -14,16 +15,19 @@ from argparse import Namespace
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from analysis.artefact import FILE_NAME
 from analysis.columns import TARGET
 from analysis.container import TRAINING_FAILURE, Arguments, existing_file, made_directory, run_step
 from analysis.errors import TrainingError
-from analysis.fitting import Fit, fit_linear_model
 from analysis.frames import read_frame, read_json, write_json
-from analysis.profiles import FORECAST, PROFILES, Profile, profile_named
+from analysis.profiles import FORECAST, PARITY, PROFILES, Profile, Variant, profile_named, variant_of
+from analysis.published import published_comparison, side_by_side
 
+if TYPE_CHECKING:
+    from analysis.fitting import Fit
+
+MODEL_FILE, SUMMARY_JSON, SUMMARY_TEXT = "model.json", "summary.json", "summary.txt"
 LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "statsmodels")
 SERVING_FILES = ("inference.py", "analysis/__init__.py", "analysis/artefact.py", "analysis/errors.py")
 """What the model needs to answer requests, relative to this file, and nothing more."""
@@ -60,7 +64,7 @@ def check_columns(columns: Sequence[str], profile: Profile) -> None:
 def write_model(fit: Fit, model_dir: Path) -> None:
     """model.json, and the code that serves it."""
     made_directory(model_dir)
-    (model_dir / FILE_NAME).write_text(fit.model.to_json(), encoding="utf-8")
+    (model_dir / MODEL_FILE).write_text(fit.model.to_json(), encoding="utf-8")
     here = Path(__file__).resolve().parent
     for name in SERVING_FILES:
         target = model_dir / "code" / name
@@ -68,26 +72,12 @@ def write_model(fit: Fit, model_dir: Path) -> None:
         shutil.copyfile(here / name, target)
 
 
-def write_summary(fit: Fit, output_dir: Path) -> None:
-    """The full regression table as text, and the figures of each coefficient as JSON."""
-    made_directory(output_dir)
-    results = fit.results
-    (output_dir / "summary.txt").write_text(f"{results.summary()}\n", encoding="utf-8")
-    intervals = results.conf_int()
-    coefficients = [
-        {
-            "name": str(name),
-            "coefficient": float(results.params[name]),
-            "standard_error": float(results.bse[name]),
-            "t": float(results.tvalues[name]),
-            "p": float(results.pvalues[name]),
-            "lower_95": float(intervals.loc[name, 0]),
-            "upper_95": float(intervals.loc[name, 1]),
-        }
-        for name in results.params.index
-    ]
-    summary = {**fit.model.training, "profile": fit.model.profile, "ranking": fit.ranking, "coefficients": coefficients}
-    write_json(summary, output_dir / "summary.json")
+def write_summary(summary: dict[str, Any], text: str, *directories: Path) -> None:
+    """The whole regression table as statsmodels prints it, and every figure of it as JSON, into each directory."""
+    for directory in directories:
+        made_directory(directory)
+        (directory / SUMMARY_TEXT).write_text(text, encoding="utf-8")
+        write_json(summary, directory / SUMMARY_JSON)
 
 
 def print_metrics(fit: Fit) -> None:
@@ -128,17 +118,32 @@ def main(arguments: Sequence[str]) -> None:
         help="becomes output.tar.gz",
     )
     request = parser.parse_args(arguments)
-    profile = profile_named(request.profile)
-    rows = read_frame(existing_file(request.train_dir / "train.csv", "The training data"))
-    check_columns(list(rows.columns), profile)
+    rows_file = existing_file(request.train_dir / "train.csv", "The training data")
     source_file = request.train_dir / "source.json"
     source = read_json(source_file) if source_file.is_file() else {}
+    profile = variant_of(profile_named(request.profile), Variant(**source.get("variant", {})))
+    rows = read_frame(rows_file)
+    check_columns(list(rows.columns), profile)
+    # Imported here so that --help and a wrong call are answered at once.
+    from analysis.fitting import fit_linear_model
+    from analysis.summary import regression_summary
+
     fit = fit_linear_model(
-        rows[list(profile.columns)], rows[TARGET], profile, request.feature_count, provenance(request, source)
+        rows[list(profile.columns)],
+        rows[TARGET],
+        profile,
+        request.feature_count,
+        provenance(request, source),
+        removed=source.get("removed_columns", {}),
     )
+    summary = regression_summary(fit)
+    if profile.name == PARITY.name:
+        summary["published"] = published_comparison(summary, source)
     write_model(fit, request.model_dir)
-    write_summary(fit, request.output_data_dir)
+    write_summary(summary, f"{fit.results.summary()}\n", request.model_dir, request.output_data_dir)
     print_metrics(fit)
+    if "published" in summary:
+        print(side_by_side(summary["published"]))
 
 
 if __name__ == "__main__":

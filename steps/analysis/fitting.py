@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,20 +28,30 @@ CONSTANT = "const"
 class Fit:
     """The model as data, and the statsmodels results that it was taken from.
 
-    ranking: RFE's rank of each input column (1 = selected); all 1 where the profile does not select.
+    ranking: RFE's rank of each candidate column (1 = selected); all 1 where the profile does not select.
+    excluded: columns that were no candidates, with the reason.
     """
 
     model: LinearModel
     results: RegressionResultsWrapper
     ranking: dict[str, int]
+    excluded: dict[str, str]
 
 
 def fit_linear_model(
-    features: pd.DataFrame, target: pd.Series, profile: Profile, feature_count: int, provenance: dict[str, Any]
+    features: pd.DataFrame,
+    target: pd.Series,
+    profile: Profile,
+    feature_count: int,
+    provenance: dict[str, Any],
+    *,
+    removed: Mapping[str, str] | None = None,
 ) -> Fit:
     """Fit `target` on `features` (the profile's columns, unscaled).
 
-    feature_count: how many columns recursive feature elimination keeps, for profiles that select.
+    feature_count: how many columns recursive feature elimination keeps, for profiles that select; all of the candidates
+        where there are fewer.
+    removed: columns that the data preparation takes out, with the reason; heeded by profiles that select.
     Raises TrainingError where no degrees of freedom are left or the target never changes.
     """
     if target.nunique() < 2:  # noqa: PLR2004
@@ -49,7 +60,8 @@ def fit_linear_model(
     scaled = features.astype("float64")
     for name, limit in bounds.items():
         scaled[name] = (scaled[name] - limit.minimum) / limit.width
-    ranking = _ranking(scaled, target, profile, feature_count)
+    excluded = _excluded(scaled, removed or {}) if profile.selects else {}
+    ranking = _ranking(scaled.drop(columns=list(excluded)), target, profile, feature_count, scaled.shape[1])
     selected = [name for name, rank in ranking.items() if rank == 1]
     if len(target) <= len(selected) + 1:
         raise TrainingError(
@@ -83,7 +95,7 @@ def fit_linear_model(
         },
         provenance=provenance,
     )
-    return Fit(model=model, results=results, ranking=ranking)
+    return Fit(model=model, results=results, ranking=ranking, excluded=excluded)
 
 
 def _bounds(features: pd.DataFrame, profile: Profile) -> dict[str, Bounds]:
@@ -96,15 +108,27 @@ def _bounds(features: pd.DataFrame, profile: Profile) -> dict[str, Bounds]:
     }
 
 
-def _ranking(scaled: pd.DataFrame, target: pd.Series, profile: Profile, feature_count: int) -> dict[str, int]:
+def _excluded(scaled: pd.DataFrame, removed: Mapping[str, str]) -> dict[str, str]:
+    """Columns that are no candidates: removed ones, and those that never change in the training rows."""
+    excluded = {str(name): removed[name] for name in scaled.columns if name in removed}
+    for name in scaled.columns:
+        if name not in excluded and scaled[name].nunique() < 2:  # noqa: PLR2004
+            excluded[str(name)] = "it never changes in the training rows"
+    if len(excluded) == scaled.shape[1]:
+        raise TrainingError("No input column is left to learn from: each one is constant or was removed.")
+    return excluded
+
+
+def _ranking(
+    candidates: pd.DataFrame, target: pd.Series, profile: Profile, feature_count: int, columns: int
+) -> dict[str, int]:
     if not profile.selects:
-        return dict.fromkeys(scaled.columns, 1)
-    if not 1 <= feature_count <= scaled.shape[1]:
-        raise TrainingError(
-            f"--feature-count {feature_count} is outside 1 to {scaled.shape[1]}, the columns there are."
-        )
-    elimination = RFE(LinearRegression(), n_features_to_select=feature_count).fit(scaled, target)
-    return {str(name): int(rank) for name, rank in zip(scaled.columns, elimination.ranking_, strict=True)}
+        return dict.fromkeys(candidates.columns, 1)
+    if not 1 <= feature_count <= columns:
+        raise TrainingError(f"--feature-count {feature_count} is outside 1 to {columns}, the columns there are.")
+    kept = min(feature_count, candidates.shape[1])
+    elimination = RFE(LinearRegression(), n_features_to_select=kept).fit(candidates, target)
+    return {str(name): int(rank) for name, rank in zip(candidates.columns, elimination.ranking_, strict=True)}
 
 
 def _ordinary_least_squares(target: pd.Series, design: pd.DataFrame) -> RegressionResultsWrapper:

@@ -81,6 +81,8 @@ def test_the_model_directory_holds_the_model_and_what_serves_it(trained) -> None
         "code/analysis/errors.py",
         "code/inference.py",
         "model.json",
+        "summary.json",
+        "summary.txt",
     ]
 
 
