@@ -182,7 +182,7 @@ def _follow(aws: Aws, arn: str) -> None:
 
     console = _console()
     last = follow(views(aws, arn, interval_seconds=0.25 if aws.is_local else 10), console)
-    report_end(last, console)
+    report_end(aws, last, console)
 
 
 @app.command()
@@ -229,6 +229,25 @@ def stop(execution: Execution = None, env: Environment = "local", settings_file:
     arn = executions.find(aws, settings.training_pipeline_name, execution)
     executions.stop(aws, arn)
     typer.echo(f"Stopping {arn}")
+
+
+@app.command()
+def logs(
+    execution: Execution = None,
+    step: Annotated[str | None, typer.Option("--step", help="Only this step.")] = None,
+    env: Environment = "local",
+    settings_file: SettingsFile = None,
+) -> None:
+    """Print what the jobs of an execution wrote."""
+    from pipeline import executions
+    from pipeline.job_logs import step_log, step_named
+
+    settings = _settings(env, settings_file)
+    aws = _aws(settings)
+    found = executions.view(aws, executions.find(aws, settings.training_pipeline_name, execution))
+    for one in step_named(found, step):
+        for line in step_log(aws, one):
+            typer.echo(f"{line.moment:%H:%M:%S}  {one.name}  {line.text}")
 
 
 # ---- results --------------------------------------------------------------------------------------------------

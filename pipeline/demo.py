@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.aws import Aws, aws_errors
 from pipeline.errors import ExecutionError, InputFileError
 from pipeline.executions import ExecutionView, recent, wait_for_upload, watch
+from pipeline.job_logs import failed_tail
 from pipeline.predictions import PredictionFile, first_rows, manifest, prediction_files
 from pipeline.progress import duration, follow, seconds
 from pipeline.settings import load_settings
@@ -52,7 +53,7 @@ def run_demo(data: Path | None, console: Console, *, keep_up: bool) -> None:
     _heading(console, 4, "EventBridge starts the pipeline")
     arn = wait_for_upload(aws, settings.training_pipeline_name, key, etag, known=known)
     last = follow(watch(aws, arn, interval_seconds=0.25), console)
-    report_end(last, console)
+    report_end(aws, last, console)
     _heading(console, 5, "Predictions")
     files = prediction_files(aws, settings.predictions_bucket)
     if files:
@@ -75,8 +76,8 @@ def _heading(console: Console, number: int, text: str) -> None:
     console.print(f"\n[bold]{number}  {text}[/]")
 
 
-def report_end(last: ExecutionView, console: Console) -> None:
-    """Say how an execution ended.
+def report_end(aws: Aws, last: ExecutionView, console: Console) -> None:
+    """Say how an execution ended; of a failure, show the end of the failing step's log first.
 
     Raises:
         ExecutionError: it did not succeed; the message is the reason.
@@ -88,9 +89,16 @@ def report_end(last: ExecutionView, console: Console) -> None:
         if duplicates:
             console.print("Nothing had to be done: this version of the file was processed before.")
         return
+    tail = failed_tail(aws, last)
+    if tail is not None and tail[1]:
+        step, lines = tail
+        console.print(f"\nThe end of the log of {step.name}:", markup=False)
+        for line in lines:
+            console.print(f"  {line.text}", markup=False, soft_wrap=True, style="dim")
+    identifier = last.arn.rsplit("/", 1)[-1]
     raise ExecutionError(
-        f"The execution {last.status.lower()} after {took}. {last.explanation}".rstrip(),
-        f"bikeshare watch {last.arn.rsplit('/', 1)[-1]}" if not last.is_final else None,
+        f"Execution {identifier} {last.status.lower()} after {took}. {last.explanation}".rstrip(),
+        f"The whole log: bikeshare logs {identifier}" + (f" --step {tail[0].name}" if tail else ""),
     )
 
 

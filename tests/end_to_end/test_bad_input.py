@@ -106,3 +106,13 @@ def test_nothing_is_half_written(deployed, failed):
 def test_a_good_file_afterwards_works(deployed, failed, sample_csv):
     execution = deployed.run("raw/training/good.csv", sample_csv)
     assert execution.status == "Succeeded", execution.explanation
+
+
+def test_watch_shows_the_log_and_the_reason_and_exits_with_six(deployed, failed):
+    _, _, execution = failed["out of range"]
+    done = deployed.command("watch", execution.arn, check=False)
+    assert done.returncode == 6
+    assert "The end of the log of Preprocess" in done.stdout
+    assert "season" in done.stderr
+    assert "bikeshare logs" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr

@@ -232,3 +232,14 @@ def test_a_plan_after_deploy_is_empty(deployed):
     found = deployed.command("plan")
     assert found.returncode == 0
     assert "No changes" in found.stdout
+
+
+def test_logs_can_be_read_by_step(deployed, execution):
+    train = deployed.command("logs", execution.arn, "--step", "train")
+    assert "train:r2=" in train.stdout
+    everything = deployed.command("logs", execution.arn)
+    assert "claim: process" in everything.stdout
+    assert train.stdout in everything.stdout
+    unknown = deployed.command("logs", execution.arn, "--step", "Nothing", check=False)
+    assert unknown.returncode == 6
+    assert "has no step Nothing" in unknown.stderr
