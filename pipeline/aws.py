@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -106,6 +108,23 @@ class Aws:
         """Amazon CloudWatch Logs."""
         client: CloudWatchLogsClient = self._client("logs")
         return client
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """Amazon SQS."""
+        client: SQSClient = self._client("sqs")
+        return client
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        """Amazon SNS."""
+        client: SNSClient = self._client("sns")
+        return client
+
+    @cached_property
+    def glue(self) -> Any:
+        """AWS Glue; its stubs are not among the development dependencies."""
+        return self._client("glue")
 
     def check_account(self) -> None:
         """Refuse to work in another account than the environment's.

@@ -11,6 +11,8 @@ T = TypeVar("T")
 
 _CODES = {
     "404",
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "EntityNotFoundException",
     "NoSuchBucket",
     "NoSuchBucketPolicy",
     "NoSuchEntity",
@@ -18,6 +20,7 @@ _CODES = {
     "NoSuchPublicAccessBlockConfiguration",
     "NoSuchTagSet",
     "NotFound",
+    "QueueDoesNotExist",
     "ResourceNotFound",
     "ResourceNotFoundException",
     "ServerSideEncryptionConfigurationNotFoundError",

@@ -24,6 +24,9 @@ KmsKey = Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:kms:.+|alias/.+|[0-9a-f
 # ISO 8601 duration as step caching takes it.
 Duration = Annotated[str, Field(pattern=r"^[Pp](\d+[Dd])?([Tt](\d+[Hh])?(\d+[Mm])?)?$", min_length=3)]
 
+#: The two ways of a file: a pipeline each, and a folder under ``raw/`` each.
+Flow = Literal["training", "scoring"]
+
 
 class Section(BaseModel):
     """Frozen, and closed to keys that it does not know."""
@@ -91,8 +94,18 @@ class Running(Section):
     log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365] = 30
 
 
+class Alarms(Section):
+    """Who hears of executions that failed."""
+
+    #: Each address has to confirm the mail that SNS sends it.
+    emails: tuple[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")], ...] = ()
+
+
 class Buckets(Section):
-    """Bucket names; a name that is left out is derived from environment, account and purpose."""
+    """Buckets that are there already, by name; deployment sets them up, and never removes them.
+
+    One that is left out is made, under a name of environment, purpose and account.
+    """
 
     raw: BucketName | None = None
     artifacts: BucketName | None = None
@@ -124,6 +137,7 @@ class Settings(BaseSettings):
     registry: Registry = Field(default_factory=Registry)
     network: Network = Field(default_factory=Network)
     running: Running = Field(default_factory=Running)
+    alarms: Alarms = Field(default_factory=Alarms)
 
     @classmethod
     def settings_customise_sources(
@@ -193,6 +207,34 @@ class Settings(BaseSettings):
         """Role with which EventBridge starts the pipeline."""
         return f"{self.prefix}-events"
 
+    def pipeline_name(self, flow: Flow) -> str:
+        """Name of the pipeline that a file under ``raw/<flow>/`` starts."""
+        return self.training_pipeline_name if flow == "training" else self.scoring_pipeline_name
+
+    def rule_name(self, flow: Flow) -> str:
+        """Name of the EventBridge rule for ``raw/<flow>/*.csv``."""
+        return self.training_rule_name if flow == "training" else self.scoring_rule_name
+
+    @property
+    def alarm_rule_name(self) -> str:
+        """EventBridge rule for executions that failed."""
+        return f"{self.prefix}-failed"
+
+    @property
+    def dead_letter_queue_name(self) -> str:
+        """Queue of events that could not be delivered."""
+        return f"{self.prefix}-undelivered"
+
+    @property
+    def alarm_topic_name(self) -> str:
+        """Topic that tells of executions that failed."""
+        return f"{self.prefix}-alarms"
+
+    @property
+    def database_name(self) -> str:
+        """Glue database, in the letters that Athena takes without quotes."""
+        return self.prefix.replace("-", "_")
+
     @property
     def training_rule_name(self) -> str:
         """EventBridge rule for ``raw/training/*.csv``."""
@@ -202,6 +244,14 @@ class Settings(BaseSettings):
     def scoring_rule_name(self) -> str:
         """EventBridge rule for ``raw/scoring/*.csv``."""
         return f"{self.prefix}-scoring-upload"
+
+    def rule_arn(self, name: str) -> str:
+        """ARN of a rule of the default event bus by its name."""
+        return self.arn("events", f"rule/{name}")
+
+    def arn(self, service: str, resource: str) -> str:
+        """ARN of a resource of this account and region."""
+        return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
 
     def role_arn(self, name: str) -> str:
         """ARN of a role of this account by its name."""

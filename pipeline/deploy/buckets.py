@@ -9,6 +9,8 @@ from typing import Any
 
 from pipeline.aws import Aws
 from pipeline.deploy.resource import Difference, State
+from pipeline.deploy.tags import tag_list, tag_map
+from pipeline.errors import DeploymentError
 from pipeline.missing import unless_missing
 
 _ALL_BLOCKED = {
@@ -30,6 +32,8 @@ class Bucket:
         kms_key: key for SSE-KMS; None is SSE-S3.
         events: whether EventBridge hears of its objects.
         tags: name → value.
+        existing: it is somebody else's and has to be there already. What others have set on it (policy statements,
+            tags, their own key) stays, and it is never removed. A bucket of our own has exactly what stands here.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Bucket:
     kms_key: str | None
     events: bool
     tags: Mapping[str, str]
+    existing: bool = False
     kind: str = "bucket"
 
     def desired(self) -> State:
@@ -45,7 +50,7 @@ class Bucket:
             "versioning": "Enabled",
             "encryption": self._encryption(),
             "public access": _ALL_BLOCKED,
-            "plain HTTP": "denied",
+            "policy": [self._tls_statement()],
             **({"EventBridge notification": True} if self.events else {}),
             "tags": dict(self.tags),
         }
@@ -56,22 +61,42 @@ class Bucket:
         return {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": self.kms_key}
 
     def current(self, aws: Aws) -> State | None:
-        """The bucket as it is; None where it does not exist."""
+        """The bucket as it is; None where it does not exist.
+
+        Raises:
+            DeploymentError: it should exist already and does not.
+        """
         if unless_missing(lambda: aws.s3.head_bucket(Bucket=self.name)) is None:
+            if self.existing:
+                raise DeploymentError(
+                    f"The settings name bucket {self.name}, and there is no such bucket.",
+                    hint="Make it, correct its name under [buckets], or leave the name out to have one made.",
+                )
             return None
-        encryption = unless_missing(lambda: aws.s3.get_bucket_encryption(Bucket=self.name))
         public = unless_missing(lambda: aws.s3.get_public_access_block(Bucket=self.name))
         tagging = unless_missing(lambda: aws.s3.get_bucket_tagging(Bucket=self.name))
-        rules = encryption["ServerSideEncryptionConfiguration"]["Rules"] if encryption else []
-        default = rules[0].get("ApplyServerSideEncryptionByDefault", {}) if rules else {}
+        tags = tag_map(tagging["TagSet"]) if tagging else {}
+        statements = self._policy(aws)["Statement"]
+        if self.existing:
+            tags = {name: value for name, value in tags.items() if name in self.tags}
+            statements = [statement for statement in statements if statement == self._tls_statement()]
         return {
             "versioning": aws.s3.get_bucket_versioning(Bucket=self.name).get("Status", "Disabled"),
-            "encryption": dict(default),
+            "encryption": self._current_encryption(aws),
             "public access": dict(public["PublicAccessBlockConfiguration"]) if public else {},
-            "plain HTTP": "denied" if self._tls_statement() in self._policy(aws)["Statement"] else "allowed",
+            "policy": statements,
             "EventBridge notification": "EventBridgeConfiguration" in self._notifications(aws),
-            "tags": {tag["Key"]: tag["Value"] for tag in tagging["TagSet"]} if tagging else {},
+            "tags": tags,
         }
+
+    def _current_encryption(self, aws: Aws) -> dict[str, Any]:
+        answer = unless_missing(lambda: aws.s3.get_bucket_encryption(Bucket=self.name))
+        rules = answer["ServerSideEncryptionConfiguration"]["Rules"] if answer else []
+        found = dict(rules[0].get("ApplyServerSideEncryptionByDefault", {})) if rules else {}
+        if self.existing and self.kms_key is None and found:
+            # Whatever key its owner chose is at least as good as the default.
+            return self._encryption()
+        return found
 
     def create(self, aws: Aws) -> None:
         """Make the bucket and set every field."""
@@ -98,21 +123,21 @@ class Bucket:
                 Bucket=self.name,
                 PublicAccessBlockConfiguration=_ALL_BLOCKED,  # type: ignore[arg-type]
             )
-        if "plain HTTP" in differences:
-            self._deny_plain_http(aws)
+        if "policy" in differences:
+            self._put_policy(aws)
         if "EventBridge notification" in differences:
             # The call replaces the whole configuration: what others have set there goes back in.
             merged: Any = {**self._notifications(aws), "EventBridgeConfiguration": {}}
             aws.s3.put_bucket_notification_configuration(Bucket=self.name, NotificationConfiguration=merged)
         if "tags" in differences:
-            aws.s3.put_bucket_tagging(
-                Bucket=self.name,
-                Tagging={"TagSet": [{"Key": key, "Value": value} for key, value in self.tags.items()]},
-            )
+            # The call replaces the whole set.
+            tagging = unless_missing(lambda: aws.s3.get_bucket_tagging(Bucket=self.name)) if self.existing else None
+            tags = {**(tag_map(tagging["TagSet"]) if tagging else {}), **self.tags}
+            aws.s3.put_bucket_tagging(Bucket=self.name, Tagging={"TagSet": tag_list(tags)})
 
     def delete(self, aws: Aws, *, keep_data: bool) -> bool:
-        """Empty and remove the bucket; with ``keep_data`` only when nothing is in it."""
-        if unless_missing(lambda: aws.s3.head_bucket(Bucket=self.name)) is None:
+        """Empty and remove the bucket; with ``keep_data`` only when nothing is in it; never somebody else's."""
+        if self.existing or unless_missing(lambda: aws.s3.head_bucket(Bucket=self.name)) is None:
             return False
         pages = aws.s3.get_paginator("list_object_versions").paginate(Bucket=self.name)
         for page in pages:
@@ -121,13 +146,18 @@ class Bucket:
                 continue
             if keep_data:
                 return False
-            aws.s3.delete_objects(
+            answer = aws.s3.delete_objects(
                 Bucket=self.name,
                 Delete={
                     "Objects": [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found],
                     "Quiet": True,
                 },
             )
+            for refused in answer.get("Errors", []):
+                raise DeploymentError(
+                    f"s3://{self.name}/{refused.get('Key')} can't be removed: {refused.get('Message')}",
+                    hint="Remove what holds it (a retention lock, for example), then destroy again.",
+                )
         aws.s3.delete_bucket(Bucket=self.name)
         return True
 
@@ -153,8 +183,8 @@ class Bucket:
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
 
-    def _deny_plain_http(self, aws: Aws) -> None:
+    def _put_policy(self, aws: Aws) -> None:
         policy = self._policy(aws)
         others = [statement for statement in policy["Statement"] if statement.get("Sid") != _TLS_STATEMENT_ID]
-        policy["Statement"] = [*others, self._tls_statement()]
+        policy["Statement"] = [*(others if self.existing else []), self._tls_statement()]
         aws.s3.put_bucket_policy(Bucket=self.name, Policy=json.dumps(policy))

@@ -10,6 +10,9 @@ from pipeline.bundle import Bundle
 from pipeline.deploy.resource import Difference, State
 from pipeline.missing import unless_missing
 
+# Metadata of each object. Not a checksum of its bytes: two builds of zlib make two archives of one content.
+_VERSION = "code-sha256"
+
 
 @dataclass(frozen=True)
 class Code:
@@ -25,25 +28,25 @@ class Code:
         return self.bundle.prefix
 
     def desired(self) -> State:
-        """Each object and its size in bytes."""
-        return dict.fromkeys(self.bundle.objects(), "uploaded")
+        """Each object, and which version of the code it says it is."""
+        return dict.fromkeys(self.bundle.objects(), self.bundle.sha256)
 
     def current(self, aws: Aws) -> State | None:
-        """The objects of this version that are there."""
-        found = {
-            key: "uploaded"
-            for key in self.bundle.objects()
-            if unless_missing(lambda key=key: aws.s3.head_object(Bucket=self.bucket, Key=key))  # type: ignore[misc]
-        }
+        """The objects of this version that are there; one that was put by hand has no version."""
+        found = {}
+        for key in self.bundle.objects():
+            answer = unless_missing(lambda key=key: aws.s3.head_object(Bucket=self.bucket, Key=key))  # type: ignore[misc]
+            if answer is not None:
+                found[key] = answer["Metadata"].get(_VERSION, "unknown")
         return found or None
 
     def create(self, aws: Aws) -> None:
         """Upload every object."""
         for key, content in self.bundle.objects().items():
-            aws.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
+            aws.s3.put_object(Bucket=self.bucket, Key=key, Body=content, Metadata={_VERSION: self.bundle.sha256})
 
     def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:  # noqa: ARG002
-        """Upload what is missing; the content under a hash never changes."""
+        """Upload what is missing or was put by hand; the content under a hash never changes."""
         self.create(aws)
 
     def delete(self, aws: Aws, *, keep_data: bool) -> bool:

@@ -1,4 +1,4 @@
-"""Plan, deploy and destroy one environment: compile, compare, act, say what was done."""
+"""Plan, deploy, look for drift, destroy one environment: compile, compare, act, say what was done."""
 
 from __future__ import annotations
 
@@ -6,42 +6,53 @@ from typing import TYPE_CHECKING
 
 from pipeline.aws import Aws
 from pipeline.bundle import build_bundle
-from pipeline.definition import compile_training
+from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.planner import Plan, apply_plan, destroy, make_plan
 from pipeline.deploy.rendering import print_change, print_removal, print_summary
-from pipeline.deploy.resource import Resource
-from pipeline.deploy.stack import resources
+from pipeline.deploy.stack import FLOWS, resources, resources_to_remove
+from pipeline.errors import DeploymentError
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
-def _resources(settings: Settings) -> list[Resource]:
-    bundle = build_bundle()
-    return resources(settings, bundle, compile_training(settings, bundle))
-
-
 def plan_environment(settings: Settings, aws: Aws) -> Plan:
     """What deploy would do; changes nothing."""
     aws.check_account()
-    return make_plan(_resources(settings), aws)
+    bundle = build_bundle()
+    return make_plan(resources(settings, bundle, compiled_definitions(settings, bundle, FLOWS)), aws)
 
 
-def deploy_environment(settings: Settings, aws: Aws, console: Console) -> Plan:
-    """Bring the environment to what the settings say; safe to repeat."""
-    with console.status("Compiling the pipeline definition"):
+def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approved: str | None = None) -> Plan:
+    """Bring the environment to what the settings say; safe to interrupt and to repeat.
+
+    Args:
+        settings: of the environment.
+        aws: its clients.
+        console: told of each change.
+        approved: identity of the plan that somebody has seen; None applies whatever plan there is.
+
+    Raises:
+        DeploymentError: the plan is another one than the approved; or a resource could not be made or changed.
+    """
+    with console.status("Planning"):
         plan = plan_environment(settings, aws)
+    if approved is not None and approved != plan.identity:
+        raise DeploymentError(
+            f"The plan is now {plan.identity}, not {approved}: settings, sources or resources have changed since.",
+            hint=f"Look at it again: bikeshare plan --env {settings.environment}",
+        )
     apply_plan(plan, aws, lambda change, done: print_change(change, console, done=done))
     print_summary(plan, console)
     return plan
 
 
 def destroy_environment(settings: Settings, aws: Aws, console: Console, *, keep_data: bool) -> None:
-    """Remove the environment's resources, triggers first."""
+    """Remove the environment's resources, triggers first. Needs no compiled definition, so no SDK."""
     aws.check_account()
     destroy(
-        _resources(settings),
+        resources_to_remove(settings, build_bundle()),
         aws,
         keep_data=keep_data,
         progress=lambda resource, removed: print_removal(resource, console, removed=removed),

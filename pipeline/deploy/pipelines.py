@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.aws import Aws
-from pipeline.deploy.registry import set_tags, tag_list, tags_of
+from pipeline.deploy.registry import set_tags, tags_of
 from pipeline.deploy.resource import Difference, State
+from pipeline.deploy.tags import tag_list
 from pipeline.missing import unless_missing
 
 #: Above this many bytes CreatePipeline takes the definition only from S3.

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from botocore.exceptions import ClientError
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+
 from pipeline.aws import Aws, aws_errors
-from pipeline.deploy.resource import Action, Change, Resource, differences
+from pipeline.deploy.pipelines import Pipeline
+from pipeline.deploy.resource import Action, Change, Difference, LeftAlone, Resource, differences
+from pipeline.deploy.rules import Rule
 from pipeline.errors import DeploymentError
 
 
@@ -20,6 +27,23 @@ class Plan:
     def is_empty(self) -> bool:
         """Whether nothing differs."""
         return all(change.action is Action.KEEP for change in self.changes)
+
+    @property
+    def identity(self) -> str:
+        """Twelve hexadecimal digits that are the same for the same changes, and for no others."""
+        changes = [
+            {
+                "kind": change.resource.kind,
+                "name": change.resource.name,
+                "action": change.action.value,
+                "desired": change.resource.desired() if change.action is Action.CREATE else None,
+                "differences": [(item.field, item.current, item.desired) for item in change.differences],
+            }
+            for change in self.changes
+            if change.action is not Action.KEEP
+        ]
+        text = json.dumps(changes, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 #: Called before and after each change: the change, and whether it is done.
@@ -40,7 +64,7 @@ def make_plan(resources: Sequence[Resource], aws: Aws) -> Plan:
     Raises:
         DeploymentError: AWS did not let itself be asked.
     """
-    return Plan(tuple(_compare(resource, aws) for resource in resources))
+    return Plan(pause_orphans(tuple(_compare(resource, aws) for resource in resources)))
 
 
 def _compare(resource: Resource, aws: Aws) -> Change:
@@ -48,8 +72,43 @@ def _compare(resource: Resource, aws: Aws) -> Change:
         current = resource.current(aws)
     if current is None:
         return Change(resource, Action.CREATE)
+    if isinstance(current, LeftAlone):
+        return Change(resource, Action.KEEP, note=current.reason)
     found = differences(current, resource.desired())
     return Change(resource, Action.UPDATE if found else Action.KEEP, found)
+
+
+def pause_orphans(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Let rules rest first whose pipeline is not there, and enable them after it has been made.
+
+    So no event starts what does not exist, also where deployment is interrupted in between.
+    """
+    absent = {
+        change.resource.arn
+        for change in changes
+        if isinstance(change.resource, Pipeline) and change.action is Action.CREATE
+    }
+
+    def is_orphan(change: Change) -> bool:
+        return (
+            isinstance(change.resource, Rule)
+            and change.resource.starts in absent
+            and change.action is not Action.CREATE
+        )
+
+    orphans = [change for change in changes if is_orphan(change)]
+    first = [
+        Change(orphan.resource, Action.PAUSE, note="its pipeline is not there; enabled again below")
+        for orphan in orphans
+        if all(difference.field != "state" for difference in orphan.differences)
+    ]
+    enabled_again = {id(orphan): _enabling(orphan) for orphan in orphans}
+    return (*first, *(enabled_again.get(id(change), change) for change in changes))
+
+
+def _enabling(change: Change) -> Change:
+    others = tuple(difference for difference in change.differences if difference.field != "state")
+    return Change(change.resource, Action.UPDATE, (*others, Difference("state", "DISABLED", "ENABLED")))
 
 
 def apply_plan(plan: Plan, aws: Aws, progress: Progress = _silent) -> None:
@@ -64,11 +123,37 @@ def apply_plan(plan: Plan, aws: Aws, progress: Progress = _silent) -> None:
         resource = change.resource
         progress(change, False)
         with aws_errors(f"{change.action.value.capitalize()} {resource.kind} {resource.name}", aws, DeploymentError):
-            if change.action is Action.CREATE:
-                resource.create(aws)
-            else:
-                resource.update(aws, {difference.field: difference for difference in change.differences})
+            # A role that was just made takes seconds to be known to the services that it is handed to.
+            for attempt in _while_role_is_unknown(aws):
+                with attempt:
+                    _carry_out(change, aws)
         progress(change, True)
+
+
+def _carry_out(change: Change, aws: Aws) -> None:
+    if change.action is Action.CREATE:
+        change.resource.create(aws)
+    elif change.action is Action.UPDATE:
+        change.resource.update(aws, {difference.field: difference for difference in change.differences})
+    elif isinstance(change.resource, Rule):
+        change.resource.pause(aws)
+
+
+def _while_role_is_unknown(aws: Aws) -> Retrying:
+    return Retrying(
+        retry=retry_if_exception(lambda error: not aws.is_local and _says_role_is_unknown(error)),
+        wait=wait_fixed(5),
+        stop=stop_after_delay(60),
+        reraise=True,
+    )
+
+
+def _says_role_is_unknown(error: BaseException) -> bool:
+    if not isinstance(error, ClientError):
+        return False
+    details = error.response.get("Error", {})
+    message = details.get("Message", "").lower()
+    return details.get("Code") == "ValidationException" and "role" in message and "assume" in message
 
 
 def destroy(

@@ -1,15 +1,18 @@
-"""Least privilege, generated from the settings and the compiled definition.
+"""Least privilege, generated from the settings and the compiled definitions.
 
-``Resource: "*"`` stands only where AWS has no resource level; each such line says so.
+A permission is there because a step of a definition needs it: its type, the script that it runs, the network that it
+runs in. ``Resource: "*"`` stands only where AWS has no resource level; each such line says so.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline.settings import Settings
+from pipeline.settings import Flow, Settings
 
 _JOB_ACTIONS = {
     "Processing": ("processing-job", ("CreateProcessingJob", "DescribeProcessingJob", "StopProcessingJob", "AddTags")),
@@ -17,13 +20,16 @@ _JOB_ACTIONS = {
     "Transform": ("transform-job", ("CreateTransformJob", "DescribeTransformJob", "StopTransformJob", "AddTags")),
     "Model": ("model", ("CreateModel", "DescribeModel", "AddTags")),
 }
+_RUNS_A_CONTAINER = frozenset({"Processing", "Training", "Transform"})
 
 
-def _allow(actions: Iterable[str], resources: Iterable[str], **more: Any) -> dict[str, Any]:
+def allow(actions: Iterable[str], resources: Iterable[str], **more: Any) -> dict[str, Any]:
+    """One statement; actions and resources sorted, so that the same grant is always the same text."""
     return {"Effect": "Allow", "Action": sorted(actions), "Resource": sorted(resources), **more}
 
 
-def _document(statements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+def document(statements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """A policy document."""
     return {"Version": "2012-10-17", "Statement": [dict(statement) for statement in statements]}
 
 
@@ -40,7 +46,32 @@ def steps_of(definition: str) -> list[dict[str, Any]]:
     return list(walk(json.loads(definition)["Steps"]))
 
 
-def execution_policy(settings: Settings, definitions: Iterable[str]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Needs:
+    """What the definitions ask for."""
+
+    step_types: frozenset[str]
+    scripts: frozenset[str]
+    experiments: bool
+
+    @classmethod
+    def of(cls, definitions: Iterable[str]) -> _Needs:
+        texts = list(definitions)
+        steps = [step for text in texts for step in steps_of(text)]
+        return cls(
+            step_types=frozenset(step["Type"] for step in steps),
+            scripts=frozenset(name for step in steps for name in _scripts(step)),
+            experiments=any(json.loads(text).get("PipelineExperimentConfig") for text in texts),
+        )
+
+
+def _scripts(step: Mapping[str, Any]) -> Iterator[str]:
+    """Scripts of ``steps/`` that a processing step runs."""
+    words = step["Arguments"].get("AppSpecification", {}).get("ContainerEntrypoint", [])
+    yield from (PurePosixPath(word).name for word in words if isinstance(word, str) and word.endswith(".py"))
+
+
+def execution_policy(settings: Settings, definitions: Mapping[Flow, str]) -> dict[str, Any]:
     """What the pipelines and their jobs may do.
 
     Args:
@@ -50,98 +81,182 @@ def execution_policy(settings: Settings, definitions: Iterable[str]) -> dict[str
     Returns:
         IAM policy document.
     """
-    step_types = {step["Type"] for definition in definitions for step in steps_of(definition)}
-    account = f"{settings.region}:{settings.account_id}"
-    sagemaker = f"arn:aws:sagemaker:{account}"
-    raw, artifacts, predictions = (
-        f"arn:aws:s3:::{bucket}"
-        for bucket in (settings.raw_bucket, settings.artifacts_bucket, settings.predictions_bucket)
+    needs = _Needs.of(definitions.values())
+    return document(
+        [
+            *_data(settings, needs),
+            *_steps(settings, needs),
+            *_scripts_of_ours(settings, needs, definitions),
+            *(_containers(settings) if needs.step_types & _RUNS_A_CONTAINER else []),
+            *(_experiments(settings, definitions) if needs.experiments else []),
+            *(_key(settings) if settings.kms_key is not None else []),
+            *(_network(settings) if settings.network.subnets else []),
+        ]
     )
-    statements = [
-        _allow(["s3:GetObject"], [f"{raw}/*"]),
-        _allow(["s3:GetObject", "s3:PutObject"], [f"{artifacts}/*", f"{predictions}/*"]),
-        _allow(["s3:GetBucketLocation", "s3:ListBucket"], [raw, artifacts, predictions]),
-        # Job names are made by SageMaker Pipelines: pipelines-<execution id>-<step>-<suffix>.
-        *(
-            _allow([f"sagemaker:{action}" for action in actions], [f"{sagemaker}:{kind}/pipelines-*"])
-            for step_type, (kind, actions) in _JOB_ACTIONS.items()
-            if step_type in step_types
-        ),
-        _allow(
+
+
+def _data(settings: Settings, needs: _Needs) -> Iterator[dict[str, Any]]:
+    raw, artifacts = f"arn:aws:s3:::{settings.raw_bucket}", f"arn:aws:s3:::{settings.artifacts_bucket}"
+    yield allow(["s3:GetObject"], [f"{raw}/*"])
+    yield allow(["s3:GetObject", "s3:PutObject"], [f"{artifacts}/*"])
+    yield allow(["s3:GetBucketLocation", "s3:ListBucket"], [raw, artifacts])
+    if "publish.py" in needs.scripts:
+        yield allow(["s3:PutObject"], [f"arn:aws:s3:::{settings.predictions_bucket}/*"])
+
+
+def _steps(settings: Settings, needs: _Needs) -> Iterator[dict[str, Any]]:
+    # Job names are made by SageMaker Pipelines: pipelines-<execution id>-<step>-<suffix>.
+    for step_type, (kind, actions) in _JOB_ACTIONS.items():
+        if step_type in needs.step_types:
+            yield allow(
+                [f"sagemaker:{action}" for action in actions], [settings.arn("sagemaker", f"{kind}/pipelines-*")]
+            )
+    if needs.step_types & {*_RUNS_A_CONTAINER, "Model"}:
+        yield allow(
             ["iam:PassRole"],
             [settings.role_arn(settings.execution_role_name)],
             Condition={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
-        ),
-        # The claim asks whether the execution that holds a file is still at work.
-        _allow(
-            ["sagemaker:DescribePipelineExecution"],
-            [f"{settings.pipeline_arn(settings.training_pipeline_name)}/execution/*"],
-        ),
-        _allow(
-            ["sagemaker:PutRecord", "sagemaker:BatchWriteRecord"],
-            [f"{sagemaker}:feature-group/{settings.feature_group_name}"],
-        ),
-        _allow(
-            ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-            [f"arn:aws:logs:{account}:log-group:/aws/sagemaker/*"],
-        ),
-        # PutMetricData and GetAuthorizationToken have no resource level in AWS.
-        _allow(
-            ["cloudwatch:PutMetricData"], ["*"], Condition={"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
-        ),
-        _allow(["ecr:GetAuthorizationToken"], ["*"]),
-        _allow(
-            ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-            [f"arn:aws:ecr:{settings.region}:*:repository/sagemaker-scikit-learn"],
-        ),
-    ]
-    if "RegisterModel" in step_types:
+        )
+    if "RegisterModel" in needs.step_types:
         group = settings.model_package_group_name
-        statements.append(
-            _allow(
-                ["sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage", "sagemaker:AddTags"],
-                [f"{sagemaker}:model-package/{group}/*", f"{sagemaker}:model-package-group/{group}"],
-            )
+        versions = settings.arn("sagemaker", f"model-package/{group}/*")
+        yield allow(
+            ["sagemaker:CreateModelPackage", "sagemaker:AddTags"],
+            [versions, settings.arn("sagemaker", f"model-package-group/{group}")],
         )
-    if settings.kms_key is not None:
-        statements.append(
-            _allow(["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], [_key_arn(settings)])
-        )
-    if settings.network.subnets:
-        # EC2's describe calls have no resource level; creating interfaces is tied to the configured subnets.
-        statements += [
-            _allow(
-                [
-                    "ec2:DescribeDhcpOptions",
-                    "ec2:DescribeNetworkInterfaces",
-                    "ec2:DescribeSecurityGroups",
-                    "ec2:DescribeSubnets",
-                    "ec2:DescribeVpcs",
-                ],
-                ["*"],
-            ),
-            _allow(
-                ["ec2:CreateNetworkInterface", "ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface"],
-                [
-                    f"arn:aws:ec2:{account}:network-interface/*",
-                    *(f"arn:aws:ec2:{account}:subnet/{subnet}" for subnet in settings.network.subnets),
-                    *(f"arn:aws:ec2:{account}:security-group/{group}" for group in settings.network.security_groups),
-                ],
-            ),
-        ]
-    return _document(statements)
+        yield allow(["sagemaker:DescribeModelPackage"], [versions])
 
 
-def _key_arn(settings: Settings) -> str:
+def _scripts_of_ours(settings: Settings, needs: _Needs, definitions: Mapping[Flow, str]) -> Iterator[dict[str, Any]]:
+    if "claim.py" in needs.scripts:
+        # The claim asks whether the execution that holds a file is still at work.
+        names = [settings.pipeline_name(flow) for flow in definitions]
+        yield allow(
+            ["sagemaker:DescribePipelineExecution"], [f"{settings.pipeline_arn(name)}/execution/*" for name in names]
+        )
+    if "ingest_features.py" in needs.scripts:
+        yield allow(
+            ["sagemaker:PutRecord", "sagemaker:BatchWriteRecord"],
+            [settings.arn("sagemaker", f"feature-group/{settings.feature_group_name}")],
+        )
+    if "select_model.py" in needs.scripts:
+        group = settings.model_package_group_name
+        # ListModelPackages has no resource level in AWS.
+        yield allow(["sagemaker:ListModelPackages"], ["*"])
+        yield allow(["sagemaker:DescribeModelPackage"], [settings.arn("sagemaker", f"model-package/{group}/*")])
+
+
+def _containers(settings: Settings) -> Iterator[dict[str, Any]]:
+    """What every job's machine does: pull the image, write logs and metrics."""
+    yield allow(
+        ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+        [settings.arn("logs", "log-group:/aws/sagemaker/*")],
+    )
+    # PutMetricData and GetAuthorizationToken have no resource level in AWS.
+    yield allow(
+        ["cloudwatch:PutMetricData"], ["*"], Condition={"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
+    )
+    yield allow(["ecr:GetAuthorizationToken"], ["*"])
+    yield allow(
+        ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        [f"arn:aws:ecr:{settings.region}:*:repository/sagemaker-scikit-learn"],
+    )
+
+
+def _experiments(settings: Settings, definitions: Mapping[Flow, str]) -> Iterator[dict[str, Any]]:
+    """Pipelines keeps each execution as a trial of an experiment that is named as the pipeline."""
+    names = [settings.pipeline_name(flow) for flow in definitions]
+    yield allow(
+        ["sagemaker:AddTags", "sagemaker:CreateExperiment", "sagemaker:DescribeExperiment"],
+        [settings.arn("sagemaker", f"experiment/{name}") for name in names],
+    )
+    trials, components = (settings.arn("sagemaker", f"{kind}/*") for kind in _TRIALS)
+    yield allow(
+        [
+            "sagemaker:AddTags",
+            "sagemaker:AssociateTrialComponent",
+            "sagemaker:CreateTrial",
+            "sagemaker:DescribeTrial",
+        ],
+        [trials, *(settings.arn("sagemaker", f"experiment/{name}") for name in names)],
+    )
+    yield allow(
+        [
+            "sagemaker:AddTags",
+            "sagemaker:AssociateTrialComponent",
+            "sagemaker:CreateTrialComponent",
+            "sagemaker:DescribeTrialComponent",
+            "sagemaker:UpdateTrialComponent",
+        ],
+        [components],
+    )
+
+
+# Their names hold execution and job ids.
+_TRIALS = ("experiment-trial", "experiment-trial-component")
+
+
+def _key(settings: Settings) -> Iterator[dict[str, Any]]:
+    resource, condition = key_resource(settings)
+    yield allow(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], [resource], **condition)
+    # Volumes are encrypted by way of a grant, which only an AWS service may be given.
+    operators = {**condition.get("Condition", {}), "Bool": {"kms:GrantIsForAWSResource": "true"}}
+    yield allow(["kms:CreateGrant"], [resource], Condition=operators)
+
+
+def key_resource(settings: Settings) -> tuple[str, dict[str, Any]]:
+    """ARN for a policy, and the condition that it needs.
+
+    IAM knows no alias as the resource of a cryptographic call: there the resource is every key of the account and the
+    condition says which alias it has to have.
+    """
     key = settings.kms_key or ""
-    if key.startswith("arn:"):
-        return key
-    path = key if key.startswith("alias/") else f"key/{key}"
-    return f"arn:aws:kms:{settings.region}:{settings.account_id}:{path}"
+    if key.startswith("arn:") and ":key/" in key:
+        return key, {}
+    if not key.startswith("arn:") and not key.startswith("alias/"):
+        return settings.arn("kms", f"key/{key}"), {}
+    alias = key[key.index("alias/") :]
+    return settings.arn("kms", "key/*"), {"Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": alias}}}
 
 
-def events_policy(settings: Settings) -> dict[str, Any]:
-    """What EventBridge may do: start the training pipeline, nothing else."""
-    return _document(
-        [_allow(["sagemaker:StartPipelineExecution"], [settings.pipeline_arn(settings.training_pipeline_name)])]
+def _network(settings: Settings) -> Iterator[dict[str, Any]]:
+    # EC2's describe calls have no resource level; creating interfaces is tied to the configured subnets.
+    yield allow(
+        [
+            "ec2:DescribeDhcpOptions",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
+        ],
+        ["*"],
+    )
+    interfaces = settings.arn("ec2", "network-interface/*")
+    yield allow(
+        ["ec2:CreateNetworkInterface"],
+        [
+            interfaces,
+            *(settings.arn("ec2", f"subnet/{subnet}") for subnet in settings.network.subnets),
+            *(settings.arn("ec2", f"security-group/{group}") for group in settings.network.security_groups),
+        ],
+    )
+    yield allow(
+        [
+            "ec2:CreateNetworkInterfacePermission",
+            "ec2:DeleteNetworkInterface",
+            "ec2:DeleteNetworkInterfacePermission",
+        ],
+        [interfaces],
+    )
+
+
+def events_policy(settings: Settings, flows: Iterable[Flow]) -> dict[str, Any]:
+    """What EventBridge may do: start the pipelines, nothing else."""
+    return document(
+        [
+            allow(
+                ["sagemaker:StartPipelineExecution"],
+                [settings.pipeline_arn(settings.pipeline_name(flow)) for flow in flows],
+            )
+        ]
     )

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline.aws import Aws
 from pipeline.deploy.resource import Difference, State
+from pipeline.deploy.tags import surplus, tag_list, tag_map
 from pipeline.missing import unless_missing
-
-
-def tag_list(tags: Mapping[str, str]) -> Any:
-    """Tags in SageMaker's request form."""
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def tags_of(aws: Aws, arn: str) -> dict[str, str]:
     """Tags of a SageMaker resource."""
     pages = aws.sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn)
-    return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+    return tag_map(tag for page in pages for tag in page["Tags"])
 
 
 def set_tags(aws: Aws, arn: str, tags: Mapping[str, str], difference: Difference) -> None:
     """Add what is missing or other, remove what is not wanted."""
-    surplus = set(difference.current or {}) - set(tags)
-    if surplus:
-        aws.sagemaker.delete_tags(ResourceArn=arn, TagKeys=sorted(surplus))
+    unwanted = surplus(tags, difference)
+    if unwanted:
+        aws.sagemaker.delete_tags(ResourceArn=arn, TagKeys=unwanted)
     aws.sagemaker.add_tags(ResourceArn=arn, Tags=tag_list(tags))
 
 

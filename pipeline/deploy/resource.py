@@ -13,6 +13,13 @@ from pipeline.aws import Aws
 State = Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class LeftAlone:
+    """There is such a thing, it is somebody else's, and nothing will be done to it."""
+
+    reason: str
+
+
 class Resource(Protocol):
     """One thing in AWS, as it should be.
 
@@ -31,7 +38,7 @@ class Resource(Protocol):
     def desired(self) -> State:
         """Fields that this project decides on."""
 
-    def current(self, aws: Aws) -> State | None:
+    def current(self, aws: Aws) -> State | LeftAlone | None:
         """The same fields as they are now; None where there is no such thing."""
 
     def create(self, aws: Aws) -> None:
@@ -59,6 +66,8 @@ class Action(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     KEEP = "keep"
+    #: A trigger rests while what it starts is not there; a later change of the same plan enables it again.
+    PAUSE = "pause"
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,7 @@ class Change:
     resource: Resource
     action: Action
     differences: tuple[Difference, ...] = ()
+    note: str = ""
 
 
 def differences(current: State, desired: State) -> tuple[Difference, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.aws import Aws
 from pipeline.deploy.resource import Difference, State
+from pipeline.deploy.tags import surplus, tag_list, tag_map
 from pipeline.missing import unless_missing
 
 _POLICY_NAME = "generated"
@@ -34,8 +35,13 @@ class Role:
     kind: str = "role"
 
     def desired(self) -> State:
-        """Trust, policy, tags."""
-        return {"trust": self._trust(), "policy": dict(self.policy), "tags": dict(self.tags)}
+        """Trust, policy, no other policy, tags."""
+        return {
+            "trust": self._trust(),
+            "policy": dict(self.policy),
+            "other policies": [],
+            "tags": dict(self.tags),
+        }
 
     def _trust(self) -> dict[str, Any]:
         return {
@@ -60,13 +66,30 @@ class Role:
         return {
             "trust": answer["Role"].get("AssumeRolePolicyDocument"),
             "policy": policy["PolicyDocument"] if policy else None,
-            "tags": {tag["Key"]: tag["Value"] for tag in tags},
+            "other policies": self._other_policies(aws),
+            "tags": tag_map(tags),
         }
+
+    def _other_policies(self, aws: Aws) -> list[str]:
+        """Names of inline policies and ARNs of attached ones that this project did not give the role."""
+        inline = aws.iam.get_paginator("list_role_policies").paginate(RoleName=self.name)
+        attached = aws.iam.get_paginator("list_attached_role_policies").paginate(RoleName=self.name)
+        return sorted(
+            [name for page in inline for name in page["PolicyNames"] if name != _POLICY_NAME]
+            + [policy["PolicyArn"] for page in attached for policy in page["AttachedPolicies"]]
+        )
+
+    def _remove_policies(self, aws: Aws, names: list[str]) -> None:
+        for name in names:
+            if name.startswith("arn:"):
+                aws.iam.detach_role_policy(RoleName=self.name, PolicyArn=name)
+            else:
+                aws.iam.delete_role_policy(RoleName=self.name, PolicyName=name)
 
     def create(self, aws: Aws) -> None:
         """Make the role and set every field."""
         aws.iam.create_role(
-            RoleName=self.name, AssumeRolePolicyDocument=json.dumps(self._trust()), Tags=self._tag_list()
+            RoleName=self.name, AssumeRolePolicyDocument=json.dumps(self._trust()), Tags=tag_list(self.tags)
         )
         self._put_policy(aws)
 
@@ -76,24 +99,22 @@ class Role:
             aws.iam.update_assume_role_policy(RoleName=self.name, PolicyDocument=json.dumps(self._trust()))
         if "policy" in differences:
             self._put_policy(aws)
+        if "other policies" in differences:
+            self._remove_policies(aws, differences["other policies"].current)
         if "tags" in differences:
-            surplus = set(differences["tags"].current or {}) - set(self.tags)
-            if surplus:
-                aws.iam.untag_role(RoleName=self.name, TagKeys=sorted(surplus))
-            aws.iam.tag_role(RoleName=self.name, Tags=self._tag_list())
+            unwanted = surplus(self.tags, differences["tags"])
+            if unwanted:
+                aws.iam.untag_role(RoleName=self.name, TagKeys=unwanted)
+            aws.iam.tag_role(RoleName=self.name, Tags=tag_list(self.tags))
 
     def delete(self, aws: Aws, *, keep_data: bool) -> bool:  # noqa: ARG002
-        """Remove inline policies, then the role."""
-        names = unless_missing(lambda: aws.iam.list_role_policies(RoleName=self.name)["PolicyNames"])
-        if names is None:
+        """Remove every policy, then the role."""
+        if unless_missing(lambda: aws.iam.get_role(RoleName=self.name)) is None:
             return False
-        for policy_name in names:
-            aws.iam.delete_role_policy(RoleName=self.name, PolicyName=policy_name)
+        own = unless_missing(lambda: aws.iam.get_role_policy(RoleName=self.name, PolicyName=_POLICY_NAME))
+        self._remove_policies(aws, [*self._other_policies(aws), *([_POLICY_NAME] if own else [])])
         aws.iam.delete_role(RoleName=self.name)
         return True
-
-    def _tag_list(self) -> Any:
-        return [{"Key": key, "Value": value} for key, value in self.tags.items()]
 
     def _put_policy(self, aws: Aws) -> None:
         aws.iam.put_role_policy(

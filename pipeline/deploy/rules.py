@@ -1,4 +1,4 @@
-"""The trigger: an EventBridge rule for objects under a prefix, and its target, a SageMaker pipeline."""
+"""EventBridge rules with one target each: an upload starts a pipeline, a failed execution alarms people."""
 
 from __future__ import annotations
 
@@ -9,61 +9,39 @@ from typing import Any
 
 from pipeline.aws import Aws
 from pipeline.deploy.resource import Difference, State
+from pipeline.deploy.tags import surplus, tag_list, tag_map
 from pipeline.missing import unless_missing
 
-_TARGET_ID = "pipeline"
 # An event that can't be delivered is tried again for a day; EventBridge's own maximum.
 _RETRIES = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
 
 
 @dataclass(frozen=True)
-class UploadRule:
-    """Starts a pipeline for each new object whose key fits.
+class Rule:
+    """One rule of the default event bus.
 
     Attributes:
         name: of the rule.
-        bucket: whose objects it watches.
-        key_pattern: wildcard pattern of EventBridge, such as ``raw/training/*.csv``.
-        pipeline_arn: what it starts.
-        role_arn: role with which EventBridge starts it.
-        parameters: pipeline parameter → JSON path into the event.
+        pattern: which events.
+        target: what gets them, in the form of PutTargets.
         tags: name → value.
+        starts: ARN of the pipeline that the rule starts; None for a rule that starts none.
     """
 
     name: str
-    bucket: str
-    key_pattern: str
-    pipeline_arn: str
-    role_arn: str
-    parameters: Mapping[str, str]
+    pattern: Mapping[str, Any]
+    target: Mapping[str, Any]
     tags: Mapping[str, str]
+    starts: str | None = None
     kind: str = "rule"
 
     def desired(self) -> State:
-        """Pattern, state, target, tags."""
+        """Pattern, state, targets, tags."""
         return {
-            "pattern": self._pattern(),
+            "pattern": dict(self.pattern),
             "state": "ENABLED",
-            "target": self._target(),
+            "targets": [dict(self.target)],
             "tags": dict(self.tags),
-        }
-
-    def _pattern(self) -> dict[str, Any]:
-        return {
-            "source": ["aws.s3"],
-            "detail-type": ["Object Created"],
-            "detail": {"bucket": {"name": [self.bucket]}, "object": {"key": [{"wildcard": self.key_pattern}]}},
-        }
-
-    def _target(self) -> dict[str, Any]:
-        return {
-            "Id": _TARGET_ID,
-            "Arn": self.pipeline_arn,
-            "RoleArn": self.role_arn,
-            "SageMakerPipelineParameters": {
-                "PipelineParameterList": [{"Name": name, "Value": path} for name, path in self.parameters.items()]
-            },
-            "RetryPolicy": _RETRIES,
         }
 
     def current(self, aws: Aws) -> State | None:
@@ -71,62 +49,62 @@ class UploadRule:
         rule = unless_missing(lambda: aws.events.describe_rule(Name=self.name))
         if rule is None:
             return None
-        targets = aws.events.list_targets_by_rule(Rule=self.name)["Targets"]
-        tags = aws.events.list_tags_for_resource(ResourceARN=rule["Arn"])["Tags"]
         return {
             "pattern": json.loads(rule.get("EventPattern", "{}")),
             "state": rule.get("State"),
-            "target": dict(targets[0]) if len(targets) == 1 else [dict(target) for target in targets],
-            "tags": {tag["Key"]: tag["Value"] for tag in tags},
+            "targets": self._targets(aws),
+            "tags": tag_map(aws.events.list_tags_for_resource(ResourceARN=rule["Arn"])["Tags"]),
         }
+
+    def _targets(self, aws: Aws) -> list[dict[str, Any]]:
+        pages = aws.events.get_paginator("list_targets_by_rule").paginate(Rule=self.name)
+        return sorted((dict(target) for page in pages for target in page["Targets"]), key=lambda item: item["Id"])
 
     def create(self, aws: Aws) -> None:
         """Make rule and target. The rule is enabled last, so that it never fires without a target."""
-        self._put_rule(aws, "DISABLED")
-        self._put_target(aws)
-        self._put_rule(aws, "ENABLED")
+        aws.events.put_rule(
+            Name=self.name, EventPattern=json.dumps(self.pattern), State="DISABLED", Tags=tag_list(self.tags)
+        )
+        self._put_target(aws, [])
+        self._put_rule(aws)
 
     def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
         """Set the fields named."""
-        if "target" in differences:
-            self._put_target(aws)
+        if "targets" in differences:
+            self._put_target(aws, [target["Id"] for target in differences["targets"].current])
         if {"pattern", "state"} & set(differences):
-            self._put_rule(aws, "ENABLED")
+            self._put_rule(aws)
         if "tags" in differences:
             arn = aws.events.describe_rule(Name=self.name)["Arn"]
-            surplus = set(differences["tags"].current or {}) - set(self.tags)
-            if surplus:
-                aws.events.untag_resource(ResourceARN=arn, TagKeys=sorted(surplus))
-            aws.events.tag_resource(ResourceARN=arn, Tags=self._tag_list())
+            unwanted = surplus(self.tags, differences["tags"])
+            if unwanted:
+                aws.events.untag_resource(ResourceARN=arn, TagKeys=unwanted)
+            aws.events.tag_resource(ResourceARN=arn, Tags=tag_list(self.tags))
+
+    def pause(self, aws: Aws) -> None:
+        """Let it start nothing until the next ``update`` of its state."""
+        aws.events.disable_rule(Name=self.name)
 
     def delete(self, aws: Aws, *, keep_data: bool) -> bool:  # noqa: ARG002
         """Disable the rule, then remove targets and rule."""
         if unless_missing(lambda: aws.events.describe_rule(Name=self.name)) is None:
             return False
         aws.events.disable_rule(Name=self.name)
-        targets = aws.events.list_targets_by_rule(Rule=self.name)["Targets"]
+        targets = self._targets(aws)
         if targets:
             aws.events.remove_targets(Rule=self.name, Ids=[target["Id"] for target in targets])
         aws.events.delete_rule(Name=self.name)
         return True
 
-    def _tag_list(self) -> Any:
-        return [{"Key": key, "Value": value} for key, value in self.tags.items()]
+    def _put_rule(self, aws: Aws) -> None:
+        # Tags given here count only when a rule is made.
+        aws.events.put_rule(Name=self.name, EventPattern=json.dumps(self.pattern), State="ENABLED")
 
-    def _put_rule(self, aws: Aws, state: Any) -> None:
-        aws.events.put_rule(
-            Name=self.name, EventPattern=json.dumps(self._pattern()), State=state, Tags=self._tag_list()
-        )
-
-    def _put_target(self, aws: Aws) -> None:
-        surplus = [
-            target["Id"]
-            for target in aws.events.list_targets_by_rule(Rule=self.name)["Targets"]
-            if target["Id"] != _TARGET_ID
-        ]
-        if surplus:
-            aws.events.remove_targets(Rule=self.name, Ids=surplus)
-        target: Any = self._target()
+    def _put_target(self, aws: Aws, present: list[str]) -> None:
+        unwanted = sorted(set(present) - {self.target["Id"]})
+        if unwanted:
+            aws.events.remove_targets(Rule=self.name, Ids=unwanted)
+        target: Any = dict(self.target)
         answer = aws.events.put_targets(Rule=self.name, Targets=[target])
         if answer.get("FailedEntryCount"):
             from botocore.exceptions import ClientError
@@ -136,3 +114,83 @@ class UploadRule:
                 {"Error": {"Code": failed.get("ErrorCode", ""), "Message": failed.get("ErrorMessage", "")}},
                 "PutTargets",
             )
+
+
+def upload_rule(
+    name: str,
+    *,
+    bucket: str,
+    key_pattern: str,
+    pipeline_arn: str,
+    role_arn: str,
+    parameters: Mapping[str, str],
+    dead_letters: str,
+    tags: Mapping[str, str],
+) -> Rule:
+    """A rule that starts a pipeline for each new object whose key fits.
+
+    Args:
+        name: of the rule.
+        bucket: whose objects it watches.
+        key_pattern: wildcard pattern of EventBridge, such as ``raw/training/*.csv``.
+        pipeline_arn: what it starts.
+        role_arn: role with which EventBridge starts it.
+        parameters: pipeline parameter → JSON path into the event.
+        dead_letters: ARN of the queue for events that could not be delivered.
+        tags: name → value.
+    """
+    return Rule(
+        name=name,
+        pattern={
+            "source": ["aws.s3"],
+            "detail-type": ["Object Created"],
+            "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"wildcard": key_pattern}]}},
+        },
+        target={
+            "Id": "pipeline",
+            "Arn": pipeline_arn,
+            "RoleArn": role_arn,
+            "SageMakerPipelineParameters": {
+                "PipelineParameterList": [{"Name": field, "Value": path} for field, path in parameters.items()]
+            },
+            "RetryPolicy": _RETRIES,
+            "DeadLetterConfig": {"Arn": dead_letters},
+        },
+        tags=tags,
+        starts=pipeline_arn,
+    )
+
+
+def failure_rule(
+    name: str, *, pipeline_arns: list[str], topic_arn: str, region: str, dead_letters: str, tags: Mapping[str, str]
+) -> Rule:
+    """A rule that tells a topic, in a sentence, of each execution that failed.
+
+    Args:
+        name: of the rule.
+        pipeline_arns: whose executions.
+        topic_arn: SNS topic that gets the sentence.
+        region: for the link into the console.
+        dead_letters: ARN of the queue for alarms that could not be delivered.
+        tags: name → value.
+    """
+    return Rule(
+        name=name,
+        pattern={
+            "source": ["aws.sagemaker"],
+            "detail-type": ["SageMaker Model Building Pipeline Execution Status Change"],
+            "detail": {"currentPipelineExecutionStatus": ["Failed"], "pipelineArn": sorted(pipeline_arns)},
+        },
+        target={
+            "Id": "alarm",
+            "Arn": topic_arn,
+            "InputTransformer": {
+                "InputPathsMap": {"execution": "$.detail.pipelineExecutionArn", "time": "$.time"},
+                "InputTemplate": f'"A pipeline execution in {region} failed at <time>: <execution>. '
+                'Why: bikeshare watch <execution>"',
+            },
+            "RetryPolicy": _RETRIES,
+            "DeadLetterConfig": {"Arn": dead_letters},
+        },
+        tags=tags,
+    )

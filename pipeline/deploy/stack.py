@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pipeline.bundle import Bundle
 from pipeline.deploy.buckets import Bucket
+from pipeline.deploy.catalog import Database, PredictionTable
 from pipeline.deploy.code import Code
 from pipeline.deploy.feature_groups import FeatureGroup
+from pipeline.deploy.log_groups import LogGroup
 from pipeline.deploy.pipelines import Pipeline
 from pipeline.deploy.policies import events_policy, execution_policy
+from pipeline.deploy.queues import Queue
 from pipeline.deploy.registry import ModelPackageGroup
 from pipeline.deploy.resource import Resource
 from pipeline.deploy.roles import Role
-from pipeline.deploy.rules import UploadRule
+from pipeline.deploy.rules import Rule, failure_rule, upload_rule
+from pipeline.deploy.topics import Topic
 from pipeline.features import EVENT_TIME, RECORD_IDENTIFIER, stored_features
-from pipeline.settings import Settings
+from pipeline.settings import Flow, Settings
 
-TRAINING_KEYS = "raw/training/*.csv"
+#: The pipelines that are deployed; each has a definition, a rule and a folder under ``raw/``.
+FLOWS: tuple[Flow, ...] = ("training", "scoring")
+
+#: Enough of a definition to know what a pipeline is called, for removing it.
+NO_STEPS = '{"Version": "2020-12-01", "Steps": []}'
+
+JOB_LOG_GROUPS = ("ProcessingJobs", "TrainingJobs", "TransformJobs")
 
 #: Pipeline parameter → where it stands in S3's "Object Created" event.
 TRIGGER_PARAMETERS = {
@@ -25,44 +37,92 @@ TRIGGER_PARAMETERS = {
 }
 
 
-def resources(settings: Settings, bundle: Bundle, training_definition: str) -> list[Resource]:
+def key_pattern(flow: Flow) -> str:
+    """EventBridge wildcard for the objects that start a pipeline."""
+    return f"raw/{flow}/*.csv"
+
+
+def resources(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str]) -> list[Resource]:
     """Every resource of one environment; what another needs stands before it, and triggers stand last.
 
     Args:
         settings: of the environment.
-        bundle: packed code that the definition refers to.
-        training_definition: compiled training pipeline.
+        bundle: packed code that the definitions refer to.
+        definitions: compiled pipeline of each flow.
     """
-    tags = settings.resource_tags()
-    execution_role = settings.role_arn(settings.execution_role_name)
-
-    def bucket(name: str, *, events: bool = False) -> Bucket:
-        return Bucket(name=name, region=settings.region, kms_key=settings.kms_key, events=events, tags=tags)
-
     return [
-        bucket(settings.raw_bucket, events=True),
-        bucket(settings.artifacts_bucket),
-        bucket(settings.predictions_bucket),
+        *_buckets(settings),
+        *_roles(settings, definitions),
+        *_stores(settings),
+        *_receivers(settings, definitions),
+        Code(bucket=settings.artifacts_bucket, bundle=bundle),
+        *(_pipeline(settings, flow, definition) for flow, definition in definitions.items()),
+        failure_rule(
+            settings.alarm_rule_name,
+            pipeline_arns=[settings.pipeline_arn(settings.pipeline_name(flow)) for flow in definitions],
+            topic_arn=settings.arn("sns", settings.alarm_topic_name),
+            region=settings.region,
+            dead_letters=settings.arn("sqs", settings.dead_letter_queue_name),
+            tags=settings.resource_tags(),
+        ),
+        *(_trigger(settings, flow) for flow in definitions),
+    ]
+
+
+def resources_to_remove(settings: Settings, bundle: Bundle) -> list[Resource]:
+    """The same resources by name, for which no definition has to be compiled."""
+    return resources(settings, bundle, dict.fromkeys(FLOWS, NO_STEPS))
+
+
+def _buckets(settings: Settings) -> list[Resource]:
+    own = settings.buckets
+    named = [
+        (settings.raw_bucket, own.raw, True),
+        (settings.artifacts_bucket, own.artifacts, False),
+        (settings.predictions_bucket, own.predictions, False),
+    ]
+    return [
+        Bucket(
+            name=name,
+            region=settings.region,
+            kms_key=settings.kms_key,
+            events=events,
+            tags=settings.resource_tags(),
+            existing=configured is not None,
+        )
+        for name, configured, events in named
+    ]
+
+
+def _roles(settings: Settings, definitions: Mapping[Flow, str]) -> list[Resource]:
+    return [
         Role(
             name=settings.execution_role_name,
             service="sagemaker.amazonaws.com",
             source_account=settings.account_id,
-            policy=execution_policy(settings, [training_definition]),
-            tags=tags,
+            policy=execution_policy(settings, definitions),
+            tags=settings.resource_tags(),
         ),
         Role(
             name=settings.events_role_name,
             service="events.amazonaws.com",
             source_account=settings.account_id,
-            policy=events_policy(settings),
-            tags=tags,
+            policy=events_policy(settings, definitions),
+            tags=settings.resource_tags(),
         ),
+    ]
+
+
+def _stores(settings: Settings) -> list[Resource]:
+    """Where features, models, predictions and logs go."""
+    tags = settings.resource_tags()
+    return [
         FeatureGroup(
             name=settings.feature_group_name,
             record_identifier=RECORD_IDENTIFIER,
             event_time=EVENT_TIME,
             features=stored_features(),
-            role_arn=execution_role,
+            role_arn=settings.role_arn(settings.execution_role_name),
             kms_key=settings.kms_key,
             tags=tags,
         ),
@@ -71,23 +131,63 @@ def resources(settings: Settings, bundle: Bundle, training_definition: str) -> l
             description="Linear regression of daily bike rentals",
             tags=tags,
         ),
-        Code(bucket=settings.artifacts_bucket, bundle=bundle),
-        Pipeline(
-            name=settings.training_pipeline_name,
-            arn=settings.pipeline_arn(settings.training_pipeline_name),
-            role_arn=execution_role,
-            definition=training_definition,
-            artifacts_bucket=settings.artifacts_bucket,
-            max_parallel_steps=settings.running.max_parallel_steps,
+        Database(
+            name=settings.database_name,
+            arn=settings.arn("glue", f"database/{settings.database_name}"),
+            description="Predicted bike rentals",
             tags=tags,
         ),
-        UploadRule(
-            name=settings.training_rule_name,
-            bucket=settings.raw_bucket,
-            key_pattern=TRAINING_KEYS,
-            pipeline_arn=settings.pipeline_arn(settings.training_pipeline_name),
-            role_arn=settings.role_arn(settings.events_role_name),
-            parameters=TRIGGER_PARAMETERS,
-            tags=tags,
+        PredictionTable(database=settings.database_name, bucket=settings.predictions_bucket),
+        *(
+            LogGroup(name=f"/aws/sagemaker/{group}", retention_days=settings.running.log_retention_days, tags=tags)
+            for group in JOB_LOG_GROUPS
         ),
     ]
+
+
+def _receivers(settings: Settings, definitions: Mapping[Flow, str]) -> list[Resource]:
+    """Where undelivered events and alarms go."""
+    alarm = settings.rule_arn(settings.alarm_rule_name)
+    return [
+        Queue(
+            name=settings.dead_letter_queue_name,
+            arn=settings.arn("sqs", settings.dead_letter_queue_name),
+            senders=(alarm, *(settings.rule_arn(settings.rule_name(flow)) for flow in definitions)),
+            kms_key=settings.kms_key,
+            tags=settings.resource_tags(),
+        ),
+        Topic(
+            name=settings.alarm_topic_name,
+            arn=settings.arn("sns", settings.alarm_topic_name),
+            publishers=(alarm,),
+            emails=settings.alarms.emails,
+            kms_key=settings.kms_key,
+            tags=settings.resource_tags(),
+        ),
+    ]
+
+
+def _pipeline(settings: Settings, flow: Flow, definition: str) -> Pipeline:
+    name = settings.pipeline_name(flow)
+    return Pipeline(
+        name=name,
+        arn=settings.pipeline_arn(name),
+        role_arn=settings.role_arn(settings.execution_role_name),
+        definition=definition,
+        artifacts_bucket=settings.artifacts_bucket,
+        max_parallel_steps=settings.running.max_parallel_steps,
+        tags=settings.resource_tags(),
+    )
+
+
+def _trigger(settings: Settings, flow: Flow) -> Rule:
+    return upload_rule(
+        settings.rule_name(flow),
+        bucket=settings.raw_bucket,
+        key_pattern=key_pattern(flow),
+        pipeline_arn=settings.pipeline_arn(settings.pipeline_name(flow)),
+        role_arn=settings.role_arn(settings.events_role_name),
+        parameters=TRIGGER_PARAMETERS,
+        dead_letters=settings.arn("sqs", settings.dead_letter_queue_name),
+        tags=settings.resource_tags(),
+    )

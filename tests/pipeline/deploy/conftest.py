@@ -2,22 +2,80 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 from unittest import mock
 
 import pytest
 
 from pipeline.aws import Aws
+from pipeline.bundle import Bundle
+from pipeline.deploy.resource import Resource
+from pipeline.deploy.stack import FLOWS, resources
 from pipeline.local.daemon import running_endpoint
-from pipeline.settings import load_settings
+from pipeline.settings import Settings, load_settings
+
+DEFINITION = json.dumps(
+    {"Version": "2020-12-01", "Steps": [{"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}]}
+)
+
+
+class KilledError(BaseException):
+    """The process is gone: nothing catches this."""
+
+
+class BreakableAws(Aws):
+    """Clients that die before a call, once told how many calls are left."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.calls_left: int | None = None
+
+    def _client(self, service: str) -> Any:
+        client = super()._client(service)
+        client.meta.events.register("before-call", self._count)
+        return client
+
+    def _count(self, **_: Any) -> None:
+        if self.calls_left is None:
+            return
+        if self.calls_left == 0:
+            self.calls_left = None
+            raise KilledError
+        self.calls_left -= 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compiled definitions are kept for these tests, and not in anybody's home."""
+    with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}):
+        yield
 
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BreakableAws]:
     """Clients of an endpoint that the tests here share; each test takes names of its own."""
     with (
         running_endpoint(tmp_path_factory.mktemp("state")) as endpoint,
         mock.patch.dict(os.environ, endpoint.environment()),
     ):
-        yield Aws(load_settings("local"))
+        yield BreakableAws(load_settings("local"))
+
+
+@pytest.fixture
+def killed() -> type[BaseException]:
+    """What a :class:`BreakableAws` dies of."""
+    return KilledError
+
+
+@pytest.fixture
+def stack() -> Callable[[str], list[Resource]]:
+    """The real list of resources under a project name of one's own, with definitions of one step."""
+
+    def _stack(project: str, **changes: Any) -> list[Resource]:
+        settings = load_settings("local").model_copy(update={"project": project, **changes})
+        return resources(settings, Bundle("ab" * 32, b"archive", b"launcher"), dict.fromkeys(FLOWS, DEFINITION))
+
+    return _stack

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.definition import compile_training
-from pipeline.deploy.policies import events_policy, execution_policy, steps_of
+from pipeline.bundle import build_bundle
+from pipeline.deploy.compiled import compiled_definitions
+from pipeline.deploy.policies import events_policy, execution_policy, key_resource, steps_of
+from pipeline.deploy.stack import FLOWS
 from pipeline.settings import environment_names, load_settings
 
 # AWS has no resource level for these.
 WITHOUT_RESOURCE_LEVEL = {
     "cloudwatch:PutMetricData",
+    "sagemaker:ListModelPackages",
     "ecr:GetAuthorizationToken",
     "ec2:DescribeDhcpOptions",
     "ec2:DescribeNetworkInterfaces",
@@ -23,7 +26,7 @@ WITHOUT_RESOURCE_LEVEL = {
 @pytest.fixture(scope="module", params=environment_names())
 def policy(request):
     settings = load_settings(request.param)
-    return execution_policy(settings, [compile_training(settings)])
+    return execution_policy(settings, compiled_definitions(settings, build_bundle(), FLOWS))
 
 
 def test_a_star_stands_only_where_aws_has_no_resource_level(policy):
@@ -38,7 +41,7 @@ def test_no_action_is_a_wildcard(policy):
 
 def test_a_job_kind_that_no_step_uses_is_not_allowed():
     settings = load_settings("local")
-    policy = execution_policy(settings, ['{"Steps": [{"Name": "x", "Type": "Training", "Arguments": {}}]}'])
+    policy = execution_policy(settings, {"training": '{"Steps": [{"Name": "x", "Type": "Training", "Arguments": {}}]}'})
     actions = {action for statement in policy["Statement"] for action in statement["Action"]}
     assert "sagemaker:CreateTrainingJob" in actions
     assert not actions & {
@@ -48,13 +51,32 @@ def test_a_job_kind_that_no_step_uses_is_not_allowed():
     }
 
 
-def test_events_may_start_the_training_pipeline_and_nothing_else():
+def test_events_may_start_the_pipelines_and_nothing_else():
     settings = load_settings("dev")
-    (statement,) = events_policy(settings)["Statement"]
+    (statement,) = events_policy(settings, FLOWS)["Statement"]
     assert statement["Action"] == ["sagemaker:StartPipelineExecution"]
-    assert statement["Resource"] == [settings.pipeline_arn(settings.training_pipeline_name)]
+    assert statement["Resource"] == sorted(settings.pipeline_arn(settings.pipeline_name(flow)) for flow in FLOWS)
+
+
+@pytest.mark.parametrize(
+    ("key", "resource", "condition"),
+    [
+        ("arn:aws:kms:eu-west-1:1:key/k", "arn:aws:kms:eu-west-1:1:key/k", None),
+        ("0123abcd-0123-0123-0123-0123456789ab", "{key}/0123abcd-0123-0123-0123-0123456789ab", None),
+        ("alias/mine", "{key}/*", "alias/mine"),
+        ("arn:aws:kms:eu-west-1:111122223333:alias/mine", "{key}/*", "alias/mine"),
+    ],
+)
+def test_an_alias_is_a_condition_and_not_a_resource(key, resource, condition):
+    settings = load_settings("dev").model_copy(update={"kms_key": key})
+    found, more = key_resource(settings)
+    assert found == resource.format(key="arn:aws:kms:eu-west-1:111122223333:key")
+    expected = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": condition}}
+    assert more == ({"Condition": expected} if condition else {})
 
 
 def test_steps_inside_conditions_are_found():
-    names = {step["Name"] for step in steps_of(compile_training(load_settings("local")))}
+    settings = load_settings("local")
+    definitions = compiled_definitions(settings, build_bundle(), ("training",))
+    names = {step["Name"] for step in steps_of(definitions["training"])}
     assert {"ClaimInput", "Train", "RegisterModel", "QualityGateFailed"} <= names

@@ -9,14 +9,18 @@ import pytest
 
 from pipeline.bundle import Bundle
 from pipeline.deploy.buckets import Bucket
+from pipeline.deploy.catalog import PREDICTION_COLUMNS, Database, PredictionTable
 from pipeline.deploy.code import Code
 from pipeline.deploy.feature_groups import FeatureGroup
+from pipeline.deploy.log_groups import LogGroup
 from pipeline.deploy.pipelines import Pipeline
 from pipeline.deploy.planner import apply_plan, destroy, make_plan
+from pipeline.deploy.queues import Queue
 from pipeline.deploy.registry import ModelPackageGroup
 from pipeline.deploy.resource import Action
 from pipeline.deploy.roles import Role
-from pipeline.deploy.rules import UploadRule
+from pipeline.deploy.rules import failure_rule, upload_rule
+from pipeline.deploy.topics import Topic
 from pipeline.errors import DeploymentError
 
 pytestmark = pytest.mark.xdist_group("deploy")
@@ -25,6 +29,9 @@ TAGS = {"project": "p", "environment": "test"}
 ACCOUNT = "123456789012"
 PIPELINE_ARN = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:pipeline/things-training"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/things"
+QUEUE_ARN = f"arn:aws:sqs:us-east-1:{ACCOUNT}:things-undelivered"
+TOPIC_ARN = f"arn:aws:sns:us-east-1:{ACCOUNT}:things-alarms"
+RULE_ARN = f"arn:aws:events:us-east-1:{ACCOUNT}:rule/things-failed"
 POLICY = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::b/*"]}],
@@ -42,9 +49,32 @@ THINGS = {
     ),
     "model package group": ModelPackageGroup("things-regression", "a group", TAGS),
     "pipeline": Pipeline("things-training", PIPELINE_ARN, ROLE_ARN, DEFINITION, "things-raw", 3, TAGS),
-    "rule": UploadRule(
-        "things-upload", "things-raw", "raw/*.csv", PIPELINE_ARN, ROLE_ARN, {"InputKey": "$.detail.object.key"}, TAGS
+    "rule": upload_rule(
+        "things-upload",
+        bucket="things-raw",
+        key_pattern="raw/*.csv",
+        pipeline_arn=PIPELINE_ARN,
+        role_arn=ROLE_ARN,
+        parameters={"InputKey": "$.detail.object.key"},
+        dead_letters=QUEUE_ARN,
+        tags=TAGS,
     ),
+    "alarm": failure_rule(
+        "things-failed",
+        pipeline_arns=[PIPELINE_ARN],
+        topic_arn=TOPIC_ARN,
+        region="us-east-1",
+        dead_letters=QUEUE_ARN,
+        tags=TAGS,
+    ),
+    "queue": Queue("things-undelivered", QUEUE_ARN, (RULE_ARN,), None, TAGS),
+    "queue with a key": Queue("things-kms", f"{QUEUE_ARN}-kms", (RULE_ARN,), "alias/things", TAGS),
+    "topic": Topic("things-alarms", TOPIC_ARN, (RULE_ARN,), ("a@example.com",), None, TAGS),
+    "topic with a key": Topic(
+        "things-kms", f"arn:aws:sns:us-east-1:{ACCOUNT}:things-kms", (RULE_ARN,), (), "alias/things", TAGS
+    ),
+    "database": Database("things", f"arn:aws:glue:us-east-1:{ACCOUNT}:database/things", "of things", TAGS),
+    "log group": LogGroup("/aws/things/ProcessingJobs", 30, TAGS),
 }
 
 CHANGED = {
@@ -56,7 +86,21 @@ CHANGED = {
     "feature group": {"features": {"day": "String", "event_time": "String", "temp": "Fractional"}},
     "model package group": {"tags": {"project": "other"}},
     "pipeline": {"definition": DEFINITION.replace("no", "other"), "max_parallel_steps": 5},
-    "rule": {"key_pattern": "other/*.csv", "parameters": {"InputKey": "$.detail.object.etag"}},
+    "rule": {
+        "pattern": {"source": ["other"]},
+        "target": {**THINGS["rule"].target, "Id": "other"},
+        "tags": {"project": "other"},
+    },
+    "queue": {"senders": (ROLE_ARN,), "kms_key": "alias/other", "tags": {"project": "other"}},
+    "queue with a key": {"kms_key": None},
+    "topic": {
+        "publishers": (ROLE_ARN,),
+        "emails": ("a@example.com", "b@example.com"),
+        "kms_key": "alias/other",
+        "tags": {"project": "other"},
+    },
+    "database": {"description": "other", "tags": {"project": "other"}},
+    "log group": {"retention_days": 7, "tags": {**TAGS, "cost": "other"}},
 }
 
 
@@ -108,13 +152,72 @@ def test_what_others_have_set_on_a_bucket_stays(aws):
     aws.s3.put_bucket_policy(
         Bucket="things-shared", Policy=json.dumps({"Version": "2012-10-17", "Statement": [theirs]})
     )
-    bucket = Bucket("things-shared", "us-east-1", None, events=True, tags=TAGS)
+    aws.s3.put_bucket_tagging(Bucket="things-shared", Tagging={"TagSet": [{"Key": "owner", "Value": "them"}]})
+    bucket = Bucket("things-shared", "us-east-1", None, events=True, tags=TAGS, existing=True)
     apply_plan(make_plan([bucket], aws), aws)
     assert make_plan([bucket], aws).is_empty
     notifications = aws.s3.get_bucket_notification_configuration(Bucket="things-shared")
     assert [item["Id"] for item in notifications["QueueConfigurations"]] == ["theirs"]
     statements = json.loads(aws.s3.get_bucket_policy(Bucket="things-shared")["Policy"])["Statement"]
     assert [statement["Sid"] for statement in statements] == ["Theirs", "DenyPlainHttp"]
+    tags = {tag["Key"]: tag["Value"] for tag in aws.s3.get_bucket_tagging(Bucket="things-shared")["TagSet"]}
+    assert tags == {"owner": "them", **TAGS}
+    destroy([bucket], aws, keep_data=False)
+    assert bucket.current(aws) is not None
+
+
+def test_a_bucket_that_should_exist_and_does_not_is_an_error(aws):
+    bucket = Bucket("things-nowhere", "us-east-1", None, events=False, tags=TAGS, existing=True)
+    with pytest.raises(DeploymentError, match="settings name bucket things-nowhere"):
+        make_plan([bucket], aws)
+
+
+def test_a_log_group_of_others_is_left_alone(aws):
+    group = LogGroup("/aws/theirs/ProcessingJobs", 30, TAGS)
+    aws.logs.create_log_group(logGroupName=group.name)
+    (change,) = make_plan([group], aws).changes
+    assert change.action is Action.KEEP
+    assert change.note == "shared in the account and made by somebody else; keeps logs for ever"
+    destroy([group], aws, keep_data=False)
+    assert aws.logs.describe_log_groups(logGroupNamePrefix=group.name)["logGroups"]
+
+
+def test_a_log_group_with_logs_in_it_stays(aws):
+    group = LogGroup("/aws/ours/ProcessingJobs", 30, TAGS)
+    apply_plan(make_plan([group], aws), aws)
+    aws.logs.create_log_stream(logGroupName=group.name, logStreamName="pipelines-x")
+    destroy([group], aws, keep_data=False)
+    assert group.current(aws) == group.desired()
+
+
+def test_undelivered_events_are_data(aws):
+    queue = dataclasses.replace(THINGS["queue"], name="things-kept", arn=f"{QUEUE_ARN}-kept")
+    apply_plan(make_plan([queue], aws), aws)
+    url = aws.sqs.get_queue_url(QueueName=queue.name)["QueueUrl"]
+    aws.sqs.send_message(QueueUrl=url, MessageBody="event")
+    destroy([queue], aws, keep_data=True)
+    assert queue.current(aws) is not None
+    destroy([queue], aws, keep_data=False)
+    assert queue.current(aws) is None
+
+
+def test_the_table_has_the_columns_that_are_published_and_needs_no_crawler(aws):
+    from publish import COLUMNS
+
+    assert tuple(PREDICTION_COLUMNS) == COLUMNS
+    database = dataclasses.replace(THINGS["database"], name="tables", arn=f"{THINGS['database'].arn}-tables")
+    table = PredictionTable("tables", "things-predictions")
+    apply_plan(make_plan([database, table], aws), aws)
+    found = aws.glue.get_table(DatabaseName="tables", Name="predictions")["Table"]
+    assert found["Parameters"]["storage.location.template"] == "s3://things-predictions/predictions/dt=${dt}/"
+    assert found["PartitionKeys"] == [{"Name": "dt", "Type": "string"}]
+    other = PredictionTable("tables", "other-predictions")
+    plan = make_plan([database, other], aws)
+    assert [item.field for item in plan.changes[1].differences] == ["location", "parameters"]
+    apply_plan(plan, aws)
+    assert make_plan([database, other], aws).is_empty
+    destroy([database, other], aws, keep_data=True)
+    assert database.current(aws) is None
 
 
 def test_the_policy_against_plain_http_does_not_lock_the_owner_out(aws):

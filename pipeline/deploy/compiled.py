@@ -1,0 +1,103 @@
+"""Compiled definitions, kept by the content of everything that they are made from.
+
+Compiling imports the SageMaker SDK, which takes seconds; the same inputs always give the same bytes. So a definition is
+kept under ``$XDG_CACHE_HOME/bikeshare/definitions`` by a hash of settings, bundle, sources of this package, Python and
+SDK version, and a command that finds it there imports no SDK at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from pipeline import bundle as bundle_module
+from pipeline.bundle import Bundle
+from pipeline.settings import Flow, Settings
+
+_KEPT = 50
+_DIGEST_LENGTH = 64
+_log = logging.getLogger(__name__)
+
+
+def compiled_definitions(settings: Settings, bundle: Bundle, flows: Sequence[Flow]) -> dict[Flow, str]:
+    """The compiled definition of each flow, from the cache where it is there.
+
+    Raises:
+        DefinitionError: the SDK refused a definition.
+    """
+    return {flow: _definition(settings, bundle, flow) for flow in flows}
+
+
+def cache_folder() -> Path:
+    """Where compiled definitions are kept."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "bikeshare" / "definitions"
+
+
+def input_digest(settings: Settings, bundle: Bundle, flow: Flow) -> str:
+    """SHA-256 of all that the definition depends on."""
+    digest = hashlib.sha256()
+    # The folders below hold other commands; what a definition is made from stands beside this package.
+    sources = sorted(Path(bundle_module.__file__).parent.glob("*.py"))
+    parts = [
+        flow.encode(),
+        settings.model_dump_json().encode(),
+        bundle.sha256.encode(),
+        version("sagemaker").encode(),
+        f"{sys.version_info.major}.{sys.version_info.minor}".encode(),
+        *(part for source in sources for part in (source.name.encode(), source.read_bytes())),
+    ]
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def _definition(settings: Settings, bundle: Bundle, flow: Flow) -> str:
+    path = cache_folder() / input_digest(settings, bundle, flow)
+    found = _read(path)
+    if found is not None:
+        return found
+    definition = _compile(settings, bundle, flow)
+    _write(path, definition)
+    return definition
+
+
+def _compile(settings: Settings, bundle: Bundle, flow: Flow) -> str:
+    from pipeline import definition
+
+    compilers = {"training": definition.compile_training, "scoring": definition.compile_scoring}
+    return compilers[flow](settings, bundle)
+
+
+def _read(path: Path) -> str | None:
+    """The kept definition, or None where there is none or its content is not what was written."""
+    try:
+        digest, _, definition = path.read_text(encoding="utf-8").partition("\n")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        _log.warning("%s can't be read (%s): compiling again", path, error)
+        return None
+    intact = len(digest) == _DIGEST_LENGTH and digest == hashlib.sha256(definition.encode()).hexdigest()
+    return definition if intact else None
+
+
+def _write(path: Path, definition: str) -> None:
+    """Keep a definition, whole or not at all; a cache that can't be written costs time and nothing else."""
+    content = f"{hashlib.sha256(definition.encode()).hexdigest()}\n{definition}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+            file.write(content)
+        Path(file.name).replace(path)
+        kept = sorted(path.parent.iterdir(), key=lambda item: item.stat().st_mtime, reverse=True)
+        for old in kept[_KEPT:]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        _log.warning("%s can't be written (%s): the next command compiles again", path, error)

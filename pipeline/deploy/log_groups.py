@@ -1,0 +1,91 @@
+"""Retention of the jobs' logs.
+
+SageMaker writes the logs of *every* job of an account and region into three groups, ``/aws/sagemaker/ProcessingJobs``,
+``…/TrainingJobs`` and ``…/TransformJobs``, which it makes at the first job. They are not this project's alone, so:
+
+- a group that is not there yet is made, with our retention and tags; the tags say that it is ours to decide on;
+- a group that somebody else made is left as it is, whatever its retention, and the plan says so;
+- ``destroy`` removes a group of ours only when no log is in it. Otherwise its retention stays, and the logs expire.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.aws import Aws
+from pipeline.deploy.resource import Difference, LeftAlone, State
+from pipeline.deploy.tags import surplus
+
+_OWNERSHIP_TAGS = ("project", "environment")
+
+
+@dataclass(frozen=True)
+class LogGroup:
+    """One log group and how long it keeps what is in it."""
+
+    name: str
+    retention_days: int
+    tags: Mapping[str, str]
+    kind: str = "log group"
+
+    def desired(self) -> State:
+        """Retention and tags."""
+        return {"retention in days": self.retention_days, "tags": dict(self.tags)}
+
+    def _describe(self, aws: Aws) -> Any | None:
+        pages = aws.logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=self.name)
+        return next(
+            (group for page in pages for group in page["logGroups"] if group["logGroupName"] == self.name), None
+        )
+
+    def _tags(self, aws: Aws, group: Any) -> dict[str, str]:
+        # The ARN of DescribeLogGroups ends in ":*"; the tagging calls want it without.
+        arn = group["arn"].removesuffix(":*")
+        return dict(aws.logs.list_tags_for_resource(resourceArn=arn).get("tags", {}))
+
+    def _is_ours(self, tags: Mapping[str, str]) -> bool:
+        return all(tags.get(name) == self.tags.get(name) for name in _OWNERSHIP_TAGS)
+
+    def current(self, aws: Aws) -> State | LeftAlone | None:
+        """The group as it is; None where it does not exist; left alone where somebody else made it."""
+        group = self._describe(aws)
+        if group is None:
+            return None
+        tags = self._tags(aws, group)
+        if not self._is_ours(tags):
+            kept = f"{group['retentionInDays']} days" if "retentionInDays" in group else "for ever"
+            return LeftAlone(f"shared in the account and made by somebody else; keeps logs {kept}")
+        return {"retention in days": group.get("retentionInDays"), "tags": tags}
+
+    def create(self, aws: Aws) -> None:
+        """Make the group with its tags at once, then set the retention."""
+        aws.logs.create_log_group(logGroupName=self.name, tags=dict(self.tags))
+        self._put_retention(aws)
+
+    def _put_retention(self, aws: Aws) -> None:
+        days: Any = self.retention_days
+        aws.logs.put_retention_policy(logGroupName=self.name, retentionInDays=days)
+
+    def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
+        """Set the fields named."""
+        if "retention in days" in differences:
+            self._put_retention(aws)
+        if "tags" in differences:
+            group = self._describe(aws)
+            arn = group["arn"].removesuffix(":*") if group else ""
+            unwanted = surplus(self.tags, differences["tags"])
+            if unwanted:
+                aws.logs.untag_resource(resourceArn=arn, tagKeys=unwanted)
+            aws.logs.tag_resource(resourceArn=arn, tags=dict(self.tags))
+
+    def delete(self, aws: Aws, *, keep_data: bool) -> bool:  # noqa: ARG002 - logs may be other people's too
+        """Remove a group of ours that is empty."""
+        group = self._describe(aws)
+        if group is None or not self._is_ours(self._tags(aws, group)):
+            return False
+        if aws.logs.describe_log_streams(logGroupName=self.name, limit=1)["logStreams"]:
+            return False
+        aws.logs.delete_log_group(logGroupName=self.name)
+        return True

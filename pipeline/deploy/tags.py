@@ -1,0 +1,23 @@
+"""Tags as the services spell them: a list of Key and Value here, a mapping there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.deploy.resource import Difference
+
+
+def tag_list(tags: Mapping[str, str]) -> Any:
+    """Tags in the request form of most services."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def tag_map(tags: Any) -> dict[str, str]:
+    """Tags as a mapping, from the response form of most services."""
+    return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def surplus(tags: Mapping[str, str], difference: Difference) -> list[str]:
+    """Keys that are there and are not wanted."""
+    return sorted(set(difference.current or {}) - set(tags))

@@ -1,0 +1,92 @@
+"""Deployment and removal killed at every call, one kind of resource after the other, and then repeated."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from pipeline.deploy.pipelines import Pipeline
+from pipeline.deploy.planner import apply_plan, destroy, make_plan
+from pipeline.deploy.resource import Action
+from pipeline.deploy.rules import Rule
+
+pytestmark = pytest.mark.xdist_group("deploy")
+
+# What has to be there before one of the kind can be made; the local endpoint asks for less than AWS does.
+NEEDS = {"table": "database", "code": "bucket", "rule": "pipeline"}
+KINDS = [
+    *("bucket", "role", "feature group", "model package group", "database", "table", "log group"),
+    *("queue", "topic", "code", "pipeline", "rule"),
+]
+
+
+def one_of(stack, kind):
+    """The first resource of a kind, after what it needs."""
+    chosen = next(thing for thing in reversed(stack) if thing.kind == kind)
+    needed = [thing for thing in stack if thing.kind == NEEDS.get(kind)]
+    if kind == "code":
+        needed = [thing for thing in needed if thing.name == chosen.bucket]
+    return [*needed, chosen]
+
+
+def assert_no_rule_starts_what_is_not_there(things, aws):
+    for rule in (thing for thing in things if isinstance(thing, Rule) and thing.starts):
+        state = rule.current(aws)
+        if state is None or state["state"] != "ENABLED":
+            continue
+        pipeline = next(thing for thing in things if isinstance(thing, Pipeline) and thing.arn == rule.starts)
+        assert pipeline.current(aws) is not None, f"{rule.name} is enabled and {pipeline.name} is not there"
+
+
+def test_every_kind_is_tried(stack):
+    assert {thing.kind for thing in stack("p")} == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_at_any_call_and_repeated(aws, stack, killed, kind):
+    things = one_of(stack(f"kill-{KINDS.index(kind)}"), kind)
+    for calls in itertools.count():
+        plan = make_plan(things, aws)
+        aws.calls_left = calls
+        try:
+            apply_plan(plan, aws)
+        except killed:
+            assert_no_rule_starts_what_is_not_there(things, aws)
+            apply_plan(make_plan(things, aws), aws)
+            finished = False
+        else:
+            finished = True
+        aws.calls_left = None
+        assert make_plan(things, aws).is_empty
+        aws.calls_left = calls
+        try:
+            destroy(things, aws, keep_data=False)
+        except killed:
+            assert_no_rule_starts_what_is_not_there(things, aws)
+            destroy(things, aws, keep_data=False)
+            finished = False
+        aws.calls_left = None
+        assert [thing.name for thing in things if thing.current(aws) is not None] == []
+        if finished:
+            return
+
+
+def test_a_rule_rests_while_its_pipeline_is_away(aws, stack, killed):
+    things = [thing for thing in stack("orphan") if thing.kind in {"pipeline", "rule"}]
+    apply_plan(make_plan(things, aws), aws)
+    pipeline = next(thing for thing in things if isinstance(thing, Pipeline))
+    pipeline.delete(aws, keep_data=True)  # by hand
+    plan = make_plan(things, aws)
+    assert [change.action for change in plan.changes if change.action is not Action.KEEP] == [
+        Action.PAUSE,
+        Action.CREATE,
+        Action.UPDATE,
+    ]
+    aws.calls_left = 1  # the rule rests, and making the pipeline is as far as it gets
+    with pytest.raises(killed):
+        apply_plan(plan, aws)
+    assert_no_rule_starts_what_is_not_there(things, aws)
+    apply_plan(make_plan(things, aws), aws)
+    assert make_plan(things, aws).is_empty
+    destroy(things, aws, keep_data=True)
