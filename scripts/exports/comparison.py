@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from analysis.artefact import LinearModel
 from analysis.columns import DATE, TARGET, Purpose
 from analysis.features import model_columns
 from analysis.metrics import all_metrics, coverage
-from analysis.profiles import profile_named
+from analysis.profiles import Profile, Variant, profile_named, variant_of
 from analysis.quality import QualityLimits, check_days
 from analysis.table import read_table
 from publish import safe_text
@@ -40,6 +41,24 @@ class PreparedDays:
     sha256: str
 
 
+def profile_of(model: LinearModel) -> Profile:
+    """The profile, in the variant that has the model's columns.
+
+    Raises:
+        ExportRefusedError: this version of the project prepares no such columns.
+    """
+    profile = profile_named(model.profile)
+    switches = (False, True) if profile.selects else (False,)
+    for keep_first_levels, binned_measures in product(switches, switches):
+        variant = variant_of(profile, Variant(keep_first_levels, binned_measures))
+        if variant.columns == model.input_columns:
+            return variant
+    raise ExportRefusedError(
+        f"The model of profile {model.profile} takes other columns than this version of the project prepares.",
+        "Use the version that it was exported with, or train and export it again.",
+    )
+
+
 def prepare(path: Path, model: LinearModel) -> PreparedDays:
     """Check and prepare a raw CSV of either published form, with the code of the preprocessing step.
 
@@ -51,12 +70,7 @@ def prepare(path: Path, model: LinearModel) -> PreparedDays:
         InputError: the file can't be used; names line and column.
         ExportRefusedError: the model was made for other columns than this version of the project prepares.
     """
-    profile = profile_named(model.profile)
-    if profile.columns != model.input_columns:
-        raise ExportRefusedError(
-            f"The model of profile {model.profile} takes other columns than this version of the project prepares.",
-            "Use the version that it was exported with, or train and export it again.",
-        )
+    profile = profile_of(model)
     table = read_table(path)
     days = check_days(table, Purpose.SCORING, profile.counts, QualityLimits()).days
     return PreparedDays(

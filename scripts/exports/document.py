@@ -21,13 +21,13 @@ _MOST_VALUES = 100_000
 it unfolds without end."""
 
 
-def document_of(model: LinearModel, source: str, archive_sha256: str) -> Document:
+def document_of(model: LinearModel, source: str, archive_sha256: str | None) -> Document:
     """The exported object.
 
     Args:
         model: to export.
         source: where it comes from, as a person would write it.
-        archive_sha256: of its model.tar.gz.
+        archive_sha256: of its model.tar.gz; None for a model that was never packed.
     """
     document: Document = json.loads(model.to_json())
     return {**document, "export": {"source": source, "archive_sha256": archive_sha256}}

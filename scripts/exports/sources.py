@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.archive import model_from_archive
 from analysis.artefact import LinearModel
 from analysis.aws import split_s3_uri
 from analysis.errors import ModelError, SettingsError
-from evaluate import model_from_archive
 from pipeline.aws import Aws, aws_errors
 from scripts.errors import ModelSourceError
 

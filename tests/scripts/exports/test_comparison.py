@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import preprocess
 from analysis.artefact import LinearModel, read_model
 from analysis.columns import MEASURES
 from analysis.errors import InputError
@@ -123,9 +125,20 @@ def test_a_wrong_cell_is_named(tmp_path, rows, model) -> None:
         prepare(written(tmp_path / "days.csv", rows), model)
 
 
-def test_a_model_of_other_columns_is_refused(trained, model) -> None:
-    from dataclasses import replace
+@pytest.mark.parametrize("options", [("--first-levels", "keep"), ("--measures", "bins")])
+def test_variants_of_a_profile_are_recognised_by_their_columns(trained, model, tmp_path, options) -> None:
+    preprocess.main(
+        ["--input-dir", str(trained.raw.parent), "--input-key", trained.raw.name, "--output-dir", str(tmp_path),
+         "--message-file", str(tmp_path / "message"), *options]
+    )  # fmt: skip
+    columns = (tmp_path / "train" / "train.csv").read_text().splitlines()[0].split(",")[:-1]
+    assert tuple(columns) != model.input_columns
+    prepared = prepare(trained.raw, replace(model, input_columns=tuple(columns)))
+    text = (tmp_path / "scoring" / "features.csv").read_text()
+    assert np.array_equal(prepared.inputs, [[float(cell) for cell in line.split(",")] for line in text.splitlines()])
 
+
+def test_a_model_of_other_columns_is_refused(trained, model) -> None:
     other = replace(model, input_columns=(*model.input_columns, "humour"))
     with pytest.raises(ExportRefusedError, match="takes other columns"):
         prepare(trained.raw, other)
