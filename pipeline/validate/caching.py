@@ -1,0 +1,119 @@
+"""Step caching: that it can hit, and that a hit is right.
+
+SageMaker compares the arguments in :data:`pipeline.local.pipelines.caching.KEY_ARGUMENTS` (AWS: "Default cache key
+attributes by pipeline step type"). Where a step writes to is not among them, so outputs may name the execution.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.local.pipelines.caching import KEY_ARGUMENTS
+from pipeline.local.pipelines.definition import StepType
+from pipeline.local.pipelines.expressions import GET, ExecutionReference, ParameterReference, StepReference
+from pipeline.validate.document import Definition, Step, leaves, references
+from pipeline.validate.locations import differs_by_execution
+from pipeline.validate.permissions import SCRIPT_ACTIONS
+from pipeline.validate.registry import Deployment, Problem, definition_check, deployment_check
+
+# 2026-11-23-10-15-00-123, 20261123T101500, 2026/11/23/10, and seconds or milliseconds since 1970.
+_TIME = re.compile(r"20\d\d[-/]?[01]\d[-/]?[0-3]\d[-T/_]?[0-2]\d|(?<![0-9A-Za-z])1[6-9]\d{8}(\d{3})?(?![0-9A-Za-z])")
+_STABLE_VARIABLES = frozenset({"PipelineName", "PipelineArn"})
+
+
+def _key(step: Step) -> Iterator[tuple[str, Any]]:
+    """(path, value) of the arguments that SageMaker compares."""
+    names = KEY_ARGUMENTS.get(StepType(step.type), ()) if step.type in set(StepType) else ()
+    for name in names:
+        if name in step.arguments:
+            yield f"Arguments.{name}", step.arguments[name]
+
+
+def _cached(definition: Definition) -> Iterator[Step]:
+    return (step for step in definition.steps if step.cached)
+
+
+@definition_check("cache-hits", "caching is not defeated by an execution id, a time or a changing path")
+def cache_can_hit(definition: Definition) -> Iterator[Problem]:
+    for step in _cached(definition):
+        for path, value in _key(step):
+            for found in references(value, path):
+                reason = _changes(found.reference, found.text, definition)
+                if reason:
+                    yield Problem(
+                        f"{found.text} {reason}: the step is cached and would never hit.",
+                        "Take it out of the arguments, or switch the step's cache off.",
+                        step=step.name,
+                        field=found.path,
+                    )
+            for place, text in leaves(value, path):
+                if isinstance(text, str) and _TIME.search(text):
+                    yield Problem(
+                        f"{text!r} has a time in it: the next compile changes it, and the cached step never hits.",
+                        "Name code and data by their content, as pipeline/bundle.py does.",
+                        step=step.name,
+                        field=place,
+                    )
+
+
+def _changes(reference: object, text: str, definition: Definition) -> str:
+    """Why a reference has another value in each execution; empty where it has not."""
+    if isinstance(reference, ExecutionReference):
+        return "" if reference.variable in _STABLE_VARIABLES else "is different in each execution"
+    if isinstance(reference, StepReference):
+        upstream = definition.step_named.get(reference.step)
+        if upstream is not None and not upstream.cached and differs_by_execution({GET: text}, definition):
+            return f"lies in the execution's own folder, because {upstream.name} is not cached"
+    return ""
+
+
+@definition_check("cache-effects", "no step is cached whose script changes something outside, or asks what is there")
+def cached_steps_are_pure(definition: Definition) -> Iterator[Problem]:
+    for step in _cached(definition):
+        actions = SCRIPT_ACTIONS.get(step.script or "", ())
+        if actions:
+            yield Problem(
+                f"{step.script} calls {', '.join(actions)}, which a cached result would leave out.",
+                "Switch the step's cache off.",
+                step=step.name,
+                field="CacheConfig.Enabled",
+            )
+
+
+@deployment_check("cache-identity", "a cached step that reads an uploaded file has the file's version in its cache key")
+def cached_steps_know_the_version(definition: Definition, deployment: Deployment) -> Iterator[Problem]:
+    """Without it a replaced file of the same name is answered with the result of the old one."""
+    for trigger in deployment.own_triggers:
+        keys = {name for name, path in trigger.parameters.items() if path.endswith(".object.key")}
+        versions = {name for name, path in trigger.parameters.items() if path.endswith((".etag", ".version-id"))}
+        for step in _cached(definition):
+            used, informed = _parameters_in_key(step, definition)
+            if used & keys and not informed & versions:
+                yield Problem(
+                    f"Its cache key has {', '.join(sorted(used & keys))} and no version of that file: a replaced file "
+                    "would be answered with the old result.",
+                    f"Put {' or '.join(sorted(versions)) or 'the ETag'} into the job's Environment, or read a copy "
+                    "whose path names the version.",
+                    step=step.name,
+                    field="CacheConfig",
+                )
+
+
+def _parameters_in_key(step: Step, definition: Definition) -> tuple[set[str], set[str]]:
+    """(parameters in a step's cache key, the same and those that decide on a property file that the key reads)."""
+    found = [item.reference for path, value in _key(step) for item in references(value, path)]
+    used = {reference.name for reference in found if isinstance(reference, ParameterReference)}
+    writers = {
+        reference.step
+        for reference in found
+        if isinstance(reference, StepReference) and reference.path[:1] == ("PropertyFiles",)
+    }
+    behind = {
+        item.reference.name
+        for name in writers & set(definition.step_named)
+        for item in references(definition.step_named[name].arguments, "")
+        if isinstance(item.reference, ParameterReference)
+    }
+    return used, used | behind

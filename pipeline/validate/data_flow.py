@@ -1,0 +1,150 @@
+"""Which rows reach what: nothing is fitted before the split or on test rows, nothing is fitted again at scoring, and
+no model is judged on the rows that it has learned from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.local.pipelines.expressions import json_gets, property_file_reference
+from pipeline.validate.document import Definition, Step, follow
+from pipeline.validate.locations import origin
+from pipeline.validate.registry import Problem, definition_check
+
+SPLIT_SCRIPT, FITTING_SCRIPT, EVALUATION_SCRIPT = "preprocess.py", "train.py", "evaluate.py"
+TRAINING_ROWS, TEST_ROWS = "train", "test"
+_FITTING_TYPES = ("Training", "Tuning", "AutoML")
+
+
+def _purpose(step: Step) -> Any:
+    return step.flag("--purpose")
+
+
+def _splits(definition: Definition) -> set[str]:
+    """Names of the steps that split rows."""
+    return {
+        step.name
+        for step in definition.steps_of_type("Processing")
+        if step.script == SPLIT_SCRIPT and {TRAINING_ROWS, TEST_ROWS} <= {name for name, _, _ in step.outputs()}
+    }
+
+
+@definition_check("fit-after-split", "models are fitted on the training rows of a split, and on nothing else")
+def fitted_after_the_split(definition: Definition) -> Iterator[Problem]:
+    splits = _splits(definition)
+    for step in definition.steps_of_type("Training"):
+        for name, path, uri in step.inputs():
+            source = origin(uri)
+            if source is None or source[0] not in splits:
+                yield Problem(
+                    f"Channel {name} does not come from a step that splits rows: the model would be fitted before "
+                    "the split.",
+                    f"Take output {TRAINING_ROWS!r} of the step that runs {SPLIT_SCRIPT}.",
+                    step=step.name,
+                    field=path,
+                )
+            elif source[1] != TRAINING_ROWS:
+                yield Problem(
+                    f"Channel {name} is output {source[1]!r} of {source[0]}: the model would learn from rows that are "
+                    "not for training.",
+                    f"Take output {TRAINING_ROWS!r} of {source[0]}.",
+                    step=step.name,
+                    field=path,
+                )
+    for step in definition.steps_of_type("Processing"):
+        if step.script == FITTING_SCRIPT:
+            yield Problem(
+                f"{FITTING_SCRIPT} runs in a processing job, where no channel says which rows it learns from.",
+                "Run it in a training job.",
+                step=step.name,
+                field="Arguments.AppSpecification.ContainerEntrypoint",
+            )
+
+
+@definition_check("evaluated-on-test-rows", "models are judged on test rows of the split that they were trained with")
+def evaluated_on_test_rows(definition: Definition) -> Iterator[Problem]:
+    trainings = {step.name: step for step in definition.steps_of_type("Training")}
+    for step in definition.steps_of_type("Processing"):
+        if step.script != EVALUATION_SCRIPT:
+            continue
+        inputs = {name: (path, origin(uri)) for name, path, uri in step.inputs()}
+        models = [source[0] for _, source in inputs.values() if source and source[0] in trainings]
+        learned_from = {origin(uri) for model in models for _, _, uri in trainings[model].inputs()}
+        splits = {source[0] for source in learned_from if source}
+        path, judged_on = inputs.get(TEST_ROWS, ("Arguments.ProcessingInputs", None))
+        if judged_on is None or judged_on in learned_from or judged_on[1] != TEST_ROWS or judged_on[0] not in splits:
+            shown = "nothing" if judged_on is None else f"output {judged_on[1]!r} of {judged_on[0]}"
+            yield Problem(
+                f"Input {TEST_ROWS!r} is {shown}: the model would not be judged on rows that its training left out.",
+                f"Take output {TEST_ROWS!r} of {', '.join(sorted(splits)) or 'the step that splits rows'}.",
+                step=step.name,
+                field=path,
+            )
+
+
+@definition_check("quality-gate", "a trained model is registered only behind a condition on its evaluation")
+def registered_behind_a_gate(definition: Definition) -> Iterator[Problem]:
+    for step in definition.steps_of_type("RegisterModel"):
+        containers = follow(step.arguments, "InferenceSpecification", "Containers") or []
+        trained = {source[0] for item in containers if (source := origin(item.get("ModelDataUrl")))}
+        behind = [definition.step_named[guard.condition] for guard in step.guards if guard.branch == "IfSteps"]
+        judged = {model for condition in behind for model in _judged_models(condition, definition)}
+        for model in sorted(trained - judged):
+            yield Problem(
+                f"The model of {model} is registered whatever its evaluation says.",
+                f"Put the step into if_steps of a condition on the property file of the step that runs "
+                f"{EVALUATION_SCRIPT}.",
+                step=step.name,
+                field=step.place,
+            )
+
+
+def _judged_models(condition: Step, definition: Definition) -> set[str]:
+    """Training steps whose evaluation a condition looks at."""
+    found: set[str] = set()
+    for body in json_gets(condition.arguments):
+        reference = property_file_reference(body)
+        judge = definition.step_named.get(reference.step) if reference else None
+        if judge is not None and judge.script == EVALUATION_SCRIPT:
+            found |= {source[0] for _, _, uri in judge.inputs() if (source := origin(uri))}
+    return found
+
+
+@definition_check("no-refit-at-scoring", "scoring fits nothing: its model comes from the registry")
+def nothing_is_fitted_at_scoring(definition: Definition) -> Iterator[Problem]:
+    purposes = {_purpose(step) for step in definition.steps if step.script == SPLIT_SCRIPT}
+    if purposes and purposes != {"scoring"}:
+        yield from _training_is_for_training(definition)
+        return
+    for step in definition.steps_of_type(*_FITTING_TYPES):
+        yield Problem(
+            "A pipeline that scores fits a model.",
+            "Remove the step; take an approved version from the model registry.",
+            step=step.name,
+            field="Type",
+        )
+    for step in definition.steps_of_type("RegisterModel"):
+        yield Problem("A pipeline that scores registers a model.", "Remove the step.", step=step.name, field="Type")
+    for step in definition.steps_of_type("Model"):
+        containers = [step.arguments.get("PrimaryContainer"), *(step.arguments.get("Containers") or [])]
+        if not all(follow(item, "ModelPackageName") for item in containers if item):
+            yield Problem(
+                "The model does not come from the registry: nobody has approved it.",
+                "Give the container a ModelPackageName instead of image and model data.",
+                step=step.name,
+                field="Arguments.PrimaryContainer",
+            )
+
+
+def _training_is_for_training(definition: Definition) -> Iterator[Problem]:
+    if not any(definition.steps_of_type("Training")):
+        return
+    for step in definition.steps:
+        if step.script == SPLIT_SCRIPT and _purpose(step) != "training":
+            yield Problem(
+                f"The pipeline trains, and its rows are prepared for {_purpose(step)!r}.",
+                "Pass --purpose training.",
+                step=step.name,
+                field="Arguments.AppSpecification.ContainerArguments",
+            )

@@ -1,0 +1,244 @@
+"""A compiled definition as the checks look at it: steps with their place in the JSON, and every reference in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from pipeline.errors import DefinitionError
+from pipeline.local.pipelines.expressions import (
+    GET,
+    JOIN,
+    ExpressionError,
+    Reference,
+    StepReference,
+    is_expression,
+    parse_reference,
+)
+
+BRANCHES = ("IfSteps", "ElseSteps")
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A branch around a step: it runs only where ``condition`` takes ``branch`` (``IfSteps`` or ``ElseSteps``)."""
+
+    condition: str
+    branch: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step.
+
+    Attributes:
+        name: of the step.
+        type: ``Processing``, ``Training``, …
+        place: where it stands, such as ``Steps[1].Arguments.IfSteps[0]``.
+        content: the JSON object.
+        guards: branches around it, outermost first.
+    """
+
+    name: str
+    type: str
+    place: str
+    content: Mapping[str, Any]
+    guards: tuple[Guard, ...]
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Its arguments, without the steps inside a condition's branches."""
+        arguments: Mapping[str, Any] = self.content["Arguments"]
+        return {key: value for key, value in arguments.items() if self.type != "Condition" or key not in BRANCHES}
+
+    @property
+    def depends_on(self) -> tuple[str, ...]:
+        """Names in DependsOn; a trigger beside a name is left out."""
+        return tuple(
+            str(entry.get("Step")) if isinstance(entry, Mapping) else str(entry)
+            for entry in self.content.get("DependsOn") or []
+        )
+
+    @property
+    def property_files(self) -> Sequence[Mapping[str, Any]]:
+        """Its PropertyFiles."""
+        return list(self.content.get("PropertyFiles") or [])
+
+    @property
+    def cached(self) -> bool:
+        """Whether an earlier execution may stand in for it."""
+        return bool((self.content.get("CacheConfig") or {}).get("Enabled"))
+
+    @property
+    def script(self) -> str | None:
+        """File name of the Python script that it runs, where that can be seen."""
+        entry_point = follow(self.arguments, "AppSpecification", "ContainerEntrypoint") or []
+        program = follow(self.arguments, "HyperParameters", "sagemaker_program")
+        names = [item for item in [*entry_point, program] if isinstance(item, str) and item.endswith(".py")]
+        return names[-1].rpartition("/")[2] if names else None
+
+    @property
+    def container_arguments(self) -> Sequence[Any]:
+        """Arguments of a processing job's container."""
+        return list(follow(self.arguments, "AppSpecification", "ContainerArguments") or [])
+
+    def flag(self, name: str) -> Any:
+        """The value after ``--name`` among the container's arguments; None where it is not given."""
+        arguments = self.container_arguments
+        return next((value for flag, value in pairwise(arguments) if flag == name), None)
+
+    def inputs(self) -> Iterator[tuple[str, str, Any]]:
+        """(name, path of the URI's field, S3 URI) of each input of a processing job and channel of a training job."""
+        for index, item in enumerate(self.arguments.get("ProcessingInputs") or []):
+            uri = follow(item, "S3Input", "S3Uri")
+            yield str(item.get("InputName")), f"Arguments.ProcessingInputs[{index}].S3Input.S3Uri", uri
+        for index, item in enumerate(self.arguments.get("InputDataConfig") or []):
+            uri = follow(item, "DataSource", "S3DataSource", "S3Uri")
+            path = f"Arguments.InputDataConfig[{index}].DataSource.S3DataSource.S3Uri"
+            yield str(item.get("ChannelName")), path, uri
+
+    def outputs(self) -> Iterator[tuple[str, str, Any]]:
+        """(name, path of the URI's field, S3 URI) of everything that the job itself writes."""
+        arguments = self.arguments
+        for index, item in enumerate(follow(arguments, "ProcessingOutputConfig", "Outputs") or []):
+            path = f"Arguments.ProcessingOutputConfig.Outputs[{index}].S3Output.S3Uri"
+            yield str(item.get("OutputName")), path, follow(item, "S3Output", "S3Uri")
+        for keys in (
+            ("OutputDataConfig", "S3OutputPath"),
+            ("CheckpointConfig", "S3Uri"),
+            ("TransformOutput", "S3OutputPath"),
+        ):
+            uri = follow(arguments, *keys)
+            if uri is not None:
+                yield keys[0], f"Arguments.{'.'.join(keys)}", uri
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One compiled pipeline.
+
+    Attributes:
+        source: what messages call it: a file, or ``training pipeline of dev``.
+        text: the JSON text.
+        content: the same, parsed.
+        steps: all of them, those inside branches included, in the order of the text.
+    """
+
+    source: str
+    text: str
+    content: Mapping[str, Any]
+    steps: tuple[Step, ...]
+
+    @property
+    def parameters(self) -> Sequence[Mapping[str, Any]]:
+        """Declared parameters."""
+        return list(self.content.get("Parameters") or [])
+
+    @cached_property
+    def parameter_named(self) -> Mapping[str, Mapping[str, Any]]:
+        """Declared parameters by their name."""
+        return {str(parameter.get("Name")): parameter for parameter in self.parameters}
+
+    @cached_property
+    def step_named(self) -> Mapping[str, Step]:
+        """Steps by their name; of several with one name, the last."""
+        return {step.name: step for step in self.steps}
+
+    def steps_of_type(self, *types: str) -> Iterator[Step]:
+        """Steps of these types."""
+        return (step for step in self.steps if step.type in types)
+
+    def upstream(self, step: Step) -> set[str]:
+        """Names of the steps that one waits for: those it depends on, refers to, and whose branch it stands in."""
+        referred = {
+            found.reference.step
+            for found in references(step.arguments, "Arguments")
+            if isinstance(found.reference, StepReference)
+        }
+        return {*step.depends_on, *referred, *(guard.condition for guard in step.guards)}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A ``Get`` and where it stands: ``reference`` is None where it is malformed, and ``text`` what is written."""
+
+    path: str
+    text: str
+    reference: Reference | None
+
+
+def read_definition(text: str, source: str) -> Definition:
+    """Read a definition's JSON.
+
+    Raises:
+        DefinitionError: it is no JSON, or a part that every check relies on is missing; the message says where.
+    """
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise DefinitionError(
+            f"{source} is no JSON: {error}", hint="Write it with: bikeshare synth --output FILE"
+        ) from error
+    if not isinstance(content, dict):
+        raise DefinitionError(f"{source}: a definition is a JSON object.", hint="Compare it with: bikeshare synth")
+    return Definition(source, text, content, tuple(_steps(content.get("Steps"), "Steps", (), source)))
+
+
+def _steps(items: Any, place: str, guards: tuple[Guard, ...], source: str) -> Iterator[Step]:
+    if not isinstance(items, list):
+        raise DefinitionError(f"{source}: {place} has to be a list of steps.", hint="Compare it with: bikeshare synth")
+    for index, item in enumerate(items):
+        here = f"{place}[{index}]"
+        if not isinstance(item, dict):
+            raise DefinitionError(f"{source}: {here} has to be a JSON object.")
+        for key, kind in (("Name", str), ("Type", str), ("Arguments", dict)):
+            if not isinstance(item.get(key), kind):
+                raise DefinitionError(
+                    f"{source}: {here}.{key} is missing or of the wrong type.", hint="Compare it with: bikeshare synth"
+                )
+        yield Step(item["Name"], item["Type"], here, item, guards)
+        if item["Type"] == "Condition":
+            for branch in BRANCHES:
+                inner = item["Arguments"].get(branch) or []
+                yield from _steps(inner, f"{here}.Arguments.{branch}", (*guards, Guard(item["Name"], branch)), source)
+
+
+def follow(value: Any, *keys: str) -> Any:
+    """The value below nested objects; None where one of the keys is missing."""
+    for key in keys:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key)
+    return value
+
+
+def leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """(path, scalar) of everything below a JSON value, the literal pieces of expressions included."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from leaves(item, f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from leaves(item, f"{path}[{index}]")
+    else:
+        yield path, value
+
+
+def references(value: Any, path: str) -> Iterator[Found]:
+    """Every ``Get`` below a JSON value."""
+    if is_expression(value) and GET in value:
+        text = str(value[GET])
+        try:
+            yield Found(path, text, parse_reference(text))
+        except ExpressionError:
+            yield Found(path, text, None)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from references(item, path if key in {JOIN, "Values"} else f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from references(item, f"{path}[{index}]")

@@ -1,0 +1,132 @@
+"""SageMaker's limits on pipelines that are in no request's shape. One table; where each comes from stands beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipeline.local.pipelines.caching import parse_duration
+from pipeline.local.pipelines.retrying import MAX_ATTEMPTS_LIMIT, MAX_EXPIRE_AFTER_MINUTES, MAX_INTERVAL_SECONDS
+from pipeline.validate.document import Definition, Step
+from pipeline.validate.registry import Problem, definition_check
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a pipeline may have at most."""
+
+    #: Service quota "steps in a pipeline", by default; an account can ask for more.
+    steps: int = 50
+    #: ParameterList of StartPipelineExecution, and EventBridge's PipelineParameterList.
+    parameters: int = 200
+    #: PipelineDefinition of CreatePipeline, in characters.
+    definition: int = 1_048_576
+    #: Value of Parameter, in characters.
+    parameter_value: int = 1024
+    #: EnumValues (github.com/aws/sagemaker-python-sdk/issues/2314).
+    enum_values: int = 16
+    #: MaxPayloadInMB times MaxConcurrentTransforms of CreateTransformJob, in MB.
+    transform_payload: int = 100
+
+
+LIMITS = Limits()
+
+
+@definition_check("limits", "steps, parameters, size, retries and payloads stay within SageMaker's limits")
+def limits_are_kept(definition: Definition) -> Iterator[Problem]:
+    compact = len(json.dumps(definition.content, separators=(",", ":")))
+    for found, most, what, field in (
+        (len(definition.steps), LIMITS.steps, "steps", "Steps"),
+        (len(definition.parameters), LIMITS.parameters, "parameters", "Parameters"),
+        (compact, LIMITS.definition, "characters", "(whole definition)"),
+    ):
+        if found > most:
+            yield Problem(
+                f"The pipeline has {found} {what}; SageMaker takes {most}.",
+                "Split it into two pipelines, or put data that it carries into S3.",
+                field=field,
+            )
+    yield from _parameters(definition)
+    for step in definition.steps:
+        yield from _retries(step)
+    for step in definition.steps_of_type("Transform"):
+        yield from _transform(step)
+
+
+def _parameters(definition: Definition) -> Iterator[Problem]:
+    for index, parameter in enumerate(definition.parameters):
+        field = f"Parameters[{index}]"
+        values = parameter.get("EnumValues") or []
+        if len(values) > LIMITS.enum_values:
+            yield Problem(
+                f"Parameter {parameter.get('Name')} has {len(values)} allowed values, more than {LIMITS.enum_values}.",
+                "Leave EnumValues out and check the value in the step.",
+                field=f"{field}.EnumValues",
+            )
+        default = parameter.get("DefaultValue")
+        if values and default is not None and default not in values:
+            yield Problem(
+                f"The default {default!r} of parameter {parameter.get('Name')} is not among its allowed values.",
+                f"Use one of {', '.join(map(str, values))}.",
+                field=f"{field}.DefaultValue",
+            )
+        if isinstance(default, str) and len(default) > LIMITS.parameter_value:
+            yield Problem(
+                f"The default of parameter {parameter.get('Name')} has {len(default)} characters; "
+                f"{LIMITS.parameter_value} are the most.",
+                "Put the value into S3 and pass its location.",
+                field=f"{field}.DefaultValue",
+            )
+
+
+def _retries(step: Step) -> Iterator[Problem]:
+    for index, policy in enumerate(step.content.get("RetryPolicies") or []):
+        for key, low, high in (
+            ("MaxAttempts", 1, MAX_ATTEMPTS_LIMIT),
+            ("IntervalSeconds", 1, MAX_INTERVAL_SECONDS),
+            ("ExpireAfterMin", 1, MAX_EXPIRE_AFTER_MINUTES),
+            ("BackoffRate", 1, None),
+        ):
+            value = policy.get(key)
+            if value is not None and (value < low or (high is not None and value > high)):
+                allowed = f"from {low} to {high}" if high is not None else f"at least {low}"
+                yield Problem(
+                    f"{key} {value} is outside of what SageMaker takes.",
+                    f"Use {allowed}.",
+                    step=step.name,
+                    field=f"RetryPolicies[{index}].{key}",
+                )
+
+
+def _transform(step: Step) -> Iterator[Problem]:
+    payload, together = (step.arguments.get(key) for key in ("MaxPayloadInMB", "MaxConcurrentTransforms"))
+    if isinstance(payload, int) and isinstance(together, int) and payload * together > LIMITS.transform_payload:
+        yield Problem(
+            f"MaxPayloadInMB times MaxConcurrentTransforms is {payload * together} MB, more than "
+            f"{LIMITS.transform_payload}.",
+            "Lower one of the two.",
+            step=step.name,
+            field="Arguments.MaxPayloadInMB",
+        )
+    split = (step.arguments.get("TransformInput") or {}).get("SplitType", "None")
+    if step.arguments.get("BatchStrategy") == "MultiRecord" and split == "None":
+        yield Problem(
+            "BatchStrategy MultiRecord without a SplitType sends whole files.",
+            "Set SplitType to Line.",
+            step=step.name,
+            field="Arguments.TransformInput.SplitType",
+        )
+
+
+@definition_check("cache-expiry", "every cached step says for how long, as a duration that SageMaker reads")
+def cache_expires(definition: Definition) -> Iterator[Problem]:
+    for step in definition.steps:
+        expiry = (step.content.get("CacheConfig") or {}).get("ExpireAfter")
+        if step.cached and (not isinstance(expiry, str) or parse_duration(expiry) is None):
+            yield Problem(
+                f"ExpireAfter {expiry!r} is no ISO 8601 duration.",
+                "Write a duration such as P30D or T12H.",
+                step=step.name,
+                field="CacheConfig.ExpireAfter",
+            )

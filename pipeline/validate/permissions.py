@@ -1,0 +1,108 @@
+"""What steps and scripts need to be allowed, in one table, against what their role is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pipeline.validate.document import Definition, Step, leaves
+from pipeline.validate.locations import object_arn, overlap, pattern_of
+from pipeline.validate.registry import Deployment, Problem, deployment_check
+
+_EVERY_JOB = (
+    *("iam:PassRole", "s3:GetObject", "s3:PutObject", "s3:ListBucket"),
+    *("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
+    *("cloudwatch:PutMetricData", "ecr:GetAuthorizationToken"),
+    *("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
+)
+
+
+def _job(kind: str) -> tuple[str, ...]:
+    return (*(f"sagemaker:{verb}{kind}" for verb in ("Create", "Describe", "Stop")), "sagemaker:AddTags", *_EVERY_JOB)
+
+
+#: Step type → actions that SageMaker Pipelines and the job itself take with the role ("SageMaker roles" and
+#: "IAM access management for Pipelines" in the developer guide).
+STEP_ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "Processing": _job("ProcessingJob"),
+    "Training": _job("TrainingJob"),
+    "Transform": _job("TransformJob"),
+    "Model": ("sagemaker:CreateModel", "sagemaker:DescribeModel", "iam:PassRole"),
+    "RegisterModel": ("sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"),
+}
+#: Script → actions that it takes itself through boto3.
+SCRIPT_ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "claim.py": ("s3:GetObject", "s3:PutObject", "sagemaker:DescribePipelineExecution"),
+    "ingest_features.py": ("sagemaker:BatchWriteRecord", "sagemaker:PutRecord"),
+    "publish.py": ("s3:PutObject",),
+    "select_model.py": ("sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages"),
+}
+#: Field anywhere in a step's arguments → actions that it brings with it.
+FIELD_ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "KmsKeyId": ("kms:Decrypt", "kms:GenerateDataKey"),
+    "VolumeKmsKeyId": ("kms:CreateGrant", "kms:DescribeKey"),
+    "Subnets": (
+        *("ec2:CreateNetworkInterface", "ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface"),
+        *("ec2:DescribeDhcpOptions", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups"),
+        *("ec2:DescribeSubnets", "ec2:DescribeVpcs"),
+    ),
+}
+
+
+def _statements(policy: Mapping[str, Any]) -> Iterator[tuple[list[str], list[str]]]:
+    """(actions, resources) of each statement that allows something."""
+    for statement in policy.get("Statement") or []:
+        if statement.get("Effect") == "Allow":
+            yield _listed(statement.get("Action")), _listed(statement.get("Resource"))
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or [])
+
+
+def is_allowed(policy: Mapping[str, Any], action: str, resource: str = "*") -> bool:
+    """Whether a policy allows an action on something that fits ``resource``, a pattern of ARNs."""
+    return any(
+        any(fnmatchcase(action.lower(), pattern.lower()) for pattern in actions)
+        and any(overlap(resource, pattern) for pattern in resources)
+        for actions, resources in _statements(policy)
+    )
+
+
+@deployment_check("permissions", "the role is allowed every action that its steps and their scripts take")
+def role_is_allowed(definition: Definition, deployment: Deployment) -> Iterator[Problem]:
+    for step in definition.steps:
+        for needed, field in (
+            (STEP_ACTIONS.get(step.type, ()), "Type"),
+            (SCRIPT_ACTIONS.get(step.script or "", ()), f"script {step.script}"),
+            *((FIELD_ACTIONS[key], f"Arguments…{key}") for key in _brought(step)),
+        ):
+            missing = [action for action in needed if not is_allowed(deployment.policy, action)]
+            if missing:
+                yield _refused(step, field, missing)
+        yield from _locations(step, definition, deployment.policy)
+
+
+def _brought(step: Step) -> list[str]:
+    """Fields of :data:`FIELD_ACTIONS` that the step sets."""
+    keys = {part.partition("[")[0] for path, value in leaves(step.arguments, "") if value for part in path.split(".")}
+    return sorted(keys & set(FIELD_ACTIONS))
+
+
+def _locations(step: Step, definition: Definition, policy: Mapping[str, Any]) -> Iterator[Problem]:
+    """Objects that the job itself reads and writes."""
+    for action, places in (("s3:GetObject", step.inputs()), ("s3:PutObject", step.outputs())):
+        for _, field, uri in places:
+            location = pattern_of(uri, definition)
+            if location.startswith("s3:/") and not is_allowed(policy, action, f"{object_arn(location)}*"):
+                yield _refused(step, field, [f"{action} on {location}"])
+
+
+def _refused(step: Step, field: str, missing: Iterable[str]) -> Problem:
+    return Problem(
+        f"The execution role is not allowed {', '.join(missing)}.",
+        "Add it to execution_policy in pipeline/deploy/policies.py.",
+        step=step.name,
+        field=field,
+    )

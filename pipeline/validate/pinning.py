@@ -1,0 +1,79 @@
+"""What runs is named exactly: images by tag or digest, code by its content."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.local.pipelines.expressions import is_expression
+from pipeline.validate.document import Definition, Step, follow
+from pipeline.validate.locations import pattern_of
+from pipeline.validate.registry import Problem, definition_check
+
+_IMAGE_FIELDS = frozenset({"Image", "ImageUri", "TrainingImage"})
+_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
+_MOVING_TAGS = frozenset({"latest", "stable", "main", "master", "dev", "prod", "edge", "nightly"})
+_CONTENT_ADDRESSED = re.compile(r"/[0-9a-f]{64}(/|$)")
+
+
+@definition_check("images-pinned", "every container image has a tag that does not move, or a digest")
+def images_are_pinned(definition: Definition) -> Iterator[Problem]:
+    for step in definition.steps:
+        for field, image in _images(step.arguments, "Arguments"):
+            reason = _moving(image)
+            if reason:
+                yield Problem(
+                    reason,
+                    "Name the version, such as …/sagemaker-scikit-learn:1.9-0-cpu-py3, or the digest.",
+                    step=step.name,
+                    field=field,
+                )
+
+
+def _images(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """(path, image URI) of every image below a JSON value."""
+    if isinstance(value, Mapping) and not is_expression(value):
+        for key, item in value.items():
+            if key in _IMAGE_FIELDS:
+                yield f"{path}.{key}", item
+            else:
+                yield from _images(item, f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _images(item, f"{path}[{index}]")
+
+
+def _moving(image: Any) -> str:
+    """Why an image can be another one tomorrow; empty where it can't."""
+    if not isinstance(image, str):
+        return "The image is a pipeline variable: nobody can say which one will run."
+    if _DIGEST.search(image):
+        return ""
+    _, colon, tag = image.rpartition("/")[2].partition(":")
+    if not colon or not tag:
+        return f"{image} has no tag, which means latest."
+    return f"{image} has a tag that moves." if tag.lower() in _MOVING_TAGS else ""
+
+
+@definition_check("code-pinned", "the code of every job is addressed by its content")
+def code_is_pinned(definition: Definition) -> Iterator[Problem]:
+    for step in definition.steps:
+        for field, location in _code(step, definition):
+            if not _CONTENT_ADDRESSED.search(location):
+                yield Problem(
+                    f"{location} can hold other code tomorrow.",
+                    "Name it by its SHA-256, as pipeline/bundle.py does.",
+                    step=step.name,
+                    field=field,
+                )
+
+
+def _code(step: Step, definition: Definition) -> Iterator[tuple[str, str]]:
+    submitted = follow(step.arguments, "HyperParameters", "sagemaker_submit_directory")
+    if submitted is not None:
+        yield "Arguments.HyperParameters.sagemaker_submit_directory", pattern_of(submitted, definition)
+    if step.type == "Processing" and step.script is not None:
+        for name, field, uri in step.inputs():
+            if name == "code":
+                yield field, pattern_of(uri, definition)

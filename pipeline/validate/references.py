@@ -1,0 +1,188 @@
+"""What a definition's parts say about each other: references, property files, parameters, branches, cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.local.pipelines.arguments import property_type
+from pipeline.local.pipelines.definition import StepType
+from pipeline.local.pipelines.expressions import (
+    ExecutionReference,
+    ExpressionError,
+    ParameterReference,
+    StepReference,
+    json_gets,
+    property_file_reference,
+)
+from pipeline.local.pipelines.validation import EXECUTION_VARIABLES
+from pipeline.validate.document import Definition, Found, Step, references
+from pipeline.validate.registry import Problem, definition_check
+
+
+@definition_check("references", "every step, property and execution variable that is referred to exists")
+def references_exist(definition: Definition) -> Iterator[Problem]:
+    for step in definition.steps:
+        for index, upstream in enumerate(step.depends_on):
+            if upstream not in definition.step_named:
+                yield _unknown_step(definition, upstream, step.name, f"DependsOn[{index}]")
+        for found in references(step.arguments, "Arguments"):
+            problem = _broken(found, step.name, definition)
+            if problem:
+                yield problem
+    for found in references(definition.content.get("PipelineExperimentConfig"), "PipelineExperimentConfig"):
+        problem = _broken(found, "", definition)
+        if problem:
+            yield problem
+
+
+def _broken(found: Found, step: str, definition: Definition) -> Problem | None:
+    reference = found.reference
+    if reference is None:
+        fix = "Start it with Parameters., Execution. or Steps."
+        return Problem(f"{found.text!r} is no reference.", fix, step=step, field=found.path)
+    if isinstance(reference, ExecutionReference) and reference.variable not in EXECUTION_VARIABLES:
+        return Problem(
+            f"There is no execution variable {reference.variable}.",
+            f"Use one of {', '.join(sorted(EXECUTION_VARIABLES))}.",
+            step=step,
+            field=found.path,
+        )
+    if isinstance(reference, StepReference):
+        target = definition.step_named.get(reference.step)
+        if target is None:
+            return _unknown_step(definition, reference.step, step, found.path)
+        if reference.path[:1] != ("PropertyFiles",):
+            return _broken_property(reference, target, step, found.path)
+    return None
+
+
+def _unknown_step(definition: Definition, name: str, step: str, field: str) -> Problem:
+    known = ", ".join(definition.step_named)
+    return Problem(f"There is no step {name}.", f"Use one of {known}.", step=step, field=field)
+
+
+def _broken_property(reference: StepReference, target: Step, step: str, field: str) -> Problem | None:
+    try:
+        property_type(StepType(target.type), reference.path, reference.text)
+    except (ExpressionError, ValueError):
+        return Problem(
+            f"A step of type {target.type} has no property {reference.text.removeprefix(f'Steps.{target.name}.')}.",
+            "Use a member of the response of its Describe call.",
+            step=step,
+            field=field,
+        )
+    match reference.path:
+        case ("ProcessingOutputConfig", "Outputs", str(name), *_) if name not in {
+            key for key, _, _ in target.outputs()
+        }:
+            names = ", ".join(key for key, _, _ in target.outputs()) or "none"
+            message = f"Step {target.name} has no output {name}."
+            return Problem(message, f"Its outputs: {names}.", step=step, field=field)
+    return None
+
+
+@definition_check("property-files", "every property file that is read is declared, by a step that writes it")
+def property_files_exist(definition: Definition) -> Iterator[Problem]:
+    for step in definition.steps:
+        outputs = {name for name, _, _ in step.outputs()} if step.type == "Processing" else set()
+        for index, file in enumerate(step.property_files):
+            if file.get("OutputName") not in outputs:
+                yield Problem(
+                    f"Property file {file.get('PropertyFileName')} lies in output {file.get('OutputName')}, "
+                    "which the step does not have.",
+                    f"Name one of its outputs: {', '.join(sorted(outputs)) or 'none'}.",
+                    step=step.name,
+                    field=f"PropertyFiles[{index}].OutputName",
+                )
+        for body in json_gets(step.arguments):
+            yield from _unread(body, step, definition)
+
+
+def _unread(body: object, step: Step, definition: Definition) -> Iterator[Problem]:
+    try:
+        reference = property_file_reference(body)
+    except ExpressionError as error:
+        yield Problem(str(error), "Make it with JsonGet of the SDK.", step=step.name, field="Std:JsonGet")
+        return
+    target = definition.step_named.get(reference.step) if reference else None
+    if reference is None or target is None:
+        return  # an S3 URI, or a step that the check of references reports
+    declared = [str(file.get("PropertyFileName")) for file in target.property_files]
+    if reference.path[1] not in declared:
+        yield Problem(
+            f"Step {target.name} declares no property file {reference.path[1]}.",
+            f"Add it to property_files of {target.name}; declared: {', '.join(declared) or 'none'}.",
+            step=step.name,
+            field="Std:JsonGet",
+        )
+
+
+@definition_check("parameters-declared", "every parameter that is used is declared")
+def parameters_are_declared(definition: Definition) -> Iterator[Problem]:
+    for step in definition.steps:
+        for found in references(step.arguments, "Arguments"):
+            if isinstance(found.reference, ParameterReference) and (
+                found.reference.name not in definition.parameter_named
+            ):
+                yield Problem(
+                    f"Parameter {found.reference.name} is used and not declared.",
+                    "Add it to the pipeline's parameters; the SDK drops entries that are no Parameter without a word.",
+                    step=step.name,
+                    field=found.path,
+                )
+
+
+@definition_check("parameters-used", "every parameter that is declared is used")
+def parameters_are_used(definition: Definition) -> Iterator[Problem]:
+    used = {
+        found.reference.name
+        for step in definition.steps
+        for found in references(step.arguments, "Arguments")
+        if isinstance(found.reference, ParameterReference)
+    }
+    for index, parameter in enumerate(definition.parameters):
+        name = str(parameter.get("Name"))
+        if name not in used:
+            yield Problem(
+                f"Parameter {name} is declared and no step uses it: whoever sets it changes nothing.",
+                "Use it, or remove it from the pipeline's parameters.",
+                field=f"Parameters[{index}]",
+            )
+
+
+@definition_check("cycles", "no step waits for itself, directly or through others")
+def no_cycles(definition: Definition) -> Iterator[Problem]:
+    upstream = {
+        name: definition.upstream(step) & set(definition.step_named) for name, step in definition.step_named.items()
+    }
+    settled: set[str] = set()
+    while ready := [name for name in upstream if name not in settled and upstream[name] <= settled]:
+        settled.update(ready)
+    # What is left waits for a cycle or is on one: walking upstream from any of it ends in the cycle.
+    rest = [name for name in upstream if name not in settled]
+    if rest:
+        path = [rest[0]]
+        while path[-1] not in path[:-1]:
+            path.append(min(upstream[path[-1]] - settled))
+        cycle = path[path.index(path[-1]) :]
+        yield Problem(
+            f"Steps wait for each other: {' → '.join(reversed(cycle))}.",
+            "Remove one of the references or DependsOn entries between them.",
+            step=cycle[0],
+            field="DependsOn",
+        )
+
+
+@definition_check("branches", "no step waits for one of a branch that is not taken when its own is")
+def no_crossed_branches(definition: Definition) -> Iterator[Problem]:
+    for step in definition.steps:
+        own = {guard.condition: guard.branch for guard in step.guards}
+        for name in sorted(definition.upstream(step) & set(definition.step_named)):
+            for guard in definition.step_named[name].guards:
+                if own.get(guard.condition, guard.branch) != guard.branch:
+                    yield Problem(
+                        f"It waits for {name}, which is in the other branch of {guard.condition}: it can never run.",
+                        f"Move both into one branch of {guard.condition}.",
+                        step=step.name,
+                        field="DependsOn",
+                    )

@@ -1,0 +1,70 @@
+"""What starts the pipeline against the pipeline: parameters, and outputs that would start it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.validate.document import Definition
+from pipeline.validate.locations import overlap, pattern_of
+from pipeline.validate.names import PARAMETER_NAME
+from pipeline.validate.registry import Deployment, Problem, Trigger, deployment_check
+
+
+@deployment_check("trigger-parameters", "triggers set parameters that exist, as text, and all that have no default")
+def trigger_parameters_match(definition: Definition, deployment: Deployment) -> Iterator[Problem]:
+    for trigger in deployment.own_triggers:
+        for name, path in trigger.parameters.items():
+            parameter = definition.parameter_named.get(name)
+            field = f"rule {trigger.name}: {name}"
+            if parameter is None or not PARAMETER_NAME.fullmatch(name):
+                yield Problem(
+                    f"The trigger sets {name}, which the pipeline does not declare: no execution would start.",
+                    "Declare the parameter, or remove it from the rule's target.",
+                    field=field,
+                )
+            elif parameter.get("Type") != "String":
+                yield Problem(
+                    f"The trigger sets {name}, which is of type {parameter.get('Type')}, from an event's text.",
+                    "Make it a ParameterString.",
+                    field=field,
+                )
+            if not path.startswith("$."):
+                yield Problem(
+                    f"{path!r} is no JSON path into the event: every execution would get this very text.",
+                    "Write it as $.detail.…",
+                    field=field,
+                )
+        yield from _unset(definition, trigger)
+
+
+def _unset(definition: Definition, trigger: Trigger) -> Iterator[Problem]:
+    for name, parameter in definition.parameter_named.items():
+        if parameter.get("DefaultValue") is None and name not in trigger.parameters:
+            yield Problem(
+                f"Parameter {name} has no default and the trigger does not set it: no execution would start.",
+                "Give it a default, or set it in the rule's target.",
+                field=f"rule {trigger.name}: {name}",
+            )
+
+
+@deployment_check("trigger-loops", "nothing is written where it would start a pipeline")
+def no_output_starts_a_pipeline(definition: Definition, deployment: Deployment) -> Iterator[Problem]:
+    """A location counts when the job writes there itself, or when a script is given it as an argument."""
+    for step in definition.steps:
+        given = (
+            (f"Arguments.AppSpecification.ContainerArguments[{index}]", value)
+            for index, value in enumerate(step.container_arguments)
+        )
+        for field, value in [*((path, uri) for _, path, uri in step.outputs()), *given]:
+            location = pattern_of(value, definition)
+            if not location.startswith("s3:/"):
+                continue
+            for trigger in deployment.triggers:
+                if overlap(f"{location}*", f"s3://{trigger.bucket}/{trigger.key_pattern}"):
+                    yield Problem(
+                        f"It writes to {location}, and a new object under s3://{trigger.bucket}/{trigger.key_pattern} "
+                        f"starts {trigger.pipeline}: an endless loop.",
+                        "Write to another bucket, or to a prefix that no rule watches.",
+                        step=step.name,
+                        field=field,
+                    )
