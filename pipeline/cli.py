@@ -95,26 +95,65 @@ def synth(
 
 @app.command()
 def plan(env: Environment = "local", settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
-    """Show what deploy would change. Exit code 0: nothing; 2: something."""
+    """Show what deploy would change, and what a run costs. Exit code 0: nothing to change; 2: something."""
     from pipeline.deploy.commands import plan_environment
     from pipeline.deploy.rendering import plan_as_json, print_plan
 
     settings = _settings(env, settings_file)
     found = plan_environment(settings, _aws(settings))
     if as_json:
-        _print_json(plan_as_json(found))
+        _print_json(plan_as_json(found, settings.region))
     else:
-        print_plan(found, _console())
+        print_plan(found, _console(), environment=settings.environment, region=settings.region)
     raise typer.Exit(0 if found.is_empty else 2)
 
 
 @app.command()
-def deploy(env: Environment = "local", settings_file: SettingsFile = None) -> None:
-    """Create or change what the environment needs."""
+def deploy(
+    env: Environment = "local",
+    settings_file: SettingsFile = None,
+    approved: Annotated[
+        str | None, typer.Option("--plan", help="Identity that `plan` printed: apply this plan or none.")
+    ] = None,
+) -> None:
+    """Create or change what the environment needs. Safe to interrupt and to repeat."""
     from pipeline.deploy.commands import deploy_environment
 
     settings = _settings(env, settings_file)
-    deploy_environment(settings, _aws(settings), _console())
+    deploy_environment(settings, _aws(settings), _console(), approved=approved)
+
+
+@app.command()
+def drift(env: Environment = "local", settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
+    """Find what somebody changed by hand. Exit code 0: nothing; 2: something."""
+    from pipeline.deploy.commands import plan_environment
+    from pipeline.deploy.rendering import plan_as_json, print_drift
+
+    settings = _settings(env, settings_file)
+    found = plan_environment(settings, _aws(settings))
+    if as_json:
+        _print_json(plan_as_json(found, settings.region))
+    else:
+        print_drift(found, _console(), environment=settings.environment)
+    raise typer.Exit(0 if found.is_empty else 2)
+
+
+@app.command("trust-policy")
+def trust_policy(
+    repository: Annotated[str, typer.Option(help="OWNER/NAME on GitHub.")],
+    env: Environment = "dev",
+    settings_file: SettingsFile = None,
+    purpose: Annotated[Literal["plan", "deploy"], typer.Option(help="Which of the two roles of CI.")] = "deploy",
+    permissions: Annotated[bool, typer.Option("--permissions", help="Print what the role may do instead.")] = False,
+) -> None:
+    """Print the IAM policy with which GitHub Actions gets in without a key. Offline."""
+    from pipeline.deploy.github import deployer_policy, github_trust_policy
+
+    settings = _settings(env, settings_file)
+    if permissions:
+        _print_json(deployer_policy(settings, purpose))
+    else:
+        _print_json(github_trust_policy(settings, repository, purpose))
 
 
 @app.command()

@@ -6,46 +6,113 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from pipeline.deploy.costs import estimate
+from pipeline.deploy.definition_diff import ABSENT, definition_changes
+from pipeline.deploy.pipelines import Pipeline
 from pipeline.deploy.planner import Plan
 from pipeline.deploy.resource import Action, Change, Difference, Resource
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_SIGNS = {Action.CREATE: ("+", "green"), Action.UPDATE: ("~", "yellow"), Action.KEEP: (" ", "dim")}
+_SIGNS = {
+    Action.CREATE: ("+", "green"),
+    Action.UPDATE: ("~", "yellow"),
+    Action.KEEP: (" ", "dim"),
+    Action.PAUSE: ("=", "yellow"),
+}
 _LONGEST_VALUE = 100
 
 
 def _line(change: Change) -> str:
     sign, style = _SIGNS[change.action]
-    return f"[{style}]{sign}[/] {change.resource.kind:<20} {change.resource.name}"
+    note = f"  [dim]({change.note})[/]" if change.note else ""
+    return f"[{style}]{sign}[/] {change.resource.kind:<20} {change.resource.name}{note}"
 
 
-def _short(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
+def _short(text: str) -> str:
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
 
 
-def _field(difference: Difference) -> str:
-    return f"      {difference.field}: {_short(difference.current)} → {_short(difference.desired)}"
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
 
 
-def print_plan(plan: Plan, console: Console) -> None:
-    """Every change, field by field."""
+def field_lines(difference: Difference) -> list[str]:
+    """One field as lines: a definition by step and argument, a mapping by its keys, all else before and after."""
+    current, desired = difference.current, difference.desired
+    if difference.field == "definition":
+        found = [str(change) for change in definition_changes(current, desired)]
+        return ["definition:", *(f"  {_short_sides(line)}" for line in found)]
+    if isinstance(current, dict) and isinstance(desired, dict):
+        keys = [key for key in {**desired, **current} if current.get(key, ABSENT) != desired.get(key, ABSENT)]
+        return [
+            f"{difference.field}.{key}: {_side(current.get(key, ABSENT))} → {_side(desired.get(key, ABSENT))}"
+            for key in keys
+        ]
+    return [f"{difference.field}: {_side(current)} → {_side(desired)}"]
+
+
+def _side(value: Any) -> str:
+    return repr(value) if value is ABSENT else _short(_json(value))
+
+
+def _short_sides(line: str) -> str:
+    """Both sides of an arrow shortened, so that neither pushes the other out of sight."""
+    before, arrow, after = line.partition(" → ")
+    return f"{_short(before)}{arrow}{_short(after)}" if arrow else _short(line)
+
+
+def _print_changes(plan: Plan, console: Console) -> None:
     for change in plan.changes:
-        if change.action is Action.KEEP:
+        if change.action is Action.KEEP and not change.note:
             continue
         console.print(_line(change), soft_wrap=True)
         for difference in change.differences:
-            console.print(_field(difference), markup=False, soft_wrap=True)
+            for line in field_lines(difference):
+                console.print(f"      {line}", markup=False, soft_wrap=True)
+
+
+def print_plan(plan: Plan, console: Console, *, environment: str, region: str) -> None:
+    """Every change, field by field, and what a run of each pipeline costs."""
+    _print_changes(plan, console)
     counts = Counter(change.action for change in plan.changes)
+    console.print()
+    for pipeline in _pipelines(plan):
+        console.print(
+            f"A run of {pipeline.name}: {estimate(pipeline.definition, region)}", markup=False, soft_wrap=True
+        )
     if plan.is_empty:
         console.print(f"No changes: all {len(plan.changes)} resources are as they should be.")
-    else:
-        console.print(
-            f"{counts[Action.CREATE]} to create, {counts[Action.UPDATE]} to change, {counts[Action.KEEP]} unchanged. "
-            "Apply with: bikeshare deploy"
-        )
+        return
+    paused = f", {counts[Action.PAUSE]} to pause meanwhile" if counts[Action.PAUSE] else ""
+    console.print(
+        f"Plan {plan.identity}: {counts[Action.CREATE]} to create, {counts[Action.UPDATE]} to change{paused}, "
+        f"{counts[Action.KEEP]} unchanged."
+    )
+    console.print(
+        f"Apply just this with: bikeshare deploy --env {environment} --plan {plan.identity}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def print_drift(plan: Plan, console: Console, *, environment: str) -> None:
+    """What is other than settings and sources say."""
+    _print_changes(plan, console)
+    if plan.is_empty:
+        console.print(f"No drift: all {len(plan.changes)} resources are as settings and sources say.")
+        return
+    count = sum(change.action is not Action.KEEP for change in plan.changes)
+    console.print(
+        f"{count} of {len(plan.changes)} resources are other than settings and sources say. "
+        f"Set them right with: bikeshare deploy --env {environment}",
+        soft_wrap=True,
+    )
+
+
+def _pipelines(plan: Plan) -> list[Pipeline]:
+    return [change.resource for change in plan.changes if isinstance(change.resource, Pipeline)]
 
 
 def print_change(change: Change, console: Console, *, done: bool) -> None:
@@ -69,16 +136,33 @@ def print_removal(resource: Resource, console: Console, *, removed: bool) -> Non
     console.print(f"{sign} {resource.kind:<20} {resource.name}{note}", soft_wrap=True)
 
 
-def plan_as_json(plan: Plan) -> list[dict[str, Any]]:
+def plan_as_json(plan: Plan, region: str) -> dict[str, Any]:
     """The plan for scripts."""
-    return [
-        {
-            "kind": change.resource.kind,
-            "name": change.resource.name,
-            "action": change.action.value,
-            "differences": [
-                {"field": item.field, "current": item.current, "desired": item.desired} for item in change.differences
-            ],
-        }
-        for change in plan.changes
-    ]
+    runs = {pipeline.name: estimate(pipeline.definition, region) for pipeline in _pipelines(plan)}
+    return {
+        "plan": plan.identity,
+        "empty": plan.is_empty,
+        "changes": [_change_as_json(change) for change in plan.changes],
+        "runs": {
+            name: {"seconds": run.seconds, "dollars": run.dollars, "jobs": run.jobs, "prices_as_of": run.as_of}
+            for name, run in runs.items()
+        },
+    }
+
+
+def _change_as_json(change: Change) -> dict[str, Any]:
+    return {
+        "kind": change.resource.kind,
+        "name": change.resource.name,
+        "action": change.action.value,
+        "note": change.note,
+        "differences": [
+            {
+                "field": item.field,
+                "current": item.current,
+                "desired": item.desired,
+                **({"lines": field_lines(item)} if item.field == "definition" else {}),
+            }
+            for item in change.differences
+        ],
+    }

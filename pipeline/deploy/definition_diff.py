@@ -1,0 +1,146 @@
+"""Two definitions compared as people think of them: parameter by parameter, step by step, argument by argument."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: Keys that name the items of a list, so that an item that moved is still the same item.
+_IDENTITIES = ("Name", "InputName", "OutputName", "ChannelName", "PropertyFileName", "Key")
+_BRANCHES = ("IfSteps", "ElseSteps")
+
+
+class _Absent:
+    """Stands where there is nothing, which is not the same as null."""
+
+    def __repr__(self) -> str:
+        return "(nothing)"
+
+
+ABSENT = _Absent()
+
+
+@dataclass(frozen=True)
+class DefinitionChange:
+    """One argument that differs.
+
+    Attributes:
+        place: ``step Train``, ``parameter Profile`` or ``pipeline``.
+        argument: path inside it, such as ``ResourceConfig.VolumeSizeInGB``; empty where the whole came or went.
+        current: as it is; :data:`ABSENT` for what is new.
+        desired: as it should be; :data:`ABSENT` for what goes.
+    """
+
+    place: str
+    argument: str
+    current: Any
+    desired: Any
+
+    def __str__(self) -> str:
+        where = f"{self.place}: {self.argument}" if self.argument else self.place
+        if self.current is ABSENT:
+            return f"+ {where}" + (f" = {readable(self.desired)}" if self.argument else "")
+        if self.desired is ABSENT:
+            return f"- {where}" + (f" (was {readable(self.current)})" if self.argument else "")
+        return f"~ {where}: {readable(self.current)} → {readable(self.desired)}"
+
+
+def definition_changes(current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[DefinitionChange]:
+    """What differs, in the order of the desired definition; what goes stands last of its kind."""
+    rest_current = {key: value for key, value in current.items() if key not in {"Parameters", "Steps"}}
+    rest_desired = {key: value for key, value in desired.items() if key not in {"Parameters", "Steps"}}
+    return [
+        *(DefinitionChange("pipeline", *found) for found in _compare("", rest_current, rest_desired)),
+        *_things("parameter", _by_name(current.get("Parameters", [])), _by_name(desired.get("Parameters", []))),
+        *_things("step", dict(_flat(current.get("Steps", []))), dict(_flat(desired.get("Steps", [])))),
+    ]
+
+
+def _by_name(items: list[dict[str, Any]]) -> dict[str, Any]:
+    return {item["Name"]: {key: value for key, value in item.items() if key != "Name"} for item in items}
+
+
+def _flat(steps: list[dict[str, Any]], under: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each step without the steps inside it; where it stands is one of its fields."""
+    for step in steps:
+        arguments = step.get("Arguments") or {}
+        own = {key: value for key, value in arguments.items() if key not in _BRANCHES}
+        rest = {key: value for key, value in step.items() if key not in {"Name", "Arguments"}}
+        yield step["Name"], {**rest, **({"Stands under": under} if under else {}), **own}
+        for branch in _BRANCHES:
+            yield from _flat(arguments.get(branch, []), f"{step['Name']}.{branch}")
+
+
+def _things(kind: str, current: Mapping[str, Any], desired: Mapping[str, Any]) -> Iterator[DefinitionChange]:
+    for name, wanted in desired.items():
+        place = f"{kind} {name}"
+        if name not in current:
+            yield DefinitionChange(place, "", ABSENT, wanted)
+            continue
+        yield from (DefinitionChange(place, *found) for found in _compare("", current[name], wanted))
+    for name in [name for name in current if name not in desired]:
+        yield DefinitionChange(f"{kind} {name}", "", current[name], ABSENT)
+
+
+def _compare(path: str, current: Any, desired: Any) -> Iterator[tuple[str, Any, Any]]:
+    if current == desired:
+        return
+    mine, theirs = _as_mapping(desired), _as_mapping(current)
+    if mine is None or theirs is None:
+        yield path, current, desired
+        return
+    for key in [*mine, *(key for key in theirs if key not in mine)]:
+        below = f"{path}.{key}" if path else key
+        yield from _compare(below, theirs.get(key, ABSENT), mine.get(key, ABSENT))
+
+
+def _as_mapping(value: Any) -> Mapping[str, Any] | None:
+    """Mappings as they are, lists of named items and command lines by name; None for what is compared as a whole."""
+    if isinstance(value, Mapping):
+        return None if _is_expression(value) else value
+    if not isinstance(value, list) or not value:
+        return None
+    return _named_items(value) or _flags(value)
+
+
+def _named_items(items: list[Any]) -> dict[str, Any] | None:
+    for identity in _IDENTITIES:
+        if all(isinstance(item, Mapping) and isinstance(item.get(identity), str) for item in items):
+            named = {item[identity]: {key: value for key, value in item.items() if key != identity} for item in items}
+            return named if len(named) == len(items) else None
+    return None
+
+
+def _flags(words: list[Any]) -> dict[str, Any] | None:
+    """``["--a", x, "--b", y]`` by flag; None for a list that is no such command line."""
+    flags, values = words[::2], words[1::2]
+    if len(flags) != len(values) or not all(isinstance(flag, str) and flag.startswith("--") for flag in flags):
+        return None
+    return dict(zip(flags, values, strict=True)) if len(set(flags)) == len(flags) else None
+
+
+def _is_expression(value: Mapping[str, Any]) -> bool:
+    return len(value) == 1 and next(iter(value)) in {"Get", "Std:Join", "Std:JsonGet"}
+
+
+def readable(value: Any) -> str:
+    """A value of a definition in few characters: pipeline variables as ``{Parameters.InputKey}``."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    text = _expression(value)
+    return f'"{text}"' if text is not None else json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
+
+
+def _expression(value: Any) -> str | None:
+    if not isinstance(value, Mapping) or not _is_expression(value):
+        return None
+    (kind, content), *_ = value.items()
+    if kind == "Get":
+        return f"{{{content}}}"
+    if kind == "Std:JsonGet":
+        file = str(content.get("PropertyFile", {}).get("Get", "")).removeprefix("Steps.").replace("PropertyFiles.", "")
+        return f"{{{file}:{content.get('Path')}}}"
+    parts = (part if isinstance(part, str) else _expression(part) or json.dumps(part) for part in content["Values"])
+    return str(content.get("On", "")).join(parts)

@@ -1,0 +1,266 @@
+"""The two roles of CI in an AWS account: who may take them on (trust) and what they may do (permissions).
+
+GitHub Actions proves by a short-lived OIDC token which repository, branch or deployment environment a job runs in; no
+key is stored anywhere.
+
+- ``plan``, for pull requests: may look, and change nothing.
+- ``deploy``, for the GitHub environment that is named as ours: may make, change and remove what the stack has, by name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pipeline.deploy.policies import allow, document, key_resource
+from pipeline.deploy.stack import FLOWS, JOB_LOG_GROUPS
+from pipeline.errors import SettingsError
+from pipeline.settings import Settings
+
+Purpose = Literal["plan", "deploy"]
+
+PROVIDER = "token.actions.githubusercontent.com"
+_REPOSITORY = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
+
+
+def github_trust_policy(settings: Settings, repository: str, purpose: Purpose) -> dict[str, Any]:
+    """Who may take the role on: jobs of one repository, and of those only the ones that ``purpose`` is for.
+
+    Args:
+        settings: of the environment; its account holds role and identity provider.
+        repository: ``owner/name``.
+        purpose: ``plan`` for pull requests, ``deploy`` for the GitHub environment of the settings' name.
+
+    Raises:
+        SettingsError: ``repository`` is not ``owner/name``.
+    """
+    if not _REPOSITORY.fullmatch(repository):
+        raise SettingsError(f"{repository!r} is not OWNER/NAME.", hint="Such as --repository example/bikeshare.")
+    subject = "pull_request" if purpose == "plan" else f"environment:{settings.environment}"
+    return document(
+        [
+            {
+                "Effect": "Allow",
+                "Principal": {"Federated": f"arn:aws:iam::{settings.account_id}:oidc-provider/{PROVIDER}"},
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Condition": {
+                    "StringEquals": {
+                        f"{PROVIDER}:aud": "sts.amazonaws.com",
+                        f"{PROVIDER}:sub": f"repo:{repository}:{subject}",
+                    }
+                },
+            }
+        ]
+    )
+
+
+def deployer_policy(settings: Settings, purpose: Purpose) -> dict[str, Any]:
+    """What the role may do: ``plan`` looks, ``deploy`` also changes; both only at what the stack is made of."""
+    return document([*_looking(settings), *(_changing(settings) if purpose == "deploy" else ())])
+
+
+def _buckets(settings: Settings) -> list[str]:
+    names = (settings.raw_bucket, settings.artifacts_bucket, settings.predictions_bucket)
+    return [f"arn:aws:s3:::{name}" for name in names]
+
+
+def _roles(settings: Settings) -> list[str]:
+    return [settings.role_arn(settings.execution_role_name), settings.role_arn(settings.events_role_name)]
+
+
+def _rules(settings: Settings) -> list[str]:
+    names = [settings.alarm_rule_name, *(settings.rule_name(flow) for flow in FLOWS)]
+    return [settings.rule_arn(name) for name in names]
+
+
+def _pipelines(settings: Settings) -> list[str]:
+    return [settings.pipeline_arn(settings.pipeline_name(flow)) for flow in FLOWS]
+
+
+def _catalog(settings: Settings) -> list[str]:
+    name = settings.database_name
+    return [settings.arn("glue", path) for path in ("catalog", f"database/{name}", f"table/{name}/*")]
+
+
+def _log_groups(settings: Settings) -> list[str]:
+    groups = [settings.arn("logs", f"log-group:/aws/sagemaker/{group}") for group in JOB_LOG_GROUPS]
+    return [*groups, *(f"{group}:*" for group in groups)]
+
+
+def _feature_group(settings: Settings) -> str:
+    return settings.arn("sagemaker", f"feature-group/{settings.feature_group_name}")
+
+
+def _model_group(settings: Settings) -> str:
+    return settings.arn("sagemaker", f"model-package-group/{settings.model_package_group_name}")
+
+
+def _queue(settings: Settings) -> str:
+    return settings.arn("sqs", settings.dead_letter_queue_name)
+
+
+def _topic(settings: Settings) -> str:
+    return settings.arn("sns", settings.alarm_topic_name)
+
+
+def _looking(settings: Settings) -> Iterator[dict[str, Any]]:
+    yield allow(
+        [
+            "s3:GetBucketNotification",
+            "s3:GetBucketPolicy",
+            "s3:GetBucketPublicAccessBlock",
+            "s3:GetBucketTagging",
+            "s3:GetBucketVersioning",
+            "s3:GetEncryptionConfiguration",
+            "s3:ListBucket",
+        ],
+        _buckets(settings),
+    )
+    yield allow(["s3:GetObject"], [f"arn:aws:s3:::{settings.artifacts_bucket}/code/*"])
+    yield allow(
+        [
+            "iam:GetRole",
+            "iam:GetRolePolicy",
+            "iam:ListAttachedRolePolicies",
+            "iam:ListRolePolicies",
+            "iam:ListRoleTags",
+        ],
+        _roles(settings),
+    )
+    yield allow(["events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"], _rules(settings))
+    yield allow(["sagemaker:DescribePipeline", "sagemaker:ListTags"], _pipelines(settings))
+    yield allow(["sagemaker:DescribeFeatureGroup", "sagemaker:ListTags"], [_feature_group(settings)])
+    yield allow(["sagemaker:DescribeModelPackageGroup", "sagemaker:ListTags"], [_model_group(settings)])
+    yield allow(["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"], [_queue(settings)])
+    yield allow(
+        ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"], [_topic(settings)]
+    )
+    yield allow(["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetTags"], _catalog(settings))
+    yield allow(["logs:ListTagsForResource"], _log_groups(settings))
+    # DescribeLogGroups lists, and has no narrower resource in AWS.
+    yield allow(["logs:DescribeLogGroups"], [settings.arn("logs", "log-group:*")])
+
+
+def _changing(settings: Settings) -> Iterator[dict[str, Any]]:
+    buckets = _buckets(settings)
+    yield allow(
+        [
+            "s3:CreateBucket",
+            "s3:DeleteBucket",
+            "s3:ListBucketVersions",
+            "s3:PutBucketNotification",
+            "s3:PutBucketPolicy",
+            "s3:PutBucketPublicAccessBlock",
+            "s3:PutBucketTagging",
+            "s3:PutBucketVersioning",
+            "s3:PutEncryptionConfiguration",
+        ],
+        buckets,
+    )
+    yield allow(["s3:DeleteObject", "s3:DeleteObjectVersion"], [f"{bucket}/*" for bucket in buckets])
+    artifacts = f"arn:aws:s3:::{settings.artifacts_bucket}"
+    yield allow(["s3:GetObject", "s3:PutObject"], [f"{artifacts}/code/*", f"{artifacts}/definitions/*"])
+    yield allow(
+        [
+            "iam:CreateRole",
+            "iam:DeleteRole",
+            "iam:DeleteRolePolicy",
+            "iam:DetachRolePolicy",
+            "iam:PutRolePolicy",
+            "iam:TagRole",
+            "iam:UntagRole",
+            "iam:UpdateAssumeRolePolicy",
+        ],
+        _roles(settings),
+    )
+    yield allow(
+        ["iam:PassRole"],
+        _roles(settings),
+        Condition={"StringEquals": {"iam:PassedToService": ["events.amazonaws.com", "sagemaker.amazonaws.com"]}},
+    )
+    yield allow(
+        [
+            "events:DeleteRule",
+            "events:DisableRule",
+            "events:PutRule",
+            "events:PutTargets",
+            "events:RemoveTargets",
+            "events:TagResource",
+            "events:UntagResource",
+        ],
+        _rules(settings),
+    )
+    yield from _changing_sagemaker(settings)
+    yield from _changing_receivers(settings)
+    if settings.kms_key is not None:
+        resource, condition = key_resource(settings)
+        yield allow(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], [resource], **condition)
+
+
+def _changing_sagemaker(settings: Settings) -> Iterator[dict[str, Any]]:
+    tagging = ["sagemaker:AddTags", "sagemaker:DeleteTags"]
+    yield allow(
+        [*tagging, "sagemaker:CreatePipeline", "sagemaker:DeletePipeline", "sagemaker:UpdatePipeline"],
+        _pipelines(settings),
+    )
+    yield allow(
+        [
+            *tagging,
+            "sagemaker:CreateFeatureGroup",
+            "sagemaker:DeleteFeatureGroup",
+            "sagemaker:UpdateFeatureGroup",
+        ],
+        [_feature_group(settings)],
+    )
+    yield allow(
+        [*tagging, "sagemaker:CreateModelPackageGroup", "sagemaker:DeleteModelPackageGroup"], [_model_group(settings)]
+    )
+    # ListModelPackages has no resource level in AWS.
+    yield allow(["sagemaker:ListModelPackages"], ["*"])
+    versions = settings.arn("sagemaker", f"model-package/{settings.model_package_group_name}/*")
+    yield allow(["sagemaker:DeleteModelPackage"], [versions])
+
+
+def _changing_receivers(settings: Settings) -> Iterator[dict[str, Any]]:
+    yield allow(
+        ["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue"],
+        [_queue(settings)],
+    )
+    yield allow(
+        [
+            "sns:CreateTopic",
+            "sns:DeleteTopic",
+            "sns:SetTopicAttributes",
+            "sns:Subscribe",
+            "sns:TagResource",
+            "sns:UntagResource",
+        ],
+        [_topic(settings)],
+    )
+    # Unsubscribe has no resource level in AWS; the topic's own subscriptions are all that destroy names.
+    yield allow(["sns:Unsubscribe"], ["*"])
+    yield allow(
+        [
+            "glue:CreateDatabase",
+            "glue:CreateTable",
+            "glue:DeleteDatabase",
+            "glue:DeleteTable",
+            "glue:TagResource",
+            "glue:UntagResource",
+            "glue:UpdateDatabase",
+            "glue:UpdateTable",
+        ],
+        _catalog(settings),
+    )
+    yield allow(
+        [
+            "logs:CreateLogGroup",
+            "logs:DeleteLogGroup",
+            "logs:DescribeLogStreams",
+            "logs:PutRetentionPolicy",
+            "logs:TagResource",
+            "logs:UntagResource",
+        ],
+        _log_groups(settings),
+    )
