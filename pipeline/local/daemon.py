@@ -33,8 +33,17 @@ from pipeline.local.errors import (
     NotLoopbackError,
     PortInUseError,
     StateInUseError,
+    UnsafeStateError,
 )
-from pipeline.local.state import ACCESS_KEY_ID, LOG_NAME, SECRET_ACCESS_KEY, Running, default_state_dir, find_running
+from pipeline.local.state import (
+    ACCESS_KEY_ID,
+    LOG_NAME,
+    SECRET_ACCESS_KEY,
+    Running,
+    default_state_dir,
+    find_running,
+    running_of,
+)
 
 if TYPE_CHECKING:
     import psutil
@@ -46,7 +55,8 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _LOG_TAIL_BYTES = 4000
 # What the process says in so many words; anything else is in its log.
-_REPORTED = {error.__name__: error for error in (PortInUseError, NotLoopbackError, StateInUseError, MotoVersionError)}
+_KNOWN_ERRORS = (PortInUseError, NotLoopbackError, StateInUseError, UnsafeStateError, MotoVersionError)
+_REPORTED = {error.__name__: error for error in _KNOWN_ERRORS}
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -153,7 +163,7 @@ def _start(
 
 
 def _running(record: dict[str, Any], directory: Path) -> Running:
-    return Running(record["url"], record["pid"], record["region"], record["started_at"], directory)
+    return running_of(record, directory)
 
 
 def _start_error(record: dict[str, Any], log: Path, start: int) -> LocalEndpointError:
@@ -208,6 +218,7 @@ class EndpointHandle:
         self.url = running.url
         self.state_dir = running.state_dir
         self.region = running.region
+        self._session: Any = None
         self._clients: dict[tuple[str, str], Any] = {}
 
     def environment(self) -> dict[str, str]:
@@ -226,11 +237,11 @@ class EndpointHandle:
 
         key = (service, region or self.region)
         if key not in self._clients:
-            session = boto3.session.Session(
-                aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key=SECRET_ACCESS_KEY, region_name=key[1]
+            # One session for all: it reads the service models once.
+            self._session = self._session or boto3.session.Session(
+                aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key=SECRET_ACCESS_KEY
             )
-            new_client: Any = session.client
-            self._clients[key] = new_client(service, endpoint_url=self.url)
+            self._clients[key] = self._session.client(service, region_name=key[1], endpoint_url=self.url)
         return self._clients[key]
 
 

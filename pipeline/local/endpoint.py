@@ -17,6 +17,7 @@ from pipeline.local.featurestore.store import FeatureStore
 from pipeline.local.gateway import Gateway
 from pipeline.local.jobs.service import JobClients, JobService
 from pipeline.local.moto_app import create_moto_application
+from pipeline.local.persistence.moto_state import MotoState
 from pipeline.local.pipelines.service import PipelineService
 from pipeline.local.sagemaker.store import ResourceStore
 from pipeline.local.server import LoopbackServer
@@ -58,6 +59,7 @@ class Endpoint:
         events: publishes to EventBridge.
         feature_store: feature groups and their records.
         resources: the control-plane resources that are neither moto's nor a service's own.
+        moto_state: what moto holds, and what of it was there at the start.
         jobs, pipelines: the services that run them.
 
     Raises:
@@ -78,7 +80,9 @@ class Endpoint:
         self.resources = ResourceStore(state_dir / "resources.db")
         for module in _OPERATION_MODULES:
             importlib.import_module(module)
-        gateway = Gateway(self, create_moto_application(self.events))
+        moto_application = create_moto_application(self.events)
+        self.moto_state = MotoState(state_dir)
+        gateway = Gateway(self, moto_application, self.moto_state)
         self._server = LoopbackServer(gateway, host, port)
         self._server_thread = threading.Thread(target=self._server.serve_forever, name="server", daemon=True)
         self.url = self._server.url
@@ -141,6 +145,7 @@ class Endpoint:
         self._server.shutdown()
         self._server_thread.join()
         self._server.server_close()
+        self.moto_state.close()
         self.feature_store.close()
         self.resources.close()
         os.close(self._stop_reader)

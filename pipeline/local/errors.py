@@ -8,6 +8,7 @@
     ├── EndpointStartError       the endpoint did not come up; the message holds the end of its log
     ├── PortInUseError           another process listens on the port
     ├── StateInUseError          another endpoint already uses the state directory
+    ├── UnsafeStateError         other users can change the files that the endpoint trusts
     ├── NotLoopbackError         something other than the loopback interface was asked for
     └── MotoVersionError         moto is not the version whose internals the endpoint extends
 """
@@ -49,6 +50,10 @@ class PortInUseError(LocalEndpointError):
 
 class StateInUseError(LocalEndpointError):
     """Another endpoint process holds the state directory."""
+
+
+class UnsafeStateError(LocalEndpointError):
+    """The state directory's files can be changed by others, and reading them would run what they say."""
 
 
 class NotLoopbackError(LocalEndpointError):

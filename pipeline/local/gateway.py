@@ -7,7 +7,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,6 +17,9 @@ from pipeline.local import protocol
 from pipeline.local.errors import AwsError
 from pipeline.local.events.s3 import publish_s3_events
 from pipeline.local.operations import RequestContext
+from pipeline.local.persistence.moto_state import MotoState
+from pipeline.local.persistence.recording import Change, change_of
+from pipeline.local.persistence.s3_uploads import BrokenUploadError, body_in_file, is_large_upload
 from pipeline.local.protocol import CredentialScope, HttpResponse, Recognised
 from pipeline.local.requests import CurrentRequest, current_request
 from pipeline.local.sagemaker.tags import remember_tags
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 HEALTH_PATH = "/_local/health"
+_RESET_PATH = "/moto-api/reset"
 _REQUEST_ID_HEADERS = {"x-amzn-requestid", "x-amz-request-id"}
 _LOOPBACK_NAMES = {"127.0.0.1", "localhost", "::1"}
 _XML_SERVICES = {"s3", "iam", "sts", "sns", "cloudformation", "monitoring", "ec2", "rds"}
@@ -40,11 +44,13 @@ class Gateway:
     Args:
         endpoint: handed to our own operations.
         moto: moto's WSGI application.
+        state: keeps what moto's answers change.
     """
 
-    def __init__(self, endpoint: Endpoint, moto: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(self, endpoint: Endpoint, moto: Callable[..., Iterable[bytes]], state: MotoState) -> None:
         self._endpoint = endpoint
         self._moto = moto
+        self._state = state
         self._object_locks = _KeyedLocks()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -93,7 +99,8 @@ class Gateway:
             captured["status"], captured["headers"] = int(status.split(" ", 1)[0]), dict(headers)
             return lambda _data: None
 
-        body = b"".join(self._moto(protocol.moto_environ(environ, recognised, request), start_response))
+        with self._kept(Change(recognised.name, alone=True)):
+            body = b"".join(self._moto(protocol.moto_environ(environ, recognised, request), start_response))
         return protocol.parse_moto_response(recognised, captured["status"], captured["headers"], body)
 
     def _delegate(
@@ -109,8 +116,18 @@ class Gateway:
 
         token = current_request.set(request)
         try:
-            with self._one_writer_per_object(environ, scope):
-                return self._moto(environ, with_our_request_id)
+            with ExitStack() as stack:
+                is_s3 = scope is None or scope.signing_name == "s3"
+                if is_s3 and is_large_upload(environ):
+                    environ = stack.enter_context(body_in_file(environ, self._state.blobs))
+                stack.enter_context(self._one_writer_per_object(environ, scope))
+                stack.enter_context(self._kept(change_of(environ, scope.signing_name if scope else None)))
+                answer = self._moto(environ, with_our_request_id)
+                if environ["PATH_INFO"] == _RESET_PATH:
+                    self._state.forget()
+                return answer
+        except BrokenUploadError as error:
+            return _send(_service_error(scope, HTTPStatus.BAD_REQUEST, "IncompleteBody", str(error)), start_response)
         except NotImplementedError as error:
             return _send(_not_implemented(environ, scope, error), start_response)
         except Exception:  # the boundary: moto raises what it does not expect
@@ -119,6 +136,14 @@ class Gateway:
         finally:
             current_request.reset(token)
             publish_s3_events(self._endpoint.events, request.s3_events)
+
+    @contextmanager
+    def _kept(self, change: Change | None) -> Iterator[None]:
+        if change is None:
+            yield
+            return
+        with self._state.recording(change.operation, alone=change.alone):
+            yield
 
     @contextmanager
     def _one_writer_per_object(self, environ: dict[str, Any], scope: CredentialScope | None) -> Iterator[None]:
@@ -141,6 +166,7 @@ class Gateway:
                 "account_id": endpoint.account_id,
                 "region": endpoint.region,
                 "state_dir": str(endpoint.state_dir),
+                "restored": str(self._state.restored),
             },
         )
 

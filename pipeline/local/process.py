@@ -95,7 +95,13 @@ def run(
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         if until_stdin_closes:
             threading.Thread(target=_shut_down_at_end_of_input, args=(endpoint,), daemon=True).start()
-        record = {"pid": os.getpid(), "url": endpoint.url, "started_at": time.time(), "region": endpoint.region}
+        record = {
+            "pid": os.getpid(),
+            "url": endpoint.url,
+            "started_at": time.time(),
+            "region": endpoint.region,
+            "restored": str(endpoint.moto_state.restored),
+        }
         readiness = state_dir / READINESS_NAME
         endpoint.start()
         try:

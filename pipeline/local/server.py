@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import io
 import ipaddress
+import itertools
 import logging
 import selectors
 import socket
@@ -110,13 +111,18 @@ class _Handler(BaseHTTPRequestHandler):
         pieces: list[bytes] = []
         chunks = self.server.application(environ, start_response)
         try:
-            pieces.extend(chunks)
+            self._finish_body(body)
+            names = {name.lower() for name, _ in started["headers"]}
+            if "content-length" not in names:
+                # How long it is is known at its end only.
+                pieces.extend(chunks)
+                self._send(started["status"], started["headers"], pieces, sum(map(len, pieces)))
+            else:
+                self._send(started["status"], started["headers"], itertools.chain(pieces, chunks), None)
         finally:
             close = getattr(chunks, "close", None)
             if close is not None:
                 close()
-        self._finish_body(body)
-        self._send(started["status"], started["headers"], pieces)
 
     def _environ(self) -> tuple[BodyReader | None, dict[str, Any]]:
         url = urlsplit(self.path)
@@ -174,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body.read()
 
-    def _send(self, status: str, headers: list[tuple[str, str]], pieces: list[bytes]) -> None:
+    def _send(self, status: str, headers: list[tuple[str, str]], pieces: Iterable[bytes], length: int | None) -> None:
         code = int(status.split(" ", 1)[0])
         self.send_response_only(code, status.partition(" ")[2])
         names = set()
@@ -185,8 +191,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         if "date" not in names:
             self.send_header("Date", self.date_time_string())
-        if "content-length" not in names and code not in _NO_BODY:
-            self.send_header("Content-Length", str(sum(map(len, pieces))))
+        if "content-length" not in names and code not in _NO_BODY and length is not None:
+            self.send_header("Content-Length", str(length))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()

@@ -6,7 +6,9 @@ import fcntl
 import json
 import os
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 # Any credentials do; these are what the endpoint, its jobs and the tests sign with.
 ACCESS_KEY_ID = "local"
@@ -30,6 +32,7 @@ class Running:
     Attributes:
         url: what clients take as ``AWS_ENDPOINT_URL``.
         started_at: seconds since 1970.
+        restored: which state it came up with, in words.
     """
 
     url: str
@@ -37,6 +40,7 @@ class Running:
     region: str
     started_at: float
     state_dir: Path
+    restored: str = ""
 
     @property
     def log_file(self) -> Path:
@@ -47,6 +51,12 @@ class Running:
     def port(self) -> int:
         """The TCP port."""
         return int(self.url.rsplit(":", 1)[1])
+
+
+def running_of(record: dict[str, Any], state_dir: Path) -> Running:
+    """What a readiness record says."""
+    restored = record.get("restored", "")
+    return Running(record["url"], record["pid"], record["region"], record["started_at"], state_dir, restored)
 
 
 def find_running(state_dir: Path) -> Running | None:
@@ -60,8 +70,24 @@ def find_running(state_dir: Path) -> Running | None:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return Running(record["url"], record["pid"], record["region"], record["started_at"], state_dir)
+            return running_of(record, state_dir)
     return None
+
+
+def set_aside(path: Path, reason: str) -> str:
+    """Move state that cannot be used out of the way, with SQLite's files beside it; nothing is deleted.
+
+    Returns:
+        What happened and where it is now, for the log and for ``local status``.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    target = path.with_name(f"{path.name}.set-aside-{stamp}")
+    path.rename(target)
+    for suffix in ("-wal", "-shm"):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.rename(target.with_name(target.name + suffix))
+    return f"{path.name} could not be used and is set aside as {target}: {reason}"
 
 
 def write_atomically(path: Path, text: str) -> None:

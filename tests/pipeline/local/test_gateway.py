@@ -36,6 +36,7 @@ def test_health(endpoint: EndpointHandle) -> None:
         "account_id": "123456789012",
         "region": endpoint.region,
         "state_dir": str(endpoint.state_dir),
+        "restored": endpoint.running.restored,
     }
     connection.close()
 

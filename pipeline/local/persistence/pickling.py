@@ -1,0 +1,247 @@
+"""moto's objects to bytes and back.
+
+Backends refer to one another, to locks and to keys of the operating system's crypto library; references to backends
+become their names, locks are made anew, keys are written as PEM. Reading accepts moto's classes and a short list of
+plain ones, so that a file which is not ours can call nothing.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import importlib
+import io
+import pickle
+import threading
+import types
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.dsa import DSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from moto.core.base_backend import BackendDict, BaseBackend
+
+from pipeline.local.persistence.blobs import BlobFile
+
+_PROTOCOL = 5
+PRIVATE_KEYS = (RSAPrivateKey, EllipticCurvePrivateKey, DSAPrivateKey, Ed25519PrivateKey)
+_PLAIN = {
+    "builtins": {
+        *("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "range"),
+        *("set", "slice", "str", "tuple"),
+    },
+    "copyreg": {"__newobj__", "_reconstructor"},
+    "collections": {"OrderedDict", "defaultdict", "deque", "Counter"},
+    "datetime": {"date", "datetime", "time", "timedelta", "timezone"},
+    "dateutil.tz.tz": {"tzutc", "tzlocal", "tzoffset"},
+    "decimal": {"Decimal"},
+    "ipaddress": {"IPv4Address", "IPv4Network", "IPv6Address", "IPv6Network"},
+    "re": {"_compile"},
+    "requests.structures": {"CaseInsensitiveDict"},
+    "uuid": {"UUID", "SafeUUID"},
+    "zoneinfo": {"ZoneInfo"},
+    __name__: {"new_lock", "new_rlock", "new_condition", "new_event", "load_private_key"},
+    "pipeline.local.persistence.blobs": {"Extent", "StoredBytes"},
+    "pipeline.local.persistence.s3_contents": {"TrackedKeys"},
+}
+
+
+class UnknownStateError(Exception):
+    """Stored bytes that are not what this module writes."""
+
+
+@dataclass
+class Pickled:
+    """The bytes of an object, and the names of the files that they refer to."""
+
+    data: bytes
+    files: list[str] = field(default_factory=list)
+
+
+def new_lock() -> Any:
+    return threading.Lock()
+
+
+def new_rlock() -> Any:
+    return threading.RLock()
+
+
+def new_condition() -> threading.Condition:
+    return threading.Condition()
+
+
+def new_event() -> threading.Event:
+    return threading.Event()
+
+
+def load_private_key(pem: bytes) -> Any:
+    return load_pem_private_key(pem, password=None)
+
+
+_NEW: dict[type, Callable[[], Any]] = {
+    type(threading.Lock()): new_lock,
+    type(threading.RLock()): new_rlock,
+    threading.Condition: new_condition,
+    threading.Event: new_event,
+}
+
+
+def dump(value: Any, part_of: Callable[[Any], Any] | None = None) -> Pickled:
+    """An object as bytes.
+
+    Args:
+        part_of: gives the name of an object that is stored by itself, None for any other.
+
+    Raises:
+        TypeError, AttributeError, pickle.PicklingError: something in it cannot be stored.
+    """
+    buffer = io.BytesIO()
+    pickler = _Pickler(buffer, part_of)
+    pickler.dump(value)
+    return Pickled(buffer.getvalue(), pickler.files)
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(self, buffer: io.BytesIO, part_of: Callable[[Any], Any] | None) -> None:
+        super().__init__(buffer, _PROTOCOL)
+        self._part_of = part_of
+        self.files: list[str] = []
+
+    def persistent_id(self, obj: Any) -> Any:
+        if isinstance(obj, BaseBackend):
+            return ("backend", *_name_of(obj))
+        if isinstance(obj, BlobFile):
+            self.files.append(obj.name)
+            return ("file", obj.name)
+        if self._part_of is not None:
+            part = self._part_of(obj)
+            if part is not None:
+                return ("part", part)
+        return None
+
+    def reducer_override(self, obj: Any) -> Any:
+        if isinstance(obj, (type, types.FunctionType, types.BuiltinFunctionType)):
+            _require_readable(obj)
+        elif type(obj) in _NEW:
+            return _NEW[type(obj)], ()
+        elif isinstance(obj, defaultdict):
+            return _reduced_defaultdict(obj)
+        elif isinstance(obj, PRIVATE_KEYS):
+            pem = obj.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            return load_private_key, (pem,)
+        return NotImplemented
+
+
+def _reduced_defaultdict(obj: defaultdict[Any, Any]) -> Any:
+    factory = obj.default_factory
+    if "<locals>" in getattr(factory, "__qualname__", ""):
+        # It cannot be stored; `restore_into` fills the dictionary that a new backend has.
+        factory = None
+    new: Any = vars(copyreg)["__newobj__"]
+    # Subclasses take other arguments than a factory, so that none is given.
+    return (
+        new,
+        (type(obj),),
+        (getattr(obj, "__dict__", None) or None, {"default_factory": factory}),
+        None,
+        _items(obj),
+    )
+
+
+def _items(obj: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
+    return iter(list(dict.items(obj)))
+
+
+def _require_readable(obj: Any) -> None:
+    """What :meth:`_Unpickler.find_class` would refuse must not be written."""
+    if obj.__qualname__ in _PLAIN.get(obj.__module__, ()):
+        return
+    if not (isinstance(obj, type) and obj.__module__.startswith("moto.")):
+        raise pickle.PicklingError(f"{obj.__module__}.{obj.__qualname__} is in it")
+
+
+def _name_of(backend: BaseBackend) -> tuple[str, str, str]:
+    for service in list(BackendDict._instances):  # noqa: SLF001 - moto has no other list of them
+        for account, region, found in service.iter_backends():
+            if found is backend:
+                return service.service_name, account, region
+    raise pickle.PicklingError(f"{type(backend).__name__} is in no list of moto's backends")
+
+
+def load(
+    data: bytes,
+    backend: Callable[[str, str, str], Any],
+    file: Callable[[str], BlobFile],
+    part: Callable[[Any], Any] | None = None,
+) -> Any:
+    """The object of some bytes.
+
+    Args:
+        backend: the live backend of a service, account and region.
+        file: the file of a name.
+        part: the object of a name that ``part_of`` gave.
+
+    Raises:
+        UnknownStateError: the bytes are not what :func:`dump` writes, or name what this moto does not have.
+    """
+    try:
+        return _Unpickler(io.BytesIO(data), backend, file, part).load()
+    except UnknownStateError:
+        raise
+    except Exception as error:
+        raise UnknownStateError(f"{type(error).__name__}: {error}") from error
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(
+        self,
+        buffer: io.BytesIO,
+        backend: Callable[[str, str, str], Any],
+        file: Callable[[str], BlobFile],
+        part: Callable[[Any], Any] | None,
+    ) -> None:
+        super().__init__(buffer)
+        self._backend = backend
+        self._file = file
+        self._part = part
+
+    def persistent_load(self, pid: Any) -> Any:
+        if pid[0] == "backend":
+            return self._backend(*pid[1:])
+        if pid[0] == "file":
+            return self._file(pid[1])
+        if pid[0] == "part" and self._part is not None:
+            return self._part(pid[1])
+        raise UnknownStateError(f"a reference of kind {pid[0]!r}")
+
+    def find_class(self, module: str, name: str) -> Any:
+        if name in _PLAIN.get(module, ()):
+            return super().find_class(module, name)
+        if module.startswith("moto."):
+            found: Any = importlib.import_module(module)
+            for attribute in name.split("."):
+                found = getattr(found, attribute)
+            if isinstance(found, type) and found.__module__.startswith("moto."):
+                return found
+        raise UnknownStateError(f"{module}.{name} is nothing that the state of the local endpoint holds")
+
+
+def restore_into(backend: BaseBackend, state: dict[str, Any]) -> None:
+    """Give a new backend the attributes of a stored one."""
+    fresh = backend.__dict__
+    for name, value in state.items():
+        own = fresh.get(name)
+        if isinstance(own, defaultdict) and isinstance(value, defaultdict) and value.default_factory is None:
+            own.clear()
+            own.update(value)
+        else:
+            fresh[name] = value

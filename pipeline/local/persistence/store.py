@@ -1,0 +1,165 @@
+"""The SQLite file of moto's state: pieces that are written together are one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+FORMAT = 1
+_SCHEMA = """
+CREATE TABLE piece (
+    kind TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    files TEXT NOT NULL,   -- JSON list of the names of files that the state refers to
+    digest BLOB NOT NULL,  -- of the state
+    state BLOB NOT NULL,
+    PRIMARY KEY (kind, owner, name)
+);
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+# A piece keeps its place, so that lists come in the order in which things were made.
+_PUT = """
+INSERT INTO piece VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET files = excluded.files, digest = excluded.digest, state = excluded.state
+"""
+_IN_ORDER = """
+SELECT kind, owner, name, files, digest, state FROM piece ORDER BY
+CASE kind WHEN 'log-stream' THEN 0 WHEN 'backend' THEN 1 WHEN 'bucket' THEN 2 ELSE 3 END, rowid
+"""
+
+
+class UnusableStateError(Exception):
+    """The file cannot be read as state of this version; the message says why."""
+
+
+@dataclass(frozen=True)
+class PieceId:
+    """Which part of the state: a backend, a bucket, an object, ..."""
+
+    kind: str
+    owner: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One part of the state; ``data`` None removes it."""
+
+    id: PieceId
+    data: bytes | None
+    files: tuple[str, ...] = ()
+
+
+def digest(data: bytes) -> bytes:
+    """What tells whether data changed, or was damaged."""
+    return hashlib.blake2b(data, digest_size=16).digest()
+
+
+class StateFile:
+    """Pieces of state, and the number of the last transaction.
+
+    Args:
+        path: created if missing.
+        moto_version: of the moto whose objects are stored.
+
+    Raises:
+        UnusableStateError: it is no such file, is damaged, or another version wrote it.
+    """
+
+    def __init__(self, path: Path, moto_version: str) -> None:
+        self._lock = threading.Lock()
+        try:
+            self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode = WAL")
+            # A killed process loses nothing under WAL; NORMAL gives up only what a power cut would take.
+            self._database.execute("PRAGMA synchronous = NORMAL")
+            self._open(moto_version)
+        except sqlite3.DatabaseError as error:
+            raise UnusableStateError(f"{path.name} is damaged ({error})") from error
+
+    def _open(self, moto_version: str) -> None:
+        database = self._database
+        if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            with self._transaction():
+                for statement in _SCHEMA.split(";"):
+                    database.execute(statement)
+                values = {"moto": moto_version, "generation": "0", "changed": "0", "closed": "yes"}
+                database.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
+                database.execute(f"PRAGMA user_version = {FORMAT}")
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        if version != FORMAT:
+            raise UnusableStateError(f"it is in format {version}, and this version reads format {FORMAT}")
+        meta = dict(database.execute("SELECT name, value FROM meta").fetchall())
+        if meta.get("moto") != moto_version:
+            raise UnusableStateError(f"moto {meta.get('moto')} wrote it, and moto {moto_version} is installed")
+        self.generation = int(meta["generation"])
+        self.changed = float(meta["changed"])
+        self.was_closed = meta["closed"] == "yes"
+
+    @property
+    def _now(self) -> float:
+        return time.time()
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._database)
+
+    def pieces(self) -> Iterator[tuple[Piece, bytes]]:
+        """Every piece with its digest, backends and buckets before what belongs to them.
+
+        Raises:
+            UnusableStateError: a piece is not what was written.
+        """
+        try:
+            rows = self._database.execute(_IN_ORDER)
+            for kind, owner, name, files, expected, state in rows:
+                if digest(state) != expected:
+                    raise UnusableStateError(f"{kind} {owner} {name} is damaged")
+                yield Piece(PieceId(kind, owner, name), state, tuple(json.loads(files))), expected
+        except sqlite3.DatabaseError as error:
+            raise UnusableStateError(f"it is damaged ({error})") from error
+
+    def write(self, pieces: list[tuple[Piece, bytes]]) -> None:
+        """Store pieces with their digests, all or none."""
+        with self._lock, self._transaction() as database:
+            for piece, expected in pieces:
+                key = (piece.id.kind, piece.id.owner, piece.id.name)
+                if piece.data is None:
+                    database.execute("DELETE FROM piece WHERE kind = ? AND owner = ? AND name = ?", key)
+                else:
+                    row = (*key, json.dumps(piece.files), expected, piece.data)
+                    database.execute(_PUT, row)
+            self.generation += 1
+            self._set("generation", str(self.generation))
+            self._set("changed", repr(self._now))
+
+    def mark(self, *, closed: bool) -> None:
+        """Note whether the endpoint that uses the file has ended in order."""
+        with self._lock, self._transaction():
+            self._set("closed", "yes" if closed else "no")
+
+    def _set(self, name: str, value: str) -> None:
+        self._database.execute("UPDATE meta SET value = ? WHERE name = ?", (value, name))
+
+    def close(self) -> None:
+        """Close the file; nothing is lost."""
+        with self._lock:
+            self._database.close()
+
+
+class _Transaction:
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._database.execute("BEGIN IMMEDIATE")
+        return self._database
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._database.execute("ROLLBACK" if kind else "COMMIT")
