@@ -49,6 +49,16 @@ def feature_store_client(connections: int) -> SageMakerFeatureStoreRuntimeClient
     return boto3.client("sagemaker-featurestore-runtime", region_name=_region(), config=_config(connections))
 
 
+def brief_clients() -> tuple[S3Client, SageMakerClient]:
+    """S3 and SageMaker for what a step can do without: they give up after seconds where no endpoint answers."""
+    brief = Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=3, read_timeout=20)
+    region = _region()
+    return (
+        boto3.client("s3", region_name=region, config=brief),
+        boto3.client("sagemaker", region_name=region, config=brief),
+    )
+
+
 def error_code(error: ClientError) -> str:
     """AWS's error code, such as "NoSuchKey" or, from HEAD requests, "404"."""
     return str(error.response.get("Error", {}).get("Code", "Unknown"))

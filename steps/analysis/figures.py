@@ -1,0 +1,171 @@
+"""Figures as SVG text, drawn from numbers alone: the same numbers give the same bytes, and no library is needed.
+
+Colours are CSS classes of the report's style sheet, so that figures follow its light and dark colours. Each figure is
+an image with a title and a description for those who do not see it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from markupsafe import Markup, escape
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_WIDTH, _HEIGHT = 460, 330
+_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 18, 14, 52
+_MOST_POINTS = 1500
+"""Points drawn of one series; of more, evenly spaced ones are, so that the file stays small."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points of shape (n,) each. kind: CSS class, "points-train" or "points-test"."""
+
+    kind: str
+    x: Floats
+    y: Floats
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Labels of both axes; x_text writes a tick of the x axis."""
+
+    x_label: str
+    y_label: str
+    x_text: Callable[[float], str] | None = None
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Maps values of low..high to pixels of start..end."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, values: Floats | float) -> Floats:
+        share = (np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low)
+        return np.asarray(self.start + share * (self.end - self.start))
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A scatter plot with the straight line y = line[0] + line[1] * x, where a perfect model would be.
+
+    name: unique in the document. description: for those who do not see it; caption: what to look for.
+    """
+
+    name: str
+    title: str
+    description: str
+    caption: str
+    series: Sequence[Series]
+    axes: Axes
+    line: tuple[float, float]
+
+
+def scatter(plot: Plot) -> Markup:
+    """The plot as an SVG image."""
+    axes = plot.axes
+    series = [_thinned(one) for one in plot.series]
+    x = _scale(np.concatenate([one.x for one in series]), _LEFT, _WIDTH - _RIGHT)
+    y = _scale(np.concatenate([one.y for one in series]), _HEIGHT - _BOTTOM, _TOP)
+    parts = [_grid(x, y, axes), _line(x, y, plot.line)]
+    parts += [_points(one, x, y) for one in series]
+    return _svg(plot.name, plot.title, plot.description, parts)
+
+
+def normal_quantiles(residuals: Floats) -> tuple[Floats, Floats]:
+    """(theoretical quantiles, sorted standardised residuals), each of shape (n,)."""
+    count = residuals.size
+    normal = NormalDist()
+    expected = np.array([normal.inv_cdf((rank - 0.375) / (count + 0.25)) for rank in range(1, count + 1)])
+    spread = float(residuals.std()) or 1.0
+    return expected, np.sort((residuals - residuals.mean()) / spread)
+
+
+def ticks(low: float, high: float, about: int = 5) -> list[float]:
+    """Round numbers within low..high, `about` as many as asked for."""
+    span = high - low
+    power = 10.0 ** math.floor(math.log10(span / about))
+    step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= about)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [number * step for number in range(first, last + 1)]
+
+
+def _scale(values: Floats, start: float, end: float) -> Scale:
+    low, high = float(values.min()), float(values.max())
+    margin = (high - low) * 0.04 or abs(high) * 0.1 or 1.0
+    return Scale(low - margin, high + margin, start, end)
+
+
+def _thinned(series: Series) -> Series:
+    if series.x.size <= _MOST_POINTS:
+        return series
+    rows = np.linspace(0, series.x.size - 1, _MOST_POINTS).round().astype(int)
+    return Series(series.kind, series.x[rows], series.y[rows])
+
+
+def _points(series: Series, x: Scale, y: Scale) -> str:
+    # One path of dots (lines without length, drawn with round ends) is a tenth of the size of as many circles.
+    dots = "".join(f"M{a:.1f} {b:.1f}h0" for a, b in zip(x(series.x), y(series.y), strict=True))
+    return f'<path class="{series.kind}" d="{dots}"/>'
+
+
+def _line(x: Scale, y: Scale, line: tuple[float, float]) -> str:
+    """The part of the line that lies inside the plot."""
+    intercept, slope = line
+    left, right = x.low, x.high
+    if slope > 0:
+        left, right = max(left, (y.low - intercept) / slope), min(right, (y.high - intercept) / slope)
+    if left >= right or not y.low <= intercept + slope * left <= y.high:
+        return ""
+    ends = [(float(x(value)), float(y(intercept + slope * value))) for value in (left, right)]
+    return '<path class="ideal" d="M{:.1f} {:.1f}L{:.1f} {:.1f}"/>'.format(*ends[0], *ends[1])
+
+
+def _grid(x: Scale, y: Scale, axes: Axes) -> str:
+    bottom, parts = _HEIGHT - _BOTTOM, []
+    for value in ticks(y.low, y.high):
+        at = float(y(value))
+        parts.append(f'<path class="grid" d="M{_LEFT} {at:.1f}H{_WIDTH - _RIGHT}"/>')
+        parts.append(f'<text class="tick" x="{_LEFT - 7}" y="{at + 4.5:.1f}" text-anchor="end">{_text(value)}</text>')
+    for value in ticks(x.low, x.high):
+        at = float(x(value))
+        text = escape(axes.x_text(value)) if axes.x_text else _text(value)
+        parts.append(f'<path class="grid" d="M{at:.1f} {_TOP}V{bottom}"/>')
+        parts.append(f'<text class="tick" x="{at:.1f}" y="{bottom + 19}" text-anchor="middle">{text}</text>')
+    middle_x, middle_y = (_LEFT + _WIDTH - _RIGHT) / 2, (_TOP + bottom) / 2
+    parts.append(
+        f'<text class="label" x="{middle_x:.0f}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(axes.x_label)}</text>'
+    )
+    parts.append(
+        f'<text class="label" transform="translate(14 {middle_y:.0f}) rotate(-90)" text-anchor="middle">'
+        f"{escape(axes.y_label)}</text>"
+    )
+    return "".join(parts)
+
+
+def _text(value: float) -> str:
+    if value == 0.0:
+        return "0"
+    if abs(value) < 1e-3 or abs(value) >= 1e6:  # noqa: PLR2004
+        return f"{value:.0e}".replace("-", "\N{MINUS SIGN}", 1 if value < 0 else 0)
+    return f"{value:,.10g}".replace("-", "\N{MINUS SIGN}")
+
+
+def _svg(name: str, title: str, description: str, parts: Sequence[str]) -> Markup:
+    head = (
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-labelledby="{escape(name)}-t {escape(name)}-d">'
+        f'<title id="{escape(name)}-t">{escape(title)}</title><desc id="{escape(name)}-d">{escape(description)}</desc>'
+    )
+    # Every text above is escaped or a number of ours.
+    return Markup(head + "".join(parts) + "</svg>")  # noqa: S704
