@@ -6,7 +6,8 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from analysis.errors import StepError
@@ -38,6 +39,27 @@ def add_environment(parser: argparse.ArgumentParser) -> None:
 def aws_of(environment: str) -> Aws:
     """Clients for the environment; nothing is asked yet."""
     return Aws(load_settings(environment))
+
+
+@contextmanager
+def steps_environment(aws: Aws) -> Iterator[None]:
+    """While it lasts, the environment tells the steps' code region, endpoint and credentials, as it does in a job."""
+    wanted = {"AWS_REGION": aws.settings.region, "AWS_DEFAULT_REGION": aws.settings.region}
+    if aws.endpoint_url:
+        wanted["AWS_ENDPOINT_URL"] = aws.endpoint_url
+    if aws.is_local and not ({"AWS_ACCESS_KEY_ID", "AWS_PROFILE"} & os.environ.keys()):
+        # The local endpoint asks for none, but botocore signs nothing without any.
+        wanted |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def run_program(main: Callable[[Sequence[str]], None]) -> None:
