@@ -94,6 +94,32 @@ def synth(
 
 
 @app.command()
+def validate(
+    env: Annotated[
+        str | None, typer.Option("--env", help="Environment to check; every one that has a file when left out.")
+    ] = None,
+    settings_file: SettingsFile = None,
+    *,
+    file: Annotated[
+        Path | None, typer.Option(help="Check this definition instead; with --env also as it would be deployed there.")
+    ] = None,
+    list_checks: Annotated[bool, typer.Option("--list", help="List the checks and run none.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check definitions and step scripts, offline. Exit code 0: no problem; 4: problems found."""
+    from pipeline.validate.report import check_lines, checks_as_json, report_as_json, report_lines
+
+    if list_checks:
+        _print_json(checks_as_json()) if as_json else typer.echo("\n".join(check_lines()))
+        return
+    from pipeline.validate_commands import validate_environments, validate_file
+
+    report = validate_file(file, env, settings_file) if file else validate_environments(env, settings_file)
+    _print_json(report_as_json(report)) if as_json else typer.echo("\n".join(report_lines(report)))
+    raise typer.Exit(4 if report.findings else 0)
+
+
+@app.command()
 def plan(env: Environment = "local", settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
     """Show what deploy would change, and what a run costs. Exit code 0: nothing to change; 2: something."""
     from pipeline.deploy.commands import plan_environment

@@ -15,7 +15,7 @@ from pipeline.local.pipelines.definition import StepType
 from pipeline.local.pipelines.expressions import GET, ExecutionReference, ParameterReference, StepReference
 from pipeline.validate.document import Definition, Step, leaves, references
 from pipeline.validate.locations import differs_by_execution
-from pipeline.validate.permissions import SCRIPT_ACTIONS
+from pipeline.validate.permissions import script_actions
 from pipeline.validate.registry import Deployment, Problem, definition_check, deployment_check
 
 # 2026-11-23-10-15-00-123, 20261123T101500, 2026/11/23/10, and seconds or milliseconds since 1970.
@@ -72,7 +72,7 @@ def _changes(reference: object, text: str, definition: Definition) -> str:
 @definition_check("cache-effects", "no step is cached whose script changes something outside, or asks what is there")
 def cached_steps_are_pure(definition: Definition) -> Iterator[Problem]:
     for step in _cached(definition):
-        actions = SCRIPT_ACTIONS.get(step.script or "", ())
+        actions = script_actions(step)
         if actions:
             yield Problem(
                 f"{step.script} calls {', '.join(actions)}, which a cached result would leave out.",

@@ -31,12 +31,15 @@ STEP_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "Model": ("sagemaker:CreateModel", "sagemaker:DescribeModel", "iam:PassRole"),
     "RegisterModel": ("sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"),
 }
-#: Script → actions that it takes itself through boto3.
-SCRIPT_ACTIONS: Mapping[str, tuple[str, ...]] = {
-    "claim.py": ("s3:GetObject", "s3:PutObject", "sagemaker:DescribePipelineExecution"),
-    "ingest_features.py": ("sagemaker:BatchWriteRecord", "sagemaker:PutRecord"),
-    "publish.py": ("s3:PutObject",),
-    "select_model.py": ("sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages"),
+_ALWAYS = ""
+_REGISTRY_READ = ("sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages")
+#: Script → flag that makes it do so, or always → actions that it takes itself through boto3.
+SCRIPT_ACTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "claim.py": {_ALWAYS: ("s3:GetObject", "s3:PutObject", "sagemaker:DescribePipelineExecution")},
+    "evaluate.py": {"--model-package-group-name": ("s3:GetObject", *_REGISTRY_READ)},
+    "ingest_features.py": {_ALWAYS: ("sagemaker:BatchWriteRecord", "sagemaker:PutRecord")},
+    "publish.py": {_ALWAYS: ("s3:PutObject",)},
+    "select_model.py": {_ALWAYS: _REGISTRY_READ},
 }
 #: Field anywhere in a step's arguments → actions that it brings with it.
 FIELD_ACTIONS: Mapping[str, tuple[str, ...]] = {
@@ -48,6 +51,12 @@ FIELD_ACTIONS: Mapping[str, tuple[str, ...]] = {
         *("ec2:DescribeSubnets", "ec2:DescribeVpcs"),
     ),
 }
+
+
+def script_actions(step: Step) -> tuple[str, ...]:
+    """Actions that the step's script takes with the arguments that it is given."""
+    found = SCRIPT_ACTIONS.get(step.script or "", {})
+    return tuple(action for flag, actions in found.items() if flag == _ALWAYS or step.flag(flag) for action in actions)
 
 
 def _statements(policy: Mapping[str, Any]) -> Iterator[tuple[list[str], list[str]]]:
@@ -75,7 +84,7 @@ def role_is_allowed(definition: Definition, deployment: Deployment) -> Iterator[
     for step in definition.steps:
         for needed, field in (
             (STEP_ACTIONS.get(step.type, ()), "Type"),
-            (SCRIPT_ACTIONS.get(step.script or "", ()), f"script {step.script}"),
+            (script_actions(step), f"script {step.script}"),
             *((FIELD_ACTIONS[key], f"Arguments…{key}") for key in _brought(step)),
         ):
             missing = [action for action in needed if not is_allowed(deployment.policy, action)]

@@ -102,6 +102,6 @@ def _is_random(token: str) -> bool:
 
 
 def _hidden(value: Any) -> str:
-    """The first characters: enough to find it, not to use it."""
+    """The first characters, at most a quarter: enough to find it, not to use it."""
     text = str(value)
-    return f"{text[:_SHOWN_CHARACTERS]}… ({len(text)} characters)"
+    return f"{text[: min(_SHOWN_CHARACTERS, len(text) // 4)]}… ({len(text)} characters)"

@@ -27,7 +27,7 @@ _OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
 @source_check("script-permissions", "every AWS call that a script makes is in the table that permissions come from")
 def calls_are_in_the_table(sources: Sources) -> Iterator[Problem]:
     for script in sorted(name for name in sources if "/" not in name):
-        known = SCRIPT_ACTIONS.get(script, ())
+        known = {action for actions in SCRIPT_ACTIONS.get(script, {}).values() for action in actions}
         for call in calls(script, sources):
             method = call.text if call.name in {"get_paginator", "get_waiter"} else call.name
             missing = [action for action in _actions().get(method, ()) if action not in known]

@@ -1,0 +1,89 @@
+import pytest
+
+pytestmark = pytest.mark.xdist_group("validate")
+
+
+def point_at(draft, text):
+    draft.input("IngestFeatures", "claim")["S3Uri"] = {"Get": text}
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
+        ("Steps.Missing.ModelArtifacts.S3ModelArtifacts", "no step Missing"),
+        ("Steps.Train.ModelArtefacts", "has no property ModelArtefacts"),
+        ("Steps.Preprocess.ProcessingOutputConfig.Outputs['trian'].S3Output.S3Uri", "has no output trian"),
+        ("Execution.PipelineExecutionName", "no execution variable PipelineExecutionName"),
+        ("Pipeline.Name", "is no reference"),
+    ],
+)
+def test_references_to_nothing_are_found(training, problems, reference, words):
+    assert problems("references", training) == []
+    point_at(training, reference)
+    (found,) = problems("references", training)
+    assert (found.step, found.field) == ("IngestFeatures", "Arguments.ProcessingInputs[2].S3Input.S3Uri")
+    assert words in found.message
+
+
+def test_a_dependency_on_no_step_is_found(training, problems):
+    training.step("CreateModel")["DependsOn"] = ["RegisterModels"]
+    (found,) = problems("references", training)
+    assert (found.step, found.field) == ("CreateModel", "DependsOn[0]")
+
+
+def test_the_experiment_is_looked_at_too(training, problems):
+    training.content["PipelineExperimentConfig"]["TrialName"] = {"Get": "Execution.Id"}
+    (found,) = problems("references", training)
+    assert found.field == "PipelineExperimentConfig.TrialName"
+
+
+def test_a_property_file_that_no_step_declares_is_found(training, problems):
+    assert problems("property-files", training) == []
+    del training.step("Evaluate")["PropertyFiles"]
+    found = problems("property-files", training)
+    assert {problem.step for problem in found} >= {"QualityGate", "RegisterModel"}
+    assert "declares no property file Evaluation" in found[0].message
+
+
+def test_a_property_file_in_an_output_that_is_not_there_is_found(training, problems):
+    training.step("Evaluate")["PropertyFiles"][0]["OutputName"] = "evaluations"
+    (found,) = problems("property-files", training)
+    assert (found.step, found.field) == ("Evaluate", "PropertyFiles[0].OutputName")
+
+
+def test_an_undeclared_parameter_is_found(training, problems):
+    assert problems("parameters-declared", training) == []
+    training.content["Parameters"] = [item for item in training.content["Parameters"] if item["Name"] != "Profile"]
+    found = problems("parameters-declared", training)
+    assert {problem.step for problem in found} >= {"Preprocess", "Train"}
+    assert "Profile is used and not declared" in found[0].message
+
+
+def test_an_unused_parameter_is_found(training, problems):
+    assert problems("parameters-used", training) == []
+    training.content["Parameters"].append({"Name": "Spare", "Type": "String", "DefaultValue": ""})
+    (found,) = problems("parameters-used", training)
+    assert "Spare is declared and no step uses it" in found.message
+
+
+def test_a_cycle_is_found_and_named(training, problems):
+    assert problems("cycles", training) == []
+    training.step("Preprocess")["DependsOn"] = ["Evaluate"]
+    (found,) = problems("cycles", training)
+    assert "Preprocess" in found.message
+    assert "Evaluate" in found.message
+    assert found.message.count("→") >= 2
+
+
+def test_a_step_that_waits_for_itself_is_found(training, problems):
+    training.step("Train")["DependsOn"] = ["Train"]
+    (found,) = problems("cycles", training)
+    assert "Train → Train" in found.message
+
+
+def test_waiting_for_the_other_branch_is_found(training, problems):
+    assert problems("branches", training) == []
+    training.step("QualityGateFailed")["DependsOn"] = ["RegisterModel"]
+    (found,) = problems("branches", training)
+    assert found.step == "QualityGateFailed"
+    assert "other branch of QualityGate" in found.message

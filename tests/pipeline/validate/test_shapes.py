@@ -1,0 +1,115 @@
+import pytest
+
+pytestmark = pytest.mark.xdist_group("validate")
+
+
+def spoil_length(draft):
+    draft.arguments("ClaimInput")["AppSpecification"]["ContainerArguments"][-1] = "x" * 257
+
+
+def spoil_count(draft):
+    draft.arguments("ClaimInput")["AppSpecification"]["ContainerArguments"] += ["x"] * 100
+
+
+def spoil_pattern(draft):
+    draft.arguments("Train")["InputDataConfig"][0]["ChannelName"] = "train rows"
+
+
+def spoil_required(draft):
+    del draft.arguments("Train")["OutputDataConfig"]
+
+
+def spoil_spelling(draft):
+    draft.arguments("Transform")["BatchStrategie"] = "MultiRecord"
+
+
+def spoil_choice(draft):
+    draft.arguments("Transform")["BatchStrategy"] = "AllRecords"
+
+
+def spoil_type(draft):
+    draft.arguments("Preprocess")["StoppingCondition"]["MaxRuntimeInSeconds"] = "3600"
+
+
+def spoil_range(draft):
+    draft.arguments("Preprocess")["StoppingCondition"]["MaxRuntimeInSeconds"] = 10**9
+
+
+def spoil_default(draft):
+    draft.parameter("ProcessingInstanceType")["DefaultValue"] = "ml.m5.tiny"
+
+
+def spoil_variable_type(draft):
+    draft.arguments("Train")["HyperParameters"]["feature-count"] = {"Get": "Parameters.FeatureCount"}
+
+
+def spoil_join_type(draft):
+    joined = {"Std:Join": {"On": "", "Values": ["1"]}}
+    draft.arguments("Train")["StoppingCondition"]["MaxRuntimeInSeconds"] = joined
+
+
+def spoil_join_length(draft):
+    joined = {"Std:Join": {"On": "-", "Values": ["x" * 200, {"Get": "Parameters.InputKey"}, "y" * 60]}}
+    draft.arguments("ClaimInput")["AppSpecification"]["ContainerArguments"][1] = joined
+
+
+def spoil_list(draft):
+    draft.arguments("Train")["InputDataConfig"] = {"ChannelName": "train"}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "step", "expected"),
+    [
+        (spoil_length, "ClaimInput", ("ContainerArguments[", "257 characters, at most 256")),
+        (spoil_count, "ClaimInput", ("AppSpecification.ContainerArguments", "at most 100")),
+        (spoil_pattern, "Train", ("InputDataConfig[0].ChannelName", "does not fit the pattern")),
+        (spoil_required, "Train", ("Arguments.OutputDataConfig", "is missing")),
+        (spoil_spelling, "Transform", ("Arguments.BatchStrategie", "no member")),
+        (spoil_choice, "Transform", ("Arguments.BatchStrategy", "allowed values")),
+        (spoil_type, "Preprocess", ("StoppingCondition.MaxRuntimeInSeconds", "is no Integer")),
+        (spoil_range, "Preprocess", ("StoppingCondition.MaxRuntimeInSeconds", "largest value allowed")),
+        (spoil_default, "ClaimInput", ("InstanceType (parameter ProcessingInstanceType)", "allowed values")),
+        (spoil_variable_type, "Train", ("HyperParameters.feature-count", "of type Integer, and a String")),
+        (spoil_join_type, "Train", ("MaxRuntimeInSeconds", "Std:Join is text")),
+        (spoil_join_length, "ClaimInput", ("ContainerArguments[1]", "262 characters")),
+        (spoil_list, "Train", ("Arguments.InputDataConfig", "A list is needed")),
+    ],
+)
+def test_arguments_that_do_not_fit_are_found(training, problems, spoil, step, expected):
+    field, words = expected
+    assert problems("arguments", training) == []
+    spoil(training)
+    found = problems("arguments", training)
+    assert found
+    assert found[0].step == step
+    assert field in found[0].field
+    assert words in found[0].message
+    assert found[0].fix
+
+
+def test_arguments_of_the_scoring_pipeline_fit(scoring, problems):
+    assert problems("arguments", scoring) == []
+
+
+def test_a_wrong_instance_size_is_answered_with_the_right_ones(training, problems):
+    spoil_default(training)
+    assert "ml.m5.large" in problems("arguments", training)[0].fix
+
+
+def test_unknown_conditions_are_found(training, problems):
+    assert problems("conditions", training) == []
+    training.arguments("QualityGate")["Conditions"][0]["Type"] = "AtLeast"
+    (found,) = problems("conditions", training)
+    assert (found.step, found.field) == ("QualityGate", "Arguments.Conditions[0]")
+
+
+def test_a_condition_step_without_a_condition_is_found(training, problems):
+    training.arguments("QualityGate")["Conditions"] = []
+    (found,) = problems("conditions", training)
+    assert found.message == "There is no condition."
+
+
+def test_a_fail_step_without_its_message_is_found(training, problems):
+    training.step("QualityGateFailed")["Arguments"] = {}
+    (found,) = problems("conditions", training)
+    assert "ErrorMessage" in found.message

@@ -1,0 +1,103 @@
+import pytest
+
+pytestmark = pytest.mark.xdist_group("validate")
+
+
+def transform_source(draft):
+    return draft.arguments("Transform")["TransformInput"]["DataSource"]["S3DataSource"]
+
+
+@pytest.mark.parametrize("flow", ["training", "scoring"])
+@pytest.mark.parametrize("check", ["transform-input", "cache-hits", "cache-effects", "cache-identity"])
+def test_our_pipelines_pass(problems, deployments, request, flow, check):
+    assert problems(check, request.getfixturevalue(flow), deployments[flow]) == []
+
+
+def test_a_transform_of_a_whole_folder_is_found(training, problems):
+    folder = "Steps.Preprocess.ProcessingOutputConfig.Outputs['scoring'].S3Output.S3Uri"
+    transform_source(training)["S3Uri"] = {"Get": folder}
+    (found,) = problems("transform-input", training)
+    assert (found.step, found.field) == ("Transform", "Arguments.TransformInput.DataSource.S3DataSource.S3Uri")
+    assert "is a prefix" in found.message
+
+
+@pytest.mark.parametrize("end", ["", "/", "features"])
+def test_a_transform_of_a_name_that_is_no_file_is_found(training, problems, end):
+    transform_source(training)["S3Uri"]["Std:Join"]["Values"][1] = end
+    assert len(problems("transform-input", training)) == 1
+
+
+def test_a_transform_in_a_folder_of_others_is_found(training, problems, settings):
+    transform_source(training)["S3Uri"] = f"s3://{settings.raw_bucket}/raw/training/day.csv"
+    (found,) = problems("transform-input", training)
+    assert "others write to" in found.message
+
+
+def test_a_manifest_lists_its_objects(training, problems, settings):
+    transform_source(training).update(S3DataType="ManifestFile", S3Uri=f"s3://{settings.raw_bucket}/manifest")
+    assert problems("transform-input", training) == []
+
+
+def test_an_execution_id_in_a_cached_steps_arguments_is_found(training, problems):
+    arguments = training.arguments("Preprocess")["AppSpecification"]["ContainerArguments"]
+    arguments += ["--run", {"Get": "Execution.PipelineExecutionId"}]
+    (found,) = problems("cache-hits", training)
+    assert found.step == "Preprocess"
+    assert "would never hit" in found.message
+
+
+@pytest.mark.parametrize("name", ["prep-2026-11-23-10-15-00-123", "20261123T101500", "1795429000", "1795429000123"])
+def test_a_time_in_a_cached_steps_code_path_is_found(training, problems, name):
+    training.input("Evaluate", "code")["S3Uri"] = f"s3://artifacts/{name}/source/"
+    (found,) = problems("cache-hits", training)
+    assert (found.step, found.field) == ("Evaluate", "Arguments.ProcessingInputs[0].S3Input.S3Uri")
+
+
+def test_an_input_from_the_folder_of_an_uncached_step_is_found(training, problems):
+    training.step("Preprocess")["CacheConfig"]["Enabled"] = False
+    found = problems("cache-hits", training)
+    assert {problem.step for problem in found} >= {"Train"}
+    assert "Preprocess is not cached" in found[0].message
+
+
+def test_where_a_cached_step_writes_does_not_matter(training, problems):
+    outputs = training.arguments("Preprocess")["ProcessingOutputConfig"]["Outputs"]
+    outputs[0]["S3Output"]["S3Uri"] = {"Get": "Execution.StartDateTime"}
+    assert problems("cache-hits", training) == []
+
+
+@pytest.mark.parametrize("name", ["ClaimInput", "IngestFeatures", "PublishPredictions"])
+def test_a_cached_step_that_changes_something_outside_is_found(training, problems, name):
+    training.step(name)["CacheConfig"] = {"Enabled": True, "ExpireAfter": "P30D"}
+    (found,) = problems("cache-effects", training)
+    assert (found.step, found.field) == (name, "CacheConfig.Enabled")
+
+
+def test_a_cached_step_that_asks_the_registry_is_found(training, problems):
+    arguments = training.arguments("Evaluate")["AppSpecification"]["ContainerArguments"]
+    if "--model-package-group-name" not in arguments:
+        arguments += ["--model-package-group-name", "bikeshare-prod-regression"]
+    training.step("Evaluate")["CacheConfig"] = {"Enabled": True, "ExpireAfter": "P30D"}
+    (found,) = problems("cache-effects", training)
+    assert found.step == "Evaluate"
+    assert "sagemaker:ListModelPackages" in found.message
+
+
+def read_the_upload_itself(draft):
+    key = {
+        "Std:Join": {"On": "/", "Values": ["s3:/", {"Get": "Parameters.InputBucket"}, {"Get": "Parameters.InputKey"}]}
+    }
+    draft.input("Preprocess", "raw")["S3Uri"] = key
+
+
+def test_a_cached_step_that_can_not_tell_versions_apart_is_found(training, problems):
+    read_the_upload_itself(training)
+    (found,) = problems("cache-identity", training)
+    assert found.step == "Preprocess"
+    assert "replaced file" in found.message
+
+
+def test_the_version_in_the_environment_tells_them_apart(training, problems):
+    read_the_upload_itself(training)
+    training.arguments("Preprocess")["Environment"]["INPUT_ETAG"] = {"Get": "Parameters.InputETag"}
+    assert problems("cache-identity", training) == []
