@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import boto3
+import pandas as pd
 import pytest
 
 import inference
+from analysis.artefact import read_model
 
+ROOT = Path(__file__).resolve().parents[2]
 METRICS = ("rmse", "mae", "r2", "coverage")
 
 
@@ -117,12 +122,32 @@ def test_the_latest_approved_version_of_the_environments_group(aws_url, trained,
     assert (tmp_path / "exports" / f"{group}-1.joblib.sha256").is_file()
 
 
-@pytest.mark.parametrize("program", ["export_model.py", "predict_from_export.py"])
+PROGRAMS = sorted(path.name for path in (ROOT / "scripts").glob("*.py") if "run_program(main)" in path.read_text())
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_help_names_examples_and_exit_codes(call_program, program: str) -> None:
     done = call_program(program, "--help")
     assert done.code == 0
     assert "examples:" in done.out
-    assert "exit codes:" in done.out
+    assert "exit codes: 0 " in done.out
+
+
+def test_the_code_in_the_documentation_runs(trained, call_program, tmp_path, monkeypatch) -> None:
+    call_program("export_model.py", trained.archive)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "exports.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 2
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(block, names)  # noqa: S102
+    model = read_model(trained.model_dir)
+    assert names["coefficients"].to_dict() == dict(zip(model.selected, model.coefficients, strict=True))
+    summary = json.loads((trained.summary_dir / "summary.json").read_text(encoding="utf-8"))
+    errors = [row["standard_error"] for row in summary["coefficients"]]
+    assert names["standard_errors"].tolist() == pytest.approx(errors, rel=1e-12)
+    rows = inference.input_fn((trained.prepared / "scoring" / "features.csv").read_bytes())
+    scaled = pd.DataFrame(dict(zip(model.selected, model.scaled(rows), strict=True)))
+    assert names["estimator"].predict(scaled) == pytest.approx(model.predict(rows).prediction, rel=1e-12)
 
 
 def test_errors_have_a_code_a_reason_and_a_next_step(trained, call_program, tmp_path) -> None:
