@@ -1,0 +1,105 @@
+"""Scoring: a file without counts, the newest approved model, and what is said when there is none."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+
+import pytest
+
+from pipeline.executions import started_for
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("trigger")]
+
+KEY = "raw/scoring/next-month.csv"
+
+
+@pytest.fixture(scope="module")
+def to_score(tmp_path_factory):
+    """30 generated days without cnt, casual and registered."""
+    from pipeline.sample import write_sample
+
+    return write_sample(tmp_path_factory.mktemp("scoring"), days=30, target=False).read_bytes()
+
+
+def scored(deployed, key, body):
+    """Upload under raw/scoring/ and wait for the end of the scoring execution."""
+    etag = deployed.put(key, body)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        arn = started_for(deployed.aws, deployed.settings.scoring_pipeline_name, key, etag)
+        if arn:
+            return deployed.finished(arn)
+        time.sleep(0.05)
+    pytest.fail(f"nothing was started for {key}")
+
+
+@pytest.fixture(scope="module")
+def without_model(deployed, to_score):
+    """A scoring execution while nothing is approved."""
+    return scored(deployed, "raw/scoring/too-early.csv", to_score)
+
+
+@pytest.fixture(scope="module")
+def approved(deployed, without_model, sample_csv):
+    """A trained model, approved by the command."""
+    execution = deployed.run("raw/training/sample.csv", sample_csv)
+    assert execution.status == "Succeeded", execution.explanation
+    assert "PendingManualApproval" in deployed.command("model", "list").stdout
+    assert "Version 1 is Approved" in deployed.command("model", "approve", "1").stdout
+    return execution
+
+
+@pytest.fixture(scope="module")
+def execution(deployed, approved, to_score):
+    return scored(deployed, KEY, to_score)
+
+
+def test_without_an_approved_model_the_reason_says_how_to_approve_one(without_model):
+    assert without_model.status == "Failed"
+    assert "no approved version to score with" in without_model.explanation
+    assert "bikeshare model approve" in without_model.explanation
+
+
+def test_every_day_is_predicted_without_an_actual_value(deployed, execution):
+    assert execution.status == "Succeeded", execution.explanation
+    (content,) = [body for key, body in deployed.predictions().items() if "next-month" in key]
+    rows = list(csv.DictReader(io.StringIO(content.decode())))
+    assert len(rows) == 30
+    assert {row["actual"] for row in rows} == {""}
+    assert {row["model_version"] for row in rows} == {"1"}
+
+
+def test_scoring_registers_and_trains_nothing(deployed, execution):
+    assert len(deployed.model_packages()) == 1
+    assert "Train" not in {step.name for step in execution.steps}
+
+
+def test_a_day_scored_is_predicted_as_the_training_run_predicted_it(deployed, execution, sample_csv):
+    """Nothing is fitted again on the file that is scored: the same day has the same prediction, to the last digit."""
+    files = deployed.predictions()
+    trained, new = (
+        {row["date"]: row["prediction"] for row in csv.DictReader(io.StringIO(body.decode()))}
+        for name in ("sample", "next-month")
+        for body in [next(body for key, body in files.items() if name in key)]
+    )
+    assert len(new) == 30
+    assert all(trained[day] == prediction for day, prediction in new.items())
+
+
+def test_the_card_is_shown(deployed, approved):
+    assert '"intended_uses"' in deployed.command("model", "card", "1").stdout
+
+
+def test_a_rejected_version_is_not_scored_with(deployed, execution, to_score):
+    deployed.command("model", "reject", "1", "--reason", "superseded")
+    late = scored(deployed, "raw/scoring/late.csv", to_score)
+    assert late.status == "Failed"
+    assert "no approved version" in late.explanation
+
+
+def test_an_unknown_version_is_named(deployed, execution):
+    done = deployed.command("model", "approve", "77", check=False)
+    assert done.returncode == 9
+    assert "no version 77; there are: 1" in done.stderr
