@@ -6,7 +6,11 @@ Layers, from pure to stateful; each imports only what stands above it::
     definition, parsing            the definition JSON as frozen data
     arguments, validation          what AWS refuses about a definition
     graph, retrying, caching       decisions: what may run now, when again, whether a former result still holds
+    outputs, selection             decisions: what an answer gives, which steps a selective execution runs
     records, store                 what is remembered, written transactionally to SQLite
+    attempts                       what one attempt of a step is given, and how it can end
+    callbacks, functions, lambdas  steps that an SQS consumer or a local Python function answers
     steps, engine                  threads that run one execution against jobs and AWS clients
+    starting, executions, catalog  what the operations ask for
     service, handlers              the operations
 """

@@ -14,7 +14,7 @@ import botocore.session
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 from botocore.validate import ParamValidator
 
-from pipeline.local.pipelines.definition import Parameter, StepType
+from pipeline.local.pipelines.definition import Parameter, Step, StepType
 from pipeline.local.pipelines.expressions import (
     GET,
     ExpressionError,
@@ -66,14 +66,24 @@ def property_shape(step_type: StepType) -> StructureShape:
     return shape
 
 
-def property_type(step_type: StepType, path: tuple[Token, ...], text: str) -> str:
+def property_type(
+    step_type: StepType, path: tuple[Token, ...], text: str, outputs: Mapping[str, str] | None = None
+) -> str:
     """The type of a step's property: String, Integer, Float, Boolean, List, Map or Structure.
+
+    Args:
+        step_type: of the step.
+        path: of the property.
+        text: the whole reference, for the message.
+        outputs: the types of a Callback or Lambda step's output parameters by name.
 
     Raises:
         ExpressionError: steps of this type have no such property.
     """
     if step_type is StepType.CONDITION and path == ("Outcome",):
         return "String"
+    if step_type in (StepType.CALLBACK, StepType.LAMBDA):
+        return _output_type(step_type, path, text, outputs or {})
     if step_type not in PROPERTY_OPERATIONS:
         raise ExpressionError(f"Invalid property reference [{text}]: a {step_type} step has no such property.")
     shape: Shape = property_shape(step_type)
@@ -89,24 +99,35 @@ def property_type(step_type: StepType, path: tuple[Token, ...], text: str) -> st
     return _SCALARS.get(shape.type_name, shape.type_name.capitalize())
 
 
+def _output_type(step_type: StepType, path: tuple[Token, ...], text: str, outputs: Mapping[str, str]) -> str:
+    if len(path) != 2 or path[0] != "OutputParameters":  # noqa: PLR2004  the list and a name in it
+        raise ExpressionError(
+            f"Invalid property reference [{text}]: a {step_type} step has Steps.<step>.OutputParameters['<name>'] only."
+        )
+    if str(path[1]) not in outputs:
+        declared = ", ".join(outputs) or "none"
+        raise ExpressionError(
+            f"Invalid property reference [{text}]: there is no output parameter [{path[1]}]; declared: {declared}."
+        )
+    return outputs[str(path[1])]
+
+
 def check_arguments(
     step_type: StepType,
     arguments: Mapping[str, Any],
     parameters: Mapping[str, Parameter],
-    step_types: Mapping[str, StepType],
+    steps: Mapping[str, Step],
 ) -> Iterator[str]:
     """What is wrong with the arguments of a step, in AWS's words where they are known.
 
     References to steps that do not exist are another check's concern.
     """
-    yield from _check(arguments, request_shape(step_type), parameters, step_types)
+    yield from _check(arguments, request_shape(step_type), parameters, steps)
 
 
-def _check(
-    value: Any, shape: Shape, parameters: Mapping[str, Parameter], step_types: Mapping[str, StepType]
-) -> Iterator[str]:
+def _check(value: Any, shape: Shape, parameters: Mapping[str, Parameter], steps: Mapping[str, Step]) -> Iterator[str]:
     if is_expression(value):
-        yield from _check_assignment(value, shape, parameters, step_types)
+        yield from _check_assignment(value, shape, parameters, steps)
     elif isinstance(shape, ListShape) and not isinstance(value, list):
         yield "Expecting start of Json Array."
     elif isinstance(shape, StructureShape | MapShape) and not isinstance(value, Mapping):
@@ -116,7 +137,7 @@ def _check(
             if member is None:
                 yield f"Unknown Argument member '{key}'."
             else:
-                yield from _check(item, member, parameters, step_types)
+                yield from _check(item, member, parameters, steps)
 
 
 def _members(value: Any, shape: Shape) -> Iterator[tuple[str, Any, Shape | None]]:
@@ -130,7 +151,7 @@ def _members(value: Any, shape: Shape) -> Iterator[tuple[str, Any, Shape | None]
 
 
 def _check_assignment(
-    expression: Mapping[str, Any], shape: Shape, parameters: Mapping[str, Parameter], step_types: Mapping[str, StepType]
+    expression: Mapping[str, Any], shape: Shape, parameters: Mapping[str, Parameter], steps: Mapping[str, Step]
 ) -> Iterator[str]:
     wanted = _SCALARS.get(shape.type_name, shape.type_name.capitalize())
     if GET not in expression:
@@ -145,9 +166,10 @@ def _check_assignment(
             return
         given = parameters[reference.name].type
     elif isinstance(reference, StepReference):
-        if reference.step not in step_types:
+        if reference.step not in steps:
             return
-        given = property_type(step_types[reference.step], reference.path, text)
+        source = steps[reference.step]
+        given = property_type(source.type, reference.path, text, source.outputs)
     if given != wanted and not (given == "Integer" and wanted == "Float"):
         yield f"Cannot assign property reference [{text}] to argument of type [{wanted}]"
 

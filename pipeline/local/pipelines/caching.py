@@ -50,11 +50,16 @@ def parse_duration(text: str) -> timedelta | None:
     return sum((int(count or 0) * unit for count, unit in zip(match.groups(), _UNITS, strict=True)), timedelta())
 
 
-def cache_key(step_type: StepType, arguments: Mapping[str, Any]) -> str | None:
-    """The SHA-256 of the resolved arguments that count, or None when steps of this type are never cached."""
-    names = KEY_ARGUMENTS.get(step_type)
+def cache_key(step_type: StepType, arguments: Mapping[str, Any], target: str | None = None) -> str | None:
+    """The SHA-256 of the resolved arguments that count, or None when steps of this type are never cached.
+
+    Of a Callback or Lambda step all of them count, and the queue or function that it hands over to.
+    """
+    names = tuple(arguments) if target is not None else KEY_ARGUMENTS.get(step_type)
     if names is None:
         return None
     counted = {name: arguments[name] for name in names if name in arguments}
+    if target is not None:
+        counted = {"Target": target, "Arguments": counted}
     text = json.dumps([step_type, counted], sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -21,6 +21,7 @@ from pipeline.local.pipelines.store import PipelineStore
 from pipeline.local.pipelines.validation import validate
 
 MAX_TAGS = 50
+MAX_ALIASES = 10
 
 
 def fingerprint(request: Mapping[str, Any]) -> str:
@@ -69,12 +70,19 @@ class PipelineCatalog:
             raise AwsError("ResourceNotFound", f"Pipeline '{arn}' does not exist.")
         return record
 
-    def version(self, record: PipelineRecord, number: int | None) -> PipelineVersion:
-        """A version of a pipeline; the current one for None.
+    def version(self, record: PipelineRecord, number: int | None, alias: str | None = None) -> PipelineVersion:
+        """A version of a pipeline by its number or an alias; the current one without either.
 
         Raises:
-            AwsError: ResourceNotFound.
+            AwsError: ResourceNotFound, or ValidationException when both are given.
         """
+        if number is not None and alias is not None:
+            raise AwsError("ValidationException", "PipelineVersionId and PipelineVersionAlias exclude each other.")
+        if alias is not None:
+            found = next((item for item in record.versions if alias in item.aliases), None)
+            if found is None:
+                raise AwsError("ResourceNotFound", f"No version of '{record.arn}' has the alias [{alias}].")
+            return found
         if number is None:
             return record.current
         if not 1 <= number <= len(record.versions):
@@ -136,6 +144,20 @@ class PipelineCatalog:
         self._store.put_pipeline(changed)
         return {"PipelineArn": record.arn, "PipelineVersionId": changed.current.version}
 
+    def update_version(self, request: dict[str, Any]) -> dict[str, Any]:
+        """UpdatePipelineVersion: the display name, description and aliases of one version."""
+        record = self.find(request["PipelineArn"])
+        version = self.version(record, request["PipelineVersionId"])
+        changed = replace(
+            version,
+            display_name=request.get("PipelineVersionDisplayName", version.display_name),
+            description=request.get("PipelineVersionDescription", version.description),
+            aliases=_changed_aliases(record, version, request.get("PipelineVersionAliasOperations", {})),
+        )
+        versions = tuple(changed if item is version else item for item in record.versions)
+        self._store.put_pipeline(replace(record, versions=versions, modified=self._clock.now()))
+        return {"PipelineArn": record.arn, "PipelineVersionId": version.version}
+
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
         """DeletePipeline, with all its executions. Refused while one of them runs."""
         record = self.find(request["PipelineName"])
@@ -152,7 +174,8 @@ class PipelineCatalog:
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
         """DescribePipeline."""
         record = self.find(request["PipelineName"])
-        return views.pipeline_description(record, self.version(record, request.get("PipelineVersionId")))
+        version = self.version(record, request.get("PipelineVersionId"), request.get("PipelineVersionAlias"))
+        return views.pipeline_description(record, version)
 
     def list_pipelines(self, request: dict[str, Any]) -> dict[str, Any]:
         """ListPipelines."""
@@ -179,6 +202,9 @@ class PipelineCatalog:
                 PipelineArn=record.arn,
                 PipelineVersionId=item.version,
                 CreationTime=item.created,
+                PipelineVersionDescription=item.description,
+                PipelineVersionDisplayName=item.display_name,
+                PipelineVersionAliases=list(item.aliases) or None,
                 LastExecutionPipelineExecutionArn=last_run.get(item.version),
             )
             for item in shown
@@ -237,6 +263,23 @@ class PipelineCatalog:
             raise AwsError("ValidationException", f"Cannot read the pipeline definition at {uri}: {exc}") from exc
         except UnicodeDecodeError as exc:
             raise AwsError("ValidationException", f"The pipeline definition at {uri} is not UTF-8.") from exc
+
+
+def _changed_aliases(
+    record: PipelineRecord, version: PipelineVersion, operations: Mapping[str, list[str]]
+) -> tuple[str, ...]:
+    added, removed = operations.get("Add", []), operations.get("Remove", [])
+    for alias in added:
+        owner = next((item for item in record.versions if alias in item.aliases and item is not version), None)
+        if owner is not None:
+            raise AwsError(
+                "ConflictException",
+                f"Alias [{alias}] belongs to version {owner.version} of '{record.arn}'. Remove it there first.",
+            )
+    aliases = tuple(dict.fromkeys([*(item for item in version.aliases if item not in removed), *added]))
+    if len(aliases) > MAX_ALIASES:
+        raise AwsError("ValidationException", f"A version takes {MAX_ALIASES} aliases, not {len(aliases)}.")
+    return aliases
 
 
 def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:

@@ -24,6 +24,8 @@ class StepType(StrEnum):
     REGISTER_MODEL = "RegisterModel"
     CONDITION = "Condition"
     FAIL = "Fail"
+    CALLBACK = "Callback"
+    LAMBDA = "Lambda"
 
 
 class Trigger(StrEnum):
@@ -72,7 +74,11 @@ class Guard:
 
 @dataclass(frozen=True)
 class Step:
-    """One step. ``arguments`` holds expressions unresolved; a Condition step's hold ``Conditions`` only."""
+    """One step. ``arguments`` holds expressions unresolved; a Condition step's hold ``Conditions`` only.
+
+    ``target`` is a Callback step's queue URL or a Lambda step's function ARN, text or an expression; ``outputs`` are
+    the types of their output parameters by name.
+    """
 
     name: str
     type: StepType
@@ -84,13 +90,16 @@ class Step:
     property_files: tuple[PropertyFile, ...] = ()
     cache: CacheConfig | None = None
     retry_policies: tuple[RetryPolicy, ...] = ()
+    target: Any = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
 
     def references(self) -> Iterator[Reference]:
-        """Every reference in the arguments."""
-        return references(self.arguments)
+        """Every reference in the arguments and the target."""
+        yield from references(self.arguments)
+        yield from references(self.target)
 
     def referenced_steps(self) -> frozenset[str]:
-        """Names of the steps whose results the arguments use."""
+        """Names of the steps whose results this one uses."""
         return frozenset(item.step for item in self.references() if isinstance(item, StepReference))
 
 

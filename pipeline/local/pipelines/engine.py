@@ -14,8 +14,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from pipeline.local.errors import AwsError
-from pipeline.local.jobs.kinds import JobKind
+from pipeline.local.pipelines.attempts import (
+    Attempt,
+    StepFailure,
+    StepResult,
+    Stopper,
+    resolve_arguments,
+    resolve_target,
+)
 from pipeline.local.pipelines.caching import cache_key, parse_duration
 from pipeline.local.pipelines.definition import Step, StepType
 from pipeline.local.pipelines.graph import build_graph
@@ -26,8 +35,9 @@ from pipeline.local.pipelines.progress import Progress, assess
 from pipeline.local.pipelines.records import ExecutionRecord, ExecutionStatus, StepRecord, StepStatus
 from pipeline.local.pipelines.retrying import ExceptionType, retry_delay
 from pipeline.local.pipelines.scope import ExecutionScope
+from pipeline.local.pipelines.selection import restrict
 from pipeline.local.pipelines.status_events import execution_event, step_event
-from pipeline.local.pipelines.steps import JOB_STEPS, RUNNERS, Attempt, StepFailure, StepResult, resolve_arguments
+from pipeline.local.pipelines.steps import JOB_STEPS, RUNNERS, STOPPABLE_STEPS
 from pipeline.local.pipelines.store import StoreClosedError
 
 logger = logging.getLogger(__name__)
@@ -62,12 +72,13 @@ class ExecutionEngine:
         self._world = world
         self._on_end = on_end
         self._definition = parse_definition(world.store.definition(execution.definition_id))
-        self._graph = build_graph(self._definition)
+        self._graph = restrict(build_graph(self._definition), execution.selected)
         self._changed = threading.Condition()
         self._halt = threading.Event()
         self._closing = False
+        self._shutdown = False
         self._records = {record.name: record for record in world.store.steps(execution.arn)}
-        self._jobs: dict[str, str] = {}
+        self._stoppers: dict[str, Stopper] = {}
         self._running: set[str] = set()
         self._thread = threading.Thread(target=self._run, name=f"pipeline-{execution.id}", daemon=True)
 
@@ -87,26 +98,30 @@ class ExecutionEngine:
             closing: the endpoint shuts down; the execution ends Failed, to be retried, instead of Stopped.
         """
         with self._changed:
-            if self._halt.is_set():
+            if self._halt.is_set() and not closing:
                 return
-            self._closing = closing
+            # What was asked to stop before counts as stopped, even if the endpoint does not wait for it.
+            self._closing = closing and not self._halt.is_set()
+            self._shutdown = closing
             self._halt.set()
-            jobs = dict(self._jobs)
+            running = list(self._stoppers)
             self._changed.notify_all()
-        for name in jobs:
-            self._stop_job(name)
+        for name in running:
+            self._stop_step(name)
 
-    def _stop_job(self, name: str) -> None:
+    def _stop_step(self, name: str) -> None:
         with self._changed:
-            job = self._jobs.get(name)
-        if job is None:
+            stopper = self._stoppers.get(name)
+        if stopper is None:
             return
         self._update(name, status=StepStatus.STOPPING)
         try:
-            self._world.jobs.stop(JobKind(self._definition.steps[name].type), job)
+            stopper(self._shutdown)
         except AwsError as exc:
-            # The job ended between the look and the call; its thread reports how.
-            logger.info("Job %s of step %s could not be stopped: %s", job, name, exc)
+            # A job ended between the look and the call; its thread reports how.
+            logger.info("Step %s of %s could not be stopped: %s", name, self.execution.arn, exc)
+        except (ClientError, BotoCoreError):
+            logger.exception("Nobody could be told that step %s of %s shall stop", name, self.execution.arn)
 
     # -- the coordinator ---------------------------------------------------------------------------------------------
 
@@ -132,7 +147,7 @@ class ExecutionEngine:
 
     def _finish(self, progress: Progress) -> None:
         status, reason = progress.status, progress.failure_reason
-        if self._halt.is_set():
+        if self._halt.is_set() and not self._lambda_failed():
             status, reason = ExecutionStatus.STOPPED, None
         if self._closing:
             status, reason = ExecutionStatus.FAILED, INTERRUPTED_REASON
@@ -145,6 +160,12 @@ class ExecutionEngine:
         ended = self._world.store.update_execution(self.execution.arn, change)
         self._world.emit(execution_event(ended, previous[0]))
 
+    def _lambda_failed(self) -> bool:
+        """A stop waits for functions; the execution is Failed, as in AWS, when one of them does not end well."""
+        return any(
+            record.type == StepType.LAMBDA and record.status is StepStatus.FAILED for record in self._records.values()
+        )
+
     # -- one step ----------------------------------------------------------------------------------------------------
 
     def _launch(self, step: Step) -> None:
@@ -154,6 +175,7 @@ class ExecutionEngine:
             name=step.name,
             type=step.type,
             status=StepStatus.STARTING,
+            attempt=self.execution.attempts.get(step.name, 0) + 1,
             position=1 + max((item.position for item in self._records.values()), default=0),
             started=self._world.clock.now(),
             display_name=step.display_name,
@@ -193,7 +215,7 @@ class ExecutionEngine:
             self._end(step.name, StepStatus.FAILED, failure_reason=f"InternalFailure: {type(exc).__name__}: {exc}")
         finally:
             with self._changed:
-                self._jobs.pop(step.name, None)
+                self._stoppers.pop(step.name, None)
                 self._running.discard(step.name)
                 self._changed.notify_all()
 
@@ -252,7 +274,7 @@ class ExecutionEngine:
         hit = self._cached(step, scope)
         if hit is not None:
             return hit
-        if step.type not in JOB_STEPS:
+        if step.type not in STOPPABLE_STEPS:
             self._update(step.name, status=StepStatus.EXECUTING)
         return RUNNERS[step.type](
             Attempt(
@@ -262,23 +284,23 @@ class ExecutionEngine:
                 scope=scope,
                 resource_name=name,
                 experiment=self._definition.experiment,
-                job_started=lambda job, metadata: self._job_started(step.name, job, metadata),
+                started=lambda metadata, stopper: self._started(step.name, metadata, stopper),
             )
         )
 
-    def _job_started(self, name: str, job: str, metadata: dict[str, Any]) -> None:
+    def _started(self, name: str, metadata: dict[str, Any], stopper: Stopper) -> None:
         self._update(name, status=StepStatus.EXECUTING, metadata=metadata)
         with self._changed:
-            self._jobs[name] = job
+            self._stoppers[name] = stopper
             halted = self._halt.is_set()
         if halted:
-            # The stop came before the job was known: it could not be stopped then.
-            self._stop_job(name)
+            # The stop came before this was known: it could not be stopped then.
+            self._stop_step(name)
 
     def _cached(self, step: Step, scope: ExecutionScope) -> _CacheHit | None:
         if step.cache is None or not step.cache.enabled or step.cache.expire_after is None:
             return None
-        key = cache_key(step.type, resolve_arguments(step, scope))
+        key = cache_key(step.type, resolve_arguments(step, scope), resolve_target(step, scope))
         lifetime = parse_duration(step.cache.expire_after)
         if key is None or lifetime is None:
             return None

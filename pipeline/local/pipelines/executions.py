@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 import uuid
@@ -13,12 +12,10 @@ from pipeline.local.errors import AwsError
 from pipeline.local.pipelines import views
 from pipeline.local.pipelines.catalog import PipelineCatalog, fingerprint, replayed
 from pipeline.local.pipelines.engine import INTERRUPTED_REASON, ExecutionEngine
-from pipeline.local.pipelines.naming import execution_arn, new_execution_id
 from pipeline.local.pipelines.paging import created_within, page
-from pipeline.local.pipelines.parameters import bind_parameters
-from pipeline.local.pipelines.parsing import parse_definition
 from pipeline.local.pipelines.ports import World
 from pipeline.local.pipelines.records import ExecutionRecord, ExecutionStatus, StepStatus
+from pipeline.local.pipelines.starting import new_execution, reused_records
 from pipeline.local.pipelines.status_events import execution_event
 
 DEFAULT_MAX_RUNNING = 20
@@ -46,43 +43,19 @@ class PipelineExecutions:
             arn = replayed(self._store, "StartPipelineExecution", request)
             if arn is not None:
                 return {"PipelineExecutionArn": arn}
-            if "SelectiveExecutionConfig" in request:
-                raise AwsError(
-                    "ValidationException", "SelectiveExecutionConfig is not supported by the local endpoint."
-                )
-            record, definition = self._new_execution(request)
+            pipeline = self._catalog.find(request["PipelineName"])
+            version = self._catalog.version(
+                pipeline, request.get("PipelineVersionId"), request.get("PipelineVersionAlias")
+            )
+            record = new_execution(request, pipeline, version, self._world.clock.now(), self._world.client)
+            reused = reused_records(record, version, self._store)
             token = request.get("ClientRequestToken") or str(uuid.uuid4())
             record = self._store.add_execution(
-                record, definition, ("StartPipelineExecution", token, fingerprint(request))
+                record, version.definition, ("StartPipelineExecution", token, fingerprint(request)), reused
             )
         self._world.emit(execution_event(record, None))
         self.dispatch()
         return {"PipelineExecutionArn": record.arn}
-
-    def _new_execution(self, request: dict[str, Any]) -> tuple[ExecutionRecord, str]:
-        pipeline = self._catalog.find(request["PipelineName"])
-        version = self._catalog.version(pipeline, request.get("PipelineVersionId"))
-        declared = parse_definition(version.definition).parameters
-        now = self._world.clock.now()
-        execution_id = new_execution_id()
-        parallel = request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
-        record = ExecutionRecord(
-            arn=execution_arn(pipeline.arn, execution_id),
-            pipeline_arn=pipeline.arn,
-            pipeline_name=pipeline.name,
-            pipeline_version=version.version,
-            role_arn=request.get("RoleArn", pipeline.role_arn),
-            definition_id=hashlib.sha256(version.definition.encode()).hexdigest(),
-            definition_created=version.created,
-            parameters=dict(bind_parameters(declared, request.get("PipelineParameters", []))),
-            status=ExecutionStatus.EXECUTING,
-            created=now,
-            modified=now,
-            display_name=request.get("PipelineExecutionDisplayName", f"execution-{int(now.timestamp() * 1000)}"),
-            description=request.get("PipelineExecutionDescription"),
-            max_parallel_steps=parallel or pipeline.max_parallel_steps,
-        )
-        return record, version.definition
 
     def stop(self, request: dict[str, Any]) -> dict[str, Any]:
         """StopPipelineExecution. Returns before the running jobs have ended; stopping twice is no error."""
@@ -132,14 +105,14 @@ class PipelineExecutions:
             token = request.get("ClientRequestToken")
             if token:
                 self._store.put_token("RetryPipelineExecution", token, fingerprint(request), arn)
-            self._store.drop_steps(
-                arn, [step.name for step in self._store.steps(arn) if step.status is not StepStatus.SUCCEEDED]
-            )
+            again = [step for step in self._store.steps(arn) if step.status is not StepStatus.SUCCEEDED]
+            self._store.drop_steps(arn, [step.name for step in again])
             changed = self._change(
                 arn,
                 status=ExecutionStatus.EXECUTING,
                 queued=True,
                 failure_reason=None,
+                attempts={**record.attempts, **{step.name: step.attempt for step in again}},
                 max_parallel_steps=parallel or record.max_parallel_steps,
             )
         self._world.emit(execution_event(changed, record.status))

@@ -19,6 +19,12 @@ def update_pipeline(request: dict[str, Any], context: RequestContext) -> dict[st
     return context.endpoint.pipelines.catalog.update(request)
 
 
+@operation("sagemaker", "UpdatePipelineVersion")
+def update_pipeline_version(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Name, describe or alias a version."""
+    return context.endpoint.pipelines.catalog.update_version(request)
+
+
 @operation("sagemaker", "DeletePipeline")
 def delete_pipeline(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Remove a pipeline and its executions."""
@@ -59,6 +65,20 @@ def stop_pipeline_execution(request: dict[str, Any], context: RequestContext) ->
 def retry_pipeline_execution(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Run what did not succeed again."""
     return context.endpoint.pipelines.executions.retry(request)
+
+
+@operation("sagemaker", "SendPipelineExecutionStepSuccess")
+def send_step_success(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Answer a callback step's token with its output parameters."""
+    given = {item["Name"]: item["Value"] for item in request.get("OutputParameters", [])}
+    return {"PipelineExecutionArn": context.endpoint.pipelines.callbacks.succeed(request["CallbackToken"], given)}
+
+
+@operation("sagemaker", "SendPipelineExecutionStepFailure")
+def send_step_failure(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Answer a callback step's token with a failure."""
+    reason = request.get("FailureReason")
+    return {"PipelineExecutionArn": context.endpoint.pipelines.callbacks.fail(request["CallbackToken"], reason)}
 
 
 @operation("sagemaker", "UpdatePipelineExecution")

@@ -21,7 +21,7 @@ from pipeline.local.pipelines.definition import (
     StepType,
     Trigger,
 )
-from pipeline.local.pipelines.expressions import ExpressionError
+from pipeline.local.pipelines.expressions import ExpressionError, is_expression
 from pipeline.local.pipelines.retrying import parse_retry_policy
 
 SCHEMA_VERSION = "2020-12-01"
@@ -29,8 +29,12 @@ SCHEMA_VERSION = "2020-12-01"
 # Known to SageMaker, not runnable here: the refusal says so instead of calling the type unknown.
 AWS_ONLY_STEP_TYPES = frozenset(
     {
+        "Athena",
         "AutoML",
-        "Callback",
+        "BedrockCustomModel",
+        "BedrockCustomModelDeployment",
+        "BedrockModelImport",
+        "BedrockProvisionedModelThroughput",
         "ClarifyCheck",
         "Cleanup",
         "EMR",
@@ -38,9 +42,9 @@ AWS_ONLY_STEP_TYPES = frozenset(
         "Endpoint",
         "EndpointConfig",
         "ForEach",
+        "HubContent",
         "InferenceComponent",
         "Job",
-        "Lambda",
         "Lineage",
         "NotebookJob",
         "QualityCheck",
@@ -60,6 +64,8 @@ _STEP_MEMBERS = frozenset(
         "Type",
     }
 )
+# What a step hands over to, beside its arguments.
+_TARGETS: Mapping[str, str] = {StepType.CALLBACK: "SqsQueueUrl", StepType.LAMBDA: "FunctionArn"}
 _PARAMETER_TYPES: Mapping[str, tuple[type, ...]] = {
     "String": (str,),
     "Integer": (int,),
@@ -164,9 +170,13 @@ def _parse_step(item: dict[str, Any], guards: tuple[Guard, ...]) -> Step:
         )
     if kind not in list(StepType):
         refuse(f"Unknown step type [{kind}] of step [{name}].")
-    if unknown := sorted(set(item) - _STEP_MEMBERS):
+    target = _TARGETS.get(kind)
+    members = _STEP_MEMBERS if target is None else _STEP_MEMBERS | {target, "OutputParameters"}
+    if unknown := sorted(set(item) - members):
         refuse(f"Unknown Step member '{unknown[0]}' of step [{name}].")
-    arguments = _json_object(item.get("Arguments"), f"Arguments of step [{name}]")
+    given = item.get("Arguments")
+    # A Callback or Lambda step may have nothing to say.
+    arguments = {} if given is None and target else _json_object(given, f"Arguments of step [{name}]")
     try:
         if kind == StepType.CONDITION:
             arguments = {"Conditions": _parse_conditions(arguments, name)}
@@ -183,9 +193,33 @@ def _parse_step(item: dict[str, Any], guards: tuple[Guard, ...]) -> Step:
             retry_policies=tuple(
                 parse_retry_policy(policy) for policy in _json_list(item.get("RetryPolicies") or [], f"step [{name}]")
             ),
+            target=None if target is None else _parse_target(item.get(target), target, name),
+            outputs=_parse_outputs(item.get("OutputParameters") or [], name),
         )
     except (ExpressionError, ValueError) as exc:
         refuse(f"Step [{name}]: {exc}")
+
+
+def _parse_target(value: Any, member: str, name: str) -> Any:
+    if not (isinstance(value, str) and value) and not is_expression(value):
+        refuse(f"Step [{name}] needs {member}, a string or a reference.")
+    return value
+
+
+def _parse_outputs(value: Any, name: str) -> dict[str, str]:
+    result: dict[str, str] = {}
+    for item in _json_list(value, f"OutputParameters of step [{name}]"):
+        given = _json_object(item, f"OutputParameters of step [{name}]")
+        output, kind = given.get("OutputName"), given.get("OutputType")
+        if not isinstance(output, str) or not output or kind not in _PARAMETER_TYPES:
+            refuse(
+                f"An output parameter of step [{name}] needs OutputName and OutputType, "
+                f"one of {', '.join(_PARAMETER_TYPES)}."
+            )
+        if output in result:
+            refuse(f"Duplicate output parameter [{output}] of step [{name}].")
+        result[output] = str(kind)
+    return result
 
 
 def _parse_conditions(arguments: dict[str, Any], name: str) -> list[Any]:

@@ -6,10 +6,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.local.jobs.kinds import JobKind
 from pipeline.local.pipelines.store import PipelineStore
+
+if TYPE_CHECKING:
+    from pipeline.local.pipelines.callbacks import Callbacks
 
 ClientFactory = Callable[[str], Any]
 EventSink = Callable[[dict[str, Any]], object]
@@ -52,10 +56,12 @@ class SystemClock:
 
 @dataclass(frozen=True)
 class World:
-    """Everything outside of one execution."""
+    """Everything outside of one execution. ``state_dir`` may hold the table of functions that Lambda steps call."""
 
     store: PipelineStore
     jobs: JobService
     client: ClientFactory
     clock: Clock
     emit: EventSink
+    state_dir: Path
+    callbacks: Callbacks

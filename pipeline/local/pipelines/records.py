@@ -51,6 +51,9 @@ class PipelineVersion:
     version: int
     definition: str
     created: datetime
+    display_name: str | None = None
+    description: str | None = None
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class ExecutionRecord:
     """One execution. It keeps the definition that it was started with; the store knows that by ``definition_id``.
 
     ``queued`` holds until a slot for a running execution is free. ``sequence`` orders executions created in the same
-    instant.
+    instant. ``attempts`` are those of steps that a retry starts again. ``selection`` is the SelectiveExecutionConfig.
     """
 
     arn: str
@@ -100,11 +103,21 @@ class ExecutionRecord:
     max_parallel_steps: int | None = None
     failure_reason: str | None = None
     sequence: int = 0
+    attempts: dict[str, int] = field(default_factory=dict)
+    experiment: dict[str, str] | None = None
+    selection: dict[str, Any] | None = None
 
     @property
     def id(self) -> str:
         """The last part of the ARN."""
         return self.arn.rsplit("/", 1)[1]
+
+    @property
+    def selected(self) -> tuple[str, ...] | None:
+        """The names of the steps that were selected to run; None when all are."""
+        if self.selection is None:
+            return None
+        return tuple(step["StepName"] for step in self.selection["SelectedSteps"])
 
 
 @dataclass(frozen=True)
@@ -112,7 +125,8 @@ class StepRecord:
     """One step of an execution, from the moment it starts.
 
     ``metadata`` is in the shape of ListPipelineExecutionSteps. ``properties`` is the Describe* response with times as
-    ISO 8601 text. ``cache_source`` is the ARN of the execution whose result was used instead of a run.
+    ISO 8601 text. ``cache_source`` is the ARN of the execution whose result was used instead of a run, and
+    ``selection_source`` that whose result a selective execution builds upon.
     """
 
     execution_arn: str
@@ -131,6 +145,7 @@ class StepRecord:
     properties: dict[str, Any] = field(default_factory=dict)
     cache_key: str | None = None
     cache_source: str | None = None
+    selection_source: str | None = None
 
 
 Record = TypeVar("Record", PipelineRecord, ExecutionRecord, StepRecord)
@@ -169,7 +184,9 @@ def _convert(hint: Any, value: Any) -> Any:
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return hint(value)
     if typing.get_origin(hint) is tuple:
-        return tuple(_build(typing.get_args(hint)[0], item) for item in value)
+        return tuple(
+            _build(kind, item) if dataclasses.is_dataclass(kind := typing.get_args(hint)[0]) else item for item in value
+        )
     return value
 
 

@@ -15,6 +15,9 @@ from pipeline.local.pipelines.expressions import ExpressionError, follow
 from pipeline.local.pipelines.ports import ClientFactory
 from pipeline.local.pipelines.records import ExecutionRecord, StepRecord, StepStatus
 
+# AWS's limit for property files.
+MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
+
 
 def timestamp(moment: datetime) -> str:
     """A time as execution variables and events have it: ISO 8601, UTC, milliseconds."""
@@ -84,7 +87,7 @@ class ExecutionScope:
         """The parsed JSON of an S3 object.
 
         Raises:
-            ExpressionError: the object cannot be read or is no JSON.
+            ExpressionError: the object cannot be read, is too large or is no JSON.
         """
         parts = urlsplit(s3_uri, allow_fragments=False)
         if parts.scheme != "s3" or not parts.netloc or not parts.path.strip("/"):
@@ -92,7 +95,14 @@ class ExecutionScope:
         # A "?" is part of an S3 key, not a query.
         key = s3_uri.removeprefix(f"s3://{parts.netloc}/")
         try:
-            body = self._client("s3").get_object(Bucket=parts.netloc, Key=key)["Body"].read()
+            answer = self._client("s3").get_object(Bucket=parts.netloc, Key=key)
+            if answer["ContentLength"] > MAX_DOCUMENT_BYTES:
+                answer["Body"].close()
+                raise ExpressionError(
+                    f"Cannot read [{s3_uri}]: it has {answer['ContentLength']} bytes; a JSON document that a pipeline "
+                    f"reads may have {MAX_DOCUMENT_BYTES}. Write the few values that are needed to a file of their own."
+                )
+            body = answer["Body"].read()
         except (ClientError, BotoCoreError) as exc:
             raise ExpressionError(f"Cannot read [{s3_uri}]: {exc}") from exc
         try:

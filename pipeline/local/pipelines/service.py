@@ -15,6 +15,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from pipeline.local.pipelines.callbacks import Callbacks
 from pipeline.local.pipelines.catalog import PipelineCatalog
 from pipeline.local.pipelines.executions import DEFAULT_MAX_RUNNING, PipelineExecutions
 from pipeline.local.pipelines.naming import parse_arn
@@ -31,7 +32,7 @@ class PipelineService:
     ``Failed`` and can be retried, executions that were still queued run after :meth:`resume`.
 
     Args:
-        state_dir: where ``pipelines.sqlite3`` lives; created when it is not there.
+        state_dir: where ``pipelines.sqlite3`` lives, and ``functions.toml`` if there is one; created when missing.
         account_id: twelve digits.
         region: such as ``us-east-1``.
         jobs: runs processing, training and transform jobs.
@@ -58,7 +59,16 @@ class PipelineService:
         self._on_event = on_event
         clock = clock or SystemClock()
         self.catalog = PipelineCatalog(self._store, account_id, region, client, clock)
-        world = World(store=self._store, jobs=jobs, client=client, clock=clock, emit=self._emit)
+        self.callbacks = Callbacks()
+        world = World(
+            store=self._store,
+            jobs=jobs,
+            client=client,
+            clock=clock,
+            emit=self._emit,
+            state_dir=state_dir,
+            callbacks=self.callbacks,
+        )
         self.executions = PipelineExecutions(world, self.catalog, max_running)
         self.executions.fail_interrupted()
 

@@ -3,72 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.local.errors import AwsError
 from pipeline.local.jobs.kinds import JobKind
-from pipeline.local.pipelines.arguments import REQUEST_OPERATIONS, fit, problems, request_shape
+from pipeline.local.pipelines.arguments import REQUEST_OPERATIONS, problems
+from pipeline.local.pipelines.attempts import (
+    Attempt,
+    StepFailure,
+    StepResult,
+    invoke_failure,
+    refusal,
+    resolve_arguments,
+)
+from pipeline.local.pipelines.callbacks import run_callback
 from pipeline.local.pipelines.conditions import evaluate_all
-from pipeline.local.pipelines.definition import Step, StepType
+from pipeline.local.pipelines.definition import StepType
 from pipeline.local.pipelines.expressions import ExpressionError, resolve, to_text
-from pipeline.local.pipelines.ports import World
-from pipeline.local.pipelines.records import ExecutionRecord, StepStatus, json_ready
-from pipeline.local.pipelines.retrying import ExceptionType, classify_job_failure, classify_refusal
-from pipeline.local.pipelines.scope import ExecutionScope
+from pipeline.local.pipelines.lambdas import run_lambda
+from pipeline.local.pipelines.records import StepStatus, json_ready
+from pipeline.local.pipelines.retrying import classify_job_failure
 
 JOB_STEPS = frozenset({StepType.PROCESSING, StepType.TRAINING, StepType.TRANSFORM})
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """How an attempt ended, when it did not fail."""
-
-    status: StepStatus
-    properties: dict[str, Any] = field(default_factory=dict)
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-
-class StepFailure(Exception):  # noqa: N818  it is the outcome of a step and never reaches a user as an exception
-    """An attempt failed. ``kind`` decides whether a retry policy applies."""
-
-    def __init__(self, reason: str, kind: ExceptionType | None = None, metadata: dict[str, Any] | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.kind = kind
-        self.metadata = metadata or {}
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One attempt of a step.
-
-    ``job_started`` is called with the job's name and the step's metadata once the job exists.
-    """
-
-    world: World
-    execution: ExecutionRecord
-    step: Step
-    scope: ExecutionScope
-    resource_name: str
-    experiment: Mapping[str, Any] | None
-    job_started: Callable[[str, dict[str, Any]], None]
-
-
-def resolve_arguments(step: Step, scope: ExecutionScope) -> dict[str, Any]:
-    """The arguments with every expression replaced, in the types that the request takes.
-
-    Raises:
-        StepFailure: a value does not exist.
-    """
-    try:
-        arguments = resolve(step.arguments, scope)
-    except ExpressionError as exc:
-        raise StepFailure(f"ClientError: {exc}") from exc
-    fitted: dict[str, Any] = fit(arguments, request_shape(step.type)) if step.type in REQUEST_OPERATIONS else arguments
-    return fitted
+# They say themselves when they have started.
+STOPPABLE_STEPS = JOB_STEPS | {StepType.CALLBACK, StepType.LAMBDA}
 
 
 def run_condition(attempt: Attempt) -> StepResult:
@@ -97,7 +57,7 @@ def run_job(attempt: Attempt) -> StepResult:
     except (AwsError, ClientError, BotoCoreError) as exc:
         raise _refusal(kind, exc) from exc
     metadata = {f"{kind}Job": {"Arn": arn}}
-    attempt.job_started(attempt.resource_name, metadata)
+    attempt.started(metadata, lambda _closing: _stop_job(attempt))
     described = attempt.world.jobs.wait(JobKind(kind), attempt.resource_name)
     status = described[f"{kind}JobStatus"]
     if status == "Failed":
@@ -105,6 +65,10 @@ def run_job(attempt: Attempt) -> StepResult:
         raise StepFailure(f"ClientError: {reason}", classify_job_failure(reason), metadata)
     ended = StepStatus.STOPPED if status == "Stopped" else StepStatus.SUCCEEDED
     return StepResult(ended, json_ready(described), metadata)
+
+
+def _stop_job(attempt: Attempt) -> None:
+    attempt.world.jobs.stop(JobKind(attempt.step.type), attempt.resource_name)
 
 
 def _job_request(attempt: Attempt) -> dict[str, Any]:
@@ -174,23 +138,11 @@ def _ensure_group(client: Any, group: str) -> None:
 def _check(step_type: StepType, request: Mapping[str, Any]) -> None:
     report = problems(step_type, request)
     if report:
-        raise _invoke_failure(step_type, report.replace("\n", " "), None)
+        raise invoke_failure(f"sagemaker:{REQUEST_OPERATIONS[step_type]}", report.replace("\n", " "), None)
 
 
 def _refusal(step_type: StepType, exc: AwsError | ClientError | BotoCoreError) -> StepFailure:
-    if isinstance(exc, AwsError):
-        return _invoke_failure(step_type, exc.message, classify_refusal(exc.code, exc.status))
-    if isinstance(exc, ClientError):
-        error = exc.response.get("Error", {})
-        status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
-        return _invoke_failure(step_type, error.get("Message", ""), classify_refusal(error.get("Code", ""), status))
-    # No answer at all: a connection that broke or timed out.
-    return _invoke_failure(step_type, str(exc), ExceptionType.SERVICE_FAULT)
-
-
-def _invoke_failure(step_type: StepType, details: str, kind: ExceptionType | None) -> StepFailure:
-    operation = REQUEST_OPERATIONS[step_type]
-    return StepFailure(f"ClientError: Failed to invoke sagemaker:{operation}. Error Details: {details}", kind)
+    return refusal(f"sagemaker:{REQUEST_OPERATIONS[step_type]}", exc)
 
 
 RUNNERS: Mapping[StepType, Callable[[Attempt], StepResult]] = {
@@ -201,4 +153,6 @@ RUNNERS: Mapping[StepType, Callable[[Attempt], StepResult]] = {
     StepType.TRANSFORM: run_job,
     StepType.MODEL: run_model,
     StepType.REGISTER_MODEL: run_register_model,
+    StepType.CALLBACK: run_callback,
+    StepType.LAMBDA: run_lambda,
 }

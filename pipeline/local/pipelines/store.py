@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -133,8 +133,21 @@ class PipelineStore:
         """The definition that an execution was started with."""
         return self._rows("SELECT text FROM definitions WHERE id = ?", definition_id)[0][0]
 
-    def add_execution(self, record: ExecutionRecord, definition: str, token: tuple[str, str, str]) -> ExecutionRecord:
-        """Add an execution, note it as its pipeline's last run, and remember the token. Gives it its sequence."""
+    def add_execution(
+        self,
+        record: ExecutionRecord,
+        definition: str,
+        token: tuple[str, str, str],
+        steps: Sequence[StepRecord] = (),
+    ) -> ExecutionRecord:
+        """Add an execution, note it as its pipeline's last run, and remember the token. Gives it its sequence.
+
+        Args:
+            record: of the execution.
+            definition: that it runs.
+            token: operation, token and request.
+            steps: results that it builds upon.
+        """
         with self._transaction() as connection:
             connection.execute("INSERT OR IGNORE INTO definitions VALUES (?, ?)", (record.definition_id, definition))
             cursor = connection.execute(
@@ -145,6 +158,9 @@ class PipelineStore:
             added = replace(record, sequence=cursor.lastrowid or 0)
             connection.execute("UPDATE executions SET document = ? WHERE arn = ?", (dump(added), record.arn))
             connection.execute("REPLACE INTO tokens VALUES (?, ?, ?, ?)", (*token, record.arn))
+            connection.executemany(
+                "REPLACE INTO steps VALUES (?, ?, NULL, ?)", [(record.arn, step.name, dump(step)) for step in steps]
+            )
             row = connection.execute(
                 "SELECT document FROM pipelines WHERE name = ?", (record.pipeline_name.lower(),)
             ).fetchone()
@@ -194,7 +210,11 @@ class PipelineStore:
 
     def put_step(self, record: StepRecord) -> None:
         """Create or replace a step of an execution. Only a success that really ran can be found by its cache key."""
-        key = record.cache_key if record.status is StepStatus.SUCCEEDED and record.cache_source is None else None
+        key = (
+            record.cache_key
+            if record.status is StepStatus.SUCCEEDED and record.cache_source is None and not record.selection_source
+            else None
+        )
         with self._transaction() as connection:
             connection.execute(
                 "REPLACE INTO steps VALUES (?, ?, ?, ?)", (record.execution_arn, record.name, key, dump(record))

@@ -86,7 +86,8 @@ def _step_reference(step: Step, reference: StepReference, definition: Definition
     if reference.step not in definition.steps:
         yield f"Step [{step.name}] refers to step [{reference.step}], which does not exist ([{reference.text}])."
     elif reference.path[:1] != ("PropertyFiles",):
-        property_type(definition.steps[reference.step].type, reference.path, reference.text)
+        source = definition.steps[reference.step]
+        property_type(source.type, reference.path, reference.text, source.outputs)
 
 
 def _property_files(definition: Definition) -> Iterator[str]:
@@ -129,10 +130,9 @@ def _branches(definition: Definition) -> Iterator[str]:
 
 
 def _arguments(definition: Definition) -> Iterator[str]:
-    types = {step.name: step.type for step in definition.steps.values()}
     for step in definition.steps.values():
         if step.type in REQUEST_OPERATIONS:
-            yield from check_arguments(step.type, step.arguments, definition.parameters, types)
+            yield from check_arguments(step.type, step.arguments, definition.parameters, definition.steps)
         if step.type is StepType.FAIL and set(step.arguments) != {"ErrorMessage"}:
             yield f"Step [{step.name}] of type [Fail] takes one argument, ErrorMessage."
 

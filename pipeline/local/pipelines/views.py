@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.local.pipelines.expressions import to_text
+from pipeline.local.pipelines.naming import parse_arn
 from pipeline.local.pipelines.records import ExecutionRecord, PipelineRecord, PipelineVersion, StepRecord
 
 
@@ -16,6 +17,13 @@ def present(**fields: Any) -> dict[str, Any]:
 def parallelism(steps: int | None) -> dict[str, int] | None:
     """A ParallelismConfiguration."""
     return None if steps is None else {"MaxParallelExecutionSteps": steps}
+
+
+def user_context(arn: str) -> dict[str, Any]:
+    """Who made or changed something: the one identity there is here, which sts:GetCallerIdentity names, too."""
+    parts = parse_arn(arn)
+    account = "" if parts is None else parts.account
+    return {"IamIdentity": {"Arn": f"arn:aws:sts::{account}:user/moto", "PrincipalId": "AKIAIOSFODNN7EXAMPLE"}}
 
 
 def pipeline_description(record: PipelineRecord, version: PipelineVersion) -> dict[str, Any]:
@@ -31,6 +39,11 @@ def pipeline_description(record: PipelineRecord, version: PipelineVersion) -> di
         CreationTime=record.created,
         LastModifiedTime=record.modified,
         LastRunTime=record.last_run,
+        CreatedBy=user_context(record.arn),
+        LastModifiedBy=user_context(record.arn),
+        PipelineVersionDisplayName=version.display_name,
+        PipelineVersionDescription=version.description,
+        PipelineVersionAliases=list(version.aliases) or None,
         ParallelismConfiguration=parallelism(record.max_parallel_steps),
     )
 
@@ -58,8 +71,12 @@ def execution_description(record: ExecutionRecord) -> dict[str, Any]:
         PipelineExecutionStatus=str(record.status),
         PipelineExecutionDescription=record.description,
         FailureReason=record.failure_reason,
+        PipelineExperimentConfig=record.experiment,
+        SelectiveExecutionConfig=record.selection,
         CreationTime=record.created,
         LastModifiedTime=record.modified,
+        CreatedBy=user_context(record.arn),
+        LastModifiedBy=user_context(record.arn),
         ParallelismConfiguration=parallelism(record.max_parallel_steps),
         PipelineVersionId=record.pipeline_version,
         RoleArn=record.role_arn,
@@ -81,6 +98,7 @@ def execution_summary(record: ExecutionRecord) -> dict[str, Any]:
 def step_summary(record: StepRecord) -> dict[str, Any]:
     """One entry of ListPipelineExecutionSteps."""
     hit = None if record.cache_source is None else {"SourcePipelineExecutionArn": record.cache_source}
+    selection = None if record.selection_source is None else {"SourcePipelineExecutionArn": record.selection_source}
     return present(
         StepName=record.name,
         StepDisplayName=record.display_name,
@@ -92,6 +110,7 @@ def step_summary(record: StepRecord) -> dict[str, Any]:
         FailureReason=record.failure_reason,
         Metadata=record.metadata,
         AttemptCount=record.attempt,
+        SelectiveExecutionResult=selection,
     )
 
 

@@ -63,6 +63,39 @@ def test_update_changes_what_is_given_and_counts_versions(create, call, build):
         call("DescribePipeline", PipelineName="My-Pipeline", PipelineVersionId=3)
 
 
+def test_versions_have_names_and_aliases(create, call, build, service):
+    create()
+    call("UpdatePipeline", PipelineName="My-Pipeline", PipelineDefinition=build.definition(build.processing("B")))
+
+    def update(version, **more):
+        return call("UpdatePipelineVersion", PipelineArn=ARN, PipelineVersionId=version, **more)
+
+    first = {"PipelineVersionDisplayName": "first", "PipelineVersionDescription": "the first"}
+    given = update(1, **first, PipelineVersionAliasOperations={"Add": ["live", "old"]})
+    assert given == {"PipelineArn": ARN, "PipelineVersionId": 1}
+    described = call("DescribePipeline", PipelineName="My-Pipeline", PipelineVersionAlias="live")
+    assert described["PipelineDefinition"] == build.definition(build.processing("A"))
+    assert first.items() <= described.items()
+    assert described["PipelineVersionAliases"] == ["live", "old"]
+    arn = call("StartPipelineExecution", PipelineName="My-Pipeline", PipelineVersionAlias="live")[
+        "PipelineExecutionArn"
+    ]
+    assert call("DescribePipelineExecution", PipelineExecutionArn=arn)["PipelineVersionId"] == 1
+    assert service.executions.wait(arn, 30) == "Succeeded"
+
+    with pytest.raises(AwsError, match=r"Alias \[live\] belongs to version 1") as caught:
+        update(2, PipelineVersionAliasOperations={"Add": ["live"]})
+    assert caught.value.code == "ConflictException"
+    update(1, PipelineVersionAliasOperations={"Remove": ["live"]})
+    update(2, PipelineVersionAliasOperations={"Add": ["live"]})
+    listed = call("ListPipelineVersions", PipelineName="My-Pipeline")["PipelineVersionSummaries"]
+    assert [item["PipelineVersionAliases"] for item in listed] == [["live"], ["old"]]
+    with pytest.raises(AwsError, match=r"No version of .* has the alias \[new\]"):
+        call("DescribePipeline", PipelineName="My-Pipeline", PipelineVersionAlias="new")
+    with pytest.raises(AwsError, match="exclude each other"):
+        call("DescribePipeline", PipelineName="My-Pipeline", PipelineVersionAlias="live", PipelineVersionId=1)
+
+
 def test_a_definition_can_lie_in_s3(create, call, build, client, bucket):
     text = build.definition(build.processing("FromS3"))
     client("s3").put_object(Bucket=bucket, Key="d.json", Body=text.encode())

@@ -179,6 +179,25 @@ def test_a_bad_property_file_fails_the_step_that_reads_it(run, build, put_report
     assert said in done.steps["Gate"]["FailureReason"]
 
 
+def test_a_property_file_of_two_megabytes_is_read_and_no_larger_one(run, build, put_report):
+    gate = build.condition("Gate", [build.equals(build.json_get("Evaluate", "Report", "n"), 1)])
+    limit = 2 * 1024 * 1024
+    assert run(put_report(b'{"n": 1}'.ljust(limit), gate)).status == "Succeeded"
+    done = run(put_report(b'{"n": 1}'.ljust(limit + 1), gate))
+    assert (
+        "it has 2097153 bytes; a JSON document that a pipeline reads may have 2097152"
+        in (done.steps["Gate"]["FailureReason"])
+    )
+
+
+def test_what_is_described_names_who_made_it(run, build, call, client):
+    done = run(build.definition(build.processing("Prepare")))
+    caller = client("sts").get_caller_identity()["Arn"]
+    for described in (done.described, call("DescribePipeline", PipelineName="demo")):
+        assert described["CreatedBy"]["IamIdentity"]["Arn"] == caller
+        assert described["LastModifiedBy"]["IamIdentity"]["Arn"] == caller
+
+
 def test_condition_reads_a_document_by_its_uri(run, build, client, bucket):
     client("s3").put_object(Bucket=bucket, Key="x y?.json", Body=b'{"n": 1}')
     uri = build.join("/", f"s3://{bucket}", "x y?.json")
@@ -392,10 +411,9 @@ def test_experiment_config_reaches_the_jobs(run, build, jobs):
             },
         )
     )
-    assert jobs.requests["Prepare"][0]["ExperimentConfig"] == {
-        "ExperimentName": "demo",
-        "TrialName": done.arn.rsplit("/", maxsplit=1)[-1],
-    }
+    experiment = {"ExperimentName": "demo", "TrialName": done.arn.rsplit("/", maxsplit=1)[-1]}
+    assert jobs.requests["Prepare"][0]["ExperimentConfig"] == experiment
+    assert done.described["PipelineExperimentConfig"] == experiment
 
 
 def test_status_changes_are_sent_in_order_with_awss_shapes(run, build, events):

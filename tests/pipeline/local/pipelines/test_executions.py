@@ -85,6 +85,19 @@ def test_retry_keeps_successes_and_runs_the_rest_again(run, finish, call, build,
         call("RetryPipelineExecution", PipelineExecutionArn=done.arn)
 
 
+def test_attempts_are_counted_over_retries(run, finish, call, build, jobs):
+    jobs.refuse("Bad", AwsError("ThrottlingException", "Rate exceeded"))
+    jobs.plan("Bad", *[("Failed", "AlgorithmError: no")] * 2)
+    done = run(build.definition(build.processing("Good"), build.processing("Bad")))
+    counts = [done.steps["Bad"]["AttemptCount"]]
+    for _ in range(2):
+        call("RetryPipelineExecution", PipelineExecutionArn=done.arn)
+        done = finish(done.arn)
+        counts.append(done.steps["Bad"]["AttemptCount"])
+    assert (done.status, counts) == ("Succeeded", [2, 3, 4])
+    assert done.steps["Good"]["AttemptCount"] == 1
+
+
 def test_retry_repeats_its_answer_for_its_token(run, finish, call, build, jobs):
     jobs.plan("Bad", ("Failed", "AlgorithmError: no"))
     done = run(build.definition(build.processing("Bad")))

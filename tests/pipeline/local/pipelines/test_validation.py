@@ -42,6 +42,12 @@ def test_good_definitions_pass(build):
 def bad_cases(build):
     a, b = build.processing("A"), build.processing("B")
     cache = {"Enabled": True}
+    ask = {
+        "Name": "Ask",
+        "Type": "Callback",
+        "SqsQueueUrl": "http://queue",
+        "OutputParameters": [{"OutputName": "n", "OutputType": "Integer"}],
+    }
     return {
         "json": ("{", "Invalid Json"),
         "no object": ("[]", "Expecting start of Json Object"),
@@ -53,8 +59,8 @@ def bad_cases(build):
         "duplicate in a branch": (build.definition(a, build.condition("C", [], [a])), r"Duplicate step name \[A\]"),
         "step type": (build.definition({**a, "Type": "Magic"}), r"Unknown step type \[Magic\] of step \[A\]"),
         "type of AWS only": (
-            build.definition({**a, "Type": "Lambda"}),
-            r"\[Lambda\], which the local endpoint does not",
+            build.definition({**a, "Type": "EMR"}),
+            r"\[EMR\], which the local endpoint does not",
         ),
         "step member": (build.definition({**a, "Depends": []}), r"Unknown Step member 'Depends' of step \[A\]"),
         "step name": (build.definition({**a, "Name": "a b"}), r"Invalid step name \[a b\]"),
@@ -133,6 +139,38 @@ def bad_cases(build):
                 build.processing("A", build.get("Steps.B.ProcessingResources.ClusterConfig.InstanceCount")),
             ),
             r"to argument of type \[String\]",
+        ),
+        "callback without a queue": (
+            build.definition({"Name": "A", "Type": "Callback", "Arguments": {}}),
+            r"Step \[A\] needs SqsQueueUrl",
+        ),
+        "output parameter": (
+            build.definition({**ask, "OutputParameters": [{"OutputName": "x", "OutputType": "List"}]}),
+            r"An output parameter of step \[Ask\] needs OutputName and OutputType",
+        ),
+        "duplicate output parameter": (
+            build.definition({**ask, "OutputParameters": ask["OutputParameters"] * 2}),
+            r"Duplicate output parameter \[n\] of step \[Ask\]",
+        ),
+        "reference to an output parameter": (
+            build.definition(ask, build.processing("A", build.get("Steps.Ask.OutputParameters['m']"))),
+            r"there is no output parameter \[m\]; declared: n",
+        ),
+        "type of an output parameter": (
+            build.definition(ask, build.processing("A", build.get("Steps.Ask.OutputParameters['n']"))),
+            r"Cannot assign property reference \[Steps.Ask.OutputParameters\['n'\]\] to argument of type \[String\]",
+        ),
+        "property of a callback": (
+            build.definition(ask, build.processing("A", build.get("Steps.Ask.Token"))),
+            "a Callback step has Steps.<step>.OutputParameters",
+        ),
+        "queue of a step that does not exist": (
+            build.definition({**ask, "SqsQueueUrl": build.get("Steps.Z.OutputParameters['q']")}),
+            r"Step \[Ask\] refers to step \[Z\], which does not exist",
+        ),
+        "callback member of another step": (
+            build.definition({**a, "SqsQueueUrl": "x"}),
+            "Unknown Step member 'SqsQueueUrl'",
         ),
         "fail arguments": (build.definition({"Name": "F", "Type": "Fail", "Arguments": {}}), "ErrorMessage"),
         "cache": (build.definition({**a, "CacheConfig": cache}), "needs ExpireAfter"),

@@ -1,0 +1,63 @@
+"""Runs one call of a local function, as a script of its own in the function's process.
+
+``python function_host.py <directory>``: ``call.json`` there says which function and with what; ``result.json`` is
+written there, ``{"value": ...}`` or ``{"error": {"type", "message"}}``. It needs nothing but the standard library and
+any Python from 3.8 on.
+"""
+
+import importlib.util
+import json
+import os
+import sys
+import time
+import traceback
+from typing import Any, Dict  # noqa: UP035  any interpreter may run this
+
+
+class Context:
+    """What Lambda gives a handler as its second argument, as far as it means something here."""
+
+    def __init__(self, call: Dict[str, Any]) -> None:  # noqa: UP006
+        self.function_name = call["name"]
+        self.invoked_function_arn = call["arn"]
+        self.function_version = "$LATEST"
+        self.aws_request_id = call["request_id"]
+        self.memory_limit_in_mb = "128"
+        self.log_group_name = "/aws/lambda/" + call["name"]
+        self.log_stream_name = call["request_id"]
+        self._deadline = time.monotonic() + call["timeout_seconds"]
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the function is killed."""
+        return max(int((self._deadline - time.monotonic()) * 1000), 0)
+
+
+def call_function(call: Dict[str, Any]) -> Any:  # noqa: UP006
+    """Import the function and call it."""
+    path = call["file"]
+    sys.path.insert(0, os.path.dirname(path))  # noqa: PTH120  any interpreter may run this
+    name = os.path.splitext(os.path.basename(path))[0]  # noqa: PTH119, PTH122
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError("no Python file: " + path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return getattr(module, call["attribute"])(call["event"], Context(call))
+
+
+def main(directory: str) -> None:
+    """Answer the call in a directory."""
+    with open(os.path.join(directory, "call.json"), encoding="utf-8") as file:  # noqa: PTH118, PTH123
+        call = json.load(file)
+    try:
+        text = json.dumps({"value": call_function(call)})
+    except Exception as error:  # noqa: BLE001  whatever a handler raises is its answer
+        traceback.print_exc()
+        text = json.dumps({"error": {"type": type(error).__name__, "message": str(error)}})
+    with open(os.path.join(directory, "result.json"), "w", encoding="utf-8") as file:  # noqa: PTH118, PTH123
+        file.write(text)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

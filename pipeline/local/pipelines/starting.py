@@ -1,0 +1,102 @@
+"""What StartPipelineExecution asks for, as the record of a new execution."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from pipeline.local.errors import AwsError
+from pipeline.local.pipelines.definition import Definition
+from pipeline.local.pipelines.expressions import ExpressionError, resolve, to_text
+from pipeline.local.pipelines.graph import build_graph
+from pipeline.local.pipelines.naming import execution_arn, new_execution_id
+from pipeline.local.pipelines.parameters import bind_parameters
+from pipeline.local.pipelines.parsing import parse_definition
+from pipeline.local.pipelines.ports import ClientFactory
+from pipeline.local.pipelines.records import (
+    ExecutionRecord,
+    ExecutionStatus,
+    PipelineRecord,
+    PipelineVersion,
+    StepRecord,
+)
+from pipeline.local.pipelines.scope import ExecutionScope
+from pipeline.local.pipelines.selection import reused_steps
+from pipeline.local.pipelines.store import PipelineStore
+
+
+def new_execution(
+    request: Mapping[str, Any], pipeline: PipelineRecord, version: PipelineVersion, now: datetime, client: ClientFactory
+) -> ExecutionRecord:
+    """The record of an execution that has not been stored yet.
+
+    Raises:
+        AwsError: ValidationException for parameters or an experiment that do not fit.
+    """
+    definition = parse_definition(version.definition)
+    execution_id = new_execution_id()
+    parallel = request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
+    record = ExecutionRecord(
+        arn=execution_arn(pipeline.arn, execution_id),
+        pipeline_arn=pipeline.arn,
+        pipeline_name=pipeline.name,
+        pipeline_version=version.version,
+        role_arn=request.get("RoleArn", pipeline.role_arn),
+        definition_id=hashlib.sha256(version.definition.encode()).hexdigest(),
+        definition_created=version.created,
+        parameters=dict(bind_parameters(definition.parameters, request.get("PipelineParameters", []))),
+        status=ExecutionStatus.EXECUTING,
+        created=now,
+        modified=now,
+        display_name=request.get("PipelineExecutionDisplayName", f"execution-{int(now.timestamp() * 1000)}"),
+        description=request.get("PipelineExecutionDescription"),
+        max_parallel_steps=parallel or pipeline.max_parallel_steps,
+        selection=request.get("SelectiveExecutionConfig"),
+    )
+    return replace(record, experiment=_experiment(record, definition, now, client))
+
+
+def _experiment(
+    record: ExecutionRecord, definition: Definition, now: datetime, client: ClientFactory
+) -> dict[str, str] | None:
+    if definition.experiment is None:
+        return None
+    scope = ExecutionScope(record, definition, dict, client, now=now)
+    try:
+        resolved = resolve(definition.experiment, scope)
+    except ExpressionError as exc:
+        raise AwsError("ValidationException", f"PipelineExperimentConfig: {exc}") from exc
+    return {key: to_text(value) for key, value in resolved.items()}
+
+
+def reused_records(record: ExecutionRecord, version: PipelineVersion, store: PipelineStore) -> list[StepRecord]:
+    """The steps of a former execution that a selective execution builds upon, as its own; none for a whole one.
+
+    Raises:
+        AwsError: ResourceNotFound for an unknown source, ValidationException for a selection that cannot run.
+    """
+    if record.selection is None or record.selected is None:
+        return []
+    source_arn = record.selection.get("SourcePipelineExecutionArn")
+    source = None
+    if source_arn is not None:
+        found = store.execution(source_arn)
+        if found is None or found.pipeline_arn != record.pipeline_arn:
+            raise AwsError(
+                "ResourceNotFound",
+                f"SelectiveExecutionConfig: pipeline '{record.pipeline_arn}' has no execution {source_arn}.",
+            )
+        if not found.status.ended:
+            raise AwsError(
+                "ValidationException",
+                f"SelectiveExecutionConfig: the source execution {source_arn} is {found.status}. Wait for its end.",
+            )
+        source = {step.name: step for step in store.steps(source_arn)}
+    steps = reused_steps(build_graph(parse_definition(version.definition)), record.selected, source)
+    return [
+        replace(step, execution_arn=record.arn, position=position, selection_source=source_arn)
+        for position, step in enumerate(steps, start=1)
+    ]
