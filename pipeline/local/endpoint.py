@@ -43,6 +43,12 @@ def default_region() -> str:
     return os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or "us-east-1"
 
 
+def import_operations() -> None:
+    """Register the operations that the endpoint answers itself."""
+    for module in _OPERATION_MODULES:
+        importlib.import_module(module)
+
+
 class Endpoint:
     """All AWS APIs on one loopback port, from :meth:`start` until :meth:`close`.
 
@@ -78,8 +84,7 @@ class Endpoint:
         self.events = EventBridge(self)
         self.feature_store = FeatureStore(state_dir / "feature-store.db")
         self.resources = ResourceStore(state_dir / "resources.db")
-        for module in _OPERATION_MODULES:
-            importlib.import_module(module)
+        import_operations()
         moto_application = create_moto_application(self.events)
         self.moto_state = MotoState(state_dir)
         gateway = Gateway(self, moto_application, self.moto_state)
@@ -127,6 +132,7 @@ class Endpoint:
     def start(self) -> None:
         """Answer requests from now on, in other threads."""
         self._server_thread.start()
+        self.events.resume()
         self.pipelines.resume()
 
     def wait(self) -> None:

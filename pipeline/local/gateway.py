@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from pipeline.local import protocol
 from pipeline.local.errors import AwsError
-from pipeline.local.events.s3 import publish_s3_events
+from pipeline.local.events.s3 import deliveries_of
 from pipeline.local.operations import RequestContext
 from pipeline.local.persistence.moto_state import MotoState
 from pipeline.local.persistence.recording import Change, change_of
@@ -121,11 +121,13 @@ class Gateway:
                 if is_s3 and is_large_upload(environ):
                     environ = stack.enter_context(body_in_file(environ, self._state.blobs))
                 stack.enter_context(self._one_writer_per_object(environ, scope))
-                stack.enter_context(self._kept(change_of(environ, scope.signing_name if scope else None)))
+                change = change_of(environ, scope.signing_name if scope else None)
+                stored = stack.enter_context(self._kept(change))
                 answer = self._moto(environ, with_our_request_id)
+                deliveries = deliveries_of(self._endpoint.events, request.s3_events)
+                stored |= {one.delivery_id: one.dump() for one in deliveries}
                 if environ["PATH_INFO"] == _RESET_PATH:
                     self._state.forget()
-                return answer
         except BrokenUploadError as error:
             return _send(_service_error(scope, HTTPStatus.BAD_REQUEST, "IncompleteBody", str(error)), start_response)
         except NotImplementedError as error:
@@ -133,17 +135,20 @@ class Gateway:
         except Exception:  # the boundary: moto raises what it does not expect
             logger.exception("moto failed on %s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"])
             return _send(_moto_failed(scope, request_id), start_response)
+        else:
+            self._endpoint.events.deliver(deliveries)
+            return answer
         finally:
             current_request.reset(token)
-            publish_s3_events(self._endpoint.events, request.s3_events)
 
     @contextmanager
-    def _kept(self, change: Change | None) -> Iterator[None]:
+    def _kept(self, change: Change | None) -> Iterator[dict[str, bytes]]:
+        """Store what moto changes in the block; yields where its deliveries go, see MotoState.recording."""
         if change is None:
-            yield
+            yield {}
             return
-        with self._state.recording(change.operation, alone=change.alone):
-            yield
+        with self._state.recording(change.operation, alone=change.alone) as deliveries:
+            yield deliveries
 
     @contextmanager
     def _one_writer_per_object(self, environ: dict[str, Any], scope: CredentialScope | None) -> Iterator[None]:

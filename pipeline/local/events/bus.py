@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import uuid
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.events.models import events_backends
 
-from pipeline.local.events.delivery import Deliveries
+from pipeline.local.events.delivery import Deliveries, Outgoing, outgoing
 from pipeline.local.events.patterns import matches
 from pipeline.local.events.targets import Matched
 
@@ -40,21 +41,26 @@ class EventBridge:
             bus: the event bus's name.
             region: of the bus; by default the event's own, else the endpoint's.
         """
+        self._deliveries.submit(self.matching(event, bus, region))
+
+    def matching(self, event: dict[str, Any], bus: str = "default", region: str | None = None) -> list[Outgoing]:
+        """The deliveries that an event causes; the arguments are those of :meth:`publish`."""
         whole = self.envelope(event)
         backend = events_backends[self._endpoint.account_id][region or whole["region"]]
         found = backend.event_buses.get(bus)
-        for rule in list(found.rules.values()) if found else []:
-            self.offer(rule, whole)
+        return [one for rule in list(found.rules.values()) for one in _of_rule(rule, whole)] if found else []
+
+    def deliver(self, deliveries: list[Outgoing]) -> None:
+        """Make deliveries that the outbox has already."""
+        self._deliveries.submit(deliveries, kept=True)
 
     def offer(self, rule: Any, event: dict[str, Any]) -> None:
         """Deliver an event to the targets of one of moto's rules, if it is enabled and matches."""
-        pattern = rule.event_pattern.get_pattern()
-        if rule.state == "DISABLED" or not pattern or not matches(pattern, event):
-            return
-        for target in list(rule.targets):
-            if target["Arn"].startswith("arn:aws:events:") and target["Arn"].endswith(":::"):
-                continue  # moto's own mark for an archive
-            self._deliveries.submit(Matched(event, rule.arn, target))
+        self._deliveries.submit(_of_rule(rule, event))
+
+    def resume(self) -> None:
+        """Make the deliveries that the endpoint before this one left."""
+        self._deliveries.resume()
 
     def envelope(self, event: dict[str, Any]) -> dict[str, Any]:
         """The event with every field that EventBridge's envelope has, in its order."""
@@ -75,6 +81,17 @@ class EventBridge:
     def close(self) -> None:
         """Stop delivering."""
         self._deliveries.close()
+
+
+def _of_rule(rule: Any, event: dict[str, Any]) -> list[Outgoing]:
+    pattern = rule.event_pattern.get_pattern()
+    if rule.state == "DISABLED" or not pattern or not matches(pattern, event):
+        return []
+    # A target without an account is moto's own mark for an archive.
+    targets = [
+        one for one in rule.targets if not (one["Arn"].startswith("arn:aws:events:") and one["Arn"][-3:] == ":::")
+    ]
+    return [outgoing(Matched(event, rule.arn, copy.deepcopy(target))) for target in targets]
 
 
 def iso_time(value: Any) -> str:

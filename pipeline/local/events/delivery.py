@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import json
 import logging
 import threading
 import time
-from dataclasses import dataclass, field, replace
+import uuid
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pipeline.local.events.targets import DeliveryError, Matched, deliver, send_to_dead_letters
@@ -32,6 +34,7 @@ class Attempt:
     matched: Matched
     first_seen: float
     retries: int = 0
+    delivery_id: str = ""
 
     @property
     def maximum_retries(self) -> int:
@@ -64,8 +67,40 @@ class _Due:
     attempt: Attempt = field(compare=False)
 
 
+@dataclass(frozen=True)
+class Outgoing:
+    """A delivery that is to be made, as it outlives the process.
+
+    Attributes:
+        seen_at: when the event came; seconds since 1970.
+    """
+
+    delivery_id: str
+    matched: Matched
+    seen_at: float
+
+    def dump(self) -> bytes:
+        """As bytes, for the outbox."""
+        return json.dumps({"matched": asdict(self.matched), "seen_at": self.seen_at}).encode()
+
+    @classmethod
+    def load(cls, delivery_id: str, data: bytes) -> Outgoing:
+        """What :meth:`dump` wrote."""
+        document = json.loads(data)
+        return cls(delivery_id, Matched(**document["matched"]), document["seen_at"])
+
+
+def outgoing(matched: Matched) -> Outgoing:
+    """A new delivery."""
+    return Outgoing(uuid.uuid4().hex, matched, time.time())
+
+
 class Deliveries:
     """Delivers matched events without holding up who published them; threads start with the first event.
+
+    A delivery stays in the outbox (the endpoint's state) until it is made or given up, so that a killed endpoint
+    makes it when it comes up again. One that was just being made then is made twice, as with EventBridge itself;
+    its token is the same, so that it starts nothing twice.
 
     Args:
         endpoint: whose APIs the targets are reached through.
@@ -79,22 +114,37 @@ class Deliveries:
         self._threads: list[threading.Thread] = []
         self._closed = False
 
-    def submit(self, matched: Matched) -> None:
-        """Deliver soon, in another thread."""
+    def submit(self, deliveries: list[Outgoing], *, kept: bool = False) -> None:
+        """Deliver soon, in other threads.
+
+        Args:
+            kept: the outbox has them already.
+        """
+        if not kept and deliveries:
+            self._endpoint.moto_state.keep_deliveries({one.delivery_id: one.dump() for one in deliveries})
         now = time.monotonic()
-        self._schedule(Attempt(matched, first_seen=now), now)
+        for one in deliveries:
+            age = max(0.0, time.time() - one.seen_at)
+            self._schedule(Attempt(one.matched, first_seen=now - age, delivery_id=one.delivery_id), now)
+
+    def resume(self) -> None:
+        """Make the deliveries that the endpoint before this one left in the outbox."""
+        left = [Outgoing.load(name, data) for name, data in self._endpoint.moto_state.undelivered.items()]
+        if left:
+            logger.info("%d events were not delivered when the endpoint ended, and are now", len(left))
+        self.submit(left, kept=True)
 
     def close(self) -> None:
-        """Stop; deliveries that run are waited for, those that wait for a retry are dropped."""
+        """Stop; deliveries that run are waited for, the others stay in the outbox."""
         with self._changed:
             self._closed = True
-            dropped = len(self._due)
+            waiting = len(self._due)
             self._due.clear()
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
-        if dropped:
-            logger.warning("%d event deliveries were waiting for a retry and are dropped", dropped)
+        if waiting:
+            logger.info("%d events are not delivered yet; the next start goes on with them", waiting)
 
     def _schedule(self, attempt: Attempt, at: float) -> None:
         with self._changed:
@@ -119,23 +169,27 @@ class Deliveries:
     def _work(self) -> None:
         while (attempt := self._next()) is not None:
             try:
-                self._attempt(attempt)
+                if self._attempt(attempt):
+                    self._endpoint.moto_state.forget_delivery(attempt.delivery_id)
             except Exception:  # a thread that died here would deliver nothing any more
                 logger.exception("event %s was lost on its way", attempt.matched.event.get("id"))
+                self._endpoint.moto_state.forget_delivery(attempt.delivery_id)
 
-    def _attempt(self, attempt: Attempt) -> None:
+    def _attempt(self, attempt: Attempt) -> bool:
+        """Try once; whether that was the end of it."""
         try:
             deliver(attempt.matched, self._endpoint)
         except DeliveryError as error:
-            self._failed(attempt, error)
+            return self._failed(attempt, error)
+        return True
 
-    def _failed(self, attempt: Attempt, error: DeliveryError) -> None:
+    def _failed(self, attempt: Attempt, error: DeliveryError) -> bool:
         now = time.monotonic()
         exhausted = exhausted_condition(attempt, now) if error.retriable else ""
         if error.retriable and not exhausted:
             again = replace(attempt, retries=attempt.retries + 1)
             self._schedule(again, now + retry_delay(attempt.retries))
-            return
+            return False
         matched = attempt.matched
         logger.warning(
             "event %s of rule %s was not delivered to %s after %d retries: %s",
@@ -143,3 +197,4 @@ class Deliveries:
         )  # fmt: skip
         if (matched.target.get("DeadLetterConfig") or {}).get("Arn"):
             send_to_dead_letters(matched, error, attempt.retries, exhausted, self._endpoint)
+        return True

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.local.events.bus import EventBridge
+    from pipeline.local.events.delivery import Outgoing
 
 _CREATED = "Object Created"
 _DELETED = "Object Deleted"
@@ -108,7 +109,6 @@ def one_event_each(events: Iterable[S3Event]) -> list[S3Event]:
     return kept
 
 
-def publish_s3_events(bridge: EventBridge, events: list[S3Event]) -> None:
-    """Publish what one request caused."""
-    for event in one_event_each(events):
-        bridge.publish(event.event)
+def deliveries_of(bridge: EventBridge, events: list[S3Event]) -> list[Outgoing]:
+    """The deliveries that one request causes."""
+    return [delivery for event in one_event_each(events) for delivery in bridge.matching(event.event)]

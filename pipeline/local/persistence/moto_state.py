@@ -14,11 +14,12 @@ import pickle
 import stat
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import moto
@@ -37,6 +38,7 @@ from pipeline.local.state import set_aside
 
 logger = logging.getLogger(__name__)
 
+_DELIVERY = "undelivered event"
 _FOLDER = "aws"
 _FILE = "state.db"
 # How long a request waits for its turn: one that calls back into the endpoint must not wait for itself for ever.
@@ -83,6 +85,7 @@ class MotoState:
 
     Attributes:
         blobs: the files of large objects.
+        undelivered: the events that the endpoint before this one had not delivered, as they were given to it.
         restored: what was there.
 
     Raises:
@@ -96,6 +99,7 @@ class MotoState:
         self._digests: dict[PieceId, bytes] = {}
         self._files: dict[PieceId, tuple[str, ...]] = {}
         self._not_kept: set[str] = set()
+        self.undelivered: dict[str, bytes] = {}
         aside = ""
         try:
             self._open()
@@ -107,6 +111,7 @@ class MotoState:
             aside = set_aside(state_dir / _FOLDER, str(error))
             self._digests.clear()
             self._files.clear()
+            self.undelivered.clear()
             self._open()
             self.restored = Restored(0, 0, {}, after_kill=False, set_aside=aside)
         logger.log(logging.WARNING if aside else logging.INFO, "%s", self.restored)
@@ -144,6 +149,9 @@ class MotoState:
 
     def _restore_piece(self, piece: Piece, streams: dict[str, Any]) -> None:
         kind, owner = piece.id.kind, piece.id.owner
+        if kind == _DELIVERY:
+            self.undelivered[piece.id.name] = piece.data or b""
+            return
         value = load(piece.data or b"", _live_backend, self._adopt, streams.__getitem__)
         if kind == "log-stream":
             stream = LogStream.__new__(LogStream)
@@ -178,8 +186,10 @@ class MotoState:
     # Writing
 
     @contextmanager
-    def recording(self, operation: str, *, alone: bool) -> Iterator[None]:
+    def recording(self, operation: str, *, alone: bool) -> Iterator[dict[str, bytes]]:
         """Store what the block changes in moto, before the block ends.
+
+        Yields a dictionary for the deliveries that the changes cause, by id: they are stored in the same transaction.
 
         Args:
             operation: its name, where known.
@@ -187,22 +197,33 @@ class MotoState:
         """
         changes = Changes()
         token = current_changes.set(changes)
+        deliveries: dict[str, bytes] = {}
         has_turn = alone and self._turn.acquire(timeout=_TURN_SECONDS)
         try:
-            yield
+            yield deliveries
         finally:
             current_changes.reset(token)
             try:
                 if operation in _PARTS_ONLY:
                     changes.backends = {name for name in changes.backends if name[0] != "logs"}
-                self._store(changes)
+                self._store(changes, deliveries)
             finally:
                 if has_turn:
                     self._turn.release()
 
-    def _store(self, changes: Changes) -> None:
+    def _store(self, changes: Changes, deliveries: Mapping[str, bytes] = MappingProxyType({})) -> None:
         with self._storing:
-            self._write(list(self._pieces(changes)))
+            self._write([*self._pieces(changes), *_delivery_pieces(deliveries)])
+
+    def keep_deliveries(self, deliveries: Mapping[str, bytes]) -> None:
+        """Store deliveries that no request of moto's caused."""
+        with self._storing:
+            self._write(list(_delivery_pieces(deliveries)))
+
+    def forget_delivery(self, delivery_id: str) -> None:
+        """Note that a delivery is done."""
+        with self._storing:
+            self._write([Piece(PieceId(_DELIVERY, "", delivery_id), None)])
 
     def _write(self, pieces: list[Piece]) -> None:
         changed: list[tuple[Piece, bytes]] = []
@@ -332,6 +353,11 @@ class MotoState:
         self._store(Changes(backends={(service, account, region) for service, account, region in backends}))
         self._file.mark(closed=True)
         self._file.close()
+
+
+def _delivery_pieces(deliveries: Mapping[str, bytes]) -> Iterator[Piece]:
+    for delivery_id, data in deliveries.items():
+        yield Piece(PieceId(_DELIVERY, "", delivery_id), data)
 
 
 def _live_backend(service: str, account: str, region: str) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pipeline.local.daemon import EndpointHandle
-from pipeline.local.events.delivery import Attempt, Deliveries, exhausted_condition, retry_delay
+from pipeline.local.events.delivery import Attempt, Deliveries, exhausted_condition, outgoing, retry_delay
 from pipeline.local.events.targets import Matched
 
 EVENT = {"id": "1", "detail": {}}
@@ -113,10 +113,18 @@ class Throttled:
     def __init__(self, failures: int) -> None:
         self.failures = failures
         self.sent: list[dict[str, Any]] = []
+        self.moto_state = self
+        self.outbox: dict[str, bytes] = {}
         self.done = threading.Event()
 
     def client(self, service: str, region: str) -> Throttled:
         return self
+
+    def keep_deliveries(self, deliveries: dict[str, bytes]) -> None:
+        self.outbox |= deliveries
+
+    def forget_delivery(self, delivery_id: str) -> None:
+        del self.outbox[delivery_id]
 
     def get_queue_url(self, QueueName: str) -> dict[str, str]:  # noqa: N803 - as in boto3
         if QueueName == "target" and self.failures:
@@ -138,9 +146,11 @@ def deliver_through(world: Throttled, retries: int) -> None:
         "DeadLetterConfig": {"Arn": f"{queue_arn}dead"},
     }
     deliveries = Deliveries(world)  # type: ignore[arg-type]
-    deliveries.submit(Matched(EVENT, "rule", target))
+    deliveries.submit([outgoing(Matched(EVENT, "rule", target))])
+    assert len(world.outbox) == 1
     assert world.done.wait(60)
     deliveries.close()
+    assert world.outbox == {}
 
 
 def test_a_throttled_target_is_tried_again() -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import stat
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import moto
 import psutil
 import pytest
 from botocore.exceptions import ClientError
@@ -18,6 +21,9 @@ from botocore.exceptions import ClientError
 from pipeline.local import daemon
 from pipeline.local.daemon import EndpointHandle, running_endpoint
 from pipeline.local.errors import UnsafeStateError
+from pipeline.local.events.delivery import Outgoing, outgoing
+from pipeline.local.events.targets import Matched
+from pipeline.local.persistence.store import Piece, PieceId, StateFile, digest
 
 ROLE = "arn:aws:iam::123456789012:role/restart"
 LARGE = os.urandom(300_000)
@@ -164,12 +170,17 @@ def test_everything_survives_a_kill_and_then_a_restart(tmp_path: Path) -> None:
 
 
 def test_no_acknowledged_write_is_lost_by_a_kill(tmp_path: Path, eventually: Callable[..., Any]) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     acknowledged: list[str] = []
     with running_endpoint(tmp_path) as first:
         s3 = first.client("s3")
         s3.create_bucket(Bucket="bbb")
+        s3.put_bucket_notification_configuration(
+            Bucket="bbb", NotificationConfiguration={"EventBridgeConfiguration": {}}
+        )
+        queue = first.client("sqs").create_queue(QueueName="uploads")["QueueUrl"]
+        first.client("events").put_rule(Name="uploads", EventPattern=json.dumps({"source": ["aws.s3"]}))
+        target = {"Id": "1", "Arn": "arn:aws:sqs:us-east-1:123456789012:uploads"}
+        first.client("events").put_targets(Rule="uploads", Targets=[target])
 
         def write(worker: int) -> None:
             for number in range(10_000):
@@ -190,11 +201,59 @@ def test_no_acknowledged_write_is_lost_by_a_kill(tmp_path: Path, eventually: Cal
         for key in acknowledged:
             number = int(key.split("/")[1])
             assert s3.get_object(Bucket="bbb", Key=key)["Body"].read() == key.encode() * (1 if number % 2 else 40_000)
+        announced: set[str] = set()
+
+        def all_announced() -> bool:
+            answer = second.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+            announced.update(json.loads(one["Body"])["detail"]["object"]["key"] for one in answer.get("Messages", []))
+            return announced >= set(acknowledged)
+
+        queue = second.client("sqs").get_queue_url(QueueName="uploads")["QueueUrl"]
+        eventually(all_announced)
+
+
+def test_what_a_killed_endpoint_had_not_delivered_is_delivered_once(
+    tmp_path: Path, eventually: Callable[..., Any]
+) -> None:
+    definition = {"Version": "2020-12-01", "Steps": [{"Name": "F", "Type": "Fail", "Arguments": {"ErrorMessage": "x"}}]}
+    with running_endpoint(tmp_path) as first:
+        pipeline = first.client("sagemaker").create_pipeline(
+            PipelineName="p",
+            PipelineDefinition=json.dumps(definition),
+            ClientRequestToken="t" * 32,
+            RoleArn=ROLE,
+        )["PipelineArn"]
+    event = {"id": "1", "source": "a", "detail-type": "d", "detail": {}}
+    left = [outgoing(Matched(event, "rule", {"Id": "1", "Arn": pipeline})) for _ in range(2)]
+    state = MotoStateFile(tmp_path)
+    state.add(left)
+    with running_endpoint(tmp_path) as second:
+        sagemaker = second.client("sagemaker")
+        eventually(lambda: sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"])
+        eventually(lambda: state.deliveries() == 0)
+        assert len(sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"]) == 1
+
+
+class MotoStateFile:
+    """The state file of an endpoint that is down, or as another reader of one that is up."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._path = state_dir / "aws" / "state.db"
+
+    def add(self, deliveries: list[Outgoing]) -> None:
+        file = StateFile(self._path, moto.__version__)
+        pieces = [Piece(PieceId("undelivered event", "", one.delivery_id), one.dump()) for one in deliveries]
+        file.write([(piece, digest(piece.data or b"")) for piece in pieces])
+        file.close()
+
+    def deliveries(self) -> int:
+        database = sqlite3.connect(self._path)
+        found = database.execute("SELECT count(*) FROM piece WHERE kind = 'undelivered event'").fetchone()
+        database.close()
+        return int(found[0])
 
 
 def test_state_of_another_format_is_set_aside(tmp_path: Path) -> None:
-    import sqlite3
-
     with running_endpoint(tmp_path) as first:
         first.client("s3").create_bucket(Bucket="bbb")
     database = sqlite3.connect(tmp_path / "aws" / "state.db")
@@ -209,8 +268,6 @@ def test_state_of_another_format_is_set_aside(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["text", "piece", "file"])
 def test_damaged_state_is_set_aside(tmp_path: Path, damage: str) -> None:
-    import sqlite3
-
     with running_endpoint(tmp_path) as first:
         first.client("s3").create_bucket(Bucket="bbb")
         first.client("s3").put_object(Bucket="bbb", Key="k", Body=LARGE)
