@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from analysis.aws import aws_call, s3_client, split_s3_uri
 from analysis.claim_file import Claim, read_claim
 from analysis.container import PROCESSING, PROCESSING_MESSAGE, Arguments, existing_file, run_step
@@ -24,6 +22,7 @@ from analysis.errors import PublishError
 from analysis.frames import read_frame
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mypy_boto3_s3 import S3Client
 
 COLUMNS = (
@@ -103,6 +102,9 @@ def prediction_table(
             f"There are {len(rows)} days but {len(predictions)} predictions: they are not of the same run. "
             "Nothing was published."
         )
+    # Imported here so that --help and a wrong call are answered at once.
+    import pandas as pd
+
     table = pd.DataFrame(list(predictions), columns=["prediction", "lower_95", "upper_95"], dtype=str)
     table.insert(0, "date", rows["date"])
     table["actual"] = rows["actual"]

@@ -138,7 +138,7 @@ def _grid(x: Scale, y: Scale, axes: Axes) -> str:
         at = float(y(value))
         parts.append(f'<path class="grid" d="M{_LEFT} {at:.1f}H{_WIDTH - _RIGHT}"/>')
         parts.append(f'<text class="tick" x="{_LEFT - 7}" y="{at + 4.5:.1f}" text-anchor="end">{_text(value)}</text>')
-    for value in ticks(x.low, x.high):
+    for value in ticks(x.low, x.high, 6):
         at = float(x(value))
         text = escape(axes.x_text(value)) if axes.x_text else _text(value)
         parts.append(f'<path class="grid" d="M{at:.1f} {_TOP}V{bottom}"/>')

@@ -258,8 +258,9 @@ def _previous(previous: dict[str, Any]) -> list[Finding]:
 
 
 def p(test: dict[str, Any]) -> str:
-    """The p-value in words of mathematics: "p = 0.23" or "p < 0.001"."""
-    return "p < 0.001" if test["p"] < 0.001 else f"p = {test['p']:.3f}"  # noqa: PLR2004
+    """The p-value in words of mathematics, "p = 0.230" or "p < 0.001", with spaces that do not break."""
+    text = "p < 0.001" if test["p"] < 0.001 else f"p = {test['p']:.3f}"  # noqa: PLR2004
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def number(value: float) -> str:

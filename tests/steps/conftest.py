@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import importlib
+import io
+import json
 import os
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto.server import ThreadedMotoServer
 
 from analysis.columns import MEASURES
 from analysis.container import run_step
-from pipeline.sample import INPUT_COLUMNS, TARGET_COLUMNS, sample_rows
+from pipeline.sample import INPUT_COLUMNS, TARGET_COLUMNS, sample_rows, write_sample
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = (*INPUT_COLUMNS, *TARGET_COLUMNS)
@@ -77,6 +82,101 @@ def real_csv() -> Path:
     if not path.is_file():
         pytest.skip(f"the real bike-sharing table is not at {path}; set BIKE_SHARING_CSV to run this test")
     return path
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that preprocess, train and evaluate made of one file. log: what train printed."""
+
+    profile: str
+    root: Path
+    log: str
+
+    def document(self, path: str) -> dict[str, Any]:
+        """A JSON file below the run's directory."""
+        found: dict[str, Any] = json.loads((self.root / path).read_text(encoding="utf-8"))
+        return found
+
+    @property
+    def evaluation(self) -> dict[str, Any]:
+        return self.document("evaluation/evaluation.json")
+
+    @property
+    def report(self) -> str:
+        return (self.root / "evaluation" / "report.html").read_text(encoding="utf-8")
+
+
+def pack(model_dir: Path, archive: Path) -> None:
+    """model.tar.gz as the training job makes it: files at its root."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(archive, "w:gz") as tar:
+        for path in sorted(model_dir.rglob("*")):
+            if path.is_file():
+                tar.add(path, arcname=str(path.relative_to(model_dir)))
+
+
+def step(name: str, *arguments: object) -> str:
+    """Run a step's main function in this process (a process of its own takes seconds to start); what it printed."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        importlib.import_module(name).main([*map(str, arguments)])
+    return out.getvalue()
+
+
+def run_on(csv: Path, root: Path, profile: str) -> Run:
+    """The three steps on one file, each with the other's output directories."""
+    step(
+        "preprocess", "--input-dir", csv.parent, "--input-key", f"raw/training/{csv.name}",
+        "--output-dir", root / "prepared", "--profile", profile,
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SM_MODULE_DIR", f"s3://artifacts/code/{'ab' * 32}/sourcedir.tar.gz")
+        log = step(
+            "train", "--train-dir", root / "prepared" / "train", "--model-dir", root / "model",
+            "--output-data-dir", root / "data", "--profile", profile, "--feature-count", 15,
+        )  # fmt: skip
+    pack(root / "model", root / "archive" / "model.tar.gz")
+    evaluate_again(root, root / "evaluation")
+    return Run(profile, root, log)
+
+
+def evaluate_again(root: Path, output: Path, *more: object) -> str:
+    """Evaluate what lies below `root` into `output`; what the step printed."""
+    return step(
+        "evaluate", "--model-dir", root / "archive", "--train-dir", root / "prepared" / "train",
+        "--test-dir", root / "prepared" / "test", "--quality-dir", root / "prepared" / "quality",
+        "--output-dir", output, *more,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def sample_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """Both profiles on the generated sample."""
+    csv = write_sample(tmp_path_factory.mktemp("sample") / "days.csv")
+    return {name: run_on(csv, tmp_path_factory.mktemp(name), name) for name in ("forecast", "parity")}
+
+
+@pytest.fixture(params=["forecast", "parity"])
+def trained(request: pytest.FixtureRequest, sample_runs: dict[str, Run]) -> Run:
+    """One profile after the other on the generated sample."""
+    return sample_runs[request.param]
+
+
+@pytest.fixture(scope="session")
+def real_runs(real_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """Both profiles on the real table."""
+    return {name: run_on(real_csv, tmp_path_factory.mktemp(f"real-{name}"), name) for name in ("forecast", "parity")}
+
+
+@pytest.fixture
+def evaluate_run() -> Callable[..., str]:
+    """Evaluate a run once more: (root, output directory, more arguments)."""
+    return evaluate_again
+
+
+@pytest.fixture
+def pack_model() -> Callable[[Path, Path], None]:
+    """Pack a model directory as the training job does."""
+    return pack
 
 
 @pytest.fixture(scope="session")

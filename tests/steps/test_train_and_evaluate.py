@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 import re
 import subprocess
 import sys
@@ -16,65 +15,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import evaluate
 import train
+from analysis.archive import model_from_archive
 from analysis.artefact import read_model
 from analysis.errors import ModelError
-from pipeline.sample import write_sample
-
-STEPS = Path(train.__file__).parent
-
-
-def run(name: str, *arguments: object) -> str:
-    command = [sys.executable, str(STEPS / name), *map(str, arguments)]
-    environment = {**os.environ, "SM_MODULE_DIR": f"s3://artifacts/code/{'ab' * 32}/sourcedir.tar.gz"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def pack(model_dir: Path, archive: Path) -> None:
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(archive, "w:gz") as tar:
-        for path in sorted(model_dir.rglob("*")):
-            if path.is_file():
-                tar.add(path, arcname=str(path.relative_to(model_dir)))
-
-
-@pytest.fixture(scope="module", params=["forecast", "parity"])
-def trained(request, tmp_path_factory) -> dict[str, object]:
-    """Everything that preprocess, train and evaluate made for one profile."""
-    root = tmp_path_factory.mktemp(request.param)
-    write_sample(root / "raw" / "days.csv")
-    run(
-        "preprocess.py", "--input-dir", root / "raw", "--input-key", "raw/training/days.csv",
-        "--output-dir", root / "prepared", "--profile", request.param,
-    )  # fmt: skip
-    log = run(
-        "train.py", "--train-dir", root / "prepared" / "train", "--model-dir", root / "model",
-        "--output-data-dir", root / "data", "--profile", request.param, "--feature-count", "15",
-    )  # fmt: skip
-    pack(root / "model", root / "archive" / "model.tar.gz")
-    run(
-        "evaluate.py", "--model-dir", root / "archive", "--train-dir", root / "prepared" / "train",
-        "--test-dir", root / "prepared" / "test", "--quality-dir", root / "prepared" / "quality",
-        "--output-dir", root / "evaluation",
-    )  # fmt: skip
-    evaluation = json.loads((root / "evaluation" / "evaluation.json").read_text())
-    return {"profile": request.param, "root": root, "log": log, "evaluation": evaluation}
 
 
 def test_metric_lines_fit_the_metric_definitions(trained) -> None:
-    training = read_model(trained["root"] / "model").training
+    training = read_model(trained.root / "model").training
     for name in ("r2", "adjusted_r2", "rmse", "mae", "rows", "features"):
-        found = re.search(rf"^train:{name}=([-+0-9.eE]+);", trained["log"], re.MULTILINE)
+        found = re.search(rf"^train:{name}=([-+0-9.eE]+);", trained.log, re.MULTILINE)
         assert found, name
         if name in training:
             assert float(found[1]) == pytest.approx(training[name], rel=1e-9)
 
 
 def test_the_model_directory_holds_the_model_and_what_serves_it(trained) -> None:
-    model_dir = trained["root"] / "model"
+    model_dir = trained.root / "model"
     assert sorted(str(path.relative_to(model_dir)) for path in model_dir.rglob("*") if path.is_file()) == [
         "code/analysis/__init__.py",
         "code/analysis/artefact.py",
@@ -88,7 +45,7 @@ def test_the_model_directory_holds_the_model_and_what_serves_it(trained) -> None
 
 def test_the_packed_code_serves_alone(trained, tmp_path) -> None:
     """In a process that has no other path to the package than the archive's code/."""
-    root = trained["root"]
+    root = trained.root
     script = (
         "import pathlib, sys; root = pathlib.Path(sys.argv[1]); sys.path.insert(0, str(root / 'model' / 'code'))\n"
         "import inference as i\n"
@@ -116,23 +73,23 @@ def test_the_packed_code_serves_alone(trained, tmp_path) -> None:
 
 
 def test_provenance(trained) -> None:
-    provenance = read_model(trained["root"] / "model").provenance
-    quality = json.loads((trained["root"] / "prepared" / "quality" / "quality.json").read_text())
+    provenance = read_model(trained.root / "model").provenance
+    quality = json.loads((trained.root / "prepared" / "quality" / "quality.json").read_text())
     assert provenance["data_sha256"] == quality["sha256"]
     assert provenance["code_sha256"] == "ab" * 32
     assert set(provenance["libraries"]) == {"numpy", "pandas", "scipy", "scikit-learn", "statsmodels"}
 
 
 def test_the_summary_equals_the_model(trained) -> None:
-    summary = json.loads((trained["root"] / "data" / "summary.json").read_text())
-    model = read_model(trained["root"] / "model")
+    summary = json.loads((trained.root / "data" / "summary.json").read_text())
+    model = read_model(trained.root / "model")
     assert [entry["name"] for entry in summary["coefficients"]] == ["const", *model.selected]
     assert [entry["coefficient"] for entry in summary["coefficients"]] == [model.intercept, *model.coefficients]
-    assert "OLS Regression Results" in (trained["root"] / "data" / "summary.txt").read_text()
+    assert "OLS Regression Results" in (trained.root / "data" / "summary.txt").read_text()
 
 
 def test_evaluation_has_the_model_quality_shape(trained) -> None:
-    metrics = trained["evaluation"]["regression_metrics"]
+    metrics = trained.evaluation["regression_metrics"]
     assert set(metrics) == {"mae", "mse", "rmse", "r2"}
     for entry in metrics.values():
         assert set(entry) == {"value", "standard_deviation"}
@@ -140,12 +97,12 @@ def test_evaluation_has_the_model_quality_shape(trained) -> None:
 
 
 def test_evaluation_figures(trained) -> None:
-    evaluation = trained["evaluation"]
+    evaluation = trained.evaluation
     assert evaluation["test"]["rows"] == 219
     assert evaluation["train"]["rows"] == 510
     assert evaluation["regression_metrics"]["r2"]["value"] == evaluation["test"]["r2"]
     assert evaluation["baseline"]["r2"] < 0.01
-    if trained["profile"] == "forecast":
+    if trained.profile == "forecast":
         assert evaluation["leakage"]["verdict"] == "pass"
         assert evaluation["test"]["r2"] > 0.8
         assert 0.92 <= evaluation["intervals"]["coverage"] <= 0.98
@@ -200,7 +157,7 @@ def link(name: str, target: str) -> tarfile.TarInfo:
 )
 def test_archives_that_are_refused(tmp_path, members, says: str) -> None:
     with pytest.raises(ModelError, match=says):
-        evaluate.model_from_archive(archive_of(tmp_path / "model.tar.gz", members))
+        model_from_archive(archive_of(tmp_path / "model.tar.gz", members))
 
 
 @pytest.mark.parametrize("content", [b"", b"not an archive", b"\x1f\x8b\x08\x00broken"])
@@ -208,7 +165,7 @@ def test_something_that_is_no_archive_is_refused(tmp_path, content: bytes) -> No
     path = tmp_path / "model.tar.gz"
     path.write_bytes(content)
     with pytest.raises(ModelError, match="can't be used"):
-        evaluate.model_from_archive(path)
+        model_from_archive(path)
 
 
 def test_a_missing_archive_is_named(call_script, tmp_path) -> None:
@@ -220,8 +177,8 @@ def test_a_missing_archive_is_named(call_script, tmp_path) -> None:
 def test_the_code_digest_of_the_environment_comes_first(trained, call_script, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("CODE_SHA256", "cd" * 32)
     done = call_script(
-        "train.py", "--train-dir", trained["root"] / "prepared" / "train", "--model-dir", tmp_path / "model",
-        "--output-data-dir", tmp_path / "data", "--profile", trained["profile"],
+        "train.py", "--train-dir", trained.root / "prepared" / "train", "--model-dir", tmp_path / "model",
+        "--output-data-dir", tmp_path / "data", "--profile", trained.profile,
     )  # fmt: skip
     assert done.code == 0, done.err
     assert read_model(tmp_path / "model").provenance["code_sha256"] == "cd" * 32

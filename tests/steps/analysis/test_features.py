@@ -5,13 +5,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analysis.columns import CATEGORIES, TARGET, Purpose
+from analysis.columns import BINS, CATEGORIES, FLAGS, TARGET, Purpose
 from analysis.errors import SettingsError
-from analysis.features import model_columns, stored_features
-from analysis.profiles import FORECAST, PARITY, STORED_FEATURES, profile_named
+from analysis.features import model_columns, source_column, stored_features
+from analysis.profiles import FORECAST, PARITY, STORED_FEATURES, Variant, bin_dummies, profile_named, variant_of
 from analysis.quality import QualityLimits, check_days
 from analysis.table import read_table
-from pipeline.sample import INPUT_COLUMNS, sample_rows
+from pipeline.sample import INPUT_COLUMNS, write_sample
 
 
 def days_of(path, required=()) -> pd.DataFrame:
@@ -37,11 +37,15 @@ def test_an_unknown_profile_is_refused_by_name() -> None:
         profile_named("magic")
 
 
+@pytest.fixture(scope="module")
+def two_years(tmp_path_factory) -> pd.DataFrame:
+    return days_of(write_sample(tmp_path_factory.mktemp("days") / "days.csv"))
+
+
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kept=st.sets(st.integers(min_value=0, max_value=729), min_size=1, max_size=40))
-def test_columns_are_the_same_whatever_levels_a_file_has(write, csv_of, kept: set[int]) -> None:
-    table = sample_rows()
-    days = days_of(write(csv_of([table[index] for index in sorted(kept)], INPUT_COLUMNS)))
+def test_columns_are_the_same_whatever_levels_a_file_has(two_years, kept: set[int]) -> None:
+    days = two_years.iloc[sorted(kept)]
     matrix = model_columns(days, FORECAST)
     assert tuple(matrix.columns) == FORECAST.columns
     assert len(matrix) == len(kept)
@@ -82,3 +86,24 @@ def test_a_day_without_a_count_is_stored_without_one(write, csv_of, rows) -> Non
     stored = stored_features(days_of(write(csv_of(rows, INPUT_COLUMNS))))
     assert stored["cnt"].isna().all()
     assert ",\n" in stored.to_csv(index=False)
+
+
+def test_the_first_level_may_be_kept() -> None:
+    kept = variant_of(FORECAST, Variant(keep_first_levels=True))
+    added = set(kept.columns) - set(FORECAST.columns)
+    assert added == {"season_1", "mnth_1", "weekday_0", "weathersit_1"}
+    assert set(FORECAST.columns) <= set(kept.columns)
+    with pytest.raises(SettingsError, match="'parity' are fixed"):
+        variant_of(PARITY, Variant(keep_first_levels=True))
+
+
+def test_measures_may_be_offered_as_bins(two_years) -> None:
+    binned = variant_of(FORECAST, Variant(keep_first_levels=True, binned_measures=True))
+    assert not {"temp", "atemp", "hum", "windspeed"} & set(binned.columns)
+    assert binned.scaled == ()
+    matrix = model_columns(two_years, binned)
+    for name in BINS:
+        dummies = matrix[list(bin_dummies(name))]
+        assert (dummies.sum(axis="columns") == 1).all()
+    assert matrix["temp_very_hot"].tolist() == (two_years["temp"] >= 30).astype(int).tolist()
+    assert {source_column(name) for name in binned.columns} == {*CATEGORIES, *FLAGS, *BINS}
