@@ -216,7 +216,7 @@ def start(
     follow: Annotated[bool, typer.Option("--watch", help="Follow it to its end.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Start the training pipeline for an object that is already in the raw bucket."""
+    """Start a pipeline for an object that is already in the raw bucket: raw/scoring/… is scored, all else trains."""
     from pipeline import executions
 
     settings = _settings(env, settings_file)
@@ -224,7 +224,9 @@ def start(
     given = dict(_name_and_value(text) for text in parameter or [])
     bucket = given.pop("InputBucket", settings.raw_bucket)
     parameters = {**executions.object_parameters(aws, bucket, key), **given}
-    arn = executions.start(aws, settings.training_pipeline_name, parameters)
+    scored = key.startswith("raw/scoring/")
+    pipeline = settings.scoring_pipeline_name if scored else settings.training_pipeline_name
+    arn = executions.start(aws, pipeline, parameters)
     if as_json:
         _print_json({"PipelineExecutionArn": arn})
     else:
@@ -257,7 +259,7 @@ def watch(execution: Execution = None, env: Environment = "local", settings_file
 
     settings = _settings(env, settings_file)
     aws = _aws(settings)
-    _follow(aws, executions.find(aws, settings.training_pipeline_name, execution))
+    _follow(aws, executions.find(aws, settings.pipeline_names, execution))
 
 
 @app.command()
@@ -273,7 +275,7 @@ def runs(
     from pipeline import executions
 
     settings = _settings(env, settings_file)
-    found = executions.recent(_aws(settings), settings.training_pipeline_name, limit)
+    found = executions.recent_of_all(_aws(settings), settings.pipeline_names, limit)
     if as_json:
         _print_json([asdict(item) for item in found])
         return
@@ -281,7 +283,7 @@ def runs(
         typer.echo("No execution yet. Upload a CSV under raw/training/, or: bikeshare start KEY")
     for item in found:
         when = f"{item.started:%Y-%m-%d %H:%M:%S}" if item.started else " " * 19
-        typer.echo(f"{when}  {item.status:<10}  {item.arn.rsplit('/', 1)[-1]}  {item.reason}".rstrip())
+        typer.echo(f"{when}  {item.status:<10}  {item.identifier}  {item.pipeline_name}  {item.reason}".rstrip())
 
 
 @app.command()
@@ -291,7 +293,7 @@ def stop(execution: Execution = None, env: Environment = "local", settings_file:
 
     settings = _settings(env, settings_file)
     aws = _aws(settings)
-    arn = executions.find(aws, settings.training_pipeline_name, execution)
+    arn = executions.find(aws, settings.pipeline_names, execution)
     executions.stop(aws, arn)
     typer.echo(f"Stopping {arn}")
 
@@ -309,7 +311,7 @@ def logs(
 
     settings = _settings(env, settings_file)
     aws = _aws(settings)
-    found = executions.view(aws, executions.find(aws, settings.training_pipeline_name, execution))
+    found = executions.view(aws, executions.find(aws, settings.pipeline_names, execution))
     for one in step_named(found, step):
         for line in step_log(aws, one):
             typer.echo(f"{line.moment:%H:%M:%S}  {one.name}  {line.text}")

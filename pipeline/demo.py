@@ -84,7 +84,7 @@ def report_end(aws: Aws, last: ExecutionView, console: Console) -> None:
     """
     took = duration(seconds(last.started, last.ended))
     if last.status == "Succeeded":
-        console.print(f"Succeeded in {took}: {last.arn.rsplit('/', 1)[-1]}")
+        console.print(f"Succeeded in {took}: {last.identifier}")
         duplicates = [step for step in last.steps if step.name == "Preprocess" and step.status == "NotRun"]
         if duplicates:
             console.print("Nothing had to be done: this version of the file was processed before.")
@@ -95,10 +95,9 @@ def report_end(aws: Aws, last: ExecutionView, console: Console) -> None:
         console.print(f"\nThe end of the log of {step.name}:", markup=False)
         for line in lines:
             console.print(f"  {line.text}", markup=False, soft_wrap=True, style="dim")
-    identifier = last.arn.rsplit("/", 1)[-1]
     raise ExecutionError(
-        f"Execution {identifier} {last.status.lower()} after {took}. {last.explanation}".rstrip(),
-        f"The whole log: bikeshare logs {identifier}" + (f" --step {tail[0].name}" if tail else ""),
+        f"Execution {last.identifier} {last.status.lower()} after {took}. {last.explanation}".rstrip(),
+        f"The whole log: bikeshare logs {last.identifier}" + (f" --step {tail[0].name}" if tail else ""),
     )
 
 

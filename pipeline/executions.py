@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pipeline.aws import Aws, aws_errors
 from pipeline.errors import ExecutionError
+from pipeline.missing import unless_missing
 
 FINAL = frozenset({"Succeeded", "Failed", "Stopped"})
 
@@ -53,6 +54,16 @@ class ExecutionView:
     ended: datetime | None
     reason: str
     steps: tuple[StepView, ...] = ()
+
+    @property
+    def identifier(self) -> str:
+        """Last part of the ARN."""
+        return self.arn.rpartition("/")[2]
+
+    @property
+    def pipeline_name(self) -> str:
+        """Name of the pipeline, out of the ARN."""
+        return self.arn.partition(":pipeline/")[2].partition("/")[0]
 
     @property
     def is_final(self) -> bool:
@@ -133,21 +144,36 @@ def recent(aws: Aws, pipeline_name: str, limit: int = 20) -> list[ExecutionView]
     ]
 
 
-def find(aws: Aws, pipeline_name: str, arn_or_id: str | None) -> str:
-    """ARN of an execution by ARN, by id, or the newest one.
+def recent_of_all(aws: Aws, pipeline_names: Sequence[str], limit: int = 20) -> list[ExecutionView]:
+    """The newest executions of several pipelines, newest first, without their steps. One not deployed has none."""
+    found = []
+    for name in pipeline_names:
+        if is_deployed(aws, name):
+            found += recent(aws, name, limit)
+    return sorted(found, key=lambda item: item.started.timestamp() if item.started else 0.0, reverse=True)[:limit]
+
+
+def is_deployed(aws: Aws, pipeline_name: str) -> bool:
+    """Whether the pipeline is deployed."""
+    with aws_errors(f"Describing {pipeline_name}", aws, ExecutionError):
+        return unless_missing(lambda: aws.sagemaker.describe_pipeline(PipelineName=pipeline_name)) is not None
+
+
+def find(aws: Aws, pipeline_names: Sequence[str], arn_or_id: str | None) -> str:
+    """ARN of an execution by ARN, by id, or the newest one of several pipelines.
 
     Raises:
         ExecutionError: there is no such execution.
     """
     if arn_or_id and arn_or_id.startswith("arn:"):
         return arn_or_id
-    executions = recent(aws, pipeline_name, limit=100)
-    for execution in executions:
+    for execution in recent_of_all(aws, pipeline_names, limit=100):
         if not arn_or_id or execution.arn.endswith(f"/{arn_or_id}"):
             return execution.arn
+    names = " and ".join(pipeline_names)
     raise ExecutionError(
-        f"{pipeline_name} has no execution {arn_or_id}." if arn_or_id else f"{pipeline_name} has no execution yet.",
-        "See them with: bikeshare runs" if arn_or_id else "Upload a CSV under raw/training/, or: bikeshare start",
+        f"There is no execution {arn_or_id} of {names}." if arn_or_id else f"There is no execution of {names} yet.",
+        "See them with: bikeshare runs" if arn_or_id else "Upload a CSV under raw/training/, or: bikeshare start KEY",
     )
 
 

@@ -188,6 +188,11 @@ class Settings(BaseSettings):
         return f"{self.prefix}-scoring"
 
     @property
+    def pipeline_names(self) -> tuple[str, str]:
+        """Both pipelines."""
+        return self.training_pipeline_name, self.scoring_pipeline_name
+
+    @property
     def feature_group_name(self) -> str:
         """Feature group that holds one record a day."""
         return f"{self.prefix}-daily"

@@ -103,3 +103,11 @@ def test_an_unknown_version_is_named(deployed, execution):
     done = deployed.command("model", "approve", "77", check=False)
     assert done.returncode == 9
     assert "no version 77; there are: 1" in done.stderr
+
+
+def test_commands_find_executions_of_both_pipelines(deployed, execution):
+    runs = deployed.command("runs").stdout
+    assert deployed.settings.training_pipeline_name in runs
+    assert deployed.settings.scoring_pipeline_name in runs
+    watched = deployed.command("watch", execution.identifier).stdout
+    assert "SelectModel" in watched
