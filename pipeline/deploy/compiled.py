@@ -20,6 +20,8 @@ from pipeline import bundle as bundle_module
 from pipeline.bundle import Bundle
 from pipeline.settings import Flow, Settings
 
+#: Modules of ``pipeline`` that compiling a definition runs.
+SOURCES = ("bundle", "definition", "errors", "model_card", "sdk", "settings", "shared_steps", "step_factories")
 _KEPT = 50
 _DIGEST_LENGTH = 64
 _log = logging.getLogger(__name__)
@@ -43,8 +45,8 @@ def cache_folder() -> Path:
 def input_digest(settings: Settings, bundle: Bundle, flow: Flow) -> str:
     """SHA-256 of all that the definition depends on."""
     digest = hashlib.sha256()
-    # The folders below hold other commands; what a definition is made from stands beside this package.
-    sources = sorted(Path(bundle_module.__file__).parent.glob("*.py"))
+    folder = Path(bundle_module.__file__).parent
+    sources = [folder / f"{name}.py" for name in SOURCES]
     parts = [
         flow.encode(),
         settings.model_dump_json().encode(),

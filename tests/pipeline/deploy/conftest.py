@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -12,10 +13,11 @@ import pytest
 
 from pipeline.aws import Aws
 from pipeline.bundle import Bundle
+from pipeline.deploy.log_groups import LogGroup
 from pipeline.deploy.resource import Resource
 from pipeline.deploy.stack import FLOWS, resources
 from pipeline.local.daemon import running_endpoint
-from pipeline.settings import Settings, load_settings
+from pipeline.settings import Settings, environment_names, load_settings
 
 DEFINITION = json.dumps(
     {"Version": "2020-12-01", "Steps": [{"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}]}
@@ -64,18 +66,37 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BreakableAws]:
         yield BreakableAws(load_settings("local"))
 
 
+@pytest.fixture(scope="session", params=environment_names())
+def environment(request: pytest.FixtureRequest) -> Settings:
+    """The settings of each shipped environment, but in the local endpoint's account."""
+    with mock.patch.dict(os.environ, {"BIKESHARE_ACCOUNT_ID": "123456789012"}):
+        return load_settings(request.param)
+
+
 @pytest.fixture
 def killed() -> type[BaseException]:
     """What a :class:`BreakableAws` dies of."""
     return KilledError
 
 
-@pytest.fixture
-def stack() -> Callable[[str], list[Resource]]:
+@pytest.fixture(scope="session")
+def stack_factory() -> Callable[..., list[Resource]]:
     """The real list of resources under a project name of one's own, with definitions of one step."""
 
     def _stack(project: str, **changes: Any) -> list[Resource]:
         settings = load_settings("local").model_copy(update={"project": project, **changes})
-        return resources(settings, Bundle("ab" * 32, b"archive", b"launcher"), dict.fromkeys(FLOWS, DEFINITION))
+        bundle = Bundle("ab" * 32, b"archive", b"launcher")
+        found = resources(settings, bundle, dict.fromkeys(FLOWS, DEFINITION))
+        # The jobs' log groups are one for the whole account; here each test has its own.
+        return [
+            dataclasses.replace(thing, name=f"/{project}{thing.name}") if isinstance(thing, LogGroup) else thing
+            for thing in found
+        ]
 
     return _stack
+
+
+@pytest.fixture
+def stack(stack_factory: Callable[..., list[Resource]]) -> Callable[..., list[Resource]]:
+    """The same, by the name that most tests use."""
+    return stack_factory

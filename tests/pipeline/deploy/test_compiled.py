@@ -1,0 +1,92 @@
+"""Compiled definitions are kept by the content of what they are made from."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+import pipeline
+from pipeline.bundle import Bundle
+from pipeline.deploy import compiled
+from pipeline.settings import load_settings
+
+BUNDLE = Bundle("ab" * 32, b"archive", b"launcher")
+
+
+@pytest.fixture
+def compilations(monkeypatch, tmp_path):
+    """A cache of one's own, and a list of what was compiled."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = []
+
+    def compile_(settings, bundle, flow):
+        made.append(flow)
+        return f"{flow} of {settings.environment} with {bundle.sha256}, é\n"
+
+    monkeypatch.setattr(compiled, "_compile", compile_)
+    return made
+
+
+def test_the_second_time_nothing_is_compiled(compilations):
+    settings = load_settings("dev")
+    first = compiled.compiled_definitions(settings, BUNDLE, ("training", "scoring"))
+    assert compiled.compiled_definitions(settings, BUNDLE, ("training", "scoring")) == first
+    assert compilations == ["training", "scoring"]
+
+
+def test_another_input_is_another_definition(compilations):
+    settings = load_settings("dev")
+    for one, bundle in [
+        (settings, BUNDLE),
+        (settings.model_copy(update={"project": "other"}), BUNDLE),
+        (settings, dataclasses.replace(BUNDLE, sha256="cd" * 32)),
+    ]:
+        compiled.compiled_definitions(one, bundle, ("training",))
+    assert len(compilations) == 3
+
+
+@pytest.mark.parametrize("damage", [b"", b"half", b"\xff\xfe", b"0" * 64 + b"\nother text"])
+def test_a_damaged_entry_is_compiled_again(compilations, damage):
+    settings = load_settings("dev")
+    first = compiled.compiled_definitions(settings, BUNDLE, ("training",))
+    (entry,) = compiled.cache_folder().iterdir()
+    entry.write_bytes(damage)
+    assert compiled.compiled_definitions(settings, BUNDLE, ("training",)) == first
+    assert compiled.compiled_definitions(settings, BUNDLE, ("training",)) == first
+    assert compilations == ["training", "training"]
+
+
+def test_a_cache_that_can_not_be_written_costs_only_time(compilations, tmp_path, caplog):
+    (tmp_path / "bikeshare").write_text("in the way")
+    settings = load_settings("dev")
+    first = compiled.compiled_definitions(settings, BUNDLE, ("training",))
+    assert compiled.compiled_definitions(settings, BUNDLE, ("training",)) == first
+    assert compilations == ["training", "training"]
+    assert "the next command compiles again" in caplog.text
+
+
+def test_old_entries_are_removed(compilations, monkeypatch):
+    monkeypatch.setattr(compiled, "_KEPT", 2)
+    settings = load_settings("dev")
+    for number in range(4):
+        compiled.compiled_definitions(settings.model_copy(update={"project": f"p{number}"}), BUNDLE, ("training",))
+    assert len(list(compiled.cache_folder().iterdir())) == 2
+
+
+def test_the_sources_are_all_that_a_definition_imports():
+    folder = Path(pipeline.__file__).parent
+    found, waiting = set(), ["definition"]
+    while waiting:
+        name = waiting.pop()
+        if name in found or not (folder / f"{name}.py").is_file():
+            continue
+        found.add(name)
+        for node in ast.walk(ast.parse((folder / f"{name}.py").read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "pipeline":
+                waiting += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("pipeline."):
+                waiting.append(node.module.split(".")[1])
+    assert found == set(compiled.SOURCES)

@@ -1,0 +1,61 @@
+"""Every shipped environment, with its real definitions: deployed, planned again, removed, removed again."""
+
+from __future__ import annotations
+
+import pytest
+from rich.console import Console
+
+from pipeline.aws import Aws
+from pipeline.deploy.commands import deploy_environment, destroy_environment, plan_environment
+from pipeline.deploy.resource import Action
+from pipeline.errors import DeploymentError
+from pipeline.settings import load_settings
+
+pytestmark = pytest.mark.xdist_group("deploy")
+QUIET = Console(quiet=True)
+
+
+@pytest.fixture
+def clients(aws, environment):
+    return Aws(environment)
+
+
+def test_a_plan_after_deploy_is_empty_and_destroy_leaves_nothing(clients, environment):
+    seen = plan_environment(environment, clients)
+    assert {change.action for change in seen.changes} <= {Action.CREATE, Action.KEEP}
+    with pytest.raises(DeploymentError, match=f"The plan is now {seen.identity}, not 000000000000"):
+        deploy_environment(environment, clients, QUIET, approved="000000000000")
+    assert plan_environment(environment, clients) == seen
+    applied = deploy_environment(environment, clients, QUIET, approved=seen.identity)
+    assert applied == seen
+    after = plan_environment(environment, clients)
+    assert [
+        (change.resource.name, change.differences) for change in after.changes if change.action is not Action.KEEP
+    ] == []
+    destroy_environment(environment, clients, QUIET, keep_data=False)
+    left = [
+        change.resource.name
+        for change in plan_environment(environment, clients).changes
+        if change.action is Action.KEEP
+    ]
+    assert left == []
+    destroy_environment(environment, clients, QUIET, keep_data=False)
+
+
+def test_data_is_kept_unless_told_otherwise(clients, environment):
+    deploy_environment(environment, clients, QUIET)
+    clients.s3.put_object(Bucket=environment.predictions_bucket, Key="predictions/dt=2026-01-01/x.csv", Body=b"date\n")
+    destroy_environment(environment, clients, QUIET, keep_data=True)
+    kept = {
+        change.resource.kind
+        for change in plan_environment(environment, clients).changes
+        if change.action is Action.KEEP
+    }
+    assert kept == {"bucket", "feature group", "code"}
+    destroy_environment(environment, clients, QUIET, keep_data=False)
+
+
+def test_another_account_is_refused(aws):
+    settings = load_settings("dev")
+    with pytest.raises(DeploymentError, match=r"belong to account 123456789012, but environment 'dev' is account 1111"):
+        plan_environment(settings, Aws(settings))
