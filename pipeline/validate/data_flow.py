@@ -5,10 +5,9 @@ no model is judged on the rows that it has learned from.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from pipeline.local.pipelines.expressions import json_gets, property_file_reference
-from pipeline.validate.document import Definition, Step, follow
+from pipeline.local.pipelines.expressions import json_gets
+from pipeline.validate.document import Definition, Step, follow, listed, objects, property_file_read
 from pipeline.validate.locations import origin
 from pipeline.validate.registry import Problem, definition_check
 
@@ -17,8 +16,10 @@ TRAINING_ROWS, TEST_ROWS = "train", "test"
 _FITTING_TYPES = ("Training", "Tuning", "AutoML")
 
 
-def _purpose(step: Step) -> Any:
-    return step.flag("--purpose")
+def _purpose(step: Step) -> str:
+    """What rows are prepared for, as the script is told; a pipeline variable is no purpose that can be checked."""
+    purpose = step.flag("--purpose")
+    return purpose if isinstance(purpose, str) else ""
 
 
 def _splits(definition: Definition) -> set[str]:
@@ -86,8 +87,8 @@ def evaluated_on_test_rows(definition: Definition) -> Iterator[Problem]:
 @definition_check("quality-gate", "a trained model is registered only behind a condition on its evaluation")
 def registered_behind_a_gate(definition: Definition) -> Iterator[Problem]:
     for step in definition.steps_of_type("RegisterModel"):
-        containers = follow(step.arguments, "InferenceSpecification", "Containers") or []
-        trained = {source[0] for item in containers if (source := origin(item.get("ModelDataUrl")))}
+        containers = objects(follow(step.arguments, "InferenceSpecification", "Containers"))
+        trained = {source[0] for _, item in containers if (source := origin(item.get("ModelDataUrl")))}
         behind = [definition.step_named[guard.condition] for guard in step.guards if guard.branch == "IfSteps"]
         judged = {model for condition in behind for model in _judged_models(condition, definition)}
         for model in sorted(trained - judged):
@@ -104,7 +105,7 @@ def _judged_models(condition: Step, definition: Definition) -> set[str]:
     """Training steps whose evaluation a condition looks at."""
     found: set[str] = set()
     for body in json_gets(condition.arguments):
-        reference = property_file_reference(body)
+        reference = property_file_read(body)
         judge = definition.step_named.get(reference.step) if reference else None
         if judge is not None and judge.script == EVALUATION_SCRIPT:
             found |= {source[0] for _, _, uri in judge.inputs() if (source := origin(uri))}
@@ -127,7 +128,7 @@ def nothing_is_fitted_at_scoring(definition: Definition) -> Iterator[Problem]:
     for step in definition.steps_of_type("RegisterModel"):
         yield Problem("A pipeline that scores registers a model.", "Remove the step.", step=step.name, field="Type")
     for step in definition.steps_of_type("Model"):
-        containers = [step.arguments.get("PrimaryContainer"), *(step.arguments.get("Containers") or [])]
+        containers = [step.arguments.get("PrimaryContainer"), *listed(step.arguments.get("Containers"))]
         if not all(follow(item, "ModelPackageName") for item in containers if item):
             yield Problem(
                 "The model does not come from the registry: nobody has approved it.",

@@ -18,6 +18,7 @@ from pipeline.local.pipelines.expressions import (
     StepReference,
     is_expression,
     parse_reference,
+    property_file_reference,
 )
 
 BRANCHES = ("IfSteps", "ElseSteps")
@@ -76,7 +77,7 @@ class Step:
     @property
     def script(self) -> str | None:
         """File name of the Python script that it runs, where that can be seen."""
-        entry_point = follow(self.arguments, "AppSpecification", "ContainerEntrypoint") or []
+        entry_point = listed(follow(self.arguments, "AppSpecification", "ContainerEntrypoint"))
         program = follow(self.arguments, "HyperParameters", "sagemaker_program")
         names = [item for item in [*entry_point, program] if isinstance(item, str) and item.endswith(".py")]
         return names[-1].rpartition("/")[2] if names else None
@@ -84,7 +85,7 @@ class Step:
     @property
     def container_arguments(self) -> Sequence[Any]:
         """Arguments of a processing job's container."""
-        return list(follow(self.arguments, "AppSpecification", "ContainerArguments") or [])
+        return listed(follow(self.arguments, "AppSpecification", "ContainerArguments"))
 
     def flag(self, name: str) -> Any:
         """The value after ``--name`` among the container's arguments; None where it is not given."""
@@ -93,10 +94,10 @@ class Step:
 
     def inputs(self) -> Iterator[tuple[str, str, Any]]:
         """(name, path of the URI's field, S3 URI) of each input of a processing job and channel of a training job."""
-        for index, item in enumerate(self.arguments.get("ProcessingInputs") or []):
+        for index, item in objects(self.arguments.get("ProcessingInputs")):
             uri = follow(item, "S3Input", "S3Uri")
             yield str(item.get("InputName")), f"Arguments.ProcessingInputs[{index}].S3Input.S3Uri", uri
-        for index, item in enumerate(self.arguments.get("InputDataConfig") or []):
+        for index, item in objects(self.arguments.get("InputDataConfig")):
             uri = follow(item, "DataSource", "S3DataSource", "S3Uri")
             path = f"Arguments.InputDataConfig[{index}].DataSource.S3DataSource.S3Uri"
             yield str(item.get("ChannelName")), path, uri
@@ -104,7 +105,7 @@ class Step:
     def outputs(self) -> Iterator[tuple[str, str, Any]]:
         """(name, path of the URI's field, S3 URI) of everything that the job itself writes."""
         arguments = self.arguments
-        for index, item in enumerate(follow(arguments, "ProcessingOutputConfig", "Outputs") or []):
+        for index, item in objects(follow(arguments, "ProcessingOutputConfig", "Outputs")):
             path = f"Arguments.ProcessingOutputConfig.Outputs[{index}].S3Output.S3Uri"
             yield str(item.get("OutputName")), path, follow(item, "S3Output", "S3Uri")
         for keys in (
@@ -185,6 +186,9 @@ def read_definition(text: str, source: str) -> Definition:
         ) from error
     if not isinstance(content, dict):
         raise DefinitionError(f"{source}: a definition is a JSON object.", hint="Compare it with: bikeshare synth")
+    parameters = content.get("Parameters") or []
+    if not isinstance(parameters, list) or not all(isinstance(item, dict) for item in parameters):
+        raise DefinitionError(f"{source}: Parameters has to be a list of objects.")
     return Definition(source, text, content, tuple(_steps(content.get("Steps"), "Steps", (), source)))
 
 
@@ -195,16 +199,55 @@ def _steps(items: Any, place: str, guards: tuple[Guard, ...], source: str) -> It
         here = f"{place}[{index}]"
         if not isinstance(item, dict):
             raise DefinitionError(f"{source}: {here} has to be a JSON object.")
-        for key, kind in (("Name", str), ("Type", str), ("Arguments", dict)):
-            if not isinstance(item.get(key), kind):
-                raise DefinitionError(
-                    f"{source}: {here}.{key} is missing or of the wrong type.", hint="Compare it with: bikeshare synth"
-                )
+        _require(item, here, source)
         yield Step(item["Name"], item["Type"], here, item, guards)
         if item["Type"] == "Condition":
             for branch in BRANCHES:
                 inner = item["Arguments"].get(branch) or []
                 yield from _steps(inner, f"{here}.Arguments.{branch}", (*guards, Guard(item["Name"], branch)), source)
+
+
+#: Members of a step: type, and whether it must be there. The arguments themselves are checked against AWS's shapes.
+_MEMBERS: tuple[tuple[str, type, bool], ...] = (
+    ("Name", str, True),
+    ("Type", str, True),
+    ("Arguments", dict, True),
+    ("CacheConfig", dict, False),
+    ("DependsOn", list, False),
+    ("PropertyFiles", list, False),
+    ("RetryPolicies", list, False),
+)
+
+
+def _require(item: Mapping[str, Any], here: str, source: str) -> None:
+    """Refuse a step whose frame is not what every check relies on."""
+    for key, kind, needed in _MEMBERS:
+        value = item.get(key)
+        right = not needed if value is None else isinstance(value, kind)
+        if right and key in {"PropertyFiles", "RetryPolicies"}:
+            right = all(isinstance(entry, dict) for entry in value or [])
+        if not right:
+            raise DefinitionError(
+                f"{source}: {here}.{key} is missing or of the wrong type.", hint="Compare it with: bikeshare synth"
+            )
+
+
+def listed(value: Any) -> list[Any]:
+    """A list as it is; of anything else, an empty one: that it is no list is for the check of arguments to say."""
+    return value if isinstance(value, list) else []
+
+
+def objects(value: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """(index, object) of the objects in a list; what is no object is for the check of arguments to report."""
+    return ((index, item) for index, item in enumerate(listed(value)) if isinstance(item, Mapping))
+
+
+def property_file_read(body: Mapping[str, Any]) -> StepReference | None:
+    """The property file that a ``Std:JsonGet`` reads; None where it reads an S3 object, or is malformed."""
+    try:
+        return property_file_reference(body)
+    except ExpressionError:
+        return None
 
 
 def follow(value: Any, *keys: str) -> Any:

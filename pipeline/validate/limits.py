@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.local.pipelines.caching import parse_duration
 from pipeline.local.pipelines.retrying import MAX_ATTEMPTS_LIMIT, MAX_EXPIRE_AFTER_MINUTES, MAX_INTERVAL_SECONDS
-from pipeline.validate.document import Definition, Step
+from pipeline.validate.document import Definition, Step, follow, listed, objects
 from pipeline.validate.registry import Problem, definition_check
 
 
@@ -57,7 +57,7 @@ def limits_are_kept(definition: Definition) -> Iterator[Problem]:
 def _parameters(definition: Definition) -> Iterator[Problem]:
     for index, parameter in enumerate(definition.parameters):
         field = f"Parameters[{index}]"
-        values = parameter.get("EnumValues") or []
+        values = listed(parameter.get("EnumValues"))
         if len(values) > LIMITS.enum_values:
             yield Problem(
                 f"Parameter {parameter.get('Name')} has {len(values)} allowed values, more than {LIMITS.enum_values}.",
@@ -81,7 +81,7 @@ def _parameters(definition: Definition) -> Iterator[Problem]:
 
 
 def _retries(step: Step) -> Iterator[Problem]:
-    for index, policy in enumerate(step.content.get("RetryPolicies") or []):
+    for index, policy in objects(step.content.get("RetryPolicies")):
         for key, low, high in (
             ("MaxAttempts", 1, MAX_ATTEMPTS_LIMIT),
             ("IntervalSeconds", 1, MAX_INTERVAL_SECONDS),
@@ -89,11 +89,12 @@ def _retries(step: Step) -> Iterator[Problem]:
             ("BackoffRate", 1, None),
         ):
             value = policy.get(key)
-            if value is not None and (value < low or (high is not None and value > high)):
-                allowed = f"from {low} to {high}" if high is not None else f"at least {low}"
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if value is not None and not (number and low <= value <= (high or value)):
+                allowed = f"from {low} to {high}" if high is not None else f"of at least {low}"
                 yield Problem(
-                    f"{key} {value} is outside of what SageMaker takes.",
-                    f"Use {allowed}.",
+                    f"{key} {value!r} is not what SageMaker takes.",
+                    f"Use a number {allowed}.",
                     step=step.name,
                     field=f"RetryPolicies[{index}].{key}",
                 )
@@ -109,8 +110,8 @@ def _transform(step: Step) -> Iterator[Problem]:
             step=step.name,
             field="Arguments.MaxPayloadInMB",
         )
-    split = (step.arguments.get("TransformInput") or {}).get("SplitType", "None")
-    if step.arguments.get("BatchStrategy") == "MultiRecord" and split == "None":
+    split = follow(step.arguments, "TransformInput", "SplitType")
+    if step.arguments.get("BatchStrategy") == "MultiRecord" and split in (None, "None"):
         yield Problem(
             "BatchStrategy MultiRecord without a SplitType sends whole files.",
             "Set SplitType to Line.",

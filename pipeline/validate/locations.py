@@ -12,7 +12,7 @@ from pipeline.local.pipelines.expressions import (
     StepReference,
     is_expression,
 )
-from pipeline.validate.document import Definition, follow, references
+from pipeline.validate.document import Definition, follow, listed, references
 
 ANYTHING = "*"
 
@@ -30,15 +30,16 @@ def pattern_of(value: Any, definition: Definition, visited: frozenset[str] = fro
     if not is_expression(value):
         return str(value)
     if JOIN in value:
-        pieces = follow(value, JOIN, "Values") or []
+        pieces = listed(follow(value, JOIN, "Values"))
         return str(follow(value, JOIN, "On") or "").join(pattern_of(item, definition, visited) for item in pieces)
-    if GET not in value or value[GET] in visited:
+    name = str(value.get(GET))
+    if GET not in value or name in visited:
         return ANYTHING
     target = referred_output(value, definition)
     if target is None:
         return ANYTHING
     location, below = target
-    return pattern_of(location, definition, visited | {value[GET]}) + below
+    return pattern_of(location, definition, visited | {name}) + below
 
 
 def referred_output(value: Any, definition: Definition) -> tuple[Any, str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -59,7 +59,9 @@ def _named_values(step: Step) -> Iterator[tuple[str, str, Any]]:
     maps.append(("Arguments.HyperParameters", arguments.get("HyperParameters")))
     maps.append(("Arguments.PrimaryContainer.Environment", follow(arguments, "PrimaryContainer", "Environment")))
     for path, found in maps:
-        yield from ((name, f"{path}.{name}", value) for name, value in (found or {}).items())
+        if not isinstance(found, Mapping):
+            continue
+        yield from ((name, f"{path}.{name}", value) for name, value in found.items())
     given = step.container_arguments
     for index, (flag, value) in enumerate(pairwise(given), start=1):
         if isinstance(flag, str) and flag.startswith("--"):

@@ -86,7 +86,7 @@ def property_files_exist(definition: Definition) -> Iterator[Problem]:
     for step in definition.steps:
         outputs = {name for name, _, _ in step.outputs()} if step.type == "Processing" else set()
         for index, file in enumerate(step.property_files):
-            if file.get("OutputName") not in outputs:
+            if str(file.get("OutputName")) not in outputs:
                 yield Problem(
                     f"Property file {file.get('PropertyFileName')} lies in output {file.get('OutputName')}, "
                     "which the step does not have.",

@@ -28,7 +28,7 @@ from pipeline.local.pipelines.expressions import (
     is_expression,
     parse_reference,
 )
-from pipeline.validate.document import Definition, Step
+from pipeline.validate.document import Definition, Step, listed
 from pipeline.validate.registry import Problem, definition_check
 
 #: SageMaker Pipelines makes these names itself.
@@ -244,7 +244,7 @@ def _variable(text: str, shape: Shape, wanted: str, path: str, definition: Defin
 
 def _parameter_values(parameter: Mapping[str, Any], shape: Shape, path: str) -> Iterator[Misfit]:
     values = [parameter["DefaultValue"]] if parameter.get("DefaultValue") is not None else []
-    for value in [*values, *(item for item in parameter.get("EnumValues") or [] if item not in values)]:
+    for value in [*values, *(item for item in listed(parameter.get("EnumValues")) if item not in values)]:
         if isinstance(value, str) == (shape.type_name == "string"):
             yield from _scalar(value, shape, path)
 

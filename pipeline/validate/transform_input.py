@@ -15,8 +15,8 @@ _FILE_AT_THE_END = re.compile(r".*/[^/*]+\.[A-Za-z0-9]+", re.DOTALL)
 @definition_check("transform-input", "a transform takes one exact key, in a folder that no other execution writes to")
 def transform_takes_one_file(definition: Definition) -> Iterator[Problem]:
     for step in definition.steps_of_type("Transform"):
-        source = follow(step.arguments, "TransformInput", "DataSource", "S3DataSource") or {}
-        if source.get("S3DataType") != "S3Prefix":
+        source = follow(step.arguments, "TransformInput", "DataSource", "S3DataSource")
+        if follow(source, "S3DataType") != "S3Prefix":
             continue  # a manifest lists its objects
         field = "Arguments.TransformInput.DataSource.S3DataSource.S3Uri"
         location = pattern_of(source.get("S3Uri"), definition)

@@ -1,0 +1,151 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.bundle import build_bundle
+from pipeline.cli import app
+from pipeline.settings import environment_names, load_settings
+from pipeline.validate.registry import Scope, registered
+from pipeline.validate_commands import environment_subjects, script_sources, validate_environments
+
+pytestmark = pytest.mark.xdist_group("validate")
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A place for compiled definitions that is this module's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture
+def run(cache, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    return lambda *arguments: CliRunner().invoke(app, ["validate", *arguments])
+
+
+def test_every_shipped_environment_passes_every_check(cache):
+    report = validate_environments(None, None)
+    assert report.findings == ()
+    assert report.skipped == ()
+    flows = [f"{flow} pipeline of {name}" for name in environment_names() for flow in ("training", "scoring")]
+    assert report.sources == (*flows, "steps")
+
+
+def test_a_deployment_is_what_deploy_would_make(cache):
+    settings = load_settings("dev")
+    deployment = environment_subjects(settings, build_bundle())[0][1]
+    assert deployment.pipeline == settings.training_pipeline_name
+    assert {(trigger.bucket, trigger.key_pattern, trigger.pipeline) for trigger in deployment.triggers} == {
+        (settings.raw_bucket, "raw/training/*.csv", settings.training_pipeline_name),
+        (settings.raw_bucket, "raw/scoring/*.csv", settings.scoring_pipeline_name),
+    }
+    assert set(deployment.own_triggers[0].parameters) >= {"InputBucket", "InputKey"}
+
+
+def test_a_good_file_passes(run, training, tmp_path):
+    file = tmp_path / "good.json"
+    file.write_text(json.dumps(training.content))
+    result = run("--file", str(file))
+    assert result.exit_code == 0
+    assert "No problem found" in result.output
+    assert "Not checked" in result.output
+    assert "permissions" in result.output
+
+
+def test_a_bad_file_is_refused_with_file_step_field_and_fix(run, training, tmp_path):
+    file = tmp_path / "bad.json"
+    training.arguments("Train")["AlgorithmSpecification"]["TrainingImage"] = "own:latest"
+    file.write_text(json.dumps(training.content))
+    result = run("--file", str(file))
+    assert result.exit_code == 4
+    assert f"{file}, step Train, Arguments.AlgorithmSpecification.TrainingImage: own:latest" in result.output
+    assert "[images-pinned]" in result.output
+    assert "→ Name the version" in result.output
+
+
+def test_the_same_as_json(run, training, tmp_path):
+    file = tmp_path / "bad.json"
+    training.step("Train")["CacheConfig"]["ExpireAfter"] = "soon"
+    file.write_text(json.dumps(training.content))
+    result = run("--file", str(file), "--json")
+    assert result.exit_code == 4
+    answer = json.loads(result.output)
+    assert answer["ok"] is False
+    (finding,) = answer["findings"]
+    assert finding["check"] == "cache-expiry"
+    assert (finding["source"], finding["step"], finding["field"]) == (str(file), "Train", "CacheConfig.ExpireAfter")
+    assert {"pipeline-name", "permissions"} <= set(answer["skipped"])
+
+
+def test_a_file_is_checked_as_it_would_be_deployed(run, training, tmp_path):
+    file = tmp_path / "prod.json"
+    file.write_text(json.dumps(training.content))
+    elsewhere = run("--file", str(file), "--env", "dev", "--json")
+    assert elsewhere.exit_code == 4
+    assert {finding["check"] for finding in json.loads(elsewhere.output)["findings"]} == {"permissions"}
+    assert run("--file", str(file), "--env", "prod").exit_code == 0
+
+
+def test_the_list_names_every_check(run):
+    lines = run("--list").output.splitlines()
+    assert [line.split()[0] for line in lines] == [check.name for check in registered()]
+    described = json.loads(run("--list", "--json").output)
+    assert {item["scope"] for item in described} == {str(scope) for scope in Scope}
+    assert all(item["summary"] for item in described)
+
+
+def test_every_check_is_tested_by_its_name():
+    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    assert [check.name for check in registered() if f'"{check.name}"' not in tests] == []
+
+
+def test_script_sources_are_those_that_travel():
+    sources = script_sources()
+    assert {"preprocess.py", "train.py", "analysis/fitting.py"} <= set(sources)
+    assert not [name for name in sources if name.startswith(("/", "tests"))]
+
+
+CHECK_A_FILE = """
+import sys
+from pipeline.cli import app
+try:
+    app(["validate", "--file", sys.argv[1], "--env", "prod"])
+except SystemExit as end:
+    assert "sagemaker" not in sys.modules and "boto3" not in sys.modules, "imported"
+    sys.exit(end.code)
+"""
+
+
+def test_a_file_is_checked_without_sdk_and_network(training, tmp_path):
+    file = tmp_path / "definition.json"
+    file.write_text(json.dumps(training.content))
+    # A namespace of its own has no network at all; where there may be none, proxies that lead nowhere have to do.
+    alone = ["unshare", "--net"] if sys.platform == "linux" and os.geteuid() == 0 else []
+    nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
+    result = subprocess.run(
+        [*alone, sys.executable, "-c", CHECK_A_FILE, str(file)],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), **nowhere},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "No problem found" in result.stdout
+
+
+def test_a_file_that_is_not_there_is_an_input_error(training, tmp_path):
+    from pipeline.errors import InputFileError
+    from pipeline.validate_commands import validate_file
+
+    with pytest.raises(InputFileError, match=r"missing\.json"):
+        validate_file(tmp_path / "missing.json", None, None)

@@ -1,0 +1,75 @@
+import json
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from pipeline.errors import DefinitionError
+from pipeline.validate.document import read_definition
+from pipeline.validate.runner import validate
+
+pytestmark = pytest.mark.xdist_group("validate")
+
+STEP = {"Name": "A", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}
+ODD = st.sampled_from(
+    [
+        *(None, True, 0, -1.5, "", "s3://a/b", [], ["x"], [[]], {}, [{}], {"a": 1}),
+        *({"Get": "Steps.X.y"}, {"Get": 1}, {"Get": "Steps.Train['"}, {"Std:Join": {}}, {"Std:Join": {"Values": "x"}}),
+        *({"Std:JsonGet": {}}, {"Std:JsonGet": {"PropertyFile": 1, "Path": 2}}),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is no JSON"),
+        ("[]", "is a JSON object"),
+        ("{}", "Steps has to be a list"),
+        (json.dumps({"Steps": ["x"]}), "Steps[0] has to be a JSON object"),
+        (json.dumps({"Steps": [{"Name": "A", "Type": "Fail"}]}), "Steps[0].Arguments is missing"),
+        (json.dumps({"Steps": [{**STEP, "DependsOn": "B"}]}), "Steps[0].DependsOn is missing or of the wrong type"),
+        (json.dumps({"Steps": [{**STEP, "PropertyFiles": ["x"]}]}), "Steps[0].PropertyFiles"),
+        (json.dumps({"Steps": [STEP], "Parameters": ["x"]}), "Parameters has to be a list of objects"),
+    ],
+)
+def test_what_is_no_definition_is_refused_with_its_place(text, words):
+    with pytest.raises(DefinitionError, match=r"file\.json") as refused:
+        read_definition(text, "file.json")
+    assert words in refused.value.message
+
+
+def test_steps_inside_branches_are_found_with_their_guards(training):
+    steps = training.read().step_named
+    transform = steps["Transform"]
+    assert [(guard.condition, guard.branch) for guard in transform.guards] == [
+        ("IsNewInput", "IfSteps"),
+        ("QualityGate", "IfSteps"),
+    ]
+    assert transform.place.startswith("Steps[1].Arguments.IfSteps[")
+    assert "IfSteps" not in steps["QualityGate"].arguments
+
+
+def places(value, path=()):
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield (*path, key)
+        yield from places(item, (*path, key))
+
+
+@hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_check_stumbles_over_a_spoiled_definition(compiled, deployments, data):
+    flow = data.draw(st.sampled_from(["training", "scoring"]))
+    content = json.loads(compiled[flow])
+    *above, last = data.draw(st.sampled_from(list(places(content))))
+    spoiled = content
+    for key in above:
+        spoiled = spoiled[key]
+    spoiled[last] = data.draw(ODD)
+    try:
+        definition = read_definition(json.dumps(content), "spoiled.json")
+    except DefinitionError:
+        return
+    validate([(definition, deployments[flow])])
