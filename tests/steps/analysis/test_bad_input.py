@@ -316,3 +316,35 @@ def test_a_file_of_which_nothing_is_left(write, csv_of, rows) -> None:
     rows[0]["hum"], rows[1]["temp"] = "", ""
     error = refusal(write(csv_of(rows[:2])), Purpose.SCORING, QualityLimits(missing_rows=5))
     assert "no row is left" in str(error)
+
+
+def test_rows_outside_their_range_may_be_dropped(write, csv_of, rows) -> None:
+    rows[3]["season"], rows[3]["hum"], rows[9]["temp"] = "7", "-1", "60"
+    table = read_table(write(csv_of(rows)))
+    report = check_days(table, Purpose.TRAINING, (TARGET,), QualityLimits(invalid_rows=2)).report
+    assert report["repairs"] == [{"what": "rows outside their domain or range dropped", "rows": 2, "lines": [5, 11]}]
+    assert report["rows"] == {"read": 90, "used": 88}
+    assert len(refusal(write(csv_of(rows)), limits=QualityLimits(invalid_rows=1)).problems) == 3
+
+
+def test_further_rows_of_a_day_may_be_dropped(write, csv_of, rows) -> None:
+    rows.append({**rows[4], "temp": "20.5"})
+    table = read_table(write(csv_of(rows)))
+    checked = check_days(table, Purpose.TRAINING, (TARGET,), QualityLimits(duplicate_days=1))
+    assert checked.report["repairs"] == [{"what": "further rows of a day dropped", "rows": 1, "lines": [92]}]
+    assert checked.days["dteday"].is_unique
+
+
+def test_every_check_leaves_a_line(write, csv_of, rows) -> None:
+    report = check_days(read_table(write(csv_of(rows))), Purpose.TRAINING, (TARGET,), QualityLimits()).report
+    assert [(check["check"], check["outcome"]) for check in report["checks"]] == [
+        ("no row twice", "passed"),
+        ("no value missing", "passed"),
+        ("every cell can be read as its type", "passed"),
+        ("levels, ranges and months as the schema has them", "passed"),
+        ("no day twice", "passed"),
+        ("cnt = casual + registered", "passed"),
+        ("at least 60 rows to train on", "passed"),
+    ]
+    assert set(report["missing_cells"]) == set(HEADER)
+    assert not any(report["missing_cells"].values())
