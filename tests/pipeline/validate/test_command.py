@@ -32,6 +32,8 @@ def run(cache, monkeypatch):
     return lambda *arguments: CliRunner().invoke(app, ["validate", *arguments])
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_every_shipped_environment_passes_every_check(cache):
     report = validate_environments(None, None)
     assert report.findings == ()
