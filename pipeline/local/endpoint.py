@@ -13,6 +13,7 @@ from botocore.config import Config
 
 from pipeline.local.events.bus import EventBridge
 from pipeline.local.events.jobs import job_event
+from pipeline.local.featurestore.offline import OfflineWriter
 from pipeline.local.featurestore.store import FeatureStore
 from pipeline.local.gateway import Gateway
 from pipeline.local.jobs.service import JobClients, JobService
@@ -64,6 +65,7 @@ class Endpoint:
         account_id, region, state_dir: as they are.
         events: publishes to EventBridge.
         feature_store: feature groups and their records.
+        offline_store: writes records to S3.
         resources: the control-plane resources that are neither moto's nor a service's own.
         moto_state: what moto holds, and what of it was there at the start.
         jobs, pipelines: the services that run them.
@@ -83,6 +85,7 @@ class Endpoint:
         self._stop_reader, self._stop_writer = os.pipe()
         self.events = EventBridge(self)
         self.feature_store = FeatureStore(state_dir / "feature-store.db")
+        self.offline_store = OfflineWriter(self)
         self.resources = ResourceStore(state_dir / "resources.db")
         import_operations()
         moto_application = create_moto_application(self.events)
@@ -133,6 +136,8 @@ class Endpoint:
         """Answer requests from now on, in other threads."""
         self._server_thread.start()
         self.events.resume()
+        if self.feature_store.groups_with_offline_rows():
+            self.offline_store.wake()
         self.pipelines.resume()
 
     def wait(self) -> None:
@@ -147,6 +152,7 @@ class Endpoint:
         """Stop executions, jobs and deliveries, in this order, while requests are still answered; then the server."""
         self.pipelines.close()
         self.jobs.close()
+        self.offline_store.close()
         self.events.close()
         self._server.shutdown()
         self._server_thread.join()

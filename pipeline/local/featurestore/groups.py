@@ -18,6 +18,8 @@ _IDENTIFIER_TYPES = ("String", "Integral")
 _EVENT_TIME_TYPES = ("String", "Fractional")
 _RESERVED = {"is_deleted", "write_time", "api_invocation_time"}
 _LIST = "FeatureGroupSummaries"
+# AWS takes seconds; long enough that who does not wait for it finds out.
+_CREATION_SECONDS = 0.2
 _SUMMARY = ("FeatureGroupName", "FeatureGroupArn", "CreationTime", "FeatureGroupStatus", "OfflineStoreStatus")
 _SORT_KEYS = {
     "Name": "FeatureGroupName",
@@ -46,7 +48,7 @@ def create_feature_group(request: dict[str, Any], context: RequestContext) -> di
         "FeatureGroupArn": arn,
         "CreationTime": now.timestamp(),
         "LastModifiedTime": now.timestamp(),
-        "FeatureGroupStatus": "Created",
+        "FeatureGroupStatus": "Creating",
         "ThroughputConfig": request.get("ThroughputConfig") or {"ThroughputMode": "OnDemand"},
     }
     if (request.get("OnlineStoreConfig") or {}).get("EnableOnlineStore"):
@@ -104,6 +106,13 @@ def _resolved_offline_store(
     return resolved
 
 
+def with_status(description: dict[str, Any], now: float) -> dict[str, Any]:
+    """A group as it is by now: made, a moment after it was asked for."""
+    if description["FeatureGroupStatus"] == "Creating" and now - description["CreationTime"] >= _CREATION_SECONDS:
+        return {**description, "FeatureGroupStatus": "Created"}
+    return description
+
+
 @operation("sagemaker", "DescribeFeatureGroup")
 def describe_feature_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """A feature group with its configuration."""
@@ -145,7 +154,9 @@ def delete_feature_group(request: dict[str, Any], context: RequestContext) -> di
 def list_feature_groups(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """A page of feature groups, newest first unless asked otherwise."""
     marker = f":{context.region}:{context.account_id}:feature-group/"
-    found = [one for one in context.endpoint.feature_store.groups() if marker in one["FeatureGroupArn"]]
+    now = datetime.now(UTC).timestamp()
+    groups = context.endpoint.feature_store.groups()
+    found = [with_status(one, now) for one in groups if marker in one["FeatureGroupArn"]]
     found = select([one for one in found if _has_status(one, request)], request, "FeatureGroupName")
     sort_key = _SORT_KEYS[request.get("SortBy", "CreationTime")]
     found.sort(key=lambda one: (one[sort_key], one["FeatureGroupName"]))
@@ -165,7 +176,7 @@ def _existing(name: str, context: RequestContext) -> dict[str, Any]:
     description = context.endpoint.feature_store.group(group_arn(name, context))
     if description is None:
         raise AwsError("ResourceNotFound", f"Resource Not Found: FeatureGroup with name {name} does not exist.")
-    return description
+    return with_status(description, datetime.now(UTC).timestamp())
 
 
 def _invalid(message: str) -> AwsError:

@@ -48,8 +48,18 @@ def batch_write_record(request: dict[str, Any], context: RequestContext) -> dict
 def _write(entry: dict[str, Any], ttl: dict[str, Any] | None, context: RequestContext) -> None:
     group = _group(entry["FeatureGroupName"], context)
     record = check_record(group, entry["Record"], ttl)
-    if "OnlineStore" in _stores(group, entry.get("TargetStores")):
+    stores = _stores(group, entry.get("TargetStores"))
+    if "OnlineStore" in stores:
         context.endpoint.feature_store.put(group.arn, record)
+    if "OfflineStore" in stores:
+        _write_offline(group, record.event_time, record.values, context)
+
+
+def _write_offline(
+    group: FeatureGroup, event_time: int, values: list[FeatureValue], context: RequestContext, *, deleted: bool = False
+) -> None:
+    context.endpoint.feature_store.add_offline_row(group.arn, event_time, values, deleted=deleted)
+    context.endpoint.offline_store.wake()
 
 
 @operation(_SERVICE, "GetRecord")
@@ -96,9 +106,14 @@ def delete_record(request: dict[str, Any], context: RequestContext) -> dict[str,
     """Delete softly (an older record does not come back) or wholly."""
     group = _group(request["FeatureGroupName"], context)
     event_time = parse_event_time(request["EventTime"], group.feature_types[group.event_time])
-    if "OnlineStore" not in _stores(group, request.get("TargetStores")):
-        return {}
+    stores = _stores(group, request.get("TargetStores"))
     store, identifier = context.endpoint.feature_store, request["RecordIdentifierValueAsString"]
+    if "OfflineStore" in stores:
+        named = {group.identifier: identifier, group.event_time: request["EventTime"]}
+        values = [{"FeatureName": name, "ValueAsString": text} for name, text in named.items()]
+        _write_offline(group, event_time, values, context, deleted=True)
+    if "OnlineStore" not in stores:
+        return {}
     if request.get("DeletionMode") != "HardDelete":
         store.soft_delete(group.arn, identifier, event_time)
     elif not store.hard_delete(group.arn, identifier, event_time):
@@ -133,6 +148,8 @@ def update_record(request: dict[str, Any], context: RequestContext) -> dict[str,
         group.arn, Record(identifier, event_time, list(merged.values()), expires_at)
     ):
         raise AwsError("ConflictException", f"EventTime [{given}] is older than that of the existing record", 409)
+    if group.offline:
+        _write_offline(group, event_time, list(merged.values()), context)
     return {}
 
 

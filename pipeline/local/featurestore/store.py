@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.local.databases import open_database
+from pipeline.local.featurestore.offline import OfflineRow, row_of
 from pipeline.local.featurestore.records import FeatureValue, Record
 
 _SCHEMA = """
@@ -28,7 +30,16 @@ CREATE TABLE IF NOT EXISTS record (
     expires_at INTEGER,           -- nanoseconds since 1970
     PRIMARY KEY (feature_group, identifier)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS offline_row (  -- on their way to the offline store
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    feature_group TEXT NOT NULL,
+    event_time INTEGER NOT NULL,
+    "values" TEXT NOT NULL,
+    written_at INTEGER NOT NULL,  -- nanoseconds since 1970
+    deleted INTEGER NOT NULL
+);
 """
+_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -51,10 +62,7 @@ class FeatureStore:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        self._database.executescript(_SCHEMA)
+        self._database = open_database(path, _SCHEMA, _VERSION)
 
     def close(self) -> None:
         """Close the file; nothing is lost."""
@@ -102,7 +110,42 @@ class FeatureStore:
         """Forget a feature group and its records."""
         with self._transaction() as database:
             database.execute("DELETE FROM record WHERE feature_group = ?", (arn,))
+            database.execute("DELETE FROM offline_row WHERE feature_group = ?", (arn,))
             database.execute("DELETE FROM feature_group WHERE arn = ?", (arn,))
+
+    # The way to the offline store
+
+    def add_offline_row(self, arn: str, event_time: int, values: list[FeatureValue], *, deleted: bool = False) -> None:
+        """Gather a record for the offline store."""
+        with self._transaction() as database:
+            row = (arn, event_time, json.dumps(values), time.time_ns(), int(deleted))
+            database.execute(
+                """INSERT INTO offline_row (feature_group, event_time, "values", written_at, deleted)
+                VALUES (?, ?, ?, ?, ?)""",
+                row,
+            )
+
+    def groups_with_offline_rows(self) -> list[str]:
+        """The ARNs of the groups for which something is gathered."""
+        with self._transaction() as database:
+            return [arn for (arn,) in database.execute("SELECT DISTINCT feature_group FROM offline_row").fetchall()]
+
+    def offline_rows(self, arn: str, limit: int) -> list[OfflineRow]:
+        """The first gathered records of a group, in the order of writing."""
+        with self._transaction() as database:
+            rows = database.execute(
+                """SELECT number, event_time, "values", written_at, deleted FROM offline_row
+                WHERE feature_group = ? ORDER BY number LIMIT ?""",
+                (arn, limit),
+            ).fetchall()
+        return [row_of(row) for row in rows]
+
+    def forget_offline_rows(self, arn: str, last: int | None = None) -> None:
+        """Drop the gathered records of a group, up to a number where one is given."""
+        with self._transaction() as database:
+            database.execute(
+                "DELETE FROM offline_row WHERE feature_group = ?1 AND (?2 IS NULL OR number <= ?2)", (arn, last)
+            )
 
     # Records
 

@@ -96,9 +96,16 @@ def test_one_endpoint_for_one_state_directory(state_dir: Path) -> None:
 
 
 def test_a_start_that_fails_says_why(state_dir: Path) -> None:
-    (state_dir / "feature-store.db").write_text("this is no database, and SQLite says so")
-    with pytest.raises(EndpointStartError, match="file is not a database"):
+    (state_dir / "aws").write_text("a file where the folder of moto's state has to be")
+    with pytest.raises(EndpointStartError, match="FileExistsError"):
         start(state_dir)
+
+
+def test_a_store_that_cannot_be_read_is_set_aside(state_dir: Path) -> None:
+    (state_dir / "feature-store.db").write_text("this is no database, and SQLite says so")
+    start(state_dir)
+    [aside] = state_dir.glob("feature-store.db.set-aside-*")
+    assert f"is set aside as {aside}: file is not a database" in (state_dir / "endpoint.log").read_text()
 
 
 def test_in_the_foreground_until_a_signal(state_dir: Path) -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from pipeline.local.daemon import EndpointHandle
+from pipeline.local.featurestore.groups import with_status
 
 DEFINITIONS = [{"FeatureName": "id", "FeatureType": "String"}, {"FeatureName": "at", "FeatureType": "Fractional"}]
 
@@ -24,12 +26,17 @@ def request(name: str, **changes: Any) -> dict[str, Any]:
     }
 
 
-def test_life_of_a_feature_group(endpoint: EndpointHandle, unique: str) -> None:
+def test_life_of_a_feature_group(endpoint: EndpointHandle, unique: str, eventually: Callable[..., Any]) -> None:
     sagemaker = endpoint.client("sagemaker")
     arn = sagemaker.create_feature_group(**request(unique))["FeatureGroupArn"]
     assert arn == f"arn:aws:sagemaker:{endpoint.region}:123456789012:feature-group/{unique}"
+
+    def status() -> str:
+        return str(sagemaker.describe_feature_group(FeatureGroupName=unique)["FeatureGroupStatus"])
+
+    assert status() in ("Creating", "Created")
+    eventually(lambda: status() == "Created")
     described = sagemaker.describe_feature_group(FeatureGroupName=unique)
-    assert described["FeatureGroupStatus"] == "Created"
     assert described["OnlineStoreConfig"] == {
         "EnableOnlineStore": True,
         "StorageType": "Standard",
@@ -75,3 +82,9 @@ def test_what_is_refused(endpoint: EndpointHandle, unique: str, changes: dict[st
     with pytest.raises(sagemaker.exceptions.ClientError, match=message) as refused:
         sagemaker.create_feature_group(**wanted)
     assert refused.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_a_group_is_creating_for_a_moment() -> None:
+    description = {"FeatureGroupStatus": "Creating", "CreationTime": 100.0}
+    assert with_status(description, 100.1)["FeatureGroupStatus"] == "Creating"
+    assert with_status(description, 100.2)["FeatureGroupStatus"] == "Created"
