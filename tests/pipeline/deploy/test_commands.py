@@ -1,0 +1,102 @@
+"""The commands as processes: killed and repeated, and which of them import the SageMaker SDK."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.aws import Aws
+from pipeline.bundle import build_bundle
+from pipeline.deploy.stack import resources_to_remove
+from pipeline.settings import load_settings
+
+pytestmark = pytest.mark.xdist_group("deploy")
+
+WITHOUT_SDK = [
+    ["--help"],
+    ["plan"],
+    ["plan", "--json"],
+    ["drift"],
+    ["deploy"],
+    ["runs"],
+    ["predictions"],
+    ["model", "list"],
+    ["trust-policy", "--repository", "a/b"],
+    ["destroy", "--yes", "--delete-data"],
+    ["destroy", "--yes"],
+]
+# Runs each command in one process and tells which of them brought the SDK in.
+PROBE = """
+import json, sys
+from pipeline.cli import app
+told = []
+for arguments in json.loads(sys.argv[1]):
+    try:
+        app(arguments)
+    except SystemExit as end:
+        code = end.code
+    told.append([arguments[0], code, "sagemaker" in sys.modules])
+print("TOLD", json.dumps(told))
+"""
+
+
+@pytest.fixture
+def environment_of_ours(aws, monkeypatch):
+    """A project name of one's own, for this process and those that it starts."""
+    monkeypatch.setenv("BIKESHARE_PROJECT", "commands")
+    monkeypatch.setenv("NO_COLOR", "1")
+    return load_settings("local")
+
+
+def bikeshare(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *arguments], capture_output=True, text=True, check=False, env=os.environ
+    )
+
+
+@pytest.mark.slow
+def test_killed_for_good_and_repeated(aws, environment_of_ours):
+    settings = environment_of_ours
+    own = Aws(settings)
+    for last in ("role", "queue", "pipeline"):
+        with subprocess.Popen(
+            [sys.executable, "-m", "pipeline", "deploy"], stdout=subprocess.PIPE, text=True, env=os.environ
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.startswith(f"+ {last}"):
+                    process.send_signal(signal.SIGKILL)
+                    break
+        assert process.returncode in (-signal.SIGKILL, 0)
+        states = {
+            thing.name: thing.current(own)
+            for thing in resources_to_remove(settings, build_bundle())
+            if thing.kind in {"rule", "pipeline"}
+        }
+        if states[settings.training_pipeline_name] is None:
+            assert states[settings.training_rule_name] is None
+    assert bikeshare("deploy").returncode == 0
+    planned = bikeshare("plan", "--json")
+    assert planned.returncode == 0, planned.stdout
+    assert json.loads(planned.stdout)["empty"]
+    own.events.disable_rule(Name=settings.training_rule_name)
+    drifted = bikeshare("drift")
+    assert drifted.returncode == 2
+    assert 'state: "DISABLED" → "ENABLED"' in drifted.stdout
+    # Everything is compiled by now, so none of these needs the SDK.
+    probe = subprocess.run(
+        [sys.executable, "-c", PROBE, json.dumps(WITHOUT_SDK)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ,
+    )
+    told = json.loads(probe.stdout.rsplit("TOLD ", 1)[1])
+    assert [command for command, _, imported in told if imported] == []
+    codes = {command: code for command, code, _ in told}
+    assert (codes["deploy"], codes["destroy"]) == (0, 0)

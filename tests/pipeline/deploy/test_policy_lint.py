@@ -1,0 +1,125 @@
+"""Every policy that is generated passes cfn-lint's checks of IAM documents: grammar, and actions that exist."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from cfnlint.api import lint_all
+
+from pipeline.bundle import Bundle
+from pipeline.deploy.github import deployer_policy, github_trust_policy
+from pipeline.deploy.policies import document, events_policy, execution_policy
+from pipeline.deploy.queues import Queue
+from pipeline.deploy.roles import Role
+from pipeline.deploy.stack import FLOWS, resources
+from pipeline.deploy.topics import Topic
+from pipeline.errors import SettingsError
+from pipeline.settings import environment_names, load_settings
+
+# A definition with every kind of step and script, so that every permission is generated without compiling one.
+SCRIPTS = ("claim.py", "ingest_features.py", "select_model.py", "publish.py")
+EVERYTHING = json.dumps(
+    {
+        "PipelineExperimentConfig": {"ExperimentName": "x"},
+        "Steps": [
+            *(
+                {
+                    "Name": script,
+                    "Type": "Processing",
+                    "Arguments": {"AppSpecification": {"ContainerEntrypoint": ["/bin/bash", "run.sh", script]}},
+                }
+                for script in SCRIPTS
+            ),
+            *({"Name": kind, "Type": kind, "Arguments": {}} for kind in ("Training", "Transform", "Model")),
+            {"Name": "Register", "Type": "RegisterModel", "Arguments": {}},
+        ],
+    }
+)
+
+
+def role(trust, policy):
+    return {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": trust,
+            "Policies": [{"PolicyName": "generated", "PolicyDocument": policy}],
+        },
+    }
+
+
+def findings(template):
+    found = lint_all(json.dumps({"AWSTemplateFormatVersion": "2010-09-09", **template}))
+    # I… are remarks about templates, which the policies stand in only for this check.
+    return [f"{match.rule.id} {match.message}" for match in found if not match.rule.id.startswith("I")]
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_generated_policies_pass_the_linter(name):
+    settings = load_settings(name)
+    definitions = dict.fromkeys(FLOWS, EVERYTHING)
+    things = resources(settings, Bundle("ab" * 32, b"", b""), definitions)
+    roles = {thing.name: thing for thing in things if isinstance(thing, Role)}
+    queue = next(thing for thing in things if isinstance(thing, Queue))
+    topic = next(thing for thing in things if isinstance(thing, Topic))
+    template = {
+        "Execution": role(
+            roles[settings.execution_role_name].desired()["trust"], execution_policy(settings, definitions)
+        ),
+        "Events": role(roles[settings.events_role_name].desired()["trust"], events_policy(settings, FLOWS)),
+        "Plan": role(github_trust_policy(settings, "a/b", "plan"), deployer_policy(settings, "plan")),
+        "Deploy": role(github_trust_policy(settings, "a/b", "deploy"), deployer_policy(settings, "deploy")),
+        "QueuePolicy": {
+            "Type": "AWS::SQS::QueuePolicy",
+            "Properties": {"PolicyDocument": queue.policy(), "Queues": ["https://sqs.example/q"]},
+        },
+        "TopicPolicy": {
+            "Type": "AWS::SNS::TopicPolicy",
+            "Properties": {"PolicyDocument": topic.policy(), "Topics": [topic.arn]},
+        },
+    }
+    assert findings({"Resources": template}) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Effect": "Allow", "Action": ["sagemaker:CreateProcessingJobb"], "Resource": ["*"]},
+        {"Effect": "Permit", "Action": ["s3:GetObject"], "Resource": ["*"]},
+        {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["bucket/*"]},
+    ],
+)
+def test_the_linter_finds_what_is_wrong(statement):
+    settings = load_settings("dev")
+    trust = github_trust_policy(settings, "a/b", "plan")
+    assert findings({"Resources": {"Wrong": role(trust, document([statement]))}})
+
+
+@pytest.mark.parametrize(("purpose", "subject"), [("plan", "pull_request"), ("deploy", "environment:dev")])
+def test_trust_is_for_one_repository_and_one_purpose(purpose, subject):
+    (statement,) = github_trust_policy(load_settings("dev"), "owner/name", purpose)["Statement"]
+    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert statement["Condition"]["StringEquals"] == {
+        "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+        "token.actions.githubusercontent.com:sub": f"repo:owner/name:{subject}",
+    }
+
+
+@pytest.mark.parametrize("repository", ["name", "owner/*", "a/b/c", ""])
+def test_a_pattern_is_no_repository(repository):
+    with pytest.raises(SettingsError, match="is not OWNER/NAME"):
+        github_trust_policy(load_settings("dev"), repository, "deploy")
+
+
+def test_planning_changes_nothing():
+    policy = deployer_policy(load_settings("prod"), "plan")
+    verbs = {action.split(":")[1] for statement in policy["Statement"] for action in statement["Action"]}
+    assert all(verb.startswith(("Get", "List", "Describe")) for verb in verbs)
+
+
+def test_the_trust_policy_in_the_documentation_is_the_generated_one():
+    page = (Path(__file__).parents[3] / "docs" / "deploying.md").read_text(encoding="utf-8")
+    blocks = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, flags=re.DOTALL)]
+    assert github_trust_policy(load_settings("dev"), "OWNER/NAME", "deploy") in blocks
