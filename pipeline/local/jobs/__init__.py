@@ -3,18 +3,24 @@
 ========================== ==========================================================================================
 ``handlers``               the operations: Create, Describe, List and Stop of each kind
 ``service``                :class:`~pipeline.local.jobs.service.JobService`: threads, records, stop, restart
+``execution``              one job's directory, logs and instances around what its kind does
 ``validation``, ``shapes`` what a request must hold; responses in AWS's shapes
 ``records, transitions``   what is known about a job, how it changes, and the files that keep it
 ``processing``             what each kind of job does, from its inputs to its outputs
 ``training, script_mode``
 ``transform, models,
+transform_objects,
 invocations, splitting``
+``jsonpath, record_data``  InputFilter, JoinSource and OutputFilter of transform jobs
 ``model_server``           program: serves a model inside a sandbox
-``running``                one job while it runs: process, time limit, stop signal, log
+``running, following``     one job while it runs: its instances; their processes, time limit, stop signal
 ``sandbox, substitution``  a private ``/opt/ml``, with Linux namespaces or without
-``launcher``               program: makes the namespaces and guards the process tree
+``guard``                  program: makes the namespaces, guards the process tree, bounds its memory and processes
 ``images, requirements``   which Python environment a job gets (built by ``pipeline.local.environments``)
 ``objects, archives``      S3 and tar archives, both from strangers
+``inputs, pipes``          which objects an instance gets, by prefix or manifest; channels in Pipe mode
+``continuous``             uploads while a job runs
+``limits, tagging``        what a job may take of the machine; a job's tags
 ``logs, metrics``          output to CloudWatch Logs; metrics found in it
 ``failures, outcome``      how jobs end
 ========================== ==========================================================================================

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.local.jobs.failures import client_error
@@ -35,21 +36,29 @@ def _checked(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
     return tarfile.data_filter(member, path)
 
 
-def pack(folder: Path, archive: Path) -> int:
-    """Pack a folder's regular files, at the archive's root, in a fixed order. Returns how many.
+def pack(folders: Sequence[Path], archive: Path) -> Sequence[str]:
+    """Pack the regular files of folders, at the archive's root, in a fixed order.
 
-    Times are kept; owner and group are not.
+    Times are kept; owner and group are not. Of files with the same name, that of the first folder is taken.
+
+    Returns:
+        The names of which there was more than one file.
     """
-    count = 0
+    packed_names: set[str] = set()
+    repeated: list[str] = []
     with (
         archive.open("wb") as raw,
         gzip.GzipFile("", "wb", _COMPRESSION, raw, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
-        for path in regular_files(folder):
-            tar.add(path, path.relative_to(folder).as_posix(), recursive=False, filter=_anonymous)
-            count += 1
-    return count
+        for folder, path in ((each, path) for each in folders for path in regular_files(each)):
+            name = path.relative_to(folder).as_posix()
+            if name in packed_names:
+                repeated.append(name)
+                continue
+            packed_names.add(name)
+            tar.add(path, name, recursive=False, filter=_anonymous)
+    return repeated
 
 
 def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -6,13 +6,13 @@ import http.client
 import threading
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from pipeline.local.jobs.failures import JobFailure
+from pipeline.local.jobs.record_data import DataProcessing
 from pipeline.local.jobs.splitting import split
 
 _OK = 200
@@ -26,6 +26,7 @@ class Settings:
     Attributes:
         timeout_seconds: for the answer to one request.
         retries: further attempts after a failed one.
+        data: filters and join.
     """
 
     split_type: str
@@ -37,6 +38,7 @@ class Settings:
     line_after_each: bool
     timeout_seconds: float
     retries: int
+    data: DataProcessing
 
 
 class InvocationError(JobFailure):
@@ -52,7 +54,7 @@ class ModelServerClient:
 
     def __init__(self, port: int, settings: Settings) -> None:
         self._port = port
-        self._settings = settings
+        self.settings = settings
         self._own = threading.local()
         self._all: list[http.client.HTTPConnection] = []
 
@@ -77,7 +79,7 @@ class ModelServerClient:
         Raises:
             InvocationError: no answer, or not 200, after all retries.
         """
-        for _ in range(self._settings.retries):
+        for _ in range(self.settings.retries):
             try:
                 return self._invoke_once(body)
             except InvocationError:
@@ -86,7 +88,7 @@ class ModelServerClient:
 
     def _invoke_once(self, body: bytes) -> bytes:
         connection = self._connection()
-        headers = {"Content-Type": self._settings.content_type, "Accept": self._settings.accept}
+        headers = {"Content-Type": self.settings.content_type, "Accept": self.settings.accept}
         try:
             connection.request(
                 "POST", "/invocations", body, {name: value for name, value in headers.items() if value is not None}
@@ -104,7 +106,7 @@ class ModelServerClient:
     def _connection(self) -> http.client.HTTPConnection:
         connection: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
         if connection is None:
-            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self._settings.timeout_seconds)
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self.settings.timeout_seconds)
             self._own.connection = connection
             self._all.append(connection)
         return connection
@@ -115,37 +117,62 @@ class ModelServerClient:
             connection.close()
 
 
-def transform_file(
-    source: Path, target: Path, client: ModelServerClient, settings: Settings, pool: ThreadPoolExecutor
-) -> None:
+@dataclass(frozen=True)
+class Requests:
+    """Requests to one model server from several objects at once.
+
+    Attributes:
+        pool: sends them.
+        free: one unit for each request that may be under way or answered and not yet written.
+    """
+
+    client: ModelServerClient
+    pool: ThreadPoolExecutor
+    free: threading.BoundedSemaphore
+
+
+def transform_file(source: Path, target: Path, requests: Requests, settings: Settings) -> None:
     """Send one object's records and write the answers, joined in order.
 
     Args:
         source: the object.
         target: file that receives the answers; incomplete if an error is raised.
-        pool: at most ``settings.concurrent`` requests are under way at a time.
 
     Raises:
         JobFailure: a request failed, or a record is too large.
     """
     with source.open("rb") as file, target.open("wb") as joined:
-        for answer in _answers(file, client, settings, pool):
+        bodies = split(file, settings.split_type, settings.strategy, settings.limit_mb)
+        for answer in _answers(bodies, requests, settings):
             joined.write(answer)
             if settings.line_after_each:
                 joined.write(b"\n")
 
 
-def _answers(
-    file: BinaryIO, client: ModelServerClient, settings: Settings, pool: ThreadPoolExecutor
-) -> Iterator[bytes]:
+def _answers(bodies: Iterator[bytes], requests: Requests, settings: Settings) -> Iterator[bytes]:
     waiting: deque[Future[bytes]] = deque()
+
+    def send(body: bytes) -> bytes:
+        answer = requests.client.invoke(settings.data.filter_input(body))
+        return settings.data.join(body, answer)
+
+    def oldest() -> bytes:
+        future = waiting.popleft()
+        try:
+            return future.result()
+        finally:
+            requests.free.release()
+
     try:
-        for body in split(file, settings.split_type, settings.strategy, settings.limit_mb):
-            waiting.append(pool.submit(client.invoke, body))
-            if len(waiting) >= settings.concurrent:
-                yield waiting.popleft().result()
+        for body in bodies:
+            # Own answers are written before waiting for the units of others: whoever waits holds nothing.
+            while not requests.free.acquire(blocking=not waiting):
+                yield oldest()
+            waiting.append(requests.pool.submit(send, body))
         while waiting:
-            yield waiting.popleft().result()
+            yield oldest()
     finally:
         for future in waiting:
-            future.cancel()
+            if not future.cancel():
+                wait([future])
+            requests.free.release()

@@ -62,3 +62,9 @@ class JobId:
 
     kind: JobKind
     name: str
+
+    @classmethod
+    def of_arn(cls, arn: str) -> JobId | None:
+        """The job that an ARN names, or None for the ARN of something else."""
+        resource, _, name = arn.split(":", 5)[-1].partition("/")
+        return next((cls(kind, name) for kind in JobKind if kind.resource == resource), None)

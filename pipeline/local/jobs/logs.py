@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +55,7 @@ class JobLog:
         self._bytes = 0
         self._flush_at: float | None = None
         self._stream_made = False
+        self._told: deque[str] = deque()
 
     @property
     def flush_due(self) -> float | None:
@@ -62,6 +64,8 @@ class JobLog:
 
     def write(self, data: bytes) -> None:
         """Take a piece of output."""
+        while self._told and not self._rest:  # never in the middle of a line
+            data = f"{self._told.popleft()}\n".encode() + data
         self._file.write(data)
         self._file.flush()
         *lines, self._rest = (self._rest + data).split(b"\n")
@@ -74,6 +78,10 @@ class JobLog:
     def say(self, line: str) -> None:
         """Add a line of the endpoint's own."""
         self.write(f"{line}\n".encode())
+
+    def say_from_any_thread(self, line: str) -> None:
+        """Like :meth:`say`, but the line is stored with the next output or at the end."""
+        self._told.append(line)
 
     def _take(self, line: bytes) -> None:
         for start in range(0, max(len(line), 1), _MAX_LINE_BYTES):
@@ -117,5 +125,6 @@ class JobLog:
         if self._rest:
             rest, self._rest = self._rest, b""
             self._take(rest)
+        self.write(b"")
         self.flush()
         self._file.close()

@@ -17,7 +17,7 @@ from pipeline.local.jobs.objects import resolve_inside
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-    from pipeline.local.jobs.running import RunningJob
+    from pipeline.local.jobs.running import Instance, RunningJob
 
 _DEFAULT_PROGRAM = "inference.py"
 
@@ -78,25 +78,25 @@ def find_container(sagemaker: SageMakerClient, name: str) -> ModelContainer:
     return ModelContainer(container["Image"], container.get("ModelDataUrl") or source, container.get("Environment", {}))
 
 
-def fetch_model(job: RunningJob, container: ModelContainer) -> None:
+def fetch_model(job: RunningJob, instance: Instance, container: ModelContainer) -> None:
     """Put the artefact into ``/opt/ml/model``.
 
     Raises:
         JobFailure: there is none, or it is hostile.
     """
-    folder = job.ml / "model"
+    folder = instance.ml / "model"
     folder.mkdir()
     if container.data_uri is None:
         return
     if container.data_uri.endswith("/"):
         job.transfer.download_prefix(container.data_uri, folder)
         return
-    archive = job.work / "model.tar.gz"
+    archive = instance.work / "model.tar.gz"
     job.transfer.download_object(container.data_uri, archive)
     archives.unpack(archive, folder)
 
 
-def fetch_program(job: RunningJob, variables: Mapping[str, str]) -> PurePosixPath:
+def fetch_program(job: RunningJob, instance: Instance, variables: Mapping[str, str]) -> PurePosixPath:
     """Find the serving program, downloading its archive if it lies in S3. Returns its path as the job sees it.
 
     Raises:
@@ -105,14 +105,14 @@ def fetch_program(job: RunningJob, variables: Mapping[str, str]) -> PurePosixPat
     program = variables.get("SAGEMAKER_PROGRAM", _DEFAULT_PROGRAM)
     directory = variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "/opt/ml/model/code")
     if directory.startswith("s3://"):
-        archive = job.work / "sourcedir.tar.gz"
+        archive = instance.work / "sourcedir.tar.gz"
         job.transfer.download_object(directory, archive)
-        archives.unpack(archive, job.ml / "code")
+        archives.unpack(archive, instance.ml / "code")
         directory = "/opt/ml/code"
     folder = PurePosixPath("/opt/ml/model/code") / directory
     if folder.parts[:3] != ("/", "opt", "ml") or ".." in folder.parts:
         raise client_error(f'SAGEMAKER_SUBMIT_DIRECTORY "{directory}" is neither in S3 nor below /opt/ml.')
-    on_machine: Path = job.ml.joinpath(*folder.parts[3:])
+    on_machine: Path = instance.ml.joinpath(*folder.parts[3:])
     if not resolve_inside(on_machine, program).is_file():
         raise client_error(
             f'The model has no program "{program}" in {folder}: set SAGEMAKER_PROGRAM and SAGEMAKER_SUBMIT_DIRECTORY '

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -126,6 +126,29 @@ class ObjectTransfer:
                 f'a folder as well as a file. Object "s3://{entry.bucket}/{entry.key}": {error}'
             ) from error
 
+    def read_object(self, uri: str) -> bytes:
+        """The content of the one object with exactly this key.
+
+        Raises:
+            JobFailure: it does not exist.
+        """
+        with self.open_object(uri) as body:
+            return body.read()
+
+    def open_object(self, uri: str) -> BinaryIO:
+        """The one object with exactly this key, open for reading.
+
+        Raises:
+            JobFailure: it does not exist.
+        """
+        where = S3Uri.parse(uri)
+        try:
+            body: Any = self._s3.get_object(Bucket=where.bucket, Key=where.key)["Body"]
+        except (ClientError, BotoCoreError) as error:
+            raise client_error(f'Failed to download data. Object "{uri}": {error}') from error
+        stream: BinaryIO = body
+        return stream
+
     def download_object(self, uri: str, target: Path) -> None:
         """The one object with exactly this key.
 
@@ -156,10 +179,21 @@ class ObjectTransfer:
             JobFailure: S3 refuses.
         """
         try:
-            if path.stat().st_size >= _MULTIPART_FROM:
-                self._s3.upload_file(str(path), where.bucket, where.key)
-                return
             with path.open("rb") as file:
+                self.upload_file(file, where)
+        except OSError as error:
+            raise client_error(f"Failed to upload data to {where}: {error}") from error
+
+    def upload_file(self, file: BinaryIO, where: S3Uri) -> None:
+        """An open file to one key.
+
+        Raises:
+            JobFailure: S3 refuses.
+        """
+        try:
+            if os.fstat(file.fileno()).st_size >= _MULTIPART_FROM:
+                self._s3.upload_fileobj(file, where.bucket, where.key)
+            else:
                 self._s3.put_object(Bucket=where.bucket, Key=where.key, Body=file)
         except (ClientError, BotoCoreError, UnicodeEncodeError) as error:
             raise client_error(f"Failed to upload data to {where}: {error}") from error

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipeline.local.jobs import requirements
+from pipeline.local.jobs import limits, requirements
+from pipeline.local.jobs.continuous import ContinuousUpload, WatchedFolder
 from pipeline.local.jobs.failures import REASON_LIMIT, JobFailure, client_error, shorten
+from pipeline.local.jobs.following import ProcessEnd
+from pipeline.local.jobs.inputs import InputSource, download, find_objects, share
 from pipeline.local.jobs.kinds import JobStatus
 from pipeline.local.jobs.objects import has_link
 from pipeline.local.jobs.outcome import Outcome, read_message, unzip_folder
-from pipeline.local.jobs.running import RunningJob
+from pipeline.local.jobs.running import Instance, RunningJob
+from pipeline.local.jobs.sandbox import SandboxProcess
 
-_HOST = "algo-1"
 _DEFAULT_RUNTIME_SECONDS = 86_400
 
 
@@ -25,41 +29,53 @@ def run(job: RunningJob) -> Outcome:
         JobFailure: it fails before its command started, or while its outputs are stored.
     """
     request = job.request
-    _write_configuration(job)
-    inputs = [_download_input(job, entry) for entry in request.get("ProcessingInputs", [])]
+    inputs = _download_inputs(job)
     outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
-    for output in outputs:
-        (job.ml / _relative(output)).mkdir(parents=True, exist_ok=True)
+    for instance in job.instances:
+        _write_configuration(job, instance)
+        for output in outputs:
+            (instance.ml / _relative(output)).mkdir(parents=True, exist_ok=True)
     specification = request["AppSpecification"]
-    job.prepare_environment(specification["ImageUri"], requirements.find(folder for folder in inputs if folder))
+    job.prepare_environment(specification["ImageUri"], requirements.find(inputs))
     command = [*specification.get("ContainerEntrypoint", []), *specification.get("ContainerArguments", [])]
     if not command:
         raise client_error(
             "AppSpecification has no ContainerEntrypoint, and the image's own entry point is not available here."
         )
     limit = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _DEFAULT_RUNTIME_SECONDS)
-    process = job.start_process(
-        command,
-        request.get("Environment", {}),
-        "/opt/ml",
-        network=not request.get("NetworkConfig", {}).get("EnableNetworkIsolation", False),
-    )
-    end = job.follow(process, limit)
-    message = read_message(job.ml / "output" / "message")
+    with ContinuousUpload(job.transfer, _continuous_folders(job, outputs)) as uploads:
+        start = functools.partial(_start, job, command)
+        end = job.follow(job.start_all(start), limit)
+    message = read_message(end.instance.ml / "output" / "message")
+    try:
+        uploads.finish()
+        if end.code == 0 and not (end.stopped or end.timed_out):
+            # The first instance's files come last: of several with one key, its own stays.
+            for instance in reversed(job.instances):
+                for output in outputs:
+                    _upload_output(job, instance, output)
+    except JobFailure as failure:
+        return Outcome(JobStatus.FAILED, shorten(str(failure)), message)
+    return _outcome(job, end, message, limit)
+
+
+def _start(job: RunningJob, command: Sequence[str], instance: Instance) -> SandboxProcess:
+    isolated = job.request.get("NetworkConfig", {}).get("EnableNetworkIsolation", False)
+    return job.start_process(instance, command, job.request.get("Environment", {}), "/opt/ml", network=not isolated)
+
+
+def _outcome(job: RunningJob, end: ProcessEnd, message: str | None, limit: int) -> Outcome:
     if end.stopped:
         return Outcome(JobStatus.STOPPED, exit_message=message)
     if end.timed_out:
         reason = f"ClientError: Job exceeded the maximum runtime of {limit} seconds, so it was stopped."
         return Outcome(JobStatus.STOPPED, failure_reason=reason, exit_message=message)
+    if end.exceeded is not None:
+        return Outcome(JobStatus.FAILED, limits.failure_reason(end.exceeded, job.limits), message)
     if end.code != 0:
         ending = f", exit code: {end.code}"
         text = f"AlgorithmError: {message or 'See job logs for more information'}"
         return Outcome(JobStatus.FAILED, text[: REASON_LIMIT - len(ending)] + ending, message)
-    try:
-        for output in outputs:
-            _upload_output(job, output)
-    except JobFailure as failure:
-        return Outcome(JobStatus.FAILED, shorten(str(failure)), message)
     return Outcome(JobStatus.COMPLETED, exit_message=message)
 
 
@@ -69,31 +85,52 @@ def _relative(entry: Mapping[str, Any]) -> PurePosixPath:
     return PurePosixPath(path).relative_to("/opt/ml")
 
 
-def _download_input(job: RunningJob, entry: Mapping[str, Any]) -> Path | None:
-    source = entry["S3Input"]
-    if entry.get("AppManaged", False) or "LocalPath" not in source:
-        return None
-    folder = job.ml / PurePosixPath(source["LocalPath"]).relative_to("/opt/ml")
-    folder.mkdir(parents=True, exist_ok=True)
-    job.transfer.download_prefix(source["S3Uri"], folder)
-    if source.get("S3CompressionType") == "Gzip":
-        unzip_folder(folder)
-    return folder
+def _download_inputs(job: RunningJob) -> Sequence[Path]:
+    """Returns the first instance's input folders."""
+    folders: list[Path] = []
+    for entry in job.request.get("ProcessingInputs", []):
+        source = entry["S3Input"]
+        if entry.get("AppManaged", False) or "LocalPath" not in source:
+            continue
+        where = InputSource.of(source)
+        objects = find_objects(job.transfer, where)
+        for instance in job.instances:
+            folder = instance.ml / PurePosixPath(source["LocalPath"]).relative_to("/opt/ml")
+            folder.mkdir(parents=True, exist_ok=True)
+            download(job.transfer, share(objects, where, instance.number, len(job.instances)), folder)
+            if source.get("S3CompressionType") == "Gzip":
+                unzip_folder(folder)
+            if instance.number == 1:
+                folders.append(folder)
+    return folders
 
 
-def _upload_output(job: RunningJob, entry: Mapping[str, Any]) -> None:
-    if entry.get("AppManaged", False):
+def _is_continuous(output: Mapping[str, Any]) -> bool:
+    return bool(output["S3Output"].get("S3UploadMode") == "Continuous")
+
+
+def _continuous_folders(job: RunningJob, outputs: Sequence[Mapping[str, Any]]) -> Sequence[WatchedFolder]:
+    return [
+        WatchedFolder(instance.ml, _relative(output), output["S3Output"]["S3Uri"])
+        for instance in reversed(job.instances)
+        for output in outputs
+        if _is_continuous(output) and not output.get("AppManaged", False)
+    ]
+
+
+def _upload_output(job: RunningJob, instance: Instance, entry: Mapping[str, Any]) -> None:
+    if entry.get("AppManaged", False) or _is_continuous(entry):
         return
     relative = _relative(entry)
-    if has_link(job.ml, relative):
+    if has_link(instance.ml, relative):
         raise client_error(f'Output folder "/opt/ml/{relative}" is a symbolic link; links are not followed.')
-    job.transfer.upload_folder(job.ml / relative, entry["S3Output"]["S3Uri"])
+    job.transfer.upload_folder(instance.ml / relative, entry["S3Output"]["S3Uri"])
 
 
-def _write_configuration(job: RunningJob) -> None:
-    folder = job.ml / "config"
+def _write_configuration(job: RunningJob, instance: Instance) -> None:
+    folder = instance.ml / "config"
     folder.mkdir(parents=True)
-    (job.ml / "output").mkdir()
+    (instance.ml / "output").mkdir(exist_ok=True)
     request = job.request
     configuration = {
         "ProcessingJobArn": job.record.arn,
@@ -108,6 +145,6 @@ def _write_configuration(job: RunningJob) -> None:
         "StoppingCondition": request.get("StoppingCondition", {"MaxRuntimeInSeconds": _DEFAULT_RUNTIME_SECONDS}),
     }
     (folder / "processingjobconfig.json").write_text(json.dumps(configuration))
-    instance = request["ProcessingResources"].get("ClusterConfig", {}).get("InstanceType", "ml.m5.large")
-    hosts = {"current_host": _HOST, "current_instance_type": instance, "hosts": [_HOST]}
+    kind = request["ProcessingResources"].get("ClusterConfig", {}).get("InstanceType", "ml.m5.large")
+    hosts = {"current_host": instance.host, "current_instance_type": kind, "hosts": job.hosts}
     (folder / "resourceconfig.json").write_text(json.dumps(hosts))

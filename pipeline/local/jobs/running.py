@@ -1,12 +1,9 @@
-"""One job while it runs: its process, its time limit, its stop signal, its log."""
+"""One job while it runs: its instances, their environment and their processes."""
 
 from __future__ import annotations
 
 import os
-import selectors
 import shutil
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 from pipeline.local import environments
 from pipeline.local.environments import EnvironmentBuildError, JobEnvironment
 from pipeline.local.jobs import sandbox
-from pipeline.local.jobs.failures import client_error
+from pipeline.local.jobs.failures import JobFailure, client_error
+from pipeline.local.jobs.following import Follower, ProcessEnd, StopSignal
 from pipeline.local.jobs.images import ImageTableError, UnknownImageError, find_image
 from pipeline.local.jobs.sandbox import Isolation, SandboxError, SandboxProcess, SandboxRequest
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
+    from pipeline.local.jobs.guard.limits import Limits
     from pipeline.local.jobs.logs import JobLog
     from pipeline.local.jobs.objects import ObjectTransfer
     from pipeline.local.jobs.records import JobRecord
-
-_READ_BYTES = 256 * 1024
 
 # What the machine's own package installer needs to reach its index; a job with network access gets them too.
 _INSTALLER_VARIABLES = (
@@ -56,48 +53,31 @@ def installer_variables(machine: Mapping[str, str]) -> Mapping[str, str]:
 
 
 @dataclass(frozen=True)
-class ProcessEnd:
-    """How a job's process ended.
+class Instance:
+    """One host of a job.
 
     Attributes:
-        code: exit status, 128 + signal number where a signal ended it.
-        timed_out: its time limit had passed.
-        stopped: someone had asked for it to stop.
+        number: from 1.
+        work: its directory; ``work/ml`` is its ``/opt/ml``.
     """
 
-    code: int
-    timed_out: bool
-    stopped: bool
+    number: int
+    work: Path
+    log: JobLog
+
+    @property
+    def host(self) -> str:
+        """``algo-1`` and so on, as SageMaker names them."""
+        return host_name(self.number)
+
+    @property
+    def ml(self) -> Path:
+        return self.work / "ml"
 
 
-class StopSignal:
-    """Set once, from any thread; wakes the job's thread."""
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe()
-        self._lock = threading.Lock()
-        self.requested = False
-        self.at_once = False
-
-    def request(self, *, at_once: bool = False) -> None:
-        """Ask the job to end; ``at_once`` leaves it no time to."""
-        with self._lock:
-            self.requested = True
-            self.at_once = self.at_once or at_once
-            if self._write >= 0:
-                os.write(self._write, b"\0")
-
-    def fileno(self) -> int:
-        return self._read
-
-    def clear(self) -> None:
-        os.read(self._read, _READ_BYTES)
-
-    def close(self) -> None:
-        with self._lock:
-            os.close(self._read)
-            os.close(self._write)
-            self._write = -1
+def host_name(number: int) -> str:
+    """The name of the instance with this number, from 1."""
+    return f"algo-{number}"
 
 
 @dataclass
@@ -105,14 +85,15 @@ class RunningJob:
     """What the code of one kind of job works with.
 
     Attributes:
-        work: the job's directory; ``work/ml`` is its ``/opt/ml``.
+        work: the job's directory; the instances' directories lie in it.
+        instances: at least one.
         progress: tells a training job's secondary status.
         network_variables: variables that let the job find the endpoint.
     """
 
     record: JobRecord
     work: Path
-    log: JobLog
+    instances: Sequence[Instance]
     transfer: ObjectTransfer
     sagemaker: SageMakerClient
     stop: StopSignal
@@ -120,6 +101,7 @@ class RunningJob:
     network_variables: Mapping[str, str]
     isolation: Isolation
     stop_grace_seconds: float
+    limits: Limits
     environment: JobEnvironment | None = field(default=None)
 
     @property
@@ -127,12 +109,13 @@ class RunningJob:
         return self.record.request
 
     @property
-    def ml(self) -> Path:
-        return self.work / "ml"
+    def log(self) -> JobLog:
+        """Where the endpoint says what concerns the whole job: the first instance's log."""
+        return self.instances[0].log
 
-    def inside(self, path: str) -> str:
-        """A path below ``/opt/ml`` as this job's process sees it."""
-        return sandbox.view(self.work, path, self.isolation)
+    @property
+    def hosts(self) -> Sequence[str]:
+        return [instance.host for instance in self.instances]
 
     def prepare_environment(self, image: str, requirements: Sequence[str]) -> JobEnvironment:
         """The image's environment with the job's requirements in it.
@@ -158,6 +141,7 @@ class RunningJob:
 
     def start_process(
         self,
+        instance: Instance,
         command: Sequence[str],
         variables: Mapping[str, str],
         directory: str,
@@ -165,7 +149,7 @@ class RunningJob:
         network: bool = True,
         inherited: Sequence[int] = (),
     ) -> SandboxProcess:
-        """Start a command in the job's sandbox and environment.
+        """Start a command in an instance's sandbox and the job's environment.
 
         Raises:
             JobFailure: the entry point does not exist, or the sandbox could not be made.
@@ -182,71 +166,49 @@ class RunningJob:
                 **variables,
             },
             directory=directory,
-            work=self.work,
+            work=instance.work,
             programs=[prefix / "bin" for prefix in prefixes],
             kept=[self.environment.interpreter.prefix, *prefixes],
             overlays=prefixes,
             network=network,
             inherited=inherited,
+            host_name=instance.host,
+            hosts=self.hosts,
             isolation=self.isolation,
+            limits=self.limits,
         )
         try:
             return sandbox.start(request)
         except SandboxError as error:
             raise client_error(f"the container could not be started: {error}") from error
 
-    def follow(self, process: SandboxProcess, seconds: float | None) -> ProcessEnd:
-        """Read a process's output until it ends; end it when its time is up or someone asks.
+    def start_all(self, start: Callable[[Instance], SandboxProcess]) -> list[tuple[Instance, SandboxProcess]]:
+        """Start a process on each instance, or on none.
 
-        Args:
-            seconds: time limit; None for none.
+        Raises:
+            JobFailure: one could not be started; those that were are killed.
         """
-        deadline = None if seconds is None else time.monotonic() + seconds
-        kill_at: float | None = None
-        timed_out = stopped = False
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.output(), selectors.EVENT_READ)
-            selector.register(process.life(), selectors.EVENT_READ)
-            selector.register(self.stop, selectors.EVENT_READ)
-            if self.stop.requested:
-                self.stop.request()
-            alive = True
-            while alive:
-                moments = [moment for moment in (deadline, kill_at, self.log.flush_due) if moment is not None]
-                ready = selector.select(max(0.0, min(moments) - time.monotonic()) if moments else None)
-                descriptors = {key.fd for key, _ in ready}
-                if process.output() in descriptors and not self._take_output(process):
-                    selector.unregister(process.output())
-                alive = process.life() not in descriptors
-                present = time.monotonic()
-                if self.stop.fileno() in descriptors:
-                    self.stop.clear()
-                    stopped = True
-                    kill_at = kill_at or self._end(process, present)
-                if deadline is not None and present >= deadline:
-                    timed_out, deadline = True, None
-                    kill_at = kill_at or self._end(process, present)
-                if kill_at is not None and (present >= kill_at or self.stop.at_once):
-                    process.kill()
-                    kill_at = None
-                if self.log.flush_due is not None and present >= self.log.flush_due:
-                    self.log.flush()
-        os.set_blocking(process.output(), False)
-        while self._take_output(process):
-            pass
-        return ProcessEnd(process.wait(), timed_out, stopped)
-
-    def _end(self, process: SandboxProcess, present: float) -> float:
-        process.terminate()
-        return present + self.stop_grace_seconds
-
-    def _take_output(self, process: SandboxProcess) -> bool:
+        processes: list[tuple[Instance, SandboxProcess]] = []
         try:
-            data = os.read(process.output(), _READ_BYTES)
-        except BlockingIOError:
-            return False
-        self.log.write(data)
-        return bool(data)
+            for instance in self.instances:
+                processes.append((instance, start(instance)))  # noqa: PERF401 - what was started must be known
+        except JobFailure:
+            for _, process in processes:
+                process.kill()
+                process.wait()
+            raise
+        return processes
+
+    def follow(
+        self,
+        processes: Sequence[tuple[Instance, SandboxProcess]],
+        seconds: float | None,
+        *,
+        together: bool = True,
+    ) -> ProcessEnd:
+        """Wait for the processes of the instances; see :class:`~pipeline.local.jobs.following.Follower`."""
+        follower = Follower(processes, self.stop, self.stop_grace_seconds, self.limits, together=together)
+        return follower.follow(seconds)
 
     def clean_up(self) -> None:
         """Remove the job's directory, whatever rights its files have."""

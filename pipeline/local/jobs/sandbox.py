@@ -2,7 +2,7 @@
 
 Two ways, chosen by :func:`detect_isolation`:
 
-*Namespaces* (Linux; as root, or unprivileged where user namespaces are allowed): see ``launcher.py``.
+*Namespaces* (Linux; as root, or unprivileged where user namespaces are allowed): see the package ``guard``.
 
 *Substitution* (macOS, and where namespaces are forbidden): the process runs in the machine's own file system, and
 ``/opt/ml`` is replaced by the job's directory in its arguments, its environment and the small text files it was given
@@ -22,14 +22,24 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from pipeline.local.errors import LocalEndpointError
 from pipeline.local.jobs import substitution
+from pipeline.local.jobs.guard.limits import Limits
+from pipeline.local.jobs.limits import read_limits
 
-_LAUNCHER = Path(__file__).with_name("launcher.py")
+# Isolated from the machine's settings for Python, and without site-packages: it needs the standard library only.
+_GUARD = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from pipeline.local.jobs.guard.program import main
+os._exit(main())
+"""
+_SOURCES = Path(__file__).parents[3]
+_LIMIT_BYTES = 64
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -60,7 +70,10 @@ class SandboxRequest:
         network: false for ``EnableNetworkIsolation``.
         inherited: file descriptors that the job inherits (a listening socket).
         host_name: the instance's host name.
+        hosts: host names of all instances of the job, in order. Each has a loopback address of its own: 127.0.0.1,
+            127.0.0.2 and so on.
         isolation: how the job is kept apart; :func:`detect_isolation` finds the strongest way.
+        limits: what the process tree may use of the machine.
     """
 
     command: Sequence[str]
@@ -73,7 +86,9 @@ class SandboxRequest:
     network: bool = True
     inherited: Sequence[int] = ()
     host_name: str = "algo-1"
+    hosts: Sequence[str] = ("algo-1",)
     isolation: Isolation = Isolation.NONE
+    limits: Limits = field(default_factory=read_limits)
 
 
 class SandboxProcess:
@@ -82,6 +97,8 @@ class SandboxProcess:
     def __init__(self, process: subprocess.Popen[bytes], life: int) -> None:
         self._process = process
         self._life = life
+        #: After :meth:`wait`: the limit that ended the tree, ``memory`` or ``processes``.
+        self.exceeded: str | None = None
 
     def output(self) -> int:
         """File descriptor that the tree's standard output and standard error come from."""
@@ -96,6 +113,7 @@ class SandboxProcess:
     def wait(self) -> int:
         """The exit status; 128 + signal number where a signal ended it. Closes the descriptors; call it once."""
         code = self._process.wait()
+        self.exceeded = os.read(self._life, _LIMIT_BYTES).decode() or None
         os.close(self._life)
         if self._process.stdout is not None:
             self._process.stdout.close()
@@ -124,7 +142,7 @@ def start(request: SandboxRequest) -> SandboxProcess:
     life_read, life_write = os.pipe()
     specification = _specification(request, status_write) | {"life_fd": life_write}
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(_LAUNCHER)],
+        [sys.executable, "-I", "-S", "-c", _GUARD, str(_SOURCES)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -149,17 +167,13 @@ def start(request: SandboxRequest) -> SandboxProcess:
     return sandbox_process
 
 
-def view(work: Path, path: str, isolation: Isolation) -> str:
-    """A path below ``/opt/ml`` as the job sees it."""
-    return substitution.replace(path, work) if isolation is Isolation.NONE else path
-
-
 def _specification(request: SandboxRequest, status_fd: int) -> dict[str, object]:
     work, isolated = request.work, request.isolation is not Isolation.NONE
     for name in ("scratch", "tmp", "home", "ml"):
         (work / name).mkdir(exist_ok=True)
     hosts = work / "hosts"
-    hosts.write_text(f"127.0.0.1 localhost {request.host_name}\n::1 localhost\n")
+    addresses = "".join(f"127.0.0.{number} {name}\n" for number, name in enumerate(request.hosts[1:], 2))
+    hosts.write_text(f"127.0.0.1 localhost {request.hosts[0]}\n{addresses}::1 localhost\n")
     home = Path.home()
     replaced = [("/tmp", work / "tmp"), ("/var/tmp", work / "tmp")]  # noqa: S108 - these become private
     if isolated and home.is_dir() and home.resolve() != Path("/"):
@@ -191,6 +205,8 @@ def _specification(request: SandboxRequest, status_fd: int) -> dict[str, object]
         "files": [("/etc/hosts", str(hosts))],
         "host_name": request.host_name,
         "network": request.network,
+        "memory_bytes": request.limits.memory_bytes,
+        "processes": request.limits.processes,
         "parent": os.getpid(),
         "status_fd": status_fd,
     }

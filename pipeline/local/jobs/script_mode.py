@@ -11,13 +11,13 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline.local.jobs import archives
 from pipeline.local.jobs.failures import client_error
 from pipeline.local.jobs.objects import S3Uri, resolve_inside
-from pipeline.local.jobs.running import RunningJob
+from pipeline.local.jobs.running import Instance, RunningJob
 
 _RESERVED = "sagemaker_"
 _INSTALL = 'python3 -m pip install -q --no-input -r requirements.txt || exit 1; exec "$@"'
@@ -55,7 +55,7 @@ def _decode(value: str) -> Any:
         return value
 
 
-def fetch_sources(job: RunningJob, sources: Sources) -> None:
+def fetch_sources(job: RunningJob, instance: Instance, sources: Sources) -> None:
     """Download and unpack the archive into ``/opt/ml/code``.
 
     Raises:
@@ -63,21 +63,21 @@ def fetch_sources(job: RunningJob, sources: Sources) -> None:
     """
     if not sources.archive_uri.startswith("s3://"):
         raise client_error(f'sagemaker_submit_directory "{sources.archive_uri}" is not an S3 URI.')
-    archive = job.work / "sourcedir.tar.gz"
+    archive = instance.work / "sourcedir.tar.gz"
     job.transfer.download_object(str(S3Uri.parse(sources.archive_uri)), archive)
-    archives.unpack(archive, job.ml / "code")
-    if not resolve_inside(job.ml / "code", sources.program).is_file():
+    archives.unpack(archive, instance.ml / "code")
+    if not resolve_inside(instance.ml / "code", sources.program).is_file():
         raise client_error(f'"{sources.archive_uri}" does not hold the program "{sources.program}".')
 
 
-def command(job: RunningJob, sources: Sources) -> Sequence[str]:
-    """Install the requirements, if there are any, then run the program."""
+def command(code: Path, sources: Sources) -> Sequence[str]:
+    """Install the requirements, if there are any in the folder of the sources, then run the program."""
     arguments = to_arguments(sources.values)
     if sources.program.endswith(".py"):
         program = ["python3", sources.program, *arguments]
     else:
         program = ["/bin/sh", "-c", f'./{sources.program} "$@"', "sh", *arguments]
-    if (job.ml / "code" / "requirements.txt").is_file():
+    if (code / "requirements.txt").is_file():
         return ["/bin/sh", "-c", _INSTALL, "sh", *program]
     return program
 
@@ -98,17 +98,17 @@ def to_arguments(values: Mapping[str, Any]) -> list[str]:
     return arguments
 
 
-def variables(job: RunningJob, sources: Sources) -> Mapping[str, str]:
+def variables(job: RunningJob, instance: Instance, sources: Sources) -> Mapping[str, str]:
     """The ``SM_*`` variables."""
     request = job.request
     channels = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
     configuration = {
-        name: json.loads((job.ml / "input" / "config" / f"{name}.json").read_text())
+        name: json.loads((instance.ml / "input" / "config" / f"{name}.json").read_text())
         for name in ("inputdataconfig", "resourceconfig")
     }
     plain: dict[str, Any] = {
-        "HOSTS": ["algo-1"],
-        "CURRENT_HOST": "algo-1",
+        "HOSTS": list(job.hosts),
+        "CURRENT_HOST": instance.host,
         "CURRENT_INSTANCE_TYPE": configuration["resourceconfig"]["current_instance_type"],
         "NETWORK_INTERFACE_NAME": "lo",
         "HPS": dict(sources.values),

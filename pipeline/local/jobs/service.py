@@ -8,46 +8,25 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.local.errors import AwsError
-from pipeline.local.jobs import models, processing, sandbox, shapes, training, transform, validation
-from pipeline.local.jobs.failures import JobFailure, shorten
+from pipeline.local.jobs import models, sandbox, shapes, tagging, validation
+from pipeline.local.jobs.execution import Executor, JobClients, log_file
+from pipeline.local.jobs.following import StopSignal
 from pipeline.local.jobs.kinds import JobId, JobKind, JobStatus
-from pipeline.local.jobs.logs import JobLog
-from pipeline.local.jobs.metrics import MetricReader
-from pipeline.local.jobs.objects import ObjectTransfer
 from pipeline.local.jobs.outcome import Outcome
 from pipeline.local.jobs.records import JobRecord, JobStore, now
-from pipeline.local.jobs.running import RunningJob, StopSignal
 from pipeline.local.jobs.sandbox import Isolation
 from pipeline.local.jobs.transitions import advance, first_transition, interrupted
 
-if TYPE_CHECKING:
-    from mypy_boto3_logs import CloudWatchLogsClient
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sagemaker import SageMakerClient
+__all__ = ["JobClients", "JobService"]
 
 _LOGGER = logging.getLogger(__name__)
 
 StatusCallback = Callable[[JobKind, dict[str, Any]], None]
-
-_RUNNERS: Mapping[JobKind, Callable[[RunningJob], Outcome]] = {
-    JobKind.PROCESSING: processing.run,
-    JobKind.TRAINING: training.run,
-    JobKind.TRANSFORM: transform.run,
-}
-
-
-@dataclass(frozen=True)
-class JobClients:
-    """Where clients on the endpoint come from; each is asked for once, when the first job needs it."""
-
-    s3: Callable[[], S3Client]
-    logs: Callable[[], CloudWatchLogsClient]
-    sagemaker: Callable[[], SageMakerClient]
 
 
 class JobService:
@@ -81,16 +60,12 @@ class JobService:
         max_running: int | None = None,
     ) -> None:
         self._store = JobStore((state_dir / "jobs").resolve())
-        self._s3 = functools.cache(clients.s3)
-        self._logs = functools.cache(clients.logs)
-        self._sagemaker = functools.cache(clients.sagemaker)
-        self._url, self._region, self._account_id = url, region, account_id
+        self._executor = Executor(clients, url, region, stop_grace_seconds)
+        self._region, self._account_id = region, account_id
         self._on_status_change = on_status_change
         self._forced_isolation = isolation
-        self._stop_grace_seconds = stop_grace_seconds
         self._slots = threading.BoundedSemaphore(max_running or max(4, 2 * (os.cpu_count() or 1)))
         self._changed = threading.Condition(threading.RLock())
-        self._client_lock = threading.Lock()
         self._records: dict[JobId, JobRecord] = {}
         self._stops: dict[JobId, StopSignal] = {}
         self._threads: dict[JobId, threading.Thread] = {}
@@ -128,7 +103,7 @@ class JobService:
         if kind is JobKind.TRANSFORM:
             model = request["ModelName"]
             arn = f"arn:aws:sagemaker:{self._region}:{self._account_id}:model/{model}"
-            models.check_model(self._client(self._sagemaker), model, arn)
+            models.check_model(self._executor.sagemaker, model, arn)
         name: str = request[kind.name_field]
         arn = f"arn:aws:sagemaker:{self._region}:{self._account_id}:{kind.resource}/{name}"
         present = now()
@@ -220,9 +195,49 @@ class JobService:
             records = list(self._records.values())
         return shapes.list_jobs(kind, records, request or {})
 
-    def log_path(self, kind: JobKind, name: str) -> Path:
-        """The file that holds the job's whole output."""
-        return self._store.folder(JobId(kind, name)) / "log"
+    def log_path(self, kind: JobKind, name: str, instance: int = 1) -> Path:
+        """The file that holds the whole output of one of the job's instances, counted from 1."""
+        return log_file(self._store.folder(JobId(kind, name)), instance)
+
+    def owns_arn(self, arn: str) -> bool:
+        """Whether the ARN is of a kind of job; the job need not exist."""
+        return JobId.of_arn(arn) is not None
+
+    def add_tags(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The AddTags response for a job: all of its tags.
+
+        Raises:
+            AwsError: as :meth:`describe`, ValidationException for more than 50 tags.
+        """
+        with self._changed:
+            record = self._tagged(request)
+            changed = self._change(record.id, tags=tagging.add(record.tags, request["Tags"]))
+            return {"Tags": [dict(tag) for tag in changed.tags]}
+
+    def list_tags(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The ListTags response for a job.
+
+        Raises:
+            AwsError: as :meth:`describe`.
+        """
+        return {"Tags": [dict(tag) for tag in self._tagged(request).tags]}
+
+    def delete_tags(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The DeleteTags response for a job.
+
+        Raises:
+            AwsError: as :meth:`describe`.
+        """
+        with self._changed:
+            record = self._tagged(request)
+            self._change(record.id, tags=tagging.remove(record.tags, request["TagKeys"]))
+            return {}
+
+    def _tagged(self, request: Mapping[str, Any]) -> JobRecord:
+        job = JobId.of_arn(request["ResourceArn"])
+        if job is None:
+            raise AwsError("ValidationException", f"{request['ResourceArn']} is not a job.")
+        return self.record(job.kind, job.name)
 
     def close(self) -> None:
         """End every running job (they become Failed, with that reason) and wait for their threads."""
@@ -236,13 +251,7 @@ class JobService:
 
     def _run(self, job: JobId) -> None:
         with self._slots:
-            try:
-                outcome = self._execute(job)
-            except JobFailure as failure:
-                outcome = Outcome(JobStatus.FAILED, shorten(str(failure)))
-            except Exception as error:
-                _LOGGER.exception("%s job %s", job.kind, job.name)
-                outcome = Outcome(JobStatus.FAILED, shorten(f"InternalServerError: {type(error).__name__}: {error}"))
+            outcome = self._execute(job)
         with self._changed:
             if self._closing and self._stops[job].at_once and outcome.status is not JobStatus.COMPLETED:
                 outcome = Outcome(JobStatus.FAILED, interrupted(self._records[job])["failure_reason"])
@@ -264,33 +273,8 @@ class JobService:
         if stop.requested:
             return Outcome(JobStatus.STOPPED)
         self._change(job, started=now())
-        folder = self._store.folder(job)
-        work = folder / "work"
-        (work / "ml").mkdir(parents=True)
-        metrics = MetricReader.of(record)
-        log = JobLog(
-            folder / "log", self._client(self._logs), job.kind.log_group, record.log_stream or record.name, metrics.read
-        )
-        running = RunningJob(
-            record=record,
-            work=work,
-            log=log,
-            transfer=ObjectTransfer(self._client(self._s3), self._region, record.request.get("RoleArn", "")),
-            sagemaker=self._client(self._sagemaker),
-            stop=stop,
-            progress=functools.partial(self._progress, job),
-            network_variables=self._network_variables(),
-            isolation=self.isolation,
-            stop_grace_seconds=self._stop_grace_seconds,
-        )
-        try:
-            return replace(_RUNNERS[job.kind](running), metrics=metrics.final())
-        except JobFailure as failure:
-            log.say(str(failure))
-            raise
-        finally:
-            log.close()
-            running.clean_up()
+        progress = functools.partial(self._progress, job)
+        return self._executor.execute(record, self._store.folder(job), stop, self.isolation, progress)
 
     def _change(self, job: JobId, **changes: Any) -> JobRecord:
         """Replace a record: in the file first, then for those who ask."""
@@ -317,18 +301,3 @@ class JobService:
             self._on_status_change(record.kind, shapes.describe(record))
         except Exception:
             _LOGGER.exception("status change of %s job %s could not be told", record.kind, record.name)
-
-    def _client(self, make: Callable[[], Any]) -> Any:
-        # Making a boto3 client is not thread-safe; using one is.
-        with self._client_lock:
-            return make()
-
-    def _network_variables(self) -> Mapping[str, str]:
-        return {
-            "AWS_ENDPOINT_URL": self._url,
-            "AWS_DEFAULT_REGION": self._region,
-            "AWS_REGION": self._region,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipeline.local.jobs import archives, requirements, script_mode
+from pipeline.local.jobs import archives, limits, requirements, script_mode
+from pipeline.local.jobs.continuous import ContinuousUpload, WatchedFolder
 from pipeline.local.jobs.failures import REASON_LIMIT, JobFailure, client_error, shorten
+from pipeline.local.jobs.following import ProcessEnd
+from pipeline.local.jobs.inputs import InputSource, download, find_objects, share
 from pipeline.local.jobs.kinds import JobStatus
 from pipeline.local.jobs.objects import S3Uri, has_link, regular_files
 from pipeline.local.jobs.outcome import Outcome, read_message, unzip_folder
-from pipeline.local.jobs.running import ProcessEnd, RunningJob
+from pipeline.local.jobs.pipes import ChannelPipe
+from pipeline.local.jobs.running import Instance, RunningJob
+from pipeline.local.jobs.sandbox import SandboxProcess
 from pipeline.local.jobs.shapes import model_artifacts_uri
 
-_HOST = "algo-1"
 _DEFAULT_RUNTIME_SECONDS = 86_400
+_FOLDERS = ("input/config", "input/data", "model", "output/data", "checkpoints", "code")
 
 
 @dataclass(frozen=True)
@@ -25,13 +33,12 @@ class Program:
     """What runs in the container.
 
     Attributes:
-        script_mode: the image's own entry point runs it, whose exit status is 1 for every failure.
+        sources: what the image's own entry point runs, whose exit status is 1 for every failure; None for another one.
     """
 
     command: Sequence[str]
-    variables: Mapping[str, str]
     directory: str
-    script_mode: bool
+    sources: script_mode.Sources | None = None
 
 
 def run(job: RunningJob) -> Outcome:
@@ -40,34 +47,18 @@ def run(job: RunningJob) -> Outcome:
     Raises:
         JobFailure: it fails before its program started, or while its outputs are stored.
     """
-    request = job.request
     job.progress("Downloading")
-    for folder in ("input/config", "input/data", "model", "output/data", "checkpoints", "code"):
-        (job.ml / folder).mkdir(parents=True)
-    channels = [_download_channel(job, channel) for channel in request.get("InputDataConfig", [])]
-    _download_checkpoints(job)
-    _write_configuration(job)
-    program = _program(job, channels)
+    program = _prepare(job)
     if job.stop.requested:
         return Outcome(JobStatus.STOPPED)
     job.progress("Training")
-    limit = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _DEFAULT_RUNTIME_SECONDS)
-    process = job.start_process(
-        program.command,
-        {
-            "TRAINING_JOB_NAME": job.record.name,
-            "TRAINING_JOB_ARN": job.record.arn,
-            **program.variables,
-            **request.get("Environment", {}),
-        },
-        program.directory,
-        network=not request.get("EnableNetworkIsolation", False),
-    )
-    end = job.follow(process, limit)
+    with ContinuousUpload(job.transfer, _checkpoint_folders(job)) as uploads:
+        end = _run_program(job, program)
     failed = end.code != 0 and not (end.stopped or end.timed_out)
     if not end.stopped:
         job.progress("Uploading")
     try:
+        uploads.finish()
         _upload(job, with_model=not failed)
     except JobFailure as failure:
         return Outcome(JobStatus.FAILED, shorten(str(failure)))
@@ -80,54 +71,121 @@ def run(job: RunningJob) -> Outcome:
     return Outcome(JobStatus.COMPLETED)
 
 
+def _prepare(job: RunningJob) -> Program:
+    """Everything that the container finds when it starts."""
+    for instance, folder in product(job.instances, _FOLDERS):
+        (instance.ml / folder).mkdir(parents=True)
+    channels = [
+        folder
+        for channel in job.request.get("InputDataConfig", [])
+        if not is_pipe(job.request, channel)
+        for folder in _download_channel(job, channel)
+    ]
+    for instance in job.instances:
+        _download_checkpoints(job, instance)
+        _write_configuration(job, instance)
+    return _program(job, channels)
+
+
+def _checkpoint_folders(job: RunningJob) -> Sequence[WatchedFolder]:
+    configuration = job.request.get("CheckpointConfig")
+    if configuration is None:
+        return []
+    folder = PurePosixPath("checkpoints")
+    return [WatchedFolder(instance.ml, folder, configuration["S3Uri"]) for instance in reversed(job.instances)]
+
+
+def _run_program(job: RunningJob, program: Program) -> ProcessEnd:
+    limit = job.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _DEFAULT_RUNTIME_SECONDS)
+    with ExitStack() as feeds:
+        for instance, channel in product(job.instances, job.request.get("InputDataConfig", [])):
+            if is_pipe(job.request, channel):
+                pipe = ChannelPipe(
+                    job.transfer,
+                    channel,
+                    instance.ml / "input" / "data",
+                    instance=instance.number,
+                    count=len(job.instances),
+                    tell=job.log.say_from_any_thread,
+                )
+                feeds.enter_context(pipe)
+        return job.follow(job.start_all(functools.partial(_start, job, program)), limit)
+
+
+def is_pipe(request: Mapping[str, Any], channel: Mapping[str, Any]) -> bool:
+    """Whether a channel's data comes through named pipes."""
+    default = request["AlgorithmSpecification"].get("TrainingInputMode", "File")
+    return bool(channel.get("InputMode", default) == "Pipe")
+
+
+def _start(job: RunningJob, program: Program, instance: Instance) -> SandboxProcess:
+    request = job.request
+    sources = program.sources
+    return job.start_process(
+        instance,
+        program.command,
+        {
+            "TRAINING_JOB_NAME": job.record.name,
+            "TRAINING_JOB_ARN": job.record.arn,
+            **(script_mode.variables(job, instance, sources) if sources else {}),
+            **request.get("Environment", {}),
+        },
+        program.directory,
+        network=not request.get("EnableNetworkIsolation", False),
+    )
+
+
 def _program(job: RunningJob, channels: Sequence[Path]) -> Program:
     algorithm = job.request["AlgorithmSpecification"]
     explicit = [*algorithm.get("ContainerEntrypoint", []), *algorithm.get("ContainerArguments", [])]
     sources = script_mode.find_sources(job.request.get("HyperParameters", {}))
     if explicit:
         job.prepare_environment(algorithm["TrainingImage"], requirements.find(channels))
-        return Program(explicit, {}, "/opt/ml", script_mode=False)
+        return Program(explicit, "/opt/ml")
     if sources is None:
         raise client_error(
             "the job has neither AlgorithmSpecification.ContainerEntrypoint nor the hyperparameters sagemaker_program "
             "and sagemaker_submit_directory, so there is nothing to run."
         )
-    script_mode.fetch_sources(job, sources)
-    job.prepare_environment(algorithm["TrainingImage"], requirements.find([job.ml / "code"]))
-    return Program(
-        script_mode.command(job, sources),
-        script_mode.variables(job, sources),
-        "/opt/ml/code",
-        script_mode=True,
-    )
+    for instance in job.instances:
+        script_mode.fetch_sources(job, instance, sources)
+    code = job.instances[0].ml / "code"
+    job.prepare_environment(algorithm["TrainingImage"], requirements.find([code]))
+    return Program(script_mode.command(code, sources), "/opt/ml/code", sources)
 
 
 def _failure_reason(job: RunningJob, program: Program, end: ProcessEnd) -> str:
-    message = read_message(job.ml / "output" / "failure")
-    code = 1 if program.script_mode else end.code
-    if message is None and program.script_mode:
+    if end.exceeded is not None:
+        return limits.failure_reason(end.exceeded, job.limits)
+    message = read_message(end.instance.ml / "output" / "failure")
+    code = end.code if program.sources is None else 1
+    if message is None and program.sources is not None:
         command = " ".join(script_mode.user_command(program.command))
         message = f'ExecuteUserScriptError:\nExitCode {end.code}\nErrorMessage ""\nCommand "{command}"'
     ending = f", exit code: {code}"
     return f"AlgorithmError: {message or 'See job logs for more information'}"[: REASON_LIMIT - len(ending)] + ending
 
 
-def _download_channel(job: RunningJob, channel: Mapping[str, Any]) -> Path:
-    folder: Path = job.ml / "input" / "data" / channel["ChannelName"]
-    folder.mkdir()
-    job.transfer.download_prefix(channel["DataSource"]["S3DataSource"]["S3Uri"], folder)
-    if channel.get("CompressionType") == "Gzip":
-        unzip_folder(folder)
-    return folder
+def _download_channel(job: RunningJob, channel: Mapping[str, Any]) -> Sequence[Path]:
+    """Returns the channel's folder on each instance."""
+    source = InputSource.of(channel["DataSource"]["S3DataSource"])
+    objects = find_objects(job.transfer, source)
+    folders = [instance.ml / "input" / "data" / channel["ChannelName"] for instance in job.instances]
+    for number, folder in enumerate(folders, 1):
+        folder.mkdir()
+        download(job.transfer, share(objects, source, number, len(folders)), folder)
+        if channel.get("CompressionType") == "Gzip":
+            unzip_folder(folder)
+    return folders
 
 
-def _download_checkpoints(job: RunningJob) -> None:
+def _download_checkpoints(job: RunningJob, instance: Instance) -> None:
     """What an earlier job left; none is normal."""
     configuration = job.request.get("CheckpointConfig")
     if configuration is None:
         return
     try:
-        job.transfer.download_prefix(f"{configuration['S3Uri'].rstrip('/')}/", job.ml / "checkpoints")
+        job.transfer.download_prefix(f"{configuration['S3Uri'].rstrip('/')}/", instance.ml / "checkpoints")
     except JobFailure as failure:
         if "No S3 objects found" not in str(failure):
             raise
@@ -136,51 +194,52 @@ def _download_checkpoints(job: RunningJob) -> None:
 def _upload(job: RunningJob, *, with_model: bool) -> None:
     model_uri = model_artifacts_uri(job.record)
     output_uri = model_uri.rsplit("/output/", 1)[0] + "/output"
-    for folder in ("model", "output/data", "checkpoints"):
-        if has_link(job.ml, PurePosixPath(folder)):
+    for instance, folder in product(job.instances, ("model", "output/data")):
+        if has_link(instance.ml, PurePosixPath(folder)):
             raise client_error(f'"/opt/ml/{folder}" is a symbolic link; links are not followed.')
     if with_model:
         _upload_packed(job, "model", model_uri)
-    if any(True for _ in regular_files(job.ml / "output" / "data")):
+    if any(True for instance in job.instances for _ in regular_files(instance.ml / "output" / "data")):
         suffix = "/data/" if model_uri.endswith("/") else "/output.tar.gz"
         _upload_packed(job, "output/data", output_uri + suffix)
-    configuration = job.request.get("CheckpointConfig")
-    if configuration is not None:
-        job.transfer.upload_folder(job.ml / "checkpoints", configuration["S3Uri"])
 
 
 def _upload_packed(job: RunningJob, folder: str, uri: str) -> None:
+    """A folder of all instances together. Of several files with one name, the first instance's is taken."""
+    folders = [instance.ml / folder for instance in job.instances]
     if uri.endswith("/"):
-        job.transfer.upload_folder(job.ml / folder, uri)
+        for each in reversed(folders):
+            job.transfer.upload_folder(each, uri)
         return
     archive = job.work / Path(uri).name
-    archives.pack(job.ml / folder, archive)
+    for name in archives.pack(folders, archive):
+        job.log.say(f"several instances wrote /opt/ml/{folder}/{name}; the first one's is kept")
     job.transfer.upload(archive, S3Uri.parse(uri))
 
 
-def _write_configuration(job: RunningJob) -> None:
-    folder = job.ml / "input" / "config"
+def _write_configuration(job: RunningJob, instance: Instance) -> None:
+    folder = instance.ml / "input" / "config"
     request = job.request
-    instance = request.get("ResourceConfig", {}).get("InstanceType", "ml.m5.large")
-    group = {"instance_group_name": "homogeneousCluster", "instance_type": instance, "hosts": [_HOST]}
+    kind = request.get("ResourceConfig", {}).get("InstanceType", "ml.m5.large")
+    group = {"instance_group_name": "homogeneousCluster", "instance_type": kind, "hosts": job.hosts}
     contents: dict[str, Any] = {
         "hyperparameters": dict(request.get("HyperParameters", {})),
         "inputdataconfig": {
             channel["ChannelName"]: {
-                "TrainingInputMode": "File",
+                "TrainingInputMode": "Pipe" if is_pipe(request, channel) else "File",
                 "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
                     "S3DataDistributionType", "FullyReplicated"
                 ),
-                "RecordWrapperType": "None",
+                "RecordWrapperType": channel.get("RecordWrapperType", "None"),
                 **({"ContentType": channel["ContentType"]} if "ContentType" in channel else {}),
             }
             for channel in request.get("InputDataConfig", [])
         },
         "resourceconfig": {
-            "current_host": _HOST,
-            "current_instance_type": instance,
+            "current_host": instance.host,
+            "current_instance_type": kind,
             "current_group_name": "homogeneousCluster",
-            "hosts": [_HOST],
+            "hosts": job.hosts,
             "instance_groups": [group],
             "network_interface_name": "lo",
         },

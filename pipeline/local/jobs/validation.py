@@ -10,12 +10,16 @@ from typing import Any
 from botocore.validate import ParamValidator
 
 from pipeline.local.errors import AwsError
+from pipeline.local.jobs import record_data
+from pipeline.local.jobs.jsonpath import JsonPathError
 from pipeline.local.jobs.kinds import JobKind
 from pipeline.local.jobs.shapes import service_model
 
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 _CHANNEL = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PAYLOAD_LIMIT_MB = 100
+# Each is a process tree on this one machine, and has a loopback address of its own.
+_MAX_INSTANCES = 100
 
 
 def refusal(message: str) -> AwsError:
@@ -46,7 +50,7 @@ def check_request(kind: JobKind, request: Mapping[str, Any]) -> None:
 
 def _check_processing(request: Mapping[str, Any]) -> None:
     cluster = request["ProcessingResources"].get("ClusterConfig", {})
-    _check_one_instance(cluster.get("InstanceCount", 1))
+    _check_instances(cluster.get("InstanceCount", 1))
     inputs = request.get("ProcessingInputs", [])
     outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
     _check_unique("input", (entry["InputName"] for entry in inputs))
@@ -69,7 +73,10 @@ def _check_processing(request: Mapping[str, Any]) -> None:
 
 
 def _check_training(request: Mapping[str, Any]) -> None:
-    _check_one_instance(request.get("ResourceConfig", {}).get("InstanceCount", 1))
+    resources = request.get("ResourceConfig", {})
+    _check_instances(resources.get("InstanceCount", 1))
+    if "InstanceGroups" in resources:
+        raise refusal("ResourceConfig.InstanceGroups is not available on this endpoint; use InstanceCount.")
     algorithm = request.get("AlgorithmSpecification", {})
     if "TrainingImage" not in algorithm:
         raise refusal("AlgorithmSpecification.TrainingImage is required on this endpoint (no marketplace algorithms).")
@@ -85,20 +92,30 @@ def _check_training(request: Mapping[str, Any]) -> None:
     channels = request.get("InputDataConfig", [])
     _check_unique("channel", (channel["ChannelName"] for channel in channels))
     for channel in channels:
-        where = f"InputDataConfig[{channel['ChannelName']}]"
-        if not _CHANNEL.fullmatch(channel["ChannelName"]) or channel["ChannelName"] in (".", ".."):
-            raise refusal(f"{where}: a channel name has letters, digits, '.', '_' and '-' only.")
-        source = channel["DataSource"].get("S3DataSource")
-        if source is None:
-            raise refusal(f"{where}: only S3DataSource is available on this endpoint.")
+        _check_channel(channel, algorithm)
+
+
+def _check_channel(channel: Mapping[str, Any], algorithm: Mapping[str, Any]) -> None:
+    where = f"InputDataConfig[{channel['ChannelName']}]"
+    if not _CHANNEL.fullmatch(channel["ChannelName"]) or channel["ChannelName"] in (".", ".."):
+        raise refusal(f"{where}: a channel name has letters, digits, '.', '_' and '-' only.")
+    source = channel["DataSource"].get("S3DataSource")
+    if source is None:
+        raise refusal(f"{where}: only S3DataSource is available on this endpoint.")
+    pipe = channel.get("InputMode", algorithm.get("TrainingInputMode", "File")) == "Pipe"
+    if source["S3DataType"] == "AugmentedManifestFile":
+        if not pipe or not source.get("AttributeNames"):
+            raise refusal(f"{where}: an AugmentedManifestFile needs InputMode Pipe and AttributeNames.")
+    else:
         _check_s3_data(source["S3DataType"], where)
-        _check_mode(channel.get("InputMode", algorithm.get("TrainingInputMode", "File")), where)
-        if channel.get("RecordWrapperType", "None") != "None":
-            raise refusal(f"{where}: RecordWrapperType is not available on this endpoint.")
+    if channel.get("RecordWrapperType", "None") == "RecordIO" and not pipe:
+        raise refusal(f"{where}: RecordWrapperType RecordIO needs InputMode Pipe on this endpoint.")
+    if pipe and channel.get("CompressionType", "None") != "None":
+        raise refusal(f"{where}: CompressionType is not available in Pipe mode on this endpoint.")
 
 
 def _check_transform(request: Mapping[str, Any]) -> None:
-    _check_one_instance(request["TransformResources"]["InstanceCount"])
+    _check_instances(request["TransformResources"]["InstanceCount"])
     source = request["TransformInput"]
     _check_s3_data(source["DataSource"]["S3DataSource"]["S3DataType"], "TransformInput")
     split = source.get("SplitType", "None")
@@ -111,10 +128,28 @@ def _check_transform(request: Mapping[str, Any]) -> None:
         raise refusal("MaxConcurrentTransforms * MaxPayloadInMB must not exceed 100 MB.")
     if request.get("BatchStrategy") == "MultiRecord" and split == "None":
         raise refusal("BatchStrategy MultiRecord needs a SplitType: set TransformInput.SplitType to Line.")
-    processing = request.get("DataProcessing", {})
-    for name, neutral in (("InputFilter", "$"), ("OutputFilter", "$"), ("JoinSource", "None")):
-        if processing.get(name, neutral) != neutral:
-            raise refusal(f"DataProcessing.{name} is not available on this endpoint; leave it out.")
+    _check_data_processing(request)
+
+
+def _check_data_processing(request: Mapping[str, Any]) -> None:
+    try:
+        data = record_data.DataProcessing.of(request)
+    except JsonPathError as error:
+        raise refusal(f"DataProcessing: {error}.") from error
+    if data.is_neutral:
+        return
+    source, target = request["TransformInput"], request["TransformOutput"]
+    formats = {"TransformInput.ContentType": source.get("ContentType"), "TransformOutput.Accept": target.get("Accept")}
+    for name, value in formats.items():
+        if (value or "").split(";")[0] not in record_data.FORMATS:
+            raise refusal(f"DataProcessing needs {name} to be one of {', '.join(record_data.FORMATS)}; it is {value}.")
+    csv = record_data.CSV
+    if data.joined and (data.input_format == csv) != (data.output_format == csv):
+        raise refusal("JoinSource Input needs ContentType and Accept of one format: both text/csv, or both JSON.")
+    if csv in (data.input_format, data.output_format) and (
+        source.get("SplitType", "None") != "Line" or target.get("AssembleWith", "None") != "Line"
+    ):
+        raise refusal("DataProcessing of text/csv needs SplitType Line and AssembleWith Line.")
 
 
 _CHECKS: Mapping[JobKind, Callable[[Mapping[str, Any]], None]] = {
@@ -124,9 +159,9 @@ _CHECKS: Mapping[JobKind, Callable[[Mapping[str, Any]], None]] = {
 }
 
 
-def _check_one_instance(count: int) -> None:
-    if count != 1:
-        raise refusal(f"InstanceCount {count}: this endpoint runs a job on one instance; set InstanceCount to 1.")
+def _check_instances(count: int) -> None:
+    if not 1 <= count <= _MAX_INSTANCES:
+        raise refusal(f"InstanceCount {count}: this endpoint runs a job on 1 to {_MAX_INSTANCES} instances.")
 
 
 def _check_unique(what: str, names: Iterable[str]) -> None:
@@ -144,8 +179,8 @@ def _check_local_path(path: str, where: str) -> None:
 
 
 def _check_s3_data(kind: str, where: str) -> None:
-    if kind != "S3Prefix":
-        raise refusal(f"{where}: S3DataType {kind} is not available on this endpoint; use S3Prefix.")
+    if kind not in ("S3Prefix", "ManifestFile"):
+        raise refusal(f"{where}: S3DataType {kind} cannot be used here; use S3Prefix or ManifestFile.")
 
 
 def _check_mode(mode: str, where: str) -> None:

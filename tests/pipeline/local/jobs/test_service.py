@@ -10,6 +10,7 @@ from pipeline.local.errors import AwsError
 from pipeline.local.jobs import handlers  # noqa: F401 - registers the operations
 from pipeline.local.jobs.kinds import JobKind
 from pipeline.local.operations import RequestContext, find_handler
+from pipeline.local.sagemaker import tags
 
 PROCESSING = JobKind.PROCESSING
 
@@ -56,7 +57,7 @@ def test_ended_job_cannot_be_stopped(jobs):
         (
             {
                 "ProcessingResources": {
-                    "ClusterConfig": {"InstanceCount": 2, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+                    "ClusterConfig": {"InstanceCount": 101, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
                 }
             },
             "InstanceCount",
@@ -96,6 +97,12 @@ def channel(**fields):
     return {"InputDataConfig": [{"ChannelName": "a", "DataSource": data, **fields}]}
 
 
+def augmented(**fields):
+    changed = channel(**fields)
+    changed["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3DataType"] = "AugmentedManifestFile"
+    return changed
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -103,11 +110,22 @@ def channel(**fields):
         (algorithm(MetricDefinitions=[{"Name": "a", "Regex": "("}]), "Regex"),
         (algorithm(MetricDefinitions=[{"Name": "a", "Regex": "a"}]), "no group"),
         (channel(ChannelName=".."), "channel name"),
-        (channel(InputMode="Pipe"), "Pipe"),
+        (channel(InputMode="Pipe", CompressionType="Gzip"), "Pipe mode"),
+        (channel(RecordWrapperType="RecordIO"), "InputMode Pipe"),
+        (augmented(), "InputMode Pipe and AttributeNames"),
+        (augmented(InputMode="Pipe"), "InputMode Pipe and AttributeNames"),
     ],
 )
 def test_training_requests_that_are_refused(jobs, change, message):
     assert message in refused(jobs, JobKind.TRAINING, {**jobs.training_request(), **change}).message
+
+
+def formats(content_type, accept):
+    data = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://artifacts/x"}}
+    return {
+        "TransformInput": {"DataSource": data, "ContentType": content_type},
+        "TransformOutput": {"S3OutputPath": "s3://artifacts/y", "Accept": accept},
+    }
 
 
 @pytest.mark.parametrize(
@@ -115,8 +133,10 @@ def test_training_requests_that_are_refused(jobs, change, message):
     [
         ({"MaxPayloadInMB": 60, "MaxConcurrentTransforms": 2}, "100 MB"),
         ({"BatchStrategy": "MultiRecord"}, "SplitType"),
-        ({"DataProcessing": {"InputFilter": "$[1:]"}}, "InputFilter"),
-        ({"DataProcessing": {"JoinSource": "Input"}}, "JoinSource"),
+        ({"DataProcessing": {"InputFilter": "$..x"}}, "unknown operator"),
+        ({"DataProcessing": {"InputFilter": "$[1:]"}}, "TransformInput.ContentType"),
+        ({"DataProcessing": {"JoinSource": "Input"}, **formats("text/csv", "application/json")}, "of one format"),
+        ({"DataProcessing": {"JoinSource": "Input"}, **formats("text/csv", "text/csv")}, "SplitType Line"),
     ],
 )
 def test_transform_requests_that_are_refused(jobs, change, message):
@@ -223,3 +243,32 @@ def test_handlers_answer_for_every_kind(jobs):
     for kind in JobKind:
         for operation in (f"Create{kind}Job", f"Describe{kind}Job", f"List{kind}Jobs", f"Stop{kind}Job"):
             assert find_handler("sagemaker", operation) is not None
+
+
+def test_tags_of_a_job(jobs):
+    description = jobs.process("true", Tags=[{"Key": "a", "Value": "1"}])
+    arn = description["ProcessingJobArn"]
+    assert jobs.service.owns_arn(arn)
+    assert not jobs.service.owns_arn("arn:aws:sagemaker:us-east-1:123456789012:model/x")
+    added = jobs.service.add_tags(
+        {"ResourceArn": arn, "Tags": [{"Key": "a", "Value": "2"}, {"Key": "b", "Value": "3"}]}
+    )
+    assert added == {"Tags": [{"Key": "a", "Value": "2"}, {"Key": "b", "Value": "3"}]}
+    assert jobs.service.delete_tags({"ResourceArn": arn, "TagKeys": ["a"]}) == {}
+    assert jobs.service.list_tags({"ResourceArn": arn}) == {"Tags": [{"Key": "b", "Value": "3"}]}
+    with pytest.raises(AwsError, match="Could not find requested job"):
+        jobs.service.list_tags({"ResourceArn": f"{arn}-gone"})
+    many = [{"Key": str(number), "Value": ""} for number in range(51)]
+    with pytest.raises(AwsError, match="Too many tags"):
+        jobs.service.add_tags({"ResourceArn": arn, "Tags": many})
+
+
+def test_tags_of_a_job_through_the_operations(jobs):
+    arn = jobs.process("true")["ProcessingJobArn"]
+    others = SimpleNamespace(owns_arn=lambda _arn: False)
+    context = RequestContext("123456789012", "us-east-1", SimpleNamespace(jobs=jobs.service, pipelines=others))
+    tag = {"Key": "a", "Value": "1"}
+    assert tags.add_tags({"ResourceArn": arn, "Tags": [tag]}, context) == {"Tags": [tag]}
+    assert tags.list_tags({"ResourceArn": arn}, context) == {"Tags": [tag]}
+    assert tags.delete_tags({"ResourceArn": arn, "TagKeys": ["a"]}, context) == {}
+    assert tags.list_tags({"ResourceArn": arn}, context) == {"Tags": []}

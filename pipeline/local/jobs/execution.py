@@ -1,0 +1,158 @@
+"""One job from its start to its outcome: its directory, its logs, the code of its kind, and cleaning up."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.local.jobs import processing, training, transform
+from pipeline.local.jobs.failures import JobFailure, shorten
+from pipeline.local.jobs.following import StopSignal
+from pipeline.local.jobs.kinds import JobKind, JobStatus
+from pipeline.local.jobs.limits import read_limits
+from pipeline.local.jobs.logs import JobLog
+from pipeline.local.jobs.metrics import MetricReader
+from pipeline.local.jobs.objects import ObjectTransfer
+from pipeline.local.jobs.outcome import Outcome
+from pipeline.local.jobs.records import JobRecord
+from pipeline.local.jobs.running import Instance, RunningJob, host_name
+from pipeline.local.jobs.sandbox import Isolation
+from pipeline.local.jobs.shapes import instance_count
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+
+_LOGGER = logging.getLogger(__name__)
+
+_RUNNERS: Mapping[JobKind, Callable[[RunningJob], Outcome]] = {
+    JobKind.PROCESSING: processing.run,
+    JobKind.TRAINING: training.run,
+    JobKind.TRANSFORM: transform.run,
+}
+
+
+@dataclass(frozen=True)
+class JobClients:
+    """Where clients on the endpoint come from; each is asked for once, when the first job needs it."""
+
+    s3: Callable[[], S3Client]
+    logs: Callable[[], CloudWatchLogsClient]
+    sagemaker: Callable[[], SageMakerClient]
+
+
+class Executor:
+    """Executes jobs, each in the thread that asks for it.
+
+    Args:
+        clients: clients on the endpoint.
+        url, region: of the endpoint.
+        stop_grace_seconds: time between the request to stop and the end of the process tree.
+    """
+
+    def __init__(self, clients: JobClients, url: str, region: str, stop_grace_seconds: float) -> None:
+        self._s3 = functools.cache(clients.s3)
+        self._logs = functools.cache(clients.logs)
+        self._sagemaker = functools.cache(clients.sagemaker)
+        self._url, self._region = url, region
+        self._stop_grace_seconds = stop_grace_seconds
+        self._client_lock = threading.Lock()
+
+    @property
+    def sagemaker(self) -> SageMakerClient:
+        """A client on the endpoint's SageMaker."""
+        client: SageMakerClient = self._client(self._sagemaker)
+        return client
+
+    def execute(
+        self,
+        record: JobRecord,
+        folder: Path,
+        stop: StopSignal,
+        isolation: Isolation,
+        progress: Callable[[str], None],
+    ) -> Outcome:
+        """Run a job to its end. What goes wrong is the outcome.
+
+        Args:
+            folder: the job's directory, for its logs and, while it runs, ``work/``.
+            progress: tells a training job's secondary status.
+        """
+        try:
+            return self._execute(record, folder, stop, isolation, progress)
+        except JobFailure as failure:
+            return Outcome(JobStatus.FAILED, shorten(str(failure)))
+        except Exception as error:
+            _LOGGER.exception("%s job %s", record.kind, record.name)
+            return Outcome(JobStatus.FAILED, shorten(f"InternalServerError: {type(error).__name__}: {error}"))
+
+    def _execute(
+        self,
+        record: JobRecord,
+        folder: Path,
+        stop: StopSignal,
+        isolation: Isolation,
+        progress: Callable[[str], None],
+    ) -> Outcome:
+        work = folder / "work"
+        metrics = MetricReader.of(record)
+        instances = [
+            self._make_instance(record, folder, number, metrics)
+            for number in range(1, instance_count(record.kind, record.request) + 1)
+        ]
+        running = RunningJob(
+            record=record,
+            work=work,
+            instances=instances,
+            transfer=ObjectTransfer(self._client(self._s3), self._region, record.request.get("RoleArn", "")),
+            sagemaker=self.sagemaker,
+            stop=stop,
+            progress=progress,
+            network_variables=self._network_variables(),
+            isolation=isolation,
+            stop_grace_seconds=self._stop_grace_seconds,
+            limits=read_limits(),
+        )
+        try:
+            return replace(_RUNNERS[record.kind](running), metrics=metrics.final())
+        except JobFailure as failure:
+            running.log.say(str(failure))
+            raise
+        finally:
+            for instance in instances:
+                instance.log.close()
+            running.clean_up()
+
+    def _make_instance(self, record: JobRecord, folder: Path, number: int, metrics: MetricReader) -> Instance:
+        host = host_name(number)
+        work = folder / "work" / host
+        (work / "ml").mkdir(parents=True)
+        stream = (record.log_stream or f"{record.name}/{host_name(1)}").replace(f"/{host_name(1)}", f"/{host}")
+        log = JobLog(log_file(folder, number), self._client(self._logs), record.kind.log_group, stream, metrics.read)
+        return Instance(number, work, log)
+
+    def _client(self, make: Callable[[], Any]) -> Any:
+        # Making a boto3 client is not thread-safe; using one is.
+        with self._client_lock:
+            return make()
+
+    def _network_variables(self) -> Mapping[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self._url,
+            "AWS_DEFAULT_REGION": self._region,
+            "AWS_REGION": self._region,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+def log_file(folder: Path, instance: int) -> Path:
+    """Where an instance's output is kept: ``log`` for the first, ``log-algo-2`` and so on."""
+    return folder / ("log" if instance == 1 else f"log-{host_name(instance)}")
