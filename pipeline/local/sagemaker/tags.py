@@ -15,9 +15,6 @@ OWN = {
     "feature-group",
     "model-package",
     "model-package-group",
-    "processing-job",
-    "training-job",
-    "transform-job",
 }
 
 Tags = dict[str, str]
@@ -45,6 +42,8 @@ def add_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]
     arn = request["ResourceArn"]
     if context.endpoint.pipelines.owns_arn(arn):
         return context.endpoint.pipelines.catalog.add_tags(request)
+    if context.endpoint.jobs.owns_arn(arn):
+        return context.endpoint.jobs.add_tags(request)
     if not _is_own(arn):
         return context.ask_moto(request)
     tags = {**_stored(arn, context), **_as_map(request["Tags"])}
@@ -58,6 +57,8 @@ def list_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any
     arn = request["ResourceArn"]
     if context.endpoint.pipelines.owns_arn(arn):
         return context.endpoint.pipelines.catalog.list_tags(request)
+    if context.endpoint.jobs.owns_arn(arn):
+        return context.endpoint.jobs.list_tags(request)
     if not _is_own(arn):
         return context.ask_moto(request)
     return {"Tags": _as_list(_stored(arn, context))}
@@ -69,6 +70,8 @@ def delete_tags(request: dict[str, Any], context: RequestContext) -> dict[str, A
     arn = request["ResourceArn"]
     if context.endpoint.pipelines.owns_arn(arn):
         return context.endpoint.pipelines.catalog.delete_tags(request)
+    if context.endpoint.jobs.owns_arn(arn):
+        return context.endpoint.jobs.delete_tags(request)
     if not _is_own(arn):
         return context.ask_moto(request)
     gone = set(request["TagKeys"])
