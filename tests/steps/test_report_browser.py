@@ -18,8 +18,8 @@ CHROMIUM = next(
 )
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--allow-file-access-from-files", "--enable-logging=stderr", "--v=0",
-    "--virtual-time-budget=3000", "--window-size=1400,1000", "--dump-dom",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--allow-file-access-from-files",
+    "--enable-logging=stderr", "--v=0", "--virtual-time-budget=3000", "--window-size=1400,1000", "--dump-dom",
 )  # fmt: skip
 HARNESS = """<!doctype html><title></title>
 <iframe src="report.html" style="width:%dpx;height:900px;border:0"></iframe>
