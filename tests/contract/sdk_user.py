@@ -1,0 +1,200 @@
+"""What a user of the SageMaker SDK writes. Argument: ``{"part", "name", "bucket"}``; prints what came out, as JSON."""
+
+import json
+import sys
+from pathlib import Path
+
+from botocore.exceptions import WaiterError
+from sagemaker.core.helper.session_helper import Session
+from sagemaker.core.processing import ScriptProcessor
+from sagemaker.core.shapes import (
+    ContainerDefinition,
+    ProcessingInput,
+    ProcessingOutput,
+    ProcessingS3Input,
+    ProcessingS3Output,
+)
+
+given = json.loads(sys.argv[1])
+name, bucket = given["name"], given["bucket"]
+role = "arn:aws:iam::123456789012:role/contract"
+image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+session = Session(default_bucket=bucket)
+
+COUNT = """
+import json, pathlib, sys
+rows = sum(len(path.read_text().splitlines()) - 1 for path in pathlib.Path("/opt/ml/processing/input").rglob("*.csv"))
+pathlib.Path("/opt/ml/processing/output/report.json").write_text(json.dumps({"rows": rows, "arguments": sys.argv[1:]}))
+print("counted", rows)
+"""
+TRAIN = """
+import os, pathlib, sys
+rows = len((pathlib.Path(os.environ["SM_CHANNEL_TRAIN"]) / "day.csv").read_text().splitlines())
+pathlib.Path(os.environ["SM_MODEL_DIR"], "model.txt").write_text(f"{rows} {os.environ['SM_HP_FACTOR']}")
+"""
+INFERENCE = """
+import pathlib
+def model_fn(model_dir):
+    return float((pathlib.Path(model_dir) / "model.txt").read_text().split()[1])
+def input_fn(body, content_type):
+    return [float(line) for line in (body.decode() if isinstance(body, bytes) else body).split()]
+def predict_fn(data, model):
+    return [value * model for value in data]
+def output_fn(prediction, accept):
+    return "\\n".join(str(value) for value in prediction)
+"""
+
+
+def counting(chosen: Session) -> dict:
+    """The call of a script that counts rows; in a pipeline session the arguments of a step."""
+    Path("count.py").write_text(COUNT, encoding="utf-8")
+    processor = ScriptProcessor(
+        role=role,
+        image_uri=image,
+        command=["python3"],
+        instance_count=1,
+        instance_type="ml.m5.large",
+        sagemaker_session=chosen,
+    )
+    source = ProcessingS3Input(
+        s3_uri=f"s3://{bucket}/raw/",
+        local_path="/opt/ml/processing/input/raw",
+        s3_data_type="S3Prefix",
+        s3_input_mode="File",
+    )
+    target = ProcessingS3Output(
+        s3_uri=f"s3://{bucket}/report/", local_path="/opt/ml/processing/output", s3_upload_mode="EndOfJob"
+    )
+    return processor.run(
+        code="count.py",
+        inputs=[ProcessingInput(input_name="raw", s3_input=source)],
+        outputs=[ProcessingOutput(output_name="report", s3_output=target)],
+        arguments=["--note", "two words"],
+        logs=False,
+    )
+
+
+def pipeline() -> dict:
+    """Upsert twice, start, wait, look."""
+    from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo
+    from sagemaker.core.workflow.functions import JsonGet
+    from sagemaker.core.workflow.parameters import ParameterInteger
+    from sagemaker.core.workflow.pipeline_context import PipelineSession
+    from sagemaker.core.workflow.properties import PropertyFile
+    from sagemaker.mlops.workflow.condition_step import ConditionStep
+    from sagemaker.mlops.workflow.fail_step import FailStep
+    from sagemaker.mlops.workflow.pipeline import Pipeline
+    from sagemaker.mlops.workflow.selective_execution_config import SelectiveExecutionConfig
+    from sagemaker.mlops.workflow.steps import ProcessingStep
+
+    pipeline_session = PipelineSession(default_bucket=bucket)
+    minimum = ParameterInteger("Minimum", default_value=2)
+    report = PropertyFile(name="Report", output_name="report", path="report.json")
+    count = ProcessingStep("Count", step_args=counting(pipeline_session), property_files=[report])
+    rows = JsonGet(step_name="Count", property_file=report, json_path="rows")
+    gate = ConditionStep(
+        name="Gate",
+        conditions=[ConditionGreaterThanOrEqualTo(left=rows, right=minimum)],
+        if_steps=[],
+        else_steps=[FailStep(name="TooFew", error_message="too few rows")],
+    )
+    made = Pipeline(name=name, parameters=[minimum], steps=[count, gate], sagemaker_session=pipeline_session)
+    first = made.upsert(role_arn=role, tags=[{"Key": "team", "Value": "bikes"}])
+    second = made.upsert(role_arn=role, description="counts", tags=[{"Key": "stage", "Value": "test"}])
+    execution = made.start()
+    execution.wait(delay=1, max_attempts=200)
+    failing = made.start(
+        parameters={"Minimum": 1000},
+        selective_execution_config=SelectiveExecutionConfig(
+            selected_steps=["Gate", "TooFew"], source_pipeline_execution_arn=execution.arn
+        ),
+    )
+    try:
+        failing.wait(delay=1, max_attempts=200)
+        said = "nothing"
+    except WaiterError as error:
+        said = f"{type(error).__name__}: {error}"
+    return {
+        "arns": [first["PipelineArn"], second["PipelineArn"]],
+        "description": made.describe()["PipelineDescription"],
+        "tags": session.sagemaker_client.list_tags(ResourceArn=first["PipelineArn"])["Tags"],
+        "status": execution.describe()["PipelineExecutionStatus"],
+        "steps": {step["StepName"]: step["StepStatus"] for step in execution.list_steps()},
+        "failing": {step["StepName"]: step.get("FailureReason") for step in failing.list_steps()},
+        "wait": said,
+        "parameters": failing.list_parameters()["PipelineParameters"],
+    }
+
+
+def jobs() -> dict:
+    """Process, train and transform, outside of any pipeline."""
+    from sagemaker.core.resources import Model
+    from sagemaker.core.transformer import Transformer
+    from sagemaker.train.configs import Compute, InputData, OutputDataConfig, SourceCode
+    from sagemaker.train.model_trainer import ModelTrainer
+
+    counting(session)
+    source = Path("source")
+    source.mkdir()
+    (source / "train.py").write_text(TRAIN, encoding="utf-8")
+    trainer = ModelTrainer(
+        training_image=image,
+        role=role,
+        sagemaker_session=session,
+        base_job_name=name,
+        source_code=SourceCode(source_dir=str(source), entry_script="train.py"),
+        compute=Compute(instance_type="ml.m5.large", instance_count=1),
+        output_data_config=OutputDataConfig(s3_output_path=f"s3://{bucket}/models"),
+        hyperparameters={"factor": 2.5},
+    )
+    trainer.train([InputData(channel_name="train", data_source=f"s3://{bucket}/raw/day.csv")], logs=False)
+    trained = trainer._latest_training_job.refresh()
+    archive = trained.model_artifacts.s3_model_artifacts
+
+    model_url = with_code(archive)
+    Model.create(
+        model_name=name,
+        execution_role_arn=role,
+        primary_container=ContainerDefinition(
+            image=image,
+            model_data_url=model_url,
+            environment={
+                "SAGEMAKER_PROGRAM": "inference.py",
+                "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+            },
+        ),
+        session=session.boto_session,
+    )
+    transformer = Transformer(
+        model_name=name,
+        instance_count=1,
+        instance_type="ml.m5.large",
+        output_path=f"s3://{bucket}/transformed",
+        assemble_with="Line",
+        strategy="MultiRecord",
+        accept="text/csv",
+        sagemaker_session=session,
+    )
+    transformer.transform(f"s3://{bucket}/scoring/values.csv", content_type="text/csv", split_type="Line", logs=False)
+    return {"training": trained.training_job_status, "model": archive}
+
+
+def with_code(archive: str) -> str:
+    """The model with inference code beside it, as a new archive."""
+    import io
+    import tarfile
+
+    key = archive.removeprefix(f"s3://{bucket}/")
+    s3 = session.boto_session.client("s3")
+    packed = io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    with tarfile.open(fileobj=packed) as tar:
+        tar.extractall("model", filter="data")
+    Path("model/code").mkdir(parents=True)
+    Path("model/code/inference.py").write_text(INFERENCE, encoding="utf-8")
+    with tarfile.open("model.tar.gz", "w:gz") as tar:
+        tar.add("model", arcname=".")
+    s3.upload_file("model.tar.gz", bucket, "packed/model.tar.gz")
+    return f"s3://{bucket}/packed/model.tar.gz"
+
+
+print(json.dumps({"pipeline": pipeline, "jobs": jobs}[given["part"]]()))
