@@ -99,7 +99,7 @@ class Gateway:
             captured["status"], captured["headers"] = int(status.split(" ", 1)[0]), dict(headers)
             return lambda _data: None
 
-        with self._kept(Change(recognised.name, alone=True)):
+        with self._kept(Change(recognised.service, recognised.name, alone=True)):
             body = b"".join(self._moto(protocol.moto_environ(environ, recognised, request), start_response))
         return protocol.parse_moto_response(recognised, captured["status"], captured["headers"], body)
 
@@ -147,7 +147,7 @@ class Gateway:
         if change is None:
             yield {}
             return
-        with self._state.recording(change.operation, alone=change.alone) as deliveries:
+        with self._state.recording(change) as deliveries:
             yield deliveries
 
     @contextmanager

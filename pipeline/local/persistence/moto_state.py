@@ -32,6 +32,7 @@ from pipeline.local.errors import UnsafeStateError
 from pipeline.local.persistence import s3_contents, tracking
 from pipeline.local.persistence.blobs import BlobStore
 from pipeline.local.persistence.pickling import Pickled, UnknownStateError, dump, load, restore_into
+from pipeline.local.persistence.recording import Change
 from pipeline.local.persistence.store import Piece, PieceId, StateFile, UnusableStateError, digest
 from pipeline.local.persistence.tracking import BucketName, Changes, current_changes
 from pipeline.local.state import set_aside
@@ -45,6 +46,7 @@ _FILE = "state.db"
 _TURN_SECONDS = 10.0
 # Tested; what others store is read once before it is written.
 _KNOWN_TO_LOAD = {"events", "iam", "kms", "logs", "sagemaker", "sns", "sqs", "sts"}
+_ACCESS = ("iam", "sts")
 _PARTS_ONLY = {"PutLogEvents"}
 
 
@@ -186,26 +188,21 @@ class MotoState:
     # Writing
 
     @contextmanager
-    def recording(self, operation: str, *, alone: bool) -> Iterator[dict[str, bytes]]:
+    def recording(self, change: Change) -> Iterator[dict[str, bytes]]:
         """Store what the block changes in moto, before the block ends.
 
         Yields a dictionary for the deliveries that the changes cause, by id: they are stored in the same transaction.
-
-        Args:
-            operation: its name, where known.
-            alone: let no other such block run meanwhile. Not for operations that wait, or that S3 orders by object.
         """
         changes = Changes()
         token = current_changes.set(changes)
         deliveries: dict[str, bytes] = {}
-        has_turn = alone and self._turn.acquire(timeout=_TURN_SECONDS)
+        has_turn = change.alone and self._turn.acquire(timeout=_TURN_SECONDS)
         try:
             yield deliveries
         finally:
             current_changes.reset(token)
             try:
-                if operation in _PARTS_ONLY:
-                    changes.backends = {name for name in changes.backends if name[0] != "logs"}
+                changes.backends = {name for name in changes.backends if not _is_only_read(name[0], change)}
                 self._store(changes, deliveries)
             finally:
                 if has_turn:
@@ -353,6 +350,14 @@ class MotoState:
         self._store(Changes(backends={(service, account, region) for service, account, region in backends}))
         self._file.mark(closed=True)
         self._file.close()
+
+
+def _is_only_read(service: str, change: Change) -> bool:
+    """Whether a request that touches a backend does not change what is stored as a whole of it."""
+    if service in _ACCESS:
+        # Every request looks there for whether it is allowed.
+        return change.service not in (*_ACCESS, "cloudformation")
+    return service == "logs" and change.operation in _PARTS_ONLY
 
 
 def _delivery_pieces(deliveries: Mapping[str, bytes]) -> Iterator[Piece]:

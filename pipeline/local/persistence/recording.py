@@ -21,10 +21,12 @@ class Change:
     """A request that may change moto's state.
 
     Attributes:
+        service: the signing name; empty where there is none.
         operation: its name; empty where the protocol does not say it.
         alone: whether no other change may run beside it.
     """
 
+    service: str
     operation: str
     alone: bool
 
@@ -39,11 +41,11 @@ def change_of(environ: dict[str, Any], signing_name: str | None) -> Change | Non
     if environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS"):
         return None
     if signing_name in (None, "s3") and not environ.get("HTTP_X_AMZ_TARGET"):
-        return Change("", alone=False)
+        return Change("s3", "", alone=False)
     operation: str = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2] or _form_action(environ)
     if operation.startswith(_READS):
         return None
-    return Change(operation, alone=operation not in _WAITING)
+    return Change(signing_name or "", operation, alone=operation not in _WAITING)
 
 
 def _form_action(environ: dict[str, Any]) -> str:
