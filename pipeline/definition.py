@@ -130,8 +130,11 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Any:
         frame,
         "Evaluate",
         "evaluate.py",
-        description="Measures the model on rows that it has not seen",
-        arguments=["--model-dir", f"{make.INPUT_ROOT}/model"],
+        description="Measures the model on rows that it has not seen, beside the approved one",
+        arguments=[
+            *("--model-package-group-name", settings.model_package_group_name),
+            *("--leakage-threshold", str(settings.quality.leakage_threshold)),
+        ],
         inputs={
             "model": model_data,
             "train": make.output_uri(preprocess, "train"),
@@ -140,7 +143,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Any:
         },
         outputs=["evaluation"],
         property_files=[evaluation_file],
-        cached=True,
+        # Not cached: which model is the approved one changes without any argument changing.
     )
     evaluation = shared.Reported(evaluate, evaluation_file)
     evaluation_uri = Join(on="/", values=[make.output_uri(evaluate, "evaluation"), "evaluation.json"])

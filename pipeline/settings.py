@@ -55,10 +55,21 @@ class Analysis(Section):
 
 
 class Quality(Section):
-    """What a model has to reach before it is registered."""
+    """What a file and a model have to reach."""
 
-    #: On the test rows. The leakage verdict is checked beside it and has no setting.
+    #: On the test rows, before a model is registered. The leakage verdict is checked beside it and can't be waived.
     minimum_r_squared: float = Field(default=0.8, le=1)
+    #: Adjusted R-squared of the target on its features from which the answer counts as given away.
+    leakage_threshold: float = Field(default=0.999, gt=0, le=1)
+    #: How many rows of a file are repaired (and counted in its quality report) before it is refused.
+    maximum_duplicate_rows: int = Field(default=0, ge=0)
+    maximum_duplicate_days: int = Field(default=0, ge=0)
+    maximum_missing_rows: int = Field(default=0, ge=0)
+    maximum_invalid_rows: int = Field(default=0, ge=0)
+    #: Rows whose cnt is not casual + registered; they are kept.
+    maximum_unequal_sums: int = Field(default=0, ge=0)
+    #: Fewer rows than this are not trained on.
+    minimum_training_rows: int = Field(default=60, ge=30)
 
 
 class Registry(Section):

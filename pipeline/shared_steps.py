@@ -106,7 +106,11 @@ def preprocess_input(
         "Preprocess",
         "preprocess.py",
         description="Checks and cleans the file and makes features",
-        arguments=["--input-key", source.key, "--purpose", purpose, "--profile", profile, *arguments],
+        arguments=[
+            *("--input-key", source.key, "--purpose", purpose, "--profile", profile),
+            *_limits(frame.settings),
+            *arguments,
+        ],
         inputs={"raw": claim.value("input_uri")},
         outputs=[
             *(("train", "test") if purpose == "training" else ()),
@@ -114,6 +118,20 @@ def preprocess_input(
         ],
         cached=True,
     )
+
+
+def _limits(settings: Settings) -> list[str]:
+    """What the quality check repairs and what it refuses."""
+    quality = settings.quality
+    limits = {
+        "--max-duplicate-rows": quality.maximum_duplicate_rows,
+        "--max-duplicate-days": quality.maximum_duplicate_days,
+        "--max-missing-rows": quality.maximum_missing_rows,
+        "--max-invalid-rows": quality.maximum_invalid_rows,
+        "--max-unequal-sums": quality.maximum_unequal_sums,
+        "--minimum-training-rows": quality.minimum_training_rows,
+    }
+    return [text for flag, value in limits.items() for text in (flag, str(value))]
 
 
 def ingest_features(frame: Frame, preprocess: Any, claim: Reported) -> Any:

@@ -139,7 +139,8 @@ def _scripts_of_ours(settings: Settings, needs: _Needs, definitions: Mapping[Flo
             ["sagemaker:PutRecord", "sagemaker:BatchWriteRecord"],
             [settings.arn("sagemaker", f"feature-group/{settings.feature_group_name}")],
         )
-    if "select_model.py" in needs.scripts:
+    # Scoring takes the newest approved version, evaluation compares with it.
+    if needs.scripts & {"select_model.py", "evaluate.py"}:
         group = settings.model_package_group_name
         # ListModelPackages has no resource level in AWS.
         yield allow(["sagemaker:ListModelPackages"], ["*"])

@@ -152,7 +152,7 @@ def test_every_job_has_retries_time_out_and_tags(steps):
 
 def test_only_pure_steps_are_cached(steps, kind):
     cached = {name for name, step in steps.items() if step.get("CacheConfig", {}).get("Enabled")}
-    assert cached == ({"Preprocess", "Train", "Evaluate"} if kind == "training" else {"Preprocess"})
+    assert cached == ({"Preprocess", "Train"} if kind == "training" else {"Preprocess"})
 
 
 def test_scoring_takes_its_model_from_the_registry_and_fits_nothing(settings):
