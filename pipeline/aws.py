@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -40,6 +41,8 @@ class Aws:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.endpoint_url = os.environ.get("AWS_ENDPOINT_URL") or settings.endpoint_url
+        self._clients: dict[str, Any] = {}
+        self._lock = Lock()
 
     @property
     def is_local(self) -> bool:
@@ -60,6 +63,13 @@ class Aws:
             )
         return session
 
+    def _shared_client(self, service: str) -> Any:
+        """The one client of a service. Clients may be used by many threads at once; sessions that make them may not."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._client(service)
+            return self._clients[service]
+
     def _client(self, service: str) -> Any:
         from botocore.config import Config
 
@@ -73,58 +83,58 @@ class Aws:
             ),
         )
 
-    @cached_property
+    @property
     def s3(self) -> S3Client:
         """Amazon S3."""
-        client: S3Client = self._client("s3")
+        client: S3Client = self._shared_client("s3")
         return client
 
-    @cached_property
+    @property
     def iam(self) -> IAMClient:
         """AWS Identity and Access Management."""
-        client: IAMClient = self._client("iam")
+        client: IAMClient = self._shared_client("iam")
         return client
 
-    @cached_property
+    @property
     def sts(self) -> STSClient:
         """AWS Security Token Service."""
-        client: STSClient = self._client("sts")
+        client: STSClient = self._shared_client("sts")
         return client
 
-    @cached_property
+    @property
     def sagemaker(self) -> SageMakerClient:
         """Amazon SageMaker."""
-        client: SageMakerClient = self._client("sagemaker")
+        client: SageMakerClient = self._shared_client("sagemaker")
         return client
 
-    @cached_property
+    @property
     def events(self) -> EventBridgeClient:
         """Amazon EventBridge."""
-        client: EventBridgeClient = self._client("events")
+        client: EventBridgeClient = self._shared_client("events")
         return client
 
-    @cached_property
+    @property
     def logs(self) -> CloudWatchLogsClient:
         """Amazon CloudWatch Logs."""
-        client: CloudWatchLogsClient = self._client("logs")
+        client: CloudWatchLogsClient = self._shared_client("logs")
         return client
 
-    @cached_property
+    @property
     def sqs(self) -> SQSClient:
         """Amazon SQS."""
-        client: SQSClient = self._client("sqs")
+        client: SQSClient = self._shared_client("sqs")
         return client
 
-    @cached_property
+    @property
     def sns(self) -> SNSClient:
         """Amazon SNS."""
-        client: SNSClient = self._client("sns")
+        client: SNSClient = self._shared_client("sns")
         return client
 
-    @cached_property
+    @property
     def glue(self) -> Any:
         """AWS Glue; its stubs are not among the development dependencies."""
-        return self._client("glue")
+        return self._shared_client("glue")
 
     def check_account(self) -> None:
         """Refuse to work in another account than the environment's.

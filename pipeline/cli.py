@@ -29,10 +29,12 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Help in plain text: importing what draws boxes takes longer than all the rest of it.
+    rich_markup_mode=None,
 )
-local_app = typer.Typer(help="The local AWS endpoint.", no_args_is_help=True)
+local_app = typer.Typer(help="The local AWS endpoint.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(local_app, name="local")
-model_app = typer.Typer(help="The model registry.", no_args_is_help=True)
+model_app = typer.Typer(help="The model registry.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(model_app, name="model")
 
 Environment = Annotated[str, typer.Option("--env", help="Environment: a file in pipeline/environments.")]

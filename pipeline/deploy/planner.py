@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
@@ -15,6 +16,8 @@ from pipeline.deploy.pipelines import Pipeline
 from pipeline.deploy.resource import Action, Change, Difference, LeftAlone, Resource, differences
 from pipeline.deploy.rules import Rule
 from pipeline.errors import DeploymentError
+
+_QUESTIONS_AT_ONCE = 6
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,9 @@ def make_plan(resources: Sequence[Resource], aws: Aws) -> Plan:
     Raises:
         DeploymentError: AWS did not let itself be asked.
     """
-    return Plan(pause_orphans(tuple(_compare(resource, aws) for resource in resources)))
+    # Asking only reads, and most of its time is waiting for answers.
+    with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
+        return Plan(pause_orphans(tuple(pool.map(lambda resource: _compare(resource, aws), resources))))
 
 
 def _compare(resource: Resource, aws: Aws) -> Change:
