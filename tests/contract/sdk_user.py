@@ -70,7 +70,6 @@ def counting(chosen: Session) -> dict:
         inputs=[ProcessingInput(input_name="raw", s3_input=source)],
         outputs=[ProcessingOutput(output_name="report", s3_output=target)],
         arguments=["--note", "two words"],
-        logs=False,
     )
 
 
@@ -147,7 +146,7 @@ def jobs() -> dict:
         output_data_config=OutputDataConfig(s3_output_path=f"s3://{bucket}/models"),
         hyperparameters={"factor": 2.5},
     )
-    trainer.train([InputData(channel_name="train", data_source=f"s3://{bucket}/raw/day.csv")], logs=False)
+    trainer.train([InputData(channel_name="train", data_source=f"s3://{bucket}/raw/day.csv")])
     trained = trainer._latest_training_job.refresh()
     archive = trained.model_artifacts.s3_model_artifacts
 
@@ -175,7 +174,7 @@ def jobs() -> dict:
         accept="text/csv",
         sagemaker_session=session,
     )
-    transformer.transform(f"s3://{bucket}/scoring/values.csv", content_type="text/csv", split_type="Line", logs=False)
+    transformer.transform(f"s3://{bucket}/scoring/values.csv", content_type="text/csv", split_type="Line")
     return {"training": trained.training_job_status, "model": archive}
 
 
