@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import cProfile
+import itertools
 import json
 import os
 import pstats
@@ -155,13 +156,13 @@ def _profile_one_job(endpoint: Endpoint) -> None:
     profiles: list[cProfile.Profile] = []
     run = threading.Thread.run
 
-    def profiled(thread: threading.Thread) -> None:
-        if not thread.name.startswith("job-"):
-            run(thread)
+    def profiled(self: threading.Thread) -> None:
+        if not self.name.startswith("job-"):
+            run(self)
             return
         profile = cProfile.Profile()
         profiles.append(profile)
-        profile.runcall(run, thread)
+        profile.runcall(run, self)
 
     threading.Thread.run = profiled  # type: ignore[method-assign]
     try:
@@ -177,7 +178,7 @@ def _profile_one_job(endpoint: Endpoint) -> None:
 
 def _print(steps: Sequence[tuple[datetime, datetime]], bare: float) -> None:
     durations = [(end - start).total_seconds() for start, end in steps]
-    gaps = [(after[0] - before[1]).total_seconds() for before, after in zip(steps, steps[1:], strict=False)]
+    gaps = [(after[0] - before[1]).total_seconds() for before, after in itertools.pairwise(steps)]
     overhead = statistics.median(durations) - bare
     print(f"\n{len(steps)} processing steps one after the other, {os.cpu_count()} cores:")
     print(f"  step, start to end: {_summary(durations)}")

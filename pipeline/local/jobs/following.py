@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pipeline.local.jobs import limits
 
 if TYPE_CHECKING:
-    from pipeline.local.jobs.guard.limits import Limits
+    from pipeline.local.jobs.limits import Limits
     from pipeline.local.jobs.running import Instance
     from pipeline.local.jobs.sandbox import SandboxProcess
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from pipeline.local.errors import LocalEndpointError
-from pipeline.local.jobs.guard.limits import Limits
 
 MEMORY_VARIABLE = "BIKESHARE_JOB_MEMORY_GIB"
 PROCESSES_VARIABLE = "BIKESHARE_JOB_PROCESSES"
@@ -27,6 +27,14 @@ _DEFAULT_SHARE = 0.5
 _DEFAULT_PROCESSES = 1024
 _GIB = 1024**3
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the process tree of one instance may use."""
+
+    memory_bytes: int
+    processes: int
 
 
 class LimitSettingError(LocalEndpointError):

@@ -20,7 +20,7 @@ from pipeline.local.jobs.sandbox import Isolation, SandboxError, SandboxProcess,
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-    from pipeline.local.jobs.guard.limits import Limits
+    from pipeline.local.jobs.limits import Limits
     from pipeline.local.jobs.logs import JobLog
     from pipeline.local.jobs.objects import ObjectTransfer
     from pipeline.local.jobs.records import JobRecord

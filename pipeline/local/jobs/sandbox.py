@@ -14,7 +14,7 @@ has no effect. The environment variable ``BIKESHARE_SANDBOX`` (``root``, ``user`
 from __future__ import annotations
 
 import functools
-import json
+import marshal
 import os
 import platform
 import signal
@@ -28,8 +28,7 @@ from pathlib import Path
 
 from pipeline.local.errors import LocalEndpointError
 from pipeline.local.jobs import substitution
-from pipeline.local.jobs.guard.limits import Limits
-from pipeline.local.jobs.limits import read_limits
+from pipeline.local.jobs.limits import Limits, read_limits
 
 # Isolated from the machine's settings for Python, and without site-packages: it needs the standard library only.
 _GUARD = """
@@ -155,7 +154,7 @@ def start(request: SandboxRequest) -> SandboxProcess:
     os.close(life_write)
     if process.stdin is None:
         raise SandboxError("the launcher was started without an input pipe")
-    process.stdin.write(json.dumps(specification).encode())
+    process.stdin.write(marshal.dumps(specification))
     process.stdin.close()
     with os.fdopen(status_read, "rb") as status:
         failure = status.read().decode(errors="replace")

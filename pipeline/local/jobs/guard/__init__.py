@@ -1,7 +1,7 @@
 """The guardian of one job's process tree: a program of its own, standard library only.
 
-The endpoint starts it (``python -I -S -c …``, see :mod:`pipeline.local.jobs.sandbox`) and writes a JSON specification
-to its standard input::
+The endpoint starts it (``python -I -S -c …``, see :mod:`pipeline.local.jobs.sandbox`) and writes a specification to
+its standard input (in the form of :mod:`marshal`, which both read without loading anything)::
 
     guardian ── waits for ── init (first process of its own PID namespace) ── waits for ── the job's command
 

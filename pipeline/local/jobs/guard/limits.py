@@ -5,16 +5,19 @@ the bound on a single process holds). Control groups would do it exactly, but be
 most machines. Between two looks the kernel's own bounds hold: no process can take more than twice the memory of the
 whole tree, and in a PID namespace of its own the tree cannot get more than a fixed number of process ids.
 """
+# Loading pathlib or contextlib takes longer than all that is done here, and every job would wait for it.
+# ruff: noqa: PTH123, PTH208
 
 from __future__ import annotations
 
-import contextlib
 import os
-import platform
 import resource
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+import signal
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 LOOK_SECONDS = 0.1
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -26,53 +29,52 @@ _THREADS_PER_PROCESS = 16
 _OWN_PID_MAX = (6, 14)
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What the tree may use."""
-
-    memory_bytes: int
-    processes: int
-
-
-def exceeded(limits: Limits, in_memory: Iterable[int] = ()) -> str | None:
-    """Which limit this process's descendants exceed now, or None.
+def exceeded(memory_bytes: int, processes: int, in_memory: Iterable[int] = ()) -> str | None:
+    """Which limit (``memory``, ``processes``) this process's descendants exceed now, or None.
 
     Args:
+        memory_bytes: what the tree may use.
+        processes: how many it may have.
         in_memory: descriptors of file systems whose content counts as the tree's memory.
     """
     tree = list(_descendants())
-    if len(tree) > limits.processes:
+    if len(tree) > processes:
         return "processes"
     stored = sum(_stored_bytes(descriptor) for descriptor in in_memory)
-    if stored + sum(map(_private_bytes, tree)) <= limits.memory_bytes:
+    if stored + sum(map(_private_bytes, tree)) <= memory_bytes:
         return None
     # Forked processes share pages that were counted for each of them; the exact sum takes longer.
-    return "memory" if stored + sum(map(_proportional_bytes, tree)) > limits.memory_bytes else None
+    return "memory" if stored + sum(map(_proportional_bytes, tree)) > memory_bytes else None
 
 
-def bound_this_process(limits: Limits, isolation: str) -> None:
+def bound_this_process(memory_bytes: int, processes: int, isolation: str) -> None:
     """Set the kernel's bounds that are inherited by all that this process starts."""
-    if platform.system() == "Linux":
-        _lower(resource.RLIMIT_DATA, 2 * limits.memory_bytes)
+    if sys.platform == "linux":
+        _lower(resource.RLIMIT_DATA, 2 * memory_bytes)
     if isolation == "user":  # elsewhere the kernel counts all processes of the user on this machine
-        _lower(resource.RLIMIT_NPROC, limits.processes * _THREADS_PER_PROCESS)
+        _lower(resource.RLIMIT_NPROC, processes * _THREADS_PER_PROCESS)
     _lower(resource.RLIMIT_CORE, 0)
 
 
-def bound_process_ids(limits: Limits) -> None:
+def bound_process_ids(processes: int) -> None:
     """Bound the PID namespace that this process is the first of. Does nothing where the kernel cannot."""
-    major, minor = platform.release().split(".")[:2]
+    major, minor = os.uname().release.split(".")[:2]
     if (int(major), int("".join(filter(str.isdigit, minor)) or 0)) < _OWN_PID_MAX:
         return
-    with contextlib.suppress(OSError):
-        Path("/proc/sys/kernel/pid_max").write_text(str(_RESERVED_IDS + limits.processes * _THREADS_PER_PROCESS))
+    try:
+        with open("/proc/sys/kernel/pid_max", "w") as setting:
+            setting.write(str(_RESERVED_IDS + processes * _THREADS_PER_PROCESS))
+    except OSError as error:
+        print(f"the number of process ids stays as it is for this job: {error}", file=sys.stderr)
 
 
 def kill_descendants() -> None:
     """Kill every descendant. New ones may appear meanwhile: call it until there is none."""
     for pid in _descendants():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, 9)
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue  # it has ended by itself
 
 
 def _lower(kind: int, bound: int) -> None:
@@ -86,10 +88,11 @@ def _descendants() -> Iterator[int]:
     while waiting:
         parent = waiting.pop()
         children: list[str] = []
-        # A process may end while it is looked at; what it had started becomes this process's own child.
-        with contextlib.suppress(OSError):
-            for thread in Path(f"/proc/{parent}/task").iterdir():
-                children += _read(f"{thread}/children").split()
+        try:
+            for thread in os.listdir(f"/proc/{parent}/task"):
+                children += _read(f"/proc/{parent}/task/{thread}/children").split()
+        except OSError:
+            pass  # it has ended while it was looked at; what it had started is now this process's own child
         yield from map(int, children)
         waiting += children
 

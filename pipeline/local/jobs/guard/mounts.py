@@ -3,13 +3,14 @@
 ``/opt`` becomes a new tmpfs into which everything that ``/opt`` had is bound back, so that no ``/opt/ml`` has to exist
 on the machine. The job's Python environment is an overlay whose changes vanish.
 """
+# Loading pathlib or contextlib takes longer than all that is done here, and every job would wait for it.
+# ruff: noqa: PTH102, PTH103, PTH110, PTH112, PTH115, PTH118, PTH120, PTH211
 
 from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-from typing import Any
+from os.path import exists, isdir, join
 
 from pipeline.local.jobs.guard.system import (
     BIND,
@@ -22,14 +23,11 @@ from pipeline.local.jobs.guard.system import (
     mount,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def _bind(source: Path, target: Path) -> None:
-    if source.is_dir():
-        target.mkdir(parents=True, exist_ok=True)
-    elif not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.touch()
-    mount(source, target, None, BIND | RECURSIVE)
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the job gets one of its own
 
 
 def prepare_mounts(specification: dict[str, Any]) -> list[int]:
@@ -44,54 +42,71 @@ def prepare_mounts(specification: dict[str, Any]) -> list[int]:
     Raises:
         OSError: a mount is refused.
     """
-    scratch = Path(specification["scratch"])
-    mount("none", Path("/"), None, RECURSIVE | PRIVATE)
-    mount("tmpfs", scratch, "tmpfs", 0, f"mode=755,size={specification['memory_bytes']}")
+    scratch: str = specification["scratch"]
+    size = f"size={specification['memory_bytes']}"
+    mount("none", "/", None, RECURSIVE | PRIVATE)
+    mount("tmpfs", scratch, "tmpfs", 0, f"mode=755,{size}")
     in_memory = [os.open(scratch, os.O_PATH | os.O_DIRECTORY)]
-    kept = [Path(path) for path in specification["kept"]]
     overlays = [
-        (Path(lower), _stage_overlay(scratch / str(number), lower, specification["isolation"]))
+        (lower, _stage_overlay(join(scratch, str(number)), lower, specification["isolation"]))
         for number, lower in enumerate(specification["overlays"])
     ]
-    opt = _stage_opt(scratch / "opt", {name: Path(path) for name, path in specification["opt"].items()})
+    opt = _stage_opt(join(scratch, "opt"), specification["opt"])
     # Outer ones first: a home directory may lie below /tmp.
-    replaced = sorted((Path(path), Path(directory)) for path, directory in specification["replaced"])
-    _keep_reachable(kept, replaced)
+    replaced = sorted((path, directory) for path, directory in specification["replaced"])
+    _keep_reachable(specification["kept"], replaced)
     _lock_machine()
     _place_overlays(overlays, replaced)
     for path, file in specification["files"]:
-        if Path(path).exists():
-            _bind(Path(file), Path(path))
-    mount(opt, Path("/opt"), None, BIND | RECURSIVE)
+        if exists(path):
+            _bind(file, path)
+    mount(opt, "/opt", None, BIND | RECURSIVE)
     for name in specification["opt"]:
-        allow_writing(Path("/opt") / name, below=True)
-    if Path("/dev/shm").is_dir():  # noqa: S108 - the job gets one of its own
-        mount("tmpfs", Path("/dev/shm"), "tmpfs", 0, f"mode=1777,size={specification['memory_bytes']}")  # noqa: S108
-        in_memory.append(os.open("/dev/shm", os.O_PATH | os.O_DIRECTORY))  # noqa: S108
+        allow_writing(join("/opt", name), below=True)
+    if isdir(_SHARED_MEMORY):
+        mount("tmpfs", _SHARED_MEMORY, "tmpfs", 0, f"mode=1777,{size}")
+        in_memory.append(os.open(_SHARED_MEMORY, os.O_PATH | os.O_DIRECTORY))
     _replace(replaced)
     return in_memory
 
 
-def _keep_reachable(kept: list[Path], replaced: list[tuple[Path, Path]]) -> None:
+def _bind(source: str, target: str) -> None:
+    if isdir(source):
+        os.makedirs(target, exist_ok=True)
+    elif not exists(target):
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY))
+    mount(source, target, None, BIND | RECURSIVE)
+
+
+def _below(path: str, folder: str) -> str | None:
+    """A path relative to a folder that holds it ("" for the folder itself), or None where it lies elsewhere."""
+    if path == folder:
+        return ""
+    start = folder.rstrip("/") + "/"
+    return path[len(start) :] if path.startswith(start) else None
+
+
+def _keep_reachable(kept: list[str], replaced: list[tuple[str, str]]) -> None:
     for path, directory in replaced:
         for inner, _ in replaced:
-            if inner != path and inner.is_relative_to(path):
-                (directory / inner.relative_to(path)).mkdir(parents=True, exist_ok=True)
+            if inner != path and (rest := _below(inner, path)) is not None:
+                os.makedirs(join(directory, rest), exist_ok=True)
         for reachable in kept:
-            if reachable.is_relative_to(path):
-                _bind(reachable, directory / reachable.relative_to(path))
+            if (rest := _below(reachable, path)) is not None:
+                _bind(reachable, join(directory, rest))
 
 
-def _place_overlays(overlays: list[tuple[Path, Path]], replaced: list[tuple[Path, Path]]) -> None:
+def _place_overlays(overlays: list[tuple[str, str]], replaced: list[tuple[str, str]]) -> None:
     """Each at its own path, and again where that path is kept inside a replaced one."""
     for lower, merged in overlays:
-        inside = [directory / lower.relative_to(path) for path, directory in replaced if lower.is_relative_to(path)]
+        inside = [join(directory, rest) for path, directory in replaced if (rest := _below(lower, path)) is not None]
         for target in (lower, *inside):
             mount(merged, target, None, BIND | RECURSIVE)
             allow_writing(target, below=True)
 
 
-def _replace(replaced: list[tuple[Path, Path]]) -> None:
+def _replace(replaced: list[tuple[str, str]]) -> None:
     # One replaced path may hide the directory that belongs to the next: hold on to all of them first.
     held = [(path, os.open(directory, os.O_PATH | os.O_DIRECTORY)) for path, directory in replaced]
     for path, descriptor in held:
@@ -103,35 +118,36 @@ def _replace(replaced: list[tuple[Path, Path]]) -> None:
 def _lock_machine() -> None:
     """A job may read the machine, as it could read its image, but not change it."""
     try:
-        change_mount(Path("/"), read_only=True, below=True)
+        change_mount("/", read_only=True, below=True)
     except OSError as error:
         print(f"the machine's files stay writable for this job: {error}", file=sys.stderr)
 
 
-def _stage_opt(staged: Path, opt: dict[str, Path]) -> Path:
-    staged.mkdir()
-    for entry in Path("/opt").iterdir():
+def _stage_opt(staged: str, opt: dict[str, str]) -> str:
+    os.mkdir(staged)
+    for entry in os.scandir("/opt"):
         if entry.name in opt:
             continue
         if entry.is_symlink():
-            (staged / entry.name).symlink_to(entry.readlink())
+            os.symlink(os.readlink(entry.path), join(staged, entry.name))
         else:
-            _bind(entry, staged / entry.name)
+            _bind(entry.path, join(staged, entry.name))
     for name, directory in opt.items():
-        _bind(directory, staged / name)
+        _bind(directory, join(staged, name))
     return staged
 
 
-def _stage_overlay(staged: Path, lower: str, isolation: str) -> Path:
+def _stage_overlay(staged: str, lower: str, isolation: str) -> str:
     """An overlay over a directory; where the kernel refuses one, the directory itself, read-only."""
-    for name in ("upper", "work", "merged"):
-        (staged / name).mkdir(parents=True)
-    options = f"lowerdir={lower},upperdir={staged / 'upper'},workdir={staged / 'work'}"
+    upper, work, merged = (join(staged, name) for name in ("upper", "work", "merged"))
+    for folder in (staged, upper, work, merged):
+        os.mkdir(folder)
+    options = f"lowerdir={lower},upperdir={upper},workdir={work}"
     if isolation == "user":
         options += ",userxattr"
     try:
-        mount("overlay", staged / "merged", "overlay", 0, options)
+        mount("overlay", merged, "overlay", 0, options)
     except OSError:
-        mount(lower, staged / "merged", None, BIND)
-        mount("none", staged / "merged", None, BIND | REMOUNT | READ_ONLY)
-    return staged / "merged"
+        mount(lower, merged, None, BIND)
+        mount("none", merged, None, BIND | REMOUNT | READ_ONLY)
+    return merged

@@ -1,21 +1,21 @@
 """Starts the job's command and waits for its whole tree. See the package for the specification."""
+# Loading pathlib or contextlib takes longer than all that is done here, and every job would wait for it.
+# ruff: noqa: PTH123, SIM105
 
 from __future__ import annotations
 
-import contextlib
-import json
+import marshal
 import os
-import platform
 import signal
-import struct
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from pipeline.local.jobs.guard import limits, system
-from pipeline.local.jobs.guard.limits import Limits
 from pipeline.local.jobs.guard.mounts import prepare_mounts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 _SETUP_FAILED, _NOT_STARTED = 125, 127
@@ -23,10 +23,11 @@ _SETUP_FAILED, _NOT_STARTED = 125, 127
 
 def main() -> int:
     """Run the specification on standard input. Returns the exit status."""
-    specification: dict[str, Any] = json.load(sys.stdin)
-    with Path(os.devnull).open("rb") as nothing:
-        os.dup2(nothing.fileno(), 0)
-    if platform.system() == "Linux":
+    specification: dict[str, Any] = marshal.loads(sys.stdin.buffer.read())  # noqa: S302 - from the endpoint itself
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    if sys.platform == "linux":
         _die_with_parent(specification["parent"])
     return _run_plain(specification) if specification["isolation"] == "none" else _run_isolated(specification)
 
@@ -62,9 +63,9 @@ def _enter_namespaces(specification: dict[str, Any]) -> None:
         flags |= system.NEW_USERS
     system.unshare(flags)
     if specification["isolation"] == "user":
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"0 {user} 1")
-        Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+        for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
+            with open(f"/proc/self/{name}", "w") as file:
+                file.write(text)
 
 
 def _run_as_init(specification: dict[str, Any]) -> int:
@@ -74,9 +75,7 @@ def _run_as_init(specification: dict[str, Any]) -> int:
         if not specification["network"]:
             _bring_loopback_up()
         in_memory = prepare_mounts(specification)
-        with contextlib.suppress(OSError):  # in a container with a masked /proc the job sees the outer process list
-            system.mount("proc", Path("/proc"), "proc", 0)
-            limits.bound_process_ids(_limits(specification))
+        _mount_proc(specification)
         system.set_host_name(specification["host_name"])
     except OSError as error:
         _report(specification, f"sandbox: {error.strerror}")
@@ -84,9 +83,18 @@ def _run_as_init(specification: dict[str, Any]) -> int:
     return _guard(specification, in_memory)
 
 
+def _mount_proc(specification: dict[str, Any]) -> None:
+    try:
+        system.mount("proc", "/proc", "proc", 0)
+    except OSError:
+        return  # in a container with a masked /proc the job sees the outer process list
+    limits.bound_process_ids(specification["processes"])
+
+
 def _bring_loopback_up() -> None:
-    import fcntl  # both take long to load, and few jobs need them
+    import fcntl  # they take long to load, and few jobs need them
     import socket
+    import struct
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
@@ -94,13 +102,15 @@ def _bring_loopback_up() -> None:
 
 def _run_plain(specification: dict[str, Any]) -> int:
     """Without namespaces: orphans become this process's children, where the system knows that, and are killed."""
-    if platform.system() == "Linux":
+    if sys.platform == "linux":
         system.adopt_orphans()
     code = _guard(specification, [])
-    with contextlib.suppress(ChildProcessError):
-        while platform.system() == "Linux":
-            limits.kill_descendants()
+    while sys.platform == "linux":
+        limits.kill_descendants()
+        try:
             os.wait()
+        except ChildProcessError:
+            break
     return code
 
 
@@ -116,11 +126,13 @@ def _guard(specification: dict[str, Any], in_memory: Sequence[int]) -> int:
     os.close(specification["status_fd"])
 
     def forward(number: int, _frame: object) -> None:
-        with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+        try:
             os.killpg(job, signal.SIGKILL if number == signal.SIGUSR1 else number)
+        except ProcessLookupError:
+            pass  # it has just ended by itself
 
     def look(_number: int, _frame: object) -> None:
-        limit = limits.exceeded(_limits(specification), in_memory)
+        limit = limits.exceeded(specification["memory_bytes"], specification["processes"], in_memory)
         if limit is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
             os.write(specification["life_fd"], limit.encode())
@@ -128,7 +140,7 @@ def _guard(specification: dict[str, Any], in_memory: Sequence[int]) -> int:
 
     signal.signal(signal.SIGTERM, forward)
     signal.signal(signal.SIGUSR1, forward)
-    if platform.system() == "Linux":
+    if sys.platform == "linux":
         signal.signal(signal.SIGALRM, look)
         signal.setitimer(signal.ITIMER_REAL, limits.LOOK_SECONDS, limits.LOOK_SECONDS)
     while True:
@@ -142,18 +154,14 @@ def _become_job(specification: dict[str, Any]) -> None:
     os.setsid()
     for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
-    if platform.system() == "Linux":
+    if sys.platform == "linux":
         system.be_killed_with_parent(signal.SIGKILL)
-    limits.bound_this_process(_limits(specification), specification["isolation"])
+    limits.bound_this_process(specification["memory_bytes"], specification["processes"], specification["isolation"])
     os.chdir(specification["directory"])
     for descriptor in ("status_fd", "life_fd"):
         os.set_inheritable(specification[descriptor], False)
     command: list[str] = specification["command"]
     os.execvpe(command[0], command, specification["environment"])  # noqa: S606 - an argument list, no shell
-
-
-def _limits(specification: dict[str, Any]) -> Limits:
-    return Limits(specification["memory_bytes"], specification["processes"])
 
 
 def _report(specification: dict[str, Any], message: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-from pathlib import Path
 
 READ_ONLY, REMOUNT, BIND, RECURSIVE, PRIVATE = 0x1, 0x20, 0x1000, 0x4000, 0x40000
 NEW_MOUNTS, NEW_HOST_NAME, NEW_IPC = 0x20000, 0x4000000, 0x8000000
@@ -30,7 +29,7 @@ def _check(result: int, what: str) -> None:
         raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
-def mount(source: Path | str, target: Path, kind: str | None, flags: int, options: str | None = None) -> None:
+def mount(source: str, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
     """mount(2).
 
     Raises:
@@ -41,7 +40,7 @@ def mount(source: Path | str, target: Path, kind: str | None, flags: int, option
     _check(result, f"mount {source} on {target}")
 
 
-def change_mount(path: Path, *, read_only: bool, below: bool) -> None:
+def change_mount(path: str, *, read_only: bool, below: bool) -> None:
     """Change the mount at a path, and all mounts below it if asked. Needs Linux 5.12.
 
     Raises:
@@ -55,7 +54,7 @@ def change_mount(path: Path, *, read_only: bool, below: bool) -> None:
     _check(result, f"make {path} {'read-only' if read_only else 'writable'}")
 
 
-def allow_writing(path: Path, *, below: bool) -> None:
+def allow_writing(path: str, *, below: bool) -> None:
     """Lift the read-only state again; where that is refused, nothing is wrong as long as the path is writable."""
     try:
         change_mount(path, read_only=False, below=below)

@@ -6,9 +6,8 @@ import psutil
 import pytest
 
 from pipeline.local.jobs import limits
-from pipeline.local.jobs.guard.limits import Limits
 from pipeline.local.jobs.kinds import JobKind
-from pipeline.local.jobs.limits import LimitSettingError, read_limits
+from pipeline.local.jobs.limits import Limits, LimitSettingError, read_limits
 from pipeline.local.jobs.sandbox import Isolation
 from tests.pipeline.local.jobs.test_sandbox import works
 

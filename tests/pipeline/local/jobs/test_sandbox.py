@@ -93,16 +93,17 @@ def test_jobs_at_the_same_time_have_their_own_opt_ml(isolated):
 
 def test_home_and_temporary_folder_are_private(isolated, tmp_path):
     (tmp_path / "secret").write_text("s")
+    mine = f"mine-{os.getpid()}"
     description = isolated.process(
-        f"cd {OUT}; touch ~/mine /tmp/mine; ls -A ~ /tmp /var/tmp > names; cat {tmp_path}/secret; echo $HOME >> names"
+        f"cd {OUT}; touch ~/{mine} /tmp/{mine}; ls -A ~ /tmp /var/tmp > names; cat {tmp_path}/secret; echo $HOME >> names"
     )
     names = read(isolated, description, "names")
-    assert "mine" in names
+    assert mine in names
     assert "No such file" in isolated.log(KIND, description["ProcessingJobName"])
     assert ".ssh" not in names
     assert names.endswith(f"{Path.home()}\n")
-    assert not (Path.home() / "mine").exists()
-    assert not Path("/tmp/mine").exists()  # noqa: S108
+    assert not (Path.home() / mine).exists()
+    assert not Path("/tmp", mine).exists()  # noqa: S108
 
 
 def test_the_machine_cannot_be_changed(isolated, tmp_path):
