@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -130,6 +131,32 @@ class PipelineExecutions:
             description=request.get("PipelineExecutionDescription", record.description),
             max_parallel_steps=parallel or record.max_parallel_steps,
         )
+        return {"PipelineExecutionArn": arn}
+
+    def succeed_step(self, request: dict[str, Any]) -> dict[str, Any]:
+        """SendPipelineExecutionStepSuccess."""
+        given = {item["Name"]: item["Value"] for item in request.get("OutputParameters", [])}
+        return self._answer(
+            "SendPipelineExecutionStepSuccess",
+            request,
+            lambda: self._world.callbacks.succeed(request["CallbackToken"], given),
+        )
+
+    def fail_step(self, request: dict[str, Any]) -> dict[str, Any]:
+        """SendPipelineExecutionStepFailure."""
+        return self._answer(
+            "SendPipelineExecutionStepFailure",
+            request,
+            lambda: self._world.callbacks.fail(request["CallbackToken"], request.get("FailureReason")),
+        )
+
+    def _answer(self, operation: str, request: dict[str, Any], send: Callable[[], str]) -> dict[str, Any]:
+        with self._changed:
+            arn = replayed(self._store, operation, request)
+            if arn is None:
+                arn = send()
+                if token := request.get("ClientRequestToken"):
+                    self._store.put_token(operation, token, fingerprint(request), arn)
         return {"PipelineExecutionArn": arn}
 
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -70,15 +70,13 @@ def retry_pipeline_execution(request: dict[str, Any], context: RequestContext) -
 @operation("sagemaker", "SendPipelineExecutionStepSuccess")
 def send_step_success(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Answer a callback step's token with its output parameters."""
-    given = {item["Name"]: item["Value"] for item in request.get("OutputParameters", [])}
-    return {"PipelineExecutionArn": context.endpoint.pipelines.callbacks.succeed(request["CallbackToken"], given)}
+    return context.endpoint.pipelines.executions.succeed_step(request)
 
 
 @operation("sagemaker", "SendPipelineExecutionStepFailure")
 def send_step_failure(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Answer a callback step's token with a failure."""
-    reason = request.get("FailureReason")
-    return {"PipelineExecutionArn": context.endpoint.pipelines.callbacks.fail(request["CallbackToken"], reason)}
+    return context.endpoint.pipelines.executions.fail_step(request)
 
 
 @operation("sagemaker", "UpdatePipelineExecution")

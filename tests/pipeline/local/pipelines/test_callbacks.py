@@ -119,7 +119,14 @@ def test_the_message_carries_arguments_and_the_answer_is_used_in_its_type(
 def test_a_failure_is_the_reason_of_the_step(start, finish, call, build, queue):
     arn = start(build.definition(callback(queue)))
     token = queue.message()["token"]
-    call("SendPipelineExecutionStepFailure", CallbackToken=token, FailureReason="the labels are not there")
+    for _ in range(2):  # a client that lost the answer asks again, with the same request token
+        answered = call(
+            "SendPipelineExecutionStepFailure",
+            CallbackToken=token,
+            FailureReason="the labels are not there",
+            ClientRequestToken="r" * 32,
+        )
+        assert answered == {"PipelineExecutionArn": arn}
     done = finish(arn)
     assert done.status == "Failed"
     assert done.steps["Approve"]["FailureReason"] == "the labels are not there"
