@@ -215,19 +215,11 @@ class JobService:
             return {"Tags": [dict(tag) for tag in changed.tags]}
 
     def list_tags(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The ListTags response for a job.
-
-        Raises:
-            AwsError: as :meth:`describe`.
-        """
+        """The ListTags response for a job; fails as :meth:`describe`."""
         return {"Tags": [dict(tag) for tag in self._tagged(request).tags]}
 
     def delete_tags(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The DeleteTags response for a job.
-
-        Raises:
-            AwsError: as :meth:`describe`.
-        """
+        """The DeleteTags response for a job; fails as :meth:`describe`."""
         with self._changed:
             record = self._tagged(request)
             self._change(record.id, tags=tagging.remove(record.tags, request["TagKeys"]))

@@ -95,7 +95,8 @@ def test_home_and_temporary_folder_are_private(isolated, tmp_path):
     (tmp_path / "secret").write_text("s")
     mine = f"mine-{os.getpid()}"
     description = isolated.process(
-        f"cd {OUT}; touch ~/{mine} /tmp/{mine}; ls -A ~ /tmp /var/tmp > names; cat {tmp_path}/secret; echo $HOME >> names"
+        f"cd {OUT}; touch ~/{mine} /tmp/{mine}; ls -A ~ /tmp /var/tmp > names; "
+        f"cat {tmp_path}/secret; echo $HOME >> names"
     )
     names = read(isolated, description, "names")
     assert mine in names
