@@ -91,13 +91,14 @@ def pipeline() -> dict:
     report = PropertyFile(name="Report", output_name="report", path="report.json")
     count = ProcessingStep("Count", step_args=counting(pipeline_session), property_files=[report])
     rows = JsonGet(step_name="Count", property_file=report, json_path="rows")
+    judge = judging(rows, pipeline_session)
     gate = ConditionStep(
         name="Gate",
-        conditions=[ConditionGreaterThanOrEqualTo(left=rows, right=minimum)],
+        conditions=[ConditionGreaterThanOrEqualTo(left=judge.properties.Outputs["rows"], right=minimum)],
         if_steps=[],
         else_steps=[FailStep(name="TooFew", error_message="too few rows")],
     )
-    made = Pipeline(name=name, parameters=[minimum], steps=[count, gate], sagemaker_session=pipeline_session)
+    made = Pipeline(name=name, parameters=[minimum], steps=[count, judge, gate], sagemaker_session=pipeline_session)
     first = made.upsert(role_arn=role, tags=[{"Key": "team", "Value": "bikes"}])
     second = made.upsert(role_arn=role, description="counts", tags=[{"Key": "stage", "Value": "test"}])
     execution = made.start()
@@ -105,7 +106,7 @@ def pipeline() -> dict:
     failing = made.start(
         parameters={"Minimum": 1000},
         selective_execution_config=SelectiveExecutionConfig(
-            selected_steps=["Gate", "TooFew"], source_pipeline_execution_arn=execution.arn
+            selected_steps=["Judge", "Gate", "TooFew"], source_pipeline_execution_arn=execution.arn
         ),
     )
     try:
@@ -123,6 +124,29 @@ def pipeline() -> dict:
         "wait": said,
         "parameters": failing.list_parameters()["PipelineParameters"],
     }
+
+
+def judging(rows: object, chosen: Session) -> object:
+    """A step that calls a Lambda function, which the SDK uploads."""
+    from sagemaker.core.lambda_helper import Lambda
+    from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
+
+    policy = json.dumps({"Version": "2012-10-17", "Statement": []})
+    made = session.boto_session.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=policy)["Role"]
+    Path("judge.py").write_text("def handler(event, context):\n    return {'rows': event['rows']}\n", encoding="utf-8")
+    return LambdaStep(
+        name="Judge",
+        lambda_func=Lambda(
+            function_name=name,
+            execution_role_arn=made["Arn"],
+            script="judge.py",
+            handler="judge.handler",
+            timeout=60,
+            session=chosen,
+        ),
+        inputs={"rows": rows},
+        outputs=[LambdaOutput("rows", LambdaOutputTypeEnum.Integer)],
+    )
 
 
 def jobs() -> dict:

@@ -25,8 +25,8 @@ def test_a_pipeline_is_upserted_started_and_waited_for(stranger, data, unique):
     assert answer["description"] == "counts"
     assert {tag["Key"]: tag["Value"] for tag in answer["tags"]} == {"team": "bikes", "stage": "test"}
     assert answer["status"] == "Succeeded"
-    assert answer["steps"] == {"Count": "Succeeded", "Gate": "Succeeded"}
-    assert answer["failing"] == {"Count": None, "Gate": None, "TooFew": "too few rows"}
+    assert answer["steps"] == {"Count": "Succeeded", "Judge": "Succeeded", "Gate": "Succeeded"}
+    assert answer["failing"] == {"Count": None, "Judge": None, "Gate": None, "TooFew": "too few rows"}
     assert "WaiterError" in answer["wait"]
     assert answer["parameters"] == [{"Name": "Minimum", "Value": "1000"}]
 
