@@ -232,6 +232,8 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Any:
         ],
         steps=[claim.step, shared.is_new_input(claim, [preprocess, ingest, train, evaluate, quality_gate])],
         sagemaker_session=frame.session,
+        # No experiment is kept, so that the role needs no permission for any.
+        pipeline_experiment_config=None,
     )
 
 
@@ -310,4 +312,6 @@ def scoring_pipeline(settings: Settings, bundle: Bundle) -> Any:
             shared.is_new_input(claim, [select_model, preprocess, ingest, create_model, transform, publish]),
         ],
         sagemaker_session=frame.session,
+        # No experiment is kept, so that the role needs no permission for any.
+        pipeline_experiment_config=None,
     )

@@ -59,7 +59,8 @@ def run_demo(data: Path | None, console: Console, *, keep_up: bool) -> None:
     if files:
         print_predictions(aws, files[0], 5, console)
     if keep_up:
-        console.print("\nThe endpoint stays up: put another CSV, or stop it with: bikeshare local down")
+        console.print(f"\nThe run report, to open in a browser: .venv/bin/bikeshare report {last.identifier}")
+        console.print("The endpoint stays up: put another CSV, or stop it with: .venv/bin/bikeshare local down")
     else:
         endpoint_down(console)
 

@@ -83,11 +83,17 @@ def endpoint_down(console: Console) -> None:
 
 
 def endpoint_status() -> dict[str, Any]:
-    """``running``, and where it does: ``url``, ``pid``, ``state_dir``."""
+    """``running``, and where it does: ``url``, ``pid``, ``state_dir``; ``restored`` says what it came up with."""
     from pipeline.local import daemon
 
     with _local_errors():
         running = daemon.status()
     if running is None:
         return {"running": False}
-    return {"running": True, "url": running.url, "pid": running.pid, "state_dir": str(running.state_dir)}
+    return {
+        "running": True,
+        "url": running.url,
+        "pid": running.pid,
+        "state_dir": str(running.state_dir),
+        "restored": running.restored,
+    }

@@ -1,0 +1,38 @@
+"""The command line, thin: it parses, calls and prints. ``bikeshare --help`` lists the commands.
+
+Exit codes: 0 done; 1 any other error of ours; 2 wrong usage, or ``plan`` found changes; 3 settings; 4 definition;
+5 deployment; 6 execution; 7 input file; 8 local endpoint; 9 registry; 130 interrupted.
+
+Everything that takes long to import is imported inside the command that needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from pipeline.cli import local, models, resources, results, runs
+from pipeline.cli.common import console, group
+from pipeline.errors import BikeshareError
+
+app = group(
+    "A SageMaker pipeline as code: deploy, start and watch it, read its predictions; on AWS or on this machine.",
+    name="bikeshare",
+)
+for commands in (resources.app, runs.app, results.app):
+    app.add_typer(commands)
+app.add_typer(models.app, name="model")
+app.add_typer(local.app, name="local")
+
+
+def main() -> None:
+    """Run the command line; errors of ours become one message and an exit code, never a traceback."""
+    try:
+        app()
+    except BikeshareError as error:
+        terminal = console(errors=True)
+        terminal.print("error:", error.message, style="red", markup=False)
+        if error.hint:
+            terminal.print("  →", error.hint, markup=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,59 @@
+"""What the groups of commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.aws import Aws
+    from pipeline.settings import Settings
+
+Environment = Annotated[str, typer.Option("--env", help="Environment: a file in pipeline/environments.")]
+SettingsFile = Annotated[Path | None, typer.Option("--settings", help="Another TOML file with settings.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Execution = Annotated[str | None, typer.Argument(help="Execution id or ARN; the newest one when left out.")]
+
+
+def group(help_text: str, name: str | None = None) -> typer.Typer:
+    """A group of commands with help in plain text: importing what draws boxes takes longer than all the rest of it."""
+    return typer.Typer(
+        name=name,
+        help=help_text,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+
+
+def console(*, errors: bool = False) -> Console:
+    """The terminal, or wherever the output goes."""
+    from rich.console import Console
+
+    return Console(stderr=errors, highlight=False)
+
+
+def settings_of(environment: str, file: Path | None) -> Settings:
+    """Settings of the environment that the command was given."""
+    from pipeline.settings import load_settings
+
+    return load_settings(environment, file)
+
+
+def aws_of(settings: Settings) -> Aws:
+    """Clients for it."""
+    from pipeline.aws import Aws
+
+    return Aws(settings)
+
+
+def print_json(value: Any) -> None:
+    """A value for scripts."""
+    import json
+
+    typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))

@@ -1,0 +1,86 @@
+"""What came out: predictions, report; and the demonstration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.common import (
+    AsJson,
+    Environment,
+    Execution,
+    SettingsFile,
+    aws_of,
+    console,
+    group,
+    print_json,
+    settings_of,
+)
+
+if TYPE_CHECKING:
+    pass
+
+app = group("")
+
+
+@app.command()
+def predictions(
+    env: Environment = "local",
+    settings_file: SettingsFile = None,
+    rows: Annotated[int, typer.Option(min=0, max=1000, help="How many rows of the newest file to show.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Say where the prediction files are, and show the first rows of the newest."""
+    from dataclasses import asdict
+
+    from pipeline.demo import print_predictions
+    from pipeline.predictions import first_rows, prediction_files
+
+    settings = settings_of(env, settings_file)
+    aws = aws_of(settings)
+    files = prediction_files(aws, settings.predictions_bucket)
+    if as_json:
+        header, first = first_rows(aws, files[0], rows) if files else ([], [])
+        print_json({"files": [{**asdict(file), "uri": file.uri} for file in files], "header": header, "rows": first})
+        return
+    if not files:
+        typer.echo(f"No predictions yet in {settings.predictions_bucket}. See how executions ended: bikeshare runs")
+        return
+    print_predictions(aws, files[0], rows, console())
+    for file in files[1:]:
+        typer.echo(file.uri)
+
+
+@app.command()
+def report(
+    execution: Execution = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File; report-<execution>.html by default.")
+    ] = None,
+    env: Environment = "local",
+    settings_file: SettingsFile = None,
+) -> None:
+    """Save the run report of an execution: one HTML file that opens without a network."""
+    from pipeline import executions
+    from pipeline.reports import read_report
+
+    settings = settings_of(env, settings_file)
+    aws = aws_of(settings)
+    arn = executions.find(aws, [settings.training_pipeline_name], execution)
+    found = executions.view(aws, arn)
+    path = output or Path(f"report-{found.identifier}.html")
+    path.write_bytes(read_report(aws, found))
+    typer.echo(path)
+
+
+@app.command()
+def demo(
+    data: Annotated[Path | None, typer.Option(help="CSV to upload; a generated sample when left out.")] = None,
+    keep_up: Annotated[bool, typer.Option("--keep-up/--down", help="Leave the local endpoint running.")] = True,
+) -> None:
+    """Everything once, on this machine: endpoint up, deploy, upload a CSV, watch, show predictions."""
+    from pipeline.demo import run_demo
+
+    run_demo(data, console(), keep_up=keep_up)
