@@ -8,8 +8,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from moto.awslambda.models import lambda_backends
-
 from pipeline.local.pipelines.functions import FunctionTableError, LocalFunction, function_name
 
 
@@ -24,6 +22,8 @@ def unpack_uploaded(arn: str, region: str, directory: Path) -> LocalFunction | N
     Raises:
         FunctionTableError: it is no Python function in a zip file.
     """
+    from moto.awslambda.models import lambda_backends  # an endpoint without Lambda steps does not pay for it
+
     name, parts = function_name(arn), arn.split(":")
     account = parts[4] if len(parts) > 6 else next(iter(lambda_backends), "123456789012")  # noqa: PLR2004
     backend = lambda_backends[account][parts[3] if len(parts) > 6 else region]  # noqa: PLR2004
