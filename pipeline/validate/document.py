@@ -70,6 +70,14 @@ class Step:
         return list(self.content.get("PropertyFiles") or [])
 
     @property
+    def output_types(self) -> dict[str, str]:
+        """Output parameter of a Callback or Lambda step → its type."""
+        return {
+            str(output.get("OutputName")): str(output.get("OutputType", "String"))
+            for output in self.content.get("OutputParameters") or []
+        }
+
+    @property
     def cached(self) -> bool:
         """Whether an earlier execution may stand in for it."""
         return bool((self.content.get("CacheConfig") or {}).get("Enabled"))

@@ -63,7 +63,7 @@ def _unknown_step(definition: Definition, name: str, step: str, field: str) -> P
 
 def _broken_property(reference: StepReference, target: Step, step: str, field: str) -> Problem | None:
     try:
-        property_type(StepType(target.type), reference.path, reference.text)
+        property_type(StepType(target.type), reference.path, reference.text, target.output_types)
     except (ExpressionError, ValueError):
         return Problem(
             f"A step of type {target.type} has no property {reference.text.removeprefix(f'Steps.{target.name}.')}.",

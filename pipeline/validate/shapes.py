@@ -234,7 +234,7 @@ def _variable(text: str, shape: Shape, wanted: str, path: str, definition: Defin
             step = definition.step_named.get(reference.step)
             if step is None:
                 return
-            given = property_type(_step_type(step), reference.path, text)
+            given = property_type(_step_type(step), reference.path, text, step.output_types)
     except ExpressionError:
         return
     if given != wanted and (given, wanted) != ("Integer", "Float"):

@@ -32,7 +32,7 @@ def test_a_dependency_on_no_step_is_found(training, problems):
 
 
 def test_the_experiment_is_looked_at_too(training, problems):
-    training.content["PipelineExperimentConfig"]["TrialName"] = {"Get": "Execution.Id"}
+    training.content["PipelineExperimentConfig"] = {"ExperimentName": "bikes", "TrialName": {"Get": "Execution.Id"}}
     (found,) = problems("references", training)
     assert found.field == "PipelineExperimentConfig.TrialName"
 
@@ -87,3 +87,19 @@ def test_waiting_for_the_other_branch_is_found(training, problems):
     (found,) = problems("branches", training)
     assert found.step == "QualityGateFailed"
     assert "other branch of QualityGate" in found.message
+
+
+def test_an_output_that_a_lambda_step_declares_is_known(training, problems):
+    training.content["Steps"].append(
+        {
+            "Name": "Decide",
+            "Type": "Lambda",
+            "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:decide",
+            "Arguments": {},
+            "OutputParameters": [{"OutputName": "place", "OutputType": "String"}],
+        }
+    )
+    point_at(training, "Steps.Decide.OutputParameters['place']")
+    assert problems("references", training) == []
+    point_at(training, "Steps.Decide.OutputParameters['other']")
+    assert "has no property" in problems("references", training)[0].message

@@ -48,9 +48,9 @@ def test_an_execution_id_in_a_cached_steps_arguments_is_found(training, problems
 
 @pytest.mark.parametrize("name", ["prep-2026-11-23-10-15-00-123", "20261123T101500", "1795429000", "1795429000123"])
 def test_a_time_in_a_cached_steps_code_path_is_found(training, problems, name):
-    training.input("Evaluate", "code")["S3Uri"] = f"s3://artifacts/{name}/source/"
+    training.input("Preprocess", "code")["S3Uri"] = f"s3://artifacts/{name}/source/"
     (found,) = problems("cache-hits", training)
-    assert (found.step, found.field) == ("Evaluate", "Arguments.ProcessingInputs[0].S3Input.S3Uri")
+    assert (found.step, found.field) == ("Preprocess", "Arguments.ProcessingInputs[0].S3Input.S3Uri")
 
 
 def test_an_input_from_the_folder_of_an_uncached_step_is_found(training, problems):
