@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.local.jobs import processing, training, transform
+from pipeline.local.jobs import processing, sandbox, training, transform
 from pipeline.local.jobs.failures import JobFailure, shorten
 from pipeline.local.jobs.following import StopSignal
 from pipeline.local.jobs.kinds import JobKind, JobStatus
@@ -54,15 +54,28 @@ class Executor:
         clients: clients on the endpoint.
         url, region: of the endpoint.
         stop_grace_seconds: time between the request to stop and the end of the process tree.
+        isolation: how jobs are kept apart from the machine; found out if None.
+
+    Raises:
+        LimitSettingError: a variable that sets a limit is no positive number.
     """
 
-    def __init__(self, clients: JobClients, url: str, region: str, stop_grace_seconds: float) -> None:
+    def __init__(
+        self, clients: JobClients, *, url: str, region: str, stop_grace_seconds: float, isolation: Isolation | None
+    ) -> None:
+        self._limits = read_limits()
+        self._forced_isolation = isolation
         self._s3 = functools.cache(clients.s3)
         self._logs = functools.cache(clients.logs)
         self._sagemaker = functools.cache(clients.sagemaker)
         self._url, self._region = url, region
         self._stop_grace_seconds = stop_grace_seconds
         self._client_lock = threading.Lock()
+
+    @property
+    def isolation(self) -> Isolation:
+        """How jobs are kept apart from the machine."""
+        return self._forced_isolation or sandbox.detect_isolation()
 
     @property
     def sagemaker(self) -> SageMakerClient:
@@ -75,7 +88,6 @@ class Executor:
         record: JobRecord,
         folder: Path,
         stop: StopSignal,
-        isolation: Isolation,
         progress: Callable[[str], None],
     ) -> Outcome:
         """Run a job to its end. What goes wrong is the outcome.
@@ -85,7 +97,7 @@ class Executor:
             progress: tells a training job's secondary status.
         """
         try:
-            return self._execute(record, folder, stop, isolation, progress)
+            return self._execute(record, folder, stop, progress)
         except JobFailure as failure:
             return Outcome(JobStatus.FAILED, shorten(str(failure)))
         except Exception as error:
@@ -97,10 +109,11 @@ class Executor:
         record: JobRecord,
         folder: Path,
         stop: StopSignal,
-        isolation: Isolation,
         progress: Callable[[str], None],
     ) -> Outcome:
-        work = folder / "work"
+        # Whatever can fail comes before the logs are opened.
+        isolation, sagemaker = self.isolation, self.sagemaker
+        transfer = ObjectTransfer(self._client(self._s3), self._region, record.request.get("RoleArn", ""))
         metrics = MetricReader.of(record)
         instances = [
             self._make_instance(record, folder, number, metrics)
@@ -108,16 +121,16 @@ class Executor:
         ]
         running = RunningJob(
             record=record,
-            work=work,
+            work=folder / "work",
             instances=instances,
-            transfer=ObjectTransfer(self._client(self._s3), self._region, record.request.get("RoleArn", "")),
-            sagemaker=self.sagemaker,
+            transfer=transfer,
+            sagemaker=sagemaker,
             stop=stop,
             progress=progress,
             network_variables=self._network_variables(),
             isolation=isolation,
             stop_grace_seconds=self._stop_grace_seconds,
-            limits=read_limits(),
+            limits=self._limits,
         )
         try:
             return replace(_RUNNERS[record.kind](running), metrics=metrics.final())

@@ -46,7 +46,7 @@ class InvocationError(JobFailure):
 
 
 class ModelServerClient:
-    """HTTP to one model server; each thread has a connection of its own that it keeps.
+    """HTTP to one model server; each thread has a connection of its own, opened anew for each request.
 
     Args:
         port: on loopback.

@@ -4,8 +4,9 @@ Stands in for the image's nginx, gunicorn and serving toolkit: ``GET /ping`` and
 the functions of the user's program: ``model_fn``, and ``input_fn``, ``predict_fn``, ``output_fn`` or one
 ``transform_fn`` for the three. Functions that the program lacks are the toolkit's defaults, for ``text/csv`` and
 ``application/json``. Each worker is a process with its own model and answers one request at a time, as a gunicorn
-worker does. A worker accepts connections when its model is loaded, so a client needs no polling: it waits for its
-answer to the first ping.
+worker does: it takes a connection only when it is idle and ends it with the answer, so that no request waits for a busy
+worker while another one is free. A worker accepts connections when its model is loaded, so a client needs no polling:
+it waits for its answer to the first ping.
 
 The listening socket is inherited (``--listen-fd``), so no port has to be agreed on.
 """
@@ -20,11 +21,10 @@ import os
 import signal
 import socket
 import sys
-import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -95,15 +95,13 @@ class Model:
         self._predict: Callable[[Any, Any], Any] = getattr(module, "predict_fn", default_predict_fn)
         self._output: Callable[[Any, str], Any] = getattr(module, "output_fn", default_output_fn)
         self._whole: Callable[[Any, bytes, str, str], Any] | None = getattr(module, "transform_fn", None)
-        self._one_at_a_time = threading.Lock()
 
     def answer(self, body: bytes, content_type: str, accept: str) -> Answer:
         """The response to one request. What the user's functions raise is the caller's."""
-        with self._one_at_a_time:
-            if self._whole is not None:
-                return as_answer(self._whole(self._model, body, content_type, accept), accept)
-            prediction = self._predict(self._input(body, content_type), self._model)
-            return as_answer(self._output(prediction, accept), accept)
+        if self._whole is not None:
+            return as_answer(self._whole(self._model, body, content_type, accept), accept)
+        prediction = self._predict(self._input(body, content_type), self._model)
+        return as_answer(self._output(prediction, accept), accept)
 
 
 def as_answer(result: Any, accept: str) -> Answer:
@@ -143,6 +141,7 @@ def make_handler(model: Model) -> type[BaseHTTPRequestHandler]:
             self.send_response(status)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("Connection", "close")  # a kept connection would keep the worker from all others
             self.end_headers()
             self.wfile.write(body)
             self.wfile.flush()
@@ -158,7 +157,7 @@ def serve(arguments: Arguments) -> None:
     """Load the model and answer requests until killed."""
     listener = socket.socket(fileno=arguments.listen_fd)
     handler = make_handler(Model(load_program(arguments.program), arguments.model_dir))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler, bind_and_activate=False)
+    server = HTTPServer(("127.0.0.1", 0), handler, bind_and_activate=False)
     server.socket.close()
     server.socket = listener
     server.server_address = listener.getsockname()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.local.errors import AwsError
-from pipeline.local.jobs import models, sandbox, shapes, tagging, validation
+from pipeline.local.jobs import models, shapes, tagging, validation
 from pipeline.local.jobs.execution import Executor, JobClients, log_file
 from pipeline.local.jobs.following import StopSignal
 from pipeline.local.jobs.kinds import JobId, JobKind, JobStatus
@@ -44,6 +44,9 @@ class JobService:
         isolation: how jobs are kept apart from the machine; found out if None.
         stop_grace_seconds: time between the request to stop and the end of the process tree. SageMaker's is 120.
         max_running: jobs that run at the same time; further ones wait as InProgress.
+
+    Raises:
+        LimitSettingError: a variable that sets a limit is no positive number.
     """
 
     def __init__(
@@ -60,10 +63,11 @@ class JobService:
         max_running: int | None = None,
     ) -> None:
         self._store = JobStore((state_dir / "jobs").resolve())
-        self._executor = Executor(clients, url, region, stop_grace_seconds)
+        self._executor = Executor(
+            clients, url=url, region=region, stop_grace_seconds=stop_grace_seconds, isolation=isolation
+        )
         self._region, self._account_id = region, account_id
         self._on_status_change = on_status_change
-        self._forced_isolation = isolation
         self._slots = threading.BoundedSemaphore(max_running or max(4, 2 * (os.cpu_count() or 1)))
         self._changed = threading.Condition(threading.RLock())
         self._records: dict[JobId, JobRecord] = {}
@@ -84,7 +88,7 @@ class JobService:
     @property
     def isolation(self) -> Isolation:
         """How jobs are kept apart from the machine."""
-        return self._forced_isolation or sandbox.detect_isolation()
+        return self._executor.isolation
 
     def create(self, kind: JobKind, request: Mapping[str, Any]) -> str:
         """Make a job and start it.
@@ -266,7 +270,7 @@ class JobService:
             return Outcome(JobStatus.STOPPED)
         self._change(job, started=now())
         progress = functools.partial(self._progress, job)
-        return self._executor.execute(record, self._store.folder(job), stop, self.isolation, progress)
+        return self._executor.execute(record, self._store.folder(job), stop, progress)
 
     def _change(self, job: JobId, **changes: Any) -> JobRecord:
         """Replace a record: in the file first, then for those who ask."""

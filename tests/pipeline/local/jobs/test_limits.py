@@ -8,7 +8,7 @@ import pytest
 from pipeline.local.jobs import limits
 from pipeline.local.jobs.kinds import JobKind
 from pipeline.local.jobs.limits import Limits, LimitSettingError, read_limits
-from pipeline.local.jobs.sandbox import Isolation
+from pipeline.local.jobs.sandbox import Isolation, detect_isolation
 from tests.pipeline.local.jobs.test_sandbox import works
 
 FILL = "import time\nheld = []\nfor _ in range(400):\n    held.append(b'x' * 4_000_000)\n    time.sleep(0.002)\n"
@@ -94,3 +94,18 @@ def test_settings():
 def test_wrong_setting_is_named(text):
     with pytest.raises(LimitSettingError, match="BIKESHARE_JOB_MEMORY_GIB"):
         read_limits({"BIKESHARE_JOB_MEMORY_GIB": text})
+
+
+def test_service_refuses_to_start_with_a_wrong_setting(make_jobs, monkeypatch):
+    monkeypatch.setenv("BIKESHARE_JOB_PROCESSES", "many")
+    with pytest.raises(LimitSettingError, match="BIKESHARE_JOB_PROCESSES='many' is not a positive number"):
+        make_jobs()
+
+
+def test_sandbox_that_is_unknown_fails_the_job(make_jobs, monkeypatch):
+    detect_isolation.cache_clear()
+    monkeypatch.setenv("BIKESHARE_SANDBOX", "fortress")
+    jobs = make_jobs()
+    description = jobs.process("true")
+    detect_isolation.cache_clear()
+    assert "fortress" in description["FailureReason"]
