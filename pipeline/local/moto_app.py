@@ -19,6 +19,7 @@ from moto.s3 import notifications
 
 from pipeline.local.errors import MotoVersionError
 from pipeline.local.events.s3 import s3_event
+from pipeline.local.iam_simulation import answer_policy_simulations
 from pipeline.local.requests import current_request
 from pipeline.local.s3_repairs import repair_s3
 
@@ -62,6 +63,7 @@ def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes
     Rule.send_to_targets = send_to_targets
     backends.list_of_moto_modules = _moto_modules
     repair_s3()
+    answer_policy_simulations()
     application: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)
     return application
 

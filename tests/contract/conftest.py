@@ -31,8 +31,8 @@ class Stranger:
     def environment(self) -> dict[str, str]:
         """What a shell needs: the endpoint's variables, and a home without AWS or SageMaker settings."""
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "SAGEMAKER_"))}
-        # The SDK asks IAM to simulate the role's policies, and usage statistics go to the network.
-        own = {"SAGEMAKER_VALIDATE_ROLE": "false", "SAGEMAKER_TELEMETRY_OPT_OUT": "true", "AWS_PAGER": ""}
+        # Usage statistics would go to the network.
+        own = {"SAGEMAKER_TELEMETRY_OPT_OUT": "true", "AWS_PAGER": ""}
         return {**inherited, **self.endpoint.environment(), **own, "HOME": str(self.home)}
 
     def run(self, *command: str, check: bool = True, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -17,9 +17,13 @@ from sagemaker.core.shapes import (
 
 given = json.loads(sys.argv[1])
 name, bucket = given["name"], given["bucket"]
-role = "arn:aws:iam::123456789012:role/contract"
 image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 session = Session(default_bucket=bucket)
+# The SDK looks whether SageMaker may assume the role, and whether it would be allowed enough.
+trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+role = session.boto_session.client("iam").create_role(
+    RoleName=f"{name}-jobs", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+)["Role"]["Arn"]
 
 COUNT = """
 import json, pathlib, sys
