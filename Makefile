@@ -14,7 +14,7 @@ demo: $(STAMP)  ## Run everything once on this machine: endpoint, deploy, upload
 	@.venv/bin/bikeshare demo
 
 test: check  ## Run every check and every test
-	@.venv/bin/python -m pytest -n $(JOBS) --dist loadgroup
+	@.venv/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 25
 
 check: $(STAMP)  ## Lint, formatting, types, import contracts
 	@.venv/bin/ruff check .

@@ -43,6 +43,16 @@ class Deployed:
             check=check,
         )
 
+    def script(self, name: str, *arguments: str | Path) -> None:
+        """Run a program of ``scripts/`` as an operator would."""
+        subprocess.run(
+            [sys.executable, str(ROOT / "scripts" / name), *(str(argument) for argument in arguments)],
+            env={**os.environ, **self.endpoint.environment()},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+
     def put(self, key: str, body: bytes) -> str:
         """A plain PutObject into the raw bucket; the object's ETag."""
         return str(self.aws.s3.put_object(Bucket=self.settings.raw_bucket, Key=key, Body=body)["ETag"]).strip('"')

@@ -243,3 +243,29 @@ def test_logs_can_be_read_by_step(deployed, execution):
     unknown = deployed.command("logs", execution.arn, "--step", "Nothing", check=False)
     assert unknown.returncode == 6
     assert "has no step Nothing" in unknown.stderr
+
+
+def test_exports_of_the_registered_model_predict_what_the_batch_transform_predicted(
+    deployed, package, rows, day_csv, tmp_path
+):
+    (tmp_path / "day.csv").write_bytes(day_csv)
+    published = [float(row["prediction"]) for row in rows]
+    deployed.script("export_model.py", package["ModelPackageArn"], "--output-dir", tmp_path, "--name", "model")
+    for ending in ("pickle", "joblib"):
+        output = tmp_path / f"{ending}.csv"
+        deployed.script(
+            "predict_from_export.py", tmp_path / f"model.{ending}", tmp_path / "day.csv", "--output", output
+        )
+        exported = [float(row["prediction"]) for row in csv.DictReader(output.open(encoding="utf-8"))]
+        assert len(exported) == 730
+        for one, other in zip(exported, published, strict=True):
+            assert math.isclose(one, other, rel_tol=1e-12), ending
+
+
+def test_the_report_is_one_file(deployed, execution, tmp_path):
+    path = tmp_path / "report.html"
+    deployed.command("report", execution.identifier, "-o", str(path))
+    text = path.read_text(encoding="utf-8")
+    assert "day.csv" in text
+    assert "R-squared" in text
+    assert not [word for word in ('src="http', 'href="http', "url(http") if word in text]

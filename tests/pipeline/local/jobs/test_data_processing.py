@@ -93,7 +93,7 @@ def test_each_record_needs_one_answer():
 
 
 PROGRAM = """
-import os, time
+import glob, time
 
 def model_fn(_):
     return None
@@ -102,9 +102,9 @@ def transform_fn(model, body, content_type, accept):
     if body.startswith(b"wait"):
         open("/tmp/" + body.decode().strip(), "w").close()
         deadline = time.monotonic() + 60
-        while len(os.listdir("/tmp")) < 2 and time.monotonic() < deadline:
+        while len(glob.glob("/tmp/wait-*")) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
-        return str(len(os.listdir("/tmp"))), accept
+        return str(len(glob.glob("/tmp/wait-*"))), accept
     rows = [[float(cell) for cell in row.split(",")] for row in body.decode().splitlines()]
     return "\\n".join(str(sum(row)) for row in rows), accept
 """
