@@ -256,7 +256,7 @@ def test_exports_of_the_registered_model_predict_what_the_batch_transform_predic
         deployed.script(
             "predict_from_export.py", tmp_path / f"model.{ending}", tmp_path / "day.csv", "--output", output
         )
-        exported = [float(row["prediction"]) for row in csv.DictReader(output.open(encoding="utf-8"))]
+        exported = [float(row["prediction"]) for row in csv.DictReader(io.StringIO(output.read_text(encoding="utf-8")))]
         assert len(exported) == 730
         for one, other in zip(exported, published, strict=True):
             assert math.isclose(one, other, rel_tol=1e-12), ending
