@@ -26,6 +26,7 @@ _SERVICES = (
     "sagemaker",
     "sagemaker-featurestore-runtime",
     "events",
+    "scheduler",
     "s3",
     "sqs",
     "sns",

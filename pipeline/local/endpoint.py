@@ -13,6 +13,7 @@ from botocore.config import Config
 
 from pipeline.local.events.bus import EventBridge
 from pipeline.local.events.jobs import job_event
+from pipeline.local.events.timetable import Timetable
 from pipeline.local.featurestore.offline import OfflineWriter
 from pipeline.local.featurestore.store import FeatureStore
 from pipeline.local.gateway import Gateway
@@ -64,6 +65,7 @@ class Endpoint:
         url: what clients take as ``AWS_ENDPOINT_URL``.
         account_id, region, state_dir: as they are.
         events: publishes to EventBridge.
+        timetable: starts what EventBridge has scheduled.
         feature_store: feature groups and their records.
         offline_store: writes records to S3.
         resources: the control-plane resources that are neither moto's nor a service's own.
@@ -84,6 +86,7 @@ class Endpoint:
         self._clients_lock = threading.Lock()
         self._stop_reader, self._stop_writer = os.pipe()
         self.events = EventBridge(self)
+        self.timetable = Timetable(self)
         self.feature_store = FeatureStore(state_dir / "feature-store.db")
         self.offline_store = OfflineWriter(self)
         self.resources = ResourceStore(state_dir / "resources.db")
@@ -139,6 +142,7 @@ class Endpoint:
         if self.feature_store.groups_with_offline_rows():
             self.offline_store.wake()
         self.pipelines.resume()
+        self.timetable.wake()
 
     def wait(self) -> None:
         """Block until :meth:`shutdown`."""
@@ -149,7 +153,8 @@ class Endpoint:
         os.write(self._stop_writer, b"x")
 
     def close(self) -> None:
-        """Stop executions, jobs and deliveries, in this order, while requests are still answered; then the server."""
+        """Stop schedules, executions, jobs, deliveries in this order, while requests are still answered; then the server."""
+        self.timetable.close()
         self.pipelines.close()
         self.jobs.close()
         self.offline_store.close()

@@ -18,9 +18,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from moto.s3 import notifications
 
 from pipeline.local.errors import MotoVersionError
-from pipeline.local.events.s3 import s3_event
+from pipeline.local.events import s3_notifications
 from pipeline.local.iam_simulation import answer_policy_simulations
-from pipeline.local.requests import current_request
 from pipeline.local.s3_repairs import repair_s3
 
 if TYPE_CHECKING:
@@ -37,6 +36,8 @@ def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes
     """
     for owner, name in (
         (notifications, "_send_event_bridge_message"),
+        (notifications, "_invoke_awslambda"),
+        (notifications, "_get_s3_event"),
         (Rule, "send_to_targets"),
         (backends, "list_of_moto_modules"),
     ):
@@ -46,22 +47,14 @@ def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes
                 "install the version in requirements.lock"
             )
 
-    def send_event_bridge_message(account_id: str, bucket: Any, event_name: str, key: Any) -> None:
-        event = s3_event(account_id, bucket, str(getattr(event_name, "value", event_name)), key)
-        request = current_request.get()
-        if request is None:
-            events.publish(event.event)
-        else:
-            request.s3_events.append(event)
-
     def send_to_targets(rule: Any, original_event: dict[str, Any], transform_input: bool = True) -> None:  # noqa: ARG001 - moto's signature
         envelope = events.envelope(original_event)
         events.offer(rule, envelope)
         _archive(rule, envelope)
 
-    notifications._send_event_bridge_message = send_event_bridge_message  # noqa: SLF001 - moto has no hook for it
     Rule.send_to_targets = send_to_targets
     backends.list_of_moto_modules = _moto_modules
+    s3_notifications.install(events)
     repair_s3()
     answer_policy_simulations()
     application: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)

@@ -17,12 +17,14 @@ class CurrentRequest:
     Attributes:
         request_id: the id that the response carries; S3 events name it.
         source_ip: the client's address.
-        s3_events: notifications that moto raised so far; several can stand for one thing that happened.
+        s3_events: what has happened to objects so far, as EventBridge's events.
+        created: bucket and key of the objects that it has written.
     """
 
     request_id: str
     source_ip: str
-    s3_events: list[Any] = field(default_factory=list)
+    s3_events: list[dict[str, Any]] = field(default_factory=list)
+    created: set[tuple[str, str]] = field(default_factory=set)
 
 
 current_request: ContextVar[CurrentRequest | None] = ContextVar("current_request", default=None)

@@ -13,7 +13,7 @@ from moto.events.models import events_backends
 
 from pipeline.local.events.delivery import Deliveries, Outgoing, outgoing
 from pipeline.local.events.patterns import matches
-from pipeline.local.events.targets import Matched
+from pipeline.local.events.targets import Matched, RunningFunctions
 
 if TYPE_CHECKING:
     from pipeline.local.endpoint import Endpoint
@@ -26,11 +26,15 @@ class EventBridge:
 
     Args:
         endpoint: whose account, region and APIs are used.
+
+    Attributes:
+        functions: what deliveries have called and wait for.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._deliveries = Deliveries(endpoint)
+        self.functions = RunningFunctions()
 
     def publish(self, event: dict[str, Any], bus: str = "default", region: str | None = None) -> None:
         """Send an event to every matching rule of a bus. Returns at once and never fails on a target.
@@ -49,6 +53,10 @@ class EventBridge:
         backend = events_backends[self._endpoint.account_id][region or whole["region"]]
         found = backend.event_buses.get(bus)
         return [one for rule in list(found.rules.values()) for one in _of_rule(rule, whole)] if found else []
+
+    def submit(self, deliveries: list[Outgoing]) -> None:
+        """Make deliveries that the outbox does not have yet."""
+        self._deliveries.submit(deliveries)
 
     def deliver(self, deliveries: list[Outgoing]) -> None:
         """Make deliveries that the outbox has already."""
@@ -80,6 +88,7 @@ class EventBridge:
 
     def close(self) -> None:
         """Stop delivering."""
+        self.functions.stop_all()
         self._deliveries.close()
 
 

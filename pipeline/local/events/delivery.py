@@ -12,7 +12,7 @@ import uuid
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pipeline.local.events.targets import DeliveryError, Matched, deliver, send_to_dead_letters
+from pipeline.local.events.targets import DeliveryError, Matched, deliver, is_slow, send_to_dead_letters
 
 if TYPE_CHECKING:
     from pipeline.local.endpoint import Endpoint
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _WORKERS = 4
+# Calls of functions, which may take minutes, have threads of their own.
+_SLOW_WORKERS = 8
 # AWS's defaults: 24 hours and 185 retries with exponential back-off.
 _DEFAULT_RETRIES = 185
 _DEFAULT_AGE_SECONDS = 86_400
@@ -112,6 +114,8 @@ class Deliveries:
         self._order = itertools.count()
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
+        self._slow: set[threading.Thread] = set()
+        self._slow_turns = threading.Semaphore(_SLOW_WORKERS)
         self._closed = False
 
     def submit(self, deliveries: list[Outgoing], *, kept: bool = False) -> None:
@@ -141,7 +145,7 @@ class Deliveries:
             waiting = len(self._due)
             self._due.clear()
             self._changed.notify_all()
-        for thread in self._threads:
+        for thread in [*self._threads, *self._slow]:
             thread.join()
         if waiting:
             logger.info("%d events are not delivered yet; the next start goes on with them", waiting)
@@ -168,12 +172,26 @@ class Deliveries:
 
     def _work(self) -> None:
         while (attempt := self._next()) is not None:
-            try:
-                if self._attempt(attempt):
-                    self._endpoint.moto_state.forget_delivery(attempt.delivery_id)
-            except Exception:  # a thread that died here would deliver nothing any more
-                logger.exception("event %s was lost on its way", attempt.matched.event.get("id"))
+            if is_slow(attempt.matched):
+                thread = threading.Thread(target=self._make_slow, args=(attempt,), name="event-function", daemon=True)
+                self._slow.add(thread)
+                thread.start()
+            else:
+                self._make(attempt)
+
+    def _make_slow(self, attempt: Attempt) -> None:
+        with self._slow_turns:
+            if not self._closed:
+                self._make(attempt)
+        self._slow.discard(threading.current_thread())
+
+    def _make(self, attempt: Attempt) -> None:
+        try:
+            if self._attempt(attempt):
                 self._endpoint.moto_state.forget_delivery(attempt.delivery_id)
+        except Exception:  # a thread that died here would deliver nothing any more
+            logger.exception("event %s was lost on its way", attempt.matched.event.get("id"))
+            self._endpoint.moto_state.forget_delivery(attempt.delivery_id)
 
     def _attempt(self, attempt: Attempt) -> bool:
         """Try once; whether that was the end of it."""

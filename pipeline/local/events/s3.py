@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from moto.s3.notifications import _detail_type
@@ -12,8 +11,6 @@ from moto.s3.notifications import _detail_type
 from pipeline.local.requests import current_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pipeline.local.events.bus import EventBridge
     from pipeline.local.events.delivery import Outgoing
 
@@ -27,15 +24,6 @@ _REASONS = {
     "s3:ObjectRemoved:Delete": "DeleteObject",
     "s3:ObjectRemoved:DeleteMarkerCreated": "DeleteObject",
 }
-
-
-@dataclass(frozen=True)
-class S3Event:
-    """One notification as moto raised it, already in EventBridge's shape."""
-
-    bucket: str
-    key: str
-    event: dict[str, Any]
 
 
 class Sequencer:
@@ -54,7 +42,12 @@ class Sequencer:
 _sequencer = Sequencer()
 
 
-def s3_event(account_id: str, bucket: Any, event_name: str, key: Any) -> S3Event:
+def next_sequencer() -> str:
+    """The sequencer of something that has just happened to an object."""
+    return _sequencer.next()
+
+
+def s3_event(account_id: str, bucket: Any, event_name: str, key: Any) -> dict[str, Any]:
     """An event from moto's bucket and key.
 
     Args:
@@ -68,7 +61,7 @@ def s3_event(account_id: str, bucket: Any, event_name: str, key: Any) -> S3Event
     found["etag"] = key.etag.strip('"')
     if bucket.is_versioned:
         found["version-id"] = key.version_id
-    found["sequencer"] = _sequencer.next()
+    found["sequencer"] = next_sequencer()
     detail: dict[str, Any] = {
         "version": "0",
         "bucket": {"name": bucket.name},
@@ -82,7 +75,7 @@ def s3_event(account_id: str, bucket: Any, event_name: str, key: Any) -> S3Event
     if detail_type == _DELETED:
         marked = event_name.endswith("DeleteMarkerCreated")
         detail["deletion-type"] = "Delete Marker Created" if marked else "Permanently Deleted"
-    event = {
+    return {
         "detail-type": detail_type,
         "source": "aws.s3",
         "account": account_id,
@@ -90,25 +83,8 @@ def s3_event(account_id: str, bucket: Any, event_name: str, key: Any) -> S3Event
         "resources": [bucket.arn],
         "detail": detail,
     }
-    return S3Event(bucket.name, key.name, event)
 
 
-def one_event_each(events: Iterable[S3Event]) -> list[S3Event]:
-    """The events of one request without moto's doubles.
-
-    moto raises Put and CompleteMultipartUpload for a multipart upload, and tagging beside a creation; AWS raises the
-    last creation only.
-    """
-    by_object: dict[tuple[str, str], list[S3Event]] = {}
-    for event in events:
-        by_object.setdefault((event.bucket, event.key), []).append(event)
-    kept = []
-    for group in by_object.values():
-        created = [event for event in group if event.event["detail-type"] == _CREATED]
-        kept.extend(created[-1:] or group)
-    return kept
-
-
-def deliveries_of(bridge: EventBridge, events: list[S3Event]) -> list[Outgoing]:
-    """The deliveries that one request causes."""
-    return [delivery for event in one_event_each(events) for delivery in bridge.matching(event.event)]
+def deliveries_of(bridge: EventBridge, events: list[dict[str, Any]]) -> list[Outgoing]:
+    """The deliveries that the events of one request cause."""
+    return [delivery for event in events for delivery in bridge.matching(event)]

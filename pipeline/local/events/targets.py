@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import threading
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,12 +12,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.local.events.inputs import InvalidInputError, as_text, resolve_path, target_payload
+from pipeline.local.pipelines.function_calls import FunctionFailedError, call_function
+from pipeline.local.pipelines.functions import FunctionTableError, UnknownFunctionError
 
 if TYPE_CHECKING:
     from pipeline.local.endpoint import Endpoint
+
+logger = logging.getLogger(__name__)
 
 _NO_RESOURCE = ("NotFound", "NonExistent", "DoesNotExist", "NoSuch")
 _NO_PERMISSION = ("AccessDenied", "NotAuthorized", "UnauthorizedOperation", "AuthorizationError")
@@ -70,6 +77,36 @@ class Arn:
         return cls(parts[2], parts[3], parts[4], parts[5])
 
 
+class RunningFunctions:
+    """The functions that deliveries have called and wait for, so that they can be ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stop: list[Callable[[bool], None]] = []
+        self.stopped = False
+
+    def add(self, stop: Callable[[bool], None]) -> None:
+        """Remember how to end one; it is ended at once where all are."""
+        with self._lock:
+            self._stop.append(stop)
+            stopped = self.stopped
+        if stopped:
+            stop(True)
+
+    def stop_all(self) -> None:
+        """End them; their deliveries stay in the outbox."""
+        with self._lock:
+            self.stopped = True
+            running = list(self._stop)
+        for stop in running:
+            stop(True)
+
+
+def is_slow(matched: Matched) -> bool:
+    """Whether a delivery takes as long as somebody's code does."""
+    return str(matched.target["Arn"]).split(":")[2:3] == ["lambda"]
+
+
 def deliver(matched: Matched, endpoint: Endpoint) -> None:
     """Deliver once.
 
@@ -79,11 +116,13 @@ def deliver(matched: Matched, endpoint: Endpoint) -> None:
     arn = Arn.parse(matched.target["Arn"])
     kind = arn.resource.split("/", 1)[0].split(":", 1)[0]
     send = _SENDERS.get((arn.service, kind)) or _SENDERS.get((arn.service, ""))
+    if arn.service == "scheduler" and arn.resource.startswith("aws-sdk:"):
+        send = _call_any_api
     if send is None:
         raise DeliveryError(
             "INVALID_PARAMETER",
-            f"the local endpoint cannot deliver to {matched.target['Arn']}: "
-            "targets are SageMaker pipelines, SQS, SNS, CloudWatch Logs and event buses",
+            f"the local endpoint cannot deliver to {matched.target['Arn']}: targets are SageMaker pipelines, Lambda "
+            "functions that a local Python function stands in for, SQS, SNS, CloudWatch Logs and event buses",
             retriable=False,
         )
     try:
@@ -151,6 +190,39 @@ def _forward_to_bus(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
     endpoint.events.publish(matched.event, bus=arn.resource.removeprefix("event-bus/"), region=arn.region)
 
 
+def _call_function(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
+    """Call the function that stands in for a Lambda function.
+
+    As with Lambda's asynchronous invocation it counts as delivered whatever the function does then.
+    """
+    try:
+        call_function(
+            matched.target["Arn"],
+            json.loads(_payload(matched)),
+            state_dir=endpoint.state_dir,
+            url=endpoint.url,
+            region=arn.region,
+            started=endpoint.events.functions.add,
+        )
+    except (FunctionTableError, UnknownFunctionError) as error:
+        raise DeliveryError("NO_RESOURCE", str(error), retriable=False) from error
+    except FunctionFailedError as error:
+        if endpoint.events.functions.stopped:
+            raise DeliveryError("INTERNAL_ERROR", str(error), retriable=True) from error
+        logger.warning("event %s of %s: %s", matched.event["id"], matched.rule_arn, error)
+
+
+def _call_any_api(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
+    """A universal target of EventBridge Scheduler: ``arn:aws:scheduler:::aws-sdk:sagemaker:startPipelineExecution``."""
+    _, service, action = arn.resource.split(":")
+    region = Arn.parse(matched.rule_arn).region
+    try:
+        call = getattr(endpoint.client(service, region), xform_name(action[:1].upper() + action[1:]))
+    except (AttributeError, BotoCoreError) as error:
+        raise DeliveryError("INVALID_PARAMETER", f"there is no API {service}:{action}", retriable=False) from error
+    call(**json.loads(matched.target.get("Input") or "{}"))
+
+
 def _payload(matched: Matched) -> str:
     return target_payload(matched.target, matched.event, matched.rule_arn)
 
@@ -161,6 +233,7 @@ _SENDERS: dict[tuple[str, str], Callable[[Matched, Arn, Any], None]] = {
     ("sns", ""): _publish_to_topic,
     ("logs", "log-group"): _write_log,
     ("events", "event-bus"): _forward_to_bus,
+    ("lambda", "function"): _call_function,
 }
 
 
@@ -174,7 +247,7 @@ def send_to_dead_letters(
     """
     arn = Arn.parse(matched.target["DeadLetterConfig"]["Arn"])
     attributes = {
-        "RULE_ARN": matched.rule_arn,
+        "SCHEDULE_ARN" if ":schedule/" in matched.rule_arn else "RULE_ARN": matched.rule_arn,
         "TARGET_ARN": matched.target["Arn"],
         "ERROR_CODE": error.code,
         "ERROR_MESSAGE": error.message[:1024] or error.code,

@@ -13,6 +13,22 @@ from pipeline.local.events.delivery import Attempt, Deliveries, exhausted_condit
 from pipeline.local.events.targets import Matched
 
 EVENT = {"id": "1", "detail": {}}
+UNKNOWN_FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:unknown"
+STATE_MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:s"
+API_DESTINATION = "arn:aws:events:us-east-1:123456789012:api-destination/a"
+HANDLER = """
+import boto3
+
+def handler(event, context):
+    text = f"function got {event['n']}"
+    boto3.client("sqs").send_message(QueueUrl=event["queue"], MessageBody=text)
+"""
+ON_UPLOAD = """
+import boto3
+
+def handler(event, context):
+    boto3.client("sqs").send_message(QueueUrl="{url}", MessageBody=event["Records"][0]["s3"]["object"]["key"])
+"""
 
 
 def attempt(retries: int, **policy: int) -> Attempt:
@@ -84,18 +100,17 @@ def test_a_failing_target_stops_neither_the_others_nor_the_caller(
         endpoint,
         unique,
         [
-            {"Id": "a", "Arn": gone, "DeadLetterConfig": {"Arn": dead.arn}},
-            {
-                "Id": "b",
-                "Arn": "arn:aws:lambda:us-east-1:123456789012:function:f",
-                "DeadLetterConfig": {"Arn": dead.arn},
-            },
-            {"Id": "c", "Arn": queue.arn},
+            {"Id": "gone", "Arn": gone, "DeadLetterConfig": {"Arn": dead.arn}},
+            *(
+                {"Id": arn[-1], "Arn": arn, "DeadLetterConfig": {"Arn": dead.arn}}
+                for arn in (UNKNOWN_FUNCTION, STATE_MACHINE, API_DESTINATION)
+            ),
+            {"Id": "queue", "Arn": queue.arn},
         ],
     )
     event_id = put_event(endpoint, unique, a=1)
     assert queue.events(1)[0]["id"] == event_id
-    letters = {one["MessageAttributes"]["TARGET_ARN"]["StringValue"]: one for one in dead.messages(2)}
+    letters = {one["MessageAttributes"]["TARGET_ARN"]["StringValue"]: one for one in dead.messages(4)}
     attributes = {name: value["StringValue"] for name, value in letters[gone]["MessageAttributes"].items()}
     assert attributes.pop("ERROR_MESSAGE")
     assert attributes == {
@@ -105,6 +120,87 @@ def test_a_failing_target_stops_neither_the_others_nor_the_caller(
         "RETRY_ATTEMPTS": "0",
     }
     assert json.loads(letters[gone]["Body"])["id"] == event_id
+    said = {
+        arn: {name: letter["MessageAttributes"][name]["StringValue"] for name in ("ERROR_CODE", "ERROR_MESSAGE")}
+        for arn, letter in letters.items()
+    }
+    assert said[UNKNOWN_FUNCTION]["ERROR_CODE"] == "NO_RESOURCE"
+    assert "functions.toml" in said[UNKNOWN_FUNCTION]["ERROR_MESSAGE"]
+    for arn in (STATE_MACHINE, API_DESTINATION):
+        assert said[arn]["ERROR_CODE"] == "INVALID_PARAMETER"
+        assert f"the local endpoint cannot deliver to {arn}: targets are" in said[arn]["ERROR_MESSAGE"]
+    assert f"was not delivered to {STATE_MACHINE}" in endpoint.running.log_file.read_text()
+
+
+def test_a_function_gets_the_event_and_its_failure_stops_nobody(
+    endpoint: EndpointHandle, unique: str, queue: Any, eventually: Callable[..., Any]
+) -> None:
+    (endpoint.state_dir / "handler.py").write_text(HANDLER)
+    with (endpoint.state_dir / "functions.toml").open("a") as table:
+        table.write(f'[[function]]\nname = "{unique}"\nhandler = "handler.py:handler"\n')
+    function = f"arn:aws:lambda:{endpoint.region}:123456789012:function:{unique}"
+    targets: list[dict[str, Any]] = [
+        {"Id": "f", "Arn": function, "InputPath": "$.detail"},
+        {"Id": "q", "Arn": queue.arn, "InputPath": "$.detail.n"},
+    ]
+    put_rule(endpoint, unique, targets)
+    put_event(endpoint, unique, queue=queue.url, n=1)
+    put_event(endpoint, unique, n=2)
+    assert sorted(message["Body"] for message in queue.messages(3)) == ["1", "2", "function got 1"]
+    eventually(lambda: "KeyError: 'queue'" in endpoint.running.log_file.read_text())
+
+
+def test_a_bucket_tells_a_function(endpoint: EndpointHandle, unique: str, queue: Any) -> None:
+    (endpoint.state_dir / "on_upload.py").write_text(ON_UPLOAD.format(url=queue.url))
+    with (endpoint.state_dir / "functions.toml").open("a") as table:
+        table.write(f'[[function]]\nname = "{unique}"\nhandler = "on_upload.py:handler"\n')
+    s3 = endpoint.client("s3")
+    s3.create_bucket(Bucket=unique)
+    function = f"arn:aws:lambda:{endpoint.region}:123456789012:function:{unique}"
+    configuration = {"LambdaFunctionArn": function, "Events": ["s3:ObjectCreated:*"]}
+    s3.put_bucket_notification_configuration(
+        Bucket=unique, NotificationConfiguration={"LambdaFunctionConfigurations": [configuration]}
+    )
+    s3.put_object(Bucket=unique, Key="a.csv", Body=b"")
+    assert queue.messages(1)[0]["Body"] == "a.csv"
+
+
+def test_a_fifo_queue_gets_its_group_and_each_event_once(endpoint: EndpointHandle, unique: str) -> None:
+    sqs, events = endpoint.client("sqs"), endpoint.client("events")
+    url = sqs.create_queue(QueueName=f"{unique}.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    arn = f"arn:aws:sqs:{endpoint.region}:123456789012:{unique}.fifo"
+    put_rule(endpoint, unique, [{"Id": "q", "Arn": arn, "SqsParameters": {"MessageGroupId": "g"}, "Input": '"x"'}])
+    put_event(endpoint, unique)
+    [message] = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20, AttributeNames=["All"])["Messages"]
+    assert (message["Body"], message["Attributes"]["MessageGroupId"]) == ('"x"', "g")
+    with pytest.raises(ClientError, match="SqsParameters must be specified"):
+        events.put_targets(Rule=unique, Targets=[{"Id": "other", "Arn": arn}])
+
+
+def test_a_rule_has_five_targets_at_most(endpoint: EndpointHandle, unique: str, queue: Any) -> None:
+    put_rule(endpoint, unique, [{"Id": str(number), "Arn": queue.arn} for number in range(5)])
+    put_rule(endpoint, unique, [{"Id": "4", "Arn": queue.arn}])
+    with pytest.raises(ClientError, match="LimitExceededException"):
+        put_rule(endpoint, unique, [{"Id": "5", "Arn": queue.arn}])
+
+
+def test_bad_entries_keep_none_of_the_others_back(endpoint: EndpointHandle, unique: str, queue: Any) -> None:
+    put_rule(endpoint, unique, [{"Id": "q", "Arn": queue.arn, "InputPath": "$.detail.n"}])
+    good: dict[str, Any] = {"Source": unique, "DetailType": "d"}
+    entries = [
+        {**good, "Detail": '{"n": 0}'},
+        {**good, "Detail": "no JSON"},
+        {**good},
+        {**good, "Detail": "{}", "Source": "aws.sagemaker"},
+        {**good, "Detail": "{}", "EventBusName": f"{unique}-nowhere"},
+        {**good, "Detail": '{"n": 5}'},
+    ]
+    answer = endpoint.client("events").put_events(Entries=entries)
+    assert answer["FailedEntryCount"] == 3
+    assert [entry.get("ErrorCode") for entry in answer["Entries"]] == [
+        None, "MalformedDetail", "InvalidArgument", "NotAuthorizedForSourceException", None, None,
+    ]  # fmt: skip
+    assert sorted(message["Body"] for message in queue.messages(2)) == ["0", "5"]
 
 
 class Throttled:
@@ -241,3 +337,6 @@ def test_patterns_are_checked(endpoint: EndpointHandle, unique: str) -> None:
     event = {"id": "1", "source": "a", "detail-type": "b", "account": "c", "time": "d", "region": "e", "resources": []}
     pattern = '{"source": [{"prefix": "a"}]}'
     assert events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"] is True
+    del event["region"]
+    with pytest.raises(ClientError, match=r"ValidationException.*it has no region"):
+        events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))

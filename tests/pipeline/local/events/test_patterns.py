@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.local.events.patterns import InvalidPatternError, check_pattern, matches
+from pipeline.local.events.pattern_checks import InvalidPatternError, check_pattern
+from pipeline.local.events.patterns import matches
 
 EVENT = {
     "source": "aws.s3",
@@ -19,6 +20,9 @@ EVENT = {
         "empty": [],
         "items": [{"name": "x", "price": 1}, {"name": "y", "price": 2}],
         "nested": {"leaf": "v"},
+        "deep": [["a"], [["z"]]],
+        "ipv6": "2001:db8::1",
+        "literal": "a*b",
     },
 }
 
@@ -73,6 +77,28 @@ EVENT = {
         ({"exists": True}, "nothing", True),
         ({"exists": True}, "nested", False),
         ({"exists": True}, "empty", False),
+        ({"exists": False}, "empty", True),
+        ({"exists": True}, "items", False),
+        ({"exists": False}, "nested", True),
+        ({"exactly": "raw/training/Day.CSV"}, "key", True),
+        ({"exactly": "raw"}, "key", False),
+        ("z", "deep", True),
+        ("x", "deep", False),
+        ("", "key", False),
+        ({"prefix": ""}, "key", True),
+        ({"wildcard": r"a\*b"}, "literal", True),
+        ({"wildcard": r"*\**"}, "literal", True),
+        ({"cidr": "2001:db8::/32"}, "ipv6", True),
+        ({"cidr": "10.0.0.0/8"}, "ipv6", False),
+        ({"anything-but": ["a"]}, "tags", True),
+        ({"anything-but": ["a", "b"]}, "tags", False),
+        ({"anything-but": 120}, "size", False),
+        ({"anything-but": {"suffix": ["x", ".CSV"]}}, "key", False),
+        ({"anything-but": {"equals-ignore-case": ["x", "RAW/TRAINING/DAY.CSV"]}}, "key", False),
+        ({"anything-but": {"wildcard": ["raw/*", "x"]}}, "key", False),
+        ({"numeric": ["<", 120]}, "size", False),
+        ({"numeric": [">=", 120, "<", 120.5]}, "size", True),
+        ({"suffix": {"equals-ignore-case": ".txt"}}, "key", False),
     ],
 )
 def test_operator(wanted: Any, key: str, expected: bool) -> None:
@@ -119,7 +145,23 @@ def test_a_missing_branch_matches_only_what_must_not_exist() -> None:
         ({"detail": {"a": [{"anything-but": {}}]}}, "Value of anything-but"),
         ({"detail": {"a": [{"anything-but": []}]}}, "Value of anything-but"),
         ({"detail": {"a": [["x"]]}}, "Inner array"),
-        ({"detail": {}}, "empty object"),
+        ({"detail": {}}, "Empty objects"),
+        ({"detail": {"a": [{"numeric": ["<", 1, ">", 0]}]}}, "Value of numeric"),
+        ({"detail": {"a": [{"numeric": [">", 5, "<", 1]}]}}, "Value of numeric"),
+        ({"detail": {"a": [{"numeric": ["=", True]}]}}, "Value of numeric"),
+        ({"detail": {"a": [{"cidr": "10.0.0.1"}]}}, "Value of cidr"),
+        ({"detail": {"a": [{"wildcard": "a**b"}]}}, "Value of wildcard"),
+        ({"detail": {"a": [{"wildcard": "a\\b"}]}}, "Value of wildcard"),
+        ({"detail": {"a": [{"anything-but": ["x", 1]}]}}, "Value of anything-but"),
+        ({"detail": {"a": [{"anything-but": True}]}}, "Value of anything-but"),
+        ({"detail": {"a": [{"anything-but": {"prefix": ""}}]}}, "Value of anything-but"),
+        ({"detail": {"a": [{"anything-but": {"wildcard": "**"}}]}}, "Value of anything-but"),
+        ({"detail": {"a": [{"anything-but": {"numeric": ["=", 1]}}]}}, "Value of anything-but"),
+        ({"detail": {"a": [{"prefix": {"suffix": "x"}}]}}, "Value of prefix"),
+        ({"$or": {"a": ["x"]}}, '"\\$or" must be an array of objects'),
+        ({"$or": [{"a": ["x"]}]}, "at least 2"),
+        ({"$or": [{"a": ["x"]}, {}]}, "Empty objects"),
+        ({"$or": [{"a": ["x"]}, {"prefix": ["y"]}]}, "prefix is a reserved name"),
     ],
 )
 def test_invalid_patterns_are_refused_with_the_place(pattern: Any, message: str) -> None:

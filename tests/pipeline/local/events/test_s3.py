@@ -84,6 +84,78 @@ def test_versions_and_sequencers(endpoint: EndpointHandle, bucket: str, queue: A
     assert len({one["sequencer"] for one in found}) == 5
 
 
+def deleted(events: list[dict[str, Any]]) -> list[tuple[str, str, str | None]]:
+    """Key, kind of deletion and version, in the order in which it happened."""
+    details = sorted((event["detail"] for event in events), key=lambda one: int(one["object"]["sequencer"], 16))
+    return [(one["object"]["key"], one["deletion-type"], one["object"].get("version-id")) for one in details]
+
+
+def test_deletions_in_a_versioned_bucket(endpoint: EndpointHandle, bucket: str, queue: Any) -> None:
+    s3 = endpoint.client("s3")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    first, second = (s3.put_object(Bucket=bucket, Key="k", Body=text)["VersionId"] for text in (b"1", b"2"))
+    queue.events(2)
+    marker = s3.delete_object(Bucket=bucket, Key="k")["VersionId"]
+    assert deleted(queue.events(1)) == [("k", "Delete Marker Created", marker)]
+    s3.delete_object(Bucket=bucket, Key="k", VersionId=first)
+    s3.delete_object(Bucket=bucket, Key="k", VersionId=marker)
+    s3.delete_object(Bucket=bucket, Key="k", VersionId=second)
+    permanently = "Permanently Deleted"
+    expected = [("k", permanently, first), ("k", permanently, marker), ("k", permanently, second)]
+    assert deleted(queue.events(3)) == expected
+
+
+def test_many_deletions_in_one_request(endpoint: EndpointHandle, bucket: str, queue: Any) -> None:
+    s3 = endpoint.client("s3")
+    for key in ("a", "b"):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"")
+    queue.events(2)
+    s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in ("a", "never", "b")]})
+    assert deleted(queue.events(2)) == [("a", "Permanently Deleted", None), ("b", "Permanently Deleted", None)]
+
+
+def test_classic_notifications(
+    endpoint: EndpointHandle, unique: str, queue: Any, make_queue: Callable[[str], Any]
+) -> None:
+    s3, sns, from_topic = endpoint.client("s3"), endpoint.client("sns"), make_queue(f"{unique}-topic")
+    topic = sns.create_topic(Name=unique)["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=from_topic.arn)
+    s3.create_bucket(Bucket=unique)
+    only_csv = {"Key": {"FilterRules": [{"Name": "suffix", "Value": ".csv"}]}}
+    s3.put_bucket_notification_configuration(
+        Bucket=unique,
+        NotificationConfiguration={
+            "QueueConfigurations": [{"QueueArn": queue.arn, "Events": ["s3:ObjectCreated:*"], "Filter": only_csv}],
+            "TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectRemoved:*"]}],
+        },
+    )
+    assert [event["Event"] for event in (queue.events(1)[0], json.loads(from_topic.events(1)[0]["Message"]))] == [
+        "s3:TestEvent",
+        "s3:TestEvent",
+    ]
+    s3.put_object(Bucket=unique, Key="not.txt", Body=b"1")
+    upload = s3.create_multipart_upload(Bucket=unique, Key="a b+ü.csv")["UploadId"]
+    part = s3.upload_part(Bucket=unique, Key="a b+ü.csv", UploadId=upload, PartNumber=1, Body=b"12345")["ETag"]
+    s3.complete_multipart_upload(
+        Bucket=unique,
+        Key="a b+ü.csv",
+        UploadId=upload,
+        MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]},
+    )
+    s3.put_object(Bucket=unique, Key="last.csv", Body=b"1", Tagging="a=b")
+    s3.delete_object(Bucket=unique, Key="not.txt")
+    records = [event["Records"][0] for event in queue.events(2)]
+    # The multipart upload is one notification, and tags that come with an object are none.
+    assert sorted((one["eventName"], one["s3"]["object"]["key"], one["s3"]["object"]["size"]) for one in records) == [
+        ("ObjectCreated:CompleteMultipartUpload", "a+b%2B%C3%BC.csv", 5),
+        ("ObjectCreated:Put", "last.csv", 1),
+    ]
+    assert all(one["requestParameters"]["sourceIPAddress"] == "127.0.0.1" for one in records)
+    assert len({one["s3"]["object"]["sequencer"] for one in records}) == 2
+    [record] = json.loads(from_topic.events(1)[0]["Message"])["Records"]
+    assert (record["eventName"], record["s3"]["object"]["key"]) == ("ObjectRemoved:Delete", "not.txt")
+
+
 def test_no_event_where_the_bucket_has_none_enabled(endpoint: EndpointHandle, bucket: str, queue: Any) -> None:
     s3 = endpoint.client("s3")
     s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
