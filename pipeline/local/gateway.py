@@ -19,7 +19,7 @@ from pipeline.local.events.s3 import deliveries_of
 from pipeline.local.operations import RequestContext
 from pipeline.local.persistence.moto_state import MotoState
 from pipeline.local.persistence.recording import Change, change_of
-from pipeline.local.persistence.s3_uploads import BrokenUploadError, body_in_file, is_large_upload
+from pipeline.local.persistence.s3_uploads import BrokenUploadError, is_upload, received_body
 from pipeline.local.protocol import CredentialScope, HttpResponse, Recognised
 from pipeline.local.requests import CurrentRequest, current_request
 from pipeline.local.sagemaker.tags import remember_tags
@@ -118,8 +118,8 @@ class Gateway:
         try:
             with ExitStack() as stack:
                 is_s3 = scope is None or scope.signing_name == "s3"
-                if is_s3 and is_large_upload(environ):
-                    environ = stack.enter_context(body_in_file(environ, self._state.blobs))
+                if is_s3 and is_upload(environ):
+                    environ = stack.enter_context(received_body(environ, self._state.blobs))
                 stack.enter_context(self._one_writer_per_object(environ, scope))
                 change = change_of(environ, scope.signing_name if scope else None)
                 stored = stack.enter_context(self._kept(change))
@@ -129,7 +129,7 @@ class Gateway:
                 if environ["PATH_INFO"] == _RESET_PATH:
                     self._state.forget()
         except BrokenUploadError as error:
-            return _send(_service_error(scope, HTTPStatus.BAD_REQUEST, "IncompleteBody", str(error)), start_response)
+            return _send(_service_error(scope, HTTPStatus.BAD_REQUEST, error.code, str(error)), start_response)
         except NotImplementedError as error:
             return _send(_not_implemented(environ, scope, error), start_response)
         except Exception:  # the boundary: moto raises what it does not expect

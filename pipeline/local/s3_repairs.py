@@ -1,10 +1,12 @@
-"""Three answers of moto's S3 that are not what S3 answers, put right.
+"""Answers of moto's S3 that are not what S3 answers, put right.
 
 - A bucket policy's conditions are not looked at, so a statement that denies plain HTTP locks everybody out. Here a
   condition on ``aws:SecureTransport`` is answered as S3 would answer a TLS client (the loopback interface stands for
   TLS), and a statement with another condition, which can't be judged here, does not apply.
-- ``CopyObject`` does not look at ``x-amz-copy-source-if-match``.
+- ``CompleteMultipartUpload`` gives a version where the bucket has none.
 - ``GetBucketNotificationConfiguration`` leaves out the EventBridge configuration that ``Put…`` has stored.
+
+What is checked before a write is in :mod:`pipeline.local.s3_conditions`.
 """
 
 from __future__ import annotations
@@ -12,13 +14,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from moto.core.responses import ActionResult
 from moto.iam.access_control import IAMPolicy, PermissionResult
-from moto.s3.exceptions import PreconditionFailed
 from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
+
+from pipeline.local import s3_conditions
 
 #: What these request context keys are on the local endpoint.
 _CONTEXT = {"aws:securetransport": "true"}
@@ -28,10 +30,11 @@ def repair_s3() -> None:
     """Put them right for the whole process; doing it again changes nothing."""
     FakeBucket.get_permission = _get_permission
     S3Response.get_bucket_notification = _get_bucket_notification
-    S3Response.copy_object = _copy_object
+    S3Response._key_response_post = _key_response_post  # noqa: SLF001 - moto has no hook for it
+    s3_conditions.install()
 
 
-_moto_copy_object = S3Response.copy_object
+_moto_key_response_post = S3Response._key_response_post  # noqa: SLF001 - as above
 _moto_get_bucket_notification = S3Response.get_bucket_notification
 
 
@@ -85,13 +88,8 @@ def _get_bucket_notification(response: Any) -> Any:
     return _moto_get_bucket_notification(response)
 
 
-def _copy_object(response: Any) -> Any:
-    wanted = response.headers.get("x-amz-copy-source-if-match")
-    if wanted is not None:
-        source = urlsplit(str(response.headers["x-amz-copy-source"]))
-        bucket, key = unquote(source.path).lstrip("/").split("/", 1)
-        version = parse_qs(source.query).get("versionId", [None])[0]
-        found = response.backend.get_object(bucket, key, version_id=version)
-        if found is not None and found.etag.strip('"') != wanted.strip('"'):
-            raise PreconditionFailed("x-amz-copy-source-If-Match")
-    return _moto_copy_object(response)
+def _key_response_post(response: Any, *args: Any, **kwargs: Any) -> Any:
+    answer = _moto_key_response_post(response, *args, **kwargs)
+    if answer[1].get("x-amz-version-id") == "null":
+        del answer[1]["x-amz-version-id"]
+    return answer

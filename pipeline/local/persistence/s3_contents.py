@@ -1,14 +1,13 @@
 """Object contents of moto's S3 in memory when small and in files when large, so that a large one costs no memory.
 
-moto holds every object as a whole, joins the parts of an upload in memory and answers with a copy. Here a large body
-is in a file before moto sees the request (:func:`staged_upload`), joined parts are a list of extents, and an answer
-is read while it is sent.
+moto holds every object as a whole, joins the parts of an upload in memory and answers with a copy. Here a body has been
+read, and lies in a file where it is large, before moto sees the request (:func:`staged_upload`); joined parts are a
+list of extents, and an answer is read while it is sent.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import functools
 import hashlib
 import threading
@@ -16,16 +15,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from moto.s3 import models, responses
 from moto.s3.exceptions import EntityTooSmall, InvalidPart, MalformedXML
 from moto.s3.models import FakeKey, FakeMultipart, S3Backend
 from moto.s3.responses import S3Response
-from moto.s3.utils import _VersionedKeyStore, compute_checksum
+from moto.s3.utils import _VersionedKeyStore
 
 from pipeline.local.persistence.blobs import BlobStore, BlobWriter, Extent, StoredBytes
+from pipeline.local.persistence.checksums import checksum_of, encoded, of_parts
 
 #: Contents up to this size stay in memory and in the state file; larger ones get a file.
 INLINE_BYTES = 1 << 16
@@ -57,8 +57,9 @@ class TrackedKeys(_VersionedKeyStore):  # type: ignore[misc]  # moto is not type
 
 @dataclass
 class _Staged:
-    content: StoredBytes | None
+    content: bytes | StoredBytes | None
     md5: str
+    checksums: dict[str, str] = field(default_factory=dict)
 
 
 _staged: ContextVar[_Staged | None] = ContextVar("staged_upload", default=None)
@@ -67,9 +68,14 @@ _blobs: list[BlobStore] = []
 
 
 @contextmanager
-def staged_upload(content: StoredBytes, md5: str) -> Iterator[None]:
-    """Make ``content`` the body of the object that moto creates from an empty one in this block."""
-    token = _staged.set(_Staged(content, md5))
+def staged_upload(content: bytes | StoredBytes, md5: str, checksums: dict[str, str]) -> Iterator[None]:
+    """Make ``content`` the body of the object that moto creates from an empty one in this block.
+
+    Args:
+        md5: of the content, in hexadecimal.
+        checksums: others of the content, by algorithm, as S3 writes them.
+    """
+    token = _staged.set(_Staged(content, md5, checksums))
     try:
         yield
     finally:
@@ -121,6 +127,7 @@ def _set_value(key: Any, value: str | bytes | StoredBytes) -> None:
     staged = _staged.get()
     if not content and staged is not None and staged.content is not None:
         content, md5, staged.content = staged.content, staged.md5, None
+        key._checksums = staged.checksums  # noqa: SLF001 - ours, in moto's object
     elif isinstance(content, (bytes, bytearray)) and len(content) > INLINE_BYTES:
         writer = BlobWriter(_blobs[0])
         writer.write(bytes(content))
@@ -163,23 +170,21 @@ def _nothing(key: Any) -> None:
 def _complete(upload: Any, body: Iterable[tuple[int, str]]) -> tuple[Any, str, tuple[str, str, int] | None]:
     """As moto's, without joining the parts in memory."""
     extents: list[Extent] = []
-    contents: list[Any] = []
     md5s = bytearray()
-    last = None
+    parts: list[Any] = []
     for number, wanted in body:
         part = upload.parts.get(number)
         if part is None or part.etag.strip('"') != wanted.replace('"', ""):
             raise InvalidPart
-        if last is not None and last.contentsize < models.S3_UPLOAD_PART_MIN_SIZE:
+        if parts and parts[-1].contentsize < models.S3_UPLOAD_PART_MIN_SIZE:
             raise EntityTooSmall
         md5s.extend(bytes.fromhex(part.etag.strip('"')))
-        contents.append(part._content)  # noqa: SLF001 - ours, in moto's object
-        extents.extend(_as_stored(contents[-1]).extents)
-        last = part
-    if last is None:
+        extents.extend(_as_stored(part._content).extents)  # noqa: SLF001 - ours, in moto's object
+        parts.append(part)
+    if not parts:
         raise MalformedXML
-    etag = f"{hashlib.md5(bytes(md5s), usedforsecurity=False).hexdigest()}-{len(contents)}"
-    return StoredBytes(extents), etag, _upload_checksum(upload.metadata, contents)
+    etag = f"{hashlib.md5(bytes(md5s), usedforsecurity=False).hexdigest()}-{len(parts)}"
+    return StoredBytes(extents), etag, _upload_checksum(upload.metadata, parts)
 
 
 def _as_stored(content: bytes | StoredBytes) -> StoredBytes:
@@ -190,33 +195,40 @@ def _as_stored(content: bytes | StoredBytes) -> StoredBytes:
     return writer.finish()[0]
 
 
-def _upload_checksum(metadata: Any, parts: list[Any]) -> tuple[str, str, int]:
-    # Which is the default follows moto's MultipartChecksumBuilder.
-    algorithm = metadata.get("x-amz-checksum-algorithm") or "CRC64NVME"
+def _upload_checksum(metadata: Any, parts: list[Any]) -> tuple[str, str, int] | None:
+    """Kind, value and number of parts of the checksum that the upload asked for; None where there is none.
+
+    Which kind is the default is in "Checking object integrity in Amazon S3": that of the whole object for CRC64NVME,
+    else that of the parts' checksums.
+    """
+    algorithm = metadata.get("x-amz-checksum-algorithm")
+    if not algorithm:
+        return None
     kind = metadata.get("x-amz-checksum-type") or ("FULL_OBJECT" if algorithm == "CRC64NVME" else "COMPOSITE")
-    if kind == "COMPOSITE":
-        joined = b"".join(checksum(part, algorithm, encode_base64=False) for part in parts)
-        return kind, checksum(joined, algorithm).decode(), len(parts)
-    whole = (piece for part in parts for piece in ([part] if isinstance(part, bytes) else part))
-    return kind, _checksum_of_pieces(whole, algorithm).decode(), 1
+    found = [(_part_checksum(part, algorithm), part.contentsize) for part in parts]
+    known = [(value, length) for value, length in found if value is not None]
+    if len(known) < len(parts):
+        return None
+    if kind == "FULL_OBJECT":
+        whole = of_parts(algorithm, known)
+        return None if whole is None else (kind, encoded(whole), 1)
+    joined = b"".join(value for value, _ in known)
+    value = checksum_of([joined], algorithm, len(joined))
+    return None if value is None else (kind, encoded(value), len(parts))
+
+
+def _part_checksum(part: Any, algorithm: str) -> bytes | None:
+    given = getattr(part, "_checksums", {}).get(algorithm)
+    if given is not None:
+        return base64.b64decode(given)
+    return checksum_of(_pieces(part._content), algorithm, part.contentsize)  # noqa: SLF001 - ours, in moto's object
+
+
+def _pieces(content: bytes | StoredBytes) -> Iterable[bytes]:
+    return content if isinstance(content, StoredBytes) else [content]
 
 
 def checksum(body: Any, algorithm: str, encode_base64: bool = True) -> bytes:
-    if not isinstance(body, StoredBytes):
-        return bytes(compute_checksum(body, algorithm, encode_base64))
-    return _checksum_of_pieces(body, algorithm, encode_base64)
-
-
-def _checksum_of_pieces(pieces: Iterable[bytes], algorithm: str, encode_base64: bool = True) -> bytes:
-    """The checksum of joined pieces. Algorithms that need a library fall back on CRC32, as in moto."""
-    if algorithm in ("SHA1", "SHA256"):
-        digest = hashlib.new(algorithm, usedforsecurity=False)
-        for piece in pieces:
-            digest.update(piece)
-        value = digest.digest()
-    else:
-        crc = 0
-        for piece in pieces:
-            crc = binascii.crc32(piece, crc)
-        value = crc.to_bytes(4, "big")
-    return base64.b64encode(value) if encode_base64 else value
+    """In place of moto's. What cannot be computed is empty, which no client compares with anything."""
+    value = checksum_of(_pieces(body), algorithm, len(body)) or b""
+    return encoded(value).encode() if encode_base64 else value
