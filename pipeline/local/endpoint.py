@@ -17,6 +17,9 @@ from pipeline.local.events.timetable import Timetable
 from pipeline.local.featurestore.offline import OfflineWriter
 from pipeline.local.featurestore.store import FeatureStore
 from pipeline.local.gateway import Gateway
+from pipeline.local.iam.acting import Acting
+from pipeline.local.iam.authorization import Authorization, IamSettings
+from pipeline.local.iam.sessions import Credentials, answer_caller_identity
 from pipeline.local.jobs.service import JobClients, JobService
 from pipeline.local.moto_app import create_moto_application
 from pipeline.local.persistence.moto_state import MotoState
@@ -26,6 +29,8 @@ from pipeline.local.server import LoopbackServer
 from pipeline.local.state import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 
 ACCOUNT_ID = "123456789012"
+
+_OWN = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None)
 
 # Importing them registers their operations.
 _OPERATION_MODULES = (
@@ -60,6 +65,7 @@ class Endpoint:
         state_dir: where everything that is kept lives; created if missing.
         host: a loopback address.
         port: TCP port; 0 takes a free one.
+        iam: whether actions under roles are recorded or refused; neither by default.
 
     Attributes:
         url: what clients take as ``AWS_ENDPOINT_URL``.
@@ -71,19 +77,25 @@ class Endpoint:
         resources: the control-plane resources that are neither moto's nor a service's own.
         moto_state: what moto holds, and what of it was there at the start.
         jobs, pipelines: the services that run them.
+        authorization: is told every action under a role.
+        acting: what services act with under roles.
 
     Raises:
         NotLoopbackError: ``host`` is not the loopback interface.
         PortInUseError: ``port`` is taken.
     """
 
-    def __init__(self, state_dir: Path, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, state_dir: Path, host: str = "127.0.0.1", port: int = 0, iam: IamSettings | None = None) -> None:
         self.state_dir = state_dir
         state_dir.mkdir(parents=True, exist_ok=True)
         self.account_id = ACCOUNT_ID
         self.region = default_region()
         self._clients: dict[tuple[str, str], Any] = {}
-        self._clients_lock = threading.Lock()
+        self._clients_lock = threading.RLock()
+        self._session: boto3.session.Session | None = None
+        self.authorization = Authorization(iam or IamSettings(), self.region)
+        self.acting = Acting(self.authorization, self._client_of, self.region, self.account_id)
+        answer_caller_identity(self.authorization.sessions)
         self._stop_reader, self._stop_writer = os.pipe()
         self.events = EventBridge(self)
         self.timetable = Timetable(self)
@@ -103,6 +115,7 @@ class Endpoint:
                 s3=lambda: self.client("s3"),
                 logs=lambda: self.client("logs"),
                 sagemaker=lambda: self.client("sagemaker"),
+                acting=self.acting,
             ),
             url=self.url,
             region=self.region,
@@ -118,13 +131,19 @@ class Endpoint:
         key = (service, region or self.region)
         with self._clients_lock:
             if key not in self._clients:
-                self._clients[key] = self._new_client(*key)
+                self._clients[key] = self._new_client(*key, _OWN)
             return self._clients[key]
 
-    def _new_client(self, service: str, region: str) -> Any:
-        session = boto3.session.Session(
-            aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key=SECRET_ACCESS_KEY, region_name=region
-        )
+    def _client_of(self, service: str, region: str, credentials: Credentials | None) -> Any:
+        """A new client with somebody's credentials; the shared one of the endpoint without any."""
+        if credentials is None:
+            return self.client(service, region)
+        with self._clients_lock:
+            return self._new_client(service, region, credentials)
+
+    def _new_client(self, service: str, region: str, credentials: Credentials) -> Any:
+        # One session for all: it reads the service models once.
+        self._session = self._session or boto3.session.Session()
         config = Config(
             max_pool_connections=32,
             retries={"total_max_attempts": 2, "mode": "standard"},
@@ -132,8 +151,16 @@ class Endpoint:
             proxies={},
             user_agent_extra="local-endpoint",
         )
-        new_client: Any = session.client  # its type is an overload per service
-        return new_client(service, endpoint_url=self.url, config=config)
+        new_client: Any = self._session.client  # its type is an overload per service
+        return new_client(
+            service,
+            region_name=region,
+            endpoint_url=self.url,
+            config=config,
+            aws_access_key_id=credentials.access_key,
+            aws_secret_access_key=credentials.secret_key,
+            aws_session_token=credentials.token,
+        )
 
     def start(self) -> None:
         """Answer requests from now on, in other threads."""
@@ -153,7 +180,7 @@ class Endpoint:
         os.write(self._stop_writer, b"x")
 
     def close(self) -> None:
-        """Stop schedules, executions, jobs, deliveries in this order, while requests are still answered; then the server."""
+        """Stop schedules, executions, jobs and deliveries while requests are still answered; then the server."""
         self.timetable.close()
         self.pipelines.close()
         self.jobs.close()
@@ -162,6 +189,8 @@ class Endpoint:
         self._server.shutdown()
         self._server_thread.join()
         self._server.server_close()
+        self.acting.close()
+        self.authorization.close()
         self.moto_state.close()
         self.feature_store.close()
         self.resources.close()

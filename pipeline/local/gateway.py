@@ -61,6 +61,10 @@ class Gateway:
             refusal = {"__type": "AccessDeniedException", "message": "web pages may not use the local AWS endpoint"}
             return _send(_json_response(HTTPStatus.FORBIDDEN, refusal), start_response)
         scope = protocol.credential_scope(environ)
+        denied = self._endpoint.authorization.refusal(environ, scope)
+        if denied is not None:
+            status = HTTPStatus(denied.status)
+            return _send(_service_error(scope, status, denied.code, denied.message), start_response)
         recognised = protocol.recognise(environ, scope)
         if recognised is not None:
             return _send(self._answer(recognised, environ, scope, request_id), start_response)

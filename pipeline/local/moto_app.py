@@ -19,7 +19,8 @@ from moto.s3 import notifications
 
 from pipeline.local.errors import MotoVersionError
 from pipeline.local.events import s3_notifications
-from pipeline.local.iam_simulation import answer_policy_simulations
+from pipeline.local.iam.policies import load_managed_policies_when_named
+from pipeline.local.iam.simulation import answer_policy_simulations
 from pipeline.local.s3_repairs import repair_s3
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes
     s3_notifications.install(events)
     repair_s3()
     answer_policy_simulations()
+    load_managed_policies_when_named()
     application: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)
     return application
 

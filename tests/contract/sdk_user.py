@@ -21,9 +21,11 @@ image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9
 session = Session(default_bucket=bucket)
 # The SDK looks whether SageMaker may assume the role, and whether it would be allowed enough.
 trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-role = session.boto_session.client("iam").create_role(
+iam = session.boto_session.client("iam")
+role = iam.create_role(
     RoleName=f"{name}-jobs", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
 )["Role"]["Arn"]
+iam.attach_role_policy(RoleName=f"{name}-jobs", PolicyArn="arn:aws:iam::aws:policy/AmazonSageMakerFullAccess")
 
 COUNT = """
 import json, pathlib, sys

@@ -6,11 +6,13 @@ import functools
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.local.jobs import processing, sandbox, training, transform
+from pipeline.local.iam.acting import Acting, JobIdentity
+from pipeline.local.jobs import models, processing, sandbox, training, transform
 from pipeline.local.jobs.failures import JobFailure, shorten
 from pipeline.local.jobs.following import StopSignal
 from pipeline.local.jobs.kinds import JobKind, JobStatus
@@ -40,11 +42,15 @@ _RUNNERS: Mapping[JobKind, Callable[[RunningJob], Outcome]] = {
 
 @dataclass(frozen=True)
 class JobClients:
-    """Where clients on the endpoint come from; each is asked for once, when the first job needs it."""
+    """Where clients on the endpoint come from; each is asked for once, when the first job needs it.
+
+    ``acting`` gives each job clients and credentials of its role; without it all jobs share the endpoint's.
+    """
 
     s3: Callable[[], S3Client]
     logs: Callable[[], CloudWatchLogsClient]
     sagemaker: Callable[[], SageMakerClient]
+    acting: Acting | None = None
 
 
 class Executor:
@@ -65,6 +71,7 @@ class Executor:
     ) -> None:
         self._limits = read_limits()
         self._forced_isolation = isolation
+        self._acting = clients.acting
         self._s3 = functools.cache(clients.s3)
         self._logs = functools.cache(clients.logs)
         self._sagemaker = functools.cache(clients.sagemaker)
@@ -97,7 +104,8 @@ class Executor:
             progress: tells a training job's secondary status.
         """
         try:
-            return self._execute(record, folder, stop, progress)
+            with self._identity(record) as identity:
+                return self._execute(record, folder, stop, progress, identity)
         except JobFailure as failure:
             return Outcome(JobStatus.FAILED, shorten(str(failure)))
         except Exception as error:
@@ -110,13 +118,14 @@ class Executor:
         folder: Path,
         stop: StopSignal,
         progress: Callable[[str], None],
+        identity: JobIdentity,
     ) -> Outcome:
         # Whatever can fail comes before the logs are opened.
         isolation, sagemaker = self.isolation, self.sagemaker
-        transfer = ObjectTransfer(self._client(self._s3), self._region, record.request.get("RoleArn", ""))
+        transfer = ObjectTransfer(identity.s3, self._region, record.request.get("RoleArn", ""))
         metrics = MetricReader.of(record)
         instances = [
-            self._make_instance(record, folder, number, metrics)
+            self._make_instance(record, folder, number, metrics, identity.logs)
             for number in range(1, instance_count(record.kind, record.request) + 1)
         ]
         running = RunningJob(
@@ -127,7 +136,7 @@ class Executor:
             sagemaker=sagemaker,
             stop=stop,
             progress=progress,
-            network_variables=self._network_variables(),
+            network_variables={**self._network_variables(), **identity.variables},
             isolation=isolation,
             stop_grace_seconds=self._stop_grace_seconds,
             limits=self._limits,
@@ -142,12 +151,20 @@ class Executor:
                 instance.log.close()
             running.clean_up()
 
-    def _make_instance(self, record: JobRecord, folder: Path, number: int, metrics: MetricReader) -> Instance:
+    def _identity(self, record: JobRecord) -> AbstractContextManager[JobIdentity]:
+        if self._acting is None:
+            return nullcontext(JobIdentity(self._client(self._s3), self._client(self._logs), {}))
+        role, image = models.role_and_image(self.sagemaker, record.kind, record.request)
+        return self._acting.job(record.kind, record.arn, role, image, record.request)
+
+    def _make_instance(
+        self, record: JobRecord, folder: Path, number: int, metrics: MetricReader, logs: CloudWatchLogsClient
+    ) -> Instance:
         host = host_name(number)
         work = folder / "work" / host
         (work / "ml").mkdir(parents=True)
         stream = (record.log_stream or f"{record.name}/{host_name(1)}").replace(f"/{host_name(1)}", f"/{host}")
-        log = JobLog(log_file(folder, number), self._client(self._logs), record.kind.log_group, stream, metrics.read)
+        log = JobLog(log_file(folder, number), logs, record.kind.log_group, stream, metrics.read)
         return Instance(number, work, log)
 
     def _client(self, make: Callable[[], Any]) -> Any:

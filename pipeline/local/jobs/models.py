@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline.local.errors import AwsError
 from pipeline.local.jobs import archives
 from pipeline.local.jobs.failures import client_error
+from pipeline.local.jobs.kinds import JobKind
 from pipeline.local.jobs.objects import resolve_inside
 
 if TYPE_CHECKING:
@@ -76,6 +77,19 @@ def find_container(sagemaker: SageMakerClient, name: str) -> ModelContainer:
         raise client_error(f'Model "{name}" names no image.')
     source = container.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
     return ModelContainer(container["Image"], container.get("ModelDataUrl") or source, container.get("Environment", {}))
+
+
+def role_and_image(sagemaker: SageMakerClient, kind: JobKind, request: Mapping[str, Any]) -> tuple[str, str | None]:
+    """The execution role of a job and the image that it runs; a transform job has those of its model.
+
+    Raises:
+        JobFailure: as :func:`find_container`.
+    """
+    if kind is not JobKind.TRANSFORM:
+        specification = request.get("AppSpecification") or request.get("AlgorithmSpecification") or {}
+        return request.get("RoleArn", ""), specification.get("ImageUri") or specification.get("TrainingImage")
+    image = find_container(sagemaker, request["ModelName"]).image
+    return sagemaker.describe_model(ModelName=request["ModelName"]).get("ExecutionRoleArn", ""), image
 
 
 def fetch_model(job: RunningJob, instance: Instance, container: ModelContainer) -> None:
