@@ -6,6 +6,10 @@
 UV := .venv/bin/uv --quiet
 STAMP := .venv/.complete
 JOBS ?= 2
+# What commands, the SDK and the local endpoint import. Their bytecode is made with the environment, so that no process
+# compiles them again where Python is told to write none (PYTHONDONTWRITEBYTECODE, read-only file systems).
+COMPILED := boto3 botocore cryptography dateutil flask graphql jinja2 jmespath moto numpy omegaconf pandas pydantic \
+	pydantic_core pydantic_settings requests rich s3transfer sagemaker tenacity typer urllib3 werkzeug yaml
 
 help:  ## Show what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -48,5 +52,7 @@ $(STAMP): requirements.lock pyproject.toml scripts/find_python.sh pipeline/local
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.lock
 	@VIRTUAL_ENV=.venv $(UV) pip install --require-hashes -r requirements.lock
 	@VIRTUAL_ENV=.venv $(UV) pip install --no-deps --no-build-isolation --editable .
+	@.venv/bin/python -W ignore -m compileall -q -j 0 -x '/tests?/' \
+		pipeline $(addprefix .venv/lib/python*/site-packages/,$(COMPILED)) || true
 	@.venv/bin/bikeshare local prepare
 	@touch $@

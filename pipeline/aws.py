@@ -18,7 +18,7 @@ from pipeline.errors import BikeshareError, DeploymentError
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    import boto3
+    from botocore.session import Session
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
 
+#: Services that there is a client for, by botocore's name.
+SERVICES = ("events", "glue", "iam", "logs", "s3", "sagemaker", "sns", "sqs", "sts")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -50,17 +52,22 @@ class Aws:
         return self.endpoint_url is not None and urlsplit(self.endpoint_url).hostname in _LOOPBACK
 
     @cached_property
-    def _session(self) -> boto3.Session:
-        import boto3
+    def _session(self) -> Session:
+        """botocore's own session: boto3's makes the same clients, and takes another 40 ms to import for the rest."""
+        from botocore.loaders import Loader
+        from botocore.session import Session
 
-        session = boto3.Session(region_name=self.settings.region)
+        class OurServices(Loader):
+            """A loader that does not search botocore's 400 folders for what a service may be called."""
+
+            def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002
+                return list(SERVICES)
+
+        session = Session()
+        session.register_component("data_loader", OurServices())
         if self.is_local and session.get_credentials() is None:
             # The local endpoint asks for none, but botocore signs nothing without any.
-            return boto3.Session(
-                region_name=self.settings.region,
-                aws_access_key_id="local",
-                aws_secret_access_key="local",  # noqa: S106
-            )
+            session.set_credentials("local", "local")
         return session
 
     def _shared_client(self, service: str) -> Any:
@@ -73,8 +80,9 @@ class Aws:
     def _client(self, service: str) -> Any:
         from botocore.config import Config
 
-        return self._session.client(  # type: ignore[call-overload]
+        return self._session.create_client(
             service,
+            region_name=self.settings.region,
             endpoint_url=self.endpoint_url,
             config=Config(
                 retries={"mode": "standard", "max_attempts": 5},
