@@ -75,6 +75,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Any:
     from sagemaker.mlops.workflow.fail_step import FailStep
     from sagemaker.mlops.workflow.pipeline import Pipeline
 
+    from pipeline import model_steps as models
     from pipeline import shared_steps as shared
     from pipeline import step_factories as make
     from pipeline.model_card import model_card_fragments
@@ -148,7 +149,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Any:
     evaluation = shared.Reported(evaluate, evaluation_file)
     evaluation_uri = Join(on="/", values=[make.output_uri(evaluate, "evaluation"), "evaluation.json"])
 
-    register = make.register_model_step(
+    register = models.register_model_step(
         frame,
         "RegisterModel",
         description="New version in the model registry, with metrics and model card",
@@ -166,7 +167,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Any:
         },
     )
 
-    create_model = make.create_model_step(
+    create_model = models.create_model_step(
         frame,
         "CreateModel",
         description="What the transform job serves",
@@ -249,6 +250,7 @@ def scoring_pipeline(settings: Settings, bundle: Bundle) -> Any:
     from sagemaker.core.workflow.properties import PropertyFile
     from sagemaker.mlops.workflow.pipeline import Pipeline
 
+    from pipeline import model_steps as models
     from pipeline import shared_steps as shared
     from pipeline import step_factories as make
 
@@ -280,7 +282,7 @@ def scoring_pipeline(settings: Settings, bundle: Bundle) -> Any:
 
     ingest = shared.ingest_features(frame, preprocess, claim)
 
-    create_model = make.create_model_from_package_step(
+    create_model = models.create_model_from_package_step(
         frame,
         "CreateModel",
         description="What the transform job serves",

@@ -1,6 +1,6 @@
 """The traps of the SageMaker SDK v3, each handled here and nowhere else.
 
-- Importing the SDK takes seconds, so only :mod:`pipeline.definition` and :mod:`pipeline.step_factories` import it, and
+- Importing the SDK takes seconds, so only :mod:`pipeline.definition` and the modules of its steps import it, and
   no command pays for it that does not compile a definition.
 - ``ModelTrainer`` simulates IAM policies while a definition is made unless ``SAGEMAKER_VALIDATE_ROLE`` is ``false``.
 - Telemetry is on by default; it is switched off by configuration, not by blocking the network.

@@ -9,118 +9,28 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from pipeline.errors import SettingsError
+from pipeline.settings_sections import (
+    Alarms,
+    Analysis,
+    Buckets,
+    Instances,
+    KmsKey,
+    Network,
+    Quality,
+    Registry,
+    Running,
+)
 
 ENVIRONMENTS_FOLDER = Path(__file__).parent / "environments"
 
-InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
-BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-KmsKey = Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:kms:.+|alias/.+|[0-9a-f-]{36})$")]
-# ISO 8601 duration as step caching takes it.
-Duration = Annotated[str, Field(pattern=r"^[Pp](\d+[Dd])?([Tt](\d+[Hh])?(\d+[Mm])?)?$", min_length=3)]
-
 #: The two ways of a file: a pipeline each, and a folder under ``raw/`` each.
 Flow = Literal["training", "scoring"]
-
-
-class Section(BaseModel):
-    """Frozen, and closed to keys that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Instances(Section):
-    """Instance types, counts and volumes of the jobs."""
-
-    processing: InstanceType = "ml.m5.large"
-    training: InstanceType = "ml.m5.large"
-    transform: InstanceType = "ml.m5.large"
-    volume_size_gib: int = Field(default=30, ge=1, le=16384)
-    #: Keeps the training instance after a job (managed warm pool); 0 switches it off.
-    warm_pool_seconds: int = Field(default=0, ge=0, le=3600)
-
-
-class Analysis(Section):
-    """Defaults of the pipeline parameters that steer split and model."""
-
-    profile: Literal["forecast", "parity"] = "forecast"
-    train_fraction: float = Field(default=0.7, gt=0, lt=1)
-    random_state: int = Field(default=333, ge=0, lt=2**32)
-    feature_count: int = Field(default=15, ge=1)
-
-
-class Quality(Section):
-    """What a file and a model have to reach."""
-
-    #: On the test rows, before a model is registered. The leakage verdict is checked beside it and can't be waived.
-    minimum_r_squared: float = Field(default=0.8, le=1)
-    #: Adjusted R-squared of the target on its features from which the answer counts as given away.
-    leakage_threshold: float = Field(default=0.999, gt=0, le=1)
-    #: How many rows of a file are repaired (and counted in its quality report) before it is refused.
-    maximum_duplicate_rows: int = Field(default=0, ge=0)
-    maximum_duplicate_days: int = Field(default=0, ge=0)
-    maximum_missing_rows: int = Field(default=0, ge=0)
-    maximum_invalid_rows: int = Field(default=0, ge=0)
-    #: Rows whose cnt is not casual + registered; they are kept.
-    maximum_unequal_sums: int = Field(default=0, ge=0)
-    #: Fewer rows than this are not trained on.
-    minimum_training_rows: int = Field(default=60, ge=30)
-
-
-class Registry(Section):
-    """The model registry."""
-
-    approval_status: Literal["PendingManualApproval", "Approved", "Rejected"] = "PendingManualApproval"
-
-
-class Network(Section):
-    """Where the jobs run."""
-
-    subnets: tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")], ...] = ()
-    security_groups: tuple[Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")], ...] = ()
-    encrypt_inter_container_traffic: bool = False
-
-    @model_validator(mode="after")
-    def _both_or_none(self) -> Self:
-        if bool(self.subnets) != bool(self.security_groups):
-            raise ValueError("subnets and security_groups go together: a VPC job needs both")
-        return self
-
-
-class Running(Section):
-    """Time-outs, caching, retries, parallelism."""
-
-    step_timeout_seconds: int = Field(default=3600, ge=60, le=432000)
-    cache_expire_after: Duration = "P30D"
-    #: Steps of one execution that run at the same time.
-    max_parallel_steps: int = Field(default=4, ge=1, le=50)
-    retry_attempts: int = Field(default=3, ge=1, le=20)
-    retry_interval_seconds: int = Field(default=30, ge=1)
-    retry_backoff_rate: float = Field(default=2.0, ge=1)
-    log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365] = 30
-
-
-class Alarms(Section):
-    """Who hears of executions that failed."""
-
-    #: Each address has to confirm the mail that SNS sends it.
-    emails: tuple[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")], ...] = ()
-
-
-class Buckets(Section):
-    """Buckets that are there already, by name; deployment sets them up, and never removes them.
-
-    One that is left out is made, under a name of environment, purpose and account.
-    """
-
-    raw: BucketName | None = None
-    artifacts: BucketName | None = None
-    predictions: BucketName | None = None
 
 
 class Settings(BaseSettings):
@@ -324,4 +234,4 @@ def _describe(item: object) -> str:
     key = ".".join(str(part) for part in item["loc"]) or "(whole file)"
     if item["type"] == "extra_forbidden":
         return f"  {key}: unknown key"
-    return f"  {key}: {item['msg']} (got {item['input']!r})"
+    return f"  {key}: {item['msg'].removeprefix('Value error, ')} (got {item['input']!r})"

@@ -1,7 +1,7 @@
-"""One function a step: what runs, on what, with which inputs and outputs.
+"""One function a kind of job: what runs, on what, with which inputs and outputs.
 
-Both pipelines are put together from these. Importing this module imports the SageMaker SDK (seconds); see
-:mod:`pipeline.sdk`.
+Both pipelines are put together from these and from :mod:`pipeline.model_steps`. Importing this module imports the
+SageMaker SDK (seconds); see :mod:`pipeline.sdk`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from sagemaker.core.transformer import Transformer
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join
 from sagemaker.core.workflow.properties import PropertyFile
-from sagemaker.mlops.workflow.model_step import ModelStep
 from sagemaker.mlops.workflow.retry import (
     SageMakerJobExceptionTypeEnum,
     SageMakerJobStepRetryPolicy,
@@ -39,7 +38,6 @@ from sagemaker.mlops.workflow.retry import (
     StepRetryPolicy,
 )
 from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, TrainingStep, TransformStep
-from sagemaker.serve.model_builder import ModelBuilder
 from sagemaker.train.model_trainer import ModelTrainer
 
 from pipeline.bundle import ARCHIVE_NAME, LAUNCHER_NAME, Bundle
@@ -50,8 +48,9 @@ IMAGE_VERSION = "1.9-0"
 PROCESSING_ROOT = "/opt/ml/processing"
 INPUT_ROOT = f"{PROCESSING_ROOT}/input"
 OUTPUT_ROOT = f"{PROCESSING_ROOT}/output"
-#: Where the toolkit finds the code inside a model artefact.
-MODEL_CODE_FOLDER = "/opt/ml/model/code"
+#: Where the channels of a training job are.
+CHANNEL_ROOT = "/opt/ml/input/data"
+_WHEELS, _CODE = "wheels", "code"
 
 #: A pipeline variable, or the plain value it stands for.
 Value = Any
@@ -95,6 +94,16 @@ class Frame:
     def job_environment(self) -> dict[str, str]:
         """Variables of every job: boto3 inside it needs to be told the region."""
         return {"AWS_DEFAULT_REGION": self.settings.region}
+
+    @property
+    def wheels_uri(self) -> str | None:
+        """S3 prefix that jobs install packages from; None is a package index."""
+        folder = self.settings.network.wheels_folder
+        return f"s3://{self.settings.artifacts_bucket}/{folder}/" if folder else None
+
+    def is_isolated(self, step: str) -> bool:
+        """Whether a step's container gets no network."""
+        return step in self.settings.network.isolated_steps
 
     def run_uri(self, *parts: str) -> Join:
         """``s3://<artifacts>/runs/<execution id>/<parts>``: one execution never writes over another's data."""
@@ -179,20 +188,22 @@ def processing_step(
     """
     settings = frame.settings
     network = settings.network
+    instances = settings.instances.of(name)
     processor = Processor(
         role=frame.role,
         image_uri=frame.image_uri,
-        instance_count=1,
-        instance_type=frame.processing_instance_type,
+        instance_count=instances.count,
+        instance_type=instances.type or frame.processing_instance_type,
         entrypoint=["/bin/bash", f"{INPUT_ROOT}/code/{LAUNCHER_NAME}", script],
-        volume_size_in_gb=settings.instances.volume_size_gib,
+        volume_size_in_gb=settings.instances.volume_of(name),
         volume_kms_key=settings.kms_key,
         output_kms_key=settings.kms_key,
         max_runtime_in_seconds=settings.running.step_timeout_seconds,
         sagemaker_session=frame.session,
-        env={**frame.job_environment, **(environment or {})},
+        env={**frame.job_environment, **_offline_pip(frame, f"{INPUT_ROOT}/{_WHEELS}"), **(environment or {})},
         tags=frame.tags(),
         network_config=NetworkConfig(
+            enable_network_isolation=frame.is_isolated(name) or None,
             security_group_ids=list(network.security_groups) or None,
             subnets=list(network.subnets) or None,
             encrypt_inter_container_traffic=network.encrypt_inter_container_traffic or None,
@@ -201,7 +212,7 @@ def processing_step(
     step_args = processor.run(
         inputs=[
             _processing_input(input_name, uri)
-            for input_name, uri in {"code": f"{frame.code_uri}/", **(inputs or {})}.items()
+            for input_name, uri in {"code": f"{frame.code_uri}/", **_wheels(frame), **(inputs or {})}.items()
         ],
         outputs=[
             ProcessingOutput(
@@ -229,6 +240,16 @@ def processing_step(
         depends_on=list(depends_on) or None,
         retry_policies=frame.job_retries(),
     )
+
+
+def _wheels(frame: Frame) -> dict[str, str]:
+    """Input or channel with wheels, where jobs are to install from them."""
+    return {_WHEELS: frame.wheels_uri} if frame.wheels_uri else {}
+
+
+def _offline_pip(frame: Frame, folder: str) -> dict[str, str]:
+    """What makes pip take wheels from a folder; it reads its options from the environment too."""
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": folder} if frame.wheels_uri else {}
 
 
 def _processing_input(name: str, uri: Value) -> ProcessingInput:
@@ -275,15 +296,20 @@ def training_step(
     """
     settings = frame.settings
     network = settings.network
+    instances = settings.instances.of(name)
+    isolated = frame.is_isolated(name)
+    archive = f"{frame.code_uri}/{ARCHIVE_NAME}"
+    # The toolkit fetches the code itself, which it can't without a network: then the code comes as a channel.
+    code = {_CODE: archive} if isolated else {}
     trainer = ModelTrainer(
         role=frame.role,
         sagemaker_session=frame.session,
         base_job_name=name,
         training_image=frame.image_uri,
         compute=Compute(
-            instance_type=instance_type,
-            instance_count=1,
-            volume_size_in_gb=settings.instances.volume_size_gib,
+            instance_type=instances.type or instance_type,
+            instance_count=instances.count,
+            volume_size_in_gb=settings.instances.volume_of(name),
             volume_kms_key_id=settings.kms_key,
             keep_alive_period_in_seconds=settings.instances.warm_pool_seconds or None,
         ),
@@ -291,29 +317,34 @@ def training_step(
             subnets=list(network.subnets) or None,
             security_group_ids=list(network.security_groups) or None,
             enable_inter_container_traffic_encryption=network.encrypt_inter_container_traffic,
+            enable_network_isolation=isolated or None,
         ),
         stopping_condition=StoppingCondition(max_runtime_in_seconds=settings.running.step_timeout_seconds),
         output_data_config=OutputDataConfig(s3_output_path=frame.run_uri(name), kms_key_id=settings.kms_key),
         hyperparameters={
             "sagemaker_program": script,
-            "sagemaker_submit_directory": f"{frame.code_uri}/{ARCHIVE_NAME}",
+            "sagemaker_submit_directory": f"{CHANNEL_ROOT}/{_CODE}/{ARCHIVE_NAME}" if isolated else archive,
             **hyperparameters,
         },
-        environment={**frame.job_environment, **(environment or {})},
+        environment={
+            **frame.job_environment,
+            **_offline_pip(frame, f"{CHANNEL_ROOT}/{_WHEELS}"),
+            **(environment or {}),
+        },
         tags=[Tag(key=tag["Key"], value=tag["Value"]) for tag in frame.tags()],
     ).with_metric_definitions([MetricDefinition(name=key, regex=regex) for key, regex in sorted(metrics.items())])
     step_args = trainer.train(
         input_data_config=[
             Channel(
                 channel_name=channel,
-                content_type="text/csv",
+                content_type="text/csv" if channel in channels else None,
                 data_source=DataSource(
                     s3_data_source=S3DataSource(
                         s3_data_type="S3Prefix", s3_uri=uri, s3_data_distribution_type="FullyReplicated"
                     )
                 ),
             )
-            for channel, uri in channels.items()
+            for channel, uri in {**code, **_wheels(frame), **channels}.items()
         ],
         wait=False,
         logs=False,
@@ -325,124 +356,6 @@ def training_step(
         cache_config=frame.cache,
         retry_policies=frame.job_retries(),
     )
-
-
-def _model_builder(frame: Frame, model_data: Value) -> ModelBuilder:
-    network = frame.settings.network
-    return ModelBuilder(
-        image_uri=frame.image_uri,
-        s3_model_data_url=model_data,
-        env_vars={"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": MODEL_CODE_FOLDER},
-        role_arn=frame.role,
-        sagemaker_session=frame.session,
-        content_type="text/csv",
-        accept_type="text/csv",
-        # Anything but an empty mapping makes the builder upload code while it compiles.
-        dependencies={},
-        network=None
-        if not network.subnets
-        else Networking(subnets=list(network.subnets), security_group_ids=list(network.security_groups)),
-    )
-
-
-def register_model_step(
-    frame: Frame,
-    name: str,
-    *,
-    description: str,
-    model_data: Value,
-    approval_status: Value,
-    statistics_uri: Value,
-    card_content: Value,
-    properties: Mapping[str, Value],
-) -> ModelStep:
-    """A step of type ``RegisterModel``: a new version in the model package group.
-
-    Args:
-        frame: shared settings.
-        name: step name.
-        description: shown in the console.
-        model_data: S3 URI of ``model.tar.gz``.
-        approval_status: what the version is born with.
-        statistics_uri: S3 URI of the model-quality JSON.
-        card_content: model card as the JSON text that CreateModelPackage takes.
-        properties: customer metadata, at most 256 characters each.
-    """
-    from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
-
-    step_args = _model_builder(frame, model_data).register(
-        model_package_group_name=frame.settings.model_package_group_name,
-        content_types=["text/csv"],
-        response_types=["text/csv"],
-        inference_instances=[frame.settings.instances.transform],
-        transform_instances=[frame.settings.instances.transform],
-        approval_status=approval_status,
-        model_metrics=ModelMetrics(
-            model_statistics=MetricsSource(content_type="application/json", s3_uri=statistics_uri)
-        ),
-        customer_metadata_properties=dict(properties),
-        domain="MACHINE_LEARNING",
-        task="REGRESSION",
-        model_card=_Card(card_content),
-    )
-    return ModelStep(name=name, description=description, step_args=step_args, retry_policies=frame.step_retries())
-
-
-@dataclass(frozen=True)
-class _Card:
-    """What ``register`` reads of a card. The SDK's own class refuses content that holds pipeline variables."""
-
-    content: Value
-    model_card_status: str = "PendingReview"
-
-
-def create_model_step(
-    frame: Frame, name: str, *, description: str, model_data: Value, depends_on: Sequence[Any]
-) -> ModelStep:
-    """A step of type ``Model``: what the transform job serves."""
-    step_args = _model_builder(frame, model_data).build()
-    return ModelStep(
-        name=name,
-        description=description,
-        step_args=step_args,
-        depends_on=list(depends_on),
-        retry_policies=frame.step_retries(),
-    )
-
-
-@dataclass(frozen=True)
-class _CapturedModel:
-    """What ModelStep asks of the object that a CreateModel request comes from."""
-
-    sagemaker_session: Any
-
-
-def create_model_from_package_step(frame: Frame, name: str, *, description: str, model_package_arn: Value) -> ModelStep:
-    """A step of type ``Model`` for a version in the registry.
-
-    ``ModelBuilder`` wants the package's content at compile time; here the package is known only when the pipeline runs,
-    so the request is captured from the session, as ``ModelBuilder`` itself does.
-
-    Args:
-        frame: shared settings.
-        name: step name.
-        description: shown in the console.
-        model_package_arn: pipeline variable or ARN.
-    """
-    network = frame.settings.network
-    session = frame.session
-    session.context = None
-    session.init_model_step_arguments(_CapturedModel(session))
-    session.create_model(
-        name=None,
-        role=frame.role,
-        container_defs={"ModelPackageName": model_package_arn},
-        vpc_config={"Subnets": list(network.subnets), "SecurityGroupIds": list(network.security_groups)}
-        if network.subnets
-        else None,
-        tags=None,
-    )
-    return ModelStep(name=name, description=description, step_args=session.context, retry_policies=frame.step_retries())
 
 
 def transform_step(
@@ -459,10 +372,11 @@ def transform_step(
         data: S3 prefix that holds exactly the file to transform.
     """
     timeout = min(frame.settings.running.step_timeout_seconds, 3600)
+    instances = frame.settings.instances.of(name)
     transformer = Transformer(
         model_name=model_name,
-        instance_count=1,
-        instance_type=instance_type,
+        instance_count=instances.count,
+        instance_type=instances.type or instance_type,
         strategy="MultiRecord",
         assemble_with="Line",
         accept="text/csv",

@@ -21,7 +21,10 @@ from pipeline.bundle import Bundle
 from pipeline.settings import Flow, Settings
 
 #: Modules of ``pipeline`` that compiling a definition runs.
-SOURCES = ("bundle", "definition", "errors", "model_card", "sdk", "settings", "shared_steps", "step_factories")
+SOURCES = (
+    *("bundle", "definition", "errors", "model_card", "model_steps", "sdk", "settings", "settings_sections"),
+    *("shared_steps", "step_factories"),
+)
 _KEPT = 50
 _DIGEST_LENGTH = 64
 _log = logging.getLogger(__name__)

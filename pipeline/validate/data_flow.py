@@ -7,12 +7,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.local.pipelines.expressions import json_gets
-from pipeline.validate.document import Definition, Step, follow, listed, objects, property_file_read
+from pipeline.validate.document import Definition, Step, code_channel, follow, listed, objects, property_file_read
 from pipeline.validate.locations import origin
 from pipeline.validate.registry import Problem, definition_check
 
 SPLIT_SCRIPT, FITTING_SCRIPT, EVALUATION_SCRIPT = "preprocess.py", "train.py", "evaluate.py"
 TRAINING_ROWS, TEST_ROWS = "train", "test"
+#: Channels without rows: packages to install. The code's own channel is named by the hyperparameters.
+_PACKAGES = "wheels"
 _FITTING_TYPES = ("Training", "Tuning", "AutoML")
 
 
@@ -35,7 +37,10 @@ def _splits(definition: Definition) -> set[str]:
 def fitted_after_the_split(definition: Definition) -> Iterator[Problem]:
     splits = _splits(definition)
     for step in definition.steps_of_type("Training"):
+        no_rows = {_PACKAGES, code_channel(follow(step.arguments, "HyperParameters", "sagemaker_submit_directory"))}
         for name, path, uri in step.inputs():
+            if name in no_rows:
+                continue
             source = origin(uri)
             if source is None or source[0] not in splits:
                 yield Problem(

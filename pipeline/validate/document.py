@@ -240,6 +240,17 @@ def _require(item: Mapping[str, Any], here: str, source: str) -> None:
             )
 
 
+#: Where the channels of a training job are.
+_CHANNELS = "/opt/ml/input/data/"
+
+
+def code_channel(submitted: Any) -> str | None:
+    """Channel that holds the code where ``sagemaker_submit_directory`` is a path in one, else None."""
+    if not isinstance(submitted, str) or not submitted.startswith(_CHANNELS):
+        return None
+    return submitted.removeprefix(_CHANNELS).partition("/")[0]
+
+
 def listed(value: Any) -> list[Any]:
     """A list as it is; of anything else, an empty one: that it is no list is for the check of arguments to say."""
     return value if isinstance(value, list) else []

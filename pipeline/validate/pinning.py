@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.local.pipelines.expressions import is_expression
-from pipeline.validate.document import Definition, Step, follow
+from pipeline.validate.document import Definition, Step, code_channel, follow
 from pipeline.validate.locations import pattern_of
 from pipeline.validate.registry import Problem, definition_check
 
@@ -71,7 +71,10 @@ def code_is_pinned(definition: Definition) -> Iterator[Problem]:
 
 def _code(step: Step, definition: Definition) -> Iterator[tuple[str, str]]:
     submitted = follow(step.arguments, "HyperParameters", "sagemaker_submit_directory")
-    if submitted is not None:
+    channel = code_channel(submitted)
+    if channel is not None:
+        yield from ((field, pattern_of(uri, definition)) for name, field, uri in step.inputs() if name == channel)
+    elif submitted is not None:
         yield "Arguments.HyperParameters.sagemaker_submit_directory", pattern_of(submitted, definition)
     if step.type == "Processing" and step.script is not None:
         for name, field, uri in step.inputs():

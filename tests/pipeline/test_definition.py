@@ -212,6 +212,51 @@ def test_a_private_network_and_a_key_reach_every_job(kind):
             assert arguments["TransformOutput"]["KmsKeyId"] == "alias/bikeshare-prod"
 
 
+SPECIAL = """
+environment = "x"
+account_id = "111122223333"
+region = "eu-west-1"
+
+[instances]
+warm_pool_seconds = 600
+
+[instances.steps.Preprocess]
+type = "ml.m5.4xlarge"
+volume_size_gib = 100
+
+[instances.steps.Transform]
+count = 2
+
+[network]
+isolated_steps = ["Preprocess", "Train", "CreateModel"]
+wheels_folder = "wheels/1"
+"""
+
+
+def test_isolation_instances_and_warm_pools_reach_the_jobs(tmp_path, kind):
+    file = tmp_path / "special.toml"
+    file.write_text(SPECIAL, encoding="utf-8")
+    steps = {step["Name"]: step["Arguments"] for step in steps_of(COMPILERS[kind](load_settings(file=file)))}
+    cluster = steps["Preprocess"]["ProcessingResources"]["ClusterConfig"]
+    assert (cluster["InstanceType"], cluster["InstanceCount"], cluster["VolumeSizeInGB"]) == ("ml.m5.4xlarge", 1, 100)
+    assert steps["IngestFeatures"]["ProcessingResources"]["ClusterConfig"]["VolumeSizeInGB"] == 30
+    assert steps["Transform"]["TransformResources"]["InstanceCount"] == 2
+    isolated = {
+        name
+        for name, arguments in steps.items()
+        if arguments.get("EnableNetworkIsolation") or arguments.get("NetworkConfig", {}).get("EnableNetworkIsolation")
+    }
+    assert isolated == {"Preprocess", "CreateModel"} | ({"Train"} if kind == "training" else set())
+    assert steps["Preprocess"]["Environment"]["PIP_FIND_LINKS"] == "/opt/ml/processing/input/wheels"
+    if kind == "training":
+        train = steps["Train"]
+        assert train["ResourceConfig"]["KeepAlivePeriodInSeconds"] == 600
+        assert [channel["ChannelName"] for channel in train["InputDataConfig"]] == ["code", "wheels", "train"]
+        directory = train["HyperParameters"]["sagemaker_submit_directory"]
+        assert directory == "/opt/ml/input/data/code/sourcedir.tar.gz"
+        assert train["Environment"]["PIP_FIND_LINKS"] == "/opt/ml/input/data/wheels"
+
+
 def test_the_model_card_is_json_once_its_numbers_are_in(settings):
     steps = {step["Name"]: step for step in steps_of(compile_training(settings))}
     pieces = steps["RegisterModel"]["Arguments"]["ModelCard"]["ModelCardContent"]["Std:Join"]["Values"]

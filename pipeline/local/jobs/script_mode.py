@@ -20,6 +20,7 @@ from pipeline.local.jobs.objects import S3Uri, resolve_inside
 from pipeline.local.jobs.running import Instance, RunningJob
 
 _RESERVED = "sagemaker_"
+_CHANNELS = "/opt/ml/input/data/"
 _INSTALL = 'python3 -m pip install -q --no-input -r requirements.txt || exit 1; exec "$@"'
 
 
@@ -29,7 +30,7 @@ class Sources:
 
     Attributes:
         program: path of the script inside the archive.
-        archive_uri: the archive in S3.
+        archive_uri: the archive in S3, or its path in a channel, for jobs without a network.
         values: decoded hyperparameters but for the toolkit's own.
     """
 
@@ -56,15 +57,21 @@ def _decode(value: str) -> Any:
 
 
 def fetch_sources(job: RunningJob, instance: Instance, sources: Sources) -> None:
-    """Download and unpack the archive into ``/opt/ml/code``.
+    """Unpack the archive, from S3 or from a channel, into ``/opt/ml/code``.
 
     Raises:
         JobFailure: there is no such archive, it is hostile, or it does not hold the program.
     """
-    if not sources.archive_uri.startswith("s3://"):
-        raise client_error(f'sagemaker_submit_directory "{sources.archive_uri}" is not an S3 URI.')
-    archive = instance.work / "sourcedir.tar.gz"
-    job.transfer.download_object(str(S3Uri.parse(sources.archive_uri)), archive)
+    if sources.archive_uri.startswith("s3://"):
+        archive = instance.work / "sourcedir.tar.gz"
+        job.transfer.download_object(str(S3Uri.parse(sources.archive_uri)), archive)
+    else:
+        inside = sources.archive_uri.startswith(_CHANNELS)
+        archive = resolve_inside(instance.ml, sources.archive_uri.removeprefix("/opt/ml/"))
+        if not inside or not archive.is_file():
+            raise client_error(
+                f'sagemaker_submit_directory "{sources.archive_uri}" is neither an S3 URI nor a file of a channel.'
+            )
     archives.unpack(archive, instance.ml / "code")
     if not resolve_inside(instance.ml / "code", sources.program).is_file():
         raise client_error(f'"{sources.archive_uri}" does not hold the program "{sources.program}".')

@@ -215,6 +215,22 @@ def test_missing_program_archive_or_entry_point_say_so(jobs):
     assert "nothing to run" in jobs.train(None)["FailureReason"]
 
 
+def test_an_isolated_job_takes_its_code_from_a_channel(jobs):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        content = DUMP.format(body="os.getcwd()").encode()
+        program = tarfile.TarInfo("train.py")
+        program.size = len(content)
+        tar.addfile(program, io.BytesIO(content))
+    uri = jobs.put("isolated/code/sourcedir.tar.gz", packed.getvalue())
+    parameters = {"sagemaker_program": "train.py"}
+    parameters["sagemaker_submit_directory"] = "/opt/ml/input/data/code/sourcedir.tar.gz"
+    options = {"hyperparameters": parameters, "EnableNetworkIsolation": True}
+    assert seen(jobs, jobs.train(None, channels={"code": uri}, **options)) == "/opt/ml/code"
+    elsewhere = jobs.train(None, channels={"other": uri}, **options)
+    assert "neither an S3 URI nor a file of a channel" in elsewhere["FailureReason"]
+
+
 def test_checkpoints_are_restored_and_stored(jobs):
     jobs.put("checkpoints/epoch-1", "1")
     program = "import os; n = len(os.listdir('/opt/ml/checkpoints')); open(f'/opt/ml/checkpoints/epoch-{n + 1}', 'w')"
