@@ -26,9 +26,9 @@ from rich.console import Console
 from pipeline.aws import Aws
 from pipeline.bundle import STEPS_FOLDER
 from pipeline.deploy.commands import deploy_environment
-from pipeline.executions import ExecutionView, view, wait_for_upload
+from pipeline.execution_view import ExecutionView, read_plan, view
+from pipeline.executions import wait_for_upload
 from pipeline.local.daemon import running_endpoint
-from pipeline.progress import seconds
 from pipeline.sample import write_sample
 from pipeline.settings import Settings, load_settings
 
@@ -64,7 +64,8 @@ def _upload_to_csv(aws: Aws, settings: Settings, body: bytes, number: int) -> fl
     start = time.perf_counter()
     etag = aws.s3.put_object(Bucket=settings.raw_bucket, Key=key, Body=body)["ETag"]
     arn = wait_for_upload(aws, settings.training_pipeline_name, key, etag)
-    while not (execution := view(aws, arn)).is_final:
+    plan = read_plan(aws, arn)
+    while not (execution := view(aws, arn, plan)).is_final:
         time.sleep(0.05)
     total = time.perf_counter() - start
     if execution.status != "Succeeded":
@@ -75,7 +76,9 @@ def _upload_to_csv(aws: Aws, settings: Settings, body: bytes, number: int) -> fl
 
 def _print_steps(number: int, total: float, execution: ExecutionView) -> None:
     steps = ", ".join(
-        f"{step.name} {took:.2f}" for step in execution.steps if (took := seconds(step.started, step.ended)) is not None
+        f"{step.name} {took:.2f}"
+        for step in execution.steps
+        if step.ended is not None and (took := step.seconds(step.ended)) is not None
     )
     print(f"run {number}: {total:.2f} s   ({steps})")
 

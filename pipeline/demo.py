@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.aws import Aws, aws_errors
 from pipeline.errors import ExecutionError, InputFileError
-from pipeline.executions import ExecutionView, recent, wait_for_upload, watch
-from pipeline.job_logs import failed_tail
+from pipeline.executions import recent, wait_for_upload
+from pipeline.following import follow_to_end
 from pipeline.predictions import PredictionFile, first_rows, manifest, prediction_files
-from pipeline.progress import duration, follow, seconds
 from pipeline.settings import load_settings
 
 if TYPE_CHECKING:
@@ -52,8 +51,7 @@ def run_demo(data: Path | None, console: Console, *, keep_up: bool) -> None:
     console.print(f"  {kind} → s3://{settings.raw_bucket}/{key}", markup=False, soft_wrap=True)
     _heading(console, 4, "EventBridge starts the pipeline")
     arn = wait_for_upload(aws, settings.training_pipeline_name, key, etag, known=known)
-    last = follow(watch(aws, arn, interval_seconds=0.25), console)
-    report_end(aws, last, console)
+    last = follow_to_end(aws, arn, console)
     _heading(console, 5, "Predictions")
     files = prediction_files(aws, settings.predictions_bucket)
     if files:
@@ -75,31 +73,6 @@ def _sample(folder: Path) -> Path:
 
 def _heading(console: Console, number: int, text: str) -> None:
     console.print(f"\n[bold]{number}  {text}[/]")
-
-
-def report_end(aws: Aws, last: ExecutionView, console: Console) -> None:
-    """Say how an execution ended; of a failure, show the end of the failing step's log first.
-
-    Raises:
-        ExecutionError: it did not succeed; the message is the reason.
-    """
-    took = duration(seconds(last.started, last.ended))
-    if last.status == "Succeeded":
-        console.print(f"Succeeded in {took}: {last.identifier}")
-        duplicates = [step for step in last.steps if step.name == "Preprocess" and step.status == "NotRun"]
-        if duplicates:
-            console.print("Nothing had to be done: this version of the file was processed before.")
-        return
-    tail = failed_tail(aws, last)
-    if tail is not None and tail[1]:
-        step, lines = tail
-        console.print(f"\nThe end of the log of {step.name}:", markup=False)
-        for line in lines:
-            console.print(f"  {line.text}", markup=False, soft_wrap=True, style="dim")
-    raise ExecutionError(
-        f"Execution {last.identifier} {last.status.lower()} after {took}. {last.explanation}".rstrip(),
-        f"The whole log: bikeshare logs {last.identifier}" + (f" --step {tail[0].name}" if tail else ""),
-    )
 
 
 def print_predictions(aws: Aws, file: PredictionFile, count: int, console: Console) -> None:

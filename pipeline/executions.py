@@ -6,78 +6,12 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 from pipeline.aws import Aws, aws_errors
 from pipeline.errors import ExecutionError
+from pipeline.execution_view import FINAL, ExecutionView, read_plan, view
 from pipeline.missing import unless_missing
-
-FINAL = frozenset({"Succeeded", "Failed", "Stopped"})
-
-
-@dataclass(frozen=True)
-class StepView:
-    """One step of an execution at one moment.
-
-    Attributes:
-        name: of the step.
-        kind: SageMaker's step type, such as ``Processing``.
-        status: SageMaker's status, or ``Waiting`` where the step has not started.
-        started: None before.
-        ended: None before.
-        reason: why it failed, or what a condition decided, else empty.
-        cached: whether an earlier execution's result stands in.
-        depth: how many conditions it stands under.
-        job_name: of the job that the step runs; None where it runs none.
-    """
-
-    name: str
-    kind: str
-    status: str = "Waiting"
-    started: datetime | None = None
-    ended: datetime | None = None
-    reason: str = ""
-    cached: bool = False
-    depth: int = 0
-    job_name: str | None = None
-
-
-@dataclass(frozen=True)
-class ExecutionView:
-    """One execution at one moment; ``steps`` in the definition's order."""
-
-    arn: str
-    status: str
-    started: datetime | None
-    ended: datetime | None
-    reason: str
-    steps: tuple[StepView, ...] = ()
-
-    @property
-    def identifier(self) -> str:
-        """Last part of the ARN."""
-        return self.arn.rpartition("/")[2]
-
-    @property
-    def pipeline_name(self) -> str:
-        """Name of the pipeline, out of the ARN."""
-        return self.arn.partition(":pipeline/")[2].partition("/")[0]
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing more will happen."""
-        return self.status in FINAL
-
-    @property
-    def explanation(self) -> str:
-        """Why it failed, in the words of the first step that did; empty where nothing failed."""
-        failed = [step for step in self.steps if step.status == "Failed" and step.reason]
-        if failed:
-            first = min(failed, key=lambda step: step.ended.timestamp() if step.ended else float("inf"))
-            return f"{first.name}: {first.reason}"
-        return self.reason
+from pipeline.start_parameters import check_parameters
 
 
 def start(aws: Aws, pipeline_name: str, parameters: Mapping[str, str]) -> str:
@@ -102,27 +36,20 @@ def start(aws: Aws, pipeline_name: str, parameters: Mapping[str, str]) -> str:
     return answer["PipelineExecutionArn"]
 
 
-def check_parameters(pipeline_name: str, definition: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
-    """Refuse parameters that the definition does not declare, and missing ones that have no default."""
-    declared = {parameter["Name"]: parameter for parameter in definition.get("Parameters", [])}
-    unknown = sorted(set(parameters) - set(declared))
-    if unknown:
-        raise ExecutionError(
-            f"{pipeline_name} has no parameter {', '.join(unknown)}.", f"It has {', '.join(sorted(declared))}."
-        )
-    missing = sorted(
-        name for name, parameter in declared.items() if "DefaultValue" not in parameter and name not in parameters
-    )
-    if missing:
-        raise ExecutionError(
-            f"{pipeline_name} needs a value for {', '.join(missing)}.", f"Add --parameter {missing[0]}=VALUE."
-        )
-
-
 def object_parameters(aws: Aws, bucket: str, key: str) -> dict[str, str]:
-    """The parameters that a trigger would give for an object, and a run key of its own: a run by hand is wanted."""
+    """The parameters that a trigger would give for an object, and a run key of its own: a run by hand is wanted.
+
+    Raises:
+        ExecutionError: there is no such object.
+    """
     with aws_errors(f"Looking at s3://{bucket}/{key}", aws, ExecutionError):
-        etag = aws.s3.head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
+        found = unless_missing(lambda: aws.s3.head_object(Bucket=bucket, Key=key))
+    if found is None:
+        raise ExecutionError(
+            f"There is no object s3://{bucket}/{key}.",
+            f"Put it there first (aws s3 cp FILE s3://{bucket}/{key}), which starts the pipeline by itself.",
+        )
+    etag = found["ETag"].strip('"')
     return {"InputBucket": bucket, "InputKey": key, "InputETag": etag, "RunKey": f"by-hand-{uuid.uuid4()}"}
 
 
@@ -159,8 +86,14 @@ def is_deployed(aws: Aws, pipeline_name: str) -> bool:
         return unless_missing(lambda: aws.sagemaker.describe_pipeline(PipelineName=pipeline_name)) is not None
 
 
-def find(aws: Aws, pipeline_names: Sequence[str], arn_or_id: str | None) -> str:
+def find(aws: Aws, pipeline_names: Sequence[str], arn_or_id: str | None, *, running: bool = False) -> str:
     """ARN of an execution by ARN, by id, or the newest one of several pipelines.
+
+    Args:
+        aws: clients of the environment.
+        pipeline_names: of the pipelines.
+        arn_or_id: of the execution; None is the newest one.
+        running: of those that have not ended, where none is named.
 
     Raises:
         ExecutionError: there is no such execution.
@@ -168,9 +101,13 @@ def find(aws: Aws, pipeline_names: Sequence[str], arn_or_id: str | None) -> str:
     if arn_or_id and arn_or_id.startswith("arn:"):
         return arn_or_id
     for execution in recent_of_all(aws, pipeline_names, limit=100):
+        if not arn_or_id and running and execution.is_final:
+            continue
         if not arn_or_id or execution.arn.endswith(f"/{arn_or_id}"):
             return execution.arn
     names = " and ".join(pipeline_names)
+    if running and not arn_or_id:
+        raise ExecutionError(f"No execution of {names} is running.", "See how they ended: bikeshare runs")
     raise ExecutionError(
         f"There is no execution {arn_or_id} of {names}." if arn_or_id else f"There is no execution of {names} yet.",
         "See them with: bikeshare runs" if arn_or_id else "Upload a CSV under raw/training/, or: bikeshare start KEY",
@@ -220,66 +157,13 @@ def wait_for_upload(
     )
 
 
-def view(aws: Aws, arn: str) -> ExecutionView:
-    """One execution as it is now, with every step of its definition."""
-    with aws_errors(f"Describing execution {arn}", aws, ExecutionError):
-        execution = aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
-        pages = aws.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
-            PipelineExecutionArn=arn, SortOrder="Ascending"
-        )
-        found = {step["StepName"]: step for page in pages for step in page["PipelineExecutionSteps"]}
-        definition = aws.sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
-    status = execution["PipelineExecutionStatus"]
-    final = status in FINAL
-    return ExecutionView(
-        arn=arn,
-        status=status,
-        started=execution.get("CreationTime"),
-        ended=execution.get("LastModifiedTime") if final else None,
-        reason=execution.get("FailureReason", ""),
-        steps=tuple(_steps(json.loads(definition["PipelineDefinition"])["Steps"], found, final=final)),
-    )
-
-
-def _steps(
-    declared: list[dict[str, Any]], found: Mapping[str, Any], *, final: bool, depth: int = 0
-) -> Iterator[StepView]:
-    for step in declared:
-        name, kind = step["Name"], step["Type"]
-        yield _step(name, kind, found.get(name), final=final, depth=depth)
-        for branch in ("IfSteps", "ElseSteps"):
-            yield from _steps(step["Arguments"].get(branch, []), found, final=final, depth=depth + 1)
-
-
-def _step(name: str, kind: str, summary: Mapping[str, Any] | None, *, final: bool, depth: int) -> StepView:
-    if summary is None:
-        return StepView(name, kind, "NotRun" if final else "Waiting", depth=depth)
-    metadata = summary.get("Metadata", {})
-    reason = summary.get("FailureReason") or metadata.get("Fail", {}).get("ErrorMessage", "")
-    if not reason and "Condition" in metadata:
-        reason = metadata["Condition"].get("Outcome", "")
-    job = next(
-        (metadata[key]["Arn"] for key in ("ProcessingJob", "TrainingJob", "TransformJob") if key in metadata), None
-    )
-    return StepView(
-        name=name,
-        kind=kind,
-        status=summary["StepStatus"],
-        started=summary.get("StartTime"),
-        ended=summary.get("EndTime"),
-        reason=reason,
-        cached="CacheHitResult" in summary,
-        depth=depth,
-        job_name=job.rsplit("/", 1)[-1] if job else None,
-    )
-
-
 def watch(
     aws: Aws, arn: str, *, interval_seconds: float, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[ExecutionView]:
     """Views of an execution, the last one final."""
+    plan = read_plan(aws, arn)
     while True:
-        current = view(aws, arn)
+        current = view(aws, arn, plan)
         yield current
         if current.is_final:
             return
@@ -287,6 +171,16 @@ def watch(
 
 
 def stop(aws: Aws, arn: str) -> None:
-    """Ask a running execution to stop; its jobs are stopped with it."""
+    """Ask a running execution to stop; its jobs are stopped with it.
+
+    Raises:
+        ExecutionError: it has ended.
+    """
     with aws_errors(f"Stopping execution {arn}", aws, ExecutionError):
+        status = aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionStatus"]
+        if status in FINAL:
+            raise ExecutionError(
+                f"Execution {arn.rpartition('/')[2]} has ended: {status}. There is nothing to stop.",
+                "See the others: bikeshare runs",
+            )
         aws.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid.uuid4()))

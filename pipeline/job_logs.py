@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from pipeline.aws import Aws, aws_errors
 from pipeline.errors import ExecutionError
-from pipeline.executions import ExecutionView, StepView
+from pipeline.execution_view import ExecutionView, StepView
 from pipeline.missing import unless_missing
 
 _GROUPS = {kind: f"/aws/sagemaker/{kind}Jobs" for kind in ("Processing", "Training", "Transform")}

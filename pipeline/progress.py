@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pipeline.executions import ExecutionView, StepView
+from pipeline.execution_view import ExecutionView, StepView
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,13 +24,6 @@ _MARKS = {
     "NotRun": ("-", "dim"),
 }
 _WORDS = {"NotRun": "not run", "Waiting": "waiting", "Executing": "running", "Succeeded": "done"}
-
-
-def seconds(started: datetime | None, ended: datetime | None) -> float | None:
-    """Duration so far or in all; None before the start."""
-    if started is None:
-        return None
-    return ((ended or datetime.now(UTC)) - started).total_seconds()
 
 
 def duration(value: float | None) -> str:
@@ -72,24 +65,41 @@ def table(execution: ExecutionView) -> Table:
             f"[{style}]{mark}[/]",
             f"{'  ' * step.depth}{escape(step.name)}",
             f"[{style}]{describe(step)}[/]",
-            duration(seconds(step.started, step.ended)),
+            duration(step.seconds(datetime.now(UTC))),
             escape(f"{step.kind}{': ' + note if note else ''}"),
         )
     return grid
 
 
-def follow(views: Iterable[ExecutionView], console: Console) -> ExecutionView:
-    """Show views until the last one and return it; live where the output is a terminal."""
-    return _live(views, console) if console.is_terminal else _plain(views, console)
+def cost_line(execution: ExecutionView, *, local: bool) -> str:
+    """What the execution has cost so far, or would have cost where it runs on this machine."""
+    cost = execution.cost(datetime.now(UTC))
+    return f"Cost: nothing here; on AWS this time would be {cost}" if local else f"Cost so far: {cost}"
 
 
-def _live(views: Iterable[ExecutionView], console: Console) -> ExecutionView:
+def follow(views: Iterable[ExecutionView], console: Console, *, local: bool) -> ExecutionView:
+    """Show views until the last one and return it; live where the output is a terminal.
+
+    Args:
+        views: of one execution.
+        console: where to.
+        local: whether it runs on this machine, where nothing is billed.
+    """
+    return _live(views, console, local=local) if console.is_terminal else _plain(views, console)
+
+
+def _live(views: Iterable[ExecutionView], console: Console, *, local: bool) -> ExecutionView:
+    from rich.console import Group
     from rich.live import Live
+    from rich.text import Text
 
     last: ExecutionView | None = None
     with Live(console=console, refresh_per_second=8, transient=False) as live:
         for last in views:
-            live.update(table(last))
+            took = duration(last.seconds(datetime.now(UTC)))
+            live.update(
+                Group(table(last), Text(f"  {took}  {cost_line(last, local=local)}", style="dim", no_wrap=True))
+            )
     return _required(last)
 
 
@@ -102,7 +112,7 @@ def _plain(views: Iterable[ExecutionView], console: Console) -> ExecutionView:
             if step.status in {"Waiting", "NotRun", "Starting"} or shown.get(step.name) == state:
                 continue
             shown[step.name] = state
-            took = duration(seconds(step.started, step.ended)) if step.ended else ""
+            took = duration(step.seconds(step.ended)) if step.ended else ""
             note = first_line(step.reason) if step.status != "Failed" else ""
             line = "  ".join(part for part in (f"{step.name:<20}", state, took, note) if part)
             console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.aws import Aws, aws_errors
 from pipeline.errors import ExecutionError
-from pipeline.executions import ExecutionView
+from pipeline.execution_view import ExecutionView
 
 STEP = "Evaluate"
 FILE_NAME = "report.html"

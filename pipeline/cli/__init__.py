@@ -36,9 +36,9 @@ def main() -> None:
         app()
     except BikeshareError as error:
         terminal = console(errors=True)
-        terminal.print("error:", error.message, style="red", markup=False)
+        terminal.print("error:", error.message, style="red", markup=False, soft_wrap=True)
         if error.hint:
-            terminal.print("  →", error.hint, markup=False)
+            terminal.print("  →", error.hint, markup=False, soft_wrap=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -64,12 +64,13 @@ def report(
 ) -> None:
     """Save the run report of an execution: one HTML file that opens without a network."""
     from pipeline import executions
+    from pipeline.execution_view import view
     from pipeline.reports import read_report
 
     settings = settings_of(env, settings_file)
     aws = aws_of(settings)
     arn = executions.find(aws, [settings.training_pipeline_name], execution)
-    found = executions.view(aws, arn)
+    found = view(aws, arn)
     path = output or Path(f"report-{found.identifier}.html")
     path.write_bytes(read_report(aws, found))
     typer.echo(path)

@@ -63,13 +63,9 @@ def _name_and_value(text: str) -> tuple[str, str]:
 
 
 def _follow(aws: Aws, arn: str) -> None:
-    from pipeline.demo import report_end
-    from pipeline.executions import watch as views
-    from pipeline.progress import follow
+    from pipeline.following import follow_to_end
 
-    terminal = console()
-    last = follow(views(aws, arn, interval_seconds=0.25 if aws.is_local else 10), terminal)
-    report_end(aws, last, terminal)
+    follow_to_end(aws, arn, console())
 
 
 @app.command()
@@ -108,14 +104,14 @@ def runs(
 
 @app.command()
 def stop(execution: Execution = None, env: Environment = "local", settings_file: SettingsFile = None) -> None:
-    """Stop a running execution and its jobs."""
+    """Stop an execution and its jobs; the newest that runs when none is named."""
     from pipeline import executions
 
     settings = settings_of(env, settings_file)
     aws = aws_of(settings)
-    arn = executions.find(aws, settings.pipeline_names, execution)
+    arn = executions.find(aws, settings.pipeline_names, execution, running=True)
     executions.stop(aws, arn)
-    typer.echo(f"Stopping {arn}")
+    typer.echo(f"Stopping {arn}. Follow it with: bikeshare watch {arn.rpartition('/')[2]}")
 
 
 @app.command()
@@ -127,11 +123,12 @@ def logs(
 ) -> None:
     """Print what the jobs of an execution wrote."""
     from pipeline import executions
+    from pipeline.execution_view import view
     from pipeline.job_logs import step_log, step_named
 
     settings = settings_of(env, settings_file)
     aws = aws_of(settings)
-    found = executions.view(aws, executions.find(aws, settings.pipeline_names, execution))
+    found = view(aws, executions.find(aws, settings.pipeline_names, execution))
     for one in step_named(found, step):
         for line in step_log(aws, one):
             typer.echo(f"{line.moment:%H:%M:%S}  {one.name}  {line.text}")

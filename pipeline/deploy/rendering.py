@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pipeline.deploy.costs import estimate
+from pipeline.costs import estimate
 from pipeline.deploy.definition_diff import ABSENT, definition_changes
 from pipeline.deploy.pipelines import Pipeline
 from pipeline.deploy.planner import Plan

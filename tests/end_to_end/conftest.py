@@ -16,7 +16,8 @@ from unittest import mock
 import pytest
 
 from pipeline.aws import Aws
-from pipeline.executions import ExecutionView, started_for, view
+from pipeline.execution_view import ExecutionView, view
+from pipeline.executions import started_for
 from pipeline.local.daemon import EndpointHandle, running_endpoint
 from pipeline.settings import Settings, load_settings
 

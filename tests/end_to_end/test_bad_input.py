@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bad-input")]
@@ -113,6 +115,32 @@ def test_watch_shows_the_log_and_the_reason_and_exits_with_six(deployed, failed)
     done = deployed.command("watch", execution.arn, check=False)
     assert done.returncode == 6
     assert "The end of the log of Preprocess" in done.stdout
-    assert "season" in done.stderr
-    assert "bikeshare logs" in done.stderr
+    assert "bikeshare logs" in done.stdout
+    assert "Cost: nothing here; on AWS this time would be about $" in done.stdout
+    (last_line,) = done.stderr.splitlines()
+    assert "season" in last_line
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_execution_started_by_hand_can_be_stopped(deployed, failed):
+    key, _, _ = failed["out of range"]
+    started = json.loads(deployed.command("start", key, "--json").stdout)["PipelineExecutionArn"]
+    assert f"Stopping {started}" in deployed.command("stop").stdout
+    assert deployed.finished(started).status == "Stopped"
+    again = deployed.command("stop", started, check=False)
+    assert (again.returncode, "has ended: Stopped" in again.stderr) == (6, True)
+    newest = deployed.command("stop", check=False)
+    assert (newest.returncode, "is running" in newest.stderr) == (6, True)
+
+
+def test_a_start_that_can_not_work_says_why(deployed, failed):
+    key, _, _ = failed["out of range"]
+    known = deployed.executions()
+    for arguments, words in (
+        ((key, "-p", "profil=parity"), "Did you mean Profile?"),
+        ((key, "-p", "RandomState=many"), "RandomState has to be a number"),
+        (("raw/training/nowhere.csv",), "There is no object s3://"),
+    ):
+        refused = deployed.command("start", *arguments, check=False)
+        assert (refused.returncode, words in refused.stderr) == (6, True), refused.stderr
+    assert deployed.executions() == known

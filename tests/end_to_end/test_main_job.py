@@ -224,6 +224,7 @@ def test_commands_for_people_show_it(deployed, execution):
     watched = deployed.command("watch", execution.arn)
     assert "PublishPredictions" in watched.stdout
     assert "Succeeded" in watched.stdout
+    assert "on AWS this time would be about $0.0" in watched.stdout
     listed = json.loads(deployed.command("predictions", "--json").stdout)
     assert len(listed["files"]) == 1
 

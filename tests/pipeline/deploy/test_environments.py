@@ -6,8 +6,12 @@ import pytest
 from rich.console import Console
 
 from pipeline.aws import Aws
+from pipeline.bundle import build_bundle
+from pipeline.costs import estimate
 from pipeline.deploy.commands import deploy_environment, destroy_environment, plan_environment
+from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.resource import Action
+from pipeline.deploy.stack import FLOWS
 from pipeline.errors import DeploymentError
 from pipeline.settings import load_settings
 
@@ -59,3 +63,11 @@ def test_another_account_is_refused(aws):
     settings = load_settings("dev")
     with pytest.raises(DeploymentError, match=r"belong to account 123456789012, but environment 'dev' is account 1111"):
         plan_environment(settings, Aws(settings))
+
+
+def test_every_shipped_environment_has_a_price(environment):
+    for definition in compiled_definitions(environment, build_bundle(), FLOWS).values():
+        found = estimate(definition, environment.region)
+        assert found.dollars is not None
+        assert 0 < found.dollars < 1
+        assert str(found).endswith(f"(estimate, prices as of {found.as_of})")

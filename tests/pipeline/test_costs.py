@@ -8,13 +8,10 @@ from pathlib import Path
 
 import pytest
 
-import pipeline.deploy.costs
-from pipeline.bundle import build_bundle
-from pipeline.deploy.compiled import compiled_definitions
-from pipeline.deploy.costs import estimate
-from pipeline.deploy.stack import FLOWS
+import pipeline.costs
+from pipeline.costs import Cluster, clusters, estimate, spent
 
-PRICES = tomllib.loads(Path(pipeline.deploy.costs.__file__).with_name("prices.toml").read_text(encoding="utf-8"))
+PRICES = tomllib.loads(Path(pipeline.costs.__file__).with_name("prices.toml").read_text(encoding="utf-8"))
 SECONDS = PRICES["seconds"]
 
 
@@ -58,12 +55,21 @@ def test_instance_types_come_from_the_parameters_defaults_and_count():
 def test_what_has_no_price_is_said(instance, region):
     found = run(job("A", instance=instance), region=region)
     assert found.dollars is None
-    assert f"no price for {instance} in pipeline/deploy/prices.toml" in str(found)
+    assert f"no price for {instance} in pipeline/prices.toml" in str(found)
 
 
-def test_every_shipped_environment_has_a_price(environment):
-    for definition in compiled_definitions(environment, build_bundle(), FLOWS).values():
-        found = estimate(definition, environment.region)
-        assert found.dollars is not None
-        assert 0 < found.dollars < 1
-        assert str(found).endswith(f"(estimate, prices as of {PRICES['as_of']})")
+def test_what_runs_on_comes_from_the_values_of_the_execution_in_every_branch():
+    parameter = {"Name": "Type", "Type": "String", "DefaultValue": "ml.m5.xlarge"}
+    gate = {"Name": "Gate", "Type": "Condition", "Arguments": {"IfSteps": [], "ElseSteps": [job("Other")]}}
+    definition = {"Parameters": [parameter], "Steps": [job("A", instance={"Get": "Parameters.Type"}, count=2), gate]}
+    assert clusters(definition, {})["A"] == Cluster("ml.m5.xlarge", 2, 0)
+    found = clusters(definition, {"Type": "ml.c5.large"})
+    assert found == {"A": Cluster("ml.c5.large", 2, 0), "Other": Cluster("ml.m5.large", 1, 0)}
+
+
+def test_what_was_spent_is_by_instance_and_second():
+    found = spent([(Cluster("ml.m5.large", 2, 0), 1800), (Cluster("ml.m5.xlarge", 1, 0), 3600)], "us-east-1")
+    hourly = PRICES["hourly"]["us-east-1"]
+    assert found.dollars == pytest.approx(hourly["ml.m5.large"] + hourly["ml.m5.xlarge"])
+    assert str(found).endswith(f"(prices as of {PRICES['as_of']})")
+    assert spent([(Cluster("ml.p9.huge", 1, 0), 1)], "us-east-1").dollars is None

@@ -1,0 +1,65 @@
+"""Parameters that somebody gives by hand, checked against a pipeline's definition before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pipeline.errors import ExecutionError
+
+
+def check_parameters(pipeline_name: str, definition: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
+    """Refuse parameters that the definition does not declare, values it does not take, and missing ones.
+
+    Args:
+        pipeline_name: for the message.
+        definition: parsed definition.
+        parameters: name → value as text, as StartPipelineExecution takes it.
+
+    Raises:
+        ExecutionError: names the parameter, and the one that may have been meant.
+    """
+    declared = {parameter["Name"]: parameter for parameter in definition.get("Parameters", [])}
+    unknown = sorted(set(parameters) - set(declared))
+    if unknown:
+        raise ExecutionError(
+            f"{pipeline_name} has no parameter {', '.join(unknown)}.{_meant(unknown[0], declared)}",
+            f"It has {', '.join(sorted(declared))}.",
+        )
+    for name, value in parameters.items():
+        _check_value(name, value, declared[name])
+    missing = sorted(
+        name for name, parameter in declared.items() if "DefaultValue" not in parameter and name not in parameters
+    )
+    if missing:
+        raise ExecutionError(
+            f"{pipeline_name} needs a value for {', '.join(missing)}.", f"Add --parameter {missing[0]}=VALUE."
+        )
+
+
+def _meant(text: str, known: Iterable[str]) -> str:
+    """A question that names what is most like ``text``, whatever its case; empty where nothing is."""
+    by_small_letters = {name.lower(): name for name in known}
+    close = get_close_matches(text.lower(), by_small_letters, n=1)
+    return f" Did you mean {by_small_letters[close[0]]}?" if close else ""
+
+
+_READERS = {"Integer": int, "Float": float}
+
+
+def _check_value(name: str, value: str, declared: Mapping[str, Any]) -> None:
+    allowed = [str(item) for item in declared.get("EnumValues") or []]
+    if allowed and value not in allowed:
+        raise ExecutionError(
+            f"{name} can't be {value!r}.{_meant(value, allowed)}", f"It is one of {', '.join(allowed)}."
+        )
+    kind = str(declared.get("Type"))
+    if kind == "Boolean" and value.lower() not in {"true", "false"}:
+        raise ExecutionError(f"{name} has to be true or false, not {value!r}.")
+    reader = _READERS.get(kind)
+    if reader is not None:
+        try:
+            reader(value)
+        except ValueError as error:
+            raise ExecutionError(f"{name} has to be a number of type {kind}, not {value!r}.") from error
