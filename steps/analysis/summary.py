@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
-from statsmodels.stats.outliers_influence import variance_inflation_factor
+from numpy.typing import NDArray
 from statsmodels.stats.stattools import durbin_watson, jarque_bera, omni_normtest
 
 from analysis.fitting import CONSTANT, Fit
@@ -92,15 +92,26 @@ def _coefficients(fit: Fit) -> list[dict[str, Any]]:
 
 
 def variance_inflation_factors(fit: Fit) -> dict[str, float]:
-    """Factor of each selected column: 1 / (1 - R-squared of that column on the others and the constant)."""
+    """Factor of each selected column: 1 / (1 - R-squared of that column on the others and the constant).
+
+    Infinite for a column that the others determine. The other columns' factors are defined then too: where columns are
+    dependent, their coefficients are not unique, and R-squared still is. (statsmodels has the same figure, and warns
+    of every design with dependent columns.)
+    """
     exog, names = fit.results.model.exog, fit.results.model.exog_names
-    factors = {}
-    for position, name in enumerate(names):
-        if name != CONSTANT:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                factor = float(variance_inflation_factor(exog, position))
-            factors[str(name)] = factor if 0.0 < factor < _INFINITE_FACTOR else math.inf
-    return factors
+    return {
+        str(name): _inflation(exog[:, position], np.delete(exog, position, axis=1))
+        for position, name in enumerate(names)
+        if name != CONSTANT
+    }
+
+
+def _inflation(column: NDArray[np.float64], others: NDArray[np.float64]) -> float:
+    """Sum of squares of a column around its mean over that of its residuals on the others, the constant among them."""
+    coefficients = np.linalg.lstsq(others, column, rcond=None)[0]
+    residual = float(np.sum(np.square(column - others @ coefficients)))
+    total = float(np.sum(np.square(column - column.mean())))
+    return total / residual if residual * _INFINITE_FACTOR > total else math.inf
 
 
 def finite(value: Any) -> float | None:

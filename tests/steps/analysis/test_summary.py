@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
 from sklearn.preprocessing import MinMaxScaler
 from statsmodels.stats.outliers_influence import variance_inflation_factor
 from statsmodels.stats.stattools import durbin_watson, jarque_bera, omni_normtest
+
+from analysis.fitting import fit_linear_model
+from analysis.profiles import FORECAST
+from analysis.summary import variance_inflation_factors
 
 CLOSE = {"rel": 1e-9, "abs": 1e-9}
 
@@ -87,6 +93,27 @@ def test_every_coefficient_equals_statsmodels(trained) -> None:
         else:
             factor = variance_inflation_factor(results.model.exog, position)
             assert entry["vif"] == pytest.approx(factor, **CLOSE)
+
+
+def test_columns_that_others_determine_have_an_infinite_factor_and_leave_the_rest_alone() -> None:
+    random = np.random.Generator(np.random.PCG64(11))
+    features = pd.DataFrame({name: random.integers(0, 2, 120) for name in FORECAST.columns})
+    for name in FORECAST.scaled:
+        features[name] = random.uniform(5, 40, 120)
+    # What all levels of a category do: together they say what the constant says.
+    levels = random.integers(0, 3, 120)
+    season = ["season_2", "season_3", "season_4"]
+    for level, name in enumerate(season):
+        features[name] = (levels == level).astype(int)
+    target = (10.0 * features["temp"] + random.normal(0, 5, 120)).rename("cnt")
+    fit = fit_linear_model(features, target, FORECAST, len(FORECAST.columns), {})
+    factors = variance_inflation_factors(fit)
+    assert {name for name, factor in factors.items() if math.isinf(factor)} == set(season)
+    without = fit_linear_model(
+        features, target, FORECAST, len(FORECAST.columns), {}, removed={"season_2": "the others say it"}
+    )
+    for name, factor in variance_inflation_factors(without).items():
+        assert name in season or factors[name] == pytest.approx(factor, rel=1e-6), name
 
 
 def test_the_text_is_the_whole_table_and_says_the_same(trained) -> None:
