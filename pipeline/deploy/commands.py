@@ -35,6 +35,7 @@ def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approv
 
     Raises:
         DeploymentError: the plan is another one than the approved; or a resource could not be made or changed.
+        DefinitionError: the offline checks find a problem in a definition; nothing is changed.
     """
     with console.status("Planning"):
         plan = plan_environment(settings, aws)
@@ -43,6 +44,10 @@ def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approv
             f"The plan is now {plan.identity}, not {approved}: settings, sources or resources have changed since.",
             hint=f"Look at it again: bikeshare plan --env {settings.environment}",
         )
+    if not plan.is_empty:
+        from pipeline.deploy.checks import refuse_wrong_definitions  # planning does without the checks' imports
+
+        refuse_wrong_definitions(settings, build_bundle())
     apply_plan(plan, aws, lambda change, done: print_change(change, console, done=done))
     print_summary(plan, console)
     return plan

@@ -25,12 +25,16 @@ def to_score(tmp_path_factory):
 
 def scored(deployed, key, body):
     """Upload under raw/scoring/ and wait for the end of the scoring execution."""
-    etag = deployed.put(key, body)
+    return deployed.finished(scoring_execution(deployed, key, deployed.put(key, body)))
+
+
+def scoring_execution(deployed, key, etag):
+    """ARN of the scoring execution that an upload starts."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         arn = started_for(deployed.aws, deployed.settings.scoring_pipeline_name, key, etag)
         if arn:
-            return deployed.finished(arn)
+            return arn
         time.sleep(0.05)
     pytest.fail(f"nothing was started for {key}")
 
@@ -86,6 +90,26 @@ def test_a_day_scored_is_predicted_as_the_training_run_predicted_it(deployed, ex
     )
     assert len(new) == 30
     assert all(trained[day] == prediction for day, prediction in new.items())
+
+
+def test_of_a_burst_of_files_none_is_lost_and_each_has_predictions_of_its_own(deployed, execution, tmp_path):
+    """Twelve here, since each takes seconds; ``python -m benchmarks.burst`` shows it with a hundred."""
+    from pipeline.sample import write_sample
+
+    bodies = {
+        f"raw/scoring/burst/{number:02}.csv": write_sample(
+            tmp_path / str(number), seed=number, days=3, target=False
+        ).read_bytes()
+        for number in range(12)
+    }
+    etags = {key: deployed.put(key, body) for key, body in bodies.items()}
+    ended = {key: deployed.finished(scoring_execution(deployed, key, etag)) for key, etag in etags.items()}
+    assert {execution.status for execution in ended.values()} == {"Succeeded"}
+    assert len({execution.arn for execution in ended.values()}) == len(bodies)
+    files = [list(csv.DictReader(io.StringIO(content.decode()))) for content in deployed.predictions().values()]
+    for key in bodies:
+        mine = [rows for rows in files if {row["source_key"] for row in rows} == {key}]
+        assert [len(rows) for rows in mine] == [3], key
 
 
 def test_the_card_is_shown(deployed, approved):

@@ -6,9 +6,10 @@ import pytest
 
 from pipeline.bundle import build_bundle
 from pipeline.definition import compile_scoring, compile_training
+from pipeline.deploy.checks import deployment_around
 from pipeline.settings import load_settings
+from pipeline.validate.document import read_definition
 from pipeline.validate.runner import validate
-from pipeline.validate_commands import deployment_around, read_definition
 
 ISOLATED = """
 environment = "x"

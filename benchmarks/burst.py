@@ -1,0 +1,129 @@
+"""A burst of files through a whole pipeline: every file has one execution, and predictions of its own.
+
+::
+
+    python -m benchmarks.burst [--files 100] [--flow scoring|training] [--days 30]
+
+A model is trained and approved first. Then all files are put at once, each with other days; what comes of them is
+counted when the last execution has ended: executions, how they ended, prediction files, and how many executions were at
+work at one moment (SageMaker runs 20 of a pipeline at once, the others wait).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline.aws import Aws
+from pipeline.deploy.commands import deploy_environment
+from pipeline.execution_view import ExecutionView, view
+from pipeline.executions import wait_for_upload
+from pipeline.local.daemon import running_endpoint
+from pipeline.predictions import prediction_files
+from pipeline.registry import decide
+from pipeline.sample import write_sample
+from pipeline.settings import Flow, Settings, load_settings
+
+_PUTS_AT_ONCE = 8
+
+
+def main() -> None:
+    """Measure and print; exit code 1 where a file was lost."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--files", type=int, default=100)
+    parser.add_argument("--flow", choices=("scoring", "training"), default="scoring")
+    parser.add_argument("--days", type=int, default=30, help="rows of each file; training needs at least 60")
+    arguments = parser.parse_args()
+    flow: Flow = arguments.flow
+    with tempfile.TemporaryDirectory() as folder, running_endpoint(Path(folder) / "state") as endpoint:
+        os.environ.update(endpoint.environment())
+        settings = load_settings("local")
+        aws = Aws(settings)
+        deploy_environment(settings, aws, Console(quiet=True))
+        before = _approve_a_model(aws, settings, Path(folder))
+        bodies = _bodies(Path(folder), arguments.files, arguments.days, target=flow == "training")
+        start = time.perf_counter()
+        _put(aws, settings, flow, bodies)
+        put = time.perf_counter() - start
+        ended = _ended(aws, settings.pipeline_name(flow), len(bodies) + (before if flow == "training" else 0))
+        total = time.perf_counter() - start
+        files = [file.key for file in prediction_files(aws, settings.predictions_bucket) if "burst-" in file.key]
+    executions = [execution for execution in ended if execution.steps]
+    statuses = Counter(execution.status for execution in executions)
+    print(f"{len(bodies)} files of {arguments.days} days under raw/{flow}/, put in {put:.1f} s; {os.cpu_count()} cores")
+    print(f"  executions: {len(executions)} ({', '.join(f'{count} {name}' for name, count in statuses.items())})")
+    print(f"  prediction files: {len(files)}, of {len(set(files))} names")
+    print(f"  at work at one moment: {_most_at_once(executions)} at most")
+    print(f"  from the first put to the last end: {total:.0f} s, {total / len(bodies):.2f} s a file")
+    if statuses["Succeeded"] < len(bodies) or len(set(files)) != len(bodies):
+        sys.exit("Files were lost.")
+
+
+def _approve_a_model(aws: Aws, settings: Settings, folder: Path) -> int:
+    """Train once and approve; how many executions that took."""
+    body = write_sample(folder / "first").read_bytes()
+    key = "raw/training/first.csv"
+    etag = aws.s3.put_object(Bucket=settings.raw_bucket, Key=key, Body=body)["ETag"]
+    arn = wait_for_upload(aws, settings.training_pipeline_name, key, etag)
+    while not (execution := view(aws, arn)).is_final:
+        time.sleep(0.2)
+    if execution.status != "Succeeded":
+        sys.exit(f"{arn} {execution.status}: {execution.explanation}")
+    decide(aws, settings.model_package_group_name, 1, "Approved", "benchmark")
+    return 1
+
+
+def _bodies(folder: Path, count: int, days: int, *, target: bool) -> list[bytes]:
+    return [
+        write_sample(folder / f"burst-{number}", seed=number, days=days, target=target).read_bytes()
+        for number in range(count)
+    ]
+
+
+def _put(aws: Aws, settings: Settings, flow: Flow, bodies: list[bytes]) -> None:
+    def put(number: int) -> None:
+        key = f"raw/{flow}/burst-{number:03}.csv"
+        aws.s3.put_object(Bucket=settings.raw_bucket, Key=key, Body=bodies[number])
+
+    with ThreadPoolExecutor(_PUTS_AT_ONCE) as pool:
+        list(pool.map(put, range(len(bodies))))
+
+
+def _ended(aws: Aws, pipeline_name: str, count: int) -> list[ExecutionView]:
+    """Every execution of the pipeline, once there are as many as files and all have ended."""
+    pages = aws.sagemaker.get_paginator("list_pipeline_executions")
+    while True:
+        summaries = [
+            item for page in pages.paginate(PipelineName=pipeline_name) for item in page["PipelineExecutionSummaries"]
+        ]
+        ended = Counter(item["PipelineExecutionStatus"] for item in summaries)
+        if len(summaries) >= count and not ended["Executing"]:
+            return [view(aws, item["PipelineExecutionArn"]) for item in summaries]
+        time.sleep(1)
+
+
+def _most_at_once(executions: list[ExecutionView]) -> int:
+    """How many executions had begun their first step and not ended, at the busiest moment."""
+    changes: list[tuple[datetime, int]] = []
+    for execution in executions:
+        begins = [step.started for step in execution.steps if step.started]
+        if begins and execution.ended:
+            changes += [(min(begins), 1), (execution.ended, -1)]
+    most = now = 0
+    for _, change in sorted(changes):
+        now += change
+        most = max(most, now)
+    return most
+
+
+if __name__ == "__main__":
+    main()
