@@ -54,12 +54,14 @@ def entry_size(entry: dict[str, Any]) -> int:
 
 
 def refusal_of(entry: dict[str, Any]) -> tuple[str, str] | None:
-    """Error code and message of an entry that EventBridge does not take; None for a good one."""
+    """Error code and message of an entry that EventBridge does not take; None for a good one.
+
+    AWS keeps the sources ``aws.*`` to its services. Here whoever develops may send such an event, as the only way to
+    show what a rule does with it: a second delivery of an S3 event, one that comes late, a failed job.
+    """
     for name in _REQUIRED:
         if not entry.get(name):
             return "InvalidArgument", f"Parameter {name} is not valid. Reason: {name} is a required argument."
-    if entry["Source"].startswith("aws."):
-        return "NotAuthorizedForSourceException", "Not authorized for the source."
     try:
         detail = json.loads(entry["Detail"])
     except ValueError:
