@@ -67,6 +67,7 @@ def up(
     detach: bool = True,
     state_dir: Path | None = None,
     on_ready: Callable[[Running], None] | None = None,
+    enforce_iam: bool = False,
 ) -> Running | None:
     """Start the endpoint; one that runs already on this state directory is returned as it is.
 
@@ -77,6 +78,7 @@ def up(
             serve in this process until Ctrl-C or SIGTERM and return None.
         state_dir: where everything that is kept lives; :func:`default_state_dir` by default.
         on_ready: called when requests are answered (also when detached).
+        enforce_iam: refuse what a role's policies do not allow.
 
     Raises:
         PortInUseError: the port is taken, by whom is in the message; or the running endpoint has another port.
@@ -92,12 +94,23 @@ def up(
                 f"the local endpoint runs already at {running.url}, not on port {port}; "
                 "stop it with `bikeshare local down` first"
             )
+        if enforce_iam and not running.enforces_iam:
+            raise StateInUseError(
+                f"the local endpoint runs already at {running.url}, and does not enforce IAM policies; "
+                "stop it with `bikeshare local down` first"
+            )
     elif detach:
-        running = _start(directory, port, host=host, detached=True)[0]
+        running = _start(directory, port, host=host, detached=True, enforce_iam=enforce_iam)[0]
     else:
         from pipeline.local.process import run  # what only asks for status does not pay for it
 
-        run(directory, port, host=host, on_ready=lambda record: on_ready and on_ready(_running(record, directory)))
+        run(
+            directory,
+            port,
+            host=host,
+            enforce_iam=enforce_iam,
+            on_ready=lambda record: on_ready and on_ready(_running(record, directory)),
+        )
         return None
     if on_ready is not None:
         on_ready(running)
@@ -123,13 +136,21 @@ def down(state_dir: Path | None = None) -> None:
 
 
 def _start(
-    directory: Path, port: int, *, detached: bool, host: str = "127.0.0.1"
+    directory: Path,
+    port: int,
+    *,
+    detached: bool,
+    host: str = "127.0.0.1",
+    record_actions: Path | None = None,
+    enforce_iam: bool = False,
 ) -> tuple[Running, subprocess.Popen[bytes]]:
     directory.mkdir(parents=True, exist_ok=True)
     ready, ready_for_child = os.pipe()
     command = [sys.executable, "-m", "pipeline.local.process", "--state-dir", str(directory), "--port", str(port)]
     command += ["--host", host, "--ready-fd", str(ready_for_child)]
     command.append("--detach" if detached else "--until-stdin-closes")
+    command += ["--record-actions", str(record_actions.absolute())] if record_actions is not None else []
+    command += ["--enforce-iam"] if enforce_iam else []
     path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     log = directory / LOG_NAME
     try:
@@ -246,7 +267,9 @@ class EndpointHandle:
 
 
 @contextmanager
-def running_endpoint(state_dir: Path, port: int = 0) -> Iterator[EndpointHandle]:
+def running_endpoint(
+    state_dir: Path, port: int = 0, *, record_actions: Path | None = None, enforce_iam: bool = False
+) -> Iterator[EndpointHandle]:
     """An endpoint in a process of its own, for as long as the block runs.
 
     It stops at the end of the block, and also when the process that started it is killed.
@@ -254,8 +277,12 @@ def running_endpoint(state_dir: Path, port: int = 0) -> Iterator[EndpointHandle]
     Args:
         state_dir: where everything that is kept lives; a second endpoint on it sees what the first one kept.
         port: TCP port; 0 takes a free one.
+        record_actions: file that gets the IAM actions that roles use.
+        enforce_iam: refuse what a role's policies do not allow.
     """
-    running, process = _start(state_dir.absolute(), port, detached=False)
+    running, process = _start(
+        state_dir.absolute(), port, detached=False, record_actions=record_actions, enforce_iam=enforce_iam
+    )
     try:
         yield EndpointHandle(running)
     finally:

@@ -50,6 +50,13 @@ def default_region() -> str:
     return os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or "us-east-1"
 
 
+def iam_settings(record: Path | None, *, enforce: bool) -> IamSettings:
+    """What was asked for; ``BIKESHARE_RECORD_ACTIONS`` and ``BIKESHARE_ENFORCE_IAM`` count where nothing was."""
+    named = os.environ.get("BIKESHARE_RECORD_ACTIONS")
+    wanted = os.environ.get("BIKESHARE_ENFORCE_IAM", "").lower() in ("1", "true", "yes")
+    return IamSettings(record or (Path(named) if named else None), enforce or wanted)
+
+
 def import_operations() -> None:
     """Register the operations that the endpoint answers itself."""
     for module in _OPERATION_MODULES:
@@ -123,7 +130,13 @@ class Endpoint:
             on_status_change=lambda kind, description: self.events.publish(job_event(kind.value, description)),
         )
         self.pipelines = PipelineService(
-            state_dir, self.account_id, self.region, self.jobs, self.client, on_event=self.events.publish
+            state_dir,
+            self.account_id,
+            self.region,
+            self.jobs,
+            self.client,
+            on_event=self.events.publish,
+            acting=self.acting,
         )
 
     def client(self, service: str, region: str | None = None) -> Any:

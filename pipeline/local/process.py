@@ -35,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--ready-fd", type=int, help="file descriptor that gets the readiness record, or why there is none"
     )
+    parser.add_argument("--record-actions", type=Path, help="file that gets the IAM actions that roles use")
+    parser.add_argument("--enforce-iam", action="store_true", help="refuse what a role's policies do not allow")
     parser.add_argument("--detach", action="store_true", help="go on in a process that nobody has to wait for")
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop when the starting process ends")
     options = parser.parse_args(arguments)
@@ -50,6 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
             options.port,
             host=options.host,
             ready_fd=options.ready_fd,
+            record_actions=options.record_actions,
+            enforce_iam=options.enforce_iam,
             until_stdin_closes=options.until_stdin_closes,
         )
     except LocalEndpointError as error:
@@ -67,12 +71,16 @@ def run(
     *,
     host: str = "127.0.0.1",
     ready_fd: int | None = None,
+    record_actions: Path | None = None,
+    enforce_iam: bool = False,
     until_stdin_closes: bool = False,
     on_ready: Any = None,
 ) -> None:
     """Serve in this process until a signal.
 
     Args:
+        record_actions: file that gets the IAM actions that roles use.
+        enforce_iam: refuse what a role's policies do not allow.
         on_ready: called with the readiness record once requests are answered.
 
     Raises:
@@ -87,9 +95,10 @@ def run(
     state_dir = state_dir.absolute()
     state_dir.mkdir(parents=True, exist_ok=True)
     with _exclusive(state_dir):
-        from pipeline.local.endpoint import Endpoint  # a refused start must not wait for moto's import
+        from pipeline.local.endpoint import Endpoint, iam_settings  # a refused start must not wait for moto's import
 
-        endpoint = Endpoint(state_dir, host=host, port=port)
+        iam = iam_settings(record_actions, enforce=enforce_iam)
+        endpoint = Endpoint(state_dir, host=host, port=port, iam=iam)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: endpoint.shutdown())
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -101,6 +110,7 @@ def run(
             "started_at": time.time(),
             "region": endpoint.region,
             "restored": str(endpoint.moto_state.restored),
+            "enforces_iam": endpoint.authorization.enforces,
         }
         readiness = state_dir / READINESS_NAME
         endpoint.start()

@@ -33,6 +33,7 @@ class Running:
         url: what clients take as ``AWS_ENDPOINT_URL``.
         started_at: seconds since 1970.
         restored: which state it came up with, in words.
+        enforces_iam: whether it refuses what a role's policies do not allow.
     """
 
     url: str
@@ -41,6 +42,7 @@ class Running:
     started_at: float
     state_dir: Path
     restored: str = ""
+    enforces_iam: bool = False
 
     @property
     def log_file(self) -> Path:
@@ -56,7 +58,15 @@ class Running:
 def running_of(record: dict[str, Any], state_dir: Path) -> Running:
     """What a readiness record says."""
     restored = record.get("restored", "")
-    return Running(record["url"], record["pid"], record["region"], record["started_at"], state_dir, restored)
+    return Running(
+        record["url"],
+        record["pid"],
+        record["region"],
+        record["started_at"],
+        state_dir,
+        restored,
+        record.get("enforces_iam", False),
+    )
 
 
 def find_running(state_dir: Path) -> Running | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.local.errors import AwsError
 from pipeline.local.events.inputs import InvalidInputError, as_text, resolve_path, target_payload
 from pipeline.local.pipelines.function_calls import FunctionFailedError, call_function
 from pipeline.local.pipelines.functions import FunctionTableError, UnknownFunctionError
@@ -152,7 +153,7 @@ def _from_client_error(error: Any) -> DeliveryError:
 def _start_pipeline(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
     listed = (matched.target.get("SageMakerPipelineParameters") or {}).get("PipelineParameterList") or []
     parameters = [{"Name": one["Name"], "Value": _parameter_value(one["Value"], matched.event)} for one in listed]
-    endpoint.client("sagemaker", arn.region).start_pipeline_execution(
+    _client("sagemaker", matched, arn.region, endpoint).start_pipeline_execution(
         PipelineName=matched.target["Arn"],
         PipelineParameters=parameters,
         ClientRequestToken=matched.token,
@@ -164,16 +165,50 @@ def _parameter_value(value: str, event: dict[str, Any]) -> str:
     return as_text(resolve_path(value, event)) if value.startswith("$.") else value
 
 
+def _client(service: str, matched: Matched, region: str, endpoint: Endpoint) -> Any:
+    """A client that acts under the target's role; the endpoint's own where the target has none."""
+    try:
+        return endpoint.acting.client_of_events(service, matched.target.get("RoleArn"), matched.rule_arn, region)
+    except AwsError as error:
+        raise DeliveryError("NO_PERMISSIONS", error.message, retriable=False) from error
+
+
+def _as_itself(action: str, resource: str, matched: Matched, endpoint: Endpoint, policy: Callable[[], Any]) -> None:
+    """EventBridge acts on something that has a policy of its own."""
+    try:
+        endpoint.acting.as_service("events.amazonaws.com", action, resource, matched.rule_arn, policy)
+    except AwsError as error:
+        raise DeliveryError("NO_PERMISSIONS", error.message, retriable=False) from error
+
+
+def _queue_policy(sqs: Any, url: str) -> str | None:
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
+    policy: str | None = answer.get("Attributes", {}).get("Policy")
+    return policy
+
+
 def _send_to_queue(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
-    sqs = endpoint.client("sqs", arn.region)
+    sqs = _client("sqs", matched, arn.region, endpoint)
     group = (matched.target.get("SqsParameters") or {}).get("MessageGroupId")
     fifo = {"MessageGroupId": group, "MessageDeduplicationId": matched.token} if group else {}
-    url = sqs.get_queue_url(QueueName=arn.resource)["QueueUrl"]
+    own = endpoint.client("sqs", arn.region)
+    url = own.get_queue_url(QueueName=arn.resource)["QueueUrl"]
+    if "RoleArn" not in matched.target:
+        _as_itself("sqs:SendMessage", matched.target["Arn"], matched, endpoint, lambda: _queue_policy(own, url))
     sqs.send_message(QueueUrl=url, MessageBody=_payload(matched), **fifo)
 
 
+def _topic_policy(sns: Any, topic: str) -> str | None:
+    policy: str | None = sns.get_topic_attributes(TopicArn=topic)["Attributes"].get("Policy")
+    return policy
+
+
 def _publish_to_topic(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
-    endpoint.client("sns", arn.region).publish(TopicArn=matched.target["Arn"], Message=_payload(matched))
+    sns, topic = _client("sns", matched, arn.region, endpoint), matched.target["Arn"]
+    if "RoleArn" not in matched.target:
+        own = endpoint.client("sns", arn.region)
+        _as_itself("sns:Publish", topic, matched, endpoint, lambda: _topic_policy(own, topic))
+    sns.publish(TopicArn=topic, Message=_payload(matched))
 
 
 def _write_log(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
@@ -217,7 +252,7 @@ def _call_any_api(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
     _, service, action = arn.resource.split(":")
     region = Arn.parse(matched.rule_arn).region
     try:
-        call = getattr(endpoint.client(service, region), xform_name(action[:1].upper() + action[1:]))
+        call = getattr(_client(service, matched, region, endpoint), xform_name(action[:1].upper() + action[1:]))
     except (AttributeError, BotoCoreError) as error:
         raise DeliveryError("INVALID_PARAMETER", f"there is no API {service}:{action}", retriable=False) from error
     call(**json.loads(matched.target.get("Input") or "{}"))
@@ -256,8 +291,11 @@ def send_to_dead_letters(
     if exhausted:
         attributes["EXHAUSTED_RETRY_CONDITION"] = exhausted
     sqs = endpoint.client("sqs", arn.region)
+    url = sqs.get_queue_url(QueueName=arn.resource)["QueueUrl"]
+    queue = matched.target["DeadLetterConfig"]["Arn"]
+    _as_itself("sqs:SendMessage", queue, matched, endpoint, lambda: _queue_policy(sqs, url))
     sqs.send_message(
-        QueueUrl=sqs.get_queue_url(QueueName=arn.resource)["QueueUrl"],
+        QueueUrl=url,
         MessageBody=json.dumps(matched.event),
         MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
     )

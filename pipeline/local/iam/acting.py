@@ -22,7 +22,7 @@ from pipeline.local.iam.sessions import Credentials, RoleSession
 from pipeline.local.jobs.failures import client_error
 from pipeline.local.jobs.kinds import JobKind
 
-SAGEMAKER, EVENTS = "sagemaker.amazonaws.com", "events.amazonaws.com"
+SAGEMAKER, EVENTS, SCHEDULER = "sagemaker.amazonaws.com", "events.amazonaws.com", "scheduler.amazonaws.com"
 #: (service, region, credentials) → boto3 client of the endpoint
 NewClient = Callable[[str, str, Credentials | None], Any]
 
@@ -127,6 +127,18 @@ class Acting:
                 self._clients[key] = self._new_client(service, key[1], credentials)
             return self._clients[key]
 
+    def client_of_events(self, service: str, role_arn: str | None, rule_arn: str, region: str) -> Any:
+        """A client that EventBridge uses for a target of a rule or a schedule; see :meth:`client`.
+
+        Raises:
+            AwsError: the role does not trust it.
+        """
+        if role_arn is not None and _is_role(role_arn):
+            principal = SCHEDULER if ":schedule/" in rule_arn else EVENTS
+            context = {"aws:sourceaccount": self._place.account, "aws:sourcearn": rule_arn}
+            self._authorization.check_trust(role_arn, principal, context)
+        return self.client(service, role_arn, rule_arn, "events", region)
+
     def call(self, role_arn: str, source: str, name: str, operation: Operation) -> None:
         """A service makes a call under a role, without a request.
 
@@ -149,7 +161,7 @@ class Acting:
         """
         if self._authorization.enabled:
             context = {"aws:sourcearn": (source,), "aws:sourceaccount": (self._place.account,)}
-            self._authorization.service_call(service, Call(action, resource, context), source, policy())
+            self._authorization.service_call(service, Call(action, resource, context), source, policy)
 
     def close(self) -> None:
         """Close the clients."""

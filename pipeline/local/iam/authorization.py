@@ -6,7 +6,8 @@ do everything, as before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,8 @@ from pipeline.local.iam.policies import identity_of, parsed, trust_policy_of
 from pipeline.local.iam.recording import ActionRecorder
 from pipeline.local.iam.sessions import RoleSession, Sessions
 from pipeline.local.protocol import CredentialScope
+
+logger = logging.getLogger(__name__)
 
 _SESSION_POLICY = "session policy"
 _KINDS = {IDENTITY: "identity-based policy"}
@@ -76,13 +79,15 @@ class Authorization:
         session = self.sessions.find(scope.access_key) if self.enabled and scope is not None else None
         if session is None or scope is None:
             return None
-        operation = operation_of(environ, scope)
-        if operation is None:
-            return None
         try:
-            self.operation(session, operation, scope.region)
+            operation = operation_of(environ, scope)
+            if operation is not None:
+                self.operation(session, operation, scope.region)
         except AwsError as error:
             return error
+        except Exception:  # the boundary: what cannot be decided must not take the connection with it
+            logger.exception("it could not be told what %s needs", environ["PATH_INFO"])
+            return AwsError("InternalFailure", "the local endpoint could not tell what this needs; see its log", 500)
         return None
 
     def operation(self, session: RoleSession, operation: Operation, region: str | None = None) -> None:
@@ -142,13 +147,13 @@ class Authorization:
                 f"'{service}' to assume the role.",
             )
 
-    def service_call(self, service: str, call: Call, source: str, policy: str | None) -> None:
+    def service_call(self, service: str, call: Call, source: str, policy: Callable[[], str | None]) -> None:
         """A service acts as itself on a resource that has a policy of its own.
 
         Args:
             service: such as ``events.amazonaws.com``.
             source: what makes it act, such as a rule's ARN.
-            policy: the resource's; None where it has none.
+            policy: gives the resource's policy; None where it has none.
 
         Raises:
             AwsError: the resource's policy does not allow it.
@@ -157,7 +162,8 @@ class Authorization:
             self._recorder.record(service, call, source)
         if not self.enforces:
             return
-        if policy is None or not allows_principal(Policy.parse(call.resource, policy), call, {"Service": service}):
+        text = policy()
+        if text is None or not allows_principal(Policy.parse(call.resource, text), call, {"Service": service}):
             raise AwsError(
                 "AccessDeniedException",
                 f"User: {service} is not authorized to perform: {call.action} on resource: {call.resource} "

@@ -98,7 +98,7 @@ def _parameters(operation: Any, environ: dict[str, Any], path: Mapping[str, Any]
         return {}
     request = Request(environ)
     body = b"" if operation.has_streaming_input else _read(environ)
-    is_form = request.content_type.startswith(_FORM)
+    is_form = (request.content_type or "").startswith(_FORM)
     parser = PROTOCOL_PARSERS["query" if is_form else str(operation.service_model.protocol)]
     try:
         parsed = parser(operation, timestamp_parser=parse_timestamp).parse(

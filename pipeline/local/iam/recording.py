@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pipeline.local.errors import EndpointStartError
 from pipeline.local.iam.evaluation import Call
 
 
@@ -19,10 +20,16 @@ class ActionRecorder:
 
     Args:
         path: is appended to; its folder has to exist.
+
+    Raises:
+        EndpointStartError: the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("a", encoding="utf-8")
+        try:
+            self._file = path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise EndpointStartError(f"the actions that roles use cannot be recorded in {path}: {error}") from error
         self._lock = threading.Lock()
         self._written: set[str] = set()
 

@@ -34,6 +34,7 @@ from pipeline.local.pipelines.ports import World
 from pipeline.local.pipelines.progress import Progress, assess
 from pipeline.local.pipelines.records import ExecutionRecord, ExecutionStatus, StepRecord, StepStatus
 from pipeline.local.pipelines.retrying import ExceptionType, retry_delay
+from pipeline.local.pipelines.roles import under_role
 from pipeline.local.pipelines.scope import ExecutionScope
 from pipeline.local.pipelines.selection import restrict
 from pipeline.local.pipelines.status_events import execution_event, step_event
@@ -69,7 +70,7 @@ class ExecutionEngine:
 
     def __init__(self, world: World, execution: ExecutionRecord, on_end: Callable[[str], None]) -> None:
         self.execution = execution
-        self._world = world
+        self._world = under_role(world, execution)
         self._on_end = on_end
         self._definition = parse_definition(world.store.definition(execution.definition_id))
         self._graph = restrict(build_graph(self._definition), execution.selected)

@@ -9,7 +9,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipeline.local.pipelines.attempts import Attempt, StepFailure, StepResult, resolve_arguments, resolve_target
+from pipeline.local.errors import AwsError
+from pipeline.local.iam.calls import Operation
+from pipeline.local.pipelines.attempts import (
+    Attempt,
+    StepFailure,
+    StepResult,
+    refusal,
+    resolve_arguments,
+    resolve_target,
+)
 from pipeline.local.pipelines.function_calls import FunctionFailedError, call_function
 from pipeline.local.pipelines.functions import FunctionTableError, UnknownFunctionError, function_name
 from pipeline.local.pipelines.outputs import output_list, typed_outputs
@@ -25,6 +34,7 @@ def run_lambda(attempt: Attempt) -> StepResult:
     name = function_name(arn)
     client = world.client("sagemaker").meta
     try:
+        world.tell(Operation("lambda", "Invoke", {"FunctionName": arn}))
         answer = call_function(
             arn,
             event,
@@ -33,6 +43,8 @@ def run_lambda(attempt: Attempt) -> StepResult:
             region=client.region_name,
             started=lambda stop: attempt.started({"Lambda": metadata}, stop),
         )
+    except AwsError as exc:
+        raise refusal("lambda:Invoke", exc) from exc
     except (FunctionTableError, UnknownFunctionError) as exc:
         raise StepFailure(f"ClientError: Failed to invoke lambda:Invoke. Error Details: {exc}") from exc
     except FunctionFailedError as exc:

@@ -9,13 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pipeline.local.iam.calls import Operation
 from pipeline.local.jobs.kinds import JobKind
 from pipeline.local.pipelines.store import PipelineStore
 
 if TYPE_CHECKING:
+    from pipeline.local.iam.acting import Acting
     from pipeline.local.pipelines.callbacks import Callbacks
 
 ClientFactory = Callable[[str], Any]
+Tell = Callable[[Operation], None]
 EventSink = Callable[[dict[str, Any]], object]
 
 
@@ -54,9 +57,17 @@ class SystemClock:
         return interrupt.wait(seconds)
 
 
+def tell_nobody(_operation: Operation) -> None:
+    """Everything is allowed."""
+
+
 @dataclass(frozen=True)
 class World:
-    """Everything outside of one execution. ``state_dir`` may hold the table of functions that Lambda steps call."""
+    """Everything outside of one execution. ``state_dir`` may hold the table of functions that Lambda steps call.
+
+    Where there is ``acting``, ``client`` gives clients that act under the execution's role, ``own_client`` the
+    endpoint's, and ``tell`` is told what is done without a request; it raises AwsError where the role may not.
+    """
 
     store: PipelineStore
     jobs: JobService
@@ -65,3 +76,6 @@ class World:
     emit: EventSink
     state_dir: Path
     callbacks: Callbacks
+    acting: Acting | None = None
+    own_client: ClientFactory | None = None
+    tell: Tell = tell_nobody

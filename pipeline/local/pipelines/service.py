@@ -15,6 +15,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from pipeline.local.iam.acting import Acting
 from pipeline.local.pipelines.callbacks import Callbacks
 from pipeline.local.pipelines.catalog import PipelineCatalog
 from pipeline.local.pipelines.executions import DEFAULT_MAX_RUNNING, PipelineExecutions
@@ -41,6 +42,7 @@ class PipelineService:
         on_event: gets every status change as a whole EventBridge event. It may be called from any thread. What it
             raises is logged and does not disturb the execution.
         clock: replaceable in tests.
+        acting: gives executions what they act with under their roles.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class PipelineService:
         max_running: int = DEFAULT_MAX_RUNNING,
         on_event: EventSink | None = None,
         clock: Clock | None = None,
+        acting: Acting | None = None,
     ) -> None:
         self._store = PipelineStore(state_dir)
         self._on_event = on_event
@@ -68,6 +71,7 @@ class PipelineService:
             emit=self._emit,
             state_dir=state_dir,
             callbacks=self.callbacks,
+            acting=acting,
         )
         self.executions = PipelineExecutions(world, self.catalog, max_running)
         self.executions.fail_interrupted()

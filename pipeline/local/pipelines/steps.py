@@ -23,6 +23,7 @@ from pipeline.local.pipelines.conditions import evaluate_all
 from pipeline.local.pipelines.definition import StepType
 from pipeline.local.pipelines.expressions import ExpressionError, resolve, to_text
 from pipeline.local.pipelines.lambdas import run_lambda
+from pipeline.local.pipelines.ports import ClientFactory
 from pipeline.local.pipelines.records import StepStatus, json_ready
 from pipeline.local.pipelines.retrying import classify_job_failure
 
@@ -113,7 +114,7 @@ def run_register_model(attempt: Attempt) -> StepResult:
     client = attempt.world.client("sagemaker")
     try:
         if group is not None:
-            _ensure_group(client, group)
+            _ensure_group(attempt.world.own_client or attempt.world.client, client, group)
         arn = client.create_model_package(**request)["ModelPackageArn"]
         described = client.describe_model_package(ModelPackageName=arn)
     except (ClientError, BotoCoreError) as exc:
@@ -121,9 +122,9 @@ def run_register_model(attempt: Attempt) -> StepResult:
     return StepResult(StepStatus.SUCCEEDED, json_ready(described), {"RegisterModel": {"Arn": arn}})
 
 
-def _ensure_group(client: Any, group: str) -> None:
+def _ensure_group(own: ClientFactory, client: Any, group: str) -> None:
     try:
-        client.describe_model_package_group(ModelPackageGroupName=group)
+        own("sagemaker").describe_model_package_group(ModelPackageGroupName=group)
     except ClientError as missing:
         if missing.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
             raise
