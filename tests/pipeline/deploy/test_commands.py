@@ -9,9 +9,11 @@ import subprocess
 import sys
 
 import pytest
+import typer.main
 
 from pipeline.aws import Aws
 from pipeline.bundle import build_bundle
+from pipeline.cli import app
 from pipeline.deploy.stack import resources_to_remove
 from pipeline.settings import load_settings
 
@@ -24,8 +26,17 @@ WITHOUT_SDK = [
     ["drift"],
     ["deploy"],
     ["runs"],
+    ["start", "raw/training/none.csv"],
+    ["watch"],
+    ["stop"],
+    ["logs"],
+    ["report"],
     ["predictions"],
     ["model", "list"],
+    ["model", "approve", "1"],
+    ["model", "card", "1"],
+    ["validate", "--list"],
+    ["local", "status"],
     ["trust-policy", "--repository", "a/b"],
     ["destroy", "--yes", "--delete-data"],
     ["destroy", "--yes"],
@@ -34,12 +45,15 @@ WITHOUT_SDK = [
 PROBE = """
 import json, sys
 from pipeline.cli import app
+from pipeline.errors import BikeshareError
 told = []
 for arguments in json.loads(sys.argv[1]):
     try:
         app(arguments)
     except SystemExit as end:
         code = end.code
+    except BikeshareError as error:  # nothing has run yet
+        code = error.exit_code
     told.append([arguments[0], code, "sagemaker" in sys.modules])
 print("TOLD", json.dumps(told))
 """
@@ -99,4 +113,19 @@ def test_killed_for_good_and_repeated(aws, environment_of_ours):
     told = json.loads(probe.stdout.rsplit("TOLD ", 1)[1])
     assert [command for command, _, imported in told if imported] == []
     codes = {command: code for command, code, _ in told}
+    assert {code for command, code in codes.items() if command in {"start", "watch", "stop", "logs", "report"}} == {6}
     assert (codes["deploy"], codes["destroy"]) == (0, 0)
+
+
+def test_every_command_that_compiles_nothing_is_asked_whether_it_imports_the_sdk():
+    compiling = {("synth",), ("validate",), ("demo",), ("local", "prepare"), ("local", "up"), ("local", "down")}
+    commands = typer.main.get_command(app).commands
+    names = {
+        words
+        for name, one in commands.items()
+        for words in ([(name, inner) for inner in one.commands] if hasattr(one, "commands") else [(name,)])
+    }
+    asked = {tuple(word for word in arguments[:2] if not word.startswith("-")) for arguments in WITHOUT_SDK}
+    assert {
+        words for words in names - compiling if words not in asked and words[:1] not in {one[:1] for one in asked}
+    } == set()

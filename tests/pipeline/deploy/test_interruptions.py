@@ -72,6 +72,28 @@ def test_killed_at_any_call_and_repeated(aws, stack, killed, kind):
             return
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_plan_killed_at_any_call_changes_nothing(aws, stack, killed, kind):
+    """Drift is the same plan, so this is both."""
+    things = one_of(stack(f"look-{KINDS.index(kind)}"), kind)
+    for made in (False, True):
+        if made:
+            apply_plan(make_plan(things, aws), aws)
+        whole = make_plan(things, aws)
+        for calls in itertools.count():
+            aws.calls_left = calls
+            try:
+                make_plan(things, aws)
+            except killed:
+                aws.calls_left = None
+                assert make_plan(things, aws) == whole
+            else:
+                aws.calls_left = None
+                break
+        assert calls > 0
+    destroy(things, aws, keep_data=False)
+
+
 def test_a_rule_rests_while_its_pipeline_is_away(aws, stack, killed):
     things = [thing for thing in stack("orphan") if thing.kind in {"pipeline", "rule"}]
     apply_plan(make_plan(things, aws), aws)
