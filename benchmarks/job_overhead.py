@@ -167,7 +167,7 @@ def _profile_one_job(endpoint: Endpoint) -> None:
     threading.Thread.run = profiled  # type: ignore[method-assign]
     try:
         endpoint.client("sagemaker").create_processing_job(ProcessingJobName="profiled", **_arguments())
-        endpoint.jobs.wait(JobKind.PROCESSING, "profiled")
+        endpoint.regions.at(endpoint.region).jobs.wait(JobKind.PROCESSING, "profiled")
     finally:
         threading.Thread.run = run  # type: ignore[method-assign]
     for thread in threading.enumerate():

@@ -12,7 +12,6 @@ import boto3.session
 from botocore.config import Config
 
 from pipeline.local.events.bus import EventBridge
-from pipeline.local.events.jobs import job_event
 from pipeline.local.events.timetable import Timetable
 from pipeline.local.featurestore.offline import OfflineWriter
 from pipeline.local.featurestore.store import FeatureStore
@@ -20,10 +19,9 @@ from pipeline.local.gateway import Gateway
 from pipeline.local.iam.acting import Acting
 from pipeline.local.iam.authorization import Authorization, IamSettings
 from pipeline.local.iam.sessions import Credentials, answer_caller_identity
-from pipeline.local.jobs.service import JobClients, JobService
 from pipeline.local.moto_app import create_moto_application
 from pipeline.local.persistence.moto_state import MotoState
-from pipeline.local.pipelines.service import PipelineService
+from pipeline.local.regions import Regions
 from pipeline.local.sagemaker.store import ResourceStore
 from pipeline.local.server import LoopbackServer
 from pipeline.local.state import ACCESS_KEY_ID, SECRET_ACCESS_KEY
@@ -83,9 +81,9 @@ class Endpoint:
         offline_store: writes records to S3.
         resources: the control-plane resources that are neither moto's nor a service's own.
         moto_state: what moto holds, and what of it was there at the start.
-        jobs, pipelines: the services that run them.
+        regions: pipelines and jobs of each region.
         authorization: is told every action under a role.
-        acting: what services act with under roles.
+        acting: what EventBridge acts with under roles.
 
     Raises:
         NotLoopbackError: ``host`` is not the loopback interface.
@@ -101,7 +99,7 @@ class Endpoint:
         self._clients_lock = threading.RLock()
         self._session: boto3.session.Session | None = None
         self.authorization = Authorization(iam or IamSettings(), self.region)
-        self.acting = Acting(self.authorization, self._client_of, self.region, self.account_id)
+        self.acting = self.acting_in(self.region)
         answer_caller_identity(self.authorization.sessions)
         self._stop_reader, self._stop_writer = os.pipe()
         self.events = EventBridge(self)
@@ -116,28 +114,11 @@ class Endpoint:
         self._server = LoopbackServer(gateway, host, port)
         self._server_thread = threading.Thread(target=self._server.serve_forever, name="server", daemon=True)
         self.url = self._server.url
-        self.jobs = JobService(
-            state_dir,
-            JobClients(
-                s3=lambda: self.client("s3"),
-                logs=lambda: self.client("logs"),
-                sagemaker=lambda: self.client("sagemaker"),
-                acting=self.acting,
-            ),
-            url=self.url,
-            region=self.region,
-            account_id=self.account_id,
-            on_status_change=lambda kind, description: self.events.publish(job_event(kind.value, description)),
-        )
-        self.pipelines = PipelineService(
-            state_dir,
-            self.account_id,
-            self.region,
-            self.jobs,
-            self.client,
-            on_event=self.events.publish,
-            acting=self.acting,
-        )
+        self.regions = Regions(self)
+
+    def acting_in(self, region: str) -> Acting:
+        """What services of a region act with under roles."""
+        return Acting(self.authorization, self._client_of, region, self.account_id)
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client of this endpoint itself, over HTTP; shared between threads."""
@@ -181,7 +162,7 @@ class Endpoint:
         self.events.resume()
         if self.feature_store.groups_with_offline_rows():
             self.offline_store.wake()
-        self.pipelines.resume()
+        self.regions.resume()
         self.timetable.wake()
 
     def wait(self) -> None:
@@ -195,8 +176,7 @@ class Endpoint:
     def close(self) -> None:
         """Stop schedules, executions, jobs and deliveries while requests are still answered; then the server."""
         self.timetable.close()
-        self.pipelines.close()
-        self.jobs.close()
+        self.regions.close()
         self.offline_store.close()
         self.events.close()
         self._server.shutdown()

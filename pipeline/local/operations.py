@@ -5,7 +5,7 @@ response in the same terms. It raises :class:`pipeline.local.errors.AwsError` to
 
     @operation("sagemaker", "DescribeProcessingJob")
     def describe_processing_job(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        return context.endpoint.jobs.describe(JobKind.PROCESSING, request["ProcessingJobName"])
+        return context.jobs.describe(JobKind.PROCESSING, request["ProcessingJobName"])
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.local.endpoint import Endpoint
+    from pipeline.local.jobs.service import JobService
+    from pipeline.local.pipelines.service import PipelineService
 
 
 def _no_moto(_request: dict[str, Any]) -> dict[str, Any]:
@@ -39,6 +41,16 @@ class RequestContext:
     region: str
     endpoint: Endpoint
     ask_moto: Callable[[dict[str, Any]], dict[str, Any]] = _no_moto
+
+    @property
+    def jobs(self) -> JobService:
+        """The jobs of the request's region."""
+        return self.endpoint.regions.at(self.region).jobs
+
+    @property
+    def pipelines(self) -> PipelineService:
+        """The pipelines of the request's region."""
+        return self.endpoint.regions.at(self.region).pipelines
 
 
 Handler = Callable[[dict[str, Any], RequestContext], dict[str, Any]]

@@ -106,7 +106,7 @@ class Acting:
             raise client_error(error.message) from error
         for work in work_for_job(kind.log_group, image, request, self._place):
             try:
-                self._authorization.call(session, work.call)
+                self._authorization.call(session, work.call, self._place.region)
             except AwsError as error:
                 if work.refused:
                     raise client_error(f"{work.refused} {error.message}") from error
@@ -146,7 +146,7 @@ class Acting:
             AwsError: the role may not.
         """
         if self._authorization.enabled and _is_role(role_arn):
-            self._authorization.operation(RoleSession(role_arn, name, source), operation)
+            self._authorization.operation(RoleSession(role_arn, name, source), operation, self._place.region)
 
     def as_service(
         self, service: str, action: str, resource: str, source: str, policy: Callable[[], str | None]

@@ -13,28 +13,28 @@ _Answer = Callable[[dict[str, Any], RequestContext], dict[str, Any]]
 
 def _create(kind: JobKind) -> _Answer:
     def create(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        return {kind.arn_field: context.endpoint.jobs.create(kind, request)}
+        return {kind.arn_field: context.jobs.create(kind, request)}
 
     return create
 
 
 def _describe(kind: JobKind) -> _Answer:
     def describe(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        return context.endpoint.jobs.describe(kind, request[kind.name_field])
+        return context.jobs.describe(kind, request[kind.name_field])
 
     return describe
 
 
 def _list(kind: JobKind) -> _Answer:
     def list_jobs(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        return context.endpoint.jobs.list(kind, request)
+        return context.jobs.list(kind, request)
 
     return list_jobs
 
 
 def _stop(kind: JobKind) -> _Answer:
     def stop(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        context.endpoint.jobs.stop(kind, request[kind.name_field])
+        context.jobs.stop(kind, request[kind.name_field])
         return {}
 
     return stop

@@ -29,6 +29,11 @@ _LOGGER = logging.getLogger(__name__)
 StatusCallback = Callable[[JobKind, dict[str, Any]], None]
 
 
+def job_slots() -> threading.Semaphore:
+    """As many jobs as this machine runs at the same time."""
+    return threading.BoundedSemaphore(max(4, 2 * (os.cpu_count() or 1)))
+
+
 class JobService:
     """Runs jobs and knows all that ever ran.
 
@@ -43,7 +48,7 @@ class JobService:
             thread. What it raises is logged and does not change the job.
         isolation: how jobs are kept apart from the machine; found out if None.
         stop_grace_seconds: time between the request to stop and the end of the process tree. SageMaker's is 120.
-        max_running: jobs that run at the same time; further ones wait as InProgress.
+        slots: one for each job that runs; further ones wait as InProgress. :func:`job_slots` by default.
 
     Raises:
         LimitSettingError: a variable that sets a limit is no positive number.
@@ -60,7 +65,7 @@ class JobService:
         on_status_change: StatusCallback | None = None,
         isolation: Isolation | None = None,
         stop_grace_seconds: float = 120.0,
-        max_running: int | None = None,
+        slots: threading.Semaphore | None = None,
     ) -> None:
         self._store = JobStore((state_dir / "jobs").resolve())
         self._executor = Executor(
@@ -68,7 +73,7 @@ class JobService:
         )
         self._region, self._account_id = region, account_id
         self._on_status_change = on_status_change
-        self._slots = threading.BoundedSemaphore(max_running or max(4, 2 * (os.cpu_count() or 1)))
+        self._slots = slots or job_slots()
         self._changed = threading.Condition(threading.RLock())
         self._records: dict[JobId, JobRecord] = {}
         self._stops: dict[JobId, StopSignal] = {}

@@ -33,7 +33,7 @@ class PipelineService:
     ``Failed`` and can be retried, executions that were still queued run after :meth:`resume`.
 
     Args:
-        state_dir: where ``pipelines.sqlite3`` lives, and ``functions.toml`` if there is one; created when missing.
+        state_dir: where ``pipelines.sqlite3`` lives; created when missing.
         account_id: twelve digits.
         region: such as ``us-east-1``.
         jobs: runs processing, training and transform jobs.
@@ -43,6 +43,7 @@ class PipelineService:
             raises is logged and does not disturb the execution.
         clock: replaceable in tests.
         acting: gives executions what they act with under their roles.
+        functions_dir: where ``functions.toml`` lives, if there is one; ``state_dir`` by default.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class PipelineService:
         on_event: EventSink | None = None,
         clock: Clock | None = None,
         acting: Acting | None = None,
+        functions_dir: Path | None = None,
     ) -> None:
         self._store = PipelineStore(state_dir)
         self._on_event = on_event
@@ -69,7 +71,7 @@ class PipelineService:
             client=client,
             clock=clock,
             emit=self._emit,
-            state_dir=state_dir,
+            state_dir=functions_dir or state_dir,
             callbacks=self.callbacks,
             acting=acting,
         )

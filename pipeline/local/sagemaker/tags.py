@@ -40,10 +40,10 @@ def forget_tags(arn: str, endpoint: Endpoint) -> None:
 def add_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Add or change tags."""
     arn = request["ResourceArn"]
-    if context.endpoint.pipelines.owns_arn(arn):
-        return context.endpoint.pipelines.catalog.add_tags(request)
-    if context.endpoint.jobs.owns_arn(arn):
-        return context.endpoint.jobs.add_tags(request)
+    if context.pipelines.owns_arn(arn):
+        return context.pipelines.catalog.add_tags(request)
+    if context.jobs.owns_arn(arn):
+        return context.jobs.add_tags(request)
     if not _is_own(arn):
         return context.ask_moto(request)
     tags = {**_stored(arn, context), **_as_map(request["Tags"])}
@@ -55,10 +55,10 @@ def add_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]
 def list_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """All tags of a resource."""
     arn = request["ResourceArn"]
-    if context.endpoint.pipelines.owns_arn(arn):
-        return context.endpoint.pipelines.catalog.list_tags(request)
-    if context.endpoint.jobs.owns_arn(arn):
-        return context.endpoint.jobs.list_tags(request)
+    if context.pipelines.owns_arn(arn):
+        return context.pipelines.catalog.list_tags(request)
+    if context.jobs.owns_arn(arn):
+        return context.jobs.list_tags(request)
     if not _is_own(arn):
         return context.ask_moto(request)
     return {"Tags": _as_list(_stored(arn, context))}
@@ -68,10 +68,10 @@ def list_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any
 def delete_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Remove tags by key."""
     arn = request["ResourceArn"]
-    if context.endpoint.pipelines.owns_arn(arn):
-        return context.endpoint.pipelines.catalog.delete_tags(request)
-    if context.endpoint.jobs.owns_arn(arn):
-        return context.endpoint.jobs.delete_tags(request)
+    if context.pipelines.owns_arn(arn):
+        return context.pipelines.catalog.delete_tags(request)
+    if context.jobs.owns_arn(arn):
+        return context.jobs.delete_tags(request)
     if not _is_own(arn):
         return context.ask_moto(request)
     gone = set(request["TagKeys"])

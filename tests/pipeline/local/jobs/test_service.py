@@ -208,7 +208,7 @@ def test_close_ends_running_jobs_at_once(make_jobs):
 
 
 def test_job_stopped_while_it_waits_for_its_turn_never_starts(make_jobs):
-    jobs = make_jobs(max_running=1)
+    jobs = make_jobs(slots=threading.BoundedSemaphore(1))
     first, second = jobs.processing_request("sleep 1"), jobs.processing_request("true")
     for request in (first, second):
         jobs.service.create(PROCESSING, request)
@@ -226,8 +226,16 @@ def test_failing_callback_does_not_change_the_job(make_jobs, caplog):
     assert "could not be told" in caplog.text
 
 
+def context_of(jobs):
+    """A request in the region of the service under test, which has no pipelines."""
+    region = SimpleNamespace(jobs=jobs.service, pipelines=SimpleNamespace(owns_arn=lambda _arn: False))
+    return RequestContext(
+        "123456789012", "us-east-1", SimpleNamespace(regions=SimpleNamespace(at=lambda _name: region))
+    )
+
+
 def test_handlers_answer_for_every_kind(jobs):
-    context = RequestContext("123456789012", "us-east-1", SimpleNamespace(jobs=jobs.service))
+    context = context_of(jobs)
 
     def ask(operation, request):
         return find_handler("sagemaker", operation)(request, context)
@@ -265,8 +273,7 @@ def test_tags_of_a_job(jobs):
 
 def test_tags_of_a_job_through_the_operations(jobs):
     arn = jobs.process("true")["ProcessingJobArn"]
-    others = SimpleNamespace(owns_arn=lambda _arn: False)
-    context = RequestContext("123456789012", "us-east-1", SimpleNamespace(jobs=jobs.service, pipelines=others))
+    context = context_of(jobs)
     tag = {"Key": "a", "Value": "1"}
     assert tags.add_tags({"ResourceArn": arn, "Tags": [tag]}, context) == {"Tags": [tag]}
     assert tags.list_tags({"ResourceArn": arn}, context) == {"Tags": [tag]}
