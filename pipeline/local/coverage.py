@@ -17,6 +17,7 @@ from botocore import xform_name
 from moto.backends import get_backend
 
 from pipeline.local.endpoint import import_operations
+from pipeline.local.iam import simulation
 from pipeline.local.operations import find_handler
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "local_endpoint_operations.md"
@@ -80,7 +81,7 @@ def _moto_methods(service: str) -> frozenset[str]:
 def answer(service: str, operation: str) -> Answer:
     """Who answers one operation."""
     import_operations()
-    if find_handler(service, operation) is not None:
+    if find_handler(service, operation) is not None or (service == "iam" and operation in simulation.ANSWERED):
         return Answer.REAL
     # moto names methods of its backends or responses after the operations; its own coverage report relies on it, too.
     return Answer.MOTO if xform_name(operation) in _moto_methods(service) else Answer.REFUSED

@@ -16,6 +16,9 @@ from pipeline.local.iam.conditions import UnknownOperatorError
 from pipeline.local.iam.evaluation import Call, Decision, Evaluation, MalformedPolicyError, Policy, evaluate
 from pipeline.local.iam.policies import BOUNDARY, identity_of
 
+#: The operations of IAM that this module gives moto.
+ANSWERED = frozenset({"SimulatePrincipalPolicy", "SimulateCustomPolicy"})
+
 _PAGE = 100
 # The overall decision for several resources is the hardest of theirs.
 _SEVERITY = (Decision.ALLOWED, Decision.IMPLICIT_DENY, Decision.EXPLICIT_DENY)
