@@ -78,9 +78,18 @@ def _pipelines(settings: Settings) -> list[str]:
     return [settings.pipeline_arn(settings.pipeline_name(flow)) for flow in FLOWS]
 
 
+def _database(settings: Settings) -> str:
+    return settings.arn("glue", f"database/{settings.database_name}")
+
+
 def _catalog(settings: Settings) -> list[str]:
-    name = settings.database_name
-    return [settings.arn("glue", path) for path in ("catalog", f"database/{name}", f"table/{name}/*")]
+    """The database with what it stands in: Glue asks for both."""
+    return [settings.arn("glue", "catalog"), _database(settings)]
+
+
+def _tables(settings: Settings) -> list[str]:
+    """The database's tables with what they stand in."""
+    return [*_catalog(settings), settings.arn("glue", f"table/{settings.database_name}/*")]
 
 
 def _log_groups(settings: Settings) -> list[str]:
@@ -136,7 +145,9 @@ def _looking(settings: Settings) -> Iterator[dict[str, Any]]:
     yield allow(
         ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"], [_topic(settings)]
     )
-    yield allow(["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetTags"], _catalog(settings))
+    yield allow(["glue:GetDatabase"], _catalog(settings))
+    yield allow(["glue:GetTable"], _tables(settings))
+    yield allow(["glue:GetTags"], [_database(settings)])
     yield allow(["logs:ListTagsForResource"], _log_groups(settings))
     # DescribeLogGroups lists, and has no narrower resource in AWS.
     yield allow(["logs:DescribeLogGroups"], [settings.arn("logs", "log-group:*")])
@@ -149,7 +160,6 @@ def _changing(settings: Settings) -> Iterator[dict[str, Any]]:
             "s3:CreateBucket",
             "s3:DeleteBucket",
             "s3:ListBucketVersions",
-            "s3:PutBucketNotification",
             "s3:PutBucketPolicy",
             "s3:PutBucketPublicAccessBlock",
             "s3:PutBucketTagging",
@@ -158,8 +168,10 @@ def _changing(settings: Settings) -> Iterator[dict[str, Any]]:
         ],
         buckets,
     )
-    yield allow(["s3:DeleteObject", "s3:DeleteObjectVersion"], [f"{bucket}/*" for bucket in buckets])
+    yield allow(["s3:PutBucketNotification"], [f"arn:aws:s3:::{settings.raw_bucket}"])
+    yield allow(["s3:DeleteObjectVersion"], [f"{bucket}/*" for bucket in buckets])
     artifacts = f"arn:aws:s3:::{settings.artifacts_bucket}"
+    yield allow(["s3:DeleteObject"], [f"{artifacts}/code/*"])
     yield allow(["s3:GetObject", "s3:PutObject"], [f"{artifacts}/code/*", f"{artifacts}/definitions/*"])
     yield allow(
         [
@@ -194,8 +206,33 @@ def _changing(settings: Settings) -> Iterator[dict[str, Any]]:
     yield from _changing_sagemaker(settings)
     yield from _changing_receivers(settings)
     if settings.kms_key is not None:
-        resource, condition = key_resource(settings)
-        yield allow(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], [resource], **condition)
+        yield from _key(settings)
+
+
+def _key(settings: Settings) -> Iterator[dict[str, Any]]:
+    """What the caller of CreateFeatureGroup needs on the key (``OnlineStoreSecurityConfig`` in the API reference).
+
+    Code and definitions are encrypted with it as well.
+    """
+    resource, condition = key_resource(settings)
+    yield allow(
+        [
+            "kms:CreateGrant",
+            "kms:Decrypt",
+            "kms:DescribeKey",
+            "kms:Encrypt",
+            "kms:GenerateDataKey",
+            "kms:ListGrants",
+            "kms:ReEncryptFrom",
+            "kms:ReEncryptTo",
+            "kms:RetireGrant",
+            "kms:RevokeGrant",
+        ],
+        [resource],
+        **condition,
+    )
+    # ListAliases is about the account and has no resource level in AWS.
+    yield allow(["kms:ListAliases"], ["*"])
 
 
 def _changing_sagemaker(settings: Settings) -> Iterator[dict[str, Any]]:
@@ -216,10 +253,8 @@ def _changing_sagemaker(settings: Settings) -> Iterator[dict[str, Any]]:
     yield allow(
         [*tagging, "sagemaker:CreateModelPackageGroup", "sagemaker:DeleteModelPackageGroup"], [_model_group(settings)]
     )
-    # ListModelPackages has no resource level in AWS.
-    yield allow(["sagemaker:ListModelPackages"], ["*"])
     versions = settings.arn("sagemaker", f"model-package/{settings.model_package_group_name}/*")
-    yield allow(["sagemaker:DeleteModelPackage"], [versions])
+    yield allow(["sagemaker:DeleteModelPackage", "sagemaker:ListModelPackages"], [versions])
 
 
 def _changing_receivers(settings: Settings) -> Iterator[dict[str, Any]]:
@@ -240,19 +275,7 @@ def _changing_receivers(settings: Settings) -> Iterator[dict[str, Any]]:
     )
     # Unsubscribe has no resource level in AWS; the topic's own subscriptions are all that destroy names.
     yield allow(["sns:Unsubscribe"], ["*"])
-    yield allow(
-        [
-            "glue:CreateDatabase",
-            "glue:CreateTable",
-            "glue:DeleteDatabase",
-            "glue:DeleteTable",
-            "glue:TagResource",
-            "glue:UntagResource",
-            "glue:UpdateDatabase",
-            "glue:UpdateTable",
-        ],
-        _catalog(settings),
-    )
+    yield from _changing_catalog(settings)
     yield allow(
         [
             "logs:CreateLogGroup",
@@ -264,3 +287,13 @@ def _changing_receivers(settings: Settings) -> Iterator[dict[str, Any]]:
         ],
         _log_groups(settings),
     )
+
+
+def _changing_catalog(settings: Settings) -> Iterator[dict[str, Any]]:
+    yield allow(["glue:CreateDatabase", "glue:UpdateDatabase"], _catalog(settings))
+    yield allow(["glue:CreateTable", "glue:DeleteTable", "glue:GetTables", "glue:UpdateTable"], _tables(settings))
+    yield allow(["glue:TagResource"], _catalog(settings))
+    yield allow(["glue:UntagResource"], [_database(settings)])
+    # A database goes with its tables and functions; ours has no function.
+    functions = settings.arn("glue", f"userDefinedFunction/{settings.database_name}/*")
+    yield allow(["glue:DeleteDatabase"], [*_tables(settings), functions])

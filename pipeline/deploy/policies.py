@@ -99,7 +99,8 @@ def _data(settings: Settings, needs: _Needs) -> Iterator[dict[str, Any]]:
     raw, artifacts = f"arn:aws:s3:::{settings.raw_bucket}", f"arn:aws:s3:::{settings.artifacts_bucket}"
     yield allow(["s3:GetObject"], [f"{raw}/*"])
     yield allow(["s3:GetObject", "s3:PutObject"], [f"{artifacts}/*"])
-    yield allow(["s3:GetBucketLocation", "s3:ListBucket"], [raw, artifacts])
+    # Without it S3 says that an object is forbidden, where it is gone.
+    yield allow(["s3:ListBucket"], [raw, artifacts])
     if "publish.py" in needs.scripts:
         yield allow(["s3:PutObject"], [f"arn:aws:s3:::{settings.predictions_bucket}/*"])
 
@@ -121,8 +122,7 @@ def _steps(settings: Settings, needs: _Needs) -> Iterator[dict[str, Any]]:
         group = settings.model_package_group_name
         versions = settings.arn("sagemaker", f"model-package/{group}/*")
         yield allow(
-            ["sagemaker:CreateModelPackage", "sagemaker:AddTags"],
-            [versions, settings.arn("sagemaker", f"model-package-group/{group}")],
+            ["sagemaker:CreateModelPackage"], [versions, settings.arn("sagemaker", f"model-package-group/{group}")]
         )
         yield allow(["sagemaker:DescribeModelPackage"], [versions])
 
@@ -142,9 +142,10 @@ def _scripts_of_ours(settings: Settings, needs: _Needs, definitions: Mapping[Flo
     # Scoring takes the newest approved version, evaluation compares with it.
     if needs.scripts & {"select_model.py", "evaluate.py"}:
         group = settings.model_package_group_name
-        # ListModelPackages has no resource level in AWS.
-        yield allow(["sagemaker:ListModelPackages"], ["*"])
-        yield allow(["sagemaker:DescribeModelPackage"], [settings.arn("sagemaker", f"model-package/{group}/*")])
+        yield allow(
+            ["sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages"],
+            [settings.arn("sagemaker", f"model-package/{group}/*")],
+        )
 
 
 def _containers(settings: Settings) -> Iterator[dict[str, Any]]:
@@ -199,7 +200,9 @@ _TRIALS = ("experiment-trial", "experiment-trial-component")
 
 def _key(settings: Settings) -> Iterator[dict[str, Any]]:
     resource, condition = key_resource(settings)
-    yield allow(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], [resource], **condition)
+    # A job whose output key is not given as the key's ARN encrypts with it as well (OutputDataConfig, API reference).
+    encrypt = [] if condition == {} and settings.kms_key == resource else ["kms:Encrypt"]
+    yield allow(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", *encrypt], [resource], **condition)
     # Volumes are encrypted by way of a grant, which only an AWS service may be given.
     operators = {**condition.get("Condition", {}), "Bool": {"kms:GrantIsForAWSResource": "true"}}
     yield allow(["kms:CreateGrant"], [resource], Condition=operators)

@@ -111,11 +111,16 @@ class Gateway:
         self, environ: dict[str, Any], start_response: StartResponse, scope: CredentialScope | None, request_id: str
     ) -> Iterable[bytes]:
         request = CurrentRequest(request_id, environ.get("REMOTE_ADDR", "127.0.0.1"))
+        hidden: list[AwsError] = []
 
         def with_our_request_id(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             kept = [(name, value) for name, value in headers if name.lower() not in _REQUEST_ID_HEADERS]
             is_s3 = scope is None or scope.signing_name == "s3"
             named = ("x-amz-request-id" if is_s3 else "x-amzn-RequestId", request_id)
+            refused = self._endpoint.authorization.absence(environ, scope) if status.startswith("404") else None
+            if refused is not None:
+                hidden.append(refused)
+                return lambda _data: None
             return start_response(status, [*kept, named], exc_info)
 
         token = current_request.set(request)
@@ -141,6 +146,8 @@ class Gateway:
             return _send(_moto_failed(scope, request_id), start_response)
         else:
             self._endpoint.events.deliver(deliveries)
+            for one in hidden:
+                return _send(_service_error(scope, HTTPStatus(one.status), one.code, one.message), start_response)
             return answer
         finally:
             current_request.reset(token)

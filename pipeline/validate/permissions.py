@@ -85,7 +85,7 @@ def role_is_allowed(definition: Definition, deployment: Deployment) -> Iterator[
         for needed, field in (
             (STEP_ACTIONS.get(step.type, ()), "Type"),
             (script_actions(step), f"script {step.script}"),
-            *((FIELD_ACTIONS[key], f"Arguments…{key}") for key in _brought(step)),
+            *((actions, f"Arguments…{key}") for key, actions in _brought(step)),
         ):
             missing = [action for action in needed if not is_allowed(deployment.policy, action)]
             if missing:
@@ -93,10 +93,17 @@ def role_is_allowed(definition: Definition, deployment: Deployment) -> Iterator[
         yield from _locations(step, definition, deployment.policy)
 
 
-def _brought(step: Step) -> list[str]:
-    """Fields of :data:`FIELD_ACTIONS` that the step sets."""
-    keys = {part.partition("[")[0] for path, value in leaves(step.arguments, "") if value for part in path.split(".")}
-    return sorted(keys & set(FIELD_ACTIONS))
+def _brought(step: Step) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Fields of :data:`FIELD_ACTIONS` that the step sets, and their actions."""
+    found: dict[str, set[str]] = {}
+    for path, value in leaves(step.arguments, ""):
+        for key in {part.partition("[")[0] for part in path.split(".")} & set(FIELD_ACTIONS):
+            found.setdefault(key, set()).update([str(value)] if value else [])
+    for key, values in sorted(found.items()):
+        # Of a key's ARN alone SageMaker can tell that it may be used ("KmsKeyId" of OutputDataConfig, API reference).
+        by_another_name = key == "KmsKeyId" and not all(":key/" in value for value in values)
+        if values:
+            yield key, (*FIELD_ACTIONS[key], *(("kms:Encrypt",) if by_another_name else ()))
 
 
 def _locations(step: Step, definition: Definition, policy: Mapping[str, Any]) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from pipeline.aws import Aws
 from pipeline.execution_view import ExecutionView, view
 from pipeline.executions import started_for
 from pipeline.local.daemon import EndpointHandle, running_endpoint
-from pipeline.settings import Settings, load_settings
+from pipeline.settings import Flow, Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 180.0
@@ -33,11 +33,13 @@ class Deployed:
     settings: Settings
     aws: Aws
 
-    def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run ``bikeshare`` as a user would."""
+    def command(
+        self, *arguments: str, check: bool = True, variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``bikeshare`` as a user would, with ``variables`` over those that make it use the endpoint."""
         return subprocess.run(
             [sys.executable, "-m", "pipeline", *arguments],
-            env={**os.environ, **self.endpoint.environment()},
+            env={**os.environ, **self.endpoint.environment(), **(variables or {})},
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -75,19 +77,19 @@ class Deployed:
             time.sleep(0.1)
         pytest.fail(f"{arn} did not end: {current}")
 
-    def started(self, key: str, etag: str) -> str:
-        """ARN of the execution that EventBridge starts for an upload."""
+    def started(self, key: str, etag: str, flow: Flow = "training", known: Collection[str] = ()) -> str:
+        """ARN of the execution that EventBridge starts for an upload, and that is not in ``known``."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
-            arn = started_for(self.aws, self.settings.training_pipeline_name, key, etag)
+            arn = started_for(self.aws, self.settings.pipeline_name(flow), key, etag, frozenset(known))
             if arn:
                 return arn
             time.sleep(0.05)
         pytest.fail(f"nothing was started for {key}")
 
-    def run(self, key: str, body: bytes) -> ExecutionView:
+    def run(self, key: str, body: bytes, flow: Flow = "training") -> ExecutionView:
         """Upload and wait for the end of the execution that this starts."""
-        return self.finished(self.started(key, self.put(key, body)))
+        return self.finished(self.started(key, self.put(key, body), flow))
 
     def send_event(self, key: str, etag: str) -> None:
         """Put an ``Object Created`` event on the bus, as a second delivery of S3's would be."""

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 
 import pytest
-
-from pipeline.executions import started_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("trigger")]
 
@@ -23,26 +20,10 @@ def to_score(tmp_path_factory):
     return write_sample(tmp_path_factory.mktemp("scoring"), days=30, target=False).read_bytes()
 
 
-def scored(deployed, key, body):
-    """Upload under raw/scoring/ and wait for the end of the scoring execution."""
-    return deployed.finished(scoring_execution(deployed, key, deployed.put(key, body)))
-
-
-def scoring_execution(deployed, key, etag):
-    """ARN of the scoring execution that an upload starts."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        arn = started_for(deployed.aws, deployed.settings.scoring_pipeline_name, key, etag)
-        if arn:
-            return arn
-        time.sleep(0.05)
-    pytest.fail(f"nothing was started for {key}")
-
-
 @pytest.fixture(scope="module")
 def without_model(deployed, to_score):
     """A scoring execution while nothing is approved."""
-    return scored(deployed, "raw/scoring/too-early.csv", to_score)
+    return deployed.run("raw/scoring/too-early.csv", to_score, "scoring")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +38,7 @@ def approved(deployed, without_model, sample_csv):
 
 @pytest.fixture(scope="module")
 def execution(deployed, approved, to_score):
-    return scored(deployed, KEY, to_score)
+    return deployed.run(KEY, to_score, "scoring")
 
 
 def test_without_an_approved_model_the_reason_says_how_to_approve_one(without_model):
@@ -103,7 +84,7 @@ def test_of_a_burst_of_files_none_is_lost_and_each_has_predictions_of_its_own(de
         for number in range(12)
     }
     etags = {key: deployed.put(key, body) for key, body in bodies.items()}
-    ended = {key: deployed.finished(scoring_execution(deployed, key, etag)) for key, etag in etags.items()}
+    ended = {key: deployed.finished(deployed.started(key, etag, "scoring")) for key, etag in etags.items()}
     assert {execution.status for execution in ended.values()} == {"Succeeded"}
     assert len({execution.arn for execution in ended.values()}) == len(bodies)
     files = [list(csv.DictReader(io.StringIO(content.decode()))) for content in deployed.predictions().values()]
@@ -118,7 +99,7 @@ def test_the_card_is_shown(deployed, approved):
 
 def test_a_rejected_version_is_not_scored_with(deployed, execution, to_score):
     deployed.command("model", "reject", "1", "--reason", "superseded")
-    late = scored(deployed, "raw/scoring/late.csv", to_score)
+    late = deployed.run("raw/scoring/late.csv", to_score, "scoring")
     assert late.status == "Failed"
     assert "no approved version" in late.explanation
 

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 _SESSION_POLICY = "session policy"
 _KINDS = {IDENTITY: "identity-based policy"}
 _FORBIDDEN = 403
+_READS = {"GET", "HEAD"}
 # Services whose protocol is XML; the others answer 400 and AccessDeniedException.
 _ACCESS_DENIED = {"s3", "iam", "sts", "ec2"}
 
@@ -88,6 +89,28 @@ class Authorization:
         except Exception:  # the boundary: what cannot be decided must not take the connection with it
             logger.exception("it could not be told what %s needs", environ["PATH_INFO"])
             return AwsError("InternalFailure", "the local endpoint could not tell what this needs; see its log", 500)
+        return None
+
+    def absence(self, environ: dict[str, Any], scope: CredentialScope | None) -> AwsError | None:
+        """What is answered to a role that asks for an object that is not there.
+
+        Whether an object exists is told to those who may list its bucket ("Permissions" of GetObject in the S3 API
+        reference).
+
+        Args:
+            environ: WSGI environment.
+            scope: of the request's signature; None for an unsigned one.
+        """
+        session = self.sessions.find(scope.access_key) if self.enabled and scope is not None else None
+        if session is None or scope is None or scope.signing_name != "s3" or environ["REQUEST_METHOD"] not in _READS:
+            return None
+        operation = operation_of(environ, scope)
+        if operation is None or "Key" not in operation.request:
+            return None
+        try:
+            self.call(session, Call("s3:ListBucket", f"arn:aws:s3:::{operation.request['Bucket']}"), scope.region)
+        except AwsError as error:
+            return error
         return None
 
     def operation(self, session: RoleSession, operation: Operation, region: str | None = None) -> None:

@@ -15,7 +15,6 @@ from pipeline.settings import load_settings
 # AWS has no resource level for these.
 WITHOUT_RESOURCE_LEVEL = {
     "cloudwatch:PutMetricData",
-    "sagemaker:ListModelPackages",
     "ecr:GetAuthorizationToken",
     "ec2:DescribeDhcpOptions",
     "ec2:DescribeNetworkInterfaces",
@@ -74,6 +73,23 @@ def test_an_alias_is_a_condition_and_not_a_resource(key, resource, condition):
     assert found == resource.format(key="arn:aws:kms:eu-west-1:111122223333:key")
     expected = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": condition}}
     assert more == ({"Condition": expected} if condition else {})
+
+
+@pytest.mark.parametrize(
+    ("key", "encrypts"),
+    [
+        ("arn:aws:kms:eu-west-1:111122223333:key/k", False),
+        ("0123abcd-0123-0123-0123-0123456789ab", True),
+        ("alias/mine", True),
+        ("arn:aws:kms:eu-west-1:111122223333:alias/mine", True),
+    ],
+)
+def test_a_key_that_is_not_named_by_its_arn_also_encrypts(key, encrypts):
+    """OutputDataConfig in the API reference: an id or an alias needs kms:Encrypt as well."""
+    settings = load_settings("dev").model_copy(update={"kms_key": key})
+    actions = {action for statement in execution_policy(settings, {})["Statement"] for action in statement["Action"]}
+    assert ("kms:Encrypt" in actions) == encrypts
+    assert "kms:GenerateDataKey" in actions
 
 
 def test_steps_inside_conditions_are_found():

@@ -1,0 +1,223 @@
+"""Every role has what its work uses and nothing else: the work is done where policies hold, and recorded.
+
+Production's settings, as they have everything: a key, a network, encrypted traffic.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from unittest import mock
+
+import pytest
+
+from pipeline.aws import Aws
+from pipeline.bundle import build_bundle
+from pipeline.deploy.compiled import compiled_definitions
+from pipeline.deploy.github import deployer_policy, github_trust_policy
+from pipeline.deploy.stack import FLOWS, resources
+from pipeline.execution_view import view
+from pipeline.executions import object_parameters, start
+from pipeline.local.daemon import running_endpoint
+from pipeline.local.iam.evaluation import Call, Policy, evaluate
+from pipeline.local.iam.recording import read_actions
+from pipeline.sample import write_sample
+from pipeline.settings import Flow, load_settings
+from tests.end_to_end.conftest import Deployed
+from tests.pipeline.deploy.by_hand import BY_HAND
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+ENVIRONMENT = "prod"
+VARIABLES = {"BIKESHARE_ACCOUNT_ID": "123456789012", "BIKESHARE_ALARMS__EMAILS": '["on-call@example.com"]'}
+REPOSITORY = "example/bikeshare"
+PLAN, DEPLOY = "ci-plan", "ci-deploy"
+#: One step of each kind of job, to stop an execution at.
+STOPPED_AT = ("Preprocess", "Train", "Transform")
+#: Allowed and not used in this run: action → why it has to be there nevertheless.
+UNUSED = {
+    "sagemaker:PutRecord": "ingest_features.py writes record by record where the image's boto3 has no BatchWriteRecord",
+}
+
+
+#: The same of resources.
+UNUSED_RESOURCES = {
+    "definitions/*": "a definition goes to S3 where it is larger than a request may be",
+}
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One action of one statement on one of its resources."""
+
+    action: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"{self.action} on {self.resource}"
+
+
+class Work:
+    """One environment on an endpoint that enforces and records, worked with by all who have a role there."""
+
+    def __init__(self, deployed: Deployed) -> None:
+        self.deployed = deployed
+        self.settings = deployed.settings
+        self.aws = deployed.aws
+        self.definitions = compiled_definitions(self.settings, build_bundle(), FLOWS)
+        self.keys = {role: self._role_of_ci(role, purpose) for role, purpose in ((PLAN, "plan"), (DEPLOY, "deploy"))}
+
+    def _role_of_ci(self, name: str, purpose: str) -> dict[str, str]:
+        """A role with the generated policies, and credentials of it as GitHub Actions gets them."""
+        iam, sts = self.deployed.endpoint.client("iam"), self.deployed.endpoint.client("sts")
+        trust = github_trust_policy(self.settings, REPOSITORY, purpose)
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        policy = json.dumps(deployer_policy(self.settings, purpose))
+        iam.put_role_policy(RoleName=name, PolicyName="generated", PolicyDocument=policy)
+        keys = sts.assume_role_with_web_identity(RoleArn=arn, RoleSessionName="ci", WebIdentityToken="x" * 20)
+        names = {
+            "ACCESS_KEY_ID": "AccessKeyId",
+            "SECRET_ACCESS_KEY": "SecretAccessKey",
+            "SESSION_TOKEN": "SessionToken",
+        }
+        return {f"AWS_{key}": keys["Credentials"][value] for key, value in names.items()}
+
+    def under(self, role: str, *arguments: str, code: int = 0) -> None:
+        """A command under a role of CI, with the exit code that it is to have."""
+        done = self.deployed.command(
+            *arguments, "--env", ENVIRONMENT, check=False, variables={**VARIABLES, **self.keys[role]}
+        )
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+
+    def succeed(self, flow: Flow, key: str, body: bytes) -> None:
+        """Upload, and wait for the execution that this starts; then for the one of a second delivery of the event."""
+        etag = self.deployed.put(key, body)
+        first = self.deployed.finished(self.deployed.started(key, etag, flow))
+        assert first.status == "Succeeded", first.explanation
+        self.deployed.send_event(key, etag)
+        again = self.deployed.finished(self.deployed.started(key, etag, flow, known=[first.arn]))
+        assert again.status == "Succeeded", again.explanation
+
+    def stop_at(self, step: str, key: str) -> None:
+        """Start an execution by hand and stop it while one of its steps has a job."""
+        name = self.settings.training_pipeline_name
+        arn = start(self.aws, name, object_parameters(self.aws, self.settings.raw_bucket, key))
+        deadline = time.monotonic() + 120
+        while not any(
+            one.name == step and one.status == "Executing" and one.job_name for one in view(self.aws, arn).steps
+        ):
+            assert time.monotonic() < deadline, view(self.aws, arn)
+            time.sleep(0.05)
+        self.aws.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken="x" * 32)
+        assert self.deployed.finished(arn).status == "Stopped"
+
+    def _works_at(self, step: str, arn: str) -> bool:
+        steps = view(self.aws, arn).steps
+        return any(one.name == step and one.status == "Executing" and one.job_name for one in steps)
+
+    def change_everything_by_hand(self) -> None:
+        """What the drift tests do to one resource, done to each that it can be done to."""
+        things = resources(self.settings, build_bundle(), self.definitions)
+        for kind, _, change in BY_HAND.values():
+            for thing in things:
+                if thing.kind == kind and thing.current(self.aws) is not None:
+                    change(self.aws, thing)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory) -> Iterator[tuple[Work, list[tuple[str, Call]]]]:
+    """Everything that is ever done, once; with what each role used for it."""
+    first, second, third = (
+        write_sample(tmp_path_factory.mktemp("sample"), seed=seed).read_bytes() for seed in (1, 2, 3)
+    )
+    to_score = write_sample(tmp_path_factory.mktemp("scoring"), days=30, target=False).read_bytes()
+    record = tmp_path_factory.mktemp("record") / "actions.jsonl"
+    with (
+        running_endpoint(tmp_path_factory.mktemp("state"), record_actions=record, enforce_iam=True) as endpoint,
+        mock.patch.dict(os.environ, {**endpoint.environment(), **VARIABLES}),
+    ):
+        settings = load_settings(ENVIRONMENT)
+        work = Work(Deployed(endpoint, settings, Aws(settings)))
+        work.under(PLAN, "plan", code=2)
+        work.under(DEPLOY, "deploy")
+        # Somebody thinks better of it while there are no logs yet.
+        work.under(DEPLOY, "destroy", "--yes")
+        work.under(DEPLOY, "deploy")
+        work.under(PLAN, "plan")
+        work.succeed("training", "raw/training/sample.csv", first)
+        # The version that it registers is compared with the first one.
+        work.deployed.command("model", "approve", "1", "--env", ENVIRONMENT)
+        work.succeed("training", "raw/training/again.csv", second)
+        work.succeed("scoring", "raw/scoring/next-month.csv", to_score)
+        work.deployed.send_event("raw/training/gone.csv", "0" * 32)
+        gone = work.deployed.finished(work.deployed.started("raw/training/gone.csv", "0" * 32))
+        assert gone.status == "Succeeded", gone.explanation
+        # Under another name than a trigger's: what nothing has run on yet is in no step's cache.
+        work.deployed.put("raw/by-hand.csv", third)
+        for step in STOPPED_AT:
+            work.stop_at(step, "raw/by-hand.csv")
+        work.change_everything_by_hand()
+        work.under(PLAN, "drift", code=2)
+        work.under(DEPLOY, "deploy")
+        work.aws.sagemaker.delete_pipeline(PipelineName=settings.training_pipeline_name, ClientRequestToken="x" * 32)
+        work.under(DEPLOY, "deploy")
+        work.under(PLAN, "drift")
+        work.under(DEPLOY, "destroy", "--yes")
+        work.under(DEPLOY, "deploy")
+        work.under(DEPLOY, "destroy", "--yes", "--delete-data")
+        with record.open() as lines:
+            yield work, [(principal, call) for principal, call, _ in read_actions(lines)]
+
+
+def policies(work: Work) -> dict[str, Policy]:
+    """ARN of each role → its generated policy."""
+    settings = work.settings
+    made = {
+        thing.name: thing.policy
+        for thing in resources(settings, build_bundle(), work.definitions)
+        if thing.kind == "role"
+    }
+    made |= {PLAN: deployer_policy(settings, "plan"), DEPLOY: deployer_policy(settings, "deploy")}
+    return {settings.role_arn(name): Policy.parse(name, policy) for name, policy in made.items()}
+
+
+def unused_grants(policy: Policy, calls: list[Call]) -> list[Grant]:
+    """What a policy allows and nobody did.
+
+    A log group is one resource, in whichever of its two spellings an action takes it.
+    """
+    used: dict[Grant, bool] = {}
+    for statement in policy.statements:
+        for action, resource in itertools.product(statement.body["Action"], statement.body["Resource"]):
+            just = replace(statement, body={**statement.body, "Action": action, "Resource": resource})
+            grant = Grant(action, resource.removesuffix(":*") if action.startswith("logs:") else resource)
+            used[grant] = used.get(grant, False) or any(just.applies(call) for call in calls)
+    return [
+        grant for grant, is_used in used.items() if not is_used and not grant.resource.endswith(tuple(UNUSED_RESOURCES))
+    ]
+
+
+@pytest.mark.parametrize("role", ["execution", "events", PLAN, DEPLOY])
+def test_a_role_may_do_what_its_work_uses_and_nothing_else(recorded, role):
+    work, everything = recorded
+    names = {"execution": work.settings.execution_role_name, "events": work.settings.events_role_name}
+    arn = work.settings.role_arn(names.get(role, role))
+    calls = [call for principal, call in everything if principal == arn]
+    assert calls
+    policy = policies(work)[arn]
+    assert [call for call in calls if not evaluate(call, [policy]).allowed] == []
+    used = {call.action for call in calls}
+    allowed = {action for statement in policy.statements for action in statement.body["Action"]}
+    assert allowed - used <= set(UNUSED)
+    unused = [str(grant) for grant in unused_grants(policy, calls) if grant.action not in UNUSED]
+    assert not unused, "\n".join(unused)
+
+
+def test_no_other_role_did_anything(recorded):
+    work, everything = recorded
+    services = {principal for principal, _ in everything if not principal.startswith("arn:")}
+    assert {principal for principal, _ in everything} - services == set(policies(work))
