@@ -8,8 +8,9 @@ STAMP := .venv/.complete
 JOBS ?= 2
 # What commands, the SDK and the local endpoint import. Their bytecode is made with the environment, so that no process
 # compiles them again where Python is told to write none (PYTHONDONTWRITEBYTECODE, read-only file systems).
-COMPILED := boto3 botocore cryptography dateutil flask graphql jinja2 jmespath moto numpy omegaconf pandas pydantic \
-	pydantic_core pydantic_settings requests rich s3transfer sagemaker tenacity typer urllib3 werkzeug yaml
+COMPILED := PIL boto3 botocore cryptography dateutil flask fontTools fpdf graphql jinja2 jmespath matplotlib moto numpy \
+	omegaconf pandas pydantic pydantic_core pydantic_settings requests rich s3transfer sagemaker tenacity typer urllib3 \
+	werkzeug yaml
 
 help:  ## Show what there is to make
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20

@@ -22,6 +22,7 @@ from pipeline.local.iam.sessions import Credentials, answer_caller_identity
 from pipeline.local.moto_app import create_moto_application
 from pipeline.local.persistence.moto_state import MotoState
 from pipeline.local.regions import Regions
+from pipeline.local.sagemaker.model_card_exports import CardExports
 from pipeline.local.sagemaker.store import ResourceStore
 from pipeline.local.server import LoopbackServer
 from pipeline.local.state import ACCESS_KEY_ID, SECRET_ACCESS_KEY
@@ -34,6 +35,9 @@ _OWN = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None)
 _OPERATION_MODULES = (
     "pipeline.local.events.operations",
     "pipeline.local.featurestore.operations",
+    "pipeline.local.sagemaker.code_repositories",
+    "pipeline.local.sagemaker.model_card_exports",
+    "pipeline.local.sagemaker.model_cards",
     "pipeline.local.sagemaker.model_packages",
     "pipeline.local.sagemaker.models",
     "pipeline.local.sagemaker.tags",
@@ -80,6 +84,7 @@ class Endpoint:
         feature_store: feature groups and their records.
         offline_store: writes records to S3.
         resources: the control-plane resources that are neither moto's nor a service's own.
+        card_exports: writes model cards as PDF.
         moto_state: what moto holds, and what of it was there at the start.
         regions: pipelines and jobs of each region.
         authorization: is told every action under a role.
@@ -107,6 +112,8 @@ class Endpoint:
         self.feature_store = FeatureStore(state_dir / "feature-store.db")
         self.offline_store = OfflineWriter(self)
         self.resources = ResourceStore(state_dir / "resources.db")
+        self.card_exports = CardExports(self)
+        self.card_exports.fail_interrupted()
         import_operations()
         moto_application = create_moto_application(self.events)
         self.moto_state = MotoState(state_dir)
@@ -177,6 +184,7 @@ class Endpoint:
         """Stop schedules, executions, jobs and deliveries while requests are still answered; then the server."""
         self.timetable.close()
         self.regions.close()
+        self.card_exports.close()
         self.offline_store.close()
         self.events.close()
         self._server.shutdown()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,22 +13,67 @@ from pipeline.local.errors import AwsError
 DEFAULT_PAGE = 10
 
 
-def select(documents: list[dict[str, Any]], request: dict[str, Any], name_field: str) -> list[dict[str, Any]]:
-    """The documents that NameContains, CreationTimeAfter and CreationTimeBefore leave."""
-    wanted = request.get("NameContains", "").lower()
+def select(
+    documents: list[dict[str, Any]],
+    request: Mapping[str, Any],
+    name_field: str,
+    *,
+    name_filter: str = "NameContains",
+    created: str = "CreationTime",
+    modified: str = "LastModifiedTime",
+) -> list[dict[str, Any]]:
+    """The documents that a request's filters by name, CreationTime and LastModifiedTime leave.
 
-    def fits(document: dict[str, Any]) -> bool:
-        created = datetime.fromtimestamp(document["CreationTime"], UTC)
-        return (
-            wanted in document.get(name_field, "").lower()
-            and ("CreationTimeAfter" not in request or created > request["CreationTimeAfter"])
-            and ("CreationTimeBefore" not in request or created < request["CreationTimeBefore"])
-        )
+    Args:
+        documents: with times as seconds since 1970.
+        request: of a List operation.
+        name_field: of a document, in which ``name_filter`` has to be found, whatever the case.
+        name_filter: field of the request.
+        created, modified: fields of a document.
+    """
+    wanted = request.get(name_filter, "").lower()
 
-    return [document for document in documents if fits(document)]
+    def within(document: dict[str, Any], field: str, time: str) -> bool:
+        moment = datetime.fromtimestamp(document.get(field, 0), UTC)
+        after, before = request.get(f"{time}After"), request.get(f"{time}Before")
+        return (after is None or moment > after) and (before is None or moment < before)
+
+    return [
+        document
+        for document in documents
+        if wanted in document.get(name_field, "").lower()
+        and within(document, created, "CreationTime")
+        and within(document, modified, "LastModifiedTime")
+    ]
 
 
-def page(documents: list[Any], request: dict[str, Any], list_field: str) -> dict[str, Any]:
+def order(
+    documents: list[dict[str, Any]],
+    request: Mapping[str, Any],
+    fields: Mapping[str, str],
+    default: str,
+    direction: str = "Ascending",
+) -> None:
+    """Put documents into the order that a request asks for.
+
+    Args:
+        documents: are changed.
+        request: of a List operation.
+        fields: what SortBy may be → field of a document. Where two are the same, the first of ``fields`` decides.
+        default, direction: SortBy and SortOrder where the request has none.
+    """
+    chosen, *rest = (fields[request.get("SortBy", default)], *fields.values())
+    documents.sort(key=lambda one: (one.get(chosen), one.get(rest[0])))
+    if request.get("SortOrder", direction) == "Descending":
+        documents.reverse()
+
+
+def only(document: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
+    """Those of a document's fields that a summary has."""
+    return {field: document[field] for field in fields if field in document}
+
+
+def page(documents: list[Any], request: Mapping[str, Any], list_field: str) -> dict[str, Any]:
     """One page as a response: the list, and NextToken where more follows.
 
     Raises:

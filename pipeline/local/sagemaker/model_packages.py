@@ -6,12 +6,12 @@ twice after a deletion (it has none), and knows instance types up to 2021 only.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.local.errors import AwsError
 from pipeline.local.operations import RequestContext, operation
-from pipeline.local.sagemaker.listing import page, select
+from pipeline.local.sagemaker.documents import arn_of, now, of_region
+from pipeline.local.sagemaker.listing import only, page, select
 from pipeline.local.sagemaker.tags import forget_tags
 
 PACKAGE, GROUP = "model-package", "model-package-group"
@@ -57,16 +57,6 @@ _GROUP_SUMMARY = (
 )
 
 
-def _arn(kind: str, name_or_arn: str, context: RequestContext) -> str:
-    if name_or_arn.startswith("arn:"):
-        return name_or_arn
-    return f"arn:aws:sagemaker:{context.region}:{context.account_id}:{kind}/{name_or_arn}"
-
-
-def _now() -> float:
-    return datetime.now(UTC).timestamp()
-
-
 def _invalid(message: str) -> AwsError:
     return AwsError("ValidationException", message)
 
@@ -75,11 +65,11 @@ def _invalid(message: str) -> AwsError:
 def create_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Keep a new group."""
     name = request["ModelPackageGroupName"]
-    arn = _arn(GROUP, name, context)
+    arn = arn_of(GROUP, name, context)
     document = {
         **{key: value for key, value in request.items() if key != "Tags"},
         "ModelPackageGroupArn": arn,
-        "CreationTime": _now(),
+        "CreationTime": now(),
         "CreatedBy": {},
         "ModelPackageGroupStatus": "Completed",
     }
@@ -97,16 +87,17 @@ def describe_group(request: dict[str, Any], context: RequestContext) -> dict[str
 @operation("sagemaker", "ListModelPackageGroups")
 def list_groups(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """A page of groups."""
-    found = select(_here(GROUP, context), request, "ModelPackageGroupName")
+    found = select(of_region(GROUP, "ModelPackageGroupArn", context), request, "ModelPackageGroupName")
     _sort(found, request, "ModelPackageGroupName")
-    return page([_only(one, _GROUP_SUMMARY) for one in found], request, "ModelPackageGroupSummaryList")
+    return page([only(one, _GROUP_SUMMARY) for one in found], request, "ModelPackageGroupSummaryList")
 
 
 @operation("sagemaker", "DeleteModelPackageGroup")
 def delete_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Remove an empty group."""
     group = _group(request["ModelPackageGroupName"], context)
-    if any(one.get("ModelPackageGroupName") == group["ModelPackageGroupName"] for one in _here(PACKAGE, context)):
+    packages = of_region(PACKAGE, "ModelPackageArn", context)
+    if any(one.get("ModelPackageGroupName") == group["ModelPackageGroupName"] for one in packages):
         raise AwsError("ConflictException", f"{group['ModelPackageGroupArn']} has model packages: delete them first")
     context.endpoint.resources.remove(GROUP, group["ModelPackageGroupArn"])
     forget_tags(group["ModelPackageGroupArn"], context.endpoint)
@@ -117,7 +108,7 @@ def delete_group(request: dict[str, Any], context: RequestContext) -> dict[str, 
 def create_package(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Keep a package: the next version of its group, or one with a name of its own."""
     resources = context.endpoint.resources
-    token = _arn(_TOKEN, request.get("ClientToken", ""), context)
+    token = arn_of(_TOKEN, request.get("ClientToken", ""), context)
     earlier = resources.get(_TOKEN, token) if "ClientToken" in request else None
     if earlier is not None:
         return {"ModelPackageArn": earlier}
@@ -125,7 +116,7 @@ def create_package(request: dict[str, Any], context: RequestContext) -> dict[str
         raise _invalid("Exactly one of ModelPackageName and ModelPackageGroupName must be given")
     document: dict[str, Any] = {
         **{key: value for key, value in request.items() if key not in ("Tags", "ClientToken")},
-        "CreationTime": _now(),
+        "CreationTime": now(),
         "CreatedBy": {},
         "ModelPackageStatus": "Completed",
         "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
@@ -133,7 +124,7 @@ def create_package(request: dict[str, Any], context: RequestContext) -> dict[str
     if "ModelPackageGroupName" in request:
         arn = _next_version(document, context)
     else:
-        arn = _arn(PACKAGE, request["ModelPackageName"], context)
+        arn = arn_of(PACKAGE, request["ModelPackageName"], context)
     document["ModelPackageArn"] = arn
     if not resources.add(PACKAGE, arn, document):
         raise _invalid(f"Model Package already exists: {arn}")
@@ -148,7 +139,7 @@ def _next_version(document: dict[str, Any], context: RequestContext) -> str:
     document["ModelPackageGroupName"] = group["ModelPackageGroupName"]
     document["ModelPackageVersion"] = version
     document.setdefault("ModelApprovalStatus", "PendingManualApproval")
-    return _arn(PACKAGE, f"{group['ModelPackageGroupName']}/{version}", context)
+    return arn_of(PACKAGE, f"{group['ModelPackageGroupName']}/{version}", context)
 
 
 @operation("sagemaker", "DescribeModelPackage")
@@ -163,7 +154,7 @@ def batch_describe_packages(request: dict[str, Any], context: RequestContext) ->
     found, errors = {}, {}
     for arn in request["ModelPackageArnList"]:
         try:
-            found[arn] = _only(_package(arn, context), _BATCH_SUMMARY)
+            found[arn] = only(_package(arn, context), _BATCH_SUMMARY)
         except AwsError as error:
             errors[arn] = {"ErrorCode": error.code, "ErrorResponse": error.message}
     return {"ModelPackageSummaries": found, "BatchDescribeModelPackageErrorMap": errors}
@@ -178,14 +169,14 @@ def list_packages(request: dict[str, Any], context: RequestContext) -> dict[str,
     kind = request.get("ModelPackageType", "Versioned" if group else "Unversioned")
     found = [
         one
-        for one in _here(PACKAGE, context)
+        for one in of_region(PACKAGE, "ModelPackageArn", context)
         if (group is None or one.get("ModelPackageGroupName") == group)
         and (kind == "Both" or ("ModelPackageVersion" in one) == (kind == "Versioned"))
         and request.get("ModelApprovalStatus") in (None, one.get("ModelApprovalStatus"))
     ]
     found = select(found, request, "ModelPackageArn")
     _sort(found, request, "ModelPackageArn")
-    return page([_only(one, _SUMMARY) for one in found], request, "ModelPackageSummaryList")
+    return page([only(one, _SUMMARY) for one in found], request, "ModelPackageSummaryList")
 
 
 @operation("sagemaker", "UpdateModelPackage")
@@ -201,7 +192,7 @@ def update_package(request: dict[str, Any], context: RequestContext) -> dict[str
     if "AdditionalInferenceSpecificationsToAdd" in request:
         known = document.get("AdditionalInferenceSpecifications", [])
         document["AdditionalInferenceSpecifications"] = known + request["AdditionalInferenceSpecificationsToAdd"]
-    document["LastModifiedTime"] = _now()
+    document["LastModifiedTime"] = now()
     document["LastModifiedBy"] = {}
     context.endpoint.resources.put(PACKAGE, document["ModelPackageArn"], document)
     return {"ModelPackageArn": document["ModelPackageArn"]}
@@ -217,7 +208,7 @@ def delete_package(request: dict[str, Any], context: RequestContext) -> dict[str
 
 
 def _package(name: str, context: RequestContext) -> dict[str, Any]:
-    arn = _arn(PACKAGE, name, context)
+    arn = arn_of(PACKAGE, name, context)
     document = context.endpoint.resources.get(PACKAGE, arn)
     if document is None:
         raise _invalid(f"ModelPackage {arn} does not exist.")
@@ -225,17 +216,11 @@ def _package(name: str, context: RequestContext) -> dict[str, Any]:
 
 
 def _group(name: str, context: RequestContext) -> dict[str, Any]:
-    arn = _arn(GROUP, name, context)
+    arn = arn_of(GROUP, name, context)
     document = context.endpoint.resources.get(GROUP, arn)
     if document is None:
         raise _invalid(f"ModelPackageGroup {arn} does not exist.")
     return dict(document)
-
-
-def _here(kind: str, context: RequestContext) -> list[dict[str, Any]]:
-    prefix = _arn(kind, "", context)
-    field = "ModelPackageArn" if kind == PACKAGE else "ModelPackageGroupArn"
-    return [one for one in context.endpoint.resources.all(kind) if one[field].startswith(prefix)]
 
 
 def _sort(found: list[dict[str, Any]], request: dict[str, Any], name_field: str) -> None:
@@ -243,7 +228,3 @@ def _sort(found: list[dict[str, Any]], request: dict[str, Any], name_field: str)
     found.sort(key=lambda one: (one[name_field] if by_name else one["CreationTime"], one.get("ModelPackageVersion", 0)))
     if request.get("SortOrder") == "Descending":
         found.reverse()
-
-
-def _only(document: dict[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
-    return {field: document[field] for field in fields if field in document}

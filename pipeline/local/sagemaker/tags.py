@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 _KIND = "tags"
 # Resource types whose tags are kept here.
 OWN = {
+    "code-repository",
     "feature-group",
+    "model-card",
     "model-package",
     "model-package-group",
 }
