@@ -13,6 +13,9 @@ from pipeline.deploy.tags import tag_list
 from pipeline.errors import DeploymentError
 from pipeline.missing import unless_missing
 
+# An online store of storage type InMemory takes AWS a quarter of an hour to remove.
+_PATIENCE_SECONDS = 1200
+
 
 @dataclass(frozen=True)
 class FeatureGroup:
@@ -96,28 +99,32 @@ class FeatureGroup:
         if keep_data or self.current(aws) is None:
             return False
         aws.sagemaker.delete_feature_group(FeatureGroupName=self.name)
+        # It takes a while, and until then none of the same name can be made.
+        self._wait(aws, until_gone=True)
         return True
 
     @staticmethod
     def _definitions(features: Mapping[str, str]) -> Any:
         return [{"FeatureName": name, "FeatureType": kind} for name, kind in features.items()]
 
-    def _wait(self, aws: Aws) -> None:
+    def _wait(self, aws: Aws, *, until_gone: bool = False) -> None:
         from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
 
         def status() -> tuple[str, str]:
-            answer = aws.sagemaker.describe_feature_group(FeatureGroupName=self.name)
+            answer = unless_missing(lambda: aws.sagemaker.describe_feature_group(FeatureGroupName=self.name))
+            if answer is None:
+                return "Gone", ""
             updating = answer.get("LastUpdateStatus", {}).get("Status")
             state = "Creating" if updating == "InProgress" else answer.get("FeatureGroupStatus", "Created")
             return state, answer.get("FailureReason", "")
 
         waiting = Retrying(
-            retry=retry_if_result(lambda answer: answer[0] == "Creating"),
+            retry=retry_if_result(lambda answer: answer[0] in ("Creating", "Deleting")),
             wait=wait_exponential(multiplier=0.05, max=5),
-            stop=stop_after_delay(600),
+            stop=stop_after_delay(_PATIENCE_SECONDS),
         )
         state, reason = waiting(status)
-        if state != "Created":
+        if state != ("Gone" if until_gone else "Created"):
             raise DeploymentError(f"Feature group {self.name} is {state}: {reason}", hint="Remove it and deploy again.")
 
 

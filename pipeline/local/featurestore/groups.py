@@ -6,11 +6,12 @@ and deletes none.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.local.errors import AwsError
+from pipeline.local.featurestore.catalog import DATABASE, create_table, update_table
 from pipeline.local.operations import RequestContext, operation
+from pipeline.local.sagemaker.documents import now
 from pipeline.local.sagemaker.listing import page, select
 from pipeline.local.sagemaker.tags import forget_tags
 
@@ -19,7 +20,9 @@ _EVENT_TIME_TYPES = ("String", "Fractional")
 _RESERVED = {"is_deleted", "write_time", "api_invocation_time"}
 _LIST = "FeatureGroupSummaries"
 # AWS takes seconds; long enough that who does not wait for it finds out.
-_CREATION_SECONDS = 0.2
+_CHANGE_SECONDS = 0.2
+#: When a group that is Deleting began to; not part of its description.
+_DELETED = "DeletedAt"
 _SUMMARY = ("FeatureGroupName", "FeatureGroupArn", "CreationTime", "FeatureGroupStatus", "OfflineStoreStatus")
 _SORT_KEYS = {
     "Name": "FeatureGroupName",
@@ -42,25 +45,32 @@ def create_feature_group(request: dict[str, Any], context: RequestContext) -> di
     name = request["FeatureGroupName"]
     _check_definition(request)
     arn = group_arn(name, context)
-    now = datetime.now(UTC)
+    moment = now()
     description = {
         **{key: value for key, value in request.items() if key != "Tags"},
         "FeatureGroupArn": arn,
-        "CreationTime": now.timestamp(),
-        "LastModifiedTime": now.timestamp(),
+        "CreationTime": moment,
+        "LastModifiedTime": moment,
         "FeatureGroupStatus": "Creating",
         "ThroughputConfig": request.get("ThroughputConfig") or {"ThroughputMode": "OnDemand"},
     }
     if (request.get("OnlineStoreConfig") or {}).get("EnableOnlineStore"):
         description["OnlineStoreConfig"] = {"StorageType": "Standard", **request["OnlineStoreConfig"]}
     if "OfflineStoreConfig" in request:
-        description["OfflineStoreConfig"] = _resolved_offline_store(name, request["OfflineStoreConfig"], now, context)
-        description["OfflineStoreStatus"] = {"Status": "Active"}
-    if not context.endpoint.feature_store.add_group(arn, description):
-        raise AwsError(
-            "ResourceInUse",
-            f"Resource Already Exists: FeatureGroup with name {name} already exists. Choose a different name.",
+        description["OfflineStoreConfig"] = _resolved_offline_store(
+            name, request["OfflineStoreConfig"], moment, context
         )
+        description["OfflineStoreStatus"] = {"Status": "Active"}
+    in_use = AwsError(
+        "ResourceInUse",
+        f"Resource Already Exists: FeatureGroup with name {name} already exists. Choose a different name.",
+    )
+    if _current(arn, context) is not None:
+        raise in_use
+    # First, so that a group is never there without it.
+    create_table(description, context.endpoint)
+    if not context.endpoint.feature_store.add_group(arn, description):
+        raise in_use
     return {"FeatureGroupArn": arn}
 
 
@@ -85,32 +95,45 @@ def _check_definition(request: dict[str, Any]) -> None:
 
 
 def _resolved_offline_store(
-    name: str, config: dict[str, Any], now: datetime, context: RequestContext
+    name: str, config: dict[str, Any], moment: float, context: RequestContext
 ) -> dict[str, Any]:
-    stamp = int(now.timestamp())
+    stamp = int(moment)
     storage = config["S3StorageConfig"]
+    if "DataCatalogConfig" in config and not config.get("DisableGlueTableCreation"):
+        raise _invalid(
+            "DataCatalogConfig is not permitted in the request unless AutoCreateGlueTable is turned off. Please either "
+            "set AutoCreateGlueTable to false or remove DataCatalogConfig from the request."
+        )
     prefix = f"{context.account_id}/sagemaker/{context.region}/offline-store/{name}-{stamp}/data"
     resolved = {
         **config,
         "S3StorageConfig": {**storage, "ResolvedOutputS3Uri": f"{storage['S3Uri'].rstrip('/')}/{prefix}"},
     }
     if not config.get("DisableGlueTableCreation"):
-        resolved.setdefault(
-            "DataCatalogConfig",
-            {
-                "TableName": f"{name.lower().replace('-', '_')}_{stamp}",
-                "Catalog": "AwsDataCatalog",
-                "Database": "sagemaker_featurestore",
-            },
-        )
+        resolved["DataCatalogConfig"] = {
+            "TableName": f"{name.lower().replace('-', '_')}_{stamp}",
+            "Catalog": "AwsDataCatalog",
+            "Database": DATABASE,
+        }
     return resolved
 
 
-def with_status(description: dict[str, Any], now: float) -> dict[str, Any]:
-    """A group as it is by now: made, a moment after it was asked for."""
-    if description["FeatureGroupStatus"] == "Creating" and now - description["CreationTime"] >= _CREATION_SECONDS:
-        return {**description, "FeatureGroupStatus": "Created"}
-    return description
+def with_status(description: dict[str, Any], moment: float) -> dict[str, Any] | None:
+    """A group as it is by now: made, changed or gone, a moment after that was asked for.
+
+    Args:
+        description: as it is stored.
+        moment: seconds since 1970.
+    """
+    found = {key: value for key, value in description.items() if key != _DELETED}
+    if _DELETED in description:
+        return found if moment - description[_DELETED] < _CHANGE_SECONDS else None
+    if description["FeatureGroupStatus"] == "Creating" and moment - description["CreationTime"] >= _CHANGE_SECONDS:
+        found["FeatureGroupStatus"] = "Created"
+    updating = description.get("LastUpdateStatus", {}).get("Status") == "InProgress"
+    if updating and moment - description["LastModifiedTime"] >= _CHANGE_SECONDS:
+        found["LastUpdateStatus"] = {"Status": "Successful"}
+    return found
 
 
 @operation("sagemaker", "DescribeFeatureGroup")
@@ -122,31 +145,42 @@ def describe_feature_group(request: dict[str, Any], context: RequestContext) -> 
 @operation("sagemaker", "UpdateFeatureGroup")
 def update_feature_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Add features; change the online store's time to live, or the throughput."""
-    description = _existing(request["FeatureGroupName"], context)
+    description = _settled(request["FeatureGroupName"], context)
+    changes: dict[str, Any] = {}
     additions = request.get("FeatureAdditions") or []
     known = {one["FeatureName"] for one in description["FeatureDefinitions"]}
     for addition in additions:
         if addition["FeatureName"] in known:
             raise _invalid(f"Feature [{addition['FeatureName']}] exists already")
-    description["FeatureDefinitions"] = description["FeatureDefinitions"] + additions
+    if additions:
+        changes["FeatureDefinitions"] = description["FeatureDefinitions"] + additions
     if "TtlDuration" in (request.get("OnlineStoreConfig") or {}):
         if "OnlineStoreConfig" not in description:
             raise _invalid("the feature group has no online store")
-        description["OnlineStoreConfig"]["TtlDuration"] = request["OnlineStoreConfig"]["TtlDuration"]
+        ttl = request["OnlineStoreConfig"]["TtlDuration"]
+        changes["OnlineStoreConfig"] = {**description["OnlineStoreConfig"], "TtlDuration": ttl}
     if "ThroughputConfig" in request:
-        description["ThroughputConfig"] = request["ThroughputConfig"]
-    description["LastModifiedTime"] = datetime.now(UTC).timestamp()
-    description["LastUpdateStatus"] = {"Status": "Successful"}
-    context.endpoint.feature_store.replace_group(description["FeatureGroupArn"], description)
+        changes["ThroughputConfig"] = request["ThroughputConfig"]
+    changes["LastModifiedTime"] = now()
+    changes["LastUpdateStatus"] = {"Status": "InProgress"}
+    context.endpoint.feature_store.change_group(description["FeatureGroupArn"], changes)
+    if additions:
+        update_table({**description, **changes}, context.endpoint)
     return {"FeatureGroupArn": description["FeatureGroupArn"]}
 
 
 @operation("sagemaker", "DeleteFeatureGroup")
 def delete_feature_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Remove a feature group and its online records; what lies in the offline store stays, as in AWS."""
+    """Remove a feature group and its online records; the offline store and its Glue table stay, as in AWS."""
     description = _existing(request["FeatureGroupName"], context)
-    context.endpoint.feature_store.delete_group(description["FeatureGroupArn"])
-    forget_tags(description["FeatureGroupArn"], context.endpoint)
+    if description["FeatureGroupStatus"] == "Deleting":
+        return {}
+    arn = description["FeatureGroupArn"]
+    # What was put before belongs into the offline store, which stays.
+    context.endpoint.offline_store.write_now()
+    changes = {"FeatureGroupStatus": "Deleting", _DELETED: now()}
+    context.endpoint.feature_store.delete_records(arn, changes)
+    forget_tags(arn, context.endpoint)
     return {}
 
 
@@ -154,9 +188,8 @@ def delete_feature_group(request: dict[str, Any], context: RequestContext) -> di
 def list_feature_groups(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """A page of feature groups, newest first unless asked otherwise."""
     marker = f":{context.region}:{context.account_id}:feature-group/"
-    now = datetime.now(UTC).timestamp()
-    groups = context.endpoint.feature_store.groups()
-    found = [with_status(one, now) for one in groups if marker in one["FeatureGroupArn"]]
+    stored = (one for one in context.endpoint.feature_store.groups() if marker in one["FeatureGroupArn"])
+    found = [group for group in (with_status(one, now()) for one in stored) if group is not None]
     found = select([one for one in found if _has_status(one, request)], request, "FeatureGroupName")
     sort_key = _SORT_KEYS[request.get("SortBy", "CreationTime")]
     found.sort(key=lambda one: (one[sort_key], one["FeatureGroupName"]))
@@ -173,10 +206,32 @@ def _has_status(description: dict[str, Any], request: dict[str, Any]) -> bool:
 
 
 def _existing(name: str, context: RequestContext) -> dict[str, Any]:
-    description = context.endpoint.feature_store.group(group_arn(name, context))
+    description = _current(group_arn(name, context), context)
     if description is None:
         raise AwsError("ResourceNotFound", f"Resource Not Found: FeatureGroup with name {name} does not exist.")
-    return with_status(description, datetime.now(UTC).timestamp())
+    return description
+
+
+def _current(arn: str, context: RequestContext) -> dict[str, Any] | None:
+    """A group as it is now; one that is deleted by now is forgotten."""
+    stored = context.endpoint.feature_store.group(arn)
+    if stored is None:
+        return None
+    description = with_status(stored, now())
+    if description is None:
+        context.endpoint.feature_store.delete_group(arn)
+    return description
+
+
+def _settled(name: str, context: RequestContext) -> dict[str, Any]:
+    """A group that is neither being made, changed nor removed."""
+    description = _existing(name, context)
+    status = description["FeatureGroupStatus"]
+    if status != "Created":
+        raise _invalid(f"FeatureGroup with name {description['FeatureGroupName']} is in status {status}, not Created.")
+    if description.get("LastUpdateStatus", {}).get("Status") == "InProgress":
+        raise _invalid(f"An update of FeatureGroup with name {description['FeatureGroupName']} is in progress.")
+    return description
 
 
 def _invalid(message: str) -> AwsError:

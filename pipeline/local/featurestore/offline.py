@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.local.featurestore.catalog import add_partition
 from pipeline.local.featurestore.records import NANOSECONDS, FeatureValue
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class OfflineWriter:
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._changed = threading.Condition()
+        self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
         self._wanted = False
         self._closed = False
@@ -74,6 +76,11 @@ class OfflineWriter:
                 self._thread = threading.Thread(target=self._work, name="offline-store", daemon=True)
                 self._thread.start()
             self._changed.notify()
+
+    def write_now(self) -> None:
+        """Write what is gathered, and return when it is written."""
+        with self._writing:
+            self._write_all()
 
     def close(self) -> None:
         """Write what is gathered now, and stop."""
@@ -92,7 +99,7 @@ class OfflineWriter:
                 if not wanted:
                     return
             try:
-                self._write_all()
+                self.write_now()
             except Exception:  # a thread that died here would write nothing any more; the rows stay
                 logger.exception("the offline store was not written")
 
@@ -109,12 +116,12 @@ class OfflineWriter:
                 except (ClientError, BotoCoreError) as error:
                     logger.warning("the offline store of %s is blocked: %s", description["FeatureGroupName"], error)
                     status = {"Status": "Blocked", "BlockedReason": str(error)[:1024]}
-                    store.replace_group(arn, {**description, "OfflineStoreStatus": status})
+                    store.change_group(arn, {"OfflineStoreStatus": status})
                     break
                 store.forget_offline_rows(arn, rows[-1].number)
                 if (description.get("OfflineStoreStatus") or {}).get("Status") != "Active":
                     description = {**description, "OfflineStoreStatus": {"Status": "Active"}}
-                    store.replace_group(arn, description)
+                    store.change_group(arn, {"OfflineStoreStatus": {"Status": "Active"}})
 
     def _write(self, description: dict[str, Any], rows: Sequence[OfflineRow]) -> None:
         location = urlsplit(description["OfflineStoreConfig"]["S3StorageConfig"]["ResolvedOutputS3Uri"])
@@ -126,6 +133,7 @@ class OfflineWriter:
             key = f"{location.path.strip('/')}/{folder}/{file_name(description['FeatureGroupArn'], members)}"
             body = parquet(description["FeatureDefinitions"], members)
             self._endpoint.client("s3", region).put_object(Bucket=location.netloc, Key=key, Body=body)
+            add_partition(description, folder, self._endpoint)
 
 
 def _moment(nanoseconds: int) -> datetime:

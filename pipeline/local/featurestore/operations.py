@@ -176,7 +176,7 @@ def _after(token: str | None) -> str:
 
 def _group(name: str, context: RequestContext) -> FeatureGroup:
     description = context.endpoint.feature_store.group(group_arn(name, context))
-    if description is None:
+    if description is None or description["FeatureGroupStatus"] == "Deleting":
         raise AwsError("ResourceNotFound", f"Resource Not Found: FeatureGroup with name {name} does not exist", 404)
     return FeatureGroup.from_description(description)
 

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,10 +89,10 @@ class FeatureStore:
             added = database.execute("INSERT OR IGNORE INTO feature_group VALUES (?, ?)", (arn, text))
             return added.rowcount == 1
 
-    def replace_group(self, arn: str, description: dict[str, Any]) -> None:
-        """Keep the changed description of a feature group."""
+    def change_group(self, arn: str, changes: Mapping[str, Any]) -> None:
+        """Set fields of a feature group's description, whatever else changes at the same time."""
         with self._transaction() as database:
-            database.execute("UPDATE feature_group SET description = ? WHERE arn = ?", (json.dumps(description), arn))
+            _change_group(database, arn, changes)
 
     def group(self, arn: str) -> dict[str, Any] | None:
         """The description of a feature group, or None."""
@@ -105,6 +105,12 @@ class FeatureStore:
         with self._transaction() as database:
             rows = database.execute("SELECT description FROM feature_group ORDER BY arn").fetchall()
         return [json.loads(text) for (text,) in rows]
+
+    def delete_records(self, arn: str, changes: Mapping[str, Any]) -> None:
+        """Forget the online records of a feature group, and set fields of its description."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM record WHERE feature_group = ?", (arn,))
+            _change_group(database, arn, changes)
 
     def delete_group(self, arn: str) -> None:
         """Forget a feature group and its records."""
@@ -208,6 +214,13 @@ class FeatureStore:
                 (arn, after, int(deleted), time.time_ns(), limit),
             ).fetchall()
         return [identifier for (identifier,) in rows]
+
+
+def _change_group(database: sqlite3.Connection, arn: str, changes: Mapping[str, Any]) -> None:
+    row = database.execute("SELECT description FROM feature_group WHERE arn = ?", (arn,)).fetchone()
+    if row is not None:
+        text = json.dumps({**json.loads(row[0]), **changes})
+        database.execute("UPDATE feature_group SET description = ? WHERE arn = ?", (text, arn))
 
 
 def _forget_expired(database: sqlite3.Connection, arn: str, identifier: str) -> None:
