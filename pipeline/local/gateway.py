@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
-from pipeline.local import protocol
+from pipeline.local import protocol, response_checks
 from pipeline.local.errors import AwsError
 from pipeline.local.events.s3 import deliveries_of
 from pipeline.local.operations import RequestContext
@@ -52,6 +52,7 @@ class Gateway:
         self._moto = moto
         self._state = state
         self._object_locks = _KeyedLocks()
+        self._checks_answers = response_checks.are_on()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         request_id = str(uuid.uuid4())
@@ -83,9 +84,11 @@ class Gateway:
             )
             response = recognised.handler(request, context)
             remember_tags(request, response, self._endpoint)
+            if self._checks_answers:
+                response_checks.check_response(recognised.model, response)
             return protocol.serialise_response(recognised, response, request_id)
         except AwsError as error:
-            return protocol.serialise_error(recognised, error, request_id)
+            return protocol.serialise_error(recognised, self._checked(recognised, error), request_id)
         except Exception:  # the boundary: one broken handler must not take the connection with it
             logger.exception("%s.%s failed (request %s)", recognised.service, recognised.name, request_id)
             failure = AwsError(
@@ -95,6 +98,15 @@ class Gateway:
                 HTTPStatus.INTERNAL_SERVER_ERROR,
             )
             return protocol.serialise_error(recognised, failure, request_id)
+
+    def _checked(self, recognised: Recognised, error: AwsError) -> AwsError:
+        """The error; another one where the operation does not answer it, and that is looked at."""
+        if self._checks_answers:
+            try:
+                response_checks.check_error(recognised.model, error)
+            except AwsError as wrong:
+                return wrong
+        return error
 
     def _ask_moto(self, recognised: Recognised, environ: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
         captured: dict[str, Any] = {}

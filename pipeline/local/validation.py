@@ -43,7 +43,7 @@ def validate_request(operation_model: Any, request: dict[str, Any]) -> None:
     shape = operation_model.input_shape
     if shape is None:
         return
-    problems = list(_violations(shape, request, ""))
+    problems = list(violations(shape, request))
     if problems:
         plural = "s" if len(problems) > 1 else ""
         message = f"{len(problems)} validation error{plural} detected: {'; '.join(problems)}"
@@ -60,7 +60,17 @@ def validation_code(service_model: Any) -> str:
     )
 
 
-def _violations(shape: Any, value: Any, path: str) -> Iterator[str]:
+def violations(shape: Any, value: Any, path: str = "") -> Iterator[str]:
+    """What is wrong with a value, in AWS's words.
+
+    Args:
+        shape: botocore's.
+        value: in botocore's terms.
+        path: where the value stands.
+
+    Raises:
+        AwsError: SerializationException for a wrong type.
+    """
     if shape.type_name == "structure" and getattr(shape, "is_document_type", False):
         return
     _require_type(shape, value, path)
@@ -70,11 +80,11 @@ def _violations(shape: Any, value: Any, path: str) -> Iterator[str]:
     yield from _constraints(shape, value, path)
     if shape.type_name == "list":
         for index, item in enumerate(value, start=1):
-            yield from _violations(shape.member, item, f"{path}.{index}.member")
+            yield from violations(shape.member, item, f"{path}.{index}.member")
     elif shape.type_name == "map":
         for key, item in value.items():
-            yield from _violations(shape.key, key, f"{path}.key")
-            yield from _violations(shape.value, item, f"{path}.{key}.member")
+            yield from violations(shape.key, key, f"{path}.key")
+            yield from violations(shape.value, item, f"{path}.{key}.member")
 
 
 def _structure(shape: Any, value: dict[str, Any], path: str) -> Iterator[str]:
@@ -83,7 +93,7 @@ def _structure(shape: Any, value: dict[str, Any], path: str) -> Iterator[str]:
             yield f"Value null at '{_join(path, name)}' failed to satisfy constraint: Member must not be null"
     for name, member in shape.members.items():
         if value.get(name) is not None:
-            yield from _violations(member, value[name], _join(path, name))
+            yield from violations(member, value[name], _join(path, name))
 
 
 def _constraints(shape: Any, value: Any, path: str) -> Iterator[str]:

@@ -62,20 +62,6 @@ def _unknown_members(shape: Any, value: Any, path: str) -> Iterator[str]:
             yield from _unknown_members(shape.value, item, f"{path}.{key}")
 
 
-@pytest.fixture
-def eventually() -> Callable[..., Any]:
-    """Call a function until its result is true, and give that."""
-
-    def call(function: Callable[[], Any], seconds: float = 60) -> Any:
-        deadline = time.monotonic() + seconds
-        while not (result := function()):
-            assert time.monotonic() < deadline, f"nothing happened for {seconds} s; last result: {result!r}"
-            time.sleep(0.02)
-        return result
-
-    return call
-
-
 class Queue:
     """An SQS queue on the endpoint that a test reads."""
 
