@@ -30,13 +30,13 @@ def run_demo(data: Path | None, console: Console, *, keep_up: bool) -> None:
         ExecutionError: the execution did not succeed.
     """
     from pipeline.deploy.commands import deploy_environment
-    from pipeline.local_commands import endpoint_down, endpoint_up
+    from pipeline.local_commands import UpOptions, endpoint_down, endpoint_up
 
     if data is not None and not data.is_file():
         raise InputFileError(f"{data} is not a file.", hint="Pass the path of a CSV with --data.")
     settings = load_settings("local")
     _heading(console, 1, "The local AWS endpoint")
-    endpoint_up(None, console, detach=True)
+    endpoint_up(UpOptions(detach=True), console)
     aws = Aws(settings)
     _heading(console, 2, "Deploy: buckets, roles, feature group, model registry, pipeline, trigger")
     deploy_environment(settings, aws, console)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -52,24 +54,57 @@ def prepare_environments(console: Console) -> None:
         derived_environment(image, (STEPS_FOLDER / "requirements.txt").read_text(encoding="utf-8"), report)
 
 
-def endpoint_up(port: int | None, console: Console, *, detach: bool) -> None:
+@dataclass(frozen=True)
+class UpOptions:
+    """How the endpoint is started.
+
+    Attributes:
+        port: TCP port; the ``local`` environment's where it is None.
+        host: a loopback address; anything else is refused.
+        detach: return once it answers, and let it go on.
+        state_dir: where everything that is kept lives; the user's own by default.
+        enforce_iam: refuse what a role's policies do not allow.
+        record_actions: file that gets the IAM actions that roles use.
+    """
+
+    port: int | None = None
+    host: str = "127.0.0.1"
+    detach: bool = False
+    state_dir: Path | None = None
+    enforce_iam: bool = False
+    record_actions: Path | None = None
+
+
+def endpoint_up(options: UpOptions, console: Console) -> None:
     """Prepare the environments that jobs run in, then start the endpoint.
 
     Raises:
         LocalEndpointUnavailableError: it did not start; the message says why.
     """
     from pipeline.local import daemon
+    from pipeline.local.server import require_loopback
 
     def ready(running: Running) -> None:
         console.print(f"  AWS APIs at {running.url} (this machine only)", markup=False)
         console.print(f"  any client: export AWS_ENDPOINT_URL={running.url}", markup=False)
+        console.print(f"  {running.restored}", markup=False, soft_wrap=True)
 
+    with _local_errors():
+        require_loopback(options.host)  # before anything is built
     prepare_environments(console)
     with _local_errors():
-        daemon.up(configured_port() if port is None else port, detach=detach, on_ready=ready)
+        daemon.up(
+            configured_port() if options.port is None else options.port,
+            host=options.host,
+            detach=options.detach,
+            state_dir=options.state_dir,
+            enforce_iam=options.enforce_iam,
+            record_actions=options.record_actions,
+            on_ready=ready,
+        )
 
 
-def endpoint_down(console: Console) -> None:
+def endpoint_down(console: Console, state_dir: Path | None = None) -> None:
     """Stop the endpoint and its jobs.
 
     Raises:
@@ -78,16 +113,16 @@ def endpoint_down(console: Console) -> None:
     from pipeline.local import daemon
 
     with _local_errors():
-        daemon.down()
+        daemon.down(state_dir)
     console.print("The local AWS endpoint is down.")
 
 
-def endpoint_status() -> dict[str, Any]:
+def endpoint_status(state_dir: Path | None = None) -> dict[str, Any]:
     """``running``, and where it does: ``url``, ``pid``, ``state_dir``; ``restored`` says what it came up with."""
     from pipeline.local import daemon
 
     with _local_errors():
-        running = daemon.status()
+        running = daemon.status(state_dir)
     if running is None:
         return {"running": False}
     return {
@@ -96,4 +131,5 @@ def endpoint_status() -> dict[str, Any]:
         "pid": running.pid,
         "state_dir": str(running.state_dir),
         "restored": running.restored,
+        "enforces_iam": running.enforces_iam,
     }

@@ -68,6 +68,7 @@ def up(
     state_dir: Path | None = None,
     on_ready: Callable[[Running], None] | None = None,
     enforce_iam: bool = False,
+    record_actions: Path | None = None,
 ) -> Running | None:
     """Start the endpoint; one that runs already on this state directory is returned as it is.
 
@@ -79,6 +80,7 @@ def up(
         state_dir: where everything that is kept lives; :func:`default_state_dir` by default.
         on_ready: called when requests are answered (also when detached).
         enforce_iam: refuse what a role's policies do not allow.
+        record_actions: file that gets the IAM actions that roles use.
 
     Raises:
         PortInUseError: the port is taken, by whom is in the message; or the running endpoint has another port.
@@ -94,13 +96,15 @@ def up(
                 f"the local endpoint runs already at {running.url}, not on port {port}; "
                 "stop it with `bikeshare local down` first"
             )
-        if enforce_iam and not running.enforces_iam:
+        if (enforce_iam and not running.enforces_iam) or record_actions is not None:
             raise StateInUseError(
-                f"the local endpoint runs already at {running.url}, and does not enforce IAM policies; "
+                f"the local endpoint runs already at {running.url}, started with other options; "
                 "stop it with `bikeshare local down` first"
             )
     elif detach:
-        running = _start(directory, port, host=host, detached=True, enforce_iam=enforce_iam)[0]
+        running = _start(
+            directory, port, host=host, detached=True, enforce_iam=enforce_iam, record_actions=record_actions
+        )[0]
     else:
         from pipeline.local.process import run  # what only asks for status does not pay for it
 
@@ -109,6 +113,7 @@ def up(
             port,
             host=host,
             enforce_iam=enforce_iam,
+            record_actions=record_actions,
             on_ready=lambda record: on_ready and on_ready(_running(record, directory)),
         )
         return None
