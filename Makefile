@@ -21,11 +21,13 @@ demo: $(STAMP)  ## Run everything once on this machine: endpoint, deploy, upload
 test: check  ## Run every check and every test
 	@.venv/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 25
 
-check: $(STAMP)  ## Lint, formatting, types, import contracts, offline checks of every environment's pipelines
+check: $(STAMP)  ## Lint, formatting, types, import contracts, workflows, offline checks of every environment's pipelines
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@PYTHONPATH=steps .venv/bin/lint-imports --no-cache
+	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.venv/bin/zizmor --offline --no-progress --quiet .github/workflows
 	@.venv/bin/bikeshare validate
 
 environment: $(STAMP)  ## Make .venv and the environment that local jobs run in
