@@ -79,6 +79,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Any:
     from pipeline import shared_steps as shared
     from pipeline import step_factories as make
     from pipeline.model_card import model_card_fragments
+    from pipeline.step_frame import Frame
 
     source = shared.InputObject.parameters(settings)
     # The analysis.
@@ -97,7 +98,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Any:
     training_instance_type = ParameterString("TrainingInstanceType", default_value=settings.instances.training)
     transform_instance_type = ParameterString("TransformInstanceType", default_value=settings.instances.transform)
 
-    frame = make.Frame(settings, bundle, offline_session(settings), processing_instance_type)
+    frame = Frame(settings, bundle, offline_session(settings), processing_instance_type)
     execution_arn = ExecutionVariables.PIPELINE_EXECUTION_ARN
 
     claim = shared.claim_input(frame, source)
@@ -253,13 +254,14 @@ def scoring_pipeline(settings: Settings, bundle: Bundle) -> Any:
     from pipeline import model_steps as models
     from pipeline import shared_steps as shared
     from pipeline import step_factories as make
+    from pipeline.step_frame import Frame
 
     source = shared.InputObject.parameters(settings)
     model_package_arn = ParameterString("ModelPackageArn", default_value="")
     processing_instance_type = ParameterString("ProcessingInstanceType", default_value=settings.instances.processing)
     transform_instance_type = ParameterString("TransformInstanceType", default_value=settings.instances.transform)
 
-    frame = make.Frame(settings, bundle, offline_session(settings), processing_instance_type)
+    frame = Frame(settings, bundle, offline_session(settings), processing_instance_type)
 
     claim = shared.claim_input(frame, source)
 

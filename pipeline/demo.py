@@ -57,8 +57,10 @@ def run_demo(data: Path | None, console: Console, *, keep_up: bool) -> None:
     if files:
         print_predictions(aws, files[0], 5, console)
     if keep_up:
-        console.print(f"\nThe run report, to open in a browser: .venv/bin/bikeshare report {last.identifier}")
-        console.print("The endpoint stays up: put another CSV, or stop it with: .venv/bin/bikeshare local down")
+        report = f".venv/bin/bikeshare report {last.identifier}"
+        console.print(f"\nThe run report, to open in a browser: {report}", soft_wrap=True)
+        stop = ".venv/bin/bikeshare local down"
+        console.print(f"The endpoint stays up: put another CSV, or stop it with: {stop}", soft_wrap=True)
     else:
         endpoint_down(console)
 

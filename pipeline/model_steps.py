@@ -14,7 +14,7 @@ from sagemaker.core.training.configs import Networking
 from sagemaker.mlops.workflow.model_step import ModelStep
 from sagemaker.serve.model_builder import ModelBuilder
 
-from pipeline.step_factories import Frame, Value
+from pipeline.step_frame import Frame, Value
 
 #: Where the toolkit finds the code inside a model artefact.
 MODEL_CODE_FOLDER = "/opt/ml/model/code"

@@ -14,7 +14,8 @@ from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow.condition_step import ConditionStep
 
 from pipeline.settings import Settings
-from pipeline.step_factories import Frame, Value, output_uri, processing_step
+from pipeline.step_factories import output_uri, processing_step
+from pipeline.step_frame import Frame, Value
 
 #: Value of the parameter RunKey for executions that an upload started; whoever starts one by hand gives another.
 UPLOAD_RUN_KEY = "upload"

@@ -7,10 +7,8 @@ SageMaker SDK (seconds); see :mod:`pipeline.sdk`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from sagemaker.core import image_uris
 from sagemaker.core.network import NetworkConfig
 from sagemaker.core.processing import Processor
 from sagemaker.core.shapes import (
@@ -28,133 +26,19 @@ from sagemaker.core.shapes import (
 )
 from sagemaker.core.training.configs import Compute, Networking
 from sagemaker.core.transformer import Transformer
-from sagemaker.core.workflow.execution_variables import ExecutionVariables
-from sagemaker.core.workflow.functions import Join
 from sagemaker.core.workflow.properties import PropertyFile
-from sagemaker.mlops.workflow.retry import (
-    SageMakerJobExceptionTypeEnum,
-    SageMakerJobStepRetryPolicy,
-    StepExceptionTypeEnum,
-    StepRetryPolicy,
-)
-from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep, TrainingStep, TransformStep
+from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep, TransformStep
 from sagemaker.train.model_trainer import ModelTrainer
 
-from pipeline.bundle import ARCHIVE_NAME, LAUNCHER_NAME, Bundle
-from pipeline.settings import Settings
+from pipeline.bundle import ARCHIVE_NAME, LAUNCHER_NAME
+from pipeline.step_frame import Frame, Value
 
-#: AWS's prebuilt scikit-learn container that all jobs run in.
-IMAGE_VERSION = "1.9-0"
 PROCESSING_ROOT = "/opt/ml/processing"
 INPUT_ROOT = f"{PROCESSING_ROOT}/input"
 OUTPUT_ROOT = f"{PROCESSING_ROOT}/output"
 #: Where the channels of a training job are.
 CHANNEL_ROOT = "/opt/ml/input/data"
 _WHEELS, _CODE = "wheels", "code"
-
-#: A pipeline variable, or the plain value it stands for.
-Value = Any
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What every step of a pipeline shares.
-
-    Attributes:
-        settings: of the environment.
-        bundle: the packed code.
-        session: offline session from :func:`pipeline.sdk.offline_session`.
-        processing_instance_type: pipeline parameter or type name.
-    """
-
-    settings: Settings
-    bundle: Bundle
-    session: Any
-    processing_instance_type: Value
-
-    @property
-    def role(self) -> str:
-        """Role ARN that the jobs run as."""
-        return self.settings.role_arn(self.settings.execution_role_name)
-
-    @property
-    def image_uri(self) -> str:
-        """Pinned image, resolved from the SDK's own table for the region."""
-        uri: str = image_uris.retrieve(
-            "sklearn", self.settings.region, version=IMAGE_VERSION, image_scope="training", py_version="py3"
-        )
-        return uri
-
-    @property
-    def code_uri(self) -> str:
-        """S3 prefix of the packed code."""
-        return f"s3://{self.settings.artifacts_bucket}/{self.bundle.prefix}"
-
-    @property
-    def job_environment(self) -> dict[str, str]:
-        """Variables of every job: boto3 inside it needs to be told the region."""
-        return {"AWS_DEFAULT_REGION": self.settings.region}
-
-    @property
-    def wheels_uri(self) -> str | None:
-        """S3 prefix that jobs install packages from; None is a package index."""
-        folder = self.settings.network.wheels_folder
-        return f"s3://{self.settings.artifacts_bucket}/{folder}/" if folder else None
-
-    def is_isolated(self, step: str) -> bool:
-        """Whether a step's container gets no network."""
-        return step in self.settings.network.isolated_steps
-
-    def run_uri(self, *parts: str) -> Join:
-        """``s3://<artifacts>/runs/<execution id>/<parts>``: one execution never writes over another's data."""
-        return Join(
-            on="/",
-            values=[
-                f"s3://{self.settings.artifacts_bucket}/runs",
-                ExecutionVariables.PIPELINE_EXECUTION_ID,
-                *parts,
-            ],
-        )
-
-    @property
-    def cache(self) -> CacheConfig:
-        """Steps that are pure functions of their inputs are taken from an earlier execution."""
-        return CacheConfig(enable_caching=True, expire_after=self.settings.running.cache_expire_after)
-
-    def _backoff(self) -> dict[str, Any]:
-        running = self.settings.running
-        return {
-            "max_attempts": running.retry_attempts,
-            "interval_seconds": running.retry_interval_seconds,
-            "backoff_rate": running.retry_backoff_rate,
-        }
-
-    def step_retries(self) -> list[Any]:
-        """Retries for calls that AWS throttles or that fail on its side."""
-        return [
-            StepRetryPolicy(
-                exception_types=[StepExceptionTypeEnum.SERVICE_FAULT, StepExceptionTypeEnum.THROTTLING],
-                **self._backoff(),
-            )
-        ]
-
-    def job_retries(self) -> list[Any]:
-        """The same, and for jobs that get no instance or die of AWS's own errors. Never for the script's own error."""
-        return [
-            *self.step_retries(),
-            SageMakerJobStepRetryPolicy(
-                exception_types=[SageMakerJobExceptionTypeEnum.RESOURCE_LIMIT],
-                failure_reason_types=[
-                    SageMakerJobExceptionTypeEnum.INTERNAL_ERROR,
-                    SageMakerJobExceptionTypeEnum.CAPACITY_ERROR,
-                ],
-                **self._backoff(),
-            ),
-        ]
-
-    def tags(self) -> list[dict[str, str]]:
-        """Tags in AWS's request form."""
-        return [{"Key": key, "Value": value} for key, value in sorted(self.settings.resource_tags().items())]
 
 
 def processing_step(

@@ -72,7 +72,7 @@ def local_status(state_dir: StateDir = None, as_json: AsJson = False) -> None:
         print_json(status)
     elif status["running"]:
         typer.echo(f"The local AWS endpoint runs at {status['url']} (process {status['pid']}).")
-        typer.echo(f"It came up with {status['restored']}.")
+        typer.echo(f"It came up with: {status['restored']}")
     else:
         typer.echo("The local AWS endpoint does not run. Start it with: bikeshare local up --detach")
     raise typer.Exit(0 if status["running"] else 8)

@@ -23,7 +23,7 @@ from pipeline.settings import Flow, Settings
 #: Modules of ``pipeline`` that compiling a definition runs.
 SOURCES = (
     *("bundle", "definition", "errors", "model_card", "model_steps", "sdk", "settings", "settings_sections"),
-    *("shared_steps", "step_factories"),
+    *("shared_steps", "step_factories", "step_frame"),
 )
 _KEPT = 50
 _DIGEST_LENGTH = 64

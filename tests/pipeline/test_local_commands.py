@@ -57,7 +57,7 @@ def test_up_status_kill_and_up_again(state_dir, tmp_path):
     record = tmp_path / "actions.jsonl"
     again = bikeshare("local", "up", "-d", "--port", "0", "--enforce-iam", "--record-actions", str(record), *where)
     assert "the endpoint before was killed" in again
-    assert "It came up with state " in bikeshare("local", "status", *where)
+    assert "It came up with: state " in bikeshare("local", "status", *where)
     assert json.loads(bikeshare("local", "status", "--json", *where))["enforces_iam"] is True
     assert record.exists()
     refused = bikeshare("local", "up", "-d", "--port", "0", "--record-actions", str(record), *where, code=8)
