@@ -238,9 +238,17 @@ def _key(settings: Settings) -> Iterator[dict[str, Any]]:
 def _changing_sagemaker(settings: Settings) -> Iterator[dict[str, Any]]:
     tagging = ["sagemaker:AddTags", "sagemaker:DeleteTags"]
     yield allow(
-        [*tagging, "sagemaker:CreatePipeline", "sagemaker:DeletePipeline", "sagemaker:UpdatePipeline"],
+        [
+            *tagging,
+            "sagemaker:CreatePipeline",
+            "sagemaker:DeletePipeline",
+            "sagemaker:ListPipelineExecutions",
+            "sagemaker:UpdatePipeline",
+        ],
         _pipelines(settings),
     )
+    # A pipeline with executions that run can't be removed.
+    yield allow(["sagemaker:StopPipelineExecution"], [f"{arn}/execution/*" for arn in _pipelines(settings)])
     yield allow(
         [
             *tagging,
@@ -280,6 +288,7 @@ def _changing_receivers(settings: Settings) -> Iterator[dict[str, Any]]:
         [
             "logs:CreateLogGroup",
             "logs:DeleteLogGroup",
+            "logs:DeleteLogStream",
             "logs:DescribeLogStreams",
             "logs:PutRetentionPolicy",
             "logs:TagResource",

@@ -5,7 +5,8 @@ SageMaker writes the logs of *every* job of an account and region into three gro
 
 - a group that is not there yet is made, with our retention and tags; the tags say that it is ours to decide on;
 - a group that somebody else made is left as it is, whatever its retention, and the plan says so;
-- ``destroy`` removes a group of ours only when no log is in it. Otherwise its retention stays, and the logs expire.
+- ``destroy`` that is told to delete data deletes the logs of our own executions' jobs; a group of ours goes when
+  nobody's log is in it any more. Otherwise its retention stays, and what is left expires.
 """
 
 from __future__ import annotations
@@ -15,19 +16,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.aws import Aws
+from pipeline.deploy.pipelines import execution_ids, stop_executions
 from pipeline.deploy.resource import Difference, LeftAlone, State
 from pipeline.deploy.tags import surplus
 
 _OWNERSHIP_TAGS = ("project", "environment")
+_JOB_PREFIX = "pipelines-"
 
 
 @dataclass(frozen=True)
 class LogGroup:
-    """One log group and how long it keeps what is in it."""
+    """One log group and how long it keeps what is in it.
+
+    Attributes:
+        name: of the group.
+        retention_days: how long a log is kept.
+        tags: name → value.
+        pipelines: names of those whose executions' jobs write to it, among others.
+    """
 
     name: str
     retention_days: int
     tags: Mapping[str, str]
+    pipelines: tuple[str, ...] = ()
     kind: str = "log group"
 
     def desired(self) -> State:
@@ -80,12 +91,27 @@ class LogGroup:
                 aws.logs.untag_resource(resourceArn=arn, tagKeys=unwanted)
             aws.logs.tag_resource(resourceArn=arn, tags=dict(self.tags))
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> bool:  # noqa: ARG002 - logs may be other people's too
-        """Remove a group of ours that is empty."""
+    def delete(self, aws: Aws, *, keep_data: bool) -> bool:
+        """Remove a group of ours that is empty; first the logs in it that are ours, unless data is kept."""
         group = self._describe(aws)
         if group is None or not self._is_ours(self._tags(aws, group)):
             return False
+        if not keep_data:
+            self._delete_our_logs(aws)
         if aws.logs.describe_log_streams(logGroupName=self.name, limit=1)["logStreams"]:
             return False
         aws.logs.delete_log_group(logGroupName=self.name)
         return True
+
+    def _delete_our_logs(self, aws: Aws) -> None:
+        for name in self.pipelines:
+            stop_executions(aws, name)  # else they would write on
+        # SageMaker Pipelines names jobs pipelines-<execution id>-<step>-…, and a job's log stream begins with its name.
+        ours = tuple(f"{_JOB_PREFIX}{one}-" for name in self.pipelines for one in execution_ids(aws, name))
+        pages = aws.logs.get_paginator("describe_log_streams").paginate(
+            logGroupName=self.name, logStreamNamePrefix=_JOB_PREFIX
+        )
+        streams = [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
+        for name in streams:
+            if name.startswith(ours):
+                aws.logs.delete_log_stream(logGroupName=self.name, logStreamName=name)

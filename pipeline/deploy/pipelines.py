@@ -12,10 +12,14 @@ from pipeline.aws import Aws
 from pipeline.deploy.registry import set_tags, tags_of
 from pipeline.deploy.resource import Difference, State
 from pipeline.deploy.tags import tag_list
-from pipeline.missing import unless_missing
+from pipeline.errors import DeploymentError
+from pipeline.missing import is_missing, unless_missing
 
 #: Above this many bytes CreatePipeline takes the definition only from S3.
 INLINE_LIMIT = 100 * 1024
+#: How long a job may take to stop: two minutes until it is killed, and its machine after that.
+_STOP_SECONDS = 900
+_RUNNING = frozenset({"Executing", "Stopping"})
 
 
 @dataclass(frozen=True)
@@ -89,8 +93,59 @@ class Pipeline:
             set_tags(aws, self.arn, self.tags, differences["tags"])
 
     def delete(self, aws: Aws, *, keep_data: bool) -> bool:  # noqa: ARG002
-        """Remove the pipeline and its history of executions."""
+        """Remove the pipeline and its history of executions; those that run are stopped first, as AWS asks for.
+
+        Raises:
+            DeploymentError: an execution did not stop.
+        """
         if unless_missing(lambda: aws.sagemaker.describe_pipeline(PipelineName=self.name)) is None:
             return False
+        stop_executions(aws, self.name)
         aws.sagemaker.delete_pipeline(PipelineName=self.name, ClientRequestToken=str(uuid.uuid4()))
         return True
+
+
+def stop_executions(aws: Aws, name: str) -> None:
+    """Stop what runs of a pipeline and wait until it has ended; nothing where the pipeline is not there.
+
+    Raises:
+        DeploymentError: an execution did not stop.
+    """
+    from botocore.exceptions import ClientError
+    from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
+
+    for arn in _running(aws, name):
+        try:
+            aws.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid.uuid4()))
+        except ClientError as error:
+            # It may have ended, or be stopping, by now.
+            if error.response["Error"]["Code"] != "ValidationException" and not is_missing(error):
+                raise
+    waiting = Retrying(
+        retry=retry_if_result(bool),
+        wait=wait_exponential(multiplier=0.05, max=10),
+        stop=stop_after_delay(_STOP_SECONDS),
+        retry_error_callback=lambda state: state.outcome and state.outcome.result(),
+    )
+    left = waiting(lambda: _running(aws, name))
+    if left:
+        raise DeploymentError(
+            f"Execution {left[0]} does not stop; a callback step is waited for until it is answered.",
+            hint="Answer its callback or wait for its time-out, then destroy again.",
+        )
+
+
+def _running(aws: Aws, name: str) -> list[str]:
+    found = _executions(aws, name)
+    return [item["PipelineExecutionArn"] for item in found if item["PipelineExecutionStatus"] in _RUNNING]
+
+
+def execution_ids(aws: Aws, name: str) -> list[str]:
+    """Ids of all executions of a pipeline; none where it is not there."""
+    return [item["PipelineExecutionArn"].rpartition("/")[2] for item in _executions(aws, name)]
+
+
+def _executions(aws: Aws, name: str) -> list[Any]:
+    pages = aws.sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=name)
+    found = unless_missing(lambda: [item for page in pages for item in page["PipelineExecutionSummaries"]])
+    return found or []

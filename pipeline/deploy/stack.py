@@ -57,6 +57,8 @@ def resources(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str
         *_receivers(settings, definitions),
         Code(bucket=settings.artifacts_bucket, bundle=bundle),
         *(_pipeline(settings, flow, definition) for flow, definition in definitions.items()),
+        # After the pipelines, so that removing them still finds whose executions' logs are in them.
+        *_log_groups(settings),
         failure_rule(
             settings.alarm_rule_name,
             pipeline_arns=[settings.pipeline_arn(settings.pipeline_name(flow)) for flow in definitions],
@@ -114,7 +116,7 @@ def _roles(settings: Settings, definitions: Mapping[Flow, str]) -> list[Resource
 
 
 def _stores(settings: Settings) -> list[Resource]:
-    """Where features, models, predictions and logs go."""
+    """Where features, models and predictions go."""
     tags = settings.resource_tags()
     return [
         FeatureGroup(
@@ -138,10 +140,18 @@ def _stores(settings: Settings) -> list[Resource]:
             tags=tags,
         ),
         PredictionTable(database=settings.database_name, bucket=settings.predictions_bucket),
-        *(
-            LogGroup(name=f"/aws/sagemaker/{group}", retention_days=settings.running.log_retention_days, tags=tags)
-            for group in JOB_LOG_GROUPS
-        ),
+    ]
+
+
+def _log_groups(settings: Settings) -> list[Resource]:
+    return [
+        LogGroup(
+            name=f"/aws/sagemaker/{group}",
+            retention_days=settings.running.log_retention_days,
+            tags=settings.resource_tags(),
+            pipelines=settings.pipeline_names,
+        )
+        for group in JOB_LOG_GROUPS
     ]
 
 

@@ -115,6 +115,14 @@ class Work:
         self.aws.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken="x" * 32)
         assert self.deployed.finished(arn).status == "Stopped"
 
+    def leave_running(self, flow: Flow, key: str, body: bytes) -> None:
+        """Upload, and wait until there is a job."""
+        arn = self.deployed.started(key, self.deployed.put(key, body), flow)
+        deadline = time.monotonic() + 120
+        while not self._works_at("ClaimInput", arn):
+            assert time.monotonic() < deadline, view(self.aws, arn)
+            time.sleep(0.05)
+
     def _works_at(self, step: str, arn: str) -> bool:
         steps = view(self.aws, arn).steps
         return any(one.name == step and one.status == "Executing" and one.job_name for one in steps)
@@ -168,6 +176,9 @@ def recorded(tmp_path_factory) -> Iterator[tuple[Work, list[tuple[str, Call]]]]:
         work.under(PLAN, "drift")
         work.under(DEPLOY, "destroy", "--yes")
         work.under(DEPLOY, "deploy")
+        work.succeed("training", "raw/training/last.csv", third)
+        for flow, key in (("training", "raw/training/more.csv"), ("scoring", "raw/scoring/more.csv")):
+            work.leave_running(flow, key, third)
         work.under(DEPLOY, "destroy", "--yes", "--delete-data")
         with record.open() as lines:
             yield work, [(principal, call) for principal, call, _ in read_actions(lines)]

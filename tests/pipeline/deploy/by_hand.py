@@ -57,7 +57,7 @@ def widen_projection(aws, thing):
 
 def group_of_before(aws, thing):
     """As an earlier version of the project made it: without the last feature."""
-    aws.sagemaker.delete_feature_group(FeatureGroupName=thing.name)
+    thing.delete(aws, keep_data=False)
     *features, _ = thing.features
     older = dataclasses.replace(thing, features={name: thing.features[name] for name in features})
     older.create(aws)

@@ -22,6 +22,7 @@ from pipeline.deploy.roles import Role
 from pipeline.deploy.rules import failure_rule, upload_rule
 from pipeline.deploy.topics import Topic
 from pipeline.errors import DeploymentError
+from pipeline.local.jobs.images import DEFAULT_IMAGE
 
 pytestmark = pytest.mark.xdist_group("deploy")
 
@@ -188,6 +189,56 @@ def test_a_log_group_with_logs_in_it_stays(aws):
     aws.logs.create_log_stream(logGroupName=group.name, logStreamName="pipelines-x")
     destroy([group], aws, keep_data=False)
     assert group.current(aws) == group.desired()
+
+
+SLEEPS = json.dumps(
+    {
+        "Version": "2020-12-01",
+        "Steps": [
+            {
+                "Name": "Sleep",
+                "Type": "Processing",
+                "Arguments": {
+                    "AppSpecification": {
+                        "ImageUri": DEFAULT_IMAGE,
+                        "ContainerEntrypoint": ["python", "-uc", "import time; print('up'); time.sleep(300)"],
+                    },
+                    "ProcessingResources": {
+                        "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+                    },
+                    "RoleArn": ROLE_ARN,
+                },
+            }
+        ],
+    }
+)
+
+
+@pytest.mark.parametrize("keep_data", [True, False])
+def test_a_running_execution_is_stopped_and_its_logs_are_data(aws, keep_data, eventually):
+    name = f"things-running-{keep_data}".lower()
+    arn = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:pipeline/{name}"
+    # The real group: SageMaker knows no other.
+    group = LogGroup("/aws/sagemaker/ProcessingJobs", 30, TAGS, pipelines=(name, "things-never-there"))
+    things = [Pipeline(name, arn, ROLE_ARN, SLEEPS, "things-raw", 3, TAGS), group]
+    apply_plan(make_plan(things, aws), aws)
+    aws.logs.create_log_stream(logGroupName=group.name, logStreamName=f"theirs-{keep_data}")
+    execution = aws.sagemaker.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"]
+    identifier = execution.rpartition("/")[2]
+
+    def streams(prefix):
+        found = aws.logs.describe_log_streams(logGroupName=group.name, logStreamNamePrefix=prefix)["logStreams"]
+        return [stream["logStreamName"] for stream in found]
+
+    eventually(lambda: streams(f"pipelines-{identifier}-"))
+    destroy(things, aws, keep_data=keep_data)
+    assert things[0].current(aws) is None
+    jobs = aws.sagemaker.list_processing_jobs(NameContains=identifier)["ProcessingJobSummaries"]
+    assert [job["ProcessingJobStatus"] for job in jobs] == ["Stopped"]
+    assert (streams(f"pipelines-{identifier}-") != []) is keep_data
+    assert streams("theirs") != []
+    destroy(things, aws, keep_data=keep_data)
+    aws.logs.delete_log_group(logGroupName=group.name)
 
 
 def test_undelivered_events_are_data(aws):
