@@ -80,8 +80,7 @@ class Queue:
         }
 
     def _attributes(self, fields: Mapping[str, Any]) -> Any:
-        # The policy goes along with every change: the local endpoint takes one away that is not sent again.
-        attributes = {"Policy": json.dumps(self.policy())}
+        attributes = {"Policy": json.dumps(self.policy())} if "policy" in fields else {}
         if "retention in seconds" in fields:
             attributes["MessageRetentionPeriod"] = str(_RETENTION_SECONDS)
         if "encryption" in fields:

@@ -22,6 +22,7 @@ from pipeline.local.events import s3_notifications
 from pipeline.local.iam.policies import load_managed_policies_when_named
 from pipeline.local.iam.simulation import answer_policy_simulations
 from pipeline.local.s3_repairs import repair_s3
+from pipeline.local.sqs_repairs import repair_sqs
 
 if TYPE_CHECKING:
     from pipeline.local.events.bus import EventBridge
@@ -57,6 +58,7 @@ def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes
     backends.list_of_moto_modules = _moto_modules
     s3_notifications.install(events)
     repair_s3()
+    repair_sqs()
     answer_policy_simulations()
     load_managed_policies_when_named()
     application: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)

@@ -8,6 +8,8 @@ from pipeline.local.operations import RequestContext, operation
 
 if TYPE_CHECKING:
     from pipeline.local.endpoint import Endpoint
+    from pipeline.local.jobs.service import JobService
+    from pipeline.local.pipelines.catalog import PipelineCatalog
 
 _KIND = "tags"
 # Resource types whose tags are kept here.
@@ -42,10 +44,9 @@ def forget_tags(arn: str, endpoint: Endpoint) -> None:
 def add_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Add or change tags."""
     arn = request["ResourceArn"]
-    if context.pipelines.owns_arn(arn):
-        return context.pipelines.catalog.add_tags(request)
-    if context.jobs.owns_arn(arn):
-        return context.jobs.add_tags(request)
+    keeper = _keeper(arn, context)
+    if keeper is not None:
+        return keeper.add_tags(request)
     if not _is_own(arn):
         return context.ask_moto(request)
     tags = {**_stored(arn, context), **_as_map(request["Tags"])}
@@ -57,10 +58,9 @@ def add_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]
 def list_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """All tags of a resource."""
     arn = request["ResourceArn"]
-    if context.pipelines.owns_arn(arn):
-        return context.pipelines.catalog.list_tags(request)
-    if context.jobs.owns_arn(arn):
-        return context.jobs.list_tags(request)
+    keeper = _keeper(arn, context)
+    if keeper is not None:
+        return keeper.list_tags(request)
     if not _is_own(arn):
         return context.ask_moto(request)
     return {"Tags": _as_list(_stored(arn, context))}
@@ -70,16 +70,22 @@ def list_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any
 def delete_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Remove tags by key."""
     arn = request["ResourceArn"]
-    if context.pipelines.owns_arn(arn):
-        return context.pipelines.catalog.delete_tags(request)
-    if context.jobs.owns_arn(arn):
-        return context.jobs.delete_tags(request)
+    keeper = _keeper(arn, context)
+    if keeper is not None:
+        return keeper.delete_tags(request)
     if not _is_own(arn):
         return context.ask_moto(request)
     gone = set(request["TagKeys"])
     kept = {key: value for key, value in _stored(arn, context).items() if key not in gone}
     context.endpoint.resources.put(_KIND, arn, kept)
     return {}
+
+
+def _keeper(arn: str, context: RequestContext) -> PipelineCatalog | JobService | None:
+    """Who keeps the tags of a resource with it: pipelines and jobs."""
+    if context.pipelines.owns_arn(arn):
+        return context.pipelines.catalog
+    return context.jobs if context.jobs.owns_arn(arn) else None
 
 
 def _stored(arn: str, context: RequestContext) -> Tags:

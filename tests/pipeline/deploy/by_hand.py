@@ -177,8 +177,7 @@ BY_HAND = {
         "queue",
         "retention in seconds",
         lambda aws, thing: aws.sqs.set_queue_attributes(
-            QueueUrl=url(aws, thing),
-            Attributes={"MessageRetentionPeriod": "60", "Policy": json.dumps(thing.policy())},
+            QueueUrl=url(aws, thing), Attributes={"MessageRetentionPeriod": "60"}
         ),
     ),
     "queue: tags": (
