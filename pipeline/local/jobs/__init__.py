@@ -10,7 +10,8 @@
 ``training, script_mode``
 ``transform, models,
 transform_objects,
-invocations, splitting``
+invocations, splitting,
+framed_records``
 ``jsonpath, record_data``  InputFilter, JoinSource and OutputFilter of transform jobs
 ``model_server``           program: serves a model inside a sandbox
 ``running, following``     one job while it runs: its instances; their processes, time limit, stop signal

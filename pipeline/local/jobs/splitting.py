@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from pipeline.local.jobs.failures import JobFailure, client_error
+from pipeline.local.jobs.framed_records import SPLIT_TYPES, read_records
 
 _MEGABYTE = 1024 * 1024
 
@@ -15,12 +16,15 @@ def split(file: BinaryIO, split_type: str, strategy: str, limit_mb: int) -> Iter
 
     Args:
         file: the object, open for reading.
-        split_type: ``None`` (the whole object is one request) or ``Line`` (a record is a line, its end included).
-        strategy: ``MultiRecord`` (as many whole records as fit) or ``SingleRecord``.
+        split_type: ``None`` (the whole object is one request), ``Line`` (a record is a line, its end included),
+            ``RecordIO`` or ``TFRecord``.
+        strategy: ``MultiRecord`` (as many whole records as fit; those of RecordIO and TFRecord in their frames) or
+            ``SingleRecord`` (one record; of RecordIO and TFRecord only what is in the frame).
         limit_mb: MaxPayloadInMB; 0 for no limit.
 
     Raises:
-        JobFailure: a record, or an object that is not split, exceeds the limit.
+        JobFailure: a record, or an object that is not split, exceeds the limit; or the object is not RecordIO or
+            TFRecord.
     """
     limit = limit_mb * _MEGABYTE if limit_mb else None
     if split_type == "None":
@@ -29,6 +33,8 @@ def split(file: BinaryIO, split_type: str, strategy: str, limit_mb: int) -> Iter
             raise _too_large("object", limit_mb)
         if body:
             yield body
+    elif split_type in SPLIT_TYPES:
+        yield from _framed(file, split_type, strategy, limit_mb)
     elif strategy == "SingleRecord":
         yield from _lines(file, limit, limit_mb)
     elif limit is None:
@@ -65,6 +71,26 @@ def _blocks(file: BinaryIO, limit: int, limit_mb: int) -> Iterator[bytes]:
             return
         yield block[:end]
         carried = block[end:]
+
+
+def _framed(file: BinaryIO, split_type: str, strategy: str, limit_mb: int) -> Iterator[bytes]:
+    limit = limit_mb * _MEGABYTE if limit_mb else None
+    waiting: list[bytes] = []
+    size = 0
+    for record in read_records(file, split_type):
+        body = record.content if strategy == "SingleRecord" else record.frame
+        if limit is not None and len(body) > limit:
+            raise _too_large("record", limit_mb)
+        if strategy == "SingleRecord":
+            yield body
+            continue
+        if waiting and limit is not None and size + len(body) > limit:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+        waiting.append(body)
+        size += len(body)
+    if waiting:
+        yield b"".join(waiting)
 
 
 def _too_large(what: str, limit_mb: int) -> JobFailure:

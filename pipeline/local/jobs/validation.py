@@ -10,7 +10,7 @@ from typing import Any
 from botocore.validate import ParamValidator
 
 from pipeline.local.errors import AwsError
-from pipeline.local.jobs import record_data
+from pipeline.local.jobs import framed_records, record_data
 from pipeline.local.jobs.jsonpath import JsonPathError
 from pipeline.local.jobs.kinds import JobKind
 from pipeline.local.jobs.shapes import service_model
@@ -119,8 +119,6 @@ def _check_transform(request: Mapping[str, Any]) -> None:
     source = request["TransformInput"]
     _check_s3_data(source["DataSource"]["S3DataSource"]["S3DataType"], "TransformInput")
     split = source.get("SplitType", "None")
-    if split not in ("None", "Line"):
-        raise refusal(f"TransformInput.SplitType {split} is not available on this endpoint; use Line or None.")
     if source.get("CompressionType", "None") not in ("None", "Gzip"):
         raise refusal("TransformInput.CompressionType must be None or Gzip.")
     payload, concurrent = request.get("MaxPayloadInMB", 6), request.get("MaxConcurrentTransforms", 0)
@@ -143,6 +141,8 @@ def _check_data_processing(request: Mapping[str, Any]) -> None:
     for name, value in formats.items():
         if (value or "").split(";")[0] not in record_data.FORMATS:
             raise refusal(f"DataProcessing needs {name} to be one of {', '.join(record_data.FORMATS)}; it is {value}.")
+    if source.get("SplitType", "None") in framed_records.SPLIT_TYPES:
+        raise refusal(f"DataProcessing needs records of CSV or JSON, not SplitType {source['SplitType']}.")
     csv = record_data.CSV
     if data.joined and (data.input_format == csv) != (data.output_format == csv):
         raise refusal("JoinSource Input needs ContentType and Accept of one format: both text/csv, or both JSON.")

@@ -1,10 +1,12 @@
-"""A JobService on moto's S3, CloudWatch Logs and model registry, over HTTP, and short ways to ask for jobs."""
+"""Short ways to ask for jobs: of a JobService on moto's S3, logs and model registry, or of a running endpoint."""
 
 from __future__ import annotations
 
 import io
 import itertools
 import tarfile
+import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,10 @@ from botocore.config import Config
 from botocore.validate import ParamValidator
 from moto.server import ThreadedMotoServer
 
+from pipeline.local.daemon import EndpointHandle
 from pipeline.local.environments import JobEnvironment, image_environment
 from pipeline.local.jobs.images import find_image
-from pipeline.local.jobs.kinds import JobKind
+from pipeline.local.jobs.kinds import JobKind, JobStatus
 from pipeline.local.jobs.service import JobClients, JobService
 from pipeline.local.jobs.shapes import service_model
 
@@ -47,17 +50,19 @@ def check_shape(kind: JobKind, description: Mapping[str, Any]) -> None:
     assert not report.has_errors(), report.generate_report()
 
 
-class Jobs:
-    """The service under test and the clients beside it."""
+class Requests:
+    """Clients of AWS services at a URL, and requests for jobs.
 
-    def __init__(self, url: str, state_dir: Path, **settings: Any) -> None:
+    Args:
+        unique: part of the names of the jobs.
+    """
+
+    def __init__(self, url: str, unique: str) -> None:
         self.url = url
-        self.state_dir = state_dir
-        self.changes: list[tuple[JobKind, dict[str, Any]]] = []
+        self._unique = unique
         self.s3 = self.client("s3")
         self.logs = self.client("logs")
         self.sagemaker = self.client("sagemaker")
-        self.service = self.new_service(**settings)
         self._numbers = itertools.count()
 
     def client(self, service: str) -> Any:
@@ -70,20 +75,8 @@ class Jobs:
             config=Config(max_pool_connections=32),
         )
 
-    def new_service(self, **settings: Any) -> JobService:
-        clients = JobClients(s3=lambda: self.s3, logs=lambda: self.logs, sagemaker=lambda: self.sagemaker)
-        return JobService(
-            self.state_dir,
-            clients,
-            url=self.url,
-            region=REGION,
-            account_id="123456789012",
-            on_status_change=lambda kind, description: self.changes.append((kind, description)),
-            **{"stop_grace_seconds": 0.5, **settings},
-        )
-
     def name(self) -> str:
-        return f"job-{self.state_dir.name.replace('_', '-')}-{next(self._numbers)}"
+        return f"job-{self._unique}-{next(self._numbers)}"
 
     def put(self, key: str, body: str | bytes) -> str:
         """Store an object; returns its URI."""
@@ -99,14 +92,11 @@ class Jobs:
         return body
 
     def log(self, kind: JobKind, name: str) -> str:
-        return self.service.log_path(kind, name).read_text()
+        raise NotImplementedError
 
     def run(self, kind: JobKind, request: Mapping[str, Any]) -> dict[str, Any]:
         """Create, wait; checks the shape of what comes back."""
-        self.service.create(kind, request)
-        description = self.service.wait(kind, request[kind.name_field])
-        check_shape(kind, description)
-        return description
+        raise NotImplementedError
 
     def processing_request(
         self,
@@ -208,6 +198,105 @@ class Jobs:
     def train(self, files: Mapping[str, str | bytes] | None = None, **options: Any) -> dict[str, Any]:
         return self.run(JobKind.TRAINING, self.training_request(files, **options))
 
+    def create_model(self, files: Mapping[str, str | bytes], **fields: Any) -> str:
+        """Register a model with an archive of the files; returns its name. ``Environment`` is its container's."""
+        name = self.name()
+        uri = self.put(f"{name}/model.tar.gz", archive(files))
+        container = {"Image": IMAGE, "ModelDataUrl": uri, "Environment": fields.pop("Environment", {})}
+        self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container, **fields)
+        return name
+
+    def transform_request(
+        self, model: str, uri: str, *, split: str = "Line", assemble: str = "Line", **fields: Any
+    ) -> dict[str, Any]:
+        """A job over a prefix, from and to CSV. Its outputs go to ``<name>/out/``."""
+        name = self.name()
+        data = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}
+        return {
+            "TransformJobName": name,
+            "ModelName": model,
+            "TransformInput": {"DataSource": data, "ContentType": "text/csv", "SplitType": split},
+            "TransformOutput": {
+                "S3OutputPath": f"s3://{BUCKET}/{name}/out",
+                "Accept": "text/csv",
+                "AssembleWith": assemble,
+            },
+            "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+            **fields,
+        }
+
+    def outputs(self, description: Mapping[str, Any]) -> dict[str, bytes]:
+        """What a transform job has written, by key below its output path."""
+        prefix = f"{description['TransformJobName']}/out/"
+        return {key: self.read(prefix + key) for key in self.keys(prefix)}
+
+
+class Jobs(Requests):
+    """The service under test, in this process, and moto beside it."""
+
+    def __init__(self, url: str, state_dir: Path, **settings: Any) -> None:
+        super().__init__(url, state_dir.name.replace("_", "-"))
+        self.state_dir = state_dir
+        self.changes: list[tuple[JobKind, dict[str, Any]]] = []
+        self.service = self.new_service(**settings)
+
+    def new_service(self, **settings: Any) -> JobService:
+        clients = JobClients(s3=lambda: self.s3, logs=lambda: self.logs, sagemaker=lambda: self.sagemaker)
+        return JobService(
+            self.state_dir,
+            clients,
+            url=self.url,
+            region=REGION,
+            account_id="123456789012",
+            on_status_change=lambda kind, description: self.changes.append((kind, description)),
+            **{"stop_grace_seconds": 0.5, **settings},
+        )
+
+    def log(self, kind: JobKind, name: str) -> str:
+        return self.service.log_path(kind, name).read_text()
+
+    def run(self, kind: JobKind, request: Mapping[str, Any]) -> dict[str, Any]:
+        self.service.create(kind, request)
+        description = self.service.wait(kind, request[kind.name_field])
+        check_shape(kind, description)
+        return description
+
+
+class RemoteJobs(Requests):
+    """A running endpoint, over HTTP only."""
+
+    def log(self, kind: JobKind, name: str) -> str:
+        streams = self.logs.describe_log_streams(logGroupName=kind.log_group, logStreamNamePrefix=f"{name}/")
+        lines: list[str] = []
+        for stream in streams["logStreams"]:
+            events = self.logs.get_log_events(
+                logGroupName=kind.log_group, logStreamName=stream["logStreamName"], startFromHead=True
+            )["events"]
+            lines += [event["message"] for event in events]
+        return "\n".join(lines)
+
+    def start(self, kind: JobKind, request: Mapping[str, Any]) -> str:
+        """Create; returns the ARN."""
+        arn: str = getattr(self.sagemaker, f"create_{kind.lower()}_job")(**request)[kind.arn_field]
+        return arn
+
+    def describe(self, kind: JobKind, name: str) -> dict[str, Any]:
+        description: dict[str, Any] = getattr(self.sagemaker, f"describe_{kind.lower()}_job")(**{kind.name_field: name})
+        del description["ResponseMetadata"]
+        check_shape(kind, description)
+        return description
+
+    def wait(self, kind: JobKind, name: str) -> dict[str, Any]:
+        deadline = time.monotonic() + 120
+        while not JobStatus((description := self.describe(kind, name))[kind.status_field]).terminal:
+            assert time.monotonic() < deadline, description
+            time.sleep(0.05)
+        return description
+
+    def run(self, kind: JobKind, request: Mapping[str, Any]) -> dict[str, Any]:
+        self.start(kind, request)
+        return self.wait(kind, request[kind.name_field])
+
 
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
@@ -230,6 +319,14 @@ def jobs(moto_url: str, image: JobEnvironment, tmp_path_factory: pytest.TempPath
     found.s3.create_bucket(Bucket=BUCKET)
     yield found
     found.service.close()
+
+
+@pytest.fixture(scope="session")
+def remote(endpoint: EndpointHandle, image: JobEnvironment) -> RemoteJobs:
+    """The running endpoint that all tests of a run share."""
+    found = RemoteJobs(endpoint.url, f"r{uuid.uuid4().hex[:8]}")
+    found.s3.create_bucket(Bucket=BUCKET)
+    return found
 
 
 @pytest.fixture
