@@ -1,7 +1,7 @@
 """Processing, training and transform jobs that truly run on this machine, behind SageMaker's job APIs.
 
 ========================== ==========================================================================================
-``handlers``               the operations: Create, Describe, List and Stop of each kind
+``handlers``               the operations: Create, Describe, List, Stop and Delete of each kind
 ``service``                :class:`~pipeline.local.jobs.service.JobService`: threads, records, stop, restart
 ``execution``              one job's directory, logs and instances around what its kind does
 ``validation``, ``shapes`` what a request must hold; responses in AWS's shapes

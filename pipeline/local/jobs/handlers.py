@@ -40,8 +40,20 @@ def _stop(kind: JobKind) -> _Answer:
     return stop
 
 
+def _delete(kind: JobKind) -> _Answer:
+    def delete(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+        context.jobs.delete(kind, request[kind.name_field])
+        return {}
+
+    return delete
+
+
 for _kind in JobKind:
     operation("sagemaker", f"Create{_kind}Job")(_create(_kind))
     operation("sagemaker", f"Describe{_kind}Job")(_describe(_kind))
     operation("sagemaker", f"List{_kind}Jobs")(_list(_kind))
     operation("sagemaker", f"Stop{_kind}Job")(_stop(_kind))
+
+# AWS has no operation that deletes a transform job.
+for _kind in (JobKind.PROCESSING, JobKind.TRAINING):
+    operation("sagemaker", f"Delete{_kind}Job")(_delete(_kind))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -77,8 +78,17 @@ class JobStore:
         draft.write_text(json.dumps(asdict(record), default=_to_json), encoding="utf-8")
         draft.replace(folder / "record.json")
 
+    def delete(self, job: JobId) -> None:
+        """Remove a job's directory: its record first, so that a killed endpoint does not know half of a job."""
+        folder = self.folder(job)
+        (folder / "record.json").unlink()
+        shutil.rmtree(folder)
+
     def load(self) -> Iterator[JobRecord]:
-        """Every record, oldest first."""
+        """Every record, oldest first. What deletions have left behind is removed."""
+        for folder in self.root.glob("*/*"):
+            if not (folder / "record.json").exists():
+                shutil.rmtree(folder)
         files = self.root.glob("*/*/record.json")
         records = [_from_json(json.loads(file.read_text(encoding="utf-8"))) for file in files]
         yield from sorted(records, key=lambda record: record.created)

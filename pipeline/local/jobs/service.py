@@ -194,6 +194,25 @@ class JobService:
             if signal is not None:  # else it has ended by itself in between
                 signal.request()
 
+    def delete(self, kind: JobKind, name: str) -> None:
+        """Forget a job that has ended, with its files and tags; its name can be used again.
+
+        Raises:
+            AwsError: ResourceNotFound for a job that does not exist, ResourceInUse for one that has not ended.
+        """
+        job = JobId(kind, name)
+        with self._changed:
+            record = self._records.get(job)
+            if record is None:
+                raise AwsError("ResourceNotFound", kind.describe_not_found(name))
+            if not record.status.terminal:
+                raise AwsError(
+                    "ResourceInUse",
+                    f"The request was rejected because the {kind.value.lower()} job is in status {record.status}.",
+                )
+            self._store.delete(job)
+            del self._records[job]
+
     def list(self, kind: JobKind, request: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The List response for a List request in botocore's terms.
 
