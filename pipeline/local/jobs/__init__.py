@@ -10,6 +10,7 @@
 ``training, script_mode``
 ``transform, models,
 transform_objects,
+transform_settings,
 invocations, splitting,
 framed_records``
 ``jsonpath, record_data``  InputFilter, JoinSource and OutputFilter of transform jobs
@@ -23,6 +24,7 @@ framed_records``
 ``continuous``             uploads while a job runs
 ``limits, tagging``        what a job may take of the machine; a job's tags
 ``logs, metrics``          output to CloudWatch Logs; metrics found in it
+``data_log``               what SageMaker itself logs of a transform job
 ``failures, outcome``      how jobs end
 ========================== ==========================================================================================
 

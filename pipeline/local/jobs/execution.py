@@ -149,6 +149,8 @@ class Executor:
         finally:
             for instance in instances:
                 instance.log.close()
+                if instance.data_log is not None:
+                    instance.data_log.close()
             running.clean_up()
 
     def _identity(self, record: JobRecord) -> AbstractContextManager[JobIdentity]:
@@ -164,8 +166,12 @@ class Executor:
         work = folder / "work" / host
         (work / "ml").mkdir(parents=True)
         stream = (record.log_stream or f"{record.name}/{host_name(1)}").replace(f"/{host_name(1)}", f"/{host}")
-        log = JobLog(log_file(folder, number), logs, record.kind.log_group, stream, metrics.read)
-        return Instance(number, work, log)
+        path, group = log_file(folder, number), record.kind.log_group
+        log = JobLog(path, logs, group, stream, metrics.read)
+        if record.kind is not JobKind.TRANSFORM:
+            return Instance(number, work, log)
+        data_path = path.with_name(f"{path.name}-data")
+        return Instance(number, work, log, JobLog(data_path, logs, group, f"{stream}/data-log"))
 
     def _client(self, make: Callable[[], Any]) -> Any:
         # Making a boto3 client is not thread-safe; using one is.

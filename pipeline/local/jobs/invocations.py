@@ -3,46 +3,42 @@
 from __future__ import annotations
 
 import http.client
+import json
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.local.jobs.failures import JobFailure
-from pipeline.local.jobs.record_data import DataProcessing
 from pipeline.local.jobs.splitting import split
+from pipeline.local.jobs.transform_settings import Settings
 
-_OK = 200
+_OK, _NOT_FOUND, _CLIENT_ERRORS, _SERVER_ERRORS = 200, 404, 400, 500
 _SHOWN_BODY = 300
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The fields of a transform request that say how objects are sent and joined.
+class InvocationError(JobFailure):
+    """The model server did not answer a request with 200.
 
-    Attributes:
-        timeout_seconds: for the answer to one request.
-        retries: further attempts after a failed one.
-        data: filters and join.
+    Args:
+        status: HTTP status of its answer; None for no answer.
+        body: of its answer, in part.
     """
 
-    split_type: str
-    strategy: str
-    limit_mb: int
-    concurrent: int
-    content_type: str | None
-    accept: str | None
-    line_after_each: bool
-    timeout_seconds: float
-    retries: int
-    data: DataProcessing
+    def __init__(self, text: str, status: int | None = None, body: str = "") -> None:
+        super().__init__(f"{text} {body}".rstrip())
+        self.text = text
+        self.status = status
+        self.body = body
 
-
-class InvocationError(JobFailure):
-    """The model server did not answer a request with 200."""
+    @property
+    def is_clients_fault(self) -> bool:
+        """Whether the algorithm says that the request is wrong, so that it will say so again."""
+        return self.status is not None and _CLIENT_ERRORS <= self.status < _SERVER_ERRORS
 
 
 class ModelServerClient:
@@ -73,8 +69,31 @@ class ModelServerClient:
         if status != _OK:
             raise InvocationError(f"the model server answered /ping with {status}")
 
+    def execution_parameters(self) -> Mapping[str, Any]:
+        """What the model answers on how it wants to be asked; nothing where it has no answer.
+
+        Raises:
+            InvocationError: the answer is an error, or no JSON object.
+        """
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port)) as connection:
+            try:
+                connection.request("GET", "/execution-parameters")
+                response = connection.getresponse()
+                answer = response.read()
+            except (OSError, http.client.HTTPException) as error:
+                raise InvocationError("the model server ended while it was asked for execution parameters") from error
+        if response.status == _NOT_FOUND:
+            return {}
+        try:
+            parameters = json.loads(answer) if response.status == _OK else None
+        except ValueError:
+            parameters = None
+        if not isinstance(parameters, dict):
+            raise _bad_answer("the execution parameters are no JSON object:", response.status, answer)
+        return parameters
+
     def invoke(self, body: bytes) -> bytes:
-        """The answer to one request.
+        """The answer to one request. One that the algorithm calls wrong (4xx) is not sent again.
 
         Raises:
             InvocationError: no answer, or not 200, after all retries.
@@ -82,8 +101,9 @@ class ModelServerClient:
         for _ in range(self.settings.retries):
             try:
                 return self._invoke_once(body)
-            except InvocationError:
-                continue
+            except InvocationError as failure:
+                if failure.is_clients_fault:
+                    raise
         return self._invoke_once(body)
 
     def _invoke_once(self, body: bytes) -> bytes:
@@ -97,10 +117,9 @@ class ModelServerClient:
             answer = response.read()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise InvocationError(f"no answer from the algorithm: {type(error).__name__}: {error}") from error
+            raise InvocationError(f"Unable to get response from algorithm: {type(error).__name__}: {error}") from error
         if response.status != _OK:
-            shown = answer[:_SHOWN_BODY].decode(errors="replace")
-            raise InvocationError(f"Bad HTTP status received from algorithm: {response.status} {shown}".rstrip())
+            raise _bad_answer("Bad HTTP status received from algorithm:", response.status, answer)
         return answer
 
     def _connection(self) -> http.client.HTTPConnection:
@@ -115,6 +134,10 @@ class ModelServerClient:
         """Close all connections; call it when no thread sends any more."""
         for connection in self._all:
             connection.close()
+
+
+def _bad_answer(text: str, status: int, answer: bytes) -> InvocationError:
+    return InvocationError(f"{text} {status}", status, answer[:_SHOWN_BODY].decode(errors="replace"))
 
 
 @dataclass(frozen=True)

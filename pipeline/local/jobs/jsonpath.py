@@ -4,7 +4,7 @@
 ``$``                 the root; every path begins with it
 ``.name``             a child
 ``.*``, ``[*]``       all children, as a list
-``['a','b']``         a child; several: an object of them
+``['a','b']``         a child; several: an object of them. A dot may stand before the bracket
 ``[0]``, ``[0,-1]``   an element, negative from the end; several: a list of them
 ``[2:5]``             a slice; mixes with indexes: ``[0,5:]``. As SageMaker's guide describes it, the end is included
                       ("0:2 specifies the first three columns"), which differs from Python and from other JSONPaths
@@ -85,6 +85,8 @@ def parse(text: str) -> JsonPath:
 
 
 def _parse_step(text: str, position: int) -> tuple[_Step, int]:
+    if text.startswith(".[", position):
+        position += 1
     if match := _WILDCARD.match(text, position):
         return _children, match.end()
     if match := _NAME.match(text, position):

@@ -1,12 +1,14 @@
 """Serves one model to a transform job. Run as a program inside the job's sandbox; standard library only.
 
-Stands in for the image's nginx, gunicorn and serving toolkit: ``GET /ping`` and ``POST /invocations`` over HTTP, with
-the functions of the user's program: ``model_fn``, and ``input_fn``, ``predict_fn``, ``output_fn`` or one
-``transform_fn`` for the three. Functions that the program lacks are the toolkit's defaults, for ``text/csv`` and
-``application/json``. Each worker is a process with its own model and answers one request at a time, as a gunicorn
-worker does: it takes a connection only when it is idle and ends it with the answer, so that no request waits for a busy
-worker while another one is free. A worker accepts connections when its model is loaded, so a client needs no polling:
-it waits for its answer to the first ping.
+Stands in for the scikit-learn image's nginx, gunicorn and serving toolkit (sagemaker-containers): ``GET /ping``,
+``GET /execution-parameters`` and ``POST /invocations`` over HTTP, with the functions of the user's program:
+``model_fn``, and ``input_fn``, ``predict_fn``, ``output_fn`` or one ``transform_fn`` for the three, and
+``execution_parameters_fn`` if it has one. Functions that the program lacks are the image's defaults, for ``text/csv``,
+``application/json`` and ``application/x-npy``. As in the image, bodies of the first two arrive as text, all others as
+bytes, and whatever the functions raise is status 500. Each worker is a process with its own model and answers one
+request at a time, as a gunicorn worker does: it takes a connection only when it is idle and ends it with the answer, so
+that no request waits for a busy worker while another one is free. A worker accepts connections when its model is
+loaded, so a client needs no polling: it waits for its answer to the first ping.
 
 The listening socket is inherited (``--listen-fd``), so no port has to be agreed on.
 """
@@ -14,6 +16,7 @@ The listening socket is inherited (``--listen-fd``), so no port has to be agreed
 from __future__ import annotations
 
 import argparse
+import csv
 import importlib.util
 import io
 import json
@@ -28,7 +31,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-Answer = tuple[bytes, str]
+_JSON, _CSV, _NPY = "application/json", "text/csv", "application/x-npy"
+_TEXT_TYPES = (_JSON, _CSV)
+_DEFAULT_ACCEPT_VARIABLE = "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT"
+
+Body = str | bytes
 
 
 @dataclass(frozen=True)
@@ -41,19 +48,28 @@ class Arguments:
     program: Path
 
 
-class UnsupportedTypeError(ValueError):
-    """A default handler was asked for a media type that it does not know."""
+@dataclass(frozen=True)
+class Answer:
+    """A response."""
+
+    body: bytes
+    content_type: str
+    status: int = 200
 
 
-def default_input_fn(body: bytes, content_type: str) -> Any:
-    """Rows of numbers as the toolkit reads them."""
+def default_input_fn(body: Body, content_type: str) -> Any:
+    """Numbers as the image reads them: 32 bits wide, and without dimensions that have one element only."""
     import numpy
 
-    if content_type == "text/csv":
-        return numpy.genfromtxt(io.StringIO(body.decode()), dtype=None, delimiter=",", encoding="utf-8")
-    if content_type == "application/json":
-        return numpy.array(json.loads(body))
-    raise UnsupportedTypeError(f"content type {content_type!r}: the program needs an input_fn for it")
+    if content_type == _CSV:
+        rows = list(csv.reader(io.StringIO(str(body)), strict=True))
+        return numpy.array(rows).squeeze().astype(numpy.float32)
+    if content_type == _JSON:
+        return numpy.array(json.loads(body)).astype(numpy.float32)
+    if content_type == _NPY:
+        # The image allows pickles in a NPY body; whoever sends one has the model's rights already.
+        return numpy.load(io.BytesIO(body if isinstance(body, bytes) else body.encode()), allow_pickle=True)
+    raise ValueError(f"Content type {content_type} is not supported by this framework: the program needs an input_fn.")
 
 
 def default_predict_fn(data: Any, model: Any) -> Any:
@@ -61,15 +77,22 @@ def default_predict_fn(data: Any, model: Any) -> Any:
     return model.predict(data)
 
 
-def default_output_fn(prediction: Any, accept: str) -> Answer:
-    """Predictions as the toolkit writes them."""
-    rows = prediction.tolist() if hasattr(prediction, "tolist") else prediction
-    if accept == "application/json":
-        return json.dumps(rows).encode(), accept
-    if accept in ("text/csv", "*/*"):
-        cells = [row if isinstance(row, (list, tuple)) else [row] for row in rows]
-        return "\n".join(",".join(map(str, row)) for row in cells).encode(), "text/csv"
-    raise UnsupportedTypeError(f"accept {accept!r}: the program needs an output_fn for it")
+def default_output_fn(prediction: Any, accept: str) -> tuple[Body, str]:
+    """Predictions as the image writes them."""
+    import numpy
+
+    if accept == _JSON:
+        return json.dumps(prediction, default=lambda value: value.tolist()), accept
+    if accept == _CSV:
+        rows = numpy.array(prediction)
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n", strict=True).writerows(rows.reshape(-1, 1) if rows.ndim == 1 else rows)
+        return text.getvalue(), accept
+    if accept == _NPY:
+        packed = io.BytesIO()
+        numpy.save(packed, prediction)
+        return packed.getvalue(), accept
+    raise ValueError(f"Content type {accept} is not supported by this framework: the program needs an output_fn.")
 
 
 def load_program(path: Path) -> Any:
@@ -90,64 +113,90 @@ class Model:
     def __init__(self, module: Any, model_dir: str) -> None:
         if not hasattr(module, "model_fn"):
             raise NotImplementedError("Please provide a model_fn implementation.")
-        self._model = module.model_fn(model_dir)
-        self._input: Callable[[bytes, str], Any] = getattr(module, "input_fn", default_input_fn)
+        self._whole: Callable[[Any, Body, str, str], Any] | None = getattr(module, "transform_fn", None)
+        if self._whole is not None and any(hasattr(module, f"{step}_fn") for step in ("input", "predict", "output")):
+            raise ValueError("Cannot use transform_fn implementation with input_fn, predict_fn, and/or output_fn")
+        self._input: Callable[[Body, str], Any] = getattr(module, "input_fn", default_input_fn)
         self._predict: Callable[[Any, Any], Any] = getattr(module, "predict_fn", default_predict_fn)
         self._output: Callable[[Any, str], Any] = getattr(module, "output_fn", default_output_fn)
-        self._whole: Callable[[Any, bytes, str, str], Any] | None = getattr(module, "transform_fn", None)
+        self._parameters: Callable[[], Any] | None = getattr(module, "execution_parameters_fn", None)
+        self._model = module.model_fn(model_dir)
 
     def answer(self, body: bytes, content_type: str, accept: str) -> Answer:
         """The response to one request. What the user's functions raise is the caller's."""
+        content = body.decode(errors="replace") if content_type in _TEXT_TYPES else body
         if self._whole is not None:
-            return as_answer(self._whole(self._model, body, content_type, accept), accept)
-        prediction = self._predict(self._input(body, content_type), self._model)
-        return as_answer(self._output(prediction, accept), accept)
+            return as_answer(self._whole(self._model, content, content_type, accept))
+        prediction = self._predict(self._input(content, content_type), self._model)
+        return as_answer(self._output(prediction, accept))
+
+    def execution_parameters(self) -> Answer:
+        """How the model wants to be asked; 404 where the program does not say."""
+        return Answer(b"", "text/plain", 404) if self._parameters is None else as_answer(self._parameters())
 
 
-def as_answer(result: Any, accept: str) -> Answer:
-    """The forms that ``output_fn`` may answer in: a body, (body, content type), or a Flask/werkzeug response."""
+def as_answer(result: Any) -> Answer:
+    """The forms that the program's functions may answer in: those that Flask takes, or (body, content type).
+
+    Raises:
+        TypeError: it is something else.
+    """
     if hasattr(result, "get_data"):
-        return result.get_data(), result.content_type
-    body, content_type = result if isinstance(result, tuple) else (result, accept)
-    return (bytes(body) if isinstance(body, (bytes, bytearray)) else str(body).encode()), str(content_type)
+        return Answer(result.get_data(), result.content_type, result.status_code)
+    body, content_type = result if isinstance(result, tuple) else (result, None)
+    if isinstance(body, (dict, list)) and content_type is None:
+        return Answer(json.dumps(body).encode(), _JSON)
+    if isinstance(body, str):
+        body = body.encode()
+    if not isinstance(body, (bytes, bytearray)):
+        raise TypeError(f"a response must be text or bytes, alone or with its content type, not {type(body).__name__}")
+    return Answer(bytes(body), str(content_type or "text/html"))
 
 
 def make_handler(model: Model) -> type[BaseHTTPRequestHandler]:
     """The request handler class of a model."""
+    default_accept = os.environ.get(_DEFAULT_ACCEPT_VARIABLE, _JSON)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         wbufsize = -1  # one write an answer, so that the answer is not held back by Nagle's algorithm
 
         def do_GET(self) -> None:
-            self._send(200 if self.path == "/ping" else 404, b"", "text/plain")
+            if self.path == "/execution-parameters":
+                self._send_result(model.execution_parameters)
+            else:
+                self._send(Answer(b"", "text/plain", 200 if self.path == "/ping" else 404))
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             if self.path != "/invocations":
-                self._send(404, b"", "text/plain")
+                self._send(Answer(b"", "text/plain", 404))
                 return
+            content_type = self.headers.get("Content-Type") or _JSON
+            accept = self.headers.get("Accept") or "*/*"
+            self._send_result(
+                lambda: model.answer(body, content_type, default_accept if accept == "*/*" else accept),
+            )
+
+        def _send_result(self, ask: Callable[[], Answer]) -> None:
             try:
-                answer = model.answer(body, self.headers.get("Content-Type", ""), self.headers.get("Accept", "*/*"))
-            except UnsupportedTypeError as error:
-                self._send(415, str(error).encode(), "text/plain")
+                answer = ask()
             except Exception as error:  # noqa: BLE001 - whatever the user's code raises is a 500, as in the container
                 traceback.print_exc()
-                self._send(500, f"{type(error).__name__}: {error}".encode(), "text/plain")
-            else:
-                self._send(200, *answer)
+                answer = Answer(f"{type(error).__name__}: {error}".encode(), "text/plain", 500)
+            self._send(answer)
 
-        def _send(self, status: int, body: bytes, content_type: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(body)))
+        def _send(self, answer: Answer) -> None:
+            self.send_response(answer.status)
+            self.send_header("Content-Type", answer.content_type)
+            self.send_header("Content-Length", str(len(answer.body)))
             self.send_header("Connection", "close")  # a kept connection would keep the worker from all others
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(answer.body)
             self.wfile.flush()
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-            if args[0:1] != ("GET /ping HTTP/1.1",):
+            if not str(args[0]).startswith("GET "):
                 print(format % args, flush=True)
 
     return Handler

@@ -30,11 +30,13 @@ class ModelContainer:
     Attributes:
         data_uri: the model archive, or a folder of S3 (ending in ``/``) that holds the artefact uncompressed; None
             for none.
+        isolated: the model asks for EnableNetworkIsolation.
     """
 
     image: str
     data_uri: str | None
     environment: Mapping[str, str]
+    isolated: bool = False
 
 
 def check_model(sagemaker: SageMakerClient, name: str, arn: str) -> None:
@@ -76,7 +78,12 @@ def find_container(sagemaker: SageMakerClient, name: str) -> ModelContainer:
     if not container.get("Image"):
         raise client_error(f'Model "{name}" names no image.')
     source = container.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
-    return ModelContainer(container["Image"], container.get("ModelDataUrl") or source, container.get("Environment", {}))
+    return ModelContainer(
+        container["Image"],
+        container.get("ModelDataUrl") or source,
+        container.get("Environment", {}),
+        isolated=bool(model.get("EnableNetworkIsolation", False)),
+    )
 
 
 def role_and_image(sagemaker: SageMakerClient, kind: JobKind, request: Mapping[str, Any]) -> tuple[str, str | None]:

@@ -28,6 +28,7 @@ class DataProcessing:
         joined: JoinSource is Input.
         input_format, output_format: media types without parameters.
         lines: a JSON body is one document a line.
+        assembled: a line end follows each stored result (AssembleWith Line).
     """
 
     input_filter: JsonPath
@@ -36,6 +37,7 @@ class DataProcessing:
     input_format: str
     output_format: str
     lines: bool
+    assembled: bool
 
     @classmethod
     def of(cls, request: Mapping[str, Any]) -> DataProcessing:
@@ -54,6 +56,7 @@ class DataProcessing:
             input_format,
             _media_type(target.get("Accept", "")) or input_format,
             source.get("SplitType", "None") == "Line",
+            target.get("AssembleWith", "None") == "Line",
         )
 
     @property
@@ -90,7 +93,7 @@ class DataProcessing:
                     "each record needs one answer."
                 )
             results = [self._joined(record, result) for record, result in zip(records, results, strict=True)]
-        end = b"\n" if answer.endswith(b"\n") else b""
+        end = b"\n" if answer.endswith(b"\n") and not self.assembled else b""
         return self._write([self._select(self.output_filter, result) for result in results], self.output_format) + end
 
     def _joined(self, record: Any, result: Any) -> Any:

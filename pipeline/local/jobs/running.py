@@ -59,11 +59,13 @@ class Instance:
     Attributes:
         number: from 1.
         work: its directory; ``work/ml`` is its ``/opt/ml``.
+        data_log: of an instance of a transform job, see :mod:`~pipeline.local.jobs.data_log`.
     """
 
     number: int
     work: Path
     log: JobLog
+    data_log: JobLog | None = None
 
     @property
     def host(self) -> str:

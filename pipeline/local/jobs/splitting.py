@@ -30,7 +30,7 @@ def split(file: BinaryIO, split_type: str, strategy: str, limit_mb: int) -> Iter
     if split_type == "None":
         body = file.read() if limit is None else file.read(limit + 1)
         if limit is not None and len(body) > limit:
-            raise _too_large("object", limit_mb)
+            raise _too_large("an object", limit_mb)
         if body:
             yield body
     elif split_type in SPLIT_TYPES:
@@ -49,7 +49,7 @@ def _lines(file: BinaryIO, limit: int | None, limit_mb: int) -> Iterator[bytes]:
     size = -1 if limit is None else limit + 1
     while line := file.readline(size):
         if limit is not None and len(line) > limit:
-            raise _too_large("record", limit_mb)
+            raise _too_large("a record", limit_mb)
         yield line
 
 
@@ -66,7 +66,7 @@ def _blocks(file: BinaryIO, limit: int, limit_mb: int) -> Iterator[bytes]:
         if end == 0:
             # A last record of exactly the limit, without a line end, still fits.
             if file.read(1):
-                raise _too_large("record", limit_mb)
+                raise _too_large("a record", limit_mb)
             yield block
             return
         yield block[:end]
@@ -80,7 +80,7 @@ def _framed(file: BinaryIO, split_type: str, strategy: str, limit_mb: int) -> It
     for record in read_records(file, split_type):
         body = record.content if strategy == "SingleRecord" else record.frame
         if limit is not None and len(body) > limit:
-            raise _too_large("record", limit_mb)
+            raise _too_large("a record", limit_mb)
         if strategy == "SingleRecord":
             yield body
             continue
@@ -94,4 +94,4 @@ def _framed(file: BinaryIO, split_type: str, strategy: str, limit_mb: int) -> It
 
 
 def _too_large(what: str, limit_mb: int) -> JobFailure:
-    return client_error(f"a {what} is larger than MaxPayloadInMB ({limit_mb} MB); split it or raise the limit")
+    return client_error(f"{what} is larger than MaxPayloadInMB ({limit_mb} MB); split it or raise the limit")

@@ -14,23 +14,21 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from pipeline.local.jobs import limits, models, requirements
-from pipeline.local.jobs.failures import REASON_LIMIT
+from pipeline.local.jobs.data_log import DataLog
+from pipeline.local.jobs.failures import JobFailure, shorten
 from pipeline.local.jobs.inputs import InputSource, find_objects
-from pipeline.local.jobs.invocations import InvocationError, ModelServerClient, Settings
+from pipeline.local.jobs.invocations import InvocationError, ModelServerClient
 from pipeline.local.jobs.kinds import JobStatus
 from pipeline.local.jobs.objects import S3Object
 from pipeline.local.jobs.outcome import Outcome
-from pipeline.local.jobs.record_data import DataProcessing
 from pipeline.local.jobs.running import Instance, RunningJob
 from pipeline.local.jobs.sandbox import SandboxProcess
 from pipeline.local.jobs.transform_objects import transform_objects
+from pipeline.local.jobs.transform_settings import Settings, batch_variables, read_settings
 
 _SERVER = Path(__file__).with_name("model_server.py")
-_DEFAULT_PAYLOAD_MB = 6
-_DEFAULT_TIMEOUT_SECONDS = 600
 _BACKLOG = 128
 
 
@@ -41,12 +39,14 @@ class Serving:
     Attributes:
         program: the serving program, as the job sees it.
         variables: the server's environment.
-        settings: how objects are sent to it.
+        settings: how objects are sent to it, as far as the model does not say otherwise.
+        isolated: without a network.
     """
 
     program: PurePosixPath
     variables: Mapping[str, str]
     settings: Settings
+    isolated: bool
 
 
 def run(job: RunningJob) -> Outcome:
@@ -60,7 +60,7 @@ def run(job: RunningJob) -> Outcome:
     objects = find_objects(job.transfer, InputSource.of(source))
     settings = read_settings(request)
     container = models.find_container(job.sagemaker, request["ModelName"])
-    variables = {**container.environment, **_batch_variables(request, settings), **request.get("Environment", {})}
+    variables = {**container.environment, **batch_variables(request), **request.get("Environment", {})}
     # As on AWS, an object belongs to one instance; instances without any would have nothing to do.
     instances = job.instances[: len(objects)]
     job = replace(job, instances=instances)
@@ -69,7 +69,7 @@ def run(job: RunningJob) -> Outcome:
     job.prepare_environment(container.image, requirements.find([folder]))
     if job.stop.requested:
         return Outcome(JobStatus.STOPPED)
-    return _serve_and_transform(job, Serving(programs[0], variables, settings), objects)
+    return _serve_and_transform(job, Serving(programs[0], variables, settings, isolated=container.isolated), objects)
 
 
 def _fetch(
@@ -80,35 +80,6 @@ def _fetch(
     (instance.ml / "serving").mkdir()
     shutil.copyfile(_SERVER, instance.ml / "serving" / _SERVER.name)
     return program
-
-
-def read_settings(request: Mapping[str, Any]) -> Settings:
-    """How the request wants its objects sent, with AWS's defaults."""
-    source, target, client = request["TransformInput"], request["TransformOutput"], request.get("ModelClientConfig", {})
-    split_type = source.get("SplitType", "None")
-    return Settings(
-        split_type=split_type,
-        strategy=request.get("BatchStrategy", "MultiRecord" if split_type != "None" else "SingleRecord"),
-        limit_mb=request.get("MaxPayloadInMB", _DEFAULT_PAYLOAD_MB),
-        concurrent=request.get("MaxConcurrentTransforms", 0) or 1,
-        content_type=source.get("ContentType"),
-        accept=target.get("Accept"),
-        line_after_each=target.get("AssembleWith", "None") == "Line",
-        timeout_seconds=client.get("InvocationsTimeoutInSeconds", _DEFAULT_TIMEOUT_SECONDS),
-        retries=client.get("InvocationsMaxRetries", 0),
-        data=DataProcessing.of(request),
-    )
-
-
-def _batch_variables(request: Mapping[str, Any], settings: Settings) -> Mapping[str, str]:
-    strategy = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}[settings.strategy]
-    return {
-        "SAGEMAKER_BATCH": "true",
-        "SAGEMAKER_BATCH_STRATEGY": strategy,
-        "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(settings.limit_mb),
-        "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": str(settings.concurrent),
-        "TRANSFORM_JOB_NAME": request["TransformJobName"],
-    }
 
 
 def _serve_and_transform(job: RunningJob, serving: Serving, objects: Sequence[S3Object]) -> Outcome:
@@ -137,7 +108,7 @@ def _serve_and_transform(job: RunningJob, serving: Serving, objects: Sequence[S3
     if exceeded:
         return Outcome(JobStatus.FAILED, limits.failure_reason(exceeded[0], job.limits))
     if failures:
-        return Outcome(JobStatus.FAILED, failures[0][:REASON_LIMIT])
+        return Outcome(JobStatus.FAILED, shorten(failures[0]))
     return Outcome(JobStatus.COMPLETED)
 
 
@@ -156,6 +127,7 @@ def _start_server(job: RunningJob, instance: Instance, serving: Serving, listene
         ],
         variables,
         str(serving.program.parent),
+        network=not serving.isolated,
         inherited=[listener.fileno()],
     )
 
@@ -177,11 +149,19 @@ class _Sender(threading.Thread):
         self.failures: list[str] = []
 
     def run(self) -> None:
+        log = DataLog(self._instance.data_log)
         try:
             self._client.ping()
-            self.failures += transform_objects(self._job, self._instance, self._client, self._objects)
+            settings = read_settings(self._job.request, self._client.execution_parameters())
+            self._client.settings = settings
+            log.tell_settings(settings)
+            for failure in transform_objects(self._job, self._instance, self._client, self._objects):
+                log.tell_failure(failure)
+                self.failures.append(failure.reason)
         except InvocationError as failure:
             self.failures.append(f"AlgorithmError: See job logs for more information: {failure}")
+        except JobFailure as failure:
+            self.failures.append(str(failure))
         except Exception as error:  # noqa: BLE001 - told as the job's failure by the thread that waits for this one
             self.failures.append(f"InternalServerError: {type(error).__name__}: {error}")
         finally:

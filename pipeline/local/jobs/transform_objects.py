@@ -7,12 +7,35 @@ import shutil
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.local.jobs.failures import JobFailure, client_error
-from pipeline.local.jobs.invocations import InvocationError, ModelServerClient, Requests, Settings, transform_file
+from pipeline.local.jobs.invocations import InvocationError, ModelServerClient, Requests, transform_file
 from pipeline.local.jobs.objects import S3Object, S3Uri, resolve_inside
 from pipeline.local.jobs.running import Instance, RunningJob
+from pipeline.local.jobs.transform_settings import Settings
+
+
+@dataclass(frozen=True)
+class ObjectFailure:
+    """An object that could not be transformed, and why."""
+
+    entry: S3Object
+    error: JobFailure
+
+    @property
+    def place(self) -> str:
+        """Bucket and key, as SageMaker's log names objects."""
+        return f"{self.entry.bucket}/{self.entry.key}"
+
+    @property
+    def reason(self) -> str:
+        """A FailureReason of the job."""
+        if not isinstance(self.error, InvocationError):
+            return f"{self.error} (s3://{self.place})"
+        whose = "ClientError" if self.error.is_clients_fault else "AlgorithmError"
+        return f"{whose}: See job logs for more information: s3://{self.place}: {self.error}"
 
 
 def transform_objects(
@@ -20,11 +43,11 @@ def transform_objects(
     instance: Instance,
     client: ModelServerClient,
     objects: Sequence[S3Object],
-) -> Sequence[str]:
+) -> Sequence[ObjectFailure]:
     """Transform the objects, at most MaxConcurrentTransforms requests at a time over all of them.
 
     Returns:
-        Why some failed, in the order of the objects.
+        Those that failed, in their order.
     """
     settings = client.settings
     requests = threading.BoundedSemaphore(settings.concurrent)
@@ -43,12 +66,11 @@ def transform_objects(
 
 def _transform_object(
     job: RunningJob, path: Path, entry: S3Object, requests: Requests, settings: Settings
-) -> str | None:
-    """Returns why it failed."""
+) -> ObjectFailure | None:
+    """Returns how it failed."""
     if job.stop.requested:
         return None
     output = S3Uri.parse(job.request["TransformOutput"]["S3OutputPath"])
-    where = f"s3://{entry.bucket}/{entry.key}"
     source, target = path, path.with_suffix(".out")
     try:
         # The tail names the output too, so one that leads elsewhere is refused although nothing is written under it.
@@ -59,10 +81,8 @@ def _transform_object(
         transform_file(source, target, requests, settings)
         prefix = f"{output.key.rstrip('/')}/" if output.key else ""
         job.transfer.upload(target, S3Uri(output.bucket, f"{prefix}{entry.tail}.out"))
-    except InvocationError as failure:
-        return f"AlgorithmError: See job logs for more information: {where}: {failure}"
     except JobFailure as failure:
-        return f"{failure} ({where})"
+        return ObjectFailure(entry, failure)
     finally:
         for each in (path, path.with_suffix(".plain"), target):
             each.unlink(missing_ok=True)

@@ -118,14 +118,11 @@ def _check_transform(request: Mapping[str, Any]) -> None:
     _check_instances(request["TransformResources"]["InstanceCount"])
     source = request["TransformInput"]
     _check_s3_data(source["DataSource"]["S3DataSource"]["S3DataType"], "TransformInput")
-    split = source.get("SplitType", "None")
     if source.get("CompressionType", "None") not in ("None", "Gzip"):
         raise refusal("TransformInput.CompressionType must be None or Gzip.")
     payload, concurrent = request.get("MaxPayloadInMB", 6), request.get("MaxConcurrentTransforms", 0)
     if payload * max(concurrent, 1) > _PAYLOAD_LIMIT_MB:
         raise refusal("MaxConcurrentTransforms * MaxPayloadInMB must not exceed 100 MB.")
-    if request.get("BatchStrategy") == "MultiRecord" and split == "None":
-        raise refusal("BatchStrategy MultiRecord needs a SplitType: set TransformInput.SplitType to Line.")
     _check_data_processing(request)
 
 

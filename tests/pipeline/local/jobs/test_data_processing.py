@@ -33,13 +33,17 @@ RECORD = {"id": 7, "features": [1, 2], "a b": {"x": 1, "y": 2}}
         ("$['a b'].*", RECORD, [1, 2]),
         ("$.features[0]", RECORD, 1),
         ("$['id','features']", RECORD, {"id": 7, "features": [1, 2]}),
+        ("$.['a b'].['x','y']", RECORD, {"x": 1, "y": 2}),
     ],
 )
 def test_paths(path, value, selected):
     assert parse(path).select(value) == selected
 
 
-@pytest.mark.parametrize("path", ["", "id", "$id", "$..id", "$[?(@.x)]", "$[]", "$[a]", "$[1", "$[0:4:2]", "$.id()"])
+@pytest.mark.parametrize(
+    "path",
+    ["", "id", "$id", "$..id", "$[?(@.x)]", "$[]", "$[a]", "$[1", "$[0:4:2]", "$.id()", "$..['id']", "$."],
+)
 def test_unknown_operators_are_named(path):
     with pytest.raises(JsonPathError, match="the path"):
         parse(path)
@@ -53,12 +57,12 @@ def test_paths_that_do_not_fit_are_errors(path, value):
         parse(path).select(value)
 
 
-def processing(media_type, split="Line", **settings):
+def processing(media_type, split="Line", assemble="None", **settings):
     return DataProcessing.of(
         {
             "DataProcessing": settings,
             "TransformInput": {"ContentType": media_type, "SplitType": split},
-            "TransformOutput": {"Accept": media_type},
+            "TransformOutput": {"Accept": media_type, "AssembleWith": assemble},
         }
     )
 
@@ -82,6 +86,12 @@ def test_json_lines_get_the_result_as_an_attribute():
     ]
 
 
+def test_line_end_of_an_answer_gives_no_empty_line_where_lines_are_assembled():
+    settings = {"JoinSource": "Input"}
+    assert processing("text/csv", assemble="Line", **settings).join(b"1\n2\n", b"3\n4\n") == b"1,3\n2,4"
+    assert processing("application/jsonlines", **settings).join(b"{}\n", b"3\n") == b'{"SageMakerOutput": 3}\n'
+
+
 def test_what_is_no_object_is_put_into_one():
     data = processing("application/json", "None", JoinSource="Input")
     assert json.loads(data.join(b"[1, 2]", b"3")) == {"SageMakerInput": [1, 2], "SageMakerOutput": 3}
@@ -99,13 +109,13 @@ def model_fn(_):
     return None
 
 def transform_fn(model, body, content_type, accept):
-    if body.startswith(b"wait"):
-        open("/tmp/" + body.decode().strip(), "w").close()
+    if body.startswith("wait"):
+        open("/tmp/" + body.strip(), "w").close()
         deadline = time.monotonic() + 60
         while len(glob.glob("/tmp/wait-*")) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
         return str(len(glob.glob("/tmp/wait-*"))), accept
-    rows = [[float(cell) for cell in row.split(",")] for row in body.decode().splitlines()]
+    rows = [[float(cell) for cell in row.split(",")] for row in body.splitlines()]
     return "\\n".join(str(sum(row)) for row in rows), accept
 """
 

@@ -132,7 +132,6 @@ def formats(content_type, accept):
     ("change", "message"),
     [
         ({"MaxPayloadInMB": 60, "MaxConcurrentTransforms": 2}, "100 MB"),
-        ({"BatchStrategy": "MultiRecord"}, "SplitType"),
         ({"DataProcessing": {"InputFilter": "$..x"}}, "unknown operator"),
         ({"DataProcessing": {"InputFilter": "$[1:]"}}, "TransformInput.ContentType"),
         ({"DataProcessing": {"JoinSource": "Input"}, **formats("text/csv", "application/json")}, "of one format"),

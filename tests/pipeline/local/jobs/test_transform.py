@@ -1,14 +1,13 @@
 """Transform jobs as they run: the serving contract, splitting and joining, what fails and what is left."""
 
 import gzip
-import io
-import tarfile
 import threading
 
 import pytest
 
 from pipeline.local.errors import AwsError
 from pipeline.local.jobs.kinds import JobKind
+from tests.pipeline.local.jobs.conftest import archive
 
 KIND = JobKind.TRANSFORM
 INFERENCE = """
@@ -20,10 +19,10 @@ def model_fn(model_dir):
 
 def input_fn(body, content_type):
     assert content_type == "text/csv", content_type
-    return [float(line) for line in body.decode().splitlines()]
+    return [float(line) for line in body.splitlines()]
 
 def predict_fn(rows, model):
-    print("batch of", len(rows), os.environ["SAGEMAKER_BATCH_STRATEGY"], flush=True)
+    print("batch of", len(rows), os.environ.get("SAGEMAKER_BATCH_STRATEGY"), flush=True)
     return [model["factor"] * row for row in rows]
 
 def output_fn(rows, accept):
@@ -31,81 +30,34 @@ def output_fn(rows, accept):
 """
 
 
-def pack(files):
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content.encode()))
-    return packed.getvalue()
+FILES = {"model.json": '{"factor": 2}', "code/inference.py": INFERENCE}
+
+
+@pytest.fixture(scope="module")
+def doubling(jobs):
+    variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+    return jobs.create_model(FILES, Environment=variables)
 
 
 @pytest.fixture
 def create_model(jobs):
     """Register a model with an archive of the files; returns its name."""
-
-    def create(files=None, environment=None):
-        name = jobs.name()
-        uri = jobs.put(
-            f"{name}/model.tar.gz", pack(files or {"model.json": '{"factor": 2}', "code/inference.py": INFERENCE})
-        )
-        request = jobs.processing_request("")
-        container = {
-            "Image": request["AppSpecification"]["ImageUri"],
-            "ModelDataUrl": uri,
-            "Environment": environment or {},
-        }
-        jobs.sagemaker.create_model(ModelName=name, ExecutionRoleArn=request["RoleArn"], PrimaryContainer=container)
-        return name
-
-    return create
-
-
-@pytest.fixture(scope="module")
-def doubling(jobs):
-    name = jobs.name()
-    uri = jobs.put(f"{name}/model.tar.gz", pack({"model.json": '{"factor": 2}', "code/inference.py": INFERENCE}))
-    request = jobs.processing_request("")
-    container = {
-        "Image": request["AppSpecification"]["ImageUri"],
-        "ModelDataUrl": uri,
-        "Environment": {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"},
-    }
-    jobs.sagemaker.create_model(ModelName=name, ExecutionRoleArn=request["RoleArn"], PrimaryContainer=container)
-    return name
+    return lambda files, environment=None: jobs.create_model(files, Environment=environment or {})
 
 
 @pytest.fixture
 def transform(jobs):
     """Run a transform job over a prefix; returns its description."""
 
-    def request(model, uri, *, split="Line", assemble="Line", **fields):
-        name = jobs.name()
-        data = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}
-        return {
-            "TransformJobName": name,
-            "ModelName": model,
-            "TransformInput": {"DataSource": data, "ContentType": "text/csv", "SplitType": split},
-            "TransformOutput": {
-                "S3OutputPath": f"s3://artifacts/{name}/out",
-                "Accept": "text/csv",
-                "AssembleWith": assemble,
-            },
-            "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
-            **fields,
-        }
-
     def run(model, uri, **options):
-        return jobs.run(KIND, request(model, uri, **options))
+        return jobs.run(KIND, jobs.transform_request(model, uri, **options))
 
-    run.request = request
+    run.request = jobs.transform_request
     return run
 
 
 def outputs(jobs, description):
-    prefix = f"{description['TransformJobName']}/out/"
-    return {key: jobs.read(prefix + key).decode() for key in jobs.keys(prefix)}
+    return {key: content.decode() for key, content in jobs.outputs(description).items()}
 
 
 def test_every_object_gives_one_out_object_with_its_relative_key(jobs, doubling, transform):
@@ -173,11 +125,11 @@ def test_default_handlers_read_and_write_csv(jobs, transform, create_model):
     model = create_model({"code/inference.py": program})
     uri = jobs.put("t9/x.csv", "1,2\n3,4\n")
     description = transform(model, uri)
-    assert outputs(jobs, description) == {"x.csv.out": "3\n7\n"}
+    assert outputs(jobs, description) == {"x.csv.out": "3.0\n7.0\n\n"}
 
 
 def test_program_and_sources_are_named_by_the_models_variables(jobs, transform, create_model):
-    sources = jobs.put("t10/sourcedir.tar.gz", pack({"serve/entry.py": INFERENCE}))
+    sources = jobs.put("t10/sourcedir.tar.gz", archive({"serve/entry.py": INFERENCE}))
     model = create_model(
         {"model.json": '{"factor": 5}'},
         {"SAGEMAKER_PROGRAM": "serve/entry.py", "SAGEMAKER_SUBMIT_DIRECTORY": sources},
@@ -204,7 +156,7 @@ def test_requirements_beside_the_program_are_installed(jobs, transform, create_m
         ({"../evil": "x"}, "cannot be unpacked"),
         (
             {"code/inference.py": "import os\ndef model_fn(_): pass\ndef transform_fn(*a): os._exit(3)"},
-            "no answer from the algorithm",
+            "Unable to get response from algorithm",
         ),
     ],
 )
@@ -228,7 +180,7 @@ def test_unknown_model_is_refused(jobs, transform):
 
 def test_model_package(jobs, transform):
     name = jobs.name()
-    uri = jobs.put(f"{name}/model.tar.gz", pack({"model.json": '{"factor": 3}', "code/inference.py": INFERENCE}))
+    uri = jobs.put(f"{name}/model.tar.gz", archive({"model.json": '{"factor": 3}', "code/inference.py": INFERENCE}))
     request = jobs.processing_request("")
     image, role = request["AppSpecification"]["ImageUri"], request["RoleArn"]
     jobs.sagemaker.create_model_package_group(ModelPackageGroupName=name, ModelPackageGroupDescription="test")
