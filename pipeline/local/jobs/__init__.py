@@ -7,7 +7,8 @@
 ``validation``, ``shapes`` what a request must hold; responses in AWS's shapes
 ``records, transitions``   what is known about a job, how it changes, and the files that keep it
 ``processing``             what each kind of job does, from its inputs to its outputs
-``training, script_mode``
+``training, script_mode,
+training_outputs``
 ``transform, models,
 transform_objects,
 transform_settings,

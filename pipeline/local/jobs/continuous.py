@@ -6,7 +6,7 @@ import logging
 import os
 import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -23,18 +23,23 @@ _Version = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class WatchedFolder:
-    """A folder that the job writes, below its ``/opt/ml``, and the URI that its files go to."""
+    """A folder that the job writes, below its ``/opt/ml``, and the URI that its files go to.
+
+    Attributes:
+        mirrored: what is there at the beginning comes from the URI, and what is deleted is deleted there (checkpoints).
+    """
 
     root: Path
     relative: PurePosixPath
     uri: str
+    mirrored: bool = False
 
 
 class ContinuousUpload:
     """Uploads what a job writes, as it writes it, until the block is left.
 
-    A file goes up when it has stayed as it is from one look to the next, and again after each change. Deletions are not
-    passed on, as on AWS. Leaving the block stops the looking; :meth:`finish` uploads what is new since.
+    A file goes up when it has stayed as it is from one look to the next, and again after each change. Deletions are
+    passed on from mirrored folders only. Leaving the block stops the looking; :meth:`finish` uploads what is new since.
 
     Args:
         transfer: to S3.
@@ -55,6 +60,8 @@ class ContinuousUpload:
 
     def __enter__(self) -> Self:
         if self._folders:
+            for watched in self._folders:
+                self._take_as_uploaded(watched)
             self._thread.start()
         return self
 
@@ -80,35 +87,72 @@ class ContinuousUpload:
             except JobFailure as failure:
                 _LOGGER.warning("continuous upload, to be tried again: %s", failure)
 
+    def _take_as_uploaded(self, watched: WatchedFolder) -> None:
+        if watched.mirrored:
+            for name, file in _files(watched):
+                with file:
+                    self._uploaded[watched, name] = _version(file)
+
     def _look(self, *, settled_only: bool) -> None:
         for watched in self._folders:
-            where = S3Uri.parse(watched.uri)
-            prefix = f"{where.key.rstrip('/')}/" if where.key else ""
-            for name, file in self._files(watched, settled_only=settled_only):
-                with file:
-                    state = os.fstat(file.fileno())
-                    version = (state.st_ino, state.st_size, state.st_mtime_ns)
-                    key = (watched, name)
-                    settled = self._seen.get(key) == version
-                    self._seen[key] = version
-                    if self._uploaded.get(key) == version or (settled_only and not settled):
-                        continue
-                    self._transfer.upload_file(file, S3Uri(where.bucket, prefix + name))
-                    self._uploaded[key] = version
+            try:
+                present = {name for name, file in _files(watched) if self._look_at(watched, name, file, settled_only)}
+            except FileNotFoundError as error:
+                if not watched.mirrored:
+                    _refuse(watched, error, settled_only=settled_only)
+                    continue
+                present = set()
+            except OSError as error:
+                _refuse(watched, error, settled_only=settled_only)
+                continue
+            if watched.mirrored:
+                self._delete_all_but(watched, present)
 
-    def _files(self, watched: WatchedFolder, *, settled_only: bool) -> Iterator[tuple[str, BinaryIO]]:
-        try:
-            descriptor = open_folder(watched.root, watched.relative)
-        except OSError as error:
-            if not settled_only:
-                raise client_error(
-                    f'"/opt/ml/{watched.relative}" cannot be read: {error.strerror}. Symbolic links are not followed.'
-                ) from error
-            return
-        try:
-            yield from open_files(descriptor)
-        finally:
-            os.close(descriptor)
+    def _look_at(self, watched: WatchedFolder, name: str, file: BinaryIO, settled_only: bool) -> bool:
+        """Upload a file if it is time to. Returns that it is there."""
+        with file:
+            version = _version(file)
+            key = (watched, name)
+            settled = self._seen.get(key) == version
+            self._seen[key] = version
+            if self._uploaded.get(key) != version and (settled or not settled_only):
+                self._transfer.upload_file(file, _target(watched, name))
+                self._uploaded[key] = version
+        return True
+
+    def _delete_all_but(self, watched: WatchedFolder, present: Collection[str]) -> None:
+        gone = [name for each, name in self._uploaded if each == watched and name not in present]
+        for name in gone:
+            del self._uploaded[watched, name]
+            # Another instance of the job may still have it.
+            if all((each, name) not in self._uploaded for each in self._folders if each.uri == watched.uri):
+                self._transfer.delete(_target(watched, name))
+
+
+def _files(watched: WatchedFolder) -> Iterator[tuple[str, BinaryIO]]:
+    descriptor = open_folder(watched.root, watched.relative)
+    try:
+        yield from open_files(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _refuse(watched: WatchedFolder, error: OSError, *, settled_only: bool) -> None:
+    """A folder that cannot be read fails the job at its end; until then it may come back."""
+    if not settled_only:
+        raise client_error(
+            f'"/opt/ml/{watched.relative}" cannot be read: {error.strerror}. Symbolic links are not followed.'
+        ) from error
+
+
+def _version(file: BinaryIO) -> _Version:
+    state = os.fstat(file.fileno())
+    return (state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+def _target(watched: WatchedFolder, name: str) -> S3Uri:
+    where = S3Uri.parse(watched.uri)
+    return S3Uri(where.bucket, f"{where.key.rstrip('/')}/{name}" if where.key else name)
 
 
 def open_folder(root: Path, relative: PurePosixPath) -> int:

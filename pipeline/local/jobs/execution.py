@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.local.iam.acting import Acting, JobIdentity
 from pipeline.local.jobs import models, processing, sandbox, training, transform
-from pipeline.local.jobs.failures import JobFailure, shorten
+from pipeline.local.jobs.failures import JobFailure, JobStopped, shorten
 from pipeline.local.jobs.following import StopSignal
 from pipeline.local.jobs.kinds import JobKind, JobStatus
 from pipeline.local.jobs.limits import read_limits
@@ -101,11 +101,13 @@ class Executor:
 
         Args:
             folder: the job's directory, for its logs and, while it runs, ``work/``.
-            progress: tells a training job's secondary status.
+            progress: tells a training job's secondary status, or of any job that it is ``Stopping``.
         """
         try:
             with self._identity(record) as identity:
                 return self._execute(record, folder, stop, progress, identity)
+        except JobStopped:
+            return Outcome(JobStatus.STOPPED)
         except JobFailure as failure:
             return Outcome(JobStatus.FAILED, shorten(str(failure)))
         except Exception as error:
@@ -122,7 +124,8 @@ class Executor:
     ) -> Outcome:
         # Whatever can fail comes before the logs are opened.
         isolation, sagemaker = self.isolation, self.sagemaker
-        transfer = ObjectTransfer(identity.s3, self._region, record.request.get("RoleArn", ""))
+        role = record.request.get("RoleArn", "")
+        transfer = ObjectTransfer(identity.s3, self._region, role, is_stopped=lambda: stop.requested)
         metrics = MetricReader.of(record)
         instances = [
             self._make_instance(record, folder, number, metrics, identity.logs)

@@ -11,6 +11,10 @@ class JobFailure(LocalEndpointError):  # noqa: N818 - a job's outcome, named as 
     """The job fails with this reason, worded as SageMaker words it (``ClientError: …``, ``AlgorithmError: …``)."""
 
 
+class JobStopped(LocalEndpointError):  # noqa: N818 - as above
+    """Someone has asked for the job to stop while its data was on its way; it becomes Stopped."""
+
+
 def client_error(text: str) -> JobFailure:
     """The request asks for something that is not there or cannot be done."""
     return JobFailure(f"ClientError: {text}")

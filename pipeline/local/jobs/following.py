@@ -6,7 +6,7 @@ import os
 import selectors
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pipeline.local.jobs.sandbox import SandboxProcess
 
 _READ_BYTES = 256 * 1024
+# The system's calls take no time limit of weeks, as a job may have one.
+_LONGEST_WAIT_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Follower:
         grace_seconds: time between asking the processes to end and killing them.
         allowed: the limits that they run under.
         together: the failure of one ends the others.
+        on_time_limit: called when time is up, before the processes are asked to end.
     """
 
     def __init__(
@@ -91,12 +94,14 @@ class Follower:
         allowed: Limits,
         *,
         together: bool = True,
+        on_time_limit: Callable[[], None] = lambda: None,
     ) -> None:
         self._running = list(processes)
         self._stop = stop
         self._grace_seconds = grace_seconds
         self._allowed = allowed
         self._together = together
+        self._on_time_limit = on_time_limit
         self._selector = selectors.DefaultSelector()
         self._kill_at: float | None = None
         self._timed_out = self._stopped = False
@@ -127,6 +132,7 @@ class Follower:
                     self._end_all()
                 if deadline is not None and present >= deadline:
                     self._timed_out, deadline = True, None
+                    self._on_time_limit()
                     self._end_all()
                 if self._kill_at is not None and (present >= self._kill_at or self._stop.at_once):
                     for _, process in self._running:
@@ -142,7 +148,8 @@ class Follower:
         moments = [
             moment for moment in (deadline, self._kill_at, *(log.flush_due for log in logs)) if moment is not None
         ]
-        ready = self._selector.select(max(0.0, min(moments) - time.monotonic()) if moments else None)
+        wait = max(0.0, min(moments) - time.monotonic()) if moments else None
+        ready = self._selector.select(None if wait is None else min(wait, _LONGEST_WAIT_SECONDS))
         for log in logs:
             if log.flush_due is not None and time.monotonic() >= log.flush_due:
                 log.flush()

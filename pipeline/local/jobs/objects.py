@@ -7,22 +7,24 @@ followed, and only regular files go up.
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
-from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.local.jobs.failures import client_error
+from pipeline.local.jobs.failures import JobStopped, client_error
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _CHUNK = 1024 * 1024
 _MULTIPART_FROM = 16 * 1024 * 1024
+# The bucket in the host name, or in front of the key.
+_HTTPS_WITH_BUCKET = re.compile(r"https://([^/]+)\.s3[.-][^/]*amazonaws\.com[^/]*/?(.*)", re.DOTALL)
+_HTTPS = re.compile(r"https://s3[.-][^/]*amazonaws\.com[^/]*/([^/]+)/?(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,14 @@ class S3Uri:
     def parse(cls, uri: str) -> S3Uri:
         """
         Raises:
-            JobFailure: not an ``s3://bucket/…`` URI.
+            JobFailure: neither an ``s3://bucket/…`` URI nor an ``https://…`` one of S3.
         """
-        parts = urlsplit(uri.replace("#", "%23").replace("?", "%3F"))
-        if parts.scheme not in ("s3", "https") or not parts.netloc:
+        if match := _HTTPS.fullmatch(uri) or _HTTPS_WITH_BUCKET.fullmatch(uri):
+            return cls(match[1], match[2])
+        scheme, _, rest = uri.partition("://")
+        bucket, _, key = rest.partition("/")
+        if scheme != "s3" or not bucket:
             raise client_error(f'"{uri}" is not an S3 URI.')
-        bucket, _, key = uri.partition("://")[2].partition("/")
         return cls(bucket, key)
 
     def __str__(self) -> str:
@@ -64,10 +68,12 @@ class ObjectTransfer:
     Args:
         s3: client on the endpoint.
         region, role: named in the message for a prefix that matches nothing.
+        is_stopped: whether someone has asked for the job to stop; its downloads end then.
     """
 
-    def __init__(self, s3: S3Client, region: str, role: str) -> None:
+    def __init__(self, s3: S3Client, region: str, role: str, is_stopped: Callable[[], bool] = lambda: False) -> None:
         self._s3 = s3
+        self._is_stopped = is_stopped
         self._region = region
         self._role = role
 
@@ -114,17 +120,21 @@ class ObjectTransfer:
 
         Raises:
             JobFailure: S3 refuses, or the file system cannot hold the name (a key that is file and folder at once).
+            JobStopped: someone has asked for the job to stop.
         """
         try:
             body = self._s3.get_object(Bucket=entry.bucket, Key=entry.key)["Body"]
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as file:
-                shutil.copyfileobj(body, file, _CHUNK)
+                while not self._is_stopped() and (piece := body.read(_CHUNK)):
+                    file.write(piece)
         except (ClientError, BotoCoreError, OSError, ValueError) as error:
             raise client_error(
                 "Failed to download data. Please check your s3 objects and ensure that there is no object that is both "
                 f'a folder as well as a file. Object "s3://{entry.bucket}/{entry.key}": {error}'
             ) from error
+        if self._is_stopped():
+            raise JobStopped
 
     def read_object(self, uri: str) -> bytes:
         """The content of the one object with exactly this key.
@@ -183,6 +193,17 @@ class ObjectTransfer:
                 self.upload_file(file, where)
         except OSError as error:
             raise client_error(f"Failed to upload data to {where}: {error}") from error
+
+    def delete(self, where: S3Uri) -> None:
+        """Remove one key.
+
+        Raises:
+            JobFailure: S3 refuses.
+        """
+        try:
+            self._s3.delete_object(Bucket=where.bucket, Key=where.key)
+        except (ClientError, BotoCoreError) as error:
+            raise client_error(f"Failed to delete {where}: {error}") from error
 
     def upload_file(self, file: BinaryIO, where: S3Uri) -> None:
         """An open file to one key.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from pipeline.local.jobs.failures import REASON_LIMIT, client_error
 from pipeline.local.jobs.kinds import JobStatus
 from pipeline.local.jobs.objects import regular_files
 from pipeline.local.jobs.records import Metric
+
+_MAX_CHARACTER_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,36 @@ class Outcome:
     metrics: tuple[Metric, ...] = ()
 
 
-def read_message(path: Path) -> str | None:
-    """The first kilobyte of a message file that the job wrote, or None. A link is not followed."""
+def read_failure(path: Path) -> str | None:
+    """The first 1024 characters of a failure file that the job wrote, or None."""
+    content = _read_start(path, REASON_LIMIT * _MAX_CHARACTER_BYTES)
+    return content.decode(errors="ignore")[:REASON_LIMIT].strip() or None
+
+
+def read_message(paths: Iterable[Path]) -> str | None:
+    """The first kilobyte of what the message files of a job's instances say one after the other, or None.
+
+    Raises:
+        JobFailure: one of them is not UTF-8.
+    """
+    whole = b""
+    for path in paths:
+        content = _read_start(path, REASON_LIMIT)
+        try:
+            # A last character that the limit has cut is no error.
+            codecs.getincrementaldecoder("utf-8")().decode(content, final=len(content) < REASON_LIMIT)
+        except UnicodeDecodeError as error:
+            raise client_error(f"/opt/ml/output/{path.name} is not UTF-8 encoded: {error}") from error
+        whole += content
+    return whole[:REASON_LIMIT].decode(errors="ignore").strip() or None
+
+
+def _read_start(path: Path, size: int) -> bytes:
+    """The first bytes of a file, none where there is none. A link is not followed."""
     if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
-        return None
+        return b""
     with path.open("rb") as file:
-        text = file.read(REASON_LIMIT).decode(errors="ignore").strip()
-    return text or None
+        return file.read(size)
 
 
 def unzip_folder(folder: Path) -> None:

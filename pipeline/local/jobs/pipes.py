@@ -1,4 +1,4 @@
-"""Channels in Pipe mode: each epoch's data comes through a named pipe, ``/opt/ml/input/data/<channel>_<epoch>``.
+"""Inputs in Pipe mode: each epoch's data comes through a named pipe, ``/opt/ml/input/data/<channel>_<epoch>``.
 
 The pipe of the next epoch is there before the present one ends, so a program can open it at once. Augmented manifests
 come this way only: the attributes of each line one after the other, objects in place of the ``-ref`` attributes.
@@ -7,18 +7,23 @@ come this way only: the attributes of each line one after the other, objects in 
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import random
 import shutil
+import stat
 import struct
 import threading
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, TypeVar
 
-from pipeline.local.jobs.failures import JobFailure
+from pipeline.local.jobs.failures import JobFailure, client_error
 from pipeline.local.jobs.inputs import InputSource, find_objects, read_augmented_manifest, share
 from pipeline.local.jobs.objects import ObjectTransfer, S3Object
 
@@ -29,13 +34,38 @@ _Item = TypeVar("_Item")
 Write = Callable[[BinaryIO], None]
 
 
+@dataclass(frozen=True)
+class PipeForm:
+    """How a channel's data comes.
+
+    Attributes:
+        records: each object, or each attribute of an augmented manifest, as one RecordIO record.
+        gzipped: the objects are compressed; the pipe gives what is in them.
+        seed: of the order, which differs between epochs; None for the same order each time.
+    """
+
+    records: bool = False
+    gzipped: bool = False
+    seed: int | None = None
+
+    @classmethod
+    def of(cls, channel: Mapping[str, Any]) -> PipeForm:
+        """From a channel of a CreateTrainingJob request."""
+        return cls(
+            channel.get("RecordWrapperType", "None") == "RecordIO",
+            channel.get("CompressionType", "None") == "Gzip",
+            channel.get("ShuffleConfig", {}).get("Seed"),
+        )
+
+
 class ChannelPipe:
     """Feeds one channel of one instance, from entering the block until leaving it.
 
     Args:
         transfer: from S3.
-        channel: of the CreateTrainingJob request.
-        folder: the instance's ``/opt/ml/input/data``.
+        source: what comes through the pipes.
+        form: how it comes.
+        prefix: the pipes' path without ``_<epoch>``.
         instance, count: the instance's number, from 1, and how many there are.
         tell: receives a line when the data cannot be had; the program then sees the end of its pipe.
     """
@@ -43,8 +73,9 @@ class ChannelPipe:
     def __init__(
         self,
         transfer: ObjectTransfer,
-        channel: Mapping[str, Any],
-        folder: Path,
+        source: InputSource,
+        form: PipeForm,
+        prefix: Path,
         *,
         instance: int,
         count: int,
@@ -52,10 +83,8 @@ class ChannelPipe:
     ) -> None:
         self._transfer = transfer
         self._tell = tell
-        self._records = channel.get("RecordWrapperType", "None") == "RecordIO"
-        self._seed: int | None = channel.get("ShuffleConfig", {}).get("Seed")
-        self._prefix: Path = folder / channel["ChannelName"]
-        source = InputSource.of(channel["DataSource"]["S3DataSource"])
+        self._form = form
+        self._prefix = prefix
         self._pieces: Sequence[Sequence[Write]]
         if source.data_type == "AugmentedManifestFile":
             lines = share(read_augmented_manifest(transfer, source), source, instance, count)
@@ -64,10 +93,13 @@ class ChannelPipe:
             objects = share(find_objects(transfer, source), source, instance, count)
             self._pieces = [[self._object(_uri(entry))] for entry in objects]
         self._ended = False
-        self._thread = threading.Thread(target=self._run, name=f"pipe-{channel['ChannelName']}", daemon=True)
+        self._folder = -1
+        self._thread = threading.Thread(target=self._run, name=f"pipe-{prefix.name}", daemon=True)
 
     def __enter__(self) -> Self:
-        os.mkfifo(self._path(0))
+        # Held open: the program may put something else in the folder's place, or a link in that of a pipe.
+        self._folder = os.open(self._prefix.parent, os.O_RDONLY | os.O_DIRECTORY)
+        os.mkfifo(self._name(0), dir_fd=self._folder)
         self._thread.start()
         return self
 
@@ -77,27 +109,45 @@ class ChannelPipe:
         self._ended = True
         while self._thread.is_alive():
             # Whoever waits for a reader finds one, sees that all is over, and ends.
-            for path in self._prefix.parent.glob(f"{self._prefix.name}_*"):
-                with contextlib.suppress(OSError):
-                    os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW))
+            for name in os.listdir(self._folder):  # noqa: PTH208 - a descriptor
+                if name.startswith(self._name("")):
+                    with contextlib.suppress(OSError):
+                        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW
+                        os.close(os.open(name, flags, dir_fd=self._folder))
             self._thread.join(0.01)
+        os.close(self._folder)
 
-    def _path(self, epoch: int) -> Path:
-        return self._prefix.with_name(f"{self._prefix.name}_{epoch}")
+    def _name(self, epoch: object) -> str:
+        return f"{self._prefix.name}_{epoch}"
 
     def _run(self) -> None:
         epoch = 0
         while not self._ended:
-            # A pipe is opened for writing when someone reads it; that may be never.
-            with self._path(epoch).open("wb") as pipe, contextlib.suppress(BrokenPipeError):
-                if not self._path(epoch + 1).exists():
-                    os.mkfifo(self._path(epoch + 1))
-                for piece in shuffled(self._pieces, self._seed, epoch):
-                    for write in piece:
-                        if self._ended:
-                            return
-                        self._write(write, pipe)
+            with contextlib.suppress(BrokenPipeError):
+                if not self._feed(epoch):
+                    return
             epoch += 1
+
+    def _feed(self, epoch: int) -> bool:
+        """Give one epoch's data to whoever reads its pipe. False where there is no such pipe any more."""
+        try:
+            # A pipe is opened for writing when someone reads it; that may be never.
+            opened = os.open(self._name(epoch), os.O_WRONLY | os.O_NOFOLLOW, dir_fd=self._folder)
+        except OSError as error:
+            self._tell(f"the pipe {self._name(epoch)} can no longer be written: {error.strerror}")
+            return False
+        with os.fdopen(opened, "wb") as pipe:
+            if not stat.S_ISFIFO(os.fstat(opened).st_mode):
+                self._tell(f"{self._name(epoch)} is no longer a pipe, so nothing is written there")
+                return False
+            with contextlib.suppress(FileExistsError):
+                os.mkfifo(self._name(epoch + 1), dir_fd=self._folder)
+            for piece in shuffled(self._pieces, self._form.seed, epoch):
+                for write in piece:
+                    if self._ended:
+                        return False
+                    self._write(write, pipe)
+        return True
 
     def _write(self, write: Write, pipe: BinaryIO) -> None:
         try:
@@ -108,11 +158,19 @@ class ChannelPipe:
 
     def _object(self, uri: str) -> Write:
         def write(pipe: BinaryIO) -> None:
-            with self._transfer.open_object(uri) as body:
-                if self._records:
-                    pipe.write(as_record(body.read()))
-                else:
-                    shutil.copyfileobj(body, pipe, _CHUNK)
+            with ExitStack() as stack:
+                body: Any = stack.enter_context(self._transfer.open_object(uri))
+                if self._form.gzipped:
+                    body = stack.enter_context(gzip.GzipFile(fileobj=body))
+                try:
+                    if self._form.records:
+                        pipe.write(as_record(body.read()))
+                    else:
+                        shutil.copyfileobj(body, pipe, _CHUNK)
+                except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+                    raise client_error(
+                        f'"{uri}" is not compressed with gzip, as CompressionType says: {error}'
+                    ) from error
 
         return write
 
@@ -122,7 +180,7 @@ class ChannelPipe:
         content = (value if isinstance(value, str) else json.dumps(value)).encode()
 
         def write(pipe: BinaryIO) -> None:
-            pipe.write(as_record(content) if self._records else content)
+            pipe.write(as_record(content) if self._form.records else content)
 
         return write
 

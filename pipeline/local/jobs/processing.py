@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,6 +18,7 @@ from pipeline.local.jobs.inputs import InputSource, download, find_objects, shar
 from pipeline.local.jobs.kinds import JobStatus
 from pipeline.local.jobs.objects import has_link
 from pipeline.local.jobs.outcome import Outcome, read_message, unzip_folder
+from pipeline.local.jobs.pipes import ChannelPipe, PipeForm
 from pipeline.local.jobs.running import Instance, RunningJob
 from pipeline.local.jobs.sandbox import SandboxProcess
 
@@ -30,7 +33,7 @@ def run(job: RunningJob) -> Outcome:
     """
     request = job.request
     inputs = _download_inputs(job)
-    outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    outputs = _managed_outputs(job)
     for instance in job.instances:
         _write_configuration(job, instance)
         for output in outputs:
@@ -42,21 +45,43 @@ def run(job: RunningJob) -> Outcome:
         raise client_error(
             "AppSpecification has no ContainerEntrypoint, and the image's own entry point is not available here."
         )
+    if job.stop.requested:
+        return Outcome(JobStatus.STOPPED)
     limit = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _DEFAULT_RUNTIME_SECONDS)
-    with ContinuousUpload(job.transfer, _continuous_folders(job, outputs)) as uploads:
-        start = functools.partial(_start, job, command)
-        end = job.follow(job.start_all(start), limit)
-    message = read_message(end.instance.ml / "output" / "message")
+    with ExitStack() as streams:
+        uploads = streams.enter_context(ContinuousUpload(job.transfer, _continuous_folders(job, outputs)))
+        for pipe in _pipes(job):
+            streams.enter_context(pipe)
+        end = job.follow(job.start_all(functools.partial(_start, job, command)), limit)
+    message = None
     try:
+        message = read_message(instance.ml / "output" / "message" for instance in job.instances)
         uploads.finish()
         if end.code == 0 and not (end.stopped or end.timed_out):
             # The first instance's files come last: of several with one key, its own stays.
-            for instance in reversed(job.instances):
-                for output in outputs:
-                    _upload_output(job, instance, output)
+            for instance, output in product(reversed(job.instances), outputs):
+                _upload_output(job, instance, output)
     except JobFailure as failure:
         return Outcome(JobStatus.FAILED, shorten(str(failure)), message)
     return _outcome(job, end, message, limit)
+
+
+def _pipes(job: RunningJob) -> Iterator[ChannelPipe]:
+    """The inputs in Pipe mode: ``LocalPath`` is the pipes' path without ``_<epoch>``, as a channel's folder is."""
+    for instance, entry in product(job.instances, _managed_inputs(job)):
+        source = entry["S3Input"]
+        if source.get("S3InputMode", "File") == "Pipe":
+            prefix = instance.ml / _below_ml(source["LocalPath"])
+            prefix.parent.mkdir(parents=True, exist_ok=True)
+            yield ChannelPipe(
+                job.transfer,
+                InputSource.of(source),
+                PipeForm(gzipped=source.get("S3CompressionType", "None") == "Gzip"),
+                prefix,
+                instance=instance.number,
+                count=len(job.instances),
+                tell=job.log.say_from_any_thread,
+            )
 
 
 def _start(job: RunningJob, command: Sequence[str], instance: Instance) -> SandboxProcess:
@@ -74,28 +99,44 @@ def _outcome(job: RunningJob, end: ProcessEnd, message: str | None, limit: int) 
         return Outcome(JobStatus.FAILED, limits.failure_reason(end.exceeded, job.limits), message)
     if end.code != 0:
         ending = f", exit code: {end.code}"
-        text = f"AlgorithmError: {message or 'See job logs for more information'}"
+        own = read_message([end.instance.ml / "output" / "message"])
+        text = f"AlgorithmError: {own or 'See job logs for more information'}"
         return Outcome(JobStatus.FAILED, text[: REASON_LIMIT - len(ending)] + ending, message)
     return Outcome(JobStatus.COMPLETED, exit_message=message)
 
 
 def _relative(entry: Mapping[str, Any]) -> PurePosixPath:
-    """An output's folder below ``/opt/ml``. Requests are validated before (``validation.py``)."""
-    path: str = entry["S3Output"]["LocalPath"]
+    """An output's folder below ``/opt/ml``."""
+    return _below_ml(entry["S3Output"]["LocalPath"])
+
+
+def _below_ml(path: str) -> PurePosixPath:
+    """Requests are validated before (``validation.py``)."""
     return PurePosixPath(path).relative_to("/opt/ml")
+
+
+def _managed_outputs(job: RunningJob) -> Sequence[Mapping[str, Any]]:
+    """As :func:`_managed_inputs`."""
+    outputs = job.request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    return [entry for entry in outputs if not entry.get("AppManaged", False)]
+
+
+def _managed_inputs(job: RunningJob) -> Sequence[Mapping[str, Any]]:
+    """The inputs that the application does not see to itself."""
+    return [entry for entry in job.request.get("ProcessingInputs", []) if not entry.get("AppManaged", False)]
 
 
 def _download_inputs(job: RunningJob) -> Sequence[Path]:
     """Returns the first instance's input folders."""
     folders: list[Path] = []
-    for entry in job.request.get("ProcessingInputs", []):
+    for entry in _managed_inputs(job):
         source = entry["S3Input"]
-        if entry.get("AppManaged", False) or "LocalPath" not in source:
+        if source.get("S3InputMode", "File") == "Pipe":
             continue
         where = InputSource.of(source)
         objects = find_objects(job.transfer, where)
         for instance in job.instances:
-            folder = instance.ml / PurePosixPath(source["LocalPath"]).relative_to("/opt/ml")
+            folder = instance.ml / _below_ml(source["LocalPath"])
             folder.mkdir(parents=True, exist_ok=True)
             download(job.transfer, share(objects, where, instance.number, len(job.instances)), folder)
             if source.get("S3CompressionType") == "Gzip":
@@ -106,7 +147,7 @@ def _download_inputs(job: RunningJob) -> Sequence[Path]:
 
 
 def _is_continuous(output: Mapping[str, Any]) -> bool:
-    return bool(output["S3Output"].get("S3UploadMode") == "Continuous")
+    return bool(output["S3Output"]["S3UploadMode"] == "Continuous")
 
 
 def _continuous_folders(job: RunningJob, outputs: Sequence[Mapping[str, Any]]) -> Sequence[WatchedFolder]:
@@ -114,12 +155,12 @@ def _continuous_folders(job: RunningJob, outputs: Sequence[Mapping[str, Any]]) -
         WatchedFolder(instance.ml, _relative(output), output["S3Output"]["S3Uri"])
         for instance in reversed(job.instances)
         for output in outputs
-        if _is_continuous(output) and not output.get("AppManaged", False)
+        if _is_continuous(output)
     ]
 
 
 def _upload_output(job: RunningJob, instance: Instance, entry: Mapping[str, Any]) -> None:
-    if entry.get("AppManaged", False) or _is_continuous(entry):
+    if _is_continuous(entry):
         return
     relative = _relative(entry)
     if has_link(instance.ml, relative):

@@ -89,7 +89,7 @@ class RunningJob:
     Attributes:
         work: the job's directory; the instances' directories lie in it.
         instances: at least one.
-        progress: tells a training job's secondary status.
+        progress: tells a training job's secondary status, or of any job that it is ``Stopping``.
         network_variables: variables that let the job find the endpoint.
     """
 
@@ -117,7 +117,8 @@ class RunningJob:
 
     @property
     def hosts(self) -> Sequence[str]:
-        return [instance.host for instance in self.instances]
+        """In the order of the alphabet, as AWS lists them."""
+        return sorted(instance.host for instance in self.instances)
 
     def prepare_environment(self, image: str, requirements: Sequence[str]) -> JobEnvironment:
         """The image's environment with the job's requirements in it.
@@ -150,8 +151,11 @@ class RunningJob:
         *,
         network: bool = True,
         inherited: Sequence[int] = (),
+        read_only: Sequence[str] = (),
     ) -> SandboxProcess:
         """Start a command in an instance's sandbox and the job's environment.
+
+        The arguments are those of :class:`~pipeline.local.jobs.sandbox.SandboxRequest`.
 
         Raises:
             JobFailure: the entry point does not exist, or the sandbox could not be made.
@@ -172,6 +176,7 @@ class RunningJob:
             programs=[prefix / "bin" for prefix in prefixes],
             kept=[self.environment.interpreter.prefix, *prefixes],
             overlays=prefixes,
+            read_only=read_only,
             network=network,
             inherited=inherited,
             host_name=instance.host,
@@ -209,7 +214,14 @@ class RunningJob:
         together: bool = True,
     ) -> ProcessEnd:
         """Wait for the processes of the instances; see :class:`~pipeline.local.jobs.following.Follower`."""
-        follower = Follower(processes, self.stop, self.stop_grace_seconds, self.limits, together=together)
+        follower = Follower(
+            processes,
+            self.stop,
+            self.stop_grace_seconds,
+            self.limits,
+            together=together,
+            on_time_limit=lambda: self.progress("Stopping"),
+        )
         return follower.follow(seconds)
 
     def clean_up(self) -> None:

@@ -66,6 +66,7 @@ class SandboxRequest:
         programs: directories that come first on ``PATH``.
         kept: directories that stay reachable wherever they are (interpreter, environments).
         overlays: environments that the job may change without changing them for others.
+        read_only: directories below ``/opt/ml``, as the job sees them, that it may not change.
         network: false for ``EnableNetworkIsolation``.
         inherited: file descriptors that the job inherits (a listening socket).
         host_name: the instance's host name.
@@ -82,6 +83,7 @@ class SandboxRequest:
     programs: Sequence[Path] = ()
     kept: Sequence[Path] = ()
     overlays: Sequence[Path] = ()
+    read_only: Sequence[str] = ()
     network: bool = True
     inherited: Sequence[int] = ()
     host_name: str = "algo-1"
@@ -202,6 +204,7 @@ def _specification(request: SandboxRequest, status_fd: int) -> dict[str, object]
         "kept": [str(path) for path in kept],
         "overlays": [str(path.resolve()) for path in request.overlays],
         "files": [("/etc/hosts", str(hosts))],
+        "read_only": list(request.read_only),
         "host_name": request.host_name,
         "network": request.network,
         "memory_bytes": request.limits.memory_bytes,

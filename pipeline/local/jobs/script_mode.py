@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from pipeline.local.jobs import archives
@@ -20,6 +21,19 @@ from pipeline.local.jobs.objects import S3Uri, resolve_inside
 from pipeline.local.jobs.running import Instance, RunningJob
 
 _RESERVED = "sagemaker_"
+# What the toolkit itself takes; other names with its prefix it passes on.
+_TOOLKIT_PARAMETERS = (
+    "sagemaker_program",
+    "sagemaker_submit_directory",
+    "sagemaker_enable_cloudwatch_metrics",
+    "sagemaker_region",
+    "sagemaker_container_log_level",
+    "sagemaker_job_name",
+    "default_user_module_name",
+    "_tuning_objective_metric",
+    "sagemaker_s3_output",
+)
+_LOG_LEVEL = 20
 _CHANNELS = "/opt/ml/input/data/"
 _INSTALL = 'python3 -m pip install -q --no-input -r requirements.txt || exit 1; exec "$@"'
 
@@ -30,23 +44,37 @@ class Sources:
 
     Attributes:
         program: path of the script inside the archive.
-        archive_uri: the archive in S3, or its path in a channel, for jobs without a network.
+        archive_uri: the archive in S3; or, for jobs without a network, the path of an archive, a folder or a program
+            in a channel.
         values: decoded hyperparameters but for the toolkit's own.
+        framework: the toolkit's own that it only passes on.
+        log_level: of Python's logging, as a number.
     """
 
     program: str
     archive_uri: str
     values: Mapping[str, Any]
+    framework: Mapping[str, Any]
+    log_level: Any
 
 
-def find_sources(hyperparameters: Mapping[str, str]) -> Sources | None:
-    """What the hyperparameters ask for, or None where they do not ask for script mode."""
+def find_sources(hyperparameters: Mapping[str, str], environment: Mapping[str, str]) -> Sources | None:
+    """What a job's hyperparameters and variables ask for, or None where they do not ask for script mode."""
     decoded = {name: _decode(value) for name, value in hyperparameters.items()}
-    program, archive = decoded.get("sagemaker_program"), decoded.get("sagemaker_submit_directory")
+    program = environment.get("SAGEMAKER_PROGRAM") or decoded.get("sagemaker_program")
+    archive = decoded.get("sagemaker_submit_directory")
     if not program or not archive:
         return None
-    values = {name: value for name, value in decoded.items() if not name.startswith(_RESERVED)}
-    return Sources(str(program), str(archive), values)
+    values = {name: value for name, value in decoded.items() if not _is_reserved(name)}
+    framework = {
+        name: value for name, value in decoded.items() if _is_reserved(name) and name not in _TOOLKIT_PARAMETERS
+    }
+    log_level = decoded.get("sagemaker_container_log_level", _LOG_LEVEL)
+    return Sources(str(program), str(archive), values, framework, log_level)
+
+
+def _is_reserved(name: str) -> bool:
+    return name.startswith(_RESERVED) or name in _TOOLKIT_PARAMETERS
 
 
 def _decode(value: str) -> Any:
@@ -57,23 +85,29 @@ def _decode(value: str) -> Any:
 
 
 def fetch_sources(job: RunningJob, instance: Instance, sources: Sources) -> None:
-    """Unpack the archive, from S3 or from a channel, into ``/opt/ml/code``.
+    """Put the sources, from S3 or from a channel, into ``/opt/ml/code``.
 
     Raises:
-        JobFailure: there is no such archive, it is hostile, or it does not hold the program.
+        JobFailure: there are none, their archive is hostile, or they do not hold the program.
     """
+    code = instance.ml / "code"
     if sources.archive_uri.startswith("s3://"):
-        archive = instance.work / "sourcedir.tar.gz"
-        job.transfer.download_object(str(S3Uri.parse(sources.archive_uri)), archive)
+        found = instance.work / "sourcedir.tar.gz"
+        job.transfer.download_object(str(S3Uri.parse(sources.archive_uri)), found)
     else:
         inside = sources.archive_uri.startswith(_CHANNELS)
-        archive = resolve_inside(instance.ml, sources.archive_uri.removeprefix("/opt/ml/"))
-        if not inside or not archive.is_file():
+        found = resolve_inside(instance.ml, sources.archive_uri.removeprefix("/opt/ml/"))
+        if not inside or not found.exists():
             raise client_error(
                 f'sagemaker_submit_directory "{sources.archive_uri}" is neither an S3 URI nor a file of a channel.'
             )
-    archives.unpack(archive, instance.ml / "code")
-    if not resolve_inside(instance.ml / "code", sources.program).is_file():
+    if found.is_dir():
+        shutil.copytree(found, code, dirs_exist_ok=True)
+    elif found.suffix == ".py":
+        shutil.copy2(found, code)
+    else:
+        archives.unpack(found, code)
+    if not resolve_inside(code, sources.program).is_file():
         raise client_error(f'"{sources.archive_uri}" does not hold the program "{sources.program}".')
 
 
@@ -101,50 +135,71 @@ def to_arguments(values: Mapping[str, Any]) -> list[str]:
         value = values[name]
         if isinstance(value, dict):
             value = ",".join(f"{key}={value[key]}" for key in sorted(value))
-        arguments += [f"--{name}" if len(name) > 1 else f"-{name}", str(value)]
+        arguments += [f"--{name}" if len(name) > 1 else f"-{name}", "" if value is None else str(value)]
     return arguments
 
 
 def variables(job: RunningJob, instance: Instance, sources: Sources) -> Mapping[str, str]:
     """The ``SM_*`` variables."""
-    request = job.request
-    channels = [channel["ChannelName"] for channel in request.get("InputDataConfig", [])]
-    configuration = {
-        name: json.loads((instance.ml / "input" / "config" / f"{name}.json").read_text())
+    inputs, resources = (
+        json.loads((instance.ml / "input" / "config" / f"{name}.json").read_text())
         for name in ("inputdataconfig", "resourceconfig")
+    )
+    channels = {name: f"{_CHANNELS}{name}" for name in inputs}
+    groups = {group["instance_group_name"]: group for group in resources["instance_groups"]}
+    common: dict[str, Any] = {
+        "current_host": instance.host,
+        "current_instance_type": resources["current_instance_type"],
+        "current_instance_group": resources["current_group_name"],
+        "current_instance_group_hosts": list(job.hosts),
+        "instance_groups": list(groups),
+        "instance_groups_dict": groups,
+        "distribution_instance_groups": [],
+        "is_hetero": False,
+        "hosts": list(job.hosts),
+        "network_interface_name": resources["network_interface_name"],
+        "user_entry_point": sources.program,
+        "module_name": sources.program.removesuffix(".py"),
+        "module_dir": sources.archive_uri,
+        "framework_module": "sagemaker_sklearn_container.training:main",
+        "resource_config": resources,
+        "input_data_config": inputs,
+        "input_dir": "/opt/ml/input",
+        "input_config_dir": "/opt/ml/input/config",
+        "output_dir": "/opt/ml/output",
+        "output_data_dir": "/opt/ml/output/data",
+        "output_intermediate_dir": "/opt/ml/output/intermediate",
+        "model_dir": "/opt/ml/model",
+        "num_cpus": os.cpu_count() or 1,
+        "num_gpus": 0,
+        "num_neurons": 0,
+        "log_level": sources.log_level,
     }
-    plain: dict[str, Any] = {
-        "HOSTS": list(job.hosts),
-        "CURRENT_HOST": instance.host,
-        "CURRENT_INSTANCE_TYPE": configuration["resourceconfig"]["current_instance_type"],
-        "NETWORK_INTERFACE_NAME": "lo",
-        "HPS": dict(sources.values),
-        "USER_ENTRY_POINT": sources.program,
-        "USER_ARGS": to_arguments(sources.values),
-        "MODULE_NAME": PurePosixPath(sources.program).stem,
-        "MODULE_DIR": sources.archive_uri,
-        "FRAMEWORK_MODULE": "sagemaker_sklearn_container.training:main",
-        "FRAMEWORK_PARAMS": {},
-        "RESOURCE_CONFIG": configuration["resourceconfig"],
-        "INPUT_DATA_CONFIG": configuration["inputdataconfig"],
-        "CHANNELS": sorted(channels),
-        "INPUT_DIR": "/opt/ml/input",
-        "INPUT_CONFIG_DIR": "/opt/ml/input/config",
-        "OUTPUT_DIR": "/opt/ml/output",
-        "OUTPUT_DATA_DIR": "/opt/ml/output/data",
-        "OUTPUT_INTERMEDIATE_DIR": "/opt/ml/output/intermediate",
-        "MODEL_DIR": "/opt/ml/model",
-        "NUM_CPUS": os.cpu_count() or 1,
-        "NUM_GPUS": 0,
-        "LOG_LEVEL": 20,
+    plain = {
+        **common,
+        "hps": dict(sources.values),
+        "user_args": to_arguments(sources.values),
+        "framework_params": dict(sources.framework),
+        "channels": sorted(channels),
+        **{f"channel_{name}": path for name, path in channels.items()},
+        **{f"hp_{name}": value for name, value in sources.values.items()},
+        "training_env": {
+            **common,
+            "hyperparameters": dict(sources.values),
+            "additional_framework_parameters": dict(sources.framework),
+            "channel_input_dirs": channels,
+            "distribution_hosts": [],
+            "master_hostname": job.hosts[0],
+            "is_master": instance.host == job.hosts[0],
+            "job_name": job.record.name,
+        },
     }
-    plain |= {f"CHANNEL_{name.upper()}": f"/opt/ml/input/data/{name}" for name in channels}
-    plain |= {f"HP_{name.upper()}": value for name, value in sources.values.items()}
-    encoded = {f"SM_{name}": _encode(value) for name, value in plain.items()}
-    encoded["SM_TRAINING_ENV"] = json.dumps({name.lower(): value for name, value in plain.items()}, sort_keys=True)
+    encoded = {f"SM_{name.upper()}": _encode(value) for name, value in plain.items()}
     encoded["PYTHONPATH"] = "/opt/ml/code"
     return {re.sub(r"[=\0]", "_", name): value for name, value in encoded.items()}
 
 
 def _encode(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))

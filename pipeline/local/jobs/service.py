@@ -306,11 +306,14 @@ class JobService:
             return record
 
     def _progress(self, job: JobId, secondary_status: str) -> None:
-        """A running training job's next station; one that is stopping stays so."""
+        """A running job's next station. One that is stopping stays so, but for what it still uploads."""
         with self._changed:
-            if self._records[job].status is JobStatus.STOPPING:
+            status = self._records[job].status
+            if status is JobStatus.STOPPING and secondary_status != "Uploading":
                 return
-            record = self._change(job, secondary_status=secondary_status)
+            if secondary_status == "Stopping":
+                status = JobStatus.STOPPING
+            record = self._change(job, status=status, secondary_status=secondary_status)
         self._tell(record)
 
     def _tell(self, record: JobRecord) -> None:

@@ -8,24 +8,23 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from pipeline.local.jobs import archives, limits, requirements, script_mode
-from pipeline.local.jobs.continuous import ContinuousUpload, WatchedFolder
+from pipeline.local.jobs import limits, requirements, script_mode, training_outputs
+from pipeline.local.jobs.continuous import ContinuousUpload
 from pipeline.local.jobs.failures import REASON_LIMIT, JobFailure, client_error, shorten
 from pipeline.local.jobs.following import ProcessEnd
 from pipeline.local.jobs.inputs import InputSource, download, find_objects, share
 from pipeline.local.jobs.kinds import JobStatus
-from pipeline.local.jobs.objects import S3Uri, has_link, regular_files
-from pipeline.local.jobs.outcome import Outcome, read_message, unzip_folder
-from pipeline.local.jobs.pipes import ChannelPipe
+from pipeline.local.jobs.outcome import Outcome, read_failure, unzip_folder
+from pipeline.local.jobs.pipes import ChannelPipe, PipeForm
 from pipeline.local.jobs.running import Instance, RunningJob
 from pipeline.local.jobs.sandbox import SandboxProcess
-from pipeline.local.jobs.shapes import model_artifacts_uri
 
 _DEFAULT_RUNTIME_SECONDS = 86_400
 _FOLDERS = ("input/config", "input/data", "model", "output/data", "checkpoints", "code")
+_SIGNALLED = 128
 
 
 @dataclass(frozen=True)
@@ -52,14 +51,13 @@ def run(job: RunningJob) -> Outcome:
     if job.stop.requested:
         return Outcome(JobStatus.STOPPED)
     job.progress("Training")
-    with ContinuousUpload(job.transfer, _checkpoint_folders(job)) as uploads:
+    with ContinuousUpload(job.transfer, training_outputs.watched_folders(job)) as uploads:
         end = _run_program(job, program)
     failed = end.code != 0 and not (end.stopped or end.timed_out)
-    if not end.stopped:
-        job.progress("Uploading")
+    job.progress("Uploading")
     try:
         uploads.finish()
-        _upload(job, with_model=not failed)
+        training_outputs.upload(job, with_model=not failed)
     except JobFailure as failure:
         return Outcome(JobStatus.FAILED, shorten(str(failure)))
     if failed:
@@ -78,32 +76,25 @@ def _prepare(job: RunningJob) -> Program:
     channels = [
         folder
         for channel in job.request.get("InputDataConfig", [])
-        if not is_pipe(job.request, channel)
+        if input_mode(job.request, channel) != "Pipe"
         for folder in _download_channel(job, channel)
     ]
+    training_outputs.prepare_folders(job)
     for instance in job.instances:
-        _download_checkpoints(job, instance)
         _write_configuration(job, instance)
     return _program(job, channels)
-
-
-def _checkpoint_folders(job: RunningJob) -> Sequence[WatchedFolder]:
-    configuration = job.request.get("CheckpointConfig")
-    if configuration is None:
-        return []
-    folder = PurePosixPath("checkpoints")
-    return [WatchedFolder(instance.ml, folder, configuration["S3Uri"]) for instance in reversed(job.instances)]
 
 
 def _run_program(job: RunningJob, program: Program) -> ProcessEnd:
     limit = job.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _DEFAULT_RUNTIME_SECONDS)
     with ExitStack() as feeds:
         for instance, channel in product(job.instances, job.request.get("InputDataConfig", [])):
-            if is_pipe(job.request, channel):
+            if input_mode(job.request, channel) == "Pipe":
                 pipe = ChannelPipe(
                     job.transfer,
-                    channel,
-                    instance.ml / "input" / "data",
+                    InputSource.of(channel["DataSource"]["S3DataSource"]),
+                    PipeForm.of(channel),
+                    instance.ml / "input" / "data" / channel["ChannelName"],
                     instance=instance.number,
                     count=len(job.instances),
                     tell=job.log.say_from_any_thread,
@@ -112,10 +103,10 @@ def _run_program(job: RunningJob, program: Program) -> ProcessEnd:
         return job.follow(job.start_all(functools.partial(_start, job, program)), limit)
 
 
-def is_pipe(request: Mapping[str, Any], channel: Mapping[str, Any]) -> bool:
-    """Whether a channel's data comes through named pipes."""
-    default = request["AlgorithmSpecification"].get("TrainingInputMode", "File")
-    return bool(channel.get("InputMode", default) == "Pipe")
+def input_mode(request: Mapping[str, Any], channel: Mapping[str, Any]) -> str:
+    """``File``, ``FastFile`` or ``Pipe``."""
+    mode: str = channel.get("InputMode", request["AlgorithmSpecification"].get("TrainingInputMode", "File"))
+    return mode
 
 
 def _start(job: RunningJob, program: Program, instance: Instance) -> SandboxProcess:
@@ -132,13 +123,18 @@ def _start(job: RunningJob, program: Program, instance: Instance) -> SandboxProc
         },
         program.directory,
         network=not request.get("EnableNetworkIsolation", False),
+        read_only=[
+            f"/opt/ml/input/data/{channel['ChannelName']}"
+            for channel in request.get("InputDataConfig", [])
+            if input_mode(request, channel) == "FastFile"
+        ],
     )
 
 
 def _program(job: RunningJob, channels: Sequence[Path]) -> Program:
     algorithm = job.request["AlgorithmSpecification"]
     explicit = [*algorithm.get("ContainerEntrypoint", []), *algorithm.get("ContainerArguments", [])]
-    sources = script_mode.find_sources(job.request.get("HyperParameters", {}))
+    sources = script_mode.find_sources(job.request.get("HyperParameters", {}), job.request.get("Environment", {}))
     if explicit:
         job.prepare_environment(algorithm["TrainingImage"], requirements.find(channels))
         return Program(explicit, "/opt/ml")
@@ -157,11 +153,13 @@ def _program(job: RunningJob, channels: Sequence[Path]) -> Program:
 def _failure_reason(job: RunningJob, program: Program, end: ProcessEnd) -> str:
     if end.exceeded is not None:
         return limits.failure_reason(end.exceeded, job.limits)
-    message = read_message(end.instance.ml / "output" / "failure")
+    message = read_failure(end.instance.ml / "output" / "failure")
     code = end.code if program.sources is None else 1
     if message is None and program.sources is not None:
         command = " ".join(script_mode.user_command(program.command))
-        message = f'ExecuteUserScriptError:\nExitCode {end.code}\nErrorMessage ""\nCommand "{command}"'
+        # The toolkit tells of a signal as Python's subprocess does.
+        status = end.code if end.code <= _SIGNALLED else _SIGNALLED - end.code
+        message = f'ExecuteUserScriptError:\nExitCode {status}\nErrorMessage ""\nCommand "{command}"'
     ending = f", exit code: {code}"
     return f"AlgorithmError: {message or 'See job logs for more information'}"[: REASON_LIMIT - len(ending)] + ending
 
@@ -179,44 +177,6 @@ def _download_channel(job: RunningJob, channel: Mapping[str, Any]) -> Sequence[P
     return folders
 
 
-def _download_checkpoints(job: RunningJob, instance: Instance) -> None:
-    """What an earlier job left; none is normal."""
-    configuration = job.request.get("CheckpointConfig")
-    if configuration is None:
-        return
-    try:
-        job.transfer.download_prefix(f"{configuration['S3Uri'].rstrip('/')}/", instance.ml / "checkpoints")
-    except JobFailure as failure:
-        if "No S3 objects found" not in str(failure):
-            raise
-
-
-def _upload(job: RunningJob, *, with_model: bool) -> None:
-    model_uri = model_artifacts_uri(job.record)
-    output_uri = model_uri.rsplit("/output/", 1)[0] + "/output"
-    for instance, folder in product(job.instances, ("model", "output/data")):
-        if has_link(instance.ml, PurePosixPath(folder)):
-            raise client_error(f'"/opt/ml/{folder}" is a symbolic link; links are not followed.')
-    if with_model:
-        _upload_packed(job, "model", model_uri)
-    if any(True for instance in job.instances for _ in regular_files(instance.ml / "output" / "data")):
-        suffix = "/data/" if model_uri.endswith("/") else "/output.tar.gz"
-        _upload_packed(job, "output/data", output_uri + suffix)
-
-
-def _upload_packed(job: RunningJob, folder: str, uri: str) -> None:
-    """A folder of all instances together. Of several files with one name, the first instance's is taken."""
-    folders = [instance.ml / folder for instance in job.instances]
-    if uri.endswith("/"):
-        for each in reversed(folders):
-            job.transfer.upload_folder(each, uri)
-        return
-    archive = job.work / Path(uri).name
-    for name in archives.pack(folders, archive):
-        job.log.say(f"several instances wrote /opt/ml/{folder}/{name}; the first one's is kept")
-    job.transfer.upload(archive, S3Uri.parse(uri))
-
-
 def _write_configuration(job: RunningJob, instance: Instance) -> None:
     folder = instance.ml / "input" / "config"
     request = job.request
@@ -226,7 +186,7 @@ def _write_configuration(job: RunningJob, instance: Instance) -> None:
         "hyperparameters": dict(request.get("HyperParameters", {})),
         "inputdataconfig": {
             channel["ChannelName"]: {
-                "TrainingInputMode": "Pipe" if is_pipe(request, channel) else "File",
+                "TrainingInputMode": input_mode(request, channel),
                 "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
                     "S3DataDistributionType", "FullyReplicated"
                 ),
@@ -244,5 +204,8 @@ def _write_configuration(job: RunningJob, instance: Instance) -> None:
             "network_interface_name": "lo",
         },
     }
+    checkpoints = training_outputs.checkpoint_configuration(request)
+    if checkpoints is not None:
+        contents["checkpointconfig"] = checkpoints
     for name, content in contents.items():
         (folder / f"{name}.json").write_text(json.dumps(content))

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.local.jobs.failures import JobFailure, client_error
+from pipeline.local.jobs.failures import JobFailure, JobStopped, client_error
 from pipeline.local.jobs.invocations import InvocationError, ModelServerClient, Requests, transform_file
 from pipeline.local.jobs.objects import S3Object, S3Uri, resolve_inside
 from pipeline.local.jobs.running import Instance, RunningJob
@@ -81,6 +81,8 @@ def _transform_object(
         transform_file(source, target, requests, settings)
         prefix = f"{output.key.rstrip('/')}/" if output.key else ""
         job.transfer.upload(target, S3Uri(output.bucket, f"{prefix}{entry.tail}.out"))
+    except JobStopped:
+        return None
     except JobFailure as failure:
         return ObjectFailure(entry, failure)
     finally:

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.validate import ParamValidator
 
 from pipeline.local.errors import AwsError
-from pipeline.local.jobs import framed_records, record_data
+from pipeline.local.jobs import framed_records, record_data, training_outputs
 from pipeline.local.jobs.jsonpath import JsonPathError
 from pipeline.local.jobs.kinds import JobKind
 from pipeline.local.jobs.shapes import service_model
@@ -18,6 +18,7 @@ from pipeline.local.jobs.shapes import service_model
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 _CHANNEL = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PAYLOAD_LIMIT_MB = 100
+_MAX_RUNTIME_SECONDS = 28 * 86_400
 # Each is a process tree on this one machine, and has a loopback address of its own.
 _MAX_INSTANCES = 100
 
@@ -53,22 +54,43 @@ def _check_processing(request: Mapping[str, Any]) -> None:
     _check_instances(cluster.get("InstanceCount", 1))
     inputs = request.get("ProcessingInputs", [])
     outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
-    _check_unique("input", (entry["InputName"] for entry in inputs))
-    _check_unique("output", (entry["OutputName"] for entry in outputs))
+    _check_unique("input name", (entry["InputName"] for entry in inputs))
+    _check_unique("output name", (entry["OutputName"] for entry in outputs))
     for entry in inputs:
-        where = f"ProcessingInputs[{entry['InputName']}]"
-        source = entry.get("S3Input")
-        if source is None:
-            raise refusal(f"{where}: DatasetDefinition is not available on this endpoint; use S3Input.")
-        if "LocalPath" in source:
-            _check_local_path(source["LocalPath"], where)
-        _check_s3_data(source.get("S3DataType", "S3Prefix"), where)
-        _check_mode(source.get("S3InputMode", "File"), where)
+        _check_input(entry)
+    paths = (entry["S3Input"]["LocalPath"] for entry in inputs if not entry.get("AppManaged", False))
+    _check_unique("LocalPath of an input", (str(PurePosixPath(path)) for path in paths))
     for entry in outputs:
-        where = f"ProcessingOutputConfig.Outputs[{entry['OutputName']}]"
-        target = entry.get("S3Output")
-        if target is None:
-            raise refusal(f"{where}: FeatureStoreOutput is not available on this endpoint; use S3Output.")
+        _check_output(entry)
+
+
+def _check_input(entry: Mapping[str, Any]) -> None:
+    where = f"ProcessingInputs[{entry['InputName']}]"
+    source = entry.get("S3Input")
+    if source is None:
+        if entry.get("AppManaged", False):
+            return
+        raise refusal(f"{where}: DatasetDefinition is not available on this endpoint; use S3Input.")
+    if "LocalPath" in source:
+        _check_local_path(source["LocalPath"], where)
+    elif not entry.get("AppManaged", False):
+        raise refusal(
+            f"Input {entry['InputName']} missing one or more required fields for SageMaker-managed S3Input: "
+            '"LocalPath", "S3InputMode"'
+        )
+    _check_s3_data(source.get("S3DataType", "S3Prefix"), where)
+
+
+def _check_output(entry: Mapping[str, Any]) -> None:
+    where = f"ProcessingOutputConfig.Outputs[{entry['OutputName']}]"
+    managed_here = not entry.get("AppManaged", False)
+    target = entry.get("S3Output")
+    if target is None and managed_here:
+        raise refusal(
+            f"{where}: without AppManaged an output needs S3Output; records of FeatureStoreOutput are put by "
+            "the application."
+        )
+    if target is not None and (managed_here or "LocalPath" in target):
         _check_local_path(target.get("LocalPath", ""), where)
 
 
@@ -77,11 +99,15 @@ def _check_training(request: Mapping[str, Any]) -> None:
     _check_instances(resources.get("InstanceCount", 1))
     if "InstanceGroups" in resources:
         raise refusal("ResourceConfig.InstanceGroups is not available on this endpoint; use InstanceCount.")
+    _check_capacity(request, resources)
     algorithm = request.get("AlgorithmSpecification", {})
     if "TrainingImage" not in algorithm:
         raise refusal("AlgorithmSpecification.TrainingImage is required on this endpoint (no marketplace algorithms).")
     if "OutputDataConfig" not in request:
         raise refusal("OutputDataConfig is required.")
+    for path in training_outputs.local_paths(request):
+        if not training_outputs.is_available(path):
+            raise refusal(f"LocalPath {path!r} is not available on this endpoint; use a folder below /opt/ml.")
     for definition in algorithm.get("MetricDefinitions", []):
         try:
             groups = re.compile(definition["Regex"]).groups
@@ -90,9 +116,26 @@ def _check_training(request: Mapping[str, Any]) -> None:
         if groups < 1:
             raise refusal(f"MetricDefinitions[{definition['Name']}].Regex has no group that captures the value.")
     channels = request.get("InputDataConfig", [])
-    _check_unique("channel", (channel["ChannelName"] for channel in channels))
+    _check_unique("channel name", (channel["ChannelName"] for channel in channels))
     for channel in channels:
         _check_channel(channel, algorithm)
+
+
+def _check_capacity(request: Mapping[str, Any], resources: Mapping[str, Any]) -> None:
+    """Time limits, spot capacity and warm pools."""
+    condition = request.get("StoppingCondition", {})
+    runtime, spot = condition.get("MaxRuntimeInSeconds", 0), request.get("EnableManagedSpotTraining", False)
+    if runtime > _MAX_RUNTIME_SECONDS:
+        raise refusal(f"StoppingCondition.MaxRuntimeInSeconds {runtime} is more than 28 days.")
+    if spot and condition.get("MaxWaitTimeInSeconds", 0) < max(runtime, 1):
+        raise refusal(
+            "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
+        )
+    if spot and resources.get("KeepAlivePeriodInSeconds", 0):
+        raise refusal("KeepAlivePeriodInSeconds cannot be used with EnableManagedSpotTraining.")
+    image = request.get("AlgorithmSpecification", {}).get("TrainingImageConfig", {})
+    if image.get("TrainingRepositoryAccessMode") == "Vpc" and "VpcConfig" not in request:
+        raise refusal("TrainingRepositoryAccessMode Vpc needs a VpcConfig.")
 
 
 def _check_channel(channel: Mapping[str, Any], algorithm: Mapping[str, Any]) -> None:
@@ -102,16 +145,17 @@ def _check_channel(channel: Mapping[str, Any], algorithm: Mapping[str, Any]) -> 
     source = channel["DataSource"].get("S3DataSource")
     if source is None:
         raise refusal(f"{where}: only S3DataSource is available on this endpoint.")
-    pipe = channel.get("InputMode", algorithm.get("TrainingInputMode", "File")) == "Pipe"
+    mode = channel.get("InputMode", algorithm.get("TrainingInputMode", "File"))
+    pipe = mode == "Pipe"
+    if mode == "FastFile" and source["S3DataType"] != "S3Prefix":
+        raise refusal(f"{where}: InputMode FastFile needs S3DataType S3Prefix.")
     if source["S3DataType"] == "AugmentedManifestFile":
         if not pipe or not source.get("AttributeNames"):
             raise refusal(f"{where}: an AugmentedManifestFile needs InputMode Pipe and AttributeNames.")
     else:
         _check_s3_data(source["S3DataType"], where)
     if channel.get("RecordWrapperType", "None") == "RecordIO" and not pipe:
-        raise refusal(f"{where}: RecordWrapperType RecordIO needs InputMode Pipe on this endpoint.")
-    if pipe and channel.get("CompressionType", "None") != "None":
-        raise refusal(f"{where}: CompressionType is not available in Pipe mode on this endpoint.")
+        raise refusal(f"{where}: RecordWrapperType RecordIO needs InputMode Pipe.")
 
 
 def _check_transform(request: Mapping[str, Any]) -> None:
@@ -165,7 +209,7 @@ def _check_unique(what: str, names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise refusal(f"Duplicate {what} name: {name}. Each {what} needs a name of its own.")
+            raise refusal(f"Duplicate {what}: {name}. Each needs one of its own.")
         seen.add(name)
 
 
@@ -178,8 +222,3 @@ def _check_local_path(path: str, where: str) -> None:
 def _check_s3_data(kind: str, where: str) -> None:
     if kind not in ("S3Prefix", "ManifestFile"):
         raise refusal(f"{where}: S3DataType {kind} cannot be used here; use S3Prefix or ManifestFile.")
-
-
-def _check_mode(mode: str, where: str) -> None:
-    if mode == "Pipe":
-        raise refusal(f"{where}: input mode Pipe is not available on this endpoint; use File.")

@@ -18,6 +18,7 @@ When init ends, the kernel kills whatever the job left behind; when the guardian
 ``kept``        directories that must stay reachable although a replaced path would hide them
 ``overlays``    directories (all of them in ``kept``) that the job may change without changing them for anyone else
 ``files``       [path, file]: single files bound over others (``/etc/hosts``)
+``read_only``   directories below ``/opt`` that the job may not change
 ``host_name``   host name that the job sees
 ``network``     false: a loopback of its own and nothing else
 ``memory_bytes`` memory that the whole tree may use

@@ -63,6 +63,9 @@ def prepare_mounts(specification: dict[str, Any]) -> list[int]:
     mount(opt, "/opt", None, BIND | RECURSIVE)
     for name in specification["opt"]:
         allow_writing(join("/opt", name), below=True)
+    for path in specification["read_only"]:
+        mount(path, path, None, BIND | RECURSIVE)
+        change_mount(path, read_only=True, below=True)
     if isdir(_SHARED_MEMORY):
         mount("tmpfs", _SHARED_MEMORY, "tmpfs", 0, f"mode=1777,{size}")
         in_memory.append(os.open(_SHARED_MEMORY, os.O_PATH | os.O_DIRECTORY))

@@ -88,6 +88,29 @@ def test_same_input_name_twice_is_refused(jobs):
     assert "Duplicate input name: data" in refused(jobs, PROCESSING, request).message
 
 
+@pytest.mark.parametrize("path", ["/opt/ml/processing/same", "/opt/ml/processing//same/"])
+def test_inputs_need_local_paths_of_their_own(jobs, path):
+    request = jobs.processing_request("true", inputs={"a": "s3://artifacts/x", "b": "s3://artifacts/y"})
+    for entry, where in zip(request["ProcessingInputs"], ("/opt/ml/processing/same", path), strict=True):
+        entry["S3Input"]["LocalPath"] = where
+    assert "Duplicate LocalPath of an input: /opt/ml/processing/same" in refused(jobs, PROCESSING, request).message
+
+
+def test_input_that_sagemaker_manages_needs_a_local_path(jobs):
+    request = jobs.processing_request("true", inputs={"a": "s3://artifacts/x"})
+    del request["ProcessingInputs"][0]["S3Input"]["LocalPath"]
+    message = refused(jobs, PROCESSING, request).message
+    assert message.startswith("Input a missing one or more required fields for SageMaker-managed S3Input")
+
+
+def test_output_that_sagemaker_manages_goes_to_s3(jobs):
+    request = jobs.processing_request("true")
+    request["ProcessingOutputConfig"]["Outputs"] = [
+        {"OutputName": "a", "FeatureStoreOutput": {"FeatureGroupName": "group"}}
+    ]
+    assert "without AppManaged an output needs S3Output" in refused(jobs, PROCESSING, request).message
+
+
 def algorithm(**fields):
     return {"AlgorithmSpecification": {"TrainingImage": "x", "TrainingInputMode": "File", **fields}}
 
@@ -97,10 +120,23 @@ def channel(**fields):
     return {"InputDataConfig": [{"ChannelName": "a", "DataSource": data, **fields}]}
 
 
-def augmented(**fields):
+def augmented(data_type="AugmentedManifestFile", **fields):
     changed = channel(**fields)
-    changed["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3DataType"] = "AugmentedManifestFile"
+    changed["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3DataType"] = data_type
     return changed
+
+
+def manifest(**fields):
+    return augmented("ManifestFile", **fields)
+
+
+def spot(**condition):
+    return {"EnableManagedSpotTraining": True, "StoppingCondition": {"MaxRuntimeInSeconds": 10, **condition}}
+
+
+def warm(seconds):
+    resources = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+    return {"ResourceConfig": {**resources, "KeepAlivePeriodInSeconds": seconds}}
 
 
 @pytest.mark.parametrize(
@@ -110,7 +146,15 @@ def augmented(**fields):
         (algorithm(MetricDefinitions=[{"Name": "a", "Regex": "("}]), "Regex"),
         (algorithm(MetricDefinitions=[{"Name": "a", "Regex": "a"}]), "no group"),
         (channel(ChannelName=".."), "channel name"),
-        (channel(InputMode="Pipe", CompressionType="Gzip"), "Pipe mode"),
+        (manifest(InputMode="FastFile"), "FastFile needs S3DataType S3Prefix"),
+        (augmented(InputMode="FastFile"), "S3Prefix"),
+        ({"StoppingCondition": {"MaxRuntimeInSeconds": 28 * 86_400 + 1}}, "28 days"),
+        ({"EnableManagedSpotTraining": True}, "Invalid MaxWaitTimeInSeconds"),
+        (spot(MaxWaitTimeInSeconds=9), "Invalid MaxWaitTimeInSeconds"),
+        (spot(MaxWaitTimeInSeconds=10) | warm(60), "KeepAlivePeriodInSeconds"),
+        (algorithm(TrainingImageConfig={"TrainingRepositoryAccessMode": "Vpc"}), "VpcConfig"),
+        ({"CheckpointConfig": {"S3Uri": "s3://a/b", "LocalPath": "/etc"}}, "below /opt/ml"),
+        ({"TensorBoardOutputConfig": {"S3OutputPath": "s3://a/b", "LocalPath": "/opt/ml/../x"}}, "below /opt/ml"),
         (channel(RecordWrapperType="RecordIO"), "InputMode Pipe"),
         (augmented(), "InputMode Pipe and AttributeNames"),
         (augmented(InputMode="Pipe"), "InputMode Pipe and AttributeNames"),

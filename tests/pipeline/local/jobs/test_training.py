@@ -24,6 +24,10 @@ def model(jobs, description):
     return members(jobs, description["ModelArtifacts"]["S3ModelArtifacts"])
 
 
+def name_of(description):
+    return description["TrainingJobName"]
+
+
 def seen(jobs, description):
     assert description["TrainingJobStatus"] == "Completed", description.get("FailureReason")
     return json.loads(model(jobs, description)["seen.json"])
@@ -50,7 +54,7 @@ def test_variables_and_configuration_files(jobs):
     description = jobs.train(
         {"train.py": DUMP.replace("{body}", body)},
         channels={"train": uri},
-        hyperparameters={"depth": "3"},
+        hyperparameters={"depth": "3", "sagemaker_mpi_enabled": "false", "sagemaker_job_name": '"x"'},
         Environment={"SM_MINE": "1"},
     )
     found = seen(jobs, description)
@@ -63,7 +67,13 @@ def test_variables_and_configuration_files(jobs):
     assert json.loads(variables["SM_HPS"]) == {"depth": 3}
     assert variables["SM_HP_DEPTH"] == "3"
     assert variables["SM_MINE"] == "1"
-    assert json.loads(variables["SM_TRAINING_ENV"])["channel_train"] == "/opt/ml/input/data/train"
+    environment = json.loads(variables["SM_TRAINING_ENV"])
+    assert environment["channel_input_dirs"] == {"train": "/opt/ml/input/data/train"}
+    assert environment["hyperparameters"] == {"depth": 3}
+    assert environment["is_master"] is True
+    assert variables["SM_USER_ARGS"] == '["--depth","3"]'
+    assert variables["SM_CURRENT_INSTANCE_GROUP"] == "homogeneousCluster"
+    assert json.loads(variables["SM_FRAMEWORK_PARAMS"]) == {"sagemaker_mpi_enabled": False}
     assert variables["TRAINING_JOB_NAME"] == description["TrainingJobName"]
     assert found["files"]["hyperparameters"]["depth"] == "3"
     assert found["files"]["hyperparameters"]["sagemaker_program"] == '"train.py"'
@@ -159,6 +169,12 @@ def test_time_limit_keeps_what_the_model_has_by_then(jobs):
     description = jobs.train({"train.py": program}, StoppingCondition={"MaxRuntimeInSeconds": 1})
     assert description["TrainingJobStatus"] == "Stopped"
     assert description["SecondaryStatus"] == "MaxRuntimeExceeded"
+    stations = [entry["Status"] for entry in description["SecondaryStatusTransitions"]]
+    assert stations == ["Starting", "Downloading", "Training", "Stopping", "Uploading", "MaxRuntimeExceeded"]
+    told = [
+        entry["TrainingJobStatus"] for _, entry in jobs.changes if entry.get("TrainingJobName") == name_of(description)
+    ]
+    assert told[-3:] == ["Stopping", "Stopping", "Stopped"]
     assert model(jobs, description) == {"partial": b"1"}
 
 
@@ -231,6 +247,21 @@ def test_an_isolated_job_takes_its_code_from_a_channel(jobs):
     assert "neither an S3 URI nor a file of a channel" in elsewhere["FailureReason"]
 
 
+def test_sources_in_a_channel_may_be_a_folder_or_a_program(jobs):
+    body = DUMP.format(body="[sys.argv[0], os.path.exists('helper.py')]")
+    jobs.put("plain-sources/deep/train.py", body)
+    jobs.put("plain-sources/helper.py", "")
+    channels = {"code": "s3://artifacts/plain-sources/"}
+    for directory, program, expected in (
+        ("/opt/ml/input/data/code", "deep/train.py", ["deep/train.py", True]),
+        ("/opt/ml/input/data/code/deep/train.py", "train.py", ["train.py", False]),
+    ):
+        parameters = {"sagemaker_program": "nothing.py", "sagemaker_submit_directory": directory}
+        variables = {"SAGEMAKER_PROGRAM": program}
+        description = jobs.train(None, channels=channels, hyperparameters=parameters, Environment=variables)
+        assert seen(jobs, description) == expected
+
+
 def test_checkpoints_are_restored_and_stored(jobs):
     jobs.put("checkpoints/epoch-1", "1")
     program = "import os; n = len(os.listdir('/opt/ml/checkpoints')); open(f'/opt/ml/checkpoints/epoch-{n + 1}', 'w')"
@@ -245,4 +276,4 @@ def test_empty_checkpoints_are_no_error(jobs):
 
 def test_arguments_from_nested_values():
     values = {"b": {"y": 2, "x": 1}, "list": [1, "two"], "none": None}
-    assert script_mode.to_arguments(values) == ["-b", "x=1,y=2", "--list", "[1, 'two']", "--none", "None"]
+    assert script_mode.to_arguments(values) == ["-b", "x=1,y=2", "--list", "[1, 'two']", "--none", ""]
