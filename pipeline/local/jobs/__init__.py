@@ -2,9 +2,11 @@
 
 ========================== ==========================================================================================
 ``handlers``               the operations: Create, Describe, List, Stop and Delete of each kind
-``service``                :class:`~pipeline.local.jobs.service.JobService`: threads, records, stop, restart
+``service``                :class:`~pipeline.local.jobs.service.JobService`: threads, stop, restart
+``book``                   :class:`~pipeline.local.jobs.book.JobBook`: all records, and who may change them
 ``execution``              one job's directory, logs and instances around what its kind does
 ``validation``, ``shapes`` what a request must hold; responses in AWS's shapes
+``defaults``               what holds where a request says nothing
 ``records, transitions``   what is known about a job, how it changes, and the files that keep it
 ``processing``             what each kind of job does, from its inputs to its outputs
 ``training, script_mode,
@@ -23,6 +25,7 @@ framed_records``
 ``objects, archives``      S3 and tar archives, both from strangers
 ``inputs, pipes``          which objects an instance gets, by prefix or manifest; channels in Pipe mode
 ``continuous``             uploads while a job runs
+``warm_pools``             what a training job keeps for the next
 ``limits, tagging``        what a job may take of the machine; a job's tags
 ``logs, metrics``          output to CloudWatch Logs; metrics found in it
 ``data_log``               what SageMaker itself logs of a transform job

@@ -54,6 +54,13 @@ for _kind in JobKind:
     operation("sagemaker", f"List{_kind}Jobs")(_list(_kind))
     operation("sagemaker", f"Stop{_kind}Job")(_stop(_kind))
 
+
+@operation("sagemaker", "UpdateTrainingJob")
+def update_training_job(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Warm pools and profiling."""
+    return {"TrainingJobArn": context.jobs.update(request)}
+
+
 # AWS has no operation that deletes a transform job.
 for _kind in (JobKind.PROCESSING, JobKind.TRAINING):
     operation("sagemaker", f"Delete{_kind}Job")(_delete(_kind))

@@ -197,7 +197,9 @@ def make_handler(model: Model) -> type[BaseHTTPRequestHandler]:
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
             if not str(args[0]).startswith("GET "):
-                print(format % args, flush=True)
+                # In one piece, as several workers write to one log.
+                sys.stdout.write(f"{format % args}\n")
+                sys.stdout.flush()
 
     return Handler
 

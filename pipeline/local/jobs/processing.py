@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.local.jobs import limits, requirements
 from pipeline.local.jobs.continuous import ContinuousUpload, WatchedFolder
+from pipeline.local.jobs.defaults import with_defaults
 from pipeline.local.jobs.failures import REASON_LIMIT, JobFailure, client_error, shorten
 from pipeline.local.jobs.following import ProcessEnd
 from pipeline.local.jobs.inputs import InputSource, download, find_objects, share
@@ -21,8 +22,6 @@ from pipeline.local.jobs.outcome import Outcome, read_message, unzip_folder
 from pipeline.local.jobs.pipes import ChannelPipe, PipeForm
 from pipeline.local.jobs.running import Instance, RunningJob
 from pipeline.local.jobs.sandbox import SandboxProcess
-
-_DEFAULT_RUNTIME_SECONDS = 86_400
 
 
 def run(job: RunningJob) -> Outcome:
@@ -47,7 +46,7 @@ def run(job: RunningJob) -> Outcome:
         )
     if job.stop.requested:
         return Outcome(JobStatus.STOPPED)
-    limit = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _DEFAULT_RUNTIME_SECONDS)
+    limit = with_defaults(job.record.kind, request)["StoppingCondition"]["MaxRuntimeInSeconds"]
     with ExitStack() as streams:
         uploads = streams.enter_context(ContinuousUpload(job.transfer, _continuous_folders(job, outputs)))
         for pipe in _pipes(job):
@@ -172,18 +171,18 @@ def _write_configuration(job: RunningJob, instance: Instance) -> None:
     folder = instance.ml / "config"
     folder.mkdir(parents=True)
     (instance.ml / "output").mkdir(exist_ok=True)
-    request = job.request
+    request = with_defaults(job.record.kind, job.request)
     configuration = {
         "ProcessingJobArn": job.record.arn,
         "ProcessingJobName": job.record.name,
-        "AppSpecification": request["AppSpecification"],
+        "AppSpecification": {"ContainerEntrypoint": None, "ContainerArguments": None, **request["AppSpecification"]},
         "Environment": request.get("Environment", {}),
         "ProcessingInputs": request.get("ProcessingInputs", []),
         "ProcessingOutputConfig": request.get("ProcessingOutputConfig", {"Outputs": []}),
         "ProcessingResources": request["ProcessingResources"],
         "NetworkConfig": request.get("NetworkConfig"),
         "RoleArn": request["RoleArn"],
-        "StoppingCondition": request.get("StoppingCondition", {"MaxRuntimeInSeconds": _DEFAULT_RUNTIME_SECONDS}),
+        "StoppingCondition": request["StoppingCondition"],
     }
     (folder / "processingjobconfig.json").write_text(json.dumps(configuration))
     kind = request["ProcessingResources"].get("ClusterConfig", {}).get("InstanceType", "ml.m5.large")

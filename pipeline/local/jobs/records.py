@@ -34,7 +34,12 @@ class Metric:
 
 @dataclass(frozen=True)
 class JobRecord:
-    """One job. Times are in UTC; ``request`` is the Create request in botocore's terms, without tags."""
+    """One job. Times are in UTC; ``request`` is the Create request in botocore's terms, without tags.
+
+    Attributes:
+        pool_ended: when a training job's warm pool ended before its time.
+        reused_by: the job that took the pool then.
+    """
 
     kind: JobKind
     name: str
@@ -52,6 +57,8 @@ class JobRecord:
     metrics: tuple[Metric, ...] = ()
     log_stream: str | None = None
     tags: tuple[Mapping[str, str], ...] = field(default=())
+    pool_ended: datetime | None = None
+    reused_by: str | None = None
 
     @property
     def id(self) -> JobId:
@@ -128,5 +135,7 @@ def _from_json(document: dict[str, Any]) -> JobRecord:
                 for entry in document["metrics"]
             ),
             **{name: _time(document[name]) for name in ("created", "modified", "started", "ended")},
+            # Records of earlier versions have no pools.
+            "pool_ended": _time(document.get("pool_ended")),
         }
     )

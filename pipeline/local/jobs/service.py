@@ -5,22 +5,21 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import shutil
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.local.errors import AwsError
-from pipeline.local.jobs import models, shapes, tagging, validation
+from pipeline.local.jobs import models, shapes, validation, warm_pools
+from pipeline.local.jobs.book import JobBook
 from pipeline.local.jobs.execution import Executor, JobClients, log_file
 from pipeline.local.jobs.following import StopSignal
 from pipeline.local.jobs.kinds import JobId, JobKind, JobStatus
 from pipeline.local.jobs.outcome import Outcome
-from pipeline.local.jobs.records import JobRecord, JobStore, now
+from pipeline.local.jobs.records import JobRecord, now
 from pipeline.local.jobs.sandbox import Isolation
-from pipeline.local.jobs.transitions import advance, first_transition, interrupted
+from pipeline.local.jobs.transitions import first_transition, interrupted
 
 __all__ = ["JobClients", "JobService"]
 
@@ -37,8 +36,8 @@ def job_slots() -> threading.Semaphore:
 class JobService:
     """Runs jobs and knows all that ever ran.
 
-    Every job has a thread of its own from Create to its end. Records change only under one lock, are replaced whole
-    and written before the change is visible.
+    Every job has a thread of its own from Create to its end. What is known about it is in a
+    :class:`~pipeline.local.jobs.book.JobBook`.
 
     Args:
         state_dir: the endpoint's state; jobs live in ``jobs/`` below it.
@@ -67,28 +66,16 @@ class JobService:
         stop_grace_seconds: float = 120.0,
         slots: threading.Semaphore | None = None,
     ) -> None:
-        self._store = JobStore((state_dir / "jobs").resolve())
+        self._book = JobBook(state_dir / "jobs")
         self._executor = Executor(
             clients, url=url, region=region, stop_grace_seconds=stop_grace_seconds, isolation=isolation
         )
         self._region, self._account_id = region, account_id
         self._on_status_change = on_status_change
         self._slots = slots or job_slots()
-        self._changed = threading.Condition(threading.RLock())
-        self._records: dict[JobId, JobRecord] = {}
         self._stops: dict[JobId, StopSignal] = {}
         self._threads: dict[JobId, threading.Thread] = {}
         self._closing = False
-        self._restore()
-
-    def _restore(self) -> None:
-        for record in self._store.load():
-            known = record
-            if not record.status.terminal:
-                known = replace(record, **interrupted(record))
-                self._store.save(known)
-                shutil.rmtree(self._store.folder(record.id) / "work", ignore_errors=True)
-            self._records[record.id] = known
 
     @property
     def isolation(self) -> Isolation:
@@ -128,17 +115,10 @@ class JobService:
             transitions=first_transition(present),
             tags=tuple(request.get("Tags", [])),
         )
-        with self._changed:
+        with self._book.lock:
             if self._closing:
                 raise AwsError("InternalFailure", "The local endpoint is shutting down.", 500)
-            if record.id in self._records:
-                raise AwsError(
-                    "ResourceInUse",
-                    "Job name must be unique within an AWS account and region, and a job with this name already exists "
-                    f"({arn})",
-                )
-            self._store.save(record)
-            self._records[record.id] = record
+            self._book.add(record)
             self._stops[record.id] = StopSignal()
             thread = threading.Thread(target=self._run, args=(record.id,), name=f"job-{name}", daemon=True)
             self._threads[record.id] = thread
@@ -160,17 +140,11 @@ class JobService:
         Raises:
             AwsError: as :meth:`describe`.
         """
-        with self._changed:
-            record = self._records.get(JobId(kind, name))
-        if record is None:
-            raise AwsError("ValidationException", kind.describe_not_found(name))
-        return record
+        return self._book.record(kind, name)
 
     def wait(self, kind: JobKind, name: str, timeout: float | None = None) -> dict[str, Any]:
         """Block until the job has ended, or until ``timeout`` seconds have passed; returns the Describe response."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.record(kind, name).status.terminal, timeout)
-            return self.describe(kind, name)
+        return shapes.describe(self._book.wait(kind, name, timeout))
 
     def stop(self, kind: JobKind, name: str) -> None:
         """Ask a job to stop; returns at once.
@@ -178,7 +152,7 @@ class JobService:
         Raises:
             AwsError: ValidationException for a job that does not exist or has ended.
         """
-        with self._changed:
+        with self._book.lock:
             record = self.record(kind, name)
             if record.status.terminal:
                 raise AwsError(
@@ -187,31 +161,31 @@ class JobService:
                 )
             if record.status is JobStatus.STOPPING:
                 return
-            stopping = self._change(record.id, status=JobStatus.STOPPING, secondary_status="Stopping")
+            stopping = self._book.change(record.id, status=JobStatus.STOPPING, secondary_status="Stopping")
         self._tell(stopping)
-        with self._changed:
+        with self._book.lock:
             signal = self._stops.get(record.id)
             if signal is not None:  # else it has ended by itself in between
                 signal.request()
+
+    def update(self, request: Mapping[str, Any]) -> str:
+        """Change a training job as an UpdateTrainingJob request asks. Returns its ARN.
+
+        Raises:
+            AwsError: ValidationException for a job that does not exist, or that can no longer be changed so.
+        """
+        with self._book.lock:
+            record = self.record(JobKind.TRAINING, request["TrainingJobName"])
+            return self._book.change(record.id, **warm_pools.update(record, request, now())).arn
 
     def delete(self, kind: JobKind, name: str) -> None:
         """Forget a job that has ended, with its files and tags; its name can be used again.
 
         Raises:
-            AwsError: ResourceNotFound for a job that does not exist, ResourceInUse for one that has not ended.
+            AwsError: ResourceNotFound for a job that does not exist, ResourceInUse for one that has not ended or whose
+                warm pool is available.
         """
-        job = JobId(kind, name)
-        with self._changed:
-            record = self._records.get(job)
-            if record is None:
-                raise AwsError("ResourceNotFound", kind.describe_not_found(name))
-            if not record.status.terminal:
-                raise AwsError(
-                    "ResourceInUse",
-                    f"The request was rejected because the {kind.value.lower()} job is in status {record.status}.",
-                )
-            self._store.delete(job)
-            del self._records[job]
+        self._book.delete(JobId(kind, name))
 
     def list(self, kind: JobKind, request: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The List response for a List request in botocore's terms.
@@ -219,49 +193,31 @@ class JobService:
         Raises:
             AwsError: ValidationException for an invalid NextToken.
         """
-        with self._changed:
-            records = list(self._records.values())
-        return shapes.list_jobs(kind, records, request or {})
+        return shapes.list_jobs(kind, self._book.all(), request or {})
 
     def log_path(self, kind: JobKind, name: str, instance: int = 1) -> Path:
         """The file that holds the whole output of one of the job's instances, counted from 1."""
-        return log_file(self._store.folder(JobId(kind, name)), instance)
+        return log_file(self._book.folder(JobId(kind, name)), instance)
 
     def owns_arn(self, arn: str) -> bool:
         """Whether the ARN is of a kind of job; the job need not exist."""
         return JobId.of_arn(arn) is not None
 
     def add_tags(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The AddTags response for a job: all of its tags.
-
-        Raises:
-            AwsError: as :meth:`describe`, ValidationException for more than 50 tags.
-        """
-        with self._changed:
-            record = self._tagged(request)
-            changed = self._change(record.id, tags=tagging.add(record.tags, request["Tags"]))
-            return {"Tags": [dict(tag) for tag in changed.tags]}
+        """The AddTags response for a job; see :meth:`~pipeline.local.jobs.book.JobBook.add_tags`."""
+        return self._book.add_tags(request)
 
     def list_tags(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """The ListTags response for a job; fails as :meth:`describe`."""
-        return {"Tags": [dict(tag) for tag in self._tagged(request).tags]}
+        return self._book.list_tags(request)
 
     def delete_tags(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """The DeleteTags response for a job; fails as :meth:`describe`."""
-        with self._changed:
-            record = self._tagged(request)
-            self._change(record.id, tags=tagging.remove(record.tags, request["TagKeys"]))
-            return {}
-
-    def _tagged(self, request: Mapping[str, Any]) -> JobRecord:
-        job = JobId.of_arn(request["ResourceArn"])
-        if job is None:
-            raise AwsError("ValidationException", f"{request['ResourceArn']} is not a job.")
-        return self.record(job.kind, job.name)
+        return self._book.delete_tags(request)
 
     def close(self) -> None:
         """End every running job (they become Failed, with that reason) and wait for their threads."""
-        with self._changed:
+        with self._book.lock:
             self._closing = True
             threads = list(self._threads.values())
             for stop in self._stops.values():
@@ -272,12 +228,14 @@ class JobService:
     def _run(self, job: JobId) -> None:
         with self._slots:
             outcome = self._execute(job)
-        with self._changed:
+        with self._book.lock:
             if self._closing and self._stops[job].at_once and outcome.status is not JobStatus.COMPLETED:
-                outcome = Outcome(JobStatus.FAILED, interrupted(self._records[job])["failure_reason"])
+                outcome = Outcome(
+                    JobStatus.FAILED, interrupted(self._book.record(job.kind, job.name))["failure_reason"]
+                )
             self._stops.pop(job).close()
             self._threads.pop(job, None)
-            ended = self._change(
+            ended = self._book.change(
                 job,
                 status=outcome.status,
                 secondary_status=outcome.secondary_status or outcome.status.value,
@@ -289,31 +247,22 @@ class JobService:
         self._tell(ended)
 
     def _execute(self, job: JobId) -> Outcome:
-        record, stop = self._records[job], self._stops[job]
+        record, stop = self._book.record(job.kind, job.name), self._stops[job]
         if stop.requested:
             return Outcome(JobStatus.STOPPED)
-        self._change(job, started=now())
+        self._book.change(job, started=now())
         progress = functools.partial(self._progress, job)
-        return self._executor.execute(record, self._store.folder(job), stop, progress)
-
-    def _change(self, job: JobId, **changes: Any) -> JobRecord:
-        """Replace a record: in the file first, then for those who ask."""
-        with self._changed:
-            record = advance(self._records[job], changes)
-            self._store.save(record)
-            self._records[job] = record
-            self._changed.notify_all()
-            return record
+        return self._executor.execute(record, self._book.folder(job), stop, progress)
 
     def _progress(self, job: JobId, secondary_status: str) -> None:
         """A running job's next station. One that is stopping stays so, but for what it still uploads."""
-        with self._changed:
-            status = self._records[job].status
+        with self._book.lock:
+            status = self._book.record(job.kind, job.name).status
             if status is JobStatus.STOPPING and secondary_status != "Uploading":
                 return
             if secondary_status == "Stopping":
                 status = JobStatus.STOPPING
-            record = self._change(job, status=status, secondary_status=secondary_status)
+            record = self._book.change(job, status=status, secondary_status=secondary_status)
         self._tell(record)
 
     def _tell(self, record: JobRecord) -> None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
+import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import botocore.loaders
 import botocore.model
 
 from pipeline.local.errors import AwsError
+from pipeline.local.jobs.defaults import with_defaults
 from pipeline.local.jobs.kinds import JobKind
-from pipeline.local.jobs.records import JobRecord
+from pipeline.local.jobs.records import JobRecord, now
+from pipeline.local.jobs.warm_pools import pool_status
 
 _DEFAULT_PAGE = 10
-_DEFAULT_RUNTIME_SECONDS = 86_400
 
 
 @functools.cache
@@ -36,14 +39,12 @@ def _members(operation: str, member: str | None = None) -> frozenset[str]:
 def describe(record: JobRecord) -> dict[str, Any]:
     """The Describe response: what was asked for, plus what became of it."""
     known = _members(f"Describe{record.kind}Job")
-    response = {name: value for name, value in record.request.items() if name in known}
+    response = {name: value for name, value in with_defaults(record.kind, record.request).items() if name in known}
     response |= _common(record) | {"FailureReason": record.failure_reason, "LastModifiedTime": record.modified}
     if record.kind is JobKind.PROCESSING:
         response["ExitMessage"] = record.exit_message
-        response.setdefault("StoppingCondition", {"MaxRuntimeInSeconds": _DEFAULT_RUNTIME_SECONDS})
     if record.kind is JobKind.TRAINING:
         response |= _training_fields(record)
-        response.setdefault("StoppingCondition", {"MaxRuntimeInSeconds": _DEFAULT_RUNTIME_SECONDS})
     return {name: value for name, value in response.items() if name in known and value is not None}
 
 
@@ -78,6 +79,7 @@ def _training_fields(record: JobRecord) -> dict[str, Any]:
         ),
         "EnableManagedSpotTraining": bool(record.request.get("EnableManagedSpotTraining", False)),
     }
+    fields["WarmPoolStatus"] = pool_status(record, now())
     if record.metrics:
         fields["FinalMetricDataList"] = [
             {"MetricName": metric.name, "Value": metric.value, "Timestamp": metric.time} for metric in record.metrics
@@ -111,24 +113,35 @@ def list_jobs(kind: JobKind, records: Iterable[JobRecord], request: Mapping[str,
     Raises:
         AwsError: ValidationException for a NextToken that this endpoint did not give.
     """
+    field = request.get("SortBy", "CreationTime")
+    # SageMaker lists newest first unless told otherwise.
+    newest_first = request.get("SortOrder", "Descending") == "Descending"
     chosen = sorted(
         (record for record in records if record.kind is kind and _matches(record, request)),
-        key=lambda record: _sort_key(record, request.get("SortBy", "CreationTime")),
-        # SageMaker lists newest first unless told otherwise.
-        reverse=request.get("SortOrder", "Descending") == "Descending",
+        key=lambda record: _sort_key(record, field),
+        reverse=newest_first,
     )
-    start = _read_token(request.get("NextToken"))
-    end = start + int(request.get("MaxResults", _DEFAULT_PAGE))
+    if "NextToken" in request:
+        last = _read_token(request["NextToken"], field)
+        chosen = [
+            record
+            for record in chosen
+            if (_sort_key(record, field) < last if newest_first else _sort_key(record, field) > last)
+        ]
+    page = chosen[: int(request.get("MaxResults", _DEFAULT_PAGE))]
     member = f"{kind}JobSummaries"
-    response: dict[str, Any] = {member: [_summary(record, member) for record in chosen[start:end]]}
-    if end < len(chosen):
-        response["NextToken"] = base64.urlsafe_b64encode(str(end).encode()).decode()
+    response: dict[str, Any] = {member: [_summary(record, member) for record in page]}
+    if len(page) < len(chosen):
+        response["NextToken"] = _token(page[-1], field)
     return response
 
 
 def _matches(record: JobRecord, request: Mapping[str, Any]) -> bool:
     status, part = request.get("StatusEquals"), request.get("NameContains")
     if (status and record.status != status) or (part and part.lower() not in record.name.lower()):
+        return False
+    pool = request.get("WarmPoolStatusEquals")
+    if pool and (pool_status(record, now()) or {}).get("Status") != pool:
         return False
     for prefix, time in (("CreationTime", record.created), ("LastModifiedTime", record.modified)):
         after, before = request.get(f"{prefix}After"), request.get(f"{prefix}Before")
@@ -149,14 +162,21 @@ def _summary(record: JobRecord, member: str) -> dict[str, Any]:
         "FailureReason": record.failure_reason,
         "ExitMessage": record.exit_message,
         "SecondaryStatus": record.secondary_status,
+        "WarmPoolStatus": pool_status(record, now()),
     }
     return {name: value for name, value in fields.items() if name in known and value is not None}
 
 
-def _read_token(token: str | None) -> int:
-    if token is None:
-        return 0
+def _token(last: JobRecord, field: str) -> str:
+    """Where the next page begins: after a job, not at a number, which jobs that come and go would shift."""
+    position = [str(_sort_key(last, field)[0]), last.created.isoformat(), last.name]
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
+
+
+def _read_token(token: str, field: str) -> tuple[Any, ...]:
     try:
-        return int(base64.urlsafe_b64decode(token.encode()))
-    except (ValueError, binascii.Error) as error:
+        first, created, name = json.loads(base64.urlsafe_b64decode(token.encode()))
+        time = datetime.fromisoformat(created)
+    except (ValueError, TypeError, binascii.Error) as error:
         raise AwsError("ValidationException", "The NextToken is not valid.") from error
+    return (time if field == "CreationTime" else first, time, name)

@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.local.jobs import limits, requirements, script_mode, training_outputs
 from pipeline.local.jobs.continuous import ContinuousUpload
+from pipeline.local.jobs.defaults import DEFAULT_RUNTIME_SECONDS
 from pipeline.local.jobs.failures import REASON_LIMIT, JobFailure, client_error, shorten
 from pipeline.local.jobs.following import ProcessEnd
 from pipeline.local.jobs.inputs import InputSource, download, find_objects, share
@@ -22,7 +23,6 @@ from pipeline.local.jobs.pipes import ChannelPipe, PipeForm
 from pipeline.local.jobs.running import Instance, RunningJob
 from pipeline.local.jobs.sandbox import SandboxProcess
 
-_DEFAULT_RUNTIME_SECONDS = 86_400
 _FOLDERS = ("input/config", "input/data", "model", "output/data", "checkpoints", "code")
 _SIGNALLED = 128
 
@@ -86,7 +86,7 @@ def _prepare(job: RunningJob) -> Program:
 
 
 def _run_program(job: RunningJob, program: Program) -> ProcessEnd:
-    limit = job.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _DEFAULT_RUNTIME_SECONDS)
+    limit = job.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_RUNTIME_SECONDS)
     with ExitStack() as feeds:
         for instance, channel in product(job.instances, job.request.get("InputDataConfig", [])):
             if input_mode(job.request, channel) == "Pipe":

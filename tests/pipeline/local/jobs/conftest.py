@@ -266,7 +266,10 @@ class RemoteJobs(Requests):
     """A running endpoint, over HTTP only."""
 
     def log(self, kind: JobKind, name: str) -> str:
-        streams = self.logs.describe_log_streams(logGroupName=kind.log_group, logStreamNamePrefix=f"{name}/")
+        try:
+            streams = self.logs.describe_log_streams(logGroupName=kind.log_group, logStreamNamePrefix=f"{name}/")
+        except self.logs.exceptions.ResourceNotFoundException:
+            return ""  # no job of the kind has said anything yet
         lines: list[str] = []
         for stream in streams["logStreams"]:
             events = self.logs.get_log_events(

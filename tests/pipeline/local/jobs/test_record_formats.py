@@ -8,13 +8,13 @@ from tests.pipeline.local.jobs.test_splitting import FRAMES
 
 # Answers with what it was sent, in brackets.
 ECHO = """
-import os
+import os, sys
 
 def model_fn(model_dir):
     return None
 
 def transform_fn(model, body, content_type, accept):
-    print("request of", len(body), content_type, os.environ.get("SAGEMAKER_BATCH_STRATEGY"), flush=True)
+    sys.stdout.write(f"request of {len(body)} {content_type} {os.environ.get('SAGEMAKER_BATCH_STRATEGY')}\\n")
     return b"<" + body + b">", accept
 """
 RECORDS = [b"one", b"\0\n\xff four", b""]

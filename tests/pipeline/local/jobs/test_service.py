@@ -217,6 +217,24 @@ def test_lists_filter_sort_and_page(make_jobs):
     assert jobs.service.list(JobKind.TRAINING) == {"TrainingJobSummaries": []}
 
 
+def test_pages_go_on_where_they_ended_although_jobs_come_and_go(make_jobs):
+    jobs = make_jobs()
+    names = [jobs.process("true", outputs=())["ProcessingJobName"] for _ in range(4)]
+
+    def listed(**request):
+        response = jobs.service.list(PROCESSING, {"MaxResults": 2, **request})
+        return [entry["ProcessingJobName"] for entry in response["ProcessingJobSummaries"]], response.get("NextToken")
+
+    for order in ({}, {"SortBy": "Name"}, {"SortBy": "Status"}):
+        first, token = listed(**order)
+        assert first == [names[3], names[2]]
+        assert listed(**order, NextToken=token) == ([names[1], names[0]], None)
+    first, token = listed()
+    jobs.service.delete(PROCESSING, names[2])
+    names.append(jobs.process("true", outputs=())["ProcessingJobName"])
+    assert listed(NextToken=token) == ([names[1], names[0]], None)
+
+
 def test_restart_keeps_what_ended_and_fails_what_was_running(make_jobs):
     jobs = make_jobs()
     ended = jobs.train({"train.py": "print('loss=1;')"})

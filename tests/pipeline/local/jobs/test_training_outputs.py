@@ -14,11 +14,7 @@ def train(remote, command, channels=None, **fields):
     request["AlgorithmSpecification"]["ContainerEntrypoint"] = ["/bin/bash", "-c", command]
     description = remote.run(KIND, request)
     name = request["TrainingJobName"]
-    try:
-        log = remote.log(KIND, name)
-    except remote.logs.exceptions.ResourceNotFoundException:
-        log = ""
-    return description, log, remote.keys(f"models/{name}/output/")
+    return description, remote.log(KIND, name), remote.keys(f"models/{name}/output/")
 
 
 def test_empty_folders_make_no_archives(remote):
