@@ -6,6 +6,7 @@
 ``book``                   :class:`~pipeline.local.jobs.book.JobBook`: all records, and who may change them
 ``execution``              one job's directory, logs and instances around what its kind does
 ``validation``, ``shapes`` what a request must hold; responses in AWS's shapes
+``resources``              the instances that a request asks for
 ``defaults``               what holds where a request says nothing
 ``records, transitions``   what is known about a job, how it changes, and the files that keep it
 ``processing``             what each kind of job does, from its inputs to its outputs

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pipeline.local.jobs.kinds import JobKind
+from pipeline.local.jobs.resources import instances_of
 
 DEFAULT_RUNTIME_SECONDS = 86_400
 _DISTRIBUTION = {"S3DataDistributionType": "FullyReplicated"}
@@ -22,6 +23,9 @@ def with_defaults(kind: JobKind, request: Structure) -> dict[str, Any]:
 
 def _processing(request: Structure) -> dict[str, Any]:
     completed = {"StoppingCondition": _STOPPING, **request}
+    completed["ProcessingResources"] = _inside(
+        request["ProcessingResources"], "ClusterConfig", _selected(JobKind.PROCESSING, request)
+    )
     if "ProcessingInputs" in request:
         completed["ProcessingInputs"] = [_processing_input(entry) for entry in request["ProcessingInputs"]]
     outputs: Structure | None = request.get("ProcessingOutputConfig")
@@ -47,8 +51,8 @@ def _training(request: Structure) -> dict[str, Any]:
             {**channel, **entry, "DataSource": _inside(entry["DataSource"], "S3DataSource", _DISTRIBUTION)}
             for entry in request["InputDataConfig"]
         ]
-    output = {"KmsKeyId": "", "CompressionType": "GZIP"}
-    return _inside(completed, "OutputDataConfig", output)
+    completed = _inside(completed, "ResourceConfig", _selected(JobKind.TRAINING, request))
+    return _inside(completed, "OutputDataConfig", {"KmsKeyId": "", "CompressionType": "GZIP"})
 
 
 def _transform(request: Structure) -> dict[str, Any]:
@@ -56,6 +60,14 @@ def _transform(request: Structure) -> dict[str, Any]:
     completed = _inside(request, "TransformInput", {"CompressionType": "None", "SplitType": "None"})
     completed = _inside(completed, "TransformOutput", {"AssembleWith": "None", "KmsKeyId": ""})
     return {**completed, "DataProcessing": {**processing, **request.get("DataProcessing", {})}}
+
+
+def _selected(kind: JobKind, request: Structure) -> Structure:
+    """Which of InstancePreferences it has become."""
+    instances = instances_of(kind, request)
+    if not instances.selected:
+        return {}
+    return {"SelectedInstanceType": instances.type, "SelectedInstanceCount": instances.count}
 
 
 _COMPLETE: Mapping[JobKind, Callable[[Structure], dict[str, Any]]] = {

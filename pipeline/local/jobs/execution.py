@@ -22,9 +22,9 @@ from pipeline.local.jobs.metrics import MetricReader
 from pipeline.local.jobs.objects import ObjectTransfer
 from pipeline.local.jobs.outcome import Outcome
 from pipeline.local.jobs.records import JobRecord
+from pipeline.local.jobs.resources import instances_of, output_key
 from pipeline.local.jobs.running import Instance, RunningJob, host_name
 from pipeline.local.jobs.sandbox import Isolation
-from pipeline.local.jobs.shapes import instance_count
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -125,11 +125,12 @@ class Executor:
         # Whatever can fail comes before the logs are opened.
         isolation, sagemaker = self.isolation, self.sagemaker
         role = record.request.get("RoleArn", "")
-        transfer = ObjectTransfer(identity.s3, self._region, role, is_stopped=lambda: stop.requested)
+        key = output_key(record.kind, record.request)
+        transfer = ObjectTransfer(identity.s3, self._region, role, key=key, is_stopped=lambda: stop.requested)
         metrics = MetricReader.of(record)
         instances = [
             self._make_instance(record, folder, number, metrics, identity.logs)
-            for number in range(1, instance_count(record.kind, record.request) + 1)
+            for number in range(1, instances_of(record.kind, record.request).count + 1)
         ]
         running = RunningJob(
             record=record,

@@ -68,12 +68,22 @@ class ObjectTransfer:
     Args:
         s3: client on the endpoint.
         region, role: named in the message for a prefix that matches nothing.
+        key: KMS key of what the job stores; None for the bucket's own.
         is_stopped: whether someone has asked for the job to stop; its downloads end then.
     """
 
-    def __init__(self, s3: S3Client, region: str, role: str, is_stopped: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        s3: S3Client,
+        region: str,
+        role: str,
+        *,
+        key: str | None = None,
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._s3 = s3
         self._is_stopped = is_stopped
+        self._encryption: Any = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
         self._region = region
         self._role = role
 
@@ -213,9 +223,9 @@ class ObjectTransfer:
         """
         try:
             if os.fstat(file.fileno()).st_size >= _MULTIPART_FROM:
-                self._s3.upload_fileobj(file, where.bucket, where.key)
+                self._s3.upload_fileobj(file, where.bucket, where.key, ExtraArgs=self._encryption)
             else:
-                self._s3.put_object(Bucket=where.bucket, Key=where.key, Body=file)
+                self._s3.put_object(Bucket=where.bucket, Key=where.key, Body=file, **self._encryption)
         except (ClientError, BotoCoreError, UnicodeEncodeError) as error:
             raise client_error(f"Failed to upload data to {where}: {error}") from error
 

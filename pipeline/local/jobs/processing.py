@@ -20,6 +20,7 @@ from pipeline.local.jobs.kinds import JobStatus
 from pipeline.local.jobs.objects import has_link
 from pipeline.local.jobs.outcome import Outcome, read_message, unzip_folder
 from pipeline.local.jobs.pipes import ChannelPipe, PipeForm
+from pipeline.local.jobs.resources import instances_of
 from pipeline.local.jobs.running import Instance, RunningJob
 from pipeline.local.jobs.sandbox import SandboxProcess
 
@@ -185,6 +186,6 @@ def _write_configuration(job: RunningJob, instance: Instance) -> None:
         "StoppingCondition": request["StoppingCondition"],
     }
     (folder / "processingjobconfig.json").write_text(json.dumps(configuration))
-    kind = request["ProcessingResources"].get("ClusterConfig", {}).get("InstanceType", "ml.m5.large")
+    kind = instances_of(job.record.kind, request).type
     hosts = {"current_host": instance.host, "current_instance_type": kind, "hosts": job.hosts}
     (folder / "resourceconfig.json").write_text(json.dumps(hosts))

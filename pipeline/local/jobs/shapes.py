@@ -90,16 +90,6 @@ def _training_fields(record: JobRecord) -> dict[str, Any]:
     return fields
 
 
-def instance_count(kind: JobKind, request: Mapping[str, Any]) -> int:
-    """How many instances a Create request asks for."""
-    resources = {
-        JobKind.PROCESSING: request.get("ProcessingResources", {}).get("ClusterConfig", {}),
-        JobKind.TRAINING: request.get("ResourceConfig", {}),
-        JobKind.TRANSFORM: request.get("TransformResources", {}),
-    }[kind]
-    return int(resources.get("InstanceCount", 1))
-
-
 def model_artifacts_uri(record: JobRecord) -> str:
     """Where a training job's model goes: an archive, or a folder where no compression was asked for."""
     output = record.request["OutputDataConfig"]

@@ -20,6 +20,7 @@ from pipeline.local.jobs.inputs import InputSource, download, find_objects, shar
 from pipeline.local.jobs.kinds import JobStatus
 from pipeline.local.jobs.outcome import Outcome, read_failure, unzip_folder
 from pipeline.local.jobs.pipes import ChannelPipe, PipeForm
+from pipeline.local.jobs.resources import instances_of
 from pipeline.local.jobs.running import Instance, RunningJob
 from pipeline.local.jobs.sandbox import SandboxProcess
 
@@ -180,7 +181,7 @@ def _download_channel(job: RunningJob, channel: Mapping[str, Any]) -> Sequence[P
 def _write_configuration(job: RunningJob, instance: Instance) -> None:
     folder = instance.ml / "input" / "config"
     request = job.request
-    kind = request.get("ResourceConfig", {}).get("InstanceType", "ml.m5.large")
+    kind = instances_of(job.record.kind, request).type
     group = {"instance_group_name": "homogeneousCluster", "instance_type": kind, "hosts": job.hosts}
     contents: dict[str, Any] = {
         "hyperparameters": dict(request.get("HyperParameters", {})),

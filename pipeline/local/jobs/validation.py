@@ -13,6 +13,7 @@ from pipeline.local.errors import AwsError
 from pipeline.local.jobs import framed_records, record_data, training_outputs
 from pipeline.local.jobs.jsonpath import JsonPathError
 from pipeline.local.jobs.kinds import JobKind
+from pipeline.local.jobs.resources import cluster_of, instances_of
 from pipeline.local.jobs.shapes import service_model
 
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
@@ -50,8 +51,7 @@ def check_request(kind: JobKind, request: Mapping[str, Any]) -> None:
 
 
 def _check_processing(request: Mapping[str, Any]) -> None:
-    cluster = request["ProcessingResources"].get("ClusterConfig", {})
-    _check_instances(cluster.get("InstanceCount", 1))
+    _check_instances(JobKind.PROCESSING, request)
     inputs = request.get("ProcessingInputs", [])
     outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
     _check_unique("input name", (entry["InputName"] for entry in inputs))
@@ -96,7 +96,7 @@ def _check_output(entry: Mapping[str, Any]) -> None:
 
 def _check_training(request: Mapping[str, Any]) -> None:
     resources = request.get("ResourceConfig", {})
-    _check_instances(resources.get("InstanceCount", 1))
+    _check_instances(JobKind.TRAINING, request)
     if "InstanceGroups" in resources:
         raise refusal("ResourceConfig.InstanceGroups is not available on this endpoint; use InstanceCount.")
     _check_capacity(request, resources)
@@ -159,7 +159,7 @@ def _check_channel(channel: Mapping[str, Any], algorithm: Mapping[str, Any]) -> 
 
 
 def _check_transform(request: Mapping[str, Any]) -> None:
-    _check_instances(request["TransformResources"]["InstanceCount"])
+    _check_instances(JobKind.TRANSFORM, request)
     source = request["TransformInput"]
     _check_s3_data(source["DataSource"]["S3DataSource"]["S3DataType"], "TransformInput")
     if source.get("CompressionType", "None") not in ("None", "Gzip"):
@@ -200,7 +200,16 @@ _CHECKS: Mapping[JobKind, Callable[[Mapping[str, Any]], None]] = {
 }
 
 
-def _check_instances(count: int) -> None:
+def _check_instances(kind: JobKind, request: Mapping[str, Any]) -> None:
+    cluster = cluster_of(kind, request)
+    preferences = cluster.get("InstancePreferences", [])
+    if preferences and "InstanceType" in cluster:
+        raise refusal("InstancePreferences and InstanceType exclude each other.")
+    _check_unique("InstanceType of InstancePreferences", (entry["InstanceType"] for entry in preferences))
+    counted = {"InstanceCount" in entry for entry in preferences}
+    if preferences and counted != {"InstanceCount" not in cluster}:
+        raise refusal("InstanceCount must be given once for the job, or with each of InstancePreferences.")
+    count = instances_of(kind, request).count
     if not 1 <= count <= _MAX_INSTANCES:
         raise refusal(f"InstanceCount {count}: this endpoint runs a job on 1 to {_MAX_INSTANCES} instances.")
 

@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pipeline.local.jobs.kinds import JobKind
+from tests.pipeline.local.jobs.conftest import BUCKET
 
 KIND = JobKind.TRAINING
 _volumes = itertools.count(100)
@@ -142,3 +143,28 @@ def test_available_pool_keeps_its_job_from_being_deleted_until_it_is_ended(remot
 def test_update_of_an_absent_job(remote):
     with pytest.raises(ClientError, match=r"ValidationException.*Requested resource not found"):
         remote.sagemaker.update_training_job(TrainingJobName="absent", ResourceConfig={"KeepAlivePeriodInSeconds": 0})
+
+
+def test_outputs_are_encrypted_with_the_key_that_is_asked_for(remote):
+    key = remote.client("kms").create_key()["KeyMetadata"]["Arn"]
+
+    def keys_of(prefix):
+        heads = [remote.s3.head_object(Bucket=BUCKET, Key=prefix + name) for name in remote.keys(prefix)]
+        return [(head.get("ServerSideEncryption"), head.get("SSEKMSKeyId")) for head in heads]
+
+    processing = remote.processing_request("echo 1 > /opt/ml/processing/output/out/a")
+    processing["ProcessingOutputConfig"]["KmsKeyId"] = key
+    name = remote.run(JobKind.PROCESSING, processing)["ProcessingJobName"]
+    assert keys_of(f"{name}/out/") == [("aws:kms", key)]
+
+    training = job(remote)
+    training["AlgorithmSpecification"]["ContainerEntrypoint"] = ["/bin/sh", "-c", "echo 1 > /opt/ml/model/a"]
+    training["OutputDataConfig"]["KmsKeyId"] = key
+    assert remote.run(KIND, training)["OutputDataConfig"]["KmsKeyId"] == key
+    assert keys_of(f"models/{training['TrainingJobName']}/output/") == [("aws:kms", key)]
+
+    model = remote.create_model({"code/inference.py": "def model_fn(_): pass\ndef transform_fn(*_): return ''"})
+    transform = remote.transform_request(model, remote.put("descriptions/data", "1"))
+    transform["TransformOutput"]["KmsKeyId"] = key
+    name = remote.run(JobKind.TRANSFORM, transform)["TransformJobName"]
+    assert keys_of(f"{name}/out/") == [("aws:kms", key)]

@@ -88,6 +88,37 @@ def test_same_input_name_twice_is_refused(jobs):
     assert "Duplicate input name: data" in refused(jobs, PROCESSING, request).message
 
 
+def preferences(*counts, **fields):
+    types = ["ml.m5.large", "ml.c5.large", "ml.m5.large"]
+    entries = [
+        {"InstanceType": kind} | ({"InstanceCount": count} if count else {})
+        for kind, count in zip(types, counts, strict=False)
+    ]
+    return {"ProcessingResources": {"ClusterConfig": {"VolumeSizeInGB": 1, "InstancePreferences": entries, **fields}}}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (preferences(1, InstanceType="ml.m5.large"), "exclude each other"),
+        (preferences(1, 1, 1), "Duplicate InstanceType of InstancePreferences"),
+        (preferences(1, 0), "given once"),
+        (preferences(1, InstanceCount=1), "given once"),
+        (preferences(0), "given once"),
+    ],
+)
+def test_instance_preferences_that_are_refused(jobs, change, message):
+    assert message in refused(jobs, PROCESSING, {**jobs.processing_request("true"), **change}).message
+
+
+@pytest.mark.parametrize("change", [preferences(2, 1), preferences(0, 0, InstanceCount=2)])
+def test_first_instance_preference_is_selected(jobs, change):
+    request = {**jobs.processing_request("hostname"), **change}
+    cluster = jobs.run(PROCESSING, request)["ProcessingResources"]["ClusterConfig"]
+    assert (cluster["SelectedInstanceType"], cluster["SelectedInstanceCount"]) == ("ml.m5.large", 2)
+    assert jobs.service.log_path(PROCESSING, request["ProcessingJobName"], 2).read_text() == "algo-2\n"
+
+
 @pytest.mark.parametrize("path", ["/opt/ml/processing/same", "/opt/ml/processing//same/"])
 def test_inputs_need_local_paths_of_their_own(jobs, path):
     request = jobs.processing_request("true", inputs={"a": "s3://artifacts/x", "b": "s3://artifacts/y"})
