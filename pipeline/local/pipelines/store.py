@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from pipeline.local.databases import open_database
 from pipeline.local.errors import LocalEndpointError
 from pipeline.local.pipelines.records import ExecutionRecord, PipelineRecord, StepRecord, StepStatus, dump, load
 
@@ -45,6 +46,7 @@ CREATE TABLE IF NOT EXISTS tokens (
     PRIMARY KEY (operation, token)
 );
 """
+_VERSION = 1
 
 
 class StoreClosedError(LocalEndpointError):
@@ -58,12 +60,7 @@ class PipelineStore:
         directory.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
         self._closed = False
-        self._connection = sqlite3.connect(directory / "pipelines.sqlite3", check_same_thread=False)
-        self._connection.isolation_level = None
-        # A killed process loses nothing under WAL; NORMAL gives up only what a power cut would take.
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.executescript(_SCHEMA)
+        self._connection = open_database(directory / "pipelines.sqlite3", _SCHEMA, _VERSION)
 
     def close(self) -> None:
         """Close the file. Every other method raises StoreClosedError after it."""
