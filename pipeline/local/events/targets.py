@@ -237,6 +237,7 @@ def _call_function(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
             state_dir=endpoint.state_dir,
             url=endpoint.url,
             region=arn.region,
+            logs=endpoint.client("logs", arn.region),
             started=endpoint.events.functions.add,
         )
     except (FunctionTableError, UnknownFunctionError) as error:

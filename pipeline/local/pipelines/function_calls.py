@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline.local.errors import LocalEndpointError
 from pipeline.local.pipelines import function_host
+from pipeline.local.pipelines.function_logs import MEMORY_MB, FunctionOutput, log_group
 from pipeline.local.pipelines.functions import LocalFunction, function_name, registered_function, unknown_function
 from pipeline.local.pipelines.uploaded_functions import unpack_uploaded
 from pipeline.local.state import ACCESS_KEY_ID, SECRET_ACCESS_KEY
@@ -31,6 +32,7 @@ def call_function(
     state_dir: Path,
     url: str,
     region: str,
+    logs: Any,
     started: Callable[[Callable[[bool], None]], object],
 ) -> Any:
     """What a function returns.
@@ -40,6 +42,7 @@ def call_function(
         event: its first argument.
         state_dir: of the endpoint; may hold the table of functions, and gets their output.
         url, region: of the endpoint, for the function's own AWS clients.
+        logs: a client of CloudWatch Logs, which gets the output, too.
         started: called once it runs, with the way to end it (which takes whether the endpoint shuts down; otherwise
             the function goes on).
 
@@ -53,14 +56,15 @@ def call_function(
         function = registered_function(name, state_dir) or unpack_uploaded(arn, region, directory / "code")
         if function is None:
             raise unknown_function(name, state_dir)
-        log = state_dir / "functions" / f"{function.name}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        (directory / "call.json").write_text(json.dumps(_described(function, arn, event)), encoding="utf-8")
-        environment = _environment(function, url, region)
-        return _call(function, directory, log=log, environment=environment, started=started)
+        output = FunctionOutput(
+            str(uuid.uuid4()), state_dir / "functions" / f"{name}.log", group=log_group(name), client=logs
+        )
+        (directory / "call.json").write_text(json.dumps(_described(function, arn, event, output)), encoding="utf-8")
+        environment = _environment(function, url, region, output)
+        return _call(function, directory, output=output, environment=environment, started=started)
 
 
-def _described(function: LocalFunction, arn: str, event: Any) -> dict[str, Any]:
+def _described(function: LocalFunction, arn: str, event: Any, output: FunctionOutput) -> dict[str, Any]:
     """What ``function_host`` reads."""
     return {
         "arn": arn,
@@ -69,7 +73,10 @@ def _described(function: LocalFunction, arn: str, event: Any) -> dict[str, Any]:
         "file": str(function.file),
         "attribute": function.attribute,
         "timeout_seconds": function.timeout_seconds,
-        "request_id": str(uuid.uuid4()),
+        "request_id": output.request_id,
+        "log_group": output.group,
+        "log_stream": output.stream,
+        "memory_mb": MEMORY_MB,
     }
 
 
@@ -77,22 +84,43 @@ def _call(
     function: LocalFunction,
     directory: Path,
     *,
-    log: Path,
+    output: FunctionOutput,
     environment: dict[str, str],
     started: Callable[[Callable[[bool], None]], object],
 ) -> Any:
+    with output.opened() as descriptor:
+        stopped, code = _run(function, directory, output, descriptor, environment=environment, started=started)
+    answer = _answer(directory)
+    if "value" in answer:
+        return answer["value"]
+    error = answer.get("error")
+    said = f"{error['type']}: {error['message']}" if error else f"its process ended with exit code {code}"
+    if stopped:
+        said = "the local endpoint was stopped"
+    raise FunctionFailedError(f"Lambda function [{function.name}] failed: {said}. {_where(output)}")
+
+
+def _run(
+    function: LocalFunction,
+    directory: Path,
+    output: FunctionOutput,
+    descriptor: int,
+    *,
+    environment: dict[str, str],
+    started: Callable[[Callable[[bool], None]], object],
+) -> tuple[bool, int]:
+    """Whether the endpoint ended the function, and the exit code."""
     stopping = threading.Event()
     try:
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                [function.python, function_host.__file__, str(directory)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=environment,
-                cwd=directory,
-                start_new_session=True,
-            )
+        process = subprocess.Popen(
+            [function.python, function_host.__file__, str(directory)],
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            env=environment,
+            cwd=directory,
+            start_new_session=True,
+        )
     except OSError as exc:
         raise FunctionFailedError(
             f"Lambda function [{function.name}] could not be started with {function.python}: {exc}"
@@ -107,20 +135,18 @@ def _call(
         started(stop)
         process.wait(function.timeout_seconds)
     except subprocess.TimeoutExpired:
+        output.tell_time_out(descriptor, function.timeout_seconds)
         raise FunctionFailedError(
             f"Lambda function [{function.name}] did not end within {function.timeout_seconds} seconds "
-            f"and was killed. Its output is in {log}."
+            f"and was killed. {_where(output)}"
         ) from None
     finally:
         _kill(process)
-    answer = _answer(directory)
-    if "value" in answer:
-        return answer["value"]
-    error = answer.get("error")
-    said = f"{error['type']}: {error['message']}" if error else f"its process ended with exit code {process.returncode}"
-    if stopping.is_set():
-        said = "the local endpoint was stopped"
-    raise FunctionFailedError(f"Lambda function [{function.name}] failed: {said}. Its output is in {log}.")
+    return stopping.is_set(), process.returncode
+
+
+def _where(output: FunctionOutput) -> str:
+    return f"Its output is in {output.file} and in log group {output.group}."
 
 
 def _answer(directory: Path) -> dict[str, Any]:
@@ -141,7 +167,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _environment(function: LocalFunction, url: str, region: str) -> dict[str, str]:
+def _environment(function: LocalFunction, url: str, region: str, output: FunctionOutput) -> dict[str, str]:
     """The endpoint's own variables without its AWS settings, those that lead to the endpoint, the function's own."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     return {
@@ -152,6 +178,8 @@ def _environment(function: LocalFunction, url: str, region: str) -> dict[str, st
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_LOG_GROUP_NAME": output.group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": output.stream,
         "PYTHONUNBUFFERED": "1",
         **function.environment,
     }

@@ -7,6 +7,7 @@ any Python from 3.8 on.
 
 import importlib.util
 import json
+import logging
 import os
 import sys
 import time
@@ -22,14 +23,25 @@ class Context:
         self.invoked_function_arn = call["arn"]
         self.function_version = "$LATEST"
         self.aws_request_id = call["request_id"]
-        self.memory_limit_in_mb = "128"
-        self.log_group_name = "/aws/lambda/" + call["name"]
-        self.log_stream_name = call["request_id"]
+        self.memory_limit_in_mb = str(call["memory_mb"])
+        self.log_group_name = call["log_group"]
+        self.log_stream_name = call["log_stream"]
         self._deadline = time.monotonic() + call["timeout_seconds"]
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the function is killed."""
         return max(int((self._deadline - time.monotonic()) * 1000), 0)
+
+
+def set_up_logging(request_id: str) -> None:
+    """Give the root logger a handler, as Lambda does: a function that sets its level sees its messages."""
+    handler = logging.StreamHandler(sys.stdout)
+    formatter = logging.Formatter(
+        "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t" + request_id + "\t%(message)s", "%Y-%m-%dT%H:%M:%S"
+    )
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logging.getLogger().addHandler(handler)
 
 
 def call_function(call: Dict[str, Any]) -> Any:  # noqa: UP006
@@ -50,9 +62,11 @@ def main(directory: str) -> None:
     """Answer the call in a directory."""
     with open(os.path.join(directory, "call.json"), encoding="utf-8") as file:  # noqa: PTH118, PTH123
         call = json.load(file)
+    set_up_logging(call["request_id"])
     try:
         text = json.dumps({"value": call_function(call)})
     except Exception as error:  # noqa: BLE001  whatever a handler raises is its answer
+        print("[ERROR] " + type(error).__name__ + ": " + str(error), file=sys.stderr)
         traceback.print_exc()
         text = json.dumps({"error": {"type": type(error).__name__, "message": str(error)}})
     with open(os.path.join(directory, "result.json"), "w", encoding="utf-8") as file:  # noqa: PTH118, PTH123

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import time
 import uuid
 import zipfile
@@ -26,11 +27,11 @@ def state(tmp_path):
 
 @pytest.fixture
 def register(state):
-    """Registers a source's ``handler`` as the function ``f``."""
+    """Registers a source's ``handler`` as a function, ``f`` by default."""
 
-    def write(source, *lines):
+    def write(source, *lines, name="f"):
         (state / "code.py").write_text(source)
-        entry = ["[[function]]", 'name = "f"', 'handler = "code.py:handler"', *lines]
+        entry = ["[[function]]", f'name = "{name}"', 'handler = "code.py:handler"', *lines]
         (state / "functions.toml").write_text("\n".join(entry))
 
     return write
@@ -86,6 +87,52 @@ def test_a_registered_function_gets_arguments_and_gives_outputs(run, build, regi
 
 
 NAMES = ("sum", "called", "url", "level")
+
+
+def test_the_output_goes_to_cloudwatch_logs_as_lambdas_does(run, build, register, client, unique):
+    register(
+        "import logging\n"
+        "def handler(event, context):\n"
+        "    print('two\\nlines from', context.log_group_name, context.log_stream_name)\n"
+        "    logging.getLogger().setLevel('INFO')\n"
+        "    logging.info('counted')\n"
+        "    raise ValueError('no rows')\n",
+        name=unique,
+    )
+    run(build.definition(step(function=unique)))
+
+    logs, group = client("logs"), f"/aws/lambda/{unique}"
+    [stream] = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", stream["logStreamName"])
+    lines = [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
+    started = re.fullmatch(r"START RequestId: ([0-9a-f-]{36}) Version: \$LATEST", lines[0])
+    assert lines[1:3] == ["two", f"lines from {group} {stream['logStreamName']}"]
+    assert re.fullmatch(rf"\[INFO\]\t[0-9-]{{10}}T[0-9:.]{{12}}Z\t{started[1]}\tcounted", lines[3])
+    assert lines[4:6] == ["[ERROR] ValueError: no rows", "Traceback (most recent call last):"]
+    assert lines[-2] == f"END RequestId: {started[1]}"
+    report = rf"REPORT RequestId: {started[1]}\tDuration: [0-9.]+ ms\tBilled Duration: \d+ ms\tMemory Size: 128 MB"
+    assert re.fullmatch(report, lines[-1])
+
+
+def test_a_time_out_is_told_in_the_log(run, build, register, client, unique):
+    register("import time\ndef handler(event, context):\n    time.sleep(600)\n", "timeout = 1", name=unique)
+    run(build.definition(step(function=unique)))
+
+    events = client("logs").filter_log_events(logGroupName=f"/aws/lambda/{unique}")["events"]
+    assert [one for one in events if one["message"].endswith("Task timed out after 1.00 seconds")]
+
+
+def test_a_process_that_a_function_leaves_behind_does_not_hold_up_the_step(run, build, register, state):
+    register(
+        "import pathlib, subprocess\n"
+        "def handler(event, context):\n"
+        "    child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        f"    pathlib.Path({str(state / 'child')!r}).write_text(str(child.pid))\n"
+        "    return {'x': 'done'}\n"
+    )
+    done = run(build.definition(step(x="String")))
+    psutil.Process(int((state / "child").read_text())).kill()
+    assert done.status == "Succeeded", done.steps
 
 
 @pytest.mark.parametrize(
