@@ -81,7 +81,7 @@ def property_type(
         ExpressionError: steps of this type have no such property.
     """
     if step_type is StepType.CONDITION and path == ("Outcome",):
-        return "String"
+        return "Boolean"
     if step_type in (StepType.CALLBACK, StepType.LAMBDA):
         return _output_type(step_type, path, text, outputs or {})
     if step_type not in PROPERTY_OPERATIONS:
@@ -170,6 +170,8 @@ def _check_assignment(
             return
         source = steps[reference.step]
         given = property_type(source.type, reference.path, text, source.outputs)
+        if source.type is StepType.CONDITION and wanted == "String":
+            return
     if given != wanted and not (given == "Integer" and wanted == "Float"):
         yield f"Cannot assign property reference [{text}] to argument of type [{wanted}]"
 

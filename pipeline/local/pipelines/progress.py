@@ -61,7 +61,7 @@ def assess(graph: Graph, records: Mapping[str, StepRecord], running: Collection[
 
 def _decide(graph: Graph, records: Mapping[str, StepRecord], outcomes: Mapping[str, Outcome]) -> Decision:
     branches = {
-        name: record.properties["Outcome"]
+        name: record.metadata["Condition"]["Outcome"]
         for name, record in records.items()
         if record.type == StepType.CONDITION and outcomes[name] is Outcome.SUCCEEDED
     }

@@ -59,7 +59,7 @@ def reused_steps(graph: Graph, selected: Sequence[str], source: Mapping[str, Ste
             )
     for name in selected:
         for guard in graph[name].guards:
-            if guard.condition in needed and found[guard.condition].properties["Outcome"] != guard.outcome:
+            if guard.condition in needed and found[guard.condition].metadata["Condition"]["Outcome"] != guard.outcome:
                 _refuse(
                     f"Selected step [{name}] lies in the branch of [{guard.condition}] that the source execution did "
                     "not take. Select the Condition step, too."

@@ -73,6 +73,6 @@ class StepTable:
 
     def end(self, name: str, status: StepStatus, **changes: Any) -> None:
         """The last change of a step."""
-        if changes.get("failure_reason"):
-            changes["failure_reason"] = changes["failure_reason"][:_MAX_REASON]
-        self.update(name, status=status, ended=self._world.clock.now(), **changes)
+        # A Fail step without a message gives no reason.
+        reason = (changes.pop("failure_reason", None) or "")[:_MAX_REASON] or None
+        self.update(name, status=status, ended=self._world.clock.now(), failure_reason=reason, **changes)

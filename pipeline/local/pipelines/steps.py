@@ -38,8 +38,9 @@ def run_condition(attempt: Attempt) -> StepResult:
         holds = evaluate_all(attempt.step.arguments["Conditions"], attempt.scope)
     except ExpressionError as exc:
         raise StepFailure(f"ClientError: {exc}") from exc
-    outcome = "True" if holds else "False"
-    return StepResult(StepStatus.SUCCEEDED, {"Outcome": outcome}, {"Condition": {"Outcome": outcome}})
+    # As a property it is a Boolean, so that Std:Join writes it in lower case; in the metadata it is a word.
+    word = "True" if holds else "False"
+    return StepResult(StepStatus.SUCCEEDED, {"Outcome": holds}, {"Condition": {"Outcome": word}})
 
 
 def run_fail(attempt: Attempt) -> StepResult:

@@ -110,6 +110,30 @@ def test_only_the_taken_branch_runs(run, build, value, outcome, ran):
     assert done.steps["Check"]["Metadata"] == {"Condition": {"Outcome": outcome}}
 
 
+def test_an_outcome_is_a_boolean_wherever_it_is_used(run, build, jobs):
+    text = build.definition(
+        build.condition("Check", [build.equals(1, 2)]),
+        build.condition("Again", [build.equals(build.get("Steps.Check.Outcome"), False)]),
+        build.processing("Use", extra={"Environment": {"OUTCOME": build.get("Steps.Check.Outcome")}}),
+        build.fail("Say", build.join(" ", "it was", build.get("Steps.Check.Outcome")), DependsOn=["Use"]),
+    )
+    done = run(text)
+
+    assert done.steps["Check"]["Metadata"] == {"Condition": {"Outcome": "False"}}
+    assert done.steps["Again"]["Metadata"] == {"Condition": {"Outcome": "True"}}
+    assert jobs.requests["Use"][0]["Environment"] == {"OUTCOME": "false"}
+    assert done.steps["Say"]["FailureReason"] == "it was false"
+
+
+def test_a_fail_step_without_a_message_gives_no_reason(run, build):
+    done = run(build.definition(build.fail("Give", "")))
+
+    assert done.steps["Give"]["StepStatus"] == "Failed"
+    assert "FailureReason" not in done.steps["Give"]
+    assert done.steps["Give"]["Metadata"] == {"Fail": {"ErrorMessage": ""}}
+    assert done.described["FailureReason"] == "Step failure: One or multiple steps failed."
+
+
 @pytest.fixture
 def put_report(build, jobs, client, bucket):
     """A definition whose step Evaluate writes the property file Report (nothing for None), and the other steps."""

@@ -69,6 +69,10 @@ def bad_cases(build):
             r"Step \[A\] depends on step \[Gone\], which does not exist",
         ),
         "trigger": (build.definition(b, {**a, "DependsOn": [{"Step": "B", "Trigger": "Maybe"}]}), r"Trigger \[Maybe\]"),
+        "dependency on a Fail step": (
+            build.definition(build.fail("FailStep", "x"), build.condition("CondStep", [], DependsOn=["FailStep"])),
+            "CondStep can not depends on FailStep",
+        ),
         "conflicting triggers": (
             build.definition(b, {**a, "DependsOn": ["B", {"Step": "B", "Trigger": "Failed"}]}),
             "conflicting triggers",
