@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,34 +16,11 @@ from pipeline.local.pipelines.parsing import parse_definition
 from pipeline.local.pipelines.ports import ClientFactory, Clock
 from pipeline.local.pipelines.records import PipelineRecord, PipelineVersion
 from pipeline.local.pipelines.store import PipelineStore
+from pipeline.local.pipelines.tokens import replayed, to_remember
 from pipeline.local.pipelines.validation import validate
+from pipeline.local.pipelines.versions import changed_aliases, find_version, new_aliases
 
 MAX_TAGS = 50
-MAX_ALIASES = 10
-
-
-def fingerprint(request: Mapping[str, Any]) -> str:
-    """What a request asks for, without its token: two requests with one token must agree in it."""
-    asked = {key: value for key, value in request.items() if key != "ClientRequestToken"}
-    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def replayed(store: PipelineStore, operation: str, request: Mapping[str, Any]) -> str | None:
-    """The ARN that an earlier request with the same token gave; None when the token is new.
-
-    Raises:
-        AwsError: ConflictException when the earlier request asked for something else.
-    """
-    token = request.get("ClientRequestToken")
-    known = store.token(operation, token) if token else None
-    if known is None:
-        return None
-    asked, arn = known
-    if asked != fingerprint(request):
-        raise AwsError(
-            "ConflictException", f"ClientRequestToken [{token}] was used for a different {operation} request."
-        )
-    return arn
 
 
 class PipelineCatalog:
@@ -70,25 +45,6 @@ class PipelineCatalog:
             raise AwsError("ResourceNotFound", f"Pipeline '{arn}' does not exist.")
         return record
 
-    def version(self, record: PipelineRecord, number: int | None, alias: str | None = None) -> PipelineVersion:
-        """A version of a pipeline by its number or an alias; the current one without either.
-
-        Raises:
-            AwsError: ResourceNotFound, or ValidationException when both are given.
-        """
-        if number is not None and alias is not None:
-            raise AwsError("ValidationException", "PipelineVersionId and PipelineVersionAlias exclude each other.")
-        if alias is not None:
-            found = next((item for item in record.versions if alias in item.aliases), None)
-            if found is None:
-                raise AwsError("ResourceNotFound", f"No version of '{record.arn}' has the alias [{alias}].")
-            return found
-        if number is None:
-            return record.current
-        if not 1 <= number <= len(record.versions):
-            raise AwsError("ResourceNotFound", f"Pipeline version [{number}] of '{record.arn}' does not exist.")
-        return record.versions[number - 1]
-
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
         """CreatePipeline."""
         arn = replayed(self._store, "CreatePipeline", request)
@@ -104,14 +60,16 @@ class PipelineCatalog:
         definition = self._definition(request)
         if definition is None:
             raise AwsError(
-                "ValidationException", "One of PipelineDefinition and PipelineDefinitionS3Location is needed."
+                "ValidationException",
+                "Either Pipeline Definition or Pipeline Definition S3 location should be provided",
             )
-        now = self._clock.now()
+        arn, now = pipeline_arn(self._region, self._account_id, name), self._clock.now()
+        aliases = new_aliases((), arn, request.get("PipelineVersionAliases", []))
         record = PipelineRecord(
-            arn=pipeline_arn(self._region, self._account_id, name),
+            arn=arn,
             name=name,
             role_arn=request["RoleArn"],
-            versions=(PipelineVersion(1, definition, now),),
+            versions=(PipelineVersion(1, definition, now, aliases=aliases),),
             created=now,
             modified=now,
             display_name=request.get("PipelineDisplayName", name),
@@ -119,8 +77,7 @@ class PipelineCatalog:
             max_parallel_steps=request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps"),
             tags={tag["Key"]: tag["Value"] for tag in request.get("Tags", [])},
         )
-        token = request.get("ClientRequestToken")
-        self._store.put_pipeline(record, ("CreatePipeline", token, fingerprint(request)) if token else None)
+        self._store.put_pipeline(record, to_remember("CreatePipeline", request))
         return {"PipelineArn": record.arn}
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -129,8 +86,16 @@ class PipelineCatalog:
         definition = self._definition(request)
         now = self._clock.now()
         versions = record.versions
+        wanted = request.get("PipelineVersionAliases", [])
         if definition is not None and definition != record.current.definition:
-            versions = (*versions, PipelineVersion(len(versions) + 1, definition, now))
+            aliases = new_aliases(versions, record.arn, wanted)
+            versions = (*versions, PipelineVersion(len(versions) + 1, definition, now, aliases=aliases))
+        elif wanted:
+            raise AwsError(
+                "ValidationException",
+                "PipelineVersionAliases can be specified only when the update changes the pipeline definition. "
+                "To change the aliases of an existing version, use UpdatePipelineVersion.",
+            )
         parallel = request.get("ParallelismConfiguration")
         changed = replace(
             record,
@@ -147,12 +112,12 @@ class PipelineCatalog:
     def update_version(self, request: dict[str, Any]) -> dict[str, Any]:
         """UpdatePipelineVersion: the display name, description and aliases of one version."""
         record = self.find(request["PipelineArn"])
-        version = self.version(record, request["PipelineVersionId"])
+        version = find_version(record, request["PipelineVersionId"])
         changed = replace(
             version,
             display_name=request.get("PipelineVersionDisplayName", version.display_name),
             description=request.get("PipelineVersionDescription", version.description),
-            aliases=_changed_aliases(record, version, request.get("PipelineVersionAliasOperations", {})),
+            aliases=changed_aliases(record, version, request.get("PipelineVersionAliasOperations", {})),
         )
         versions = tuple(changed if item is version else item for item in record.versions)
         self._store.put_pipeline(replace(record, versions=versions, modified=self._clock.now()))
@@ -160,6 +125,9 @@ class PipelineCatalog:
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
         """DeletePipeline, with all its executions. Refused while one of them runs."""
+        arn = replayed(self._store, "DeletePipeline", request)
+        if arn is not None:
+            return {"PipelineArn": arn}
         record = self.find(request["PipelineName"])
         running = [item.arn for item in self._store.unfinished_executions() if item.pipeline_arn == record.arn]
         if running:
@@ -168,19 +136,20 @@ class PipelineCatalog:
                 f"Pipeline '{record.arn}' has {len(running)} running executions, such as {running[0]}. "
                 "Stop them with StopPipelineExecution, then delete the pipeline.",
             )
-        self._store.delete_pipeline(record)
+        self._store.delete_pipeline(record, to_remember("DeletePipeline", request))
         return {"PipelineArn": record.arn}
 
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
         """DescribePipeline."""
         record = self.find(request["PipelineName"])
-        version = self.version(record, request.get("PipelineVersionId"), request.get("PipelineVersionAlias"))
+        version = find_version(record, request.get("PipelineVersionId"), request.get("PipelineVersionAlias"))
         return views.pipeline_description(record, version)
 
     def list_pipelines(self, request: dict[str, Any]) -> dict[str, Any]:
-        """ListPipelines."""
+        """ListPipelines. AWS manages none of them."""
         prefix = request.get("PipelineNamePrefix", "")
-        records = [item for item in self._store.pipelines() if item.name.startswith(prefix)]
+        found = [] if request.get("ManagedBy") == "AWS" else self._store.pipelines()
+        records = [item for item in found if item.name.startswith(prefix)]
         records = created_within(records, request, lambda item: item.created)
         by_name = request.get("SortBy") == "Name"
         records.sort(
@@ -245,7 +214,8 @@ class PipelineCatalog:
         location = request.get("PipelineDefinitionS3Location")
         if text is not None and location is not None:
             raise AwsError(
-                "ValidationException", "PipelineDefinition and PipelineDefinitionS3Location exclude each other."
+                "ValidationException",
+                "Both Pipeline Definition and Pipeline Definition S3 Location shouldn't be present",
             )
         if location is not None:
             text = self._download(location)
@@ -263,23 +233,6 @@ class PipelineCatalog:
             raise AwsError("ValidationException", f"Cannot read the pipeline definition at {uri}: {exc}") from exc
         except UnicodeDecodeError as exc:
             raise AwsError("ValidationException", f"The pipeline definition at {uri} is not UTF-8.") from exc
-
-
-def _changed_aliases(
-    record: PipelineRecord, version: PipelineVersion, operations: Mapping[str, list[str]]
-) -> tuple[str, ...]:
-    added, removed = operations.get("Add", []), operations.get("Remove", [])
-    for alias in added:
-        owner = next((item for item in record.versions if alias in item.aliases and item is not version), None)
-        if owner is not None:
-            raise AwsError(
-                "ConflictException",
-                f"Alias [{alias}] belongs to version {owner.version} of '{record.arn}'. Remove it there first.",
-            )
-    aliases = tuple(dict.fromkeys([*(item for item in version.aliases if item not in removed), *added]))
-    if len(aliases) > MAX_ALIASES:
-        raise AwsError("ValidationException", f"A version takes {MAX_ALIASES} aliases, not {len(aliases)}.")
-    return aliases
 
 
 def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:

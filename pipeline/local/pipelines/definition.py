@@ -105,8 +105,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Definition:
-    """A parsed pipeline definition."""
+    """A parsed pipeline definition. ``experiment`` and ``mlflow`` hold expressions unresolved."""
 
     parameters: Mapping[str, Parameter]
     steps: Mapping[str, Step]
     experiment: Mapping[str, Any] | None = None
+    mlflow: Mapping[str, Any] | None = None

@@ -11,13 +11,15 @@ from typing import Any
 
 from pipeline.local.errors import AwsError
 from pipeline.local.pipelines import views
-from pipeline.local.pipelines.catalog import PipelineCatalog, fingerprint, replayed
+from pipeline.local.pipelines.catalog import PipelineCatalog
 from pipeline.local.pipelines.engine import INTERRUPTED_REASON, ExecutionEngine
 from pipeline.local.pipelines.paging import created_within, page
 from pipeline.local.pipelines.ports import World
-from pipeline.local.pipelines.records import ExecutionRecord, ExecutionStatus, StepStatus
+from pipeline.local.pipelines.records import ExecutionRecord, ExecutionStatus, PipelineRecord, StepStatus
 from pipeline.local.pipelines.starting import new_execution, reused_records
 from pipeline.local.pipelines.status_events import execution_event
+from pipeline.local.pipelines.tokens import fingerprint, replayed, to_remember
+from pipeline.local.pipelines.versions import find_version
 
 DEFAULT_MAX_RUNNING = 20
 _RETRYABLE = frozenset({ExecutionStatus.FAILED, ExecutionStatus.STOPPED, ExecutionStatus.COMPLETED_WITH_FAILURES})
@@ -45,9 +47,7 @@ class PipelineExecutions:
             if arn is not None:
                 return {"PipelineExecutionArn": arn}
             pipeline = self._catalog.find(request["PipelineName"])
-            version = self._catalog.version(
-                pipeline, request.get("PipelineVersionId"), request.get("PipelineVersionAlias")
-            )
+            version = find_version(pipeline, request.get("PipelineVersionId"), request.get("PipelineVersionAlias"))
             record = new_execution(request, pipeline, version, self._world.clock.now(), self._world.client)
             reused = reused_records(record, version, self._store)
             token = request.get("ClientRequestToken") or str(uuid.uuid4())
@@ -63,6 +63,8 @@ class PipelineExecutions:
         arn = request["PipelineExecutionArn"]
         previous: list[ExecutionStatus] = []
         with self._changed:
+            if replayed(self._store, "StopPipelineExecution", request) is not None:
+                return {"PipelineExecutionArn": arn}
             engine = self._running.get(arn)
 
             def change(record: ExecutionRecord) -> ExecutionRecord:
@@ -79,6 +81,7 @@ class PipelineExecutions:
 
             self._find(arn)
             changed = self._store.update_execution(arn, change)
+            self._store.put_token(to_remember("StopPipelineExecution", request), arn)
             self._changed.notify_all()
         if changed.status is not previous[0]:
             self._world.emit(execution_event(changed, previous[0]))
@@ -103,9 +106,7 @@ class PipelineExecutions:
                     "Stopped can be retried.",
                 )
             parallel = request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
-            token = request.get("ClientRequestToken")
-            if token:
-                self._store.put_token("RetryPipelineExecution", token, fingerprint(request), arn)
+            self._store.put_token(to_remember("RetryPipelineExecution", request), arn)
             again = [step for step in self._store.steps(arn) if step.status is not StepStatus.SUCCEEDED]
             self._store.drop_steps(arn, [step.name for step in again])
             changed = self._change(
@@ -155,13 +156,13 @@ class PipelineExecutions:
             arn = replayed(self._store, operation, request)
             if arn is None:
                 arn = send()
-                if token := request.get("ClientRequestToken"):
-                    self._store.put_token(operation, token, fingerprint(request), arn)
+                self._store.put_token(to_remember(operation, request), arn)
         return {"PipelineExecutionArn": arn}
 
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
         """DescribePipelineExecution."""
-        return views.execution_description(self._find(request["PipelineExecutionArn"]))
+        record = self._find(request["PipelineExecutionArn"])
+        return views.execution_description(record, _aliases(self._catalog.find(record.pipeline_name), record))
 
     def describe_definition(self, request: dict[str, Any]) -> dict[str, Any]:
         """DescribePipelineDefinitionForExecution."""
@@ -175,12 +176,16 @@ class PipelineExecutions:
         """ListPipelineExecutions, newest first unless asked otherwise."""
         pipeline = self._catalog.find(request["PipelineName"])
         records = created_within(self._store.executions(pipeline.arn), request, lambda item: item.created)
+        if alias := request.get("PipelineVersionAlias"):
+            version = find_version(pipeline, None, alias).version
+            records = [item for item in records if item.pipeline_version == version]
         if request.get("SortBy") == "PipelineExecutionArn":
             records.sort(key=lambda item: item.arn)
         if request.get("SortOrder", "Descending") == "Descending":
             records.reverse()
         shown, token = page(records, request)
-        return {"PipelineExecutionSummaries": [views.execution_summary(item) for item in shown], **token}
+        summaries = [views.execution_summary(item, _aliases(pipeline, item)) for item in shown]
+        return {"PipelineExecutionSummaries": summaries, **token}
 
     def list_steps(self, request: dict[str, Any]) -> dict[str, Any]:
         """ListPipelineExecutionSteps: the steps that have started, newest first unless asked otherwise."""
@@ -269,3 +274,8 @@ class PipelineExecutions:
         return self._store.update_execution(
             arn, lambda record: replace(record, modified=self._world.clock.now(), **changes)
         )
+
+
+def _aliases(pipeline: PipelineRecord, record: ExecutionRecord) -> tuple[str, ...]:
+    """Those that the version which an execution ran has now."""
+    return pipeline.versions[record.pipeline_version - 1].aliases

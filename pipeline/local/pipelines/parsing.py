@@ -109,10 +109,22 @@ def parse_definition(text: str) -> Definition:
         steps[step.name] = step
     if not steps:
         refuse("Steps must contain at least one step.")
-    experiment = document.get("PipelineExperimentConfig")
     return Definition(
-        parameters, steps, None if experiment is None else _json_object(experiment, "PipelineExperimentConfig")
+        parameters,
+        steps,
+        experiment=_parse_config(document, "PipelineExperimentConfig", ("ExperimentName", "TrialName")),
+        mlflow=_parse_config(document, "MlflowConfig", ("MlflowResourceArn", "MlflowExperimentName")),
     )
+
+
+def _parse_config(document: Mapping[str, Any], name: str, members: tuple[str, ...]) -> dict[str, Any] | None:
+    """A configuration without the members that say nothing: the SDK writes them as null."""
+    if document.get(name) is None:
+        return None
+    given = _json_object(document[name], name)
+    if unknown := sorted(set(given) - set(members)):
+        refuse(f"Unknown {name} member '{unknown[0]}'.")
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _json_object(value: Any, where: str) -> dict[str, Any]:

@@ -83,7 +83,8 @@ class ExecutionRecord:
     """One execution. It keeps the definition that it was started with; the store knows that by ``definition_id``.
 
     ``queued`` holds until a slot for a running execution is free. ``sequence`` orders executions created in the same
-    instant. ``attempts`` are those of steps that a retry starts again. ``selection`` is the SelectiveExecutionConfig.
+    instant. ``attempts`` are those of steps that a retry starts again. ``experiment``, ``mlflow`` and ``selection`` are
+    its PipelineExperimentConfig, MLflowConfig and SelectiveExecutionConfig.
     """
 
     arn: str
@@ -105,6 +106,7 @@ class ExecutionRecord:
     sequence: int = 0
     attempts: dict[str, int] = field(default_factory=dict)
     experiment: dict[str, str] | None = None
+    mlflow: dict[str, str] | None = None
     selection: dict[str, Any] | None = None
 
     @property

@@ -45,10 +45,10 @@ def reused_steps(graph: Graph, selected: Sequence[str], source: Mapping[str, Ste
         _refuse(f"Step [{between[0]}] lies between selected steps and must be selected, too.")
     needed = _needed(graph, selected)
     if needed and source is None:
-        name = sorted(needed)[0]
+        waiting = [name for name in selected if not graph[name].waits_for() <= set(selected)]
         _refuse(
-            f"Selected step [{needed[name]}] depends on step [{name}], which is not selected. "
-            "Give SourcePipelineExecutionArn, or select that step, too."
+            f"Invalid SourcePipelineExecutionArn: null. The selected steps [{', '.join(waiting)}] have dependencies "
+            f"on [{', '.join(sorted(needed))}]"
         )
     found = source or {}
     for name, dependent in needed.items():
@@ -94,4 +94,4 @@ def _ancestors(graph: Graph, name: str) -> frozenset[str]:
 
 
 def _refuse(message: str) -> NoReturn:
-    raise AwsError("ValidationException", f"SelectiveExecutionConfig: {message}")
+    raise AwsError("ValidationException", message)

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.local.errors import AwsError
-from pipeline.local.pipelines.definition import Definition
 from pipeline.local.pipelines.expressions import ExpressionError, resolve, to_text
 from pipeline.local.pipelines.graph import build_graph
 from pipeline.local.pipelines.naming import execution_arn, new_execution_id
@@ -34,8 +33,14 @@ def new_execution(
     """The record of an execution that has not been stored yet.
 
     Raises:
-        AwsError: ValidationException for parameters or an experiment that do not fit.
+        AwsError: ValidationException for parameters or a configuration that do not fit.
     """
+    if "RoleArn" in request:
+        raise AwsError(
+            "ValidationException",
+            "RoleArn can be specified only for a pipeline that AWS manages. An execution of a pipeline that you "
+            "created uses the pipeline's role.",
+        )
     definition = parse_definition(version.definition)
     execution_id = new_execution_id()
     parallel = request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
@@ -44,7 +49,7 @@ def new_execution(
         pipeline_arn=pipeline.arn,
         pipeline_name=pipeline.name,
         pipeline_version=version.version,
-        role_arn=request.get("RoleArn", pipeline.role_arn),
+        role_arn=pipeline.role_arn,
         definition_id=hashlib.sha256(version.definition.encode()).hexdigest(),
         definition_created=version.created,
         parameters=dict(bind_parameters(definition.parameters, request.get("PipelineParameters", []))),
@@ -56,20 +61,21 @@ def new_execution(
         max_parallel_steps=parallel or pipeline.max_parallel_steps,
         selection=request.get("SelectiveExecutionConfig"),
     )
-    return replace(record, experiment=_experiment(record, definition, now, client))
-
-
-def _experiment(
-    record: ExecutionRecord, definition: Definition, now: datetime, client: ClientFactory
-) -> dict[str, str] | None:
-    if definition.experiment is None:
-        return None
     scope = ExecutionScope(record, definition, dict, client, now=now)
+    mlflow = _resolved("MlflowConfig", definition.mlflow, scope)
+    if "MlflowExperimentName" in request:
+        mlflow = {**(mlflow or {}), "MlflowExperimentName": request["MlflowExperimentName"]}
+    experiment = _resolved("PipelineExperimentConfig", definition.experiment, scope)
+    return replace(record, experiment=experiment, mlflow=mlflow)
+
+
+def _resolved(name: str, config: Mapping[str, Any] | None, scope: ExecutionScope) -> dict[str, str] | None:
+    if config is None:
+        return None
     try:
-        resolved = resolve(definition.experiment, scope)
+        return {key: to_text(value) for key, value in resolve(config, scope).items()}
     except ExpressionError as exc:
-        raise AwsError("ValidationException", f"PipelineExperimentConfig: {exc}") from exc
-    return {key: to_text(value) for key, value in resolved.items()}
+        raise AwsError("ValidationException", f"{name}: {exc}") from exc
 
 
 def reused_records(record: ExecutionRecord, version: PipelineVersion, store: PipelineStore) -> list[StepRecord]:
@@ -89,10 +95,11 @@ def reused_records(record: ExecutionRecord, version: PipelineVersion, store: Pip
                 "ResourceNotFound",
                 f"SelectiveExecutionConfig: pipeline '{record.pipeline_arn}' has no execution {source_arn}.",
             )
-        if not found.status.ended:
+        if not found.status.ended or found.status is ExecutionStatus.STOPPED:
             raise AwsError(
                 "ValidationException",
-                f"SelectiveExecutionConfig: the source execution {source_arn} is {found.status}. Wait for its end.",
+                f"SelectiveExecutionConfig: the source execution {source_arn} is {found.status}; it must be "
+                f"{ExecutionStatus.SUCCEEDED} or {ExecutionStatus.FAILED}.",
             )
         source = {step.name: step for step in store.steps(source_arn)}
     steps = reused_steps(build_graph(parse_definition(version.definition)), record.selected, source)

@@ -106,8 +106,13 @@ class PipelineStore:
             if token is not None:
                 connection.execute("REPLACE INTO tokens VALUES (?, ?, ?, ?)", (*token, record.arn))
 
-    def delete_pipeline(self, record: PipelineRecord) -> None:
-        """Remove a pipeline with its executions, their steps and the tokens that made them."""
+    def delete_pipeline(self, record: PipelineRecord, token: tuple[str, str, str] | None = None) -> None:
+        """Remove a pipeline with its executions, their steps and the tokens that made them.
+
+        Args:
+            record: of the pipeline.
+            token: operation, token and request that deleted it, to remember.
+        """
         with self._transaction() as connection:
             arns = "SELECT arn FROM executions WHERE pipeline_arn = ?"
             connection.execute(f"DELETE FROM steps WHERE execution_arn IN ({arns})", (record.arn,))  # noqa: S608
@@ -115,16 +120,20 @@ class PipelineStore:
             connection.execute("DELETE FROM executions WHERE pipeline_arn = ?", (record.arn,))
             connection.execute("DELETE FROM definitions WHERE id NOT IN (SELECT definition_id FROM executions)")
             connection.execute("DELETE FROM pipelines WHERE name = ?", (record.name.lower(),))
+            if token is not None:
+                connection.execute("REPLACE INTO tokens VALUES (?, ?, ?, ?)", (*token, record.arn))
 
     def token(self, operation: str, token: str) -> tuple[str, str] | None:
         """The (request, result) that a client request token stands for."""
         rows = self._rows("SELECT request, result FROM tokens WHERE operation = ? AND token = ?", operation, token)
         return (rows[0][0], rows[0][1]) if rows else None
 
-    def put_token(self, operation: str, token: str, request: str, result: str) -> None:
-        """Remember what a client request token stands for."""
+    def put_token(self, token: tuple[str, str, str] | None, result: str) -> None:
+        """Remember what a client request token stands for: (operation, token, request) gave that result."""
+        if token is None:
+            return
         with self._transaction() as connection:
-            connection.execute("REPLACE INTO tokens VALUES (?, ?, ?, ?)", (operation, token, request, result))
+            connection.execute("REPLACE INTO tokens VALUES (?, ?, ?, ?)", (*token, result))
 
     def definition(self, definition_id: str) -> str:
         """The definition that an execution was started with."""

@@ -12,9 +12,11 @@ from pipeline.local.pipelines.expressions import (
     ExecutionReference,
     ExpressionError,
     ParameterReference,
+    Reference,
     StepReference,
     json_gets,
     property_file_reference,
+    references,
 )
 from pipeline.local.pipelines.graph import build_graph, find_cycle
 from pipeline.local.pipelines.parsing import refuse
@@ -76,12 +78,21 @@ def _dependencies(definition: Definition) -> Iterator[str]:
 def _references(definition: Definition) -> Iterator[str]:
     for step in definition.steps.values():
         for reference in step.references():
-            if isinstance(reference, ParameterReference) and reference.name not in definition.parameters:
-                yield f"Step [{step.name}] refers to parameter [{reference.name}], which does not exist."
-            if isinstance(reference, ExecutionReference) and reference.variable not in EXECUTION_VARIABLES:
-                yield f"Step [{step.name}] refers to unknown execution variable [{reference.variable}]."
+            yield from _reference(f"Step [{step.name}]", reference, definition)
             if isinstance(reference, StepReference):
                 yield from _step_reference(step, reference, definition)
+    for name, config in (("PipelineExperimentConfig", definition.experiment), ("MlflowConfig", definition.mlflow)):
+        for reference in references(config or {}):
+            yield from _reference(name, reference, definition)
+            if isinstance(reference, StepReference):
+                yield f"{name} cannot refer to a step [{reference.text}]: it is read before steps run."
+
+
+def _reference(who: str, reference: Reference, definition: Definition) -> Iterator[str]:
+    if isinstance(reference, ParameterReference) and reference.name not in definition.parameters:
+        yield f"{who} refers to parameter [{reference.name}], which does not exist."
+    if isinstance(reference, ExecutionReference) and reference.variable not in EXECUTION_VARIABLES:
+        yield f"{who} refers to unknown execution variable [{reference.variable}]."
 
 
 def _step_reference(step: Step, reference: StepReference, definition: Definition) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.local.pipelines.expressions import to_text
@@ -62,8 +63,8 @@ def pipeline_summary(record: PipelineRecord) -> dict[str, Any]:
     )
 
 
-def execution_description(record: ExecutionRecord) -> dict[str, Any]:
-    """DescribePipelineExecution."""
+def execution_description(record: ExecutionRecord, aliases: Sequence[str]) -> dict[str, Any]:
+    """DescribePipelineExecution. ``aliases`` are the version's now. RoleArn is told of pipelines that AWS manages."""
     return present(
         PipelineArn=record.pipeline_arn,
         PipelineExecutionArn=record.arn,
@@ -79,11 +80,12 @@ def execution_description(record: ExecutionRecord) -> dict[str, Any]:
         LastModifiedBy=user_context(record.arn),
         ParallelismConfiguration=parallelism(record.max_parallel_steps),
         PipelineVersionId=record.pipeline_version,
-        RoleArn=record.role_arn,
+        MLflowConfig=record.mlflow,
+        PipelineVersionAliases=list(aliases) or None,
     )
 
 
-def execution_summary(record: ExecutionRecord) -> dict[str, Any]:
+def execution_summary(record: ExecutionRecord, aliases: Sequence[str]) -> dict[str, Any]:
     """One entry of ListPipelineExecutions."""
     return present(
         PipelineExecutionArn=record.arn,
@@ -92,6 +94,7 @@ def execution_summary(record: ExecutionRecord) -> dict[str, Any]:
         PipelineExecutionDescription=record.description,
         PipelineExecutionDisplayName=record.display_name,
         PipelineExecutionFailureReason=record.failure_reason,
+        PipelineVersionAliases=list(aliases) or None,
     )
 
 

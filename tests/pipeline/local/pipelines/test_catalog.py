@@ -96,6 +96,74 @@ def test_versions_have_names_and_aliases(create, call, build, service):
         call("DescribePipeline", PipelineName="My-Pipeline", PipelineVersionAlias="live", PipelineVersionId=1)
 
 
+def test_a_version_gets_its_aliases_where_it_is_made(create, call, build):
+    create(PipelineVersionAliases=["dev", "v1.0"])
+    assert call("DescribePipeline", PipelineName="My-Pipeline")["PipelineVersionAliases"] == ["dev", "v1.0"]
+    new = build.definition(build.processing("B"))
+    call("UpdatePipeline", PipelineName="My-Pipeline", PipelineDefinition=new, PipelineVersionAliases=["next"])
+    listed = call("ListPipelineVersions", PipelineName="My-Pipeline")["PipelineVersionSummaries"]
+    assert [item["PipelineVersionAliases"] for item in listed] == [["next"], ["dev", "v1.0"]]
+
+    def refused(said, code="ValidationException", **request):
+        with pytest.raises(AwsError, match=said) as caught:
+            call("UpdatePipeline", PipelineName="My-Pipeline", **request)
+        assert caught.value.code == code
+
+    refused("only when the update changes the pipeline definition", PipelineVersionAliases=["again"])
+    refused("only when", PipelineDefinition=new, PipelineVersionAliases=["again"])
+    newer = build.definition(build.processing("C"))
+    refused(
+        r"Alias \[dev\] belongs to version 1",
+        "ConflictException",
+        PipelineDefinition=newer,
+        PipelineVersionAliases=["dev"],
+    )
+    refused(r"\[12\] consists of digits only", PipelineDefinition=newer, PipelineVersionAliases=["12"])
+    with pytest.raises(AwsError, match="consists of digits only"):
+        create("Other", PipelineVersionAliases=["12"])
+    with pytest.raises(AwsError, match="consists of digits only"):
+        call(
+            "UpdatePipelineVersion",
+            PipelineArn=ARN,
+            PipelineVersionId=1,
+            PipelineVersionAliasOperations={"Add": ["007"]},
+        )
+    assert call("DescribePipeline", PipelineName="My-Pipeline")["PipelineDefinition"] == new
+
+
+def test_executions_are_found_by_the_alias_of_their_version(create, call, build, service):
+    create(PipelineVersionAliases=["old"])
+    call("UpdatePipeline", PipelineName="My-Pipeline", PipelineDefinition=build.definition(build.processing("B")))
+    old, new = (
+        call("StartPipelineExecution", PipelineName="My-Pipeline", **version)["PipelineExecutionArn"]
+        for version in ({"PipelineVersionAlias": "old"}, {})
+    )
+    for arn in (old, new):
+        service.executions.wait(arn, 30)
+
+    def listed(**request):
+        return call("ListPipelineExecutions", PipelineName="My-Pipeline", **request)["PipelineExecutionSummaries"]
+
+    assert [item["PipelineExecutionArn"] for item in listed()] == [new, old]
+    [found] = listed(PipelineVersionAlias="old")
+    assert (found["PipelineExecutionArn"], found["PipelineVersionAliases"]) == (old, ["old"])
+    assert call("DescribePipelineExecution", PipelineExecutionArn=old)["PipelineVersionAliases"] == ["old"]
+    # It is the version that has the alias now which counts.
+    moved = {"Remove": ["old"]}
+    call("UpdatePipelineVersion", PipelineArn=ARN, PipelineVersionId=1, PipelineVersionAliasOperations=moved)
+    call("UpdatePipelineVersion", PipelineArn=ARN, PipelineVersionId=2, PipelineVersionAliasOperations={"Add": ["old"]})
+    assert [item["PipelineExecutionArn"] for item in listed(PipelineVersionAlias="old")] == [new]
+    assert "PipelineVersionAliases" not in call("DescribePipelineExecution", PipelineExecutionArn=old)
+    with pytest.raises(AwsError, match=r"ResourceNotFound: No version of .* has the alias \[gone\]"):
+        listed(PipelineVersionAlias="gone")
+
+
+def test_pipelines_are_the_customers_own(create, call):
+    create()
+    assert call("ListPipelines", ManagedBy="AWS")["PipelineSummaries"] == []
+    assert len(call("ListPipelines", ManagedBy="CUSTOMER")["PipelineSummaries"]) == 1
+
+
 def test_a_definition_can_lie_in_s3(create, call, build, client, bucket):
     text = build.definition(build.processing("FromS3"))
     client("s3").put_object(Bucket=bucket, Key="d.json", Body=text.encode())
@@ -105,9 +173,9 @@ def test_a_definition_can_lie_in_s3(create, call, build, client, bucket):
     missing = {"Bucket": bucket, "ObjectKey": "none.json"}
     with pytest.raises(AwsError, match=f"Cannot read the pipeline definition at s3://{bucket}/none.json"):
         call("CreatePipeline", PipelineName="q", RoleArn=build.role, PipelineDefinitionS3Location=missing)
-    with pytest.raises(AwsError, match="is needed"):
+    with pytest.raises(AwsError, match="Either Pipeline Definition or Pipeline Definition S3 location should be"):
         call("CreatePipeline", PipelineName="q", RoleArn=build.role)
-    with pytest.raises(AwsError, match="exclude each other"):
+    with pytest.raises(AwsError, match="Both Pipeline Definition and Pipeline Definition S3 Location shouldn't be"):
         create("q", PipelineDefinitionS3Location=location)
 
 
@@ -152,6 +220,19 @@ def test_delete_takes_executions_along_but_waits_for_running_ones(create, call, 
             call(operation, **request)
     create()
     assert call("ListPipelineExecutions", PipelineName="My-Pipeline")["PipelineExecutionSummaries"] == []
+
+
+def test_a_delete_is_answered_again_for_its_token(create, call):
+    create()
+    token = uuid.uuid4().hex
+    for _ in range(2):
+        assert call("DeletePipeline", PipelineName="My-Pipeline", ClientRequestToken=token) == {"PipelineArn": ARN}
+    with pytest.raises(AwsError, match="ResourceNotFound"):
+        call("DeletePipeline", PipelineName="My-Pipeline")
+    # The token stands for that deletion, not for one of a pipeline that has the name now.
+    create()
+    assert call("DeletePipeline", PipelineName="My-Pipeline", ClientRequestToken=token) == {"PipelineArn": ARN}
+    assert call("DescribePipeline", PipelineName="My-Pipeline")["PipelineArn"] == ARN
 
 
 def test_tags_are_added_replaced_and_removed(create, service):

@@ -39,6 +39,39 @@ def test_stopping_twice_is_no_error_and_after_the_end_it_is(start, finish, call,
         call("StopPipelineExecution", PipelineExecutionArn=arn)
 
 
+def test_a_stop_is_answered_again_for_its_token(start, finish, call, build, jobs):
+    jobs.hold("A")
+    arn = start(build.definition(build.processing("A")))
+    jobs.await_running("A")
+    token = uuid.uuid4().hex
+    call("StopPipelineExecution", PipelineExecutionArn=arn, ClientRequestToken=token)
+    finish(arn)
+    answer = call("StopPipelineExecution", PipelineExecutionArn=arn, ClientRequestToken=token)
+    assert answer == {"PipelineExecutionArn": arn}
+    with pytest.raises(AwsError, match="is Stopped"):
+        call("StopPipelineExecution", PipelineExecutionArn=arn)
+
+
+def test_an_execution_has_its_pipelines_role(run, start, build):
+    text = build.definition(build.processing("A"))
+    assert "RoleArn" not in run(text).described
+    with pytest.raises(AwsError, match="RoleArn") as caught:
+        start(text, RoleArn=build.role)
+    assert caught.value.code == "ValidationException"
+
+
+def test_the_mlflow_configuration_is_that_of_the_definition_and_the_start(run, build):
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/bikes"
+    config = {"MlflowResourceArn": arn, "MlflowExperimentName": build.get("Execution.PipelineName")}
+    text = build.definition(build.processing("A"), MlflowConfig=config)
+    assert run(text).described["MLflowConfig"] == {"MlflowResourceArn": arn, "MlflowExperimentName": "demo"}
+    named = run(text, MlflowExperimentName="other").described["MLflowConfig"]
+    assert named == {"MlflowResourceArn": arn, "MlflowExperimentName": "other"}
+    without = build.definition(build.processing("A"), MlflowConfig={**config, "MlflowExperimentName": None})
+    assert run(without).described["MLflowConfig"] == {"MlflowResourceArn": arn}
+    assert "MLflowConfig" not in run(build.definition(build.processing("A"), MlflowConfig=None)).described
+
+
 def test_stop_ends_a_pause_before_a_retry(start, finish, call, *, build, jobs, clock):
     clock.blocking = True
     jobs.refuse("A", AwsError("ThrottlingException", "Rate exceeded"))

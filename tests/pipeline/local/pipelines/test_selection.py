@@ -85,10 +85,19 @@ def test_a_retry_of_a_selective_execution_keeps_its_selection(run, finish, call,
     [
         (["X"], True, r"Selected step \[X\] does not exist in the pipeline. Its steps: A, B, Gate"),
         (["A", "Gate"], True, r"Step \[B\] lies between selected steps"),
-        (["B"], False, r"Selected step \[B\] depends on step \[A\], which is not selected. Give SourcePipeline"),
+        (
+            ["B"],
+            False,
+            r"Invalid SourcePipelineExecutionArn: null. The selected steps \[B\] have dependencies on \[A\]",
+        ),
+        (
+            ["C", "E"],
+            False,
+            r"Invalid SourcePipelineExecutionArn: null. The selected steps \[C, E\] have dependencies on \[A, Gate\]",
+        ),
         (["D"], True, r"Selected step \[D\] lies in the branch of \[Gate\] that the source execution did not take"),
     ],
-    ids=["unknown", "gap", "no source", "branch"],
+    ids=["unknown", "gap", "no source", "no source for several", "branch"],
 )
 def test_a_selection_that_cannot_run_is_refused(run, start, text, *, steps, with_source, said):
     source = run(text).arn if with_source else None
@@ -103,6 +112,12 @@ def test_a_source_must_have_succeeded_where_it_is_needed_and_ended(run, start, c
     with pytest.raises(AwsError, match=r"depends on step \[A\], which has not succeeded in the source"):
         start(text, SelectiveExecutionConfig=selection(failed.arn, "B"))
     jobs.hold("A")
+    stopped = start(text)
+    jobs.await_running("A")
+    call("StopPipelineExecution", PipelineExecutionArn=stopped)
+    finish(stopped)
+    with pytest.raises(AwsError, match="is Stopped"):
+        start(text, SelectiveExecutionConfig=selection(stopped, "B"))
     running = start(text)
     with pytest.raises(AwsError, match="is Executing"):
         start(text, SelectiveExecutionConfig=selection(running, "B"))

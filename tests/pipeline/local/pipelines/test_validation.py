@@ -53,6 +53,23 @@ def bad_cases(build):
         "no object": ("[]", "Expecting start of Json Object"),
         "version": (json.dumps({"Version": "1", "Steps": []}), r"Version \[1\]"),
         "member": (build.definition(a, Stepps=[]), "Unknown Pipeline member 'Stepps'"),
+        "parameter of an experiment": (
+            build.definition(a, PipelineExperimentConfig={"ExperimentName": build.get("Parameters.Gone")}),
+            r"PipelineExperimentConfig refers to parameter \[Gone\], which does not exist",
+        ),
+        "step in an experiment": (
+            build.definition(a, PipelineExperimentConfig={"TrialName": build.get("Steps.A.ProcessingJobName")}),
+            r"PipelineExperimentConfig cannot refer to a step \[Steps.A.ProcessingJobName\]",
+        ),
+        "variable of MLflow": (
+            build.definition(a, MlflowConfig={"MlflowExperimentName": build.get("Execution.Mood")}),
+            r"MlflowConfig refers to unknown execution variable \[Mood\]",
+        ),
+        "member of MLflow": (build.definition(a, MlflowConfig={"Uri": "x"}), "Unknown MlflowConfig member 'Uri'"),
+        "member of an experiment": (
+            build.definition(a, PipelineExperimentConfig={"Name": "x"}),
+            "Unknown PipelineExperimentConfig member 'Name'",
+        ),
         "no steps": (build.definition(), "at least one step"),
         "steps type": (build.definition().replace('"Steps": []', '"Steps": {}'), "Expecting start of Json Array"),
         "duplicate": (build.definition(a, a), r"Duplicate step name \[A\]"),
