@@ -36,10 +36,13 @@ def check_condition(condition: Any) -> None:
     if fields is None:
         raise ExpressionError(f"Invalid condition type [{kind}]. Known types: {', '.join(_FIELDS)}.")
     given = frozenset(condition) - {"Type"}
-    if given != fields:
+    if unknown := sorted(given - fields):
         raise ExpressionError(
-            f"Invalid condition of type [{kind}]: it takes {', '.join(sorted(fields))}, not {', '.join(sorted(given))}."
+            f"Invalid condition of type [{kind}]: Cannot parse object, unknown property '{unknown[0]}'. "
+            f"It takes {', '.join(sorted(fields))}."
         )
+    if given != fields:
+        raise ExpressionError(f"Invalid condition of type [{kind}]: it needs {', '.join(sorted(fields - given))}.")
     if kind == "Not":
         check_condition(condition["Condition"])
     elif kind == "Or":

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.local.errors import AwsError
 from pipeline.local.pipelines import views
 from pipeline.local.pipelines.catalog import PipelineCatalog
+from pipeline.local.pipelines.definition import StepType
 from pipeline.local.pipelines.engine import INTERRUPTED_REASON, ExecutionEngine
 from pipeline.local.pipelines.paging import created_within, page
 from pipeline.local.pipelines.ports import World
@@ -105,9 +106,15 @@ class PipelineExecutions:
                     f"Pipeline execution with ARN {arn} is {record.status}. Only an execution that is Failed or "
                     "Stopped can be retried.",
                 )
+            again = [step for step in self._store.steps(arn) if step.status is not StepStatus.SUCCEEDED]
+            if ending := next((step.name for step in again if step.type == StepType.FAIL), None):
+                raise AwsError(
+                    "ValidationException",
+                    f"Pipeline execution with ARN {arn} ended with Fail step [{ending}] and cannot be retried. Start a "
+                    "new execution.",
+                )
             parallel = request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
             self._store.put_token(to_remember("RetryPipelineExecution", request), arn)
-            again = [step for step in self._store.steps(arn) if step.status is not StepStatus.SUCCEEDED]
             self._store.drop_steps(arn, [step.name for step in again])
             changed = self._change(
                 arn,

@@ -51,21 +51,21 @@ AWS_ONLY_STEP_TYPES = frozenset(
         "Tuning",
     }
 )
-_STEP_MEMBERS = frozenset(
-    {
-        "Arguments",
-        "CacheConfig",
-        "DependsOn",
-        "Description",
-        "DisplayName",
-        "Name",
-        "PropertyFiles",
-        "RetryPolicies",
-        "Type",
-    }
-)
 # What a step hands over to, beside its arguments.
 _TARGETS: Mapping[str, str] = {StepType.CALLBACK: "SqsQueueUrl", StepType.LAMBDA: "FunctionArn"}
+_JOB_MEMBERS = frozenset({"CacheConfig", "PropertyFiles", "RetryPolicies"})
+_HANDOVER_MEMBERS = frozenset({"CacheConfig", "OutputParameters"})
+_STEP_MEMBERS = frozenset({"Arguments", "DependsOn", "Description", "DisplayName", "Name", "Type"})
+_MEMBERS: Mapping[str, frozenset[str]] = {
+    StepType.PROCESSING: _STEP_MEMBERS | _JOB_MEMBERS,
+    StepType.TRAINING: _STEP_MEMBERS | _JOB_MEMBERS,
+    StepType.TRANSFORM: _STEP_MEMBERS | _JOB_MEMBERS,
+    StepType.MODEL: _STEP_MEMBERS | {"RetryPolicies"},
+    StepType.REGISTER_MODEL: _STEP_MEMBERS | {"RetryPolicies"},
+    StepType.CONDITION: _STEP_MEMBERS,
+    StepType.FAIL: _STEP_MEMBERS,
+    **{kind: _STEP_MEMBERS | _HANDOVER_MEMBERS | {target} for kind, target in _TARGETS.items()},
+}
 _PARAMETER_TYPES: Mapping[str, tuple[type, ...]] = {
     "String": (str,),
     "Integer": (int,),
@@ -183,8 +183,7 @@ def _parse_step(item: dict[str, Any], guards: tuple[Guard, ...]) -> Step:
     if kind not in list(StepType):
         refuse(f"Unknown step type [{kind}] of step [{name}].")
     target = _TARGETS.get(kind)
-    members = _STEP_MEMBERS if target is None else _STEP_MEMBERS | {target, "OutputParameters"}
-    if unknown := sorted(set(item) - members):
+    if unknown := sorted(set(item) - _MEMBERS[kind]):
         refuse(f"Unknown Step member '{unknown[0]}' of step [{name}].")
     given = item.get("Arguments")
     # A Callback or Lambda step may have nothing to say.

@@ -21,6 +21,12 @@ def _without_none(detail: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in detail.items() if value is not None}
 
 
+def _camel_case(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key[:1].lower() + key[1:]: _camel_case(item) for key, item in value.items()}
+    return [_camel_case(item) for item in value] if isinstance(value, list) else value
+
+
 def _envelope(pipeline_arn: str, execution_arn: str, detail_type: str, time: datetime, detail: Any) -> dict[str, Any]:
     parts = parse_arn(execution_arn)
     assert parts is not None  # noqa: S101  made by naming.execution_arn
@@ -38,7 +44,7 @@ def _envelope(pipeline_arn: str, execution_arn: str, detail_type: str, time: dat
 
 
 def execution_event(record: ExecutionRecord, previous: ExecutionStatus | None) -> dict[str, Any]:
-    """The event for an execution that has just got its present status."""
+    """The event for an execution that has just got its present status. Why one failed is in the events of its steps."""
     detail = {
         "pipelineExecutionDisplayName": record.display_name,
         "currentPipelineExecutionStatus": str(record.status),
@@ -46,7 +52,6 @@ def execution_event(record: ExecutionRecord, previous: ExecutionStatus | None) -
         "executionStartTime": _seconds(record.created),
         "executionEndTime": _seconds(record.modified) if record.status.ended else None,
         "pipelineExecutionDescription": record.description,
-        "failureReason": record.failure_reason,
         "pipelineArn": record.pipeline_arn,
         "pipelineExecutionArn": record.arn,
     }
@@ -55,12 +60,8 @@ def execution_event(record: ExecutionRecord, previous: ExecutionStatus | None) -
 
 def step_event(record: StepRecord, previous: StepStatus | None, time: datetime) -> dict[str, Any]:
     """The event for a step that has just got its present status."""
-    metadata = {
-        kind[:1].lower() + kind[1:]: {key[:1].lower() + key[1:]: value for key, value in content.items()}
-        for kind, content in record.metadata.items()
-    }
     detail = {
-        "metadata": metadata,
+        "metadata": _camel_case(record.metadata),
         "failureReason": record.failure_reason,
         "cacheHitResult": None if record.cache_source is None else {"sourcePipelineExecutionArn": record.cache_source},
         "stepStartTime": _seconds(record.started),

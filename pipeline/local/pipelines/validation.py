@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from pipeline.local.pipelines.arguments import REQUEST_OPERATIONS, check_arguments, property_type
 from pipeline.local.pipelines.caching import parse_duration
-from pipeline.local.pipelines.definition import Definition, Step, StepType, Trigger
+from pipeline.local.pipelines.definition import Definition, Step, StepType
 from pipeline.local.pipelines.expressions import (
     ExecutionReference,
     ExpressionError,
@@ -68,10 +68,10 @@ def _names(definition: Definition) -> Iterator[str]:
 
 def _dependencies(definition: Definition) -> Iterator[str]:
     for step in definition.steps.values():
-        for upstream, trigger in step.depends_on.items():
+        for upstream in step.depends_on:
             if upstream not in definition.steps:
                 yield f"Step [{step.name}] depends on step [{upstream}], which does not exist."
-            elif trigger is Trigger.COMPLETED and definition.steps[upstream].type is StepType.FAIL:
+            elif definition.steps[upstream].type is StepType.FAIL:
                 yield f"{step.name} can not depends on {upstream}, which is of type [Fail]."
 
 

@@ -114,6 +114,12 @@ def test_the_message_carries_arguments_and_the_answer_is_used_in_its_type(
     assert request["AppSpecification"]["ContainerArguments"] == ["s3://b/k"]
     assert request["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == 2
     assert events[-2]["detail"]["stepType"] == "Processing"
+    told = [one["detail"] for one in events if one["detail"].get("stepName") == "Approve"][-1]
+    assert told["metadata"]["callback"] == {
+        "callbackToken": message["token"],
+        "sqsQueueUrl": queue.url,
+        "outputParameters": [{"name": name, "value": value} for name, value in values.items()],
+    }
 
 
 def test_a_failure_is_the_reason_of_the_step(start, finish, call, build, queue):

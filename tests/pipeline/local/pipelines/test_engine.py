@@ -471,6 +471,22 @@ def test_status_changes_are_sent_in_order_with_awss_shapes(run, build, events):
     assert (step["detail"]["previousStepStatus"], step["detail"]["stepType"]) == ("Executing", "Processing")
 
 
+def test_only_the_event_of_a_step_says_why_it_failed(run, build, events, jobs):
+    jobs.plan("Bad", ("Failed", "AlgorithmError: no"))
+    run(build.definition(build.processing("Bad")))
+    assert events[-2]["detail"]["failureReason"] == "ClientError: AlgorithmError: no"
+    assert events[-1]["detail"]["currentPipelineExecutionStatus"] == "Failed"
+    assert set(events[-1]["detail"]) == {
+        "pipelineExecutionDisplayName",
+        "currentPipelineExecutionStatus",
+        "previousPipelineExecutionStatus",
+        "executionStartTime",
+        "executionEndTime",
+        "pipelineArn",
+        "pipelineExecutionArn",
+    }
+
+
 def test_an_event_receiver_that_fails_does_not_disturb(open_service, build, caplog):
     def broken(_event):
         raise RuntimeError("receiver")

@@ -118,6 +118,13 @@ def test_retry_keeps_successes_and_runs_the_rest_again(run, finish, call, build,
         call("RetryPipelineExecution", PipelineExecutionArn=done.arn)
 
 
+def test_what_a_fail_step_ended_cannot_be_retried(run, call, build):
+    done = run(build.definition(build.fail("GiveUp", "too few rows")))
+    with pytest.raises(AwsError, match=r"ended with Fail step \[GiveUp\]") as caught:
+        call("RetryPipelineExecution", PipelineExecutionArn=done.arn)
+    assert caught.value.code == "ValidationException"
+
+
 def test_attempts_are_counted_over_retries(run, finish, call, build, jobs):
     jobs.refuse("Bad", AwsError("ThrottlingException", "Rate exceeded"))
     jobs.plan("Bad", *[("Failed", "AlgorithmError: no")] * 2)

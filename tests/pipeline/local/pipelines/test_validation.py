@@ -90,6 +90,34 @@ def bad_cases(build):
             build.definition(build.fail("FailStep", "x"), build.condition("CondStep", [], DependsOn=["FailStep"])),
             "CondStep can not depends on FailStep",
         ),
+        "dependency on a Fail step's failure": (
+            build.definition(
+                build.fail("FailStep", "x"), {**a, "DependsOn": [{"Step": "FailStep", "Trigger": "Failed"}]}
+            ),
+            "A can not depends on FailStep",
+        ),
+        "retries of a condition": (
+            build.definition({**build.condition("C", []), "RetryPolicies": []}),
+            r"Unknown Step member 'RetryPolicies' of step \[C\]",
+        ),
+        "retries of a callback": (
+            build.definition({**ask, "RetryPolicies": []}),
+            r"Unknown Step member 'RetryPolicies' of step \[Ask\]",
+        ),
+        "cache of a Fail step": (
+            build.definition({**build.fail("F", "x"), "CacheConfig": {"Enabled": False}}),
+            r"Unknown Step member 'CacheConfig' of step \[F\]",
+        ),
+        "cache of a model": (
+            build.definition(
+                {"Name": "M", "Type": "Model", "Arguments": {}, "CacheConfig": {**cache, "ExpireAfter": "1d"}}
+            ),
+            r"Unknown Step member 'CacheConfig' of step \[M\]",
+        ),
+        "unknown member of a condition": (
+            build.definition(build.condition("C", [{"Type": "Not", "Expression": {}}])),
+            "Cannot parse object, unknown property 'Expression'",
+        ),
         "conflicting triggers": (
             build.definition(b, {**a, "DependsOn": ["B", {"Step": "B", "Trigger": "Failed"}]}),
             "conflicting triggers",
