@@ -98,11 +98,12 @@ def _structure(shape: Any, value: dict[str, Any], path: str) -> Iterator[str]:
 
 def _constraints(shape: Any, value: Any, path: str) -> Iterator[str]:
     metadata = shape.metadata
-    for constraint in _broken(shape.type_name, metadata, value):
+    for constraint in broken_constraints(shape.type_name, metadata, value):
         yield f"Value '{_rendered(value)}' at '{path}' failed to satisfy constraint: {constraint}"
 
 
-def _broken(type_name: str, metadata: dict[str, Any], value: Any) -> Iterator[str]:
+def broken_constraints(type_name: str, metadata: dict[str, Any], value: Any) -> Iterator[str]:
+    """The lengths, ranges, patterns and enumerations of a shape that a value of its type does not keep to."""
     low, high = metadata.get("min"), metadata.get("max")
     if type_name in _LENGTH_TYPES:
         if low is not None and len(value) < low:

@@ -6,13 +6,13 @@ and fits resolved values to the request when the step runs.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
 import botocore.session
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
-from botocore.validate import ParamValidator
 
 from pipeline.local.pipelines.definition import Parameter, Step, StepType
 from pipeline.local.pipelines.expressions import (
@@ -25,6 +25,7 @@ from pipeline.local.pipelines.expressions import (
     parse_reference,
     to_text,
 )
+from pipeline.local.validation import broken_constraints, validate_request
 
 REQUEST_OPERATIONS: Mapping[StepType, str] = {
     StepType.PROCESSING: "CreateProcessingJob",
@@ -44,6 +45,14 @@ _SCALARS = {
     "double": "Float",
     "boolean": "Boolean",
     "timestamp": "String",
+}
+
+
+_PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
+    "String": (str,),
+    "Integer": (int,),
+    "Float": (float, int),
+    "Boolean": (bool,),
 }
 
 
@@ -132,12 +141,33 @@ def _check(value: Any, shape: Shape, parameters: Mapping[str, Parameter], steps:
         yield "Expecting start of Json Array."
     elif isinstance(shape, StructureShape | MapShape) and not isinstance(value, Mapping):
         yield "Expecting start of Json Object."
+    elif shape.type_name in _SCALARS:
+        yield from _check_literal(value, shape)
     else:
+        yield from _check_constraints(value, shape)
         for key, item, member in _members(value, shape):
             if member is None:
                 yield f"Unknown Argument member '{key}'."
             else:
                 yield from _check(item, member, parameters, steps)
+
+
+def _check_literal(value: Any, shape: Shape) -> Iterator[str]:
+    wanted = _SCALARS[shape.type_name]
+    if value is None or isinstance(value, list | Mapping):
+        yield f"Expecting a value of type [{wanted}], not {json.dumps(value)}."
+        return
+    fitted = _fit_scalar(value, wanted)
+    if not isinstance(fitted, _PYTHON_TYPES[wanted]) or isinstance(fitted, bool) != (wanted == "Boolean"):
+        yield f"Model Validation failed: Value '{value}' for '{shape.name}' is not of type [{wanted}]"
+        return
+    yield from _check_constraints(fitted, shape)
+
+
+def _check_constraints(value: Any, shape: Shape) -> Iterator[str]:
+    for constraint in broken_constraints(shape.type_name, shape.metadata, value):
+        said = constraint.removeprefix("Member must satisfy ").removeprefix("Member must have ")
+        yield f"Model Validation failed: Value '{value}' for '{shape.name}' failed to satisfy {said}"
 
 
 def _members(value: Any, shape: Shape) -> Iterator[tuple[str, Any, Shape | None]]:
@@ -179,7 +209,7 @@ def _check_assignment(
 def fit(value: Any, shape: Shape) -> Any:
     """A resolved value in the type that the request wants: strings from numbers, numbers from digits.
 
-    What cannot be converted is left as it is; :func:`problems` then reports it.
+    What cannot be converted is left as it is; :func:`validate_step_request` then reports it.
     """
     if isinstance(shape, StructureShape) and isinstance(value, Mapping):
         return {key: fit(item, shape.members[key]) if key in shape.members else item for key, item in value.items()}
@@ -198,13 +228,16 @@ def _fit_scalar(value: Any, wanted: str | None) -> Any:
     if wanted in ("Integer", "Float") and isinstance(value, str | int | float) and not isinstance(value, bool):
         try:
             number = float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return value
         return int(number) if wanted == "Integer" and number.is_integer() else number
     return value
 
 
-def problems(step_type: StepType, request: Mapping[str, Any]) -> str:
-    """What botocore finds wrong with a complete request; empty when nothing is."""
-    report = ParamValidator().validate(request, request_shape(step_type))
-    return report.generate_report() if report.has_errors() else ""
+def validate_step_request(step_type: StepType, request: dict[str, Any]) -> None:
+    """Check a complete request as the operation does.
+
+    Raises:
+        AwsError: ValidationException, or SerializationException for a value of another type.
+    """
+    validate_request(_model().operation_model(REQUEST_OPERATIONS[step_type]), request)

@@ -12,7 +12,7 @@ from pipeline.local.errors import AwsError
 from pipeline.local.pipelines import views
 from pipeline.local.pipelines.naming import parse_arn, pipeline_arn, pipeline_name
 from pipeline.local.pipelines.paging import created_within, page
-from pipeline.local.pipelines.parsing import parse_definition
+from pipeline.local.pipelines.parsing import parse_definition, refuse
 from pipeline.local.pipelines.ports import ClientFactory, Clock
 from pipeline.local.pipelines.records import PipelineRecord, PipelineVersion
 from pipeline.local.pipelines.store import PipelineStore
@@ -220,7 +220,10 @@ class PipelineCatalog:
         if location is not None:
             text = self._download(location)
         if text is not None:
-            validate(parse_definition(text))
+            try:
+                validate(parse_definition(text))
+            except RecursionError:
+                refuse("It is nested too deeply.")
         return text
 
     def _download(self, location: Mapping[str, str]) -> str:

@@ -84,6 +84,7 @@ def parse_definition(text: str) -> Definition:
 
     Raises:
         AwsError: ValidationException with the step and field that is wrong.
+        RecursionError: it is nested too deeply.
     """
     try:
         document = json.loads(text)
@@ -174,13 +175,13 @@ def _parse_step(item: dict[str, Any], guards: tuple[Guard, ...]) -> Step:
     if not isinstance(name, str) or not name:
         refuse("A step has no Name.")
     kind = item.get("Type")
-    if kind in AWS_ONLY_STEP_TYPES:
+    if isinstance(kind, str) and kind in AWS_ONLY_STEP_TYPES:
         raise AwsError(
             "ValidationException",
             f"Step [{name}] is of type [{kind}], which the local endpoint does not run. "
             f"It runs: {', '.join(StepType)}. Deploy this pipeline to AWS, or leave the step out locally.",
         )
-    if kind not in list(StepType):
+    if not isinstance(kind, str) or kind not in list(StepType):
         refuse(f"Unknown step type [{kind}] of step [{name}].")
     target = _TARGETS.get(kind)
     if unknown := sorted(set(item) - _MEMBERS[kind]):
@@ -222,14 +223,14 @@ def _parse_outputs(value: Any, name: str) -> dict[str, str]:
     for item in _json_list(value, f"OutputParameters of step [{name}]"):
         given = _json_object(item, f"OutputParameters of step [{name}]")
         output, kind = given.get("OutputName"), given.get("OutputType")
-        if not isinstance(output, str) or not output or kind not in _PARAMETER_TYPES:
+        if not isinstance(output, str) or not output or not isinstance(kind, str) or kind not in _PARAMETER_TYPES:
             refuse(
                 f"An output parameter of step [{name}] needs OutputName and OutputType, "
                 f"one of {', '.join(_PARAMETER_TYPES)}."
             )
         if output in result:
             refuse(f"Duplicate output parameter [{output}] of step [{name}].")
-        result[output] = str(kind)
+        result[output] = kind
     return result
 
 

@@ -6,6 +6,7 @@ Rules are those of AWS's page "Retry Policy for Pipeline Steps": defaults 1 s, b
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -55,7 +56,7 @@ def parse_retry_policy(item: Any) -> RetryPolicy:
     names = item.get("ExceptionType")
     if not isinstance(names, list) or not names:
         raise ValueError("a retry policy needs ExceptionType, a list that is not empty.")
-    if unknown := sorted(set(names) - set(ExceptionType)):
+    if unknown := [name for name in names if name not in list(ExceptionType)]:
         raise ValueError(f"unknown ExceptionType [{unknown[0]}] in a retry policy; known: {', '.join(ExceptionType)}.")
     if "MaxAttempts" in item and "ExpireAfterMin" in item:
         raise ValueError("a retry policy takes MaxAttempts or ExpireAfterMin, not both.")
@@ -63,7 +64,7 @@ def parse_retry_policy(item: Any) -> RetryPolicy:
     return RetryPolicy(
         exception_types=frozenset(ExceptionType(name) for name in names),
         interval_seconds=_in_range(item, "IntervalSeconds", 1.0, 0, MAX_INTERVAL_SECONDS),
-        backoff_rate=_in_range(item, "BackoffRate", 2.0, 0, float("inf")),
+        backoff_rate=_in_range(item, "BackoffRate", 2.0, 0, sys.float_info.max),
         max_attempts=int(_in_range(item, "MaxAttempts", 5, 0, MAX_ATTEMPTS_LIMIT)) if expire_after is None else None,
         expire_after_minutes=(
             None if expire_after is None else _in_range(item, "ExpireAfterMin", 0, 0, MAX_EXPIRE_AFTER_MINUTES)

@@ -9,12 +9,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.local.errors import AwsError
 from pipeline.local.jobs.kinds import JobKind
-from pipeline.local.pipelines.arguments import REQUEST_OPERATIONS, problems
+from pipeline.local.pipelines.arguments import REQUEST_OPERATIONS, validate_step_request
 from pipeline.local.pipelines.attempts import (
     Attempt,
     StepFailure,
     StepResult,
-    invoke_failure,
     refusal,
     resolve_arguments,
 )
@@ -137,10 +136,11 @@ def _ensure_group(own: ClientFactory, client: Any, group: str) -> None:
                 raise
 
 
-def _check(step_type: StepType, request: Mapping[str, Any]) -> None:
-    report = problems(step_type, request)
-    if report:
-        raise invoke_failure(f"sagemaker:{REQUEST_OPERATIONS[step_type]}", report.replace("\n", " "), None)
+def _check(step_type: StepType, request: dict[str, Any]) -> None:
+    try:
+        validate_step_request(step_type, request)
+    except AwsError as exc:
+        raise _refusal(step_type, exc) from exc
 
 
 def _refusal(step_type: StepType, exc: AwsError | ClientError | BotoCoreError) -> StepFailure:

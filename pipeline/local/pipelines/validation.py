@@ -117,13 +117,10 @@ def _property_files(definition: Definition) -> Iterator[str]:
                 )
         if step.property_files and step.type is not StepType.PROCESSING:
             yield f"Step [{step.name}] of type [{step.type}] cannot have PropertyFiles."
-        outputs = {
-            item.get("OutputName")
-            for item in step.arguments.get("ProcessingOutputConfig", {}).get("Outputs", [])
-            if isinstance(item, dict)
-        }
+        outputs = step.arguments.get("ProcessingOutputConfig", {}).get("Outputs", [])
+        names = [item.get("OutputName") for item in outputs if isinstance(item, dict)]
         for file in step.property_files:
-            if file.output not in outputs:
+            if file.output not in names:
                 yield f"Property file [{file.name}] of step [{step.name}] names unknown output [{file.output}]."
 
 
@@ -164,9 +161,9 @@ _CHECKS: tuple[Check, ...] = (
     _names,
     _dependencies,
     _references,
-    _property_files,
     _cycles,
     _branches,
     _arguments,
+    _property_files,
     _caches,
 )

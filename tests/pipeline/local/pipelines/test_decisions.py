@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.local.pipelines.arguments import fit, problems, request_shape
+from pipeline.local.pipelines.arguments import fit, request_shape
 from pipeline.local.pipelines.caching import cache_key, parse_duration
 from pipeline.local.pipelines.definition import StepType
 from pipeline.local.pipelines.naming import execution_arn, job_name, parse_arn, pipeline_arn, pipeline_name
@@ -31,6 +31,7 @@ from pipeline.local.pipelines.retrying import (
     parse_retry_policy,
     retry_delay,
 )
+from pipeline.local.validation import broken_constraints
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 INTERNAL = ExceptionType.JOB_INTERNAL_ERROR
@@ -133,8 +134,9 @@ def test_only_the_counted_arguments_make_the_cache_key():
 @given(st.text("abcXYZ019-_", min_size=1, max_size=64), st.none() | st.text("abcXYZ019-_", min_size=1, max_size=100))
 def test_job_names_fit_awss_pattern(step, prefix):
     name = job_name("abcdef123456", step, "AbCdEf1234", prefix)
-    request = {"ModelName": name, "TransformJobName": name}
-    assert not [line for line in problems(StepType.TRANSFORM, request).splitlines() if "Name" in line]
+    for member in ("ModelName", "TransformJobName"):
+        shape = request_shape(StepType.TRANSFORM).members[member]
+        assert list(broken_constraints(shape.type_name, shape.metadata, name)) == []
     assert len(name) <= 63
     assert name.endswith("-AbCdEf1234")
     assert "abcdef123456" in name

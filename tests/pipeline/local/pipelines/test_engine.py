@@ -278,15 +278,17 @@ def test_a_refused_creation_fails_the_step_with_the_details(run, build, jobs):
 
 
 def test_an_invalid_resolved_request_fails_the_step_and_names_the_field(run, build):
+    cluster = {"InstanceType": build.get("Parameters.Instance"), "InstanceCount": 1, "VolumeSizeInGB": 1}
     text = build.definition(
-        build.processing(
-            "Prepare",
-            extra={"RoleArn": build.get("Parameters.Role")},
-        ),
-        parameters=(build.parameter("Role", default="nobody"),),
+        build.processing("Prepare", extra={"ProcessingResources": {"ClusterConfig": cluster}}),
+        parameters=(build.parameter("Instance", default="ml.m5.huge"),),
     )
     done = run(text)
-    assert "RoleArn" in done.steps["Prepare"]["FailureReason"]
+    assert done.steps["Prepare"]["FailureReason"].startswith(
+        "ClientError: Failed to invoke sagemaker:CreateProcessingJob. Error Details: 1 validation error detected: "
+        "Value 'ml.m5.huge' at 'processingResources.clusterConfig.instanceType' failed to satisfy constraint: Member "
+        "must satisfy enum value set: ["
+    )
 
 
 def test_throttling_is_retried_without_a_policy(run, build, jobs, clock):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
+import operator
 
 import pytest
 
@@ -37,6 +40,16 @@ def test_good_definitions_pass(build):
         [build.processing("Else", DependsOn=["Evaluate", {"Step": "Gate", "Trigger": "Any"}])],
     )
     check(build.definition(evaluate, gate, parameters=(build.parameter("P"),), PipelineExperimentConfig=None))
+
+
+def read(mode):
+    source = {"S3Uri": "s3://b/k", "LocalPath": "/opt/ml/processing/in", "S3DataType": "S3Prefix", "S3InputMode": mode}
+    return {"InputName": "in", "S3Input": source}
+
+
+def resources(build, name, count):
+    cluster = {"InstanceType": "ml.m5.large", "InstanceCount": count, "VolumeSizeInGB": 1}
+    return build.processing(name, extra={"ProcessingResources": {"ClusterConfig": cluster}})
 
 
 def bad_cases(build):
@@ -176,6 +189,27 @@ def bad_cases(build):
             "Unknown Argument member 'Image'",
         ),
         "list": (build.definition(build.processing("A", extra={"ProcessingInputs": {}})), "Json Array"),
+        "value of an enumeration": (
+            build.definition(build.processing("A", extra={"ProcessingInputs": [read("FastFile")]})),
+            r"Model Validation failed: Value 'FastFile' for 'ProcessingS3InputMode' failed to satisfy enum value set",
+        ),
+        "too many inputs": (
+            build.definition(build.processing("A", extra={"ProcessingInputs": [read("File")] * 11})),
+            "Value .* for 'ProcessingInputs' failed to satisfy length less than or equal to 10",
+        ),
+        "pattern": (
+            build.definition(build.processing("A", extra={"RoleArn": "me"})),
+            "Model Validation failed: Value 'me' for 'RoleArn' failed to satisfy",
+        ),
+        "object for a number": (
+            build.definition(resources(build, "A", {"x": 1})),
+            r"Expecting a value of type \[Integer\]",
+        ),
+        "text for a number": (
+            build.definition(resources(build, "A", "many")),
+            r"Model Validation failed: Value 'many' for 'ProcessingInstanceCount' is not of type \[Integer\]",
+        ),
+        "null": (build.definition(resources(build, "A", None)), r"Expecting a value of type \[Integer\]"),
         "type of a parameter": (
             build.definition(
                 build.processing("A", build.get("Parameters.N")), parameters=(build.parameter("N", "Integer", 1),)
@@ -258,3 +292,73 @@ def test_bad_definitions_are_refused(build, subtests):
             with pytest.raises(AwsError, match=said) as caught:
                 check(text)
             assert caught.value.code == "ValidationException"
+
+
+ODD = (
+    None,
+    True,
+    7,
+    "",
+    "x",
+    [],
+    [[]],
+    {},
+    {"Get": None},
+    {"Get": "Steps.A"},
+    {"Std:Join": 1},
+    {"Std:JsonGet": {}},
+    10**400,
+)
+
+
+def places(value, path=()):
+    """The path of every value in a JSON document, but for the document's own."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield (*path, key)
+        yield from places(item, (*path, key))
+
+
+def test_whatever_stands_anywhere_is_accepted_or_refused(build):
+    file = {"PropertyFileName": "R", "OutputName": "o", "FilePath": "r.json"}
+    text = build.definition(
+        build.processing(
+            "A",
+            outputs={"o": "s3://b/o"},
+            PropertyFiles=[file],
+            CacheConfig={"Enabled": True, "ExpireAfter": "P1D"},
+            RetryPolicies=[{"ExceptionType": ["Step.THROTTLING"], "MaxAttempts": 1, "BackoffRate": 2.0}],
+        ),
+        build.condition("C", [build.equals(build.json_get("A", "R", "x"), 1)], [build.training("T")]),
+        {
+            "Name": "L",
+            "Type": "Lambda",
+            "FunctionArn": "f",
+            "Arguments": {"a": build.join("", "b")},
+            "OutputParameters": [{"OutputName": "x", "OutputType": "String"}],
+        },
+        build.fail("F", "x", DependsOn=["A", {"Step": "C", "Trigger": "Any"}]),
+        parameters=(build.parameter("P", "String", "x", EnumValues=["x"]),),
+        PipelineExperimentConfig={"ExperimentName": "e", "TrialName": "t"},
+    )
+    check(text)
+    for path in places(json.loads(text)):
+        for value in ODD:
+            changed = json.loads(text)
+            *above, last = path
+            functools.reduce(operator.getitem, above, changed)[last] = value
+            with contextlib.suppress(AwsError):
+                check(json.dumps(changed))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"Steps": ' + "[" * 900 + "]" * 900 + "}"], ids=["open", "closed"])
+def test_a_definition_that_is_nested_too_deeply_is_refused(call, build, text):
+    with pytest.raises(AwsError, match="Unable to parse pipeline definition"):
+        call("CreatePipeline", PipelineName="p", RoleArn=build.role, PipelineDefinition=text)
+
+
+def test_arguments_that_are_nested_too_deeply_are_refused(call, build):
+    nested = '{"Std:Join": {"On": "/", "Values": [' * 400 + '"x"' + "]}}" * 400
+    text = build.definition(build.processing("A", "here")).replace('"here"', nested)
+    with pytest.raises(AwsError, match=r"Unable to parse pipeline definition\. It is nested too deeply"):
+        call("CreatePipeline", PipelineName="p", RoleArn=build.role, PipelineDefinition=text)
