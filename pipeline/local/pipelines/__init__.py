@@ -10,6 +10,7 @@ Layers, from pure to stateful; each imports only what stands above it::
     records, store                 what is remembered, written transactionally to SQLite
     attempts                       what one attempt of a step is given, and how it can end
     callbacks, functions, lambdas  steps that an SQS consumer or a local Python function answers
+    experiments                    the experiment, trial and trial components of an execution
     steps                          what each type of step does
     step_table, step_run, engine   threads that run one execution against jobs and AWS clients
     starting, executions, catalog  what the operations ask for

@@ -11,7 +11,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.local.pipelines.attempts import refusal
 from pipeline.local.pipelines.definition import StepType
+from pipeline.local.pipelines.experiments import keep_execution
 from pipeline.local.pipelines.graph import build_graph
 from pipeline.local.pipelines.parsing import parse_definition
 from pipeline.local.pipelines.ports import World
@@ -27,6 +31,7 @@ from pipeline.local.pipelines.store import StoreClosedError
 logger = logging.getLogger(__name__)
 
 DEFAULT_PARALLEL_STEPS = 50
+_MAX_REASON = 1300
 INTERRUPTED_REASON = (
     "The local endpoint stopped while this execution was running. Run it again from the failed steps with "
     "RetryPipelineExecution."
@@ -81,11 +86,23 @@ class ExecutionEngine:
 
     def _run(self) -> None:
         try:
-            self._finish(self._coordinate())
+            self._finish(self._refused_experiment() or self._coordinate())
         except StoreClosedError:
             logger.info("%s was still running when the endpoint closed; the next start reports it", self.execution.arn)
         finally:
             self._on_end(self.execution.arn)
+
+    def _refused_experiment(self) -> Progress | None:
+        """How an execution ends whose experiment or trial cannot be made; None for any other."""
+        if self.execution.experiment is None or self._halt.asked.is_set():
+            return None
+        try:
+            keep_execution(self._world, self.execution.experiment)
+        except (ClientError, BotoCoreError) as exc:
+            operation = getattr(exc, "operation_name", "CreateExperiment")
+            reason = refusal(f"sagemaker:{operation}", exc).reason[:_MAX_REASON]
+            return Progress((), ExecutionStatus.FAILED, reason)
+        return None
 
     def _coordinate(self) -> Progress:
         with self._table.changed:

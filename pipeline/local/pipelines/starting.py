@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.local.errors import AwsError
+from pipeline.local.pipelines.experiments import name_problems
 from pipeline.local.pipelines.expressions import ExpressionError, resolve, to_text
 from pipeline.local.pipelines.graph import build_graph
 from pipeline.local.pipelines.naming import execution_arn, new_execution_id
@@ -66,6 +67,8 @@ def new_execution(
     if "MlflowExperimentName" in request:
         mlflow = {**(mlflow or {}), "MlflowExperimentName": request["MlflowExperimentName"]}
     experiment = _resolved("PipelineExperimentConfig", definition.experiment, scope)
+    for problem in name_problems(experiment or {}):
+        raise AwsError("ValidationException", f"PipelineExperimentConfig: {problem}")
     return replace(record, experiment=experiment, mlflow=mlflow)
 
 

@@ -20,6 +20,7 @@ from pipeline.local.pipelines.attempts import (
 from pipeline.local.pipelines.callbacks import run_callback
 from pipeline.local.pipelines.conditions import evaluate_all
 from pipeline.local.pipelines.definition import StepType
+from pipeline.local.pipelines.experiments import JobComponent
 from pipeline.local.pipelines.expressions import ExpressionError, resolve, to_text
 from pipeline.local.pipelines.lambdas import run_lambda
 from pipeline.local.pipelines.ports import ClientFactory
@@ -59,7 +60,10 @@ def run_job(attempt: Attempt) -> StepResult:
         raise _refusal(kind, exc) from exc
     metadata = {f"{kind}Job": {"Arn": arn}}
     attempt.started(metadata, lambda _closing: _stop_job(attempt))
+    component = JobComponent(attempt.world, kind, attempt.resource_name, request.get("ExperimentConfig", {}))
+    component.begin()
     described = attempt.world.jobs.wait(JobKind(kind), attempt.resource_name)
+    component.end(described)
     status = described[f"{kind}JobStatus"]
     if status == "Failed":
         reason = described.get("FailureReason") or "The job failed and gave no reason."

@@ -427,21 +427,6 @@ def test_model_steps_call_sagemaker(run, build, client, jobs):
     assert jobs.requests["Publish"][0]["AppSpecification"]["ContainerArguments"] == [package_arn]
 
 
-def test_experiment_config_reaches_the_jobs(run, build, jobs):
-    done = run(
-        build.definition(
-            build.processing("Prepare"),
-            PipelineExperimentConfig={
-                "ExperimentName": build.get("Execution.PipelineName"),
-                "TrialName": build.get("Execution.PipelineExecutionId"),
-            },
-        )
-    )
-    experiment = {"ExperimentName": "demo", "TrialName": done.arn.rsplit("/", maxsplit=1)[-1]}
-    assert jobs.requests["Prepare"][0]["ExperimentConfig"] == experiment
-    assert done.described["PipelineExperimentConfig"] == experiment
-
-
 def test_status_changes_are_sent_in_order_with_awss_shapes(run, build, events):
     done = run(build.definition(build.processing("Prepare")), PipelineExecutionDisplayName="mine")
 
