@@ -6,6 +6,7 @@ those the SageMaker SDK writes (``sagemaker.core.workflow``: ``functions``, ``pr
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ GET = "Get"
 JOIN = "Std:Join"
 JSON_GET = "Std:JsonGet"
 
+# What names an item of a list in the responses of SageMaker.
+_NAME_KEYS = ("OutputName", "InputName", "ChannelName", "MetricName", "VariantName", "ContainerHostname", "Name")
 _PATH_PART = re.compile(r"""\.?([^.\[\]'"]+)|\[(\d+)\]|\['([^']*)'\]|\["([^"]*)"\]""")
 
 
@@ -219,19 +222,13 @@ def follow(document: Any, path: Sequence[Token], described: str) -> Any:
 
 
 def _named(items: list[Any], name: str) -> Any | None:
-    for item in items:
-        if isinstance(item, Mapping):
-            for key in ("OutputName", "InputName", "ChannelName"):
-                if item.get(key) == name:
-                    return item
-    return None
+    named = (item for item in items if isinstance(item, Mapping) and any(item.get(key) == name for key in _NAME_KEYS))
+    return next(named, None)
 
 
 def to_text(value: Any) -> str:
     """A value as it stands inside a string: ``Std:Join`` and ``to_string()`` in the SDK."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else str(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def resolve(value: Any, scope: Scope) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +34,7 @@ def output_list(values: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _typed(name: str, kind: str, value: Any) -> Any:
-    text = json.dumps(value) if isinstance(value, dict | list) else to_text(value)
+    text = to_text(value)
     if len(text) > MAX_VALUE_LENGTH:
         raise ValueError(f"output parameter [{name}] has {len(text)} characters; {MAX_VALUE_LENGTH} are allowed")
     try:

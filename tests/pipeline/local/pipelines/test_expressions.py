@@ -137,6 +137,22 @@ def test_properties_are_found_by_name_index_and_key():
     assert resolve({"Get": "Steps.S.Nested['a.b'][1]"}, scope) == 2
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["OutputName", "InputName", "ChannelName", "MetricName", "VariantName", "ContainerHostname", "Name"],
+)
+def test_whatever_names_the_items_of_a_list_finds_them(key):
+    document = {"Items": [{key: "other", "Value": 1}, {key: "val:rmse", "Value": 2}]}
+    assert follow(document, parse_path("Items['val:rmse'].Value"), "here") == 2
+
+
+def test_lists_and_objects_are_json_inside_of_strings():
+    scope = Scope()
+    scope.parameter = {"L": [1, "a", None], "O": {"k": True}, "Z": None}.__getitem__
+    joined = {"Std:Join": {"On": " ", "Values": [{"Get": f"Parameters.{name}"} for name in "LOZ"]}}
+    assert resolve(joined, scope) == '[1, "a", null] {"k": true} null'
+
+
 @pytest.mark.parametrize("path", ["Outputs['test']", "Outputs[1]", "Name.x", "Missing"])
 def test_a_missing_property_is_named(path):
     with pytest.raises(ExpressionError, match=r"Cannot resolve \[Steps.S"):
