@@ -1,15 +1,51 @@
-"""Parameter values of an execution: what StartPipelineExecution was given over what the definition declares."""
+"""Parameters: what a definition declares, and their values in an execution."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pipeline.local.errors import AwsError
 from pipeline.local.pipelines.definition import Parameter
+from pipeline.local.pipelines.refusals import json_list, json_object, refuse
+
+_MEMBERS = frozenset({"DefaultValue", "Description", "EnumValues", "Name", "Type"})
+PARAMETER_TYPES: Mapping[str, tuple[type, ...]] = {
+    "String": (str,),
+    "Integer": (int,),
+    "Float": (float, int),
+    "Boolean": (bool,),
+}
 
 Value = str | int | float | bool
+
+
+def parse_parameter(value: Any) -> Parameter:
+    """One entry of a definition's Parameters.
+
+    Raises:
+        AwsError: ValidationException.
+    """
+    item = json_object(value, "Parameters")
+    name = item.get("Name")
+    if not isinstance(name, str) or not name:
+        refuse("A parameter has no Name.")
+    if unknown := sorted(set(item) - _MEMBERS):
+        refuse(f"Unknown Parameter member '{unknown[0]}' of parameter [{name}].")
+    kind = item.get("Type", "String")
+    if not isinstance(kind, str) or kind not in PARAMETER_TYPES:
+        refuse(f"Unknown type [{kind}] of parameter [{name}]; known: {', '.join(PARAMETER_TYPES)}.")
+    default: Any = item.get("DefaultValue")
+    fits = isinstance(default, PARAMETER_TYPES[kind]) and isinstance(default, bool) == (kind == "Boolean")
+    if default is not None and not fits:
+        refuse(f"The DefaultValue of parameter [{name}] is not of type [{kind}].")
+    enum_values = tuple(json_list(item.get("EnumValues") or [], f"EnumValues of parameter [{name}]"))
+    if enum_values and default is not None and default not in enum_values:
+        refuse(f"The DefaultValue [{default}] of parameter [{name}] is not one of its EnumValues {list(enum_values)}.")
+    if kind == "Float" and default is not None:
+        default = float(default)
+    return Parameter(name, kind, default, enum_values)
 
 
 def bind_parameters(declared: Mapping[str, Parameter], given: Sequence[Mapping[str, str]]) -> dict[str, Value]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from pipeline.local.errors import AwsError
 from pipeline.local.pipelines.conditions import check_condition
@@ -22,9 +22,13 @@ from pipeline.local.pipelines.definition import (
     Trigger,
 )
 from pipeline.local.pipelines.expressions import ExpressionError, is_expression
+from pipeline.local.pipelines.parameters import PARAMETER_TYPES, parse_parameter
+from pipeline.local.pipelines.refusals import json_list, json_object, refuse
 from pipeline.local.pipelines.retrying import parse_retry_policy
 
 SCHEMA_VERSION = "2020-12-01"
+MAX_DISPLAY_NAME = 256
+MAX_DESCRIPTION = 3072
 
 # Known to SageMaker, not runnable here: the refusal says so instead of calling the type unknown.
 AWS_ONLY_STEP_TYPES = frozenset(
@@ -66,17 +70,6 @@ _MEMBERS: Mapping[str, frozenset[str]] = {
     StepType.FAIL: _STEP_MEMBERS,
     **{kind: _STEP_MEMBERS | _HANDOVER_MEMBERS | {target} for kind, target in _TARGETS.items()},
 }
-_PARAMETER_TYPES: Mapping[str, tuple[type, ...]] = {
-    "String": (str,),
-    "Integer": (int,),
-    "Float": (float, int),
-    "Boolean": (bool,),
-}
-
-
-def refuse(message: str) -> NoReturn:
-    """Raise what CreatePipeline raises on a bad definition."""
-    raise AwsError("ValidationException", f"Unable to parse pipeline definition. {message}")
 
 
 def parse_definition(text: str) -> Definition:
@@ -86,20 +79,10 @@ def parse_definition(text: str) -> Definition:
         AwsError: ValidationException with the step and field that is wrong.
         RecursionError: it is nested too deeply.
     """
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError as exc:
-        refuse(f"Invalid Json: {exc.msg}, line {exc.lineno} column {exc.colno}.")
-    if not isinstance(document, dict):
-        refuse("Expecting start of Json Object.")
-    if document.get("Version") != SCHEMA_VERSION:
-        refuse(f"Unsupported definition Version [{document.get('Version')}]; expecting [{SCHEMA_VERSION}].")
-    known = {"Version", "Metadata", "Parameters", "PipelineExperimentConfig", "MlflowConfig", "Steps"}
-    if unknown := sorted(set(document) - known):
-        refuse(f"Unknown Pipeline member '{unknown[0]}'.")
+    document = _read_document(text)
     parameters: dict[str, Parameter] = {}
-    for item in _json_list(document.get("Parameters") or [], "Parameters"):
-        parameter = _parse_parameter(item)
+    for item in json_list(document.get("Parameters") or [], "Parameters"):
+        parameter = parse_parameter(item)
         if parameter.name in parameters:
             refuse(f"Duplicate parameter name [{parameter.name}].")
         parameters[parameter.name] = parameter
@@ -118,51 +101,36 @@ def parse_definition(text: str) -> Definition:
     )
 
 
+def _read_document(text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as exc:
+        refuse(f"Invalid Json: {exc.msg}, line {exc.lineno} column {exc.colno}.")
+    if not isinstance(document, dict):
+        refuse("Expecting start of Json Object.")
+    if document.get("Version") != SCHEMA_VERSION:
+        refuse(f"Unsupported definition Version [{document.get('Version')}]; expecting [{SCHEMA_VERSION}].")
+    known = {"Version", "Metadata", "Parameters", "PipelineExperimentConfig", "MlflowConfig", "Steps"}
+    if unknown := sorted(set(document) - known):
+        refuse(f"Unknown Pipeline member '{unknown[0]}'.")
+    if document.get("Metadata") is not None:
+        json_object(document["Metadata"], "Metadata")
+    return document
+
+
 def _parse_config(document: Mapping[str, Any], name: str, members: tuple[str, ...]) -> dict[str, Any] | None:
     """A configuration without the members that say nothing: the SDK writes them as null."""
     if document.get(name) is None:
         return None
-    given = _json_object(document[name], name)
+    given = json_object(document[name], name)
     if unknown := sorted(set(given) - set(members)):
         refuse(f"Unknown {name} member '{unknown[0]}'.")
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _json_object(value: Any, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        refuse(f"Expecting start of Json Object at {where}.")
-    return value
-
-
-def _json_list(value: Any, where: str) -> list[Any]:
-    if not isinstance(value, list):
-        refuse(f"Expecting start of Json Array at {where}.")
-    return value
-
-
-def _parse_parameter(value: Any) -> Parameter:
-    item = _json_object(value, "Parameters")
-    name = item.get("Name")
-    if not isinstance(name, str) or not name:
-        refuse("A parameter has no Name.")
-    kind = item.get("Type")
-    if not isinstance(kind, str) or kind not in _PARAMETER_TYPES:
-        refuse(f"Unknown type [{kind}] of parameter [{name}]; known: {', '.join(_PARAMETER_TYPES)}.")
-    default: Any = item.get("DefaultValue")
-    fits = isinstance(default, _PARAMETER_TYPES[kind]) and isinstance(default, bool) == (kind == "Boolean")
-    if default is not None and not fits:
-        refuse(f"The DefaultValue of parameter [{name}] is not of type [{kind}].")
-    enum_values = tuple(_json_list(item.get("EnumValues") or [], f"EnumValues of parameter [{name}]"))
-    if enum_values and default is not None and default not in enum_values:
-        refuse(f"The DefaultValue [{default}] of parameter [{name}] is not one of its EnumValues {list(enum_values)}.")
-    if kind == "Float" and default is not None:
-        default = float(default)
-    return Parameter(name, kind, default, enum_values)
-
-
 def _parse_steps(value: Any, guards: tuple[Guard, ...]) -> Iterator[Step]:
-    for item in _json_list(value, "Steps"):
-        step = _parse_step(_json_object(item, "Steps"), guards)
+    for item in json_list(value, "Steps"):
+        step = _parse_step(json_object(item, "Steps"), guards)
         yield step
         if step.type is StepType.CONDITION:
             arguments = item["Arguments"]
@@ -188,7 +156,7 @@ def _parse_step(item: dict[str, Any], guards: tuple[Guard, ...]) -> Step:
         refuse(f"Unknown Step member '{unknown[0]}' of step [{name}].")
     given = item.get("Arguments")
     # A Callback or Lambda step may have nothing to say.
-    arguments = {} if given is None and target else _json_object(given, f"Arguments of step [{name}]")
+    arguments = {} if given is None and target else json_object(given, f"Arguments of step [{name}]")
     try:
         if kind == StepType.CONDITION:
             arguments = {"Conditions": _parse_conditions(arguments, name)}
@@ -196,20 +164,27 @@ def _parse_step(item: dict[str, Any], guards: tuple[Guard, ...]) -> Step:
             name=name,
             type=StepType(kind),
             arguments=arguments,
-            display_name=item.get("DisplayName"),
-            description=item.get("Description"),
+            display_name=_parse_text(item, "DisplayName", MAX_DISPLAY_NAME, name),
+            description=_parse_text(item, "Description", MAX_DESCRIPTION, name),
             depends_on=_parse_depends_on(item.get("DependsOn") or [], name),
             guards=guards,
             property_files=tuple(_parse_property_files(item.get("PropertyFiles") or [], name)),
             cache=_parse_cache(item.get("CacheConfig"), name),
             retry_policies=tuple(
-                parse_retry_policy(policy) for policy in _json_list(item.get("RetryPolicies") or [], f"step [{name}]")
+                parse_retry_policy(policy) for policy in json_list(item.get("RetryPolicies") or [], f"step [{name}]")
             ),
             target=None if target is None else _parse_target(item.get(target), target, name),
             outputs=_parse_outputs(item.get("OutputParameters") or [], name),
         )
     except (ExpressionError, ValueError) as exc:
         refuse(f"Step [{name}]: {exc}")
+
+
+def _parse_text(item: Mapping[str, Any], member: str, limit: int, name: str) -> str | None:
+    text = item.get(member)
+    if text is not None and (not isinstance(text, str) or len(text) > limit):
+        refuse(f"{member} of step [{name}] must be a string of up to {limit} characters.")
+    return text
 
 
 def _parse_target(value: Any, member: str, name: str) -> Any:
@@ -220,13 +195,13 @@ def _parse_target(value: Any, member: str, name: str) -> Any:
 
 def _parse_outputs(value: Any, name: str) -> dict[str, str]:
     result: dict[str, str] = {}
-    for item in _json_list(value, f"OutputParameters of step [{name}]"):
-        given = _json_object(item, f"OutputParameters of step [{name}]")
+    for item in json_list(value, f"OutputParameters of step [{name}]"):
+        given = json_object(item, f"OutputParameters of step [{name}]")
         output, kind = given.get("OutputName"), given.get("OutputType")
-        if not isinstance(output, str) or not output or not isinstance(kind, str) or kind not in _PARAMETER_TYPES:
+        if not isinstance(output, str) or not output or not isinstance(kind, str) or kind not in PARAMETER_TYPES:
             refuse(
                 f"An output parameter of step [{name}] needs OutputName and OutputType, "
-                f"one of {', '.join(_PARAMETER_TYPES)}."
+                f"one of {', '.join(PARAMETER_TYPES)}."
             )
         if output in result:
             refuse(f"Duplicate output parameter [{output}] of step [{name}].")
@@ -237,7 +212,7 @@ def _parse_outputs(value: Any, name: str) -> dict[str, str]:
 def _parse_conditions(arguments: dict[str, Any], name: str) -> list[Any]:
     if unknown := sorted(set(arguments) - {"Conditions", "IfSteps", "ElseSteps"}):
         refuse(f"Unknown Argument member '{unknown[0]}' of step [{name}].")
-    conditions = _json_list(arguments.get("Conditions"), f"Conditions of step [{name}]")
+    conditions = json_list(arguments.get("Conditions"), f"Conditions of step [{name}]")
     for condition in conditions:
         check_condition(condition)
     return conditions
@@ -245,7 +220,7 @@ def _parse_conditions(arguments: dict[str, Any], name: str) -> list[Any]:
 
 def _parse_depends_on(value: Any, name: str) -> dict[str, Trigger]:
     result: dict[str, Trigger] = {}
-    for entry in _json_list(value, f"DependsOn of step [{name}]"):
+    for entry in json_list(value, f"DependsOn of step [{name}]"):
         upstream, trigger = entry, Trigger.COMPLETED
         if isinstance(entry, dict):
             upstream = entry.get("Step")
@@ -260,7 +235,7 @@ def _parse_depends_on(value: Any, name: str) -> dict[str, Trigger]:
 
 
 def _parse_property_files(value: Any, name: str) -> Iterator[PropertyFile]:
-    for item in _json_list(value, f"PropertyFiles of step [{name}]"):
+    for item in json_list(value, f"PropertyFiles of step [{name}]"):
         given = item if isinstance(item, dict) else {}
         fields = [given.get(key) for key in ("PropertyFileName", "OutputName", "FilePath")]
         texts = [part for part in fields if isinstance(part, str) and part]
@@ -272,7 +247,9 @@ def _parse_property_files(value: Any, name: str) -> Iterator[PropertyFile]:
 def _parse_cache(value: Any, name: str) -> CacheConfig | None:
     if value is None:
         return None
-    item = _json_object(value, f"CacheConfig of step [{name}]")
+    item = json_object(value, f"CacheConfig of step [{name}]")
+    if unknown := sorted(set(item) - {"Enabled", "ExpireAfter"}):
+        refuse(f"Unknown CacheConfig member '{unknown[0]}' of step [{name}].")
     enabled, expire_after = item.get("Enabled", False), item.get("ExpireAfter")
     if not isinstance(enabled, bool) or (expire_after is not None and not isinstance(expire_after, str)):
         refuse(f"CacheConfig of step [{name}] takes Enabled (true or false) and ExpireAfter (an ISO 8601 duration).")

@@ -19,7 +19,7 @@ from pipeline.local.pipelines.expressions import (
     references,
 )
 from pipeline.local.pipelines.graph import build_graph, find_cycle
-from pipeline.local.pipelines.parsing import refuse
+from pipeline.local.pipelines.refusals import refuse
 
 EXECUTION_VARIABLES = frozenset(
     {

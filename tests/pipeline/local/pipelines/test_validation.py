@@ -39,7 +39,8 @@ def test_good_definitions_pass(build):
         [build.training("Train"), build.condition("Inner", [], [build.fail("No", build.get("Steps.Gate.Outcome"))])],
         [build.processing("Else", DependsOn=["Evaluate", {"Step": "Gate", "Trigger": "Any"}])],
     )
-    check(build.definition(evaluate, gate, parameters=(build.parameter("P"),), PipelineExperimentConfig=None))
+    untyped = {"Name": "P", "DefaultValue": "text", "Description": "a string, as nothing else is said"}
+    check(build.definition(evaluate, gate, parameters=(untyped,), PipelineExperimentConfig=None))
 
 
 def read(mode):
@@ -274,6 +275,20 @@ def bad_cases(build):
             r"Duplicate parameter name \[P\]",
         ),
         "parameter type": (build.definition(a, parameters=(build.parameter("P", "List"),)), r"Unknown type \[List\]"),
+        "member of a parameter": (
+            build.definition(a, parameters=(build.parameter("P", Defalt="x"),)),
+            r"Unknown Parameter member 'Defalt' of parameter \[P\]",
+        ),
+        "metadata": (build.definition(a, Metadata=[]), "Expecting start of Json Object at Metadata"),
+        "display name": (
+            build.definition({**a, "DisplayName": {"Get": "Execution.PipelineName"}}),
+            r"DisplayName of step \[A\] must be a string",
+        ),
+        "description": (build.definition({**a, "Description": "x" * 3073}), r"Description of step \[A\] .* up to 3072"),
+        "member of a cache": (
+            build.definition({**a, "CacheConfig": {"Enable": True}}),
+            r"Unknown CacheConfig member 'Enable' of step \[A\]",
+        ),
         "default": (build.definition(a, parameters=(build.parameter("P", "Integer", "1"),)), "DefaultValue"),
         "boolean default of an integer": (
             build.definition(a, parameters=(build.parameter("P", "Integer", True),)),
