@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from pipeline.local.pipelines.refusals import refuse
 from pipeline.local.pipelines.store import PipelineStore
 from pipeline.local.pipelines.tokens import replayed, to_remember
 from pipeline.local.pipelines.validation import validate
-from pipeline.local.pipelines.versions import changed_aliases, find_version, new_aliases
+from pipeline.local.pipelines.versions import changed_aliases, find_version, new_aliases, next_versions
 
 MAX_TAGS = 50
 
@@ -42,9 +42,19 @@ class PipelineCatalog:
         """
         record = self._store.pipeline(pipeline_name(name_or_arn))
         if record is None:
-            arn = pipeline_arn(self._region, self._account_id, pipeline_name(name_or_arn))
-            raise AwsError("ResourceNotFound", f"Pipeline '{arn}' does not exist.")
+            raise self.missing(name_or_arn)
         return record
+
+    def missing(self, name_or_arn: str) -> AwsError:
+        """That there is no such pipeline."""
+        arn = pipeline_arn(self._region, self._account_id, pipeline_name(name_or_arn))
+        return AwsError("ResourceNotFound", f"Pipeline '{arn}' does not exist.")
+
+    def _update(self, name_or_arn: str, change: Callable[[PipelineRecord], PipelineRecord]) -> PipelineRecord:
+        try:
+            return self._store.update_pipeline(pipeline_name(name_or_arn), change)
+        except KeyError:
+            raise self.missing(name_or_arn) from None
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
         """CreatePipeline."""
@@ -53,11 +63,7 @@ class PipelineCatalog:
             return {"PipelineArn": arn}
         name = request["PipelineName"]
         if self._store.pipeline(name) is not None:
-            raise AwsError(
-                "ValidationException",
-                "Pipeline names must be unique within an AWS account and region. "
-                f"Pipeline with name ({name}) already exists.",
-            )
+            raise _taken(name)
         definition = self._definition(request)
         if definition is None:
             raise AwsError(
@@ -78,51 +84,46 @@ class PipelineCatalog:
             max_parallel_steps=request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps"),
             tags={tag["Key"]: tag["Value"] for tag in request.get("Tags", [])},
         )
-        self._store.put_pipeline(record, to_remember("CreatePipeline", request))
+        if not self._store.add_pipeline(record, to_remember("CreatePipeline", request)):
+            raise _taken(name)
         return {"PipelineArn": record.arn}
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
         """UpdatePipeline. Fields that are not given stay; a new definition is a new version."""
-        record = self.find(request["PipelineName"])
+        self.find(request["PipelineName"])
         definition = self._definition(request)
         now = self._clock.now()
-        versions = record.versions
-        wanted = request.get("PipelineVersionAliases", [])
-        if definition is not None and definition != record.current.definition:
-            aliases = new_aliases(versions, record.arn, wanted)
-            versions = (*versions, PipelineVersion(len(versions) + 1, definition, now, aliases=aliases))
-        elif wanted:
-            raise AwsError(
-                "ValidationException",
-                "PipelineVersionAliases can be specified only when the update changes the pipeline definition. "
-                "To change the aliases of an existing version, use UpdatePipelineVersion.",
-            )
-        parallel = request.get("ParallelismConfiguration")
-        changed = replace(
-            record,
-            versions=versions,
-            modified=now,
-            role_arn=request.get("RoleArn", record.role_arn),
-            display_name=request.get("PipelineDisplayName", record.display_name),
-            description=request.get("PipelineDescription", record.description),
-            max_parallel_steps=record.max_parallel_steps if parallel is None else parallel["MaxParallelExecutionSteps"],
+        parallel = request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
+        changed = self._update(
+            request["PipelineName"],
+            lambda record: replace(
+                record,
+                versions=next_versions(record, definition, now, request.get("PipelineVersionAliases", [])),
+                modified=now,
+                role_arn=request.get("RoleArn", record.role_arn),
+                display_name=request.get("PipelineDisplayName", record.display_name),
+                description=request.get("PipelineDescription", record.description),
+                max_parallel_steps=parallel or record.max_parallel_steps,
+            ),
         )
-        self._store.put_pipeline(changed)
-        return {"PipelineArn": record.arn, "PipelineVersionId": changed.current.version}
+        return {"PipelineArn": changed.arn, "PipelineVersionId": changed.current.version}
 
     def update_version(self, request: dict[str, Any]) -> dict[str, Any]:
         """UpdatePipelineVersion: the display name, description and aliases of one version."""
-        record = self.find(request["PipelineArn"])
-        version = find_version(record, request["PipelineVersionId"])
-        changed = replace(
-            version,
-            display_name=request.get("PipelineVersionDisplayName", version.display_name),
-            description=request.get("PipelineVersionDescription", version.description),
-            aliases=changed_aliases(record, version, request.get("PipelineVersionAliasOperations", {})),
-        )
-        versions = tuple(changed if item is version else item for item in record.versions)
-        self._store.put_pipeline(replace(record, versions=versions, modified=self._clock.now()))
-        return {"PipelineArn": record.arn, "PipelineVersionId": version.version}
+        number = request["PipelineVersionId"]
+
+        def change(record: PipelineRecord) -> PipelineRecord:
+            version = find_version(record, number)
+            changed = replace(
+                version,
+                display_name=request.get("PipelineVersionDisplayName", version.display_name),
+                description=request.get("PipelineVersionDescription", version.description),
+                aliases=changed_aliases(record, version, request.get("PipelineVersionAliasOperations", {})),
+            )
+            versions = tuple(changed if item is version else item for item in record.versions)
+            return replace(record, versions=versions, modified=self._clock.now())
+
+        return {"PipelineArn": self._update(request["PipelineArn"], change).arn, "PipelineVersionId": number}
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
         """DeletePipeline, with all its executions. Refused while one of them runs."""
@@ -130,14 +131,16 @@ class PipelineCatalog:
         if arn is not None:
             return {"PipelineArn": arn}
         record = self.find(request["PipelineName"])
-        running = [item.arn for item in self._store.unfinished_executions() if item.pipeline_arn == record.arn]
+        try:
+            running = self._store.delete_pipeline(record.name, to_remember("DeletePipeline", request))
+        except KeyError:
+            raise self.missing(record.name) from None
         if running:
             raise AwsError(
                 "ConflictException",
                 f"Pipeline '{record.arn}' has {len(running)} running executions, such as {running[0]}. "
                 "Stop them with StopPipelineExecution, then delete the pipeline.",
             )
-        self._store.delete_pipeline(record, to_remember("DeletePipeline", request))
         return {"PipelineArn": record.arn}
 
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -188,12 +191,14 @@ class PipelineCatalog:
 
     def add_tags(self, request: dict[str, Any]) -> dict[str, Any]:
         """AddTags on a pipeline: values of keys that are there already are replaced."""
-        record = self.find(request["ResourceArn"])
-        tags = {**record.tags, **{tag["Key"]: tag["Value"] for tag in request["Tags"]}}
-        if len(tags) > MAX_TAGS:
-            raise AwsError("ResourceLimitExceeded", f"A pipeline takes {MAX_TAGS} tags, not {len(tags)}.")
-        self._store.put_pipeline(replace(record, tags=tags))
-        return {"Tags": _tag_list(tags)}
+
+        def change(record: PipelineRecord) -> PipelineRecord:
+            tags = {**record.tags, **{tag["Key"]: tag["Value"] for tag in request["Tags"]}}
+            if len(tags) > MAX_TAGS:
+                raise AwsError("ResourceLimitExceeded", f"A pipeline takes {MAX_TAGS} tags, not {len(tags)}.")
+            return replace(record, tags=tags)
+
+        return {"Tags": _tag_list(self._update(request["ResourceArn"], change).tags)}
 
     def list_tags(self, request: dict[str, Any]) -> dict[str, Any]:
         """ListTags of a pipeline."""
@@ -202,10 +207,10 @@ class PipelineCatalog:
 
     def delete_tags(self, request: dict[str, Any]) -> dict[str, Any]:
         """DeleteTags of a pipeline."""
-        record = self.find(request["ResourceArn"])
         gone = set(request["TagKeys"])
-        self._store.put_pipeline(
-            replace(record, tags={key: value for key, value in record.tags.items() if key not in gone})
+        self._update(
+            request["ResourceArn"],
+            lambda record: replace(record, tags={key: tag for key, tag in record.tags.items() if key not in gone}),
         )
         return {}
 
@@ -237,6 +242,13 @@ class PipelineCatalog:
             raise AwsError("ValidationException", f"Cannot read the pipeline definition at {uri}: {exc}") from exc
         except UnicodeDecodeError as exc:
             raise AwsError("ValidationException", f"The pipeline definition at {uri} is not UTF-8.") from exc
+
+
+def _taken(name: str) -> AwsError:
+    return AwsError(
+        "ValidationException",
+        f"Pipeline names must be unique within an AWS account and region. Pipeline with name ({name}) already exists.",
+    )
 
 
 def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:

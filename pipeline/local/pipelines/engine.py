@@ -84,6 +84,11 @@ class ExecutionEngine:
         for run in running:
             run.stop()
 
+    def wake(self) -> None:
+        """Look again at what may run."""
+        with self._table.changed:
+            self._table.changed.notify_all()
+
     def _run(self) -> None:
         try:
             self._finish(self._refused_experiment() or self._coordinate())
@@ -109,12 +114,16 @@ class ExecutionEngine:
             while True:
                 progress = assess(self._graph, self._table.records(), self._running)
                 ready = () if self._halt.asked.is_set() else progress.ready
-                room = (self.execution.max_parallel_steps or DEFAULT_PARALLEL_STEPS) - len(self._running)
-                for name in ready[: max(room, 0)]:
+                for name in ready[: max(self._most_at_once() - len(self._running), 0)]:
                     self._launch(name)
                 if not self._running:
                     return progress
                 self._table.changed.wait()
+
+    def _most_at_once(self) -> int:
+        """UpdatePipelineExecution may have changed it since the start."""
+        record = self._world.store.execution(self.execution.arn) or self.execution
+        return record.max_parallel_steps or DEFAULT_PARALLEL_STEPS
 
     def _launch(self, name: str) -> None:
         run = StepRun(

@@ -52,9 +52,11 @@ class PipelineExecutions:
             record = new_execution(request, pipeline, version, self._world.clock.now(), self._world.client)
             reused = reused_records(record, version, self._store)
             token = request.get("ClientRequestToken") or str(uuid.uuid4())
-            record = self._store.add_execution(
-                record, version.definition, ("StartPipelineExecution", token, fingerprint(request)), reused
-            )
+            asked = ("StartPipelineExecution", token, fingerprint(request))
+            try:
+                record = self._store.add_execution(record, version.definition, asked, reused)
+            except KeyError:
+                raise self._catalog.missing(pipeline.name) from None
         self._world.emit(execution_event(record, None))
         self.dispatch()
         return {"PipelineExecutionArn": record.arn}
@@ -129,7 +131,7 @@ class PipelineExecutions:
         return {"PipelineExecutionArn": arn}
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
-        """UpdatePipelineExecution: display name, description, and parallelism for a later retry."""
+        """UpdatePipelineExecution: display name, description, and parallelism, which counts at once."""
         arn = request["PipelineExecutionArn"]
         record = self._find(arn)
         parallel = request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
@@ -139,6 +141,10 @@ class PipelineExecutions:
             description=request.get("PipelineExecutionDescription", record.description),
             max_parallel_steps=parallel or record.max_parallel_steps,
         )
+        with self._changed:
+            engine = self._running.get(arn)
+        if engine is not None:
+            engine.wake()
         return {"PipelineExecutionArn": arn}
 
     def succeed_step(self, request: dict[str, Any]) -> dict[str, Any]:

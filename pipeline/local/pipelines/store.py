@@ -49,6 +49,10 @@ CREATE TABLE IF NOT EXISTS tokens (
 _VERSION = 1
 
 
+# Operation, client request token, and what was asked for.
+Token = tuple[str, str, str]
+
+
 class StoreClosedError(LocalEndpointError):
     """The store was closed while something still used it: the endpoint shuts down."""
 
@@ -99,37 +103,63 @@ class PipelineStore:
         """Every pipeline, by name."""
         return [load(PipelineRecord, row[0]) for row in self._rows("SELECT document FROM pipelines ORDER BY name")]
 
-    def put_pipeline(self, record: PipelineRecord, token: tuple[str, str, str] | None = None) -> None:
-        """Create or replace a pipeline; ``token`` is (operation, token, request) to remember with it."""
+    def add_pipeline(self, record: PipelineRecord, token: Token | None = None) -> bool:
+        """Keep a new pipeline, and the token of the request that made it; False when its name is taken."""
         with self._transaction() as connection:
-            connection.execute("REPLACE INTO pipelines VALUES (?, ?)", (record.name.lower(), dump(record)))
-            if token is not None:
+            row = (record.name.lower(), dump(record))
+            added = connection.execute("INSERT OR IGNORE INTO pipelines VALUES (?, ?)", row).rowcount == 1
+            if added and token is not None:
                 connection.execute("REPLACE INTO tokens VALUES (?, ?, ?, ?)", (*token, record.arn))
+            return added
 
-    def delete_pipeline(self, record: PipelineRecord, token: tuple[str, str, str] | None = None) -> None:
-        """Remove a pipeline with its executions, their steps and the tokens that made them.
+    def update_pipeline(self, name: str, change: Callable[[PipelineRecord], PipelineRecord]) -> PipelineRecord:
+        """Apply a change to the newest state of a pipeline.
 
-        Args:
-            record: of the pipeline.
-            token: operation, token and request that deleted it, to remember.
+        Raises:
+            KeyError: there is no such pipeline.
         """
         with self._transaction() as connection:
-            arns = "SELECT arn FROM executions WHERE pipeline_arn = ?"
-            connection.execute(f"DELETE FROM steps WHERE execution_arn IN ({arns})", (record.arn,))  # noqa: S608
-            connection.execute(f"DELETE FROM tokens WHERE result = ? OR result IN ({arns})", (record.arn, record.arn))  # noqa: S608
-            connection.execute("DELETE FROM executions WHERE pipeline_arn = ?", (record.arn,))
+            changed = change(_pipeline(connection, name))
+            connection.execute("REPLACE INTO pipelines VALUES (?, ?)", (name.lower(), dump(changed)))
+            return changed
+
+    def delete_pipeline(self, name: str, token: Token | None = None) -> list[str]:
+        """Remove a pipeline with its executions, their steps and the tokens that made them, unless one of them runs.
+
+        Args:
+            name: of the pipeline.
+            token: of the request, to remember.
+
+        Returns:
+            The ARNs of the executions that run; the pipeline is still there when there are any.
+
+        Raises:
+            KeyError: there is no such pipeline.
+        """
+        with self._transaction() as connection:
+            arn = _pipeline(connection, name).arn
+            of_pipeline = "FROM executions WHERE pipeline_arn = ?"
+            unfinished = f"SELECT arn {of_pipeline} AND status IN ('Executing', 'Stopping') ORDER BY sequence"
+            running = [row[0] for row in connection.execute(unfinished, (arn,))]
+            if running:
+                return running
+            arns = f"SELECT arn {of_pipeline}"
+            connection.execute(f"DELETE FROM steps WHERE execution_arn IN ({arns})", (arn,))  # noqa: S608
+            connection.execute(f"DELETE FROM tokens WHERE result = ? OR result IN ({arns})", (arn, arn))  # noqa: S608
+            connection.execute(f"DELETE {of_pipeline}", (arn,))
             connection.execute("DELETE FROM definitions WHERE id NOT IN (SELECT definition_id FROM executions)")
-            connection.execute("DELETE FROM pipelines WHERE name = ?", (record.name.lower(),))
+            connection.execute("DELETE FROM pipelines WHERE name = ?", (name.lower(),))
             if token is not None:
-                connection.execute("REPLACE INTO tokens VALUES (?, ?, ?, ?)", (*token, record.arn))
+                connection.execute("REPLACE INTO tokens VALUES (?, ?, ?, ?)", (*token, arn))
+            return []
 
     def token(self, operation: str, token: str) -> tuple[str, str] | None:
         """The (request, result) that a client request token stands for."""
         rows = self._rows("SELECT request, result FROM tokens WHERE operation = ? AND token = ?", operation, token)
         return (rows[0][0], rows[0][1]) if rows else None
 
-    def put_token(self, token: tuple[str, str, str] | None, result: str) -> None:
-        """Remember what a client request token stands for: (operation, token, request) gave that result."""
+    def put_token(self, token: Token | None, result: str) -> None:
+        """Remember what a client request token stands for."""
         if token is None:
             return
         with self._transaction() as connection:
@@ -143,7 +173,7 @@ class PipelineStore:
         self,
         record: ExecutionRecord,
         definition: str,
-        token: tuple[str, str, str],
+        token: Token,
         steps: Sequence[StepRecord] = (),
     ) -> ExecutionRecord:
         """Add an execution, note it as its pipeline's last run, and remember the token. Gives it its sequence.
@@ -151,10 +181,14 @@ class PipelineStore:
         Args:
             record: of the execution.
             definition: that it runs.
-            token: operation, token and request.
+            token: of the request.
             steps: results that it builds upon.
+
+        Raises:
+            KeyError: the pipeline is no longer there.
         """
         with self._transaction() as connection:
+            owner = replace(_pipeline(connection, record.pipeline_name), last_run=record.created)
             connection.execute("INSERT OR IGNORE INTO definitions VALUES (?, ?)", (record.definition_id, definition))
             cursor = connection.execute(
                 "INSERT INTO executions (arn, pipeline_arn, status, queued, definition_id, document) "
@@ -167,12 +201,7 @@ class PipelineStore:
             connection.executemany(
                 "REPLACE INTO steps VALUES (?, ?, NULL, ?)", [(record.arn, step.name, dump(step)) for step in steps]
             )
-            row = connection.execute(
-                "SELECT document FROM pipelines WHERE name = ?", (record.pipeline_name.lower(),)
-            ).fetchone()
-            if row is not None:
-                owner = replace(load(PipelineRecord, row[0]), last_run=record.created)
-                connection.execute("REPLACE INTO pipelines VALUES (?, ?)", (owner.name.lower(), dump(owner)))
+            connection.execute("REPLACE INTO pipelines VALUES (?, ?)", (owner.name.lower(), dump(owner)))
             return added
 
     def execution(self, arn: str) -> ExecutionRecord | None:
@@ -248,3 +277,10 @@ class PipelineStore:
             if step.pipeline_arn == pipeline_arn and step.ended is not None and step.ended >= since
         ]
         return max(fitting, key=lambda pair: pair[0])[1] if fitting else None
+
+
+def _pipeline(connection: sqlite3.Connection, name: str) -> PipelineRecord:
+    row = connection.execute("SELECT document FROM pipelines WHERE name = ?", (name.lower(),)).fetchone()
+    if row is None:
+        raise KeyError(name)
+    return load(PipelineRecord, row[0])

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.local.errors import AwsError
-from pipeline.local.pipelines.store import PipelineStore
+from pipeline.local.pipelines.store import PipelineStore, Token
 
 
 def fingerprint(request: Mapping[str, Any]) -> str:
@@ -17,8 +17,8 @@ def fingerprint(request: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def to_remember(operation: str, request: Mapping[str, Any]) -> tuple[str, str, str] | None:
-    """Operation, token and request for the store; None for a request without a token."""
+def to_remember(operation: str, request: Mapping[str, Any]) -> Token | None:
+    """What the store remembers of a request; None for a request without a token."""
     token = request.get("ClientRequestToken")
     return (operation, token, fingerprint(request)) if token else None
 

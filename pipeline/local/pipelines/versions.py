@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from pipeline.local.errors import AwsError
 from pipeline.local.pipelines.records import PipelineRecord, PipelineVersion
@@ -28,6 +29,32 @@ def find_version(record: PipelineRecord, number: int | None, alias: str | None =
     if not 1 <= number <= len(record.versions):
         raise AwsError("ResourceNotFound", f"Pipeline version [{number}] of '{record.arn}' does not exist.")
     return record.versions[number - 1]
+
+
+def next_versions(
+    record: PipelineRecord, definition: str | None, now: datetime, aliases: Sequence[str]
+) -> tuple[PipelineVersion, ...]:
+    """The versions of a pipeline after an update; there is a new one when the definition changes.
+
+    Args:
+        record: of the pipeline.
+        definition: that the update gives, if it gives one.
+        now: the time.
+        aliases: of the new version.
+
+    Raises:
+        AwsError: as :func:`new_aliases`, or there are aliases and no new version.
+    """
+    if definition is not None and definition != record.current.definition:
+        named = new_aliases(record.versions, record.arn, aliases)
+        return (*record.versions, PipelineVersion(len(record.versions) + 1, definition, now, aliases=named))
+    if aliases:
+        raise AwsError(
+            "ValidationException",
+            "PipelineVersionAliases can be specified only when the update changes the pipeline definition. "
+            "To change the aliases of an existing version, use UpdatePipelineVersion.",
+        )
+    return record.versions
 
 
 def new_aliases(others: Sequence[PipelineVersion], arn: str, aliases: Sequence[str]) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -233,6 +235,66 @@ def test_a_delete_is_answered_again_for_its_token(create, call):
     create()
     assert call("DeletePipeline", PipelineName="My-Pipeline", ClientRequestToken=token) == {"PipelineArn": ARN}
     assert call("DescribePipeline", PipelineName="My-Pipeline")["PipelineArn"] == ARN
+
+
+def at_once(count, function):
+    """What each of several calls made at the same time gave: its result or its error's code."""
+    ready = threading.Barrier(count)
+
+    def one(number):
+        ready.wait()
+        try:
+            return function(number)
+        except AwsError as error:
+            return error.code
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def test_a_name_is_given_once_to_callers_at_the_same_time(service, build):
+    def create(number):
+        text = build.definition(build.fail("F", str(number)))
+        return service.catalog.create({"PipelineName": "p", "RoleArn": build.role, "PipelineDefinition": text})
+
+    results = at_once(16, create)
+    assert results.count("ValidationException") == 15
+    assert len([one for one in results if one != "ValidationException"]) == 1
+
+
+def test_updates_at_the_same_time_are_all_kept(create, service, build):
+    create()
+
+    def update(number):
+        if number % 2:
+            return service.catalog.add_tags({"ResourceArn": ARN, "Tags": [{"Key": f"k{number}", "Value": "v"}]})
+        text = build.definition(build.fail("F", str(number)))
+        return service.catalog.update({"PipelineName": "My-Pipeline", "PipelineDefinition": text})["PipelineVersionId"]
+
+    results = at_once(16, update)
+    assert sorted(one for one in results if isinstance(one, int)) == list(range(2, 10))
+    assert len(service.catalog.list_tags({"ResourceArn": ARN})["Tags"]) == 8
+
+
+def test_a_pipeline_is_not_deleted_under_a_start(create, service, call):
+    for _ in range(8):
+        create()
+
+        def delete_or_start(number):
+            if number:
+                return service.executions.start({"PipelineName": "My-Pipeline"})["PipelineExecutionArn"]
+            return service.catalog.delete({"PipelineName": "My-Pipeline"})
+
+        deleted, started = at_once(2, delete_or_start)
+        if deleted == "ConflictException":
+            assert service.executions.wait(started, 30) == "Succeeded"
+            call("DeletePipeline", PipelineName="My-Pipeline")
+        elif started == "ResourceNotFound":
+            assert deleted == {"PipelineArn": ARN}
+        else:
+            # It had ended before it was deleted, and went with the pipeline.
+            with pytest.raises(AwsError, match="ResourceNotFound"):
+                call("DescribePipelineExecution", PipelineExecutionArn=started)
 
 
 def test_tags_are_added_replaced_and_removed(create, service):

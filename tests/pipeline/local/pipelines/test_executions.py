@@ -280,6 +280,18 @@ def test_update_execution_renames_while_it_runs(start, finish, call, build, jobs
     assert done.described["PipelineExecutionDescription"] == "why"
 
 
+def test_parallelism_can_be_widened_while_it_runs(start, finish, call, build, jobs):
+    jobs.hold("A", "B")
+    text = build.definition(build.processing("A"), build.processing("B"))
+    arn = start(text, ParallelismConfiguration={"MaxParallelExecutionSteps": 1})
+    jobs.await_running("A")
+    wider = {"MaxParallelExecutionSteps": 2}
+    call("UpdatePipelineExecution", PipelineExecutionArn=arn, ParallelismConfiguration=wider)
+    jobs.await_running("A", "B")
+    jobs.release("A", "B")
+    assert finish(arn).described["ParallelismConfiguration"] == wider
+
+
 def test_an_execution_keeps_the_definition_it_started_with(start, finish, call, build, jobs):
     jobs.hold("A")
     old, new = build.definition(build.processing("A")), build.definition(build.processing("B"))
