@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from unittest import mock
@@ -112,7 +113,7 @@ class Work:
         ):
             assert time.monotonic() < deadline, view(self.aws, arn)
             time.sleep(0.05)
-        self.aws.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken="x" * 32)
+        self.aws.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid.uuid4()))
         assert self.deployed.finished(arn).status == "Stopped"
 
     def leave_running(self, flow: Flow, key: str, body: bytes) -> None:
@@ -171,7 +172,9 @@ def recorded(tmp_path_factory) -> Iterator[tuple[Work, list[tuple[str, Call]]]]:
         work.change_everything_by_hand()
         work.under(PLAN, "drift", code=2)
         work.under(DEPLOY, "deploy")
-        work.aws.sagemaker.delete_pipeline(PipelineName=settings.training_pipeline_name, ClientRequestToken="x" * 32)
+        work.aws.sagemaker.delete_pipeline(
+            PipelineName=settings.training_pipeline_name, ClientRequestToken=str(uuid.uuid4())
+        )
         work.under(DEPLOY, "deploy")
         work.under(PLAN, "drift")
         work.under(DEPLOY, "destroy", "--yes")
