@@ -68,6 +68,9 @@ class ChannelPipe:
         prefix: the pipes' path without ``_<epoch>``.
         instance, count: the instance's number, from 1, and how many there are.
         tell: receives a line when the data cannot be had; the program then sees the end of its pipe.
+
+    Attributes:
+        failure: why the data could not be had, so that the job fails whatever its program makes of what has come.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class ChannelPipe:
         self._tell = tell
         self._form = form
         self._prefix = prefix
+        self.failure: JobFailure | None = None
         self._pieces: Sequence[Sequence[Write]]
         if source.data_type == "AugmentedManifestFile":
             lines = share(read_augmented_manifest(transfer, source), source, instance, count)
@@ -154,6 +158,7 @@ class ChannelPipe:
             write(pipe)
         except JobFailure as failure:
             self._tell(str(failure))
+            self.failure = self.failure or failure
             raise BrokenPipeError from failure
 
     def _object(self, uri: str) -> Write:

@@ -50,13 +50,14 @@ def run(job: RunningJob) -> Outcome:
     limit = with_defaults(job.record.kind, request)["StoppingCondition"]["MaxRuntimeInSeconds"]
     with ExitStack() as streams:
         uploads = streams.enter_context(ContinuousUpload(job.transfer, _continuous_folders(job, outputs)))
-        for pipe in _pipes(job):
-            streams.enter_context(pipe)
+        pipes = [streams.enter_context(pipe) for pipe in _pipes(job)]
         end = job.follow(job.start_all(functools.partial(_start, job, command)), limit)
     message = None
     try:
         message = read_message(instance.ml / "output" / "message" for instance in job.instances)
         uploads.finish()
+        for failure in (pipe.failure for pipe in pipes if pipe.failure is not None):
+            raise failure
         if end.code == 0 and not (end.stopped or end.timed_out):
             # The first instance's files come last: of several with one key, its own stays.
             for instance, output in product(reversed(job.instances), outputs):

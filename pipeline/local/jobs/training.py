@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import product
@@ -53,8 +53,8 @@ def run(job: RunningJob) -> Outcome:
         return Outcome(JobStatus.STOPPED)
     job.progress("Training")
     with ContinuousUpload(job.transfer, training_outputs.watched_folders(job)) as uploads:
-        end = _run_program(job, program)
-    failed = end.code != 0 and not (end.stopped or end.timed_out)
+        end, missing = _run_program(job, program)
+    failed = missing is not None or (end.code != 0 and not (end.stopped or end.timed_out))
     job.progress("Uploading")
     try:
         uploads.finish()
@@ -62,7 +62,13 @@ def run(job: RunningJob) -> Outcome:
     except JobFailure as failure:
         return Outcome(JobStatus.FAILED, shorten(str(failure)))
     if failed:
-        return Outcome(JobStatus.FAILED, _failure_reason(job, program, end))
+        reason = shorten(str(missing)) if missing is not None else _failure_reason(job, program, end)
+        return Outcome(JobStatus.FAILED, reason)
+    return _ending(end)
+
+
+def _ending(end: ProcessEnd) -> Outcome:
+    """How a job ended that did not fail."""
     if end.stopped:
         return Outcome(JobStatus.STOPPED)
     if end.timed_out:
@@ -86,22 +92,27 @@ def _prepare(job: RunningJob) -> Program:
     return _program(job, channels)
 
 
-def _run_program(job: RunningJob, program: Program) -> ProcessEnd:
+def _run_program(job: RunningJob, program: Program) -> tuple[ProcessEnd, JobFailure | None]:
+    """How it ended, and why data that it should have had did not come."""
     limit = job.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_RUNTIME_SECONDS)
     with ExitStack() as feeds:
-        for instance, channel in product(job.instances, job.request.get("InputDataConfig", [])):
-            if input_mode(job.request, channel) == "Pipe":
-                pipe = ChannelPipe(
-                    job.transfer,
-                    InputSource.of(channel["DataSource"]["S3DataSource"]),
-                    PipeForm.of(channel),
-                    instance.ml / "input" / "data" / channel["ChannelName"],
-                    instance=instance.number,
-                    count=len(job.instances),
-                    tell=job.log.say_from_any_thread,
-                )
-                feeds.enter_context(pipe)
-        return job.follow(job.start_all(functools.partial(_start, job, program)), limit)
+        pipes = [feeds.enter_context(pipe) for pipe in _pipes(job)]
+        end = job.follow(job.start_all(functools.partial(_start, job, program)), limit)
+    return end, next((pipe.failure for pipe in pipes if pipe.failure is not None), None)
+
+
+def _pipes(job: RunningJob) -> Iterator[ChannelPipe]:
+    for instance, channel in product(job.instances, job.request.get("InputDataConfig", [])):
+        if input_mode(job.request, channel) == "Pipe":
+            yield ChannelPipe(
+                job.transfer,
+                InputSource.of(channel["DataSource"]["S3DataSource"]),
+                PipeForm.of(channel),
+                instance.ml / "input" / "data" / channel["ChannelName"],
+                instance=instance.number,
+                count=len(job.instances),
+                tell=job.log.say_from_any_thread,
+            )
 
 
 def input_mode(request: Mapping[str, Any], channel: Mapping[str, Any]) -> str:

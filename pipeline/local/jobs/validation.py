@@ -47,6 +47,7 @@ def check_request(kind: JobKind, request: Mapping[str, Any]) -> None:
             f"1 validation error detected: Value '{name}' at '{field}' failed to satisfy constraint: "
             f"Member must satisfy regular expression pattern: {_NAME.pattern}"
         )
+    _check_unique("tag key", (tag["Key"] for tag in request.get("Tags", [])))
     _CHECKS[kind](request)
 
 

@@ -34,11 +34,20 @@ def test_compressed_objects_come_unpacked(remote):
     assert '"TrainingInputMode": "Pipe"' in log
 
 
-def test_object_that_is_not_compressed_ends_the_pipe_and_says_so(remote):
+def test_data_that_does_not_come_fails_the_job_whatever_its_program_says(remote):
     uri = remote.put("pipes/plain/a", "plain")
-    description, log = train(remote, uri, "cat /opt/ml/input/data/c_0; echo read", CompressionType="Gzip")
-    assert description["TrainingJobStatus"] == "Completed"
-    assert f'ClientError: "{uri}" is not compressed with gzip, as CompressionType says' in log
+    description, log = train(remote, uri, "cat /opt/ml/input/data/c_0; touch /opt/ml/model/m", CompressionType="Gzip")
+    reason = f'ClientError: "{uri}" is not compressed with gzip, as CompressionType says'
+    assert description["TrainingJobStatus"] == "Failed"
+    assert description["FailureReason"].startswith(reason)
+    assert reason in log
+    assert remote.keys(f"models/{description['TrainingJobName']}/") == []
+
+    request = remote.processing_request("cat /opt/ml/processing/input/data_0", inputs={"data": uri})
+    request["ProcessingInputs"][0]["S3Input"] |= {"S3InputMode": "Pipe", "S3CompressionType": "Gzip"}
+    description = remote.run(JobKind.PROCESSING, request)
+    assert description["ProcessingJobStatus"] == "Failed"
+    assert description["FailureReason"].startswith(reason)
 
 
 def test_reader_that_stops_early_gets_the_next_epoch(remote):

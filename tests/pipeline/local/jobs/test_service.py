@@ -82,6 +82,11 @@ def test_local_paths_outside_processing_are_refused(jobs, path):
     assert "under /opt/ml/processing/" in refused(jobs, PROCESSING, request).message
 
 
+def test_same_tag_key_twice_is_refused(jobs):
+    tags = [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]
+    assert "Duplicate tag key: a" in refused(jobs, PROCESSING, jobs.processing_request("true", Tags=tags)).message
+
+
 def test_same_input_name_twice_is_refused(jobs):
     request = jobs.processing_request("true", inputs={"data": "s3://artifacts/x"})
     request["ProcessingInputs"] *= 2
