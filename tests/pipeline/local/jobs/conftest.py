@@ -30,6 +30,15 @@ REGION = "us-east-1"
 BUCKET = "artifacts"
 
 
+def host_from(folder: str) -> str:
+    """Shell text that becomes the instance's host name, also where it shares the machine's."""
+    read = f'import json; print(json.load(open("{folder}/resourceconfig.json"))["current_host"])'
+    return f"$(python3 -c '{read}')"
+
+
+PROCESSING_HOST, TRAINING_HOST = host_from("/opt/ml/config"), host_from("/opt/ml/input/config")
+
+
 def archive(files: Mapping[str, str | bytes]) -> bytes:
     """A tar.gz of the files."""
     packed = io.BytesIO()

@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.local.jobs.kinds import JobKind
+from tests.pipeline.local.jobs.conftest import PROCESSING_HOST
 
 MESSAGE = "/opt/ml/output/message"
 
@@ -20,7 +21,7 @@ def train(remote, command, **fields):
 
 
 def test_messages_of_all_instances_follow_each_other(remote):
-    description = process(remote, f"echo from $(hostname) > {MESSAGE}", instances=2)
+    description = process(remote, f"echo from {PROCESSING_HOST} > {MESSAGE}", instances=2)
     assert description["ExitMessage"] == "from algo-1\nfrom algo-2"
 
 

@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from pipeline.local.jobs.kinds import JobKind
+from tests.pipeline.local.jobs.conftest import PROCESSING_HOST
 
 OUT = "/opt/ml/processing/output/out"
 
@@ -90,7 +91,8 @@ def test_processing_instances_share_what_comes_through_pipes(remote):
     for number in range(3):
         remote.put(f"pipes/shared/{number}", f"{number}\n")
     request = remote.processing_request(
-        f"cat /opt/ml/processing/input/data_0 > {OUT}/$(hostname)", inputs={"data": "s3://artifacts/pipes/shared/"}
+        f"cat /opt/ml/processing/input/data_0 > {OUT}/{PROCESSING_HOST}",
+        inputs={"data": "s3://artifacts/pipes/shared/"},
     )
     request["ProcessingResources"]["ClusterConfig"]["InstanceCount"] = 2
     request["ProcessingInputs"][0]["S3Input"] |= {

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from pipeline.local.jobs.kinds import JobKind
+from pipeline.local.jobs.sandbox import Isolation, detect_isolation
 
 KIND = JobKind.TRANSFORM
 # Answers with what each function was given.
@@ -271,6 +272,9 @@ def test_strategy_without_a_split_type_sends_the_object_whole(remote, seen):
     assert found["variables"]["SAGEMAKER_BATCH_STRATEGY"] == "MULTI_RECORD"
 
 
+@pytest.mark.skipif(
+    detect_isolation() is Isolation.NONE, reason="without namespaces a job shares the machine's network"
+)
 def test_isolated_model_has_no_network(remote):
     program = """
 import os, socket
