@@ -190,6 +190,11 @@ class ChannelPipe:
         return write
 
 
+def first_failure(pipes: Sequence[ChannelPipe]) -> JobFailure | None:
+    """Why data of one of the pipes did not come, or None."""
+    return next((pipe.failure for pipe in pipes if pipe.failure is not None), None)
+
+
 def shuffled(items: Sequence[_Item], seed: int | None, epoch: int) -> Iterator[_Item]:
     """The items of one epoch: in their order, or with ShuffleConfig in another one each time."""
     order = list(range(len(items)))

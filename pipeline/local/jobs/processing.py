@@ -19,7 +19,7 @@ from pipeline.local.jobs.inputs import InputSource, download, find_objects, shar
 from pipeline.local.jobs.kinds import JobStatus
 from pipeline.local.jobs.objects import has_link
 from pipeline.local.jobs.outcome import Outcome, read_message, unzip_folder
-from pipeline.local.jobs.pipes import ChannelPipe, PipeForm
+from pipeline.local.jobs.pipes import ChannelPipe, PipeForm, first_failure
 from pipeline.local.jobs.resources import instances_of
 from pipeline.local.jobs.running import Instance, RunningJob
 from pipeline.local.jobs.sandbox import SandboxProcess
@@ -56,8 +56,9 @@ def run(job: RunningJob) -> Outcome:
     try:
         message = read_message(instance.ml / "output" / "message" for instance in job.instances)
         uploads.finish()
-        for failure in (pipe.failure for pipe in pipes if pipe.failure is not None):
-            raise failure
+        missing = first_failure(pipes)
+        if missing is not None:
+            raise missing
         if end.code == 0 and not (end.stopped or end.timed_out):
             # The first instance's files come last: of several with one key, its own stays.
             for instance, output in product(reversed(job.instances), outputs):

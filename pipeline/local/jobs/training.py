@@ -19,7 +19,7 @@ from pipeline.local.jobs.following import ProcessEnd
 from pipeline.local.jobs.inputs import InputSource, download, find_objects, share
 from pipeline.local.jobs.kinds import JobStatus
 from pipeline.local.jobs.outcome import Outcome, read_failure, unzip_folder
-from pipeline.local.jobs.pipes import ChannelPipe, PipeForm
+from pipeline.local.jobs.pipes import ChannelPipe, PipeForm, first_failure
 from pipeline.local.jobs.resources import instances_of
 from pipeline.local.jobs.running import Instance, RunningJob
 from pipeline.local.jobs.sandbox import SandboxProcess
@@ -98,7 +98,7 @@ def _run_program(job: RunningJob, program: Program) -> tuple[ProcessEnd, JobFail
     with ExitStack() as feeds:
         pipes = [feeds.enter_context(pipe) for pipe in _pipes(job)]
         end = job.follow(job.start_all(functools.partial(_start, job, program)), limit)
-    return end, next((pipe.failure for pipe in pipes if pipe.failure is not None), None)
+    return end, first_failure(pipes)
 
 
 def _pipes(job: RunningJob) -> Iterator[ChannelPipe]:
