@@ -33,6 +33,7 @@ REQUEST_OPERATIONS: Mapping[StepType, str] = {
     StepType.TRANSFORM: "CreateTransformJob",
     StepType.MODEL: "CreateModel",
     StepType.REGISTER_MODEL: "CreateModelPackage",
+    StepType.ENDPOINT_CONFIG: "CreateEndpointConfig",
 }
 PROPERTY_OPERATIONS: Mapping[StepType, str] = {
     step_type: create.replace("Create", "Describe") for step_type, create in REQUEST_OPERATIONS.items()

@@ -53,9 +53,10 @@ def parse_duration(text: str) -> timedelta | None:
 def cache_key(step_type: StepType, arguments: Mapping[str, Any], target: str | None = None) -> str | None:
     """The SHA-256 of the resolved arguments that count, or None when steps of this type are never cached.
 
-    Of a Callback or Lambda step all of them count, and the queue or function that it hands over to.
+    Of a Callback, Lambda or EndpointConfig step all of them count, and the queue or function that it hands over to.
     """
-    names = tuple(arguments) if target is not None else KEY_ARGUMENTS.get(step_type)
+    all_count = target is not None or step_type is StepType.ENDPOINT_CONFIG
+    names = tuple(arguments) if all_count else KEY_ARGUMENTS.get(step_type)
     if names is None:
         return None
     counted = {name: arguments[name] for name in names if name in arguments}

@@ -22,6 +22,7 @@ class StepType(StrEnum):
     TRANSFORM = "Transform"
     MODEL = "Model"
     REGISTER_MODEL = "RegisterModel"
+    ENDPOINT_CONFIG = "EndpointConfig"
     CONDITION = "Condition"
     FAIL = "Fail"
     CALLBACK = "Callback"

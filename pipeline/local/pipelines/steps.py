@@ -126,6 +126,24 @@ def run_register_model(attempt: Attempt) -> StepResult:
     return StepResult(StepStatus.SUCCEEDED, json_ready(described), {"RegisterModel": {"Arn": arn}})
 
 
+def run_endpoint_config(attempt: Attempt) -> StepResult:
+    """CreateEndpointConfig, under the name in the arguments if there is one."""
+    request = _tagged(resolve_arguments(attempt.step, attempt.scope), attempt)
+    name = request.setdefault("EndpointConfigName", attempt.resource_name)
+    _check(StepType.ENDPOINT_CONFIG, request)
+    client = attempt.world.client("sagemaker")
+    own = (attempt.world.own_client or attempt.world.client)("sagemaker")
+    try:
+        known = own.list_endpoint_configs(NameContains=name)["EndpointConfigs"]
+        if any(item["EndpointConfigName"] == name for item in known):
+            raise AwsError("ValidationException", f"Cannot create already existing endpoint configuration [{name}].")
+        arn = client.create_endpoint_config(**request)["EndpointConfigArn"]
+        described = client.describe_endpoint_config(EndpointConfigName=name)
+    except (AwsError, ClientError, BotoCoreError) as exc:
+        raise _refusal(StepType.ENDPOINT_CONFIG, exc) from exc
+    return StepResult(StepStatus.SUCCEEDED, json_ready(described), {"EndpointConfig": {"Arn": arn}})
+
+
 def _ensure_group(own: ClientFactory, client: Any, group: str) -> None:
     try:
         own("sagemaker").describe_model_package_group(ModelPackageGroupName=group)
@@ -159,6 +177,7 @@ RUNNERS: Mapping[StepType, Callable[[Attempt], StepResult]] = {
     StepType.TRANSFORM: run_job,
     StepType.MODEL: run_model,
     StepType.REGISTER_MODEL: run_register_model,
+    StepType.ENDPOINT_CONFIG: run_endpoint_config,
     StepType.CALLBACK: run_callback,
     StepType.LAMBDA: run_lambda,
 }

@@ -427,6 +427,43 @@ def test_model_steps_call_sagemaker(run, build, client, jobs):
     assert jobs.requests["Publish"][0]["AppSpecification"]["ContainerArguments"] == [package_arn]
 
 
+def test_an_endpoint_configuration_is_created_for_a_model(run, build, client, jobs, unique):
+    model = {
+        "Name": "Model",
+        "Type": "Model",
+        "Arguments": {
+            "ExecutionRoleArn": build.role,
+            "PrimaryContainer": {"Image": "image", "ModelDataUrl": "s3://b/model.tar.gz"},
+        },
+    }
+    variant = {
+        "VariantName": "all",
+        "ModelName": build.get("Steps.Model.ModelName"),
+        "InitialInstanceCount": 1,
+        "InstanceType": "ml.m5.large",
+    }
+    config = {"Name": "Configure", "Type": "EndpointConfig", "Arguments": {"ProductionVariants": [variant]}}
+    name = build.get("Steps.Configure.EndpointConfigName")
+    instance = build.get("Steps.Configure.ProductionVariants['all'].InstanceType")
+    done = run(build.definition(model, config, build.processing("Use", name, instance)))
+
+    assert done.status == "Succeeded", done.steps
+    [given, instance_type] = jobs.requests["Use"][0]["AppSpecification"]["ContainerArguments"]
+    assert given.startswith(f"pipelines-{done.arn.rsplit('/', maxsplit=1)[-1]}-Configure-")
+    assert instance_type == "ml.m5.large"
+    described = client("sagemaker").describe_endpoint_config(EndpointConfigName=given)
+    arn = done.steps["Configure"]["Metadata"]["EndpointConfig"]["Arn"]
+    assert described["EndpointConfigArn"] == arn
+
+    named = {**config, "Arguments": {**config["Arguments"], "EndpointConfigName": unique}}
+    assert run(build.definition(model, named)).steps["Configure"]["StepStatus"] == "Succeeded"
+    again = run(build.definition(model, named)).steps["Configure"]
+    assert again["FailureReason"] == (
+        "ClientError: Failed to invoke sagemaker:CreateEndpointConfig. Error Details: "
+        f"Cannot create already existing endpoint configuration [{unique}]."
+    )
+
+
 def test_status_changes_are_sent_in_order_with_awss_shapes(run, build, events):
     done = run(build.definition(build.processing("Prepare")), PipelineExecutionDisplayName="mine")
 
