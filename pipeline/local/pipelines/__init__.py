@@ -15,6 +15,7 @@ Layers, from pure to stateful; each imports only what stands above it::
     experiments                    the experiment, trial and trial components of an execution
     steps                          what each type of step does
     step_table, step_run, engine   threads that run one execution against jobs and AWS clients
+    interruption                   what a process that ended left behind
     starting, executions, catalog  what the operations ask for
     service, handlers              the operations
 """

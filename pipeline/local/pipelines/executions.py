@@ -13,7 +13,8 @@ from pipeline.local.errors import AwsError
 from pipeline.local.pipelines import views
 from pipeline.local.pipelines.catalog import PipelineCatalog
 from pipeline.local.pipelines.definition import StepType
-from pipeline.local.pipelines.engine import INTERRUPTED_REASON, ExecutionEngine
+from pipeline.local.pipelines.engine import ExecutionEngine
+from pipeline.local.pipelines.interruption import fail_interrupted
 from pipeline.local.pipelines.paging import created_within, page
 from pipeline.local.pipelines.ports import World
 from pipeline.local.pipelines.records import ExecutionRecord, ExecutionStatus, PipelineRecord, StepStatus
@@ -27,7 +28,7 @@ _RETRYABLE = frozenset({ExecutionStatus.FAILED, ExecutionStatus.STOPPED, Executi
 
 
 class PipelineExecutions:
-    """The executions of every pipeline in the catalogue."""
+    """The executions of every pipeline in the catalogue. What ran when the process before this one ended is Failed."""
 
     def __init__(self, world: World, catalog: PipelineCatalog, max_running: int) -> None:
         self._world = world
@@ -37,6 +38,8 @@ class PipelineExecutions:
         # Notified whenever an execution leaves the table of running ones.
         self._changed = threading.Condition(threading.RLock())
         self._running: dict[str, ExecutionEngine] = {}
+        # Told by the first dispatch: until then nobody may be there to be told.
+        self._untold = fail_interrupted(world.store, world.clock)
         self._closed = False
 
     # -- operations --------------------------------------------------------------------------------------------------
@@ -220,6 +223,10 @@ class PipelineExecutions:
     def dispatch(self) -> None:
         """Start queued executions, oldest first, as far as the limit allows."""
         with self._changed:
+            untold, self._untold = self._untold, []
+        for event in untold:
+            self._world.emit(event)
+        with self._changed:
             if self._closed:
                 return
             for record in self._store.queued_executions(self._max_running - len(self._running)):
@@ -248,23 +255,6 @@ class PipelineExecutions:
                     raise TimeoutError(f"{arn} is still {self._find(arn).status}")
                 self._changed.wait(left)
             return str(self._find(arn).status)
-
-    def fail_interrupted(self) -> None:
-        """Set right what a process that ended left behind: what was running is Failed, what was queued stays."""
-        for record in self._store.unfinished_executions():
-            if record.queued:
-                continue
-            for step in self._store.steps(record.arn):
-                if not step.status.ended:
-                    self._store.put_step(
-                        replace(
-                            step,
-                            status=StepStatus.FAILED,
-                            ended=self._world.clock.now(),
-                            failure_reason=INTERRUPTED_REASON,
-                        )
-                    )
-            self._change(record.arn, status=ExecutionStatus.FAILED, failure_reason=INTERRUPTED_REASON)
 
     def close(self, timeout: float) -> None:
         """Stop what runs and start nothing more. See :meth:`PipelineService.close`."""

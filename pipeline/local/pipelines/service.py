@@ -76,7 +76,6 @@ class PipelineService:
             acting=acting,
         )
         self.executions = PipelineExecutions(world, self.catalog, max_running)
-        self.executions.fail_interrupted()
 
     def resume(self) -> None:
         """Start the executions that were queued when the endpoint went down. Call it once the endpoint answers."""

@@ -200,9 +200,15 @@ def test_a_restart_fails_what_ran_keeps_what_waited_and_allows_a_retry(open_serv
     jobs.await_running("B")
     # A second process on a copy of the state, as after a kill: the first never said goodbye.
     copy_state(tmp_path / "state", tmp_path / "killed")
-    revived_jobs = type(jobs)()
+    revived_jobs, told = type(jobs)(), []
     revived = type(service)(
-        tmp_path / "killed", "123456789012", "us-east-1", revived_jobs, service.catalog._client, max_running=1
+        tmp_path / "killed",
+        "123456789012",
+        "us-east-1",
+        revived_jobs,
+        service.catalog._client,
+        max_running=1,
+        on_event=told.append,
     )
     try:
         described = revived.executions.describe({"PipelineExecutionArn": running})
@@ -212,13 +218,25 @@ def test_a_restart_fails_what_ran_keeps_what_waited_and_allows_a_retry(open_serv
         shown = [(step["StepName"], step["StepStatus"]) for step in steps["PipelineExecutionSteps"]]
         assert shown == [("A", "Succeeded"), ("B", "Failed")]
         assert revived_jobs.started() == []
+        # Nobody is told before the endpoint answers.
+        assert told == []
         revived.resume()
+        assert [(one["detail"].get("stepName"), status_of(one)) for one in told[:2]] == [
+            ("B", "Failed"),
+            (None, "Failed"),
+        ]
+        assert told[0]["detail"]["previousStepStatus"] in ("Starting", "Executing")
+        assert told[1]["detail"]["previousPipelineExecutionStatus"] == "Executing"
         assert revived.executions.wait(waiting, 30) == "Succeeded"
         revived.executions.retry({"PipelineExecutionArn": running})
         assert revived.executions.wait(running, 30) == "Succeeded"
         assert revived_jobs.started() == ["A", "B", "B"]
     finally:
         revived.close()
+
+
+def status_of(event):
+    return event["detail"].get("currentStepStatus") or event["detail"]["currentPipelineExecutionStatus"]
 
 
 def copy_state(source, target):
