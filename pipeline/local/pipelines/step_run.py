@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 _NAME_ARGUMENTS = {
     **{step_type: f"{step_type}JobName" for step_type in JOB_STEPS},
     StepType.MODEL: "ModelName",
+    StepType.REGISTER_MODEL: "ModelPackageName",
 }
 
 

@@ -112,8 +112,10 @@ def run_register_model(attempt: Attempt) -> StepResult:
     metadata_properties = {"GeneratedBy": attempt.execution.arn, **request.get("MetadataProperties", {})}
     request["MetadataProperties"] = metadata_properties
     group = request.get("ModelPackageGroupName")
+    # A version of a group has no name of its own.
+    request.pop("ModelPackageName", None)
     if group is None:
-        request.setdefault("ModelPackageName", attempt.resource_name)
+        request["ModelPackageName"] = attempt.resource_name
     _check(StepType.REGISTER_MODEL, request)
     client = attempt.world.client("sagemaker")
     try:

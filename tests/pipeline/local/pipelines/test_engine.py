@@ -427,6 +427,21 @@ def test_model_steps_call_sagemaker(run, build, client, jobs):
     assert jobs.requests["Publish"][0]["AppSpecification"]["ContainerArguments"] == [package_arn]
 
 
+def test_a_model_packages_name_is_a_prefix_and_a_version_has_none(run, build, client, unique):
+    containers = {"Containers": [{"Image": "image", "ModelDataUrl": "s3://b/m.tar.gz"}]}
+    specification = {**containers, "SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}
+    given = {"ModelPackageName": "bikes", "InferenceSpecification": specification}
+    register = {"Name": "Register", "Type": "RegisterModel", "Arguments": given}
+    done = run(build.definition(register))
+    arn = done.steps["Register"]["Metadata"]["RegisterModel"]["Arn"]
+    assert f"model-package/bikes-{done.arn.rsplit('/', maxsplit=1)[-1]}-" in arn
+
+    version = {**register, "Arguments": {**given, "ModelPackageGroupName": unique}}
+    done = run(build.definition(version))
+    assert done.status == "Succeeded", done.steps
+    assert done.steps["Register"]["Metadata"]["RegisterModel"]["Arn"].endswith(f"model-package/{unique}/1")
+
+
 def test_an_endpoint_configuration_is_created_for_a_model(run, build, client, jobs, unique):
     model = {
         "Name": "Model",
