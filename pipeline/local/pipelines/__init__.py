@@ -14,7 +14,8 @@ Layers, from pure to stateful; each imports only what stands above it::
     callbacks, functions, lambdas  steps that an SQS consumer or a local Python function answers
     experiments                    the experiment, trial and trial components of an execution
     steps                          what each type of step does
-    step_table, step_run, engine   threads that run one execution against jobs and AWS clients
+    step_table, step_run, coordinator, engine
+                                   threads that run one execution against jobs and AWS clients
     interruption                   what a process that ended left behind
     starting, executions, catalog  what the operations ask for
     service, handlers              the operations

@@ -1,8 +1,4 @@
-"""Runs one execution: a coordinating thread that starts what may run, and one thread for each running step.
-
-Nothing polls. The coordinator sleeps on a condition variable until a step ends or a stop is asked for; a step's thread
-sleeps in ``JobService.wait``.
-"""
+"""Runs one execution, in a thread of its own: from its experiment to its last status."""
 
 from __future__ import annotations
 
@@ -14,17 +10,18 @@ from dataclasses import replace
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.local.pipelines.attempts import refusal
+from pipeline.local.pipelines.coordinator import Coordinator
 from pipeline.local.pipelines.definition import StepType
 from pipeline.local.pipelines.experiments import keep_execution
 from pipeline.local.pipelines.graph import build_graph
 from pipeline.local.pipelines.parsing import parse_definition
 from pipeline.local.pipelines.ports import World
-from pipeline.local.pipelines.progress import Progress, assess
+from pipeline.local.pipelines.progress import Progress
 from pipeline.local.pipelines.records import ExecutionRecord, ExecutionStatus, StepStatus
 from pipeline.local.pipelines.roles import under_role
 from pipeline.local.pipelines.selection import restrict
 from pipeline.local.pipelines.status_events import execution_event
-from pipeline.local.pipelines.step_run import Halt, StepRun
+from pipeline.local.pipelines.step_run import Halt
 from pipeline.local.pipelines.step_table import StepTable
 from pipeline.local.pipelines.store import StoreClosedError
 
@@ -49,12 +46,19 @@ class ExecutionEngine:
         self.execution = execution
         self._world = under_role(world, execution)
         self._on_end = on_end
-        self._definition = parse_definition(world.store.definition(execution.definition_id))
-        self._graph = restrict(build_graph(self._definition), execution.selected)
         self._table = StepTable(self._world, execution)
         self._halt = Halt()
         self._interrupted = False
-        self._running: dict[str, StepRun] = {}
+        definition = parse_definition(world.store.definition(execution.definition_id))
+        self._coordinator = Coordinator(
+            self._world,
+            execution,
+            definition,
+            self._table,
+            restrict(build_graph(definition), execution.selected),
+            halt=self._halt,
+            most_at_once=self._most_at_once,
+        )
         self._thread = threading.Thread(target=self._run, name=f"pipeline-{execution.id}", daemon=True)
 
     def start(self) -> None:
@@ -79,10 +83,8 @@ class ExecutionEngine:
             self._interrupted = closing and not self._halt.asked.is_set()
             self._halt.closing = closing
             self._halt.asked.set()
-            running = list(self._running.values())
             self._table.changed.notify_all()
-        for run in running:
-            run.stop()
+        self._coordinator.stop_running()
 
     def wake(self) -> None:
         """Look again at what may run."""
@@ -91,7 +93,7 @@ class ExecutionEngine:
 
     def _run(self) -> None:
         try:
-            self._finish(self._refused_experiment() or self._coordinate())
+            self._finish(self._refused_experiment() or self._coordinator.run())
         except StoreClosedError:
             logger.info("%s was still running when the endpoint closed; the next start reports it", self.execution.arn)
         finally:
@@ -109,34 +111,10 @@ class ExecutionEngine:
             return Progress((), ExecutionStatus.FAILED, reason)
         return None
 
-    def _coordinate(self) -> Progress:
-        with self._table.changed:
-            while True:
-                progress = assess(self._graph, self._table.records(), self._running)
-                ready = () if self._halt.asked.is_set() else progress.ready
-                for name in ready[: max(self._most_at_once() - len(self._running), 0)]:
-                    self._launch(name)
-                if not self._running:
-                    return progress
-                self._table.changed.wait()
-
     def _most_at_once(self) -> int:
         """UpdatePipelineExecution may have changed it since the start."""
         record = self._world.store.execution(self.execution.arn) or self.execution
         return record.max_parallel_steps or DEFAULT_PARALLEL_STEPS
-
-    def _launch(self, name: str) -> None:
-        run = StepRun(
-            self._world,
-            self.execution,
-            self._definition,
-            self._table,
-            self._definition.steps[name],
-            halt=self._halt,
-            on_end=self._running.pop,
-        )
-        self._running[name] = run
-        run.start()
 
     def _finish(self, progress: Progress) -> None:
         status, reason = progress.status, progress.failure_reason
