@@ -41,18 +41,23 @@ class PipelineCatalog:
             AwsError: ResourceNotFound.
         """
         record = self._store.pipeline(pipeline_name(name_or_arn))
-        if record is None:
+        if record is None or record.arn != self._arn(name_or_arn):
             raise self.missing(name_or_arn)
         return record
 
+    def _arn(self, name_or_arn: str) -> str:
+        parsed = parse_arn(name_or_arn)
+        if parsed is None:
+            return pipeline_arn(self._region, self._account_id, name_or_arn)
+        return pipeline_arn(parsed.region, parsed.account, parsed.name)
+
     def missing(self, name_or_arn: str) -> AwsError:
         """That there is no such pipeline."""
-        arn = pipeline_arn(self._region, self._account_id, pipeline_name(name_or_arn))
-        return AwsError("ResourceNotFound", f"Pipeline '{arn}' does not exist.")
+        return AwsError("ResourceNotFound", f"Pipeline '{self._arn(name_or_arn)}' does not exist.")
 
     def _update(self, name_or_arn: str, change: Callable[[PipelineRecord], PipelineRecord]) -> PipelineRecord:
         try:
-            return self._store.update_pipeline(pipeline_name(name_or_arn), change)
+            return self._store.update_pipeline(self.find(name_or_arn).name, change)
         except KeyError:
             raise self.missing(name_or_arn) from None
 
@@ -187,7 +192,10 @@ class PipelineCatalog:
     def owns(self, arn: str) -> bool:
         """Whether an ARN is that of a pipeline that exists here (an execution takes no tags)."""
         parsed = parse_arn(arn)
-        return parsed is not None and parsed.execution is None and self._store.pipeline(parsed.name) is not None
+        if parsed is None or parsed.execution is not None:
+            return False
+        record = self._store.pipeline(parsed.name)
+        return record is not None and record.arn == self._arn(arn)
 
     def add_tags(self, request: dict[str, Any]) -> dict[str, Any]:
         """AddTags on a pipeline: values of keys that are there already are replaced."""

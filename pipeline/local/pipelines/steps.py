@@ -31,6 +31,8 @@ JOB_STEPS = frozenset({StepType.PROCESSING, StepType.TRAINING, StepType.TRANSFOR
 # They say themselves when they have started.
 STOPPABLE_STEPS = JOB_STEPS | {StepType.CALLBACK, StepType.LAMBDA}
 
+_MAX_FAIL_MESSAGE = 3072
+
 
 def run_condition(attempt: Attempt) -> StepResult:
     """Evaluate a Condition step."""
@@ -46,7 +48,7 @@ def run_condition(attempt: Attempt) -> StepResult:
 def run_fail(attempt: Attempt) -> StepResult:
     """Fail the execution with the step's message."""
     message = to_text(resolve_arguments(attempt.step, attempt.scope)["ErrorMessage"])
-    raise StepFailure(message, metadata={"Fail": {"ErrorMessage": message}})
+    raise StepFailure(message, metadata={"Fail": {"ErrorMessage": message[:_MAX_FAIL_MESSAGE]}})
 
 
 def run_job(attempt: Attempt) -> StepResult:

@@ -37,6 +37,21 @@ def test_a_pipeline_is_described_as_it_was_created(create, call, build):
         assert described["PipelineDefinition"] == build.definition(build.processing("A"))
 
 
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:sagemaker:eu-west-1:123456789012:pipeline/my-pipeline",
+        "arn:aws:sagemaker:us-east-1:210987654321:pipeline/my-pipeline",
+    ],
+)
+def test_a_pipeline_of_another_region_or_account_is_not_found(create, call, service, arn):
+    create()
+    for operation in ("DescribePipeline", "StartPipelineExecution", "ListPipelineExecutions"):
+        with pytest.raises(AwsError, match=f"ResourceNotFound: Pipeline '{arn}' does not exist"):
+            call(operation, PipelineName=arn)
+    assert not service.catalog.owns(arn)
+
+
 def test_a_name_is_taken_once_and_a_token_answers_twice(create):
     token = uuid.uuid4().hex
     first = create(ClientRequestToken=token)

@@ -125,6 +125,12 @@ def test_an_outcome_is_a_boolean_wherever_it_is_used(run, build, jobs):
     assert done.steps["Say"]["FailureReason"] == "it was false"
 
 
+def test_a_long_message_is_cut_to_what_each_field_takes(run, build):
+    [step] = run(build.definition(build.fail("Give", "x" * 4000))).steps.values()
+    assert len(step["FailureReason"]) == 1024
+    assert len(step["Metadata"]["Fail"]["ErrorMessage"]) == 3072
+
+
 def test_a_fail_step_without_a_message_gives_no_reason(run, build):
     done = run(build.definition(build.fail("Give", "")))
 
