@@ -129,6 +129,20 @@ def pipeline() -> dict:
         "failing": {step["StepName"]: step.get("FailureReason") for step in failing.list_steps()},
         "wait": said,
         "parameters": failing.list_parameters()["PipelineParameters"],
+        "version": made.latest_pipeline_version_id,
+        "executions": [one["PipelineExecutionArn"] for one in made.list_executions()["PipelineExecutionSummaries"]],
+        "started": [failing.arn, execution.arn],
+        **tracked(execution.arn),
+    }
+
+
+def tracked(arn: str) -> dict:
+    """What the experiments know of an execution."""
+    trial, client = arn.rsplit("/", maxsplit=1)[-1], session.sagemaker_client
+    components = client.list_trial_components(TrialName=trial)["TrialComponentSummaries"]
+    return {
+        "experiment": client.describe_trial(TrialName=trial)["ExperimentName"],
+        "components": [component["TrialComponentName"].rsplit("-aws-", maxsplit=1)[-1] for component in components],
     }
 
 

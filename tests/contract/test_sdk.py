@@ -29,6 +29,9 @@ def test_a_pipeline_is_upserted_started_and_waited_for(stranger, data, unique):
     assert answer["failing"] == {"Count": None, "Judge": None, "Gate": None, "TooFew": "too few rows"}
     assert "WaiterError" in answer["wait"]
     assert answer["parameters"] == [{"Name": "Minimum", "Value": "1000"}]
+    assert answer["version"] == 1
+    assert answer["executions"] == answer["started"]
+    assert (answer["experiment"], answer["components"]) == (unique, ["processing-job"])
 
 
 @pytest.mark.slow

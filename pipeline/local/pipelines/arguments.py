@@ -49,6 +49,7 @@ _SCALARS = {
 }
 
 
+_SHOWN_CHARACTERS = 200
 _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     "String": (str,),
     "Integer": (int,),
@@ -168,7 +169,8 @@ def _check_literal(value: Any, shape: Shape) -> Iterator[str]:
 def _check_constraints(value: Any, shape: Shape) -> Iterator[str]:
     for constraint in broken_constraints(shape.type_name, shape.metadata, value):
         said = constraint.removeprefix("Member must satisfy ").removeprefix("Member must have ")
-        yield f"Model Validation failed: Value '{value}' for '{shape.name}' failed to satisfy {said}"
+        shown = value if isinstance(value, str) else json.dumps(value)[:_SHOWN_CHARACTERS]
+        yield f"Model Validation failed: Value '{shown}' for '{shape.name}' failed to satisfy {said}"
 
 
 def _members(value: Any, shape: Shape) -> Iterator[tuple[str, Any, Shape | None]]:
