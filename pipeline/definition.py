@@ -232,7 +232,9 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Any:
             *(profile, train_fraction, random_state, feature_count, minimum_r_squared, approval_status),
             *(processing_instance_type, training_instance_type, transform_instance_type),
         ],
-        steps=[claim.step, shared.is_new_input(claim, [preprocess, ingest, train, evaluate, quality_gate])],
+        # The gate stands beside the first condition, not in it: SageMaker takes no condition inside another. Where
+        # nothing is new, Evaluate does not run, and so neither does the gate that reads its result.
+        steps=[claim.step, shared.is_new_input(claim, [preprocess, ingest, train, evaluate]), quality_gate],
         sagemaker_session=frame.session,
         # No experiment is kept, so that the role needs no permission for any.
         pipeline_experiment_config=None,

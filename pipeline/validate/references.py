@@ -186,3 +186,17 @@ def no_crossed_branches(definition: Definition) -> Iterator[Problem]:
                         step=step.name,
                         field="DependsOn",
                     )
+
+
+@definition_check("nested-conditions", "no condition stands in a branch of another")
+def no_nested_conditions(definition: Definition) -> Iterator[Problem]:
+    # "Amazon SageMaker Pipelines doesn't support the use of nested condition steps" (Condition step, developer guide).
+    for step in definition.steps_of_type("Condition"):
+        if step.guards:
+            outer = step.guards[-1]
+            yield Problem(
+                f"It stands in {outer.branch} of condition {outer.condition}; SageMaker takes no condition in another.",
+                f"Put it beside {outer.condition}: it still waits for the steps whose results it reads.",
+                step=step.name,
+                field="Type",
+            )

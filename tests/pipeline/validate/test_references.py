@@ -89,6 +89,16 @@ def test_waiting_for_the_other_branch_is_found(training, problems):
     assert "other branch of QualityGate" in found.message
 
 
+def test_a_condition_in_a_branch_of_another_is_found(training, problems):
+    assert problems("nested-conditions", training) == []
+    gate = training.step("QualityGate")
+    training.content["Steps"].remove(gate)
+    training.arguments("IsNewInput")["IfSteps"].append(gate)
+    (found,) = problems("nested-conditions", training)
+    assert (found.step, found.field) == ("QualityGate", "Type")
+    assert "in IfSteps of condition IsNewInput" in found.message
+
+
 def test_an_output_that_a_lambda_step_declares_is_known(training, problems):
     training.content["Steps"].append(
         {
