@@ -1,7 +1,8 @@
 """Step caching: that it can hit, and that a hit is right.
 
-SageMaker compares the arguments in :data:`pipeline.local.pipelines.caching.KEY_ARGUMENTS` (AWS: "Default cache key
-attributes by pipeline step type"). Where a step writes to is not among them, so outputs may name the execution.
+SageMaker compares the arguments in :data:`pipeline.local.pipelines.definitions.caching.KEY_ARGUMENTS` (AWS: "Default
+cache key attributes by pipeline step type"). Where a step writes to is not among them, so outputs may name the
+execution.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.local.pipelines.caching import KEY_ARGUMENTS
-from pipeline.local.pipelines.definition import StepType
-from pipeline.local.pipelines.expressions import GET, ExecutionReference, ParameterReference, StepReference
+from pipeline.local.pipelines.definitions.caching import KEY_ARGUMENTS
+from pipeline.local.pipelines.definitions.expressions import GET, ExecutionReference, ParameterReference, StepReference
+from pipeline.local.pipelines.definitions.model import StepType
 from pipeline.validate.document import Definition, Step, leaves, references
 from pipeline.validate.locations import differs_by_execution
 from pipeline.validate.permissions import script_actions

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.local.pipelines.expressions import json_gets
+from pipeline.local.pipelines.definitions.expressions import json_gets
 from pipeline.validate.document import Definition, Step, code_channel, follow, listed, objects, property_file_read
 from pipeline.validate.locations import origin
 from pipeline.validate.registry import Problem, definition_check

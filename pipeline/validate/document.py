@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from pipeline.errors import DefinitionError
-from pipeline.local.pipelines.expressions import (
+from pipeline.local.pipelines.definitions.expressions import (
     GET,
     JOIN,
     ExpressionError,

@@ -6,8 +6,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.local.pipelines.caching import parse_duration
-from pipeline.local.pipelines.retrying import MAX_ATTEMPTS_LIMIT, MAX_EXPIRE_AFTER_MINUTES, MAX_INTERVAL_SECONDS
+from pipeline.local.pipelines.definitions.caching import parse_duration
+from pipeline.local.pipelines.definitions.retrying import (
+    MAX_ATTEMPTS_LIMIT,
+    MAX_EXPIRE_AFTER_MINUTES,
+    MAX_INTERVAL_SECONDS,
+)
 from pipeline.validate.document import Definition, Step, follow, listed, objects
 from pipeline.validate.registry import Problem, definition_check
 

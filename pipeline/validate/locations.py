@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from pipeline.local.pipelines.expressions import (
+from pipeline.local.pipelines.definitions.expressions import (
     GET,
     JOIN,
     ExecutionReference,

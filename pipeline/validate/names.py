@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from pipeline.local.pipelines.definition import StepType
-from pipeline.local.pipelines.parsing import AWS_ONLY_STEP_TYPES
+from pipeline.local.pipelines.definitions.model import StepType
+from pipeline.local.pipelines.definitions.parsing import AWS_ONLY_STEP_TYPES
 from pipeline.validate.document import Definition, Step
 from pipeline.validate.registry import Deployment, Problem, definition_check, deployment_check
 

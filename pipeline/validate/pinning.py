@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.local.pipelines.expressions import is_expression
+from pipeline.local.pipelines.definitions.expressions import is_expression
 from pipeline.validate.document import Definition, Step, code_channel, follow
 from pipeline.validate.locations import pattern_of
 from pipeline.validate.registry import Problem, definition_check

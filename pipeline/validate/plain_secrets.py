@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from pipeline.local.pipelines.expressions import is_expression
+from pipeline.local.pipelines.definitions.expressions import is_expression
 from pipeline.validate.document import Definition, Step, follow, leaves
 from pipeline.validate.registry import Problem, definition_check
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.local.pipelines.arguments import property_type
-from pipeline.local.pipelines.definition import StepType
-from pipeline.local.pipelines.expressions import (
+from pipeline.local.pipelines.definitions.arguments import property_type
+from pipeline.local.pipelines.definitions.expressions import (
     ExecutionReference,
     ExpressionError,
     ParameterReference,
@@ -14,7 +13,8 @@ from pipeline.local.pipelines.expressions import (
     json_gets,
     property_file_reference,
 )
-from pipeline.local.pipelines.validation import EXECUTION_VARIABLES
+from pipeline.local.pipelines.definitions.model import StepType
+from pipeline.local.pipelines.definitions.validation import EXECUTION_VARIABLES
 from pipeline.validate.document import Definition, Found, Step, references
 from pipeline.validate.registry import Problem, definition_check
 

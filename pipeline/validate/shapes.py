@@ -16,10 +16,9 @@ from typing import Any
 import botocore.session
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
-from pipeline.local.pipelines.arguments import REQUEST_OPERATIONS, property_type
-from pipeline.local.pipelines.conditions import check_condition
-from pipeline.local.pipelines.definition import StepType
-from pipeline.local.pipelines.expressions import (
+from pipeline.local.pipelines.definitions.arguments import REQUEST_OPERATIONS, property_type
+from pipeline.local.pipelines.definitions.conditions import check_condition
+from pipeline.local.pipelines.definitions.expressions import (
     GET,
     JOIN,
     ExpressionError,
@@ -28,6 +27,7 @@ from pipeline.local.pipelines.expressions import (
     is_expression,
     parse_reference,
 )
+from pipeline.local.pipelines.definitions.model import StepType
 from pipeline.validate.document import Definition, Step, listed
 from pipeline.validate.registry import Problem, definition_check
 

@@ -17,8 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.local.errors import AwsError
 from pipeline.local.events.inputs import InvalidInputError, as_text, resolve_path, target_payload
-from pipeline.local.pipelines.function_calls import FunctionFailedError, call_function
-from pipeline.local.pipelines.functions import FunctionTableError, UnknownFunctionError
+from pipeline.local.pipelines.functions.calls import FunctionFailedError, call_function
+from pipeline.local.pipelines.functions.table import FunctionTableError, UnknownFunctionError
 
 if TYPE_CHECKING:
     from pipeline.local.endpoint import Endpoint

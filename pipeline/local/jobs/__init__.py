@@ -9,16 +9,9 @@
 ``resources``              the instances that a request asks for
 ``defaults``               what holds where a request says nothing
 ``records, transitions``   what is known about a job, how it changes, and the files that keep it
-``processing``             what each kind of job does, from its inputs to its outputs
-``training, script_mode,
-training_outputs``
-``transform, models,
-transform_objects,
-transform_settings,
-invocations, splitting,
-framed_records``
-``jsonpath, record_data``  InputFilter, JoinSource and OutputFilter of transform jobs
-``model_server``           program: serves a model inside a sandbox
+``processing``, ``training``, ``transform``
+                           what each kind of job does, from its inputs to its outputs; the last two are folders
+``models``                 which container and artefact a model name stands for
 ``running, following``     one job while it runs: its instances; their processes, time limit, stop signal
 ``sandbox, substitution``  a private ``/opt/ml``, with Linux namespaces or without
 ``guard``                  program: makes the namespaces, guards the process tree, bounds its memory and processes
@@ -26,10 +19,8 @@ framed_records``
 ``objects, archives``      S3 and tar archives, both from strangers
 ``inputs, pipes``          which objects an instance gets, by prefix or manifest; channels in Pipe mode
 ``continuous``             uploads while a job runs
-``warm_pools``             what a training job keeps for the next
 ``limits, tagging``        what a job may take of the machine; a job's tags
-``logs, metrics``          output to CloudWatch Logs; metrics found in it
-``data_log``               what SageMaker itself logs of a transform job
+``logs``                   output to CloudWatch Logs
 ``failures, outcome``      how jobs end
 ========================== ==========================================================================================
 

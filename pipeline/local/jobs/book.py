@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.local.errors import AwsError
-from pipeline.local.jobs import tagging, warm_pools
+from pipeline.local.jobs import tagging
 from pipeline.local.jobs.kinds import JobId, JobKind
 from pipeline.local.jobs.records import JobRecord, JobStore, now
+from pipeline.local.jobs.training import warm_pools
 from pipeline.local.jobs.transitions import advance, interrupted
 
 

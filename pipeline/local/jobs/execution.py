@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.local.iam.acting import Acting, JobIdentity
-from pipeline.local.jobs import models, processing, sandbox, training, transform
+from pipeline.local.jobs import models, processing, sandbox
 from pipeline.local.jobs.failures import JobFailure, JobStopped, shorten
 from pipeline.local.jobs.following import StopSignal
 from pipeline.local.jobs.kinds import JobKind, JobStatus
 from pipeline.local.jobs.limits import read_limits
 from pipeline.local.jobs.logs import JobLog
-from pipeline.local.jobs.metrics import MetricReader
 from pipeline.local.jobs.objects import ObjectTransfer
 from pipeline.local.jobs.outcome import Outcome
 from pipeline.local.jobs.records import JobRecord
 from pipeline.local.jobs.resources import instances_of, output_key
 from pipeline.local.jobs.running import Instance, RunningJob, host_name
 from pipeline.local.jobs.sandbox import Isolation
+from pipeline.local.jobs.training.job import run as run_training
+from pipeline.local.jobs.training.metrics import MetricReader
+from pipeline.local.jobs.transform.job import run as run_transform
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -35,8 +37,8 @@ _LOGGER = logging.getLogger(__name__)
 
 _RUNNERS: Mapping[JobKind, Callable[[RunningJob], Outcome]] = {
     JobKind.PROCESSING: processing.run,
-    JobKind.TRAINING: training.run,
-    JobKind.TRANSFORM: transform.run,
+    JobKind.TRAINING: run_training,
+    JobKind.TRANSFORM: run_transform,
 }
 
 

@@ -59,7 +59,7 @@ class Instance:
     Attributes:
         number: from 1.
         work: its directory; ``work/ml`` is its ``/opt/ml``.
-        data_log: of an instance of a transform job, see :mod:`~pipeline.local.jobs.data_log`.
+        data_log: of an instance of a transform job, see :mod:`~pipeline.local.jobs.transform.data_log`.
     """
 
     number: int

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.local.errors import AwsError
-from pipeline.local.jobs import models, shapes, validation, warm_pools
+from pipeline.local.jobs import models, shapes, validation
 from pipeline.local.jobs.book import JobBook
 from pipeline.local.jobs.execution import Executor, JobClients, log_file
 from pipeline.local.jobs.following import StopSignal
@@ -19,6 +19,7 @@ from pipeline.local.jobs.kinds import JobId, JobKind, JobStatus
 from pipeline.local.jobs.outcome import Outcome
 from pipeline.local.jobs.records import JobRecord, now
 from pipeline.local.jobs.sandbox import Isolation
+from pipeline.local.jobs.training import warm_pools
 from pipeline.local.jobs.transitions import first_transition, interrupted
 
 __all__ = ["JobClients", "JobService"]

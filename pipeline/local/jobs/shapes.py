@@ -17,7 +17,7 @@ from pipeline.local.errors import AwsError
 from pipeline.local.jobs.defaults import with_defaults
 from pipeline.local.jobs.kinds import JobKind
 from pipeline.local.jobs.records import JobRecord, now
-from pipeline.local.jobs.warm_pools import pool_status
+from pipeline.local.jobs.training.warm_pools import pool_status
 
 _DEFAULT_PAGE = 10
 

@@ -10,11 +10,12 @@ from typing import Any
 from botocore.validate import ParamValidator
 
 from pipeline.local.errors import AwsError
-from pipeline.local.jobs import framed_records, record_data, training_outputs
-from pipeline.local.jobs.jsonpath import JsonPathError
 from pipeline.local.jobs.kinds import JobKind
 from pipeline.local.jobs.resources import cluster_of, instances_of
 from pipeline.local.jobs.shapes import service_model
+from pipeline.local.jobs.training.outputs import is_available, local_paths
+from pipeline.local.jobs.transform import framed_records, record_data
+from pipeline.local.jobs.transform.jsonpath import JsonPathError
 
 _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 _CHANNEL = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -106,8 +107,8 @@ def _check_training(request: Mapping[str, Any]) -> None:
         raise refusal("AlgorithmSpecification.TrainingImage is required on this endpoint (no marketplace algorithms).")
     if "OutputDataConfig" not in request:
         raise refusal("OutputDataConfig is required.")
-    for path in training_outputs.local_paths(request):
-        if not training_outputs.is_available(path):
+    for path in local_paths(request):
+        if not is_available(path):
             raise refusal(f"LocalPath {path!r} is not available on this endpoint; use a folder below /opt/ml.")
     for definition in algorithm.get("MetricDefinitions", []):
         try:

@@ -10,15 +10,15 @@ from botocore.exceptions import ClientError
 
 from pipeline.local.errors import AwsError
 from pipeline.local.pipelines import views
+from pipeline.local.pipelines.definitions.parsing import parse_definition
+from pipeline.local.pipelines.definitions.refusals import refuse
+from pipeline.local.pipelines.definitions.validation import validate
 from pipeline.local.pipelines.naming import parse_arn, pipeline_arn, pipeline_name
 from pipeline.local.pipelines.paging import created_within, page
-from pipeline.local.pipelines.parsing import parse_definition
 from pipeline.local.pipelines.ports import ClientFactory, Clock
 from pipeline.local.pipelines.records import PipelineRecord, PipelineVersion
-from pipeline.local.pipelines.refusals import refuse
 from pipeline.local.pipelines.store import PipelineStore
 from pipeline.local.pipelines.tokens import replayed, to_remember
-from pipeline.local.pipelines.validation import validate
 from pipeline.local.pipelines.versions import changed_aliases, find_version, new_aliases, next_versions
 
 MAX_TAGS = 50

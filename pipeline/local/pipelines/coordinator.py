@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pipeline.local.pipelines.definition import Definition
-from pipeline.local.pipelines.graph import Graph
+from pipeline.local.pipelines.definitions.graph import Graph
+from pipeline.local.pipelines.definitions.model import Definition
 from pipeline.local.pipelines.ports import World
 from pipeline.local.pipelines.progress import Progress, assess
 from pipeline.local.pipelines.records import ExecutionRecord
-from pipeline.local.pipelines.step_run import Halt, StepRun
-from pipeline.local.pipelines.step_table import StepTable
+from pipeline.local.pipelines.steps.run import Halt, StepRun
+from pipeline.local.pipelines.steps.table import StepTable
 
 
 class Coordinator:

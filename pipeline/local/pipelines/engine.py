@@ -9,20 +9,20 @@ from dataclasses import replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.local.pipelines.attempts import refusal
 from pipeline.local.pipelines.coordinator import Coordinator
-from pipeline.local.pipelines.definition import StepType
+from pipeline.local.pipelines.definitions.graph import build_graph
+from pipeline.local.pipelines.definitions.model import StepType
+from pipeline.local.pipelines.definitions.parsing import parse_definition
 from pipeline.local.pipelines.experiments import keep_execution
-from pipeline.local.pipelines.graph import build_graph
-from pipeline.local.pipelines.parsing import parse_definition
 from pipeline.local.pipelines.ports import World
 from pipeline.local.pipelines.progress import Progress
 from pipeline.local.pipelines.records import ExecutionRecord, ExecutionStatus, StepStatus
 from pipeline.local.pipelines.roles import under_role
 from pipeline.local.pipelines.selection import restrict
 from pipeline.local.pipelines.status_events import execution_event
-from pipeline.local.pipelines.step_run import Halt
-from pipeline.local.pipelines.step_table import StepTable
+from pipeline.local.pipelines.steps.attempts import refusal
+from pipeline.local.pipelines.steps.run import Halt
+from pipeline.local.pipelines.steps.table import StepTable
 from pipeline.local.pipelines.store import StoreClosedError
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.local.errors import AwsError
 from pipeline.local.pipelines import views
 from pipeline.local.pipelines.catalog import PipelineCatalog
-from pipeline.local.pipelines.definition import StepType
+from pipeline.local.pipelines.definitions.model import StepType
 from pipeline.local.pipelines.engine import ExecutionEngine
 from pipeline.local.pipelines.interruption import fail_interrupted
 from pipeline.local.pipelines.paging import created_within, page

@@ -15,7 +15,7 @@ from pipeline.local.pipelines.store import PipelineStore
 
 if TYPE_CHECKING:
     from pipeline.local.iam.acting import Acting
-    from pipeline.local.pipelines.callbacks import Callbacks
+    from pipeline.local.pipelines.steps.callbacks import Callbacks
 
 ClientFactory = Callable[[str], Any]
 Tell = Callable[[Operation], None]

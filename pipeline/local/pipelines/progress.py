@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from pipeline.local.pipelines.definition import StepType
-from pipeline.local.pipelines.graph import Decision, Graph, Outcome, decide, handled
+from pipeline.local.pipelines.definitions.graph import Decision, Graph, Outcome, decide, handled
+from pipeline.local.pipelines.definitions.model import StepType
 from pipeline.local.pipelines.records import ExecutionStatus, StepRecord, StepStatus
 
 FAILURE_REASON = "Step failure: One or multiple steps failed."

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NoReturn
 
 from pipeline.local.errors import AwsError
-from pipeline.local.pipelines.graph import Graph, Node
+from pipeline.local.pipelines.definitions.graph import Graph, Node
 from pipeline.local.pipelines.records import StepRecord, StepStatus
 
 

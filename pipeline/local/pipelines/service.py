@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.local.iam.acting import Acting
-from pipeline.local.pipelines.callbacks import Callbacks
 from pipeline.local.pipelines.catalog import PipelineCatalog
 from pipeline.local.pipelines.executions import DEFAULT_MAX_RUNNING, PipelineExecutions
 from pipeline.local.pipelines.naming import parse_arn
 from pipeline.local.pipelines.ports import ClientFactory, Clock, EventSink, JobService, SystemClock, World
+from pipeline.local.pipelines.steps.callbacks import Callbacks
 from pipeline.local.pipelines.store import PipelineStore
 
 logger = logging.getLogger(__name__)

@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.local.errors import AwsError
+from pipeline.local.pipelines.definitions.expressions import ExpressionError, resolve, to_text
+from pipeline.local.pipelines.definitions.graph import build_graph
+from pipeline.local.pipelines.definitions.parameters import bind_parameters
+from pipeline.local.pipelines.definitions.parsing import parse_definition
 from pipeline.local.pipelines.experiments import name_problems
-from pipeline.local.pipelines.expressions import ExpressionError, resolve, to_text
-from pipeline.local.pipelines.graph import build_graph
 from pipeline.local.pipelines.naming import execution_arn, new_execution_id
-from pipeline.local.pipelines.parameters import bind_parameters
-from pipeline.local.pipelines.parsing import parse_definition
 from pipeline.local.pipelines.ports import ClientFactory
 from pipeline.local.pipelines.records import (
     ExecutionRecord,
@@ -23,8 +23,8 @@ from pipeline.local.pipelines.records import (
     PipelineVersion,
     StepRecord,
 )
-from pipeline.local.pipelines.scope import ExecutionScope
 from pipeline.local.pipelines.selection import reused_steps
+from pipeline.local.pipelines.steps.scope import ExecutionScope
 from pipeline.local.pipelines.store import PipelineStore
 
 

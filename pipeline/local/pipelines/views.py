@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.local.pipelines.expressions import to_text
+from pipeline.local.pipelines.definitions.expressions import to_text
 from pipeline.local.pipelines.naming import parse_arn
 from pipeline.local.pipelines.records import ExecutionRecord, PipelineRecord, PipelineVersion, StepRecord
 

@@ -9,9 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.local.pipelines.arguments import fit, request_shape
-from pipeline.local.pipelines.caching import cache_key, parse_duration
-from pipeline.local.pipelines.definition import StepType
+from pipeline.local.pipelines.definitions.arguments import fit, request_shape
+from pipeline.local.pipelines.definitions.caching import cache_key, parse_duration
+from pipeline.local.pipelines.definitions.model import StepType
+from pipeline.local.pipelines.definitions.retrying import (
+    ExceptionType,
+    classify_job_failure,
+    classify_refusal,
+    parse_retry_policy,
+    retry_delay,
+)
 from pipeline.local.pipelines.naming import execution_arn, job_name, parse_arn, pipeline_arn, pipeline_name
 from pipeline.local.pipelines.records import (
     ExecutionRecord,
@@ -23,13 +30,6 @@ from pipeline.local.pipelines.records import (
     dump,
     json_ready,
     load,
-)
-from pipeline.local.pipelines.retrying import (
-    ExceptionType,
-    classify_job_failure,
-    classify_refusal,
-    parse_retry_policy,
-    retry_delay,
 )
 from pipeline.local.validation import broken_constraints
 
