@@ -1,31 +1,92 @@
-"""Opening the SQLite files of the endpoint's own stores."""
+"""The SQLite files of the endpoint's own stores: opened, read and changed in one way.
+
+A change is one transaction, so that a process that is killed leaves the state before or after it, never between.
+"""
 
 from __future__ import annotations
 
 import logging
 import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from pipeline.local.errors import LocalEndpointError
 from pipeline.local.state import set_aside
 
 logger = logging.getLogger(__name__)
 
 
-def open_database(path: Path, schema: str, version: int) -> sqlite3.Connection:
-    """A connection to a file with this schema; what cannot be used is set aside with a line in the log.
+class StoreClosedError(LocalEndpointError):
+    """A store was closed while something still used it: the endpoint shuts down."""
+
+
+class Database:
+    """One SQLite file, for any thread, one at a time.
+
+    What cannot be used is set aside with a line in the log, and a new file begun.
 
     Args:
+        path: the file, created if missing.
         schema: statements that create what is missing.
         version: of the schema; a file without one is of version 1.
     """
+
+    def __init__(self, path: Path, schema: str, version: int) -> None:
+        self._lock = threading.RLock()
+        self._closed = False
+        self._connection = _open(path, schema, version)
+
+    def close(self) -> None:
+        """Close the file; nothing is lost. Every other method raises StoreClosedError after it."""
+        with self._lock:
+            self._closed = True
+            self._connection.close()
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """All rows of a query.
+
+        Raises:
+            StoreClosedError: it is closed.
+        """
+        with self._opened() as connection:
+            return connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """What the block does is done whole, or not at all where it raises.
+
+        Raises:
+            StoreClosedError: it is closed.
+        """
+        with self._opened() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            if self._closed:
+                raise StoreClosedError("The store is closed: the endpoint shuts down.")
+            yield self._connection
+
+
+def _open(path: Path, schema: str, version: int) -> sqlite3.Connection:
     try:
-        return _opened(path, schema, version)
+        return _connection(path, schema, version)
     except sqlite3.DatabaseError as error:
         logger.warning("%s", set_aside(path, str(error)))
-    return _opened(path, schema, version)
+    return _connection(path, schema, version)
 
 
-def _opened(path: Path, schema: str, version: int) -> sqlite3.Connection:
+def _connection(path: Path, schema: str, version: int) -> sqlite3.Connection:
     database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     try:
         # A killed process loses nothing under WAL; NORMAL gives up only what a power cut would take.

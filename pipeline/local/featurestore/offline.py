@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import io
-import json
 import logging
 import threading
 from collections.abc import Sequence
@@ -187,8 +186,3 @@ def _cell(value: FeatureValue | None, kind: str) -> Any:
     if "ValueAsStringList" in value:
         return [_READ[kind](text) for text in value["ValueAsStringList"]]
     return _READ[kind](value["ValueAsString"]) if "ValueAsString" in value else None
-
-
-def row_of(row: tuple[int, int, str, int, int]) -> OfflineRow:
-    """From a row of the table ``offline_row``."""
-    return OfflineRow(row[0], row[1], json.loads(row[2]), row[3], bool(row[4]))

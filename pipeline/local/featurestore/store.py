@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.databases import open_database
-from pipeline.local.featurestore.offline import OfflineRow, row_of
+from pipeline.local.databases import Database
+from pipeline.local.featurestore.offline import OfflineRow
 from pipeline.local.featurestore.records import FeatureValue, Record
 
 _SCHEMA = """
@@ -61,60 +59,45 @@ class FeatureStore:
     """
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.Lock()
-        self._database = open_database(path, _SCHEMA, _VERSION)
+        self._database = Database(path, _SCHEMA, _VERSION)
 
     def close(self) -> None:
         """Close the file; nothing is lost."""
-        with self._lock:
-            self._database.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
+        self._database.close()
 
     # Feature groups
 
     def add_group(self, arn: str, description: dict[str, Any]) -> bool:
         """Keep a new feature group; False when there is one with this ARN."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             text = json.dumps(description)
             added = database.execute("INSERT OR IGNORE INTO feature_group VALUES (?, ?)", (arn, text))
             return added.rowcount == 1
 
     def change_group(self, arn: str, changes: Mapping[str, Any]) -> None:
         """Set fields of a feature group's description, whatever else changes at the same time."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             _change_group(database, arn, changes)
 
     def group(self, arn: str) -> dict[str, Any] | None:
         """The description of a feature group, or None."""
-        with self._transaction() as database:
-            row = database.execute("SELECT description FROM feature_group WHERE arn = ?", (arn,)).fetchone()
-        return json.loads(row[0]) if row else None
+        rows = self._database.rows("SELECT description FROM feature_group WHERE arn = ?", arn)
+        return json.loads(rows[0][0]) if rows else None
 
     def groups(self) -> list[dict[str, Any]]:
         """Every feature group's description, by ARN."""
-        with self._transaction() as database:
-            rows = database.execute("SELECT description FROM feature_group ORDER BY arn").fetchall()
+        rows = self._database.rows("SELECT description FROM feature_group ORDER BY arn")
         return [json.loads(text) for (text,) in rows]
 
     def delete_records(self, arn: str, changes: Mapping[str, Any]) -> None:
         """Forget the online records of a feature group, and set fields of its description."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute("DELETE FROM record WHERE feature_group = ?", (arn,))
             _change_group(database, arn, changes)
 
     def delete_group(self, arn: str) -> None:
         """Forget a feature group and its records."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute("DELETE FROM record WHERE feature_group = ?", (arn,))
             database.execute("DELETE FROM offline_row WHERE feature_group = ?", (arn,))
             database.execute("DELETE FROM feature_group WHERE arn = ?", (arn,))
@@ -123,7 +106,7 @@ class FeatureStore:
 
     def add_offline_row(self, arn: str, event_time: int, values: list[FeatureValue], *, deleted: bool = False) -> None:
         """Gather a record for the offline store."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             row = (arn, event_time, json.dumps(values), time.time_ns(), int(deleted))
             database.execute(
                 """INSERT INTO offline_row (feature_group, event_time, "values", written_at, deleted)
@@ -133,22 +116,24 @@ class FeatureStore:
 
     def groups_with_offline_rows(self) -> list[str]:
         """The ARNs of the groups for which something is gathered."""
-        with self._transaction() as database:
-            return [arn for (arn,) in database.execute("SELECT DISTINCT feature_group FROM offline_row").fetchall()]
+        return [arn for (arn,) in self._database.rows("SELECT DISTINCT feature_group FROM offline_row")]
 
     def offline_rows(self, arn: str, limit: int) -> list[OfflineRow]:
         """The first gathered records of a group, in the order of writing."""
-        with self._transaction() as database:
-            rows = database.execute(
-                """SELECT number, event_time, "values", written_at, deleted FROM offline_row
-                WHERE feature_group = ? ORDER BY number LIMIT ?""",
-                (arn, limit),
-            ).fetchall()
-        return [row_of(row) for row in rows]
+        rows = self._database.rows(
+            """SELECT number, event_time, "values", written_at, deleted FROM offline_row
+            WHERE feature_group = ? ORDER BY number LIMIT ?""",
+            arn,
+            limit,
+        )
+        return [
+            OfflineRow(number, at, json.loads(values), written, bool(gone))
+            for number, at, values, written, gone in rows
+        ]
 
     def forget_offline_rows(self, arn: str, last: int | None = None) -> None:
         """Drop the gathered records of a group, up to a number where one is given."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute(
                 "DELETE FROM offline_row WHERE feature_group = ?1 AND (?2 IS NULL OR number <= ?2)", (arn, last)
             )
@@ -157,7 +142,7 @@ class FeatureStore:
 
     def put(self, arn: str, record: Record) -> bool:
         """Write a record unless a later one is there; an equal event time replaces. False for an older record."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             _forget_expired(database, arn, record.identifier)
             row = (arn, record.identifier, record.event_time, json.dumps(record.values), record.expires_at)
             written = database.execute(
@@ -170,7 +155,7 @@ class FeatureStore:
 
     def get(self, arn: str, identifier: str) -> StoredRecord | None:
         """The latest record, also a soft-deleted one; None when there is none or it has expired."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             _forget_expired(database, arn, identifier)
             row = database.execute(
                 """SELECT identifier, event_time, "values", deleted, expires_at FROM record
@@ -181,7 +166,7 @@ class FeatureStore:
 
     def soft_delete(self, arn: str, identifier: str, event_time: int) -> None:
         """Mark as deleted, so that an older record does not come back; nothing when a later record is there."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute(
                 """UPDATE record SET event_time = ?3, "values" = '[]', deleted = 1, expires_at = NULL
                 WHERE feature_group = ?1 AND identifier = ?2 AND event_time < ?3""",
@@ -190,7 +175,7 @@ class FeatureStore:
 
     def hard_delete(self, arn: str, identifier: str, event_time: int) -> bool:
         """Remove; False when a record with this or a later event time is there."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             _forget_expired(database, arn, identifier)
             where = (arn, identifier)
             row = database.execute(
@@ -207,12 +192,11 @@ class FeatureStore:
         Args:
             deleted: whether soft-deleted records count.
         """
-        with self._transaction() as database:
-            rows = database.execute(
-                """SELECT identifier FROM record WHERE feature_group = ? AND identifier > ? AND deleted <= ?
-                AND (expires_at IS NULL OR expires_at > ?) ORDER BY identifier LIMIT ?""",
-                (arn, after, int(deleted), time.time_ns(), limit),
-            ).fetchall()
+        rows = self._database.rows(
+            """SELECT identifier FROM record WHERE feature_group = ? AND identifier > ? AND deleted <= ?
+            AND (expires_at IS NULL OR expires_at > ?) ORDER BY identifier LIMIT ?""",
+            *(arn, after, int(deleted), time.time_ns(), limit),
+        )
         return [identifier for (identifier,) in rows]
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.local.databases import StoreClosedError
 from pipeline.local.pipelines.coordinator import Coordinator
 from pipeline.local.pipelines.definitions.graph import build_graph
 from pipeline.local.pipelines.definitions.model import StepType
@@ -23,7 +24,6 @@ from pipeline.local.pipelines.status_events import execution_event
 from pipeline.local.pipelines.steps.attempts import refusal
 from pipeline.local.pipelines.steps.run import Halt
 from pipeline.local.pipelines.steps.table import StepTable
-from pipeline.local.pipelines.store import StoreClosedError
 
 logger = logging.getLogger(__name__)
 

@@ -8,15 +8,12 @@ SHA-256: hundreds of executions share one, and a change of status need not write
 from __future__ import annotations
 
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.local.databases import open_database
-from pipeline.local.errors import LocalEndpointError
+from pipeline.local.databases import Database
 from pipeline.local.pipelines.records import ExecutionRecord, PipelineRecord, StepRecord, StepStatus, dump, load
 
 _SCHEMA = """
@@ -53,59 +50,31 @@ _VERSION = 1
 Token = tuple[str, str, str]
 
 
-class StoreClosedError(LocalEndpointError):
-    """The store was closed while something still used it: the endpoint shuts down."""
-
-
 class PipelineStore:
     """Pipelines, executions and steps in ``<directory>/pipelines.sqlite3``. Safe to use from any thread."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self._lock = threading.RLock()
-        self._closed = False
-        self._connection = open_database(directory / "pipelines.sqlite3", _SCHEMA, _VERSION)
+        self._database = Database(directory / "pipelines.sqlite3", _SCHEMA, _VERSION)
 
     def close(self) -> None:
         """Close the file. Every other method raises StoreClosedError after it."""
-        with self._lock:
-            self._closed = True
-            self._connection.close()
-
-    @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            if self._closed:
-                raise StoreClosedError("The pipeline store is closed: the endpoint shuts down.")
-            yield self._connection
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._opened() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
-
-    def _rows(self, query: str, *values: object) -> list[tuple[str, ...]]:
-        with self._opened() as connection:
-            return connection.execute(query, values).fetchall()
+        self._database.close()
 
     def pipeline(self, name: str) -> PipelineRecord | None:
         """The pipeline of that name (case does not count, as in its ARN)."""
-        rows = self._rows("SELECT document FROM pipelines WHERE name = ?", name.lower())
+        rows = self._database.rows("SELECT document FROM pipelines WHERE name = ?", name.lower())
         return load(PipelineRecord, rows[0][0]) if rows else None
 
     def pipelines(self) -> list[PipelineRecord]:
         """Every pipeline, by name."""
-        return [load(PipelineRecord, row[0]) for row in self._rows("SELECT document FROM pipelines ORDER BY name")]
+        return [
+            load(PipelineRecord, row[0]) for row in self._database.rows("SELECT document FROM pipelines ORDER BY name")
+        ]
 
     def add_pipeline(self, record: PipelineRecord, token: Token | None = None) -> bool:
         """Keep a new pipeline, and the token of the request that made it; False when its name is taken."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             row = (record.name.lower(), dump(record))
             added = connection.execute("INSERT OR IGNORE INTO pipelines VALUES (?, ?)", row).rowcount == 1
             if added and token is not None:
@@ -118,7 +87,7 @@ class PipelineStore:
         Raises:
             KeyError: there is no such pipeline.
         """
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             changed = change(_pipeline(connection, name))
             connection.execute("REPLACE INTO pipelines VALUES (?, ?)", (name.lower(), dump(changed)))
             return changed
@@ -136,7 +105,7 @@ class PipelineStore:
         Raises:
             KeyError: there is no such pipeline.
         """
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             arn = _pipeline(connection, name).arn
             of_pipeline = "FROM executions WHERE pipeline_arn = ?"
             unfinished = f"SELECT arn {of_pipeline} AND status IN ('Executing', 'Stopping') ORDER BY sequence"
@@ -155,19 +124,21 @@ class PipelineStore:
 
     def token(self, operation: str, token: str) -> tuple[str, str] | None:
         """The (request, result) that a client request token stands for."""
-        rows = self._rows("SELECT request, result FROM tokens WHERE operation = ? AND token = ?", operation, token)
+        rows = self._database.rows(
+            "SELECT request, result FROM tokens WHERE operation = ? AND token = ?", operation, token
+        )
         return (rows[0][0], rows[0][1]) if rows else None
 
     def put_token(self, token: Token | None, result: str) -> None:
         """Remember what a client request token stands for."""
         if token is None:
             return
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             connection.execute("REPLACE INTO tokens VALUES (?, ?, ?, ?)", (*token, result))
 
     def definition(self, definition_id: str) -> str:
         """The definition that an execution was started with."""
-        return self._rows("SELECT text FROM definitions WHERE id = ?", definition_id)[0][0]
+        return str(self._database.rows("SELECT text FROM definitions WHERE id = ?", definition_id)[0][0])
 
     def add_execution(
         self,
@@ -187,7 +158,7 @@ class PipelineStore:
         Raises:
             KeyError: the pipeline is no longer there.
         """
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             owner = replace(_pipeline(connection, record.pipeline_name), last_run=record.created)
             connection.execute("INSERT OR IGNORE INTO definitions VALUES (?, ?)", (record.definition_id, definition))
             cursor = connection.execute(
@@ -206,22 +177,26 @@ class PipelineStore:
 
     def execution(self, arn: str) -> ExecutionRecord | None:
         """The execution of that ARN."""
-        rows = self._rows("SELECT document FROM executions WHERE arn = ?", arn)
+        rows = self._database.rows("SELECT document FROM executions WHERE arn = ?", arn)
         return load(ExecutionRecord, rows[0][0]) if rows else None
 
     def executions(self, pipeline_arn: str) -> list[ExecutionRecord]:
         """Every execution of a pipeline, oldest first."""
-        rows = self._rows("SELECT document FROM executions WHERE pipeline_arn = ? ORDER BY sequence", pipeline_arn)
+        rows = self._database.rows(
+            "SELECT document FROM executions WHERE pipeline_arn = ? ORDER BY sequence", pipeline_arn
+        )
         return [load(ExecutionRecord, row[0]) for row in rows]
 
     def unfinished_executions(self) -> list[ExecutionRecord]:
         """Every execution that is Executing or Stopping, oldest first."""
-        rows = self._rows("SELECT document FROM executions WHERE status IN ('Executing', 'Stopping') ORDER BY sequence")
+        rows = self._database.rows(
+            "SELECT document FROM executions WHERE status IN ('Executing', 'Stopping') ORDER BY sequence"
+        )
         return [load(ExecutionRecord, row[0]) for row in rows]
 
     def queued_executions(self, limit: int) -> list[ExecutionRecord]:
         """The executions that wait for a slot, oldest first."""
-        rows = self._rows(
+        rows = self._database.rows(
             "SELECT document FROM executions WHERE status = 'Executing' AND queued ORDER BY sequence LIMIT ?", limit
         )
         return [load(ExecutionRecord, row[0]) for row in rows]
@@ -232,7 +207,7 @@ class PipelineStore:
         Raises:
             KeyError: there is no such execution.
         """
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             row = connection.execute("SELECT document FROM executions WHERE arn = ?", (arn,)).fetchone()
             if row is None:
                 raise KeyError(arn)
@@ -250,26 +225,26 @@ class PipelineStore:
             if record.status is StepStatus.SUCCEEDED and record.cache_source is None and not record.selection_source
             else None
         )
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             connection.execute(
                 "REPLACE INTO steps VALUES (?, ?, ?, ?)", (record.execution_arn, record.name, key, dump(record))
             )
 
     def drop_steps(self, execution_arn: str, names: list[str]) -> None:
         """Forget steps of an execution, so that a retry starts them again."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             connection.executemany(
                 "DELETE FROM steps WHERE execution_arn = ? AND name = ?", [(execution_arn, name) for name in names]
             )
 
     def steps(self, execution_arn: str) -> list[StepRecord]:
         """The steps of an execution that have started, in the order in which they did."""
-        rows = self._rows("SELECT document FROM steps WHERE execution_arn = ?", execution_arn)
+        rows = self._database.rows("SELECT document FROM steps WHERE execution_arn = ?", execution_arn)
         return sorted((load(StepRecord, row[0]) for row in rows), key=lambda step: step.position)
 
     def cached_step(self, pipeline_arn: str, name: str, key: str, since: datetime) -> StepRecord | None:
         """The most recent success of a step with that cache key that ended at ``since`` or later."""
-        rows = self._rows("SELECT document FROM steps WHERE cache_key = ? AND name = ?", key, name)
+        rows = self._database.rows("SELECT document FROM steps WHERE cache_key = ? AND name = ?", key, name)
         found = [load(StepRecord, row[0]) for row in rows]
         fitting = [
             (step.ended, step)

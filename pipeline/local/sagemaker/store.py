@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.databases import open_database
+from pipeline.local.databases import Database
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resource (
@@ -32,57 +28,41 @@ class ResourceStore:
     """
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.Lock()
-        self._database = open_database(path, _SCHEMA, _VERSION)
+        self._database = Database(path, _SCHEMA, _VERSION)
 
     def close(self) -> None:
         """Close the file; nothing is lost."""
-        with self._lock:
-            self._database.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
+        self._database.close()
 
     def add(self, kind: str, arn: str, document: Any) -> bool:
         """Keep a new document; False when there is one."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             row = (kind, arn, json.dumps(document))
             return database.execute("INSERT OR IGNORE INTO resource VALUES (?, ?, ?)", row).rowcount == 1
 
     def put(self, kind: str, arn: str, document: Any) -> None:
         """Keep a document in place of what was there."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute("INSERT OR REPLACE INTO resource VALUES (?, ?, ?)", (kind, arn, json.dumps(document)))
 
     def get(self, kind: str, arn: str) -> Any:
         """A document, or None."""
-        with self._transaction() as database:
-            found = database.execute("SELECT document FROM resource WHERE kind = ? AND arn = ?", (kind, arn))
-            row = found.fetchone()
-        return json.loads(row[0]) if row else None
+        rows = self._database.rows("SELECT document FROM resource WHERE kind = ? AND arn = ?", kind, arn)
+        return json.loads(rows[0][0]) if rows else None
 
     def remove(self, kind: str, arn: str) -> bool:
         """Forget a document; False when there was none."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             return database.execute("DELETE FROM resource WHERE kind = ? AND arn = ?", (kind, arn)).rowcount == 1
 
     def all(self, kind: str) -> list[Any]:
         """Every document of a kind, by ARN."""
-        with self._transaction() as database:
-            rows = database.execute("SELECT document FROM resource WHERE kind = ? ORDER BY arn", (kind,)).fetchall()
+        rows = self._database.rows("SELECT document FROM resource WHERE kind = ? ORDER BY arn", kind)
         return [json.loads(text) for (text,) in rows]
 
     def next_number(self, name: str) -> int:
         """1, 2, 3, ...: never the same number twice for one name, also after a restart."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             row = database.execute(
                 "INSERT INTO counter VALUES (?, 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value", (name,)
             ).fetchone()

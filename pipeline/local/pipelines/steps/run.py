@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.local.databases import StoreClosedError
 from pipeline.local.errors import AwsError
 from pipeline.local.pipelines.definitions.caching import cache_key, parse_duration
 from pipeline.local.pipelines.definitions.model import Definition, Step, StepType
@@ -30,7 +31,6 @@ from pipeline.local.pipelines.steps.attempts import (
 from pipeline.local.pipelines.steps.kinds import JOB_STEPS, RUNNERS, STOPPABLE_STEPS
 from pipeline.local.pipelines.steps.scope import ExecutionScope
 from pipeline.local.pipelines.steps.table import StepTable
-from pipeline.local.pipelines.store import StoreClosedError
 
 logger = logging.getLogger(__name__)
 
