@@ -1,4 +1,4 @@
-"""ARNs, identifiers and job names, in the forms that AWS gives them."""
+"""ARNs, identifiers, job names and times, in the forms that AWS gives them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import secrets
 import string
 from dataclasses import dataclass
+from datetime import datetime
 
 _ALPHABET = string.ascii_lowercase + string.digits
 _SUFFIX_ALPHABET = string.ascii_letters + string.digits
@@ -79,3 +80,8 @@ def job_name(execution_id: str, step_name: str, suffix: str, prefix: str | None 
 
 def _hyphenated(text: str) -> str:
     return re.sub(r"[^a-zA-Z0-9]+", "-", text).strip("-")
+
+
+def timestamp(moment: datetime) -> str:
+    """A time as execution variables and events have it: ISO 8601, UTC, milliseconds."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.local.jobs.logs import JobLog
-from pipeline.local.pipelines.steps.scope import timestamp
+from pipeline.local.pipelines.naming import timestamp
 
 MEMORY_MB = 128
 _READ_BYTES = 64 * 1024

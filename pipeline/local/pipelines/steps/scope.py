@@ -12,16 +12,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.local.pipelines.definitions.expressions import ExpressionError, follow
 from pipeline.local.pipelines.definitions.model import Definition
+from pipeline.local.pipelines.naming import timestamp
 from pipeline.local.pipelines.ports import ClientFactory
 from pipeline.local.pipelines.records import ExecutionRecord, StepRecord, StepStatus
 
 # AWS's limit for property files.
 MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
-
-
-def timestamp(moment: datetime) -> str:
-    """A time as execution variables and events have it: ISO 8601, UTC, milliseconds."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
 class ExecutionScope:
