@@ -17,6 +17,7 @@ from moto.events.models import Rule
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3 import notifications
 
+from pipeline.local import sqs_queues
 from pipeline.local.errors import MotoVersionError
 from pipeline.local.events import s3_notifications
 from pipeline.local.iam.policies import load_managed_policies_when_named
@@ -59,6 +60,7 @@ def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes
     s3_notifications.install(events)
     repair_s3()
     repair_sqs()
+    sqs_queues.install()
     answer_policy_simulations()
     load_managed_policies_when_named()
     application: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)

@@ -7,34 +7,34 @@ which grow. So the state on disk is that after a whole number of requests, whate
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import pickle
 import stat
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import moto
-from moto.backends import get_backend
 from moto.core.base_backend import BackendDict
-from moto.logs.models import LogEvent, LogStream, logs_backends
 from moto.s3.models import s3_backends
 
 from pipeline.local.errors import UnsafeStateError
-from pipeline.local.persistence import s3_contents, tracking
+from pipeline.local.persistence import log_streams, queue_messages, s3_contents, tracking
+from pipeline.local.persistence.backends import KIND as BACKEND
+from pipeline.local.persistence.backends import Backends, changed_by
 from pipeline.local.persistence.blobs import BlobStore
-from pipeline.local.persistence.pickling import Pickled, UnknownStateError, dump, load, restore_into
+from pipeline.local.persistence.buckets import KINDS as BUCKET_KINDS
+from pipeline.local.persistence.buckets import Buckets
+from pipeline.local.persistence.codec import Codec
+from pipeline.local.persistence.pickling import UnknownStateError
 from pipeline.local.persistence.recording import Change
-from pipeline.local.persistence.store import Piece, PieceId, StateFile, UnusableStateError, digest
-from pipeline.local.persistence.tracking import BucketName, Changes, current_changes
+from pipeline.local.persistence.restored import Restored
+from pipeline.local.persistence.store import Piece, PieceId, StateFile, UnusableStateError
+from pipeline.local.persistence.stored import StoredPieces
+from pipeline.local.persistence.tracking import Changes, current_changes
 from pipeline.local.state import set_aside
 
 logger = logging.getLogger(__name__)
@@ -44,39 +44,6 @@ _FOLDER = "aws"
 _FILE = "state.db"
 # How long a request waits for its turn: one that calls back into the endpoint must not wait for itself for ever.
 _TURN_SECONDS = 10.0
-# Tested; what others store is read once before it is written.
-_KNOWN_TO_LOAD = {"events", "iam", "kms", "logs", "sagemaker", "sns", "sqs", "sts"}
-_ACCESS = ("iam", "sts")
-_PARTS_ONLY = {"PutLogEvents"}
-
-
-@dataclass(frozen=True)
-class Restored:
-    """What the endpoint came up with.
-
-    Attributes:
-        generation: the number of the last stored change.
-        changed: when that was; seconds since 1970, 0 for an empty state.
-        pieces: how many of each kind.
-        after_kill: whether the endpoint before this one was killed.
-        set_aside: what could not be used, and where it is now; empty as a rule.
-    """
-
-    generation: int
-    changed: float
-    pieces: dict[str, int]
-    after_kill: bool
-    set_aside: str = ""
-
-    def __str__(self) -> str:
-        if self.generation == 0:
-            text = "new state"
-        else:
-            when = datetime.fromtimestamp(self.changed, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            counts = ", ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in sorted(self.pieces.items()))
-            ended = "was killed" if self.after_kill else "had stopped in order"
-            text = f"state {self.generation} of {when} ({counts or 'empty'}); the endpoint before {ended}"
-        return f"{text}; {self.set_aside}" if self.set_aside else text
 
 
 class MotoState:
@@ -98,9 +65,6 @@ class MotoState:
         self._state_dir = state_dir
         self._turn = threading.Lock()
         self._storing = threading.Lock()
-        self._digests: dict[PieceId, bytes] = {}
-        self._files: dict[PieceId, tuple[str, ...]] = {}
-        self._not_kept: set[str] = set()
         self.undelivered: dict[str, bytes] = {}
         aside = ""
         try:
@@ -111,8 +75,6 @@ class MotoState:
             BackendDict.reset()
             s3_backends.bucket_accounts.clear()
             aside = set_aside(state_dir / _FOLDER, str(error))
-            self._digests.clear()
-            self._files.clear()
             self.undelivered.clear()
             self._open()
             self.restored = Restored(0, 0, {}, after_kill=False, set_aside=aside)
@@ -126,7 +88,13 @@ class MotoState:
         self.blobs = BlobStore(folder / "objects")
         s3_contents.install(self.blobs)
         tracking.install()
+        log_streams.install()
+        queue_messages.install()
         self._file = StateFile(folder / _FILE, moto.__version__)
+        self._stored = StoredPieces(self._file, self.blobs)
+        codec = Codec(self.blobs)
+        self._backends = Backends(codec, self._stored)
+        self._buckets = Buckets(codec, self._stored)
 
     def _close_file(self) -> None:
         if hasattr(self, "_file"):
@@ -136,54 +104,24 @@ class MotoState:
 
     def _restore(self) -> Restored:
         kinds: Counter[str] = Counter()
-        streams: dict[str, Any] = {}
-        for piece, stored in self._file.pieces():
+        for piece in self._stored.read():
             kinds[piece.id.kind] += 1
-            self._digests[piece.id] = stored
-            self._files[piece.id] = piece.files
-            for name in piece.files:
-                self.blobs.keep(name, 1)
-            self._restore_piece(piece, streams)
+            try:
+                self._restore_piece(piece)
+            except LookupError as error:
+                raise UnusableStateError(f"{piece.id} belongs to nothing ({error!r})") from error
         unused = self.blobs.sweep()
         if unused:
             logger.info("removed %d files of objects that no longer are", unused)
         return Restored(self._file.generation, self._file.changed, dict(kinds), not self._file.was_closed)
 
-    def _restore_piece(self, piece: Piece, streams: dict[str, Any]) -> None:
-        kind, owner = piece.id.kind, piece.id.owner
-        if kind == _DELIVERY:
+    def _restore_piece(self, piece: Piece) -> None:
+        if piece.id.kind == _DELIVERY:
             self.undelivered[piece.id.name] = piece.data or b""
-            return
-        value = load(piece.data or b"", _live_backend, self._adopt, streams.__getitem__)
-        if kind == "log-stream":
-            stream = LogStream.__new__(LogStream)
-            stream.__dict__.update(value)
-            streams[f"{owner}\n{piece.id.name}"] = stream
-            LogEvent._event_id += len(stream.events)  # noqa: SLF001 - ids must go on where they were
-        elif kind == "backend":
-            service, account, region = owner.split("/")
-            backend = _live_backend(service, account, region)
-            restore_into(backend, value)
-            if service == "logs":
-                for group in backend.groups.values():
-                    for stream in group.streams.values():
-                        stream.log_group = group
-        elif kind == "bucket":
-            _restore_bucket(owner, value)
+        elif piece.id.kind in BUCKET_KINDS:
+            self._buckets.restore(piece)
         else:
-            account, partition, name = owner.split("/")
-            bucket = s3_backends[account][partition].buckets[name]
-            if kind == "object":
-                dict.__setitem__(bucket.keys, piece.id.name, value["versions"])
-                s3_backends[account][partition].tagger.tags.update(value["tags"])
-            else:
-                dict.__setitem__(bucket.multiparts, piece.id.name, value)
-
-    def _adopt(self, name: str) -> Any:
-        try:
-            return self.blobs.adopt(name)
-        except FileNotFoundError as error:
-            raise UnusableStateError(f"the file {name} of an object is missing") from error
+            self._backends.restore(piece)
 
     # Writing
 
@@ -202,7 +140,7 @@ class MotoState:
         finally:
             current_changes.reset(token)
             try:
-                changes.backends = {name for name in changes.backends if not _is_only_read(name[0], change)}
+                changes.backends = changed_by(change, changes.backends)
                 self._store(changes, deliveries)
             finally:
                 if has_turn:
@@ -210,186 +148,46 @@ class MotoState:
 
     def _store(self, changes: Changes, deliveries: Mapping[str, bytes] = MappingProxyType({})) -> None:
         with self._storing:
-            self._write([*self._pieces(changes), *_delivery_pieces(deliveries)])
+            self._stored.write([*self._pieces(changes), *_delivery_pieces(deliveries)])
 
     def keep_deliveries(self, deliveries: Mapping[str, bytes]) -> None:
         """Store deliveries that no request of moto's caused."""
         with self._storing:
-            self._write(list(_delivery_pieces(deliveries)))
+            self._stored.write(_delivery_pieces(deliveries))
 
     def forget_delivery(self, delivery_id: str) -> None:
         """Note that a delivery is done."""
         with self._storing:
-            self._write([Piece(PieceId(_DELIVERY, "", delivery_id), None)])
-
-    def _write(self, pieces: list[Piece]) -> None:
-        changed: list[tuple[Piece, bytes]] = []
-        for piece in pieces:
-            if piece.data is None:
-                if piece.id in self._digests:
-                    changed.append((piece, b""))
-                continue
-            found = digest(piece.data)
-            if self._digests.get(piece.id) != found:
-                changed.append((piece, found))
-        if not changed:
-            self.blobs.remove_unused()
-            return
-        self._file.write(changed)
-        for piece, found in changed:
-            before = self._files.pop(piece.id, ())
-            if piece.data is None:
-                self._digests.pop(piece.id, None)
-            else:
-                self._digests[piece.id] = found
-                self._files[piece.id] = piece.files
-            for name in piece.files:
-                self.blobs.keep(name, 1)
-            for name in before:
-                self.blobs.keep(name, -1)
-                self.blobs.released(name)
-        self.blobs.remove_unused()
+            self._stored.write([Piece(PieceId(_DELIVERY, "", delivery_id), None)])
 
     def _pieces(self, changes: Changes) -> Iterator[Piece]:
-        for account, region, group_name, name in changes.log_streams:
-            group = logs_backends[account][region].groups.get(group_name)
-            stream = group.streams.get(name) if group is not None else None
-            yield self._stream_piece(f"{account}/{region}", group_name, name, stream)
+        for part in changes.parts:
+            yield self._backends.part(part)
         for backend in sorted(changes.backends):
-            yield from self._backend_pieces(*backend)
+            yield from self._backends.pieces(*backend)
         for bucket in changes.buckets:
-            yield from self._bucket_pieces(bucket)
+            yield from self._buckets.bucket(bucket)
         for bucket, key in changes.keys:
-            yield self._object_piece(bucket, key)
+            yield self._buckets.object(bucket, key)
         for bucket, upload_id in changes.uploads:
-            found = _bucket(bucket)
-            upload = found.multiparts.get(upload_id) if found is not None else None
-            yield self._piece(PieceId("upload", "/".join(bucket), upload_id), upload)
-
-    def _backend_pieces(self, service: str, account: str, region: str) -> Iterator[Piece]:
-        try:
-            backend = _live_backend(service, account, region)
-        except (KeyError, ImportError):  # a region that is none, or a service without a backend of its own
-            return
-        if service == "logs":
-            yield from self._streams_come_and_gone(backend, f"{account}/{region}")
-        try:
-            data = self._dump(backend.__dict__)
-            if service not in _KNOWN_TO_LOAD:
-                load(data.data, _live_backend, self._adopt)
-        except (TypeError, AttributeError, pickle.PicklingError, UnknownStateError) as error:
-            if service not in self._not_kept:
-                self._not_kept.add(service)
-                logger.warning("the state of %s is not kept over a restart: %s", service, error)
-            return
-        yield Piece(PieceId("backend", f"{service}/{account}/{region}"), data.data, tuple(data.files))
-
-    def _streams_come_and_gone(self, backend: Any, owner: str) -> Iterator[Piece]:
-        kept = {one.name for one in self._digests if one.kind == "log-stream" and one.owner == owner}
-        for group in backend.groups.values():
-            for name, stream in group.streams.items():
-                piece_name = json.dumps([group.name, name])
-                if piece_name not in kept:
-                    yield self._stream_piece(owner, group.name, name, stream)
-                kept.discard(piece_name)
-        for piece_name in kept:
-            yield Piece(PieceId("log-stream", owner, piece_name), None)
-
-    def _stream_piece(self, owner: str, group: str, name: str, stream: Any) -> Piece:
-        identity = PieceId("log-stream", owner, json.dumps([group, name]))
-        state = {key: value for key, value in stream.__dict__.items() if key != "log_group"} if stream else None
-        return self._piece(identity, state)
-
-    def _bucket_pieces(self, name: BucketName) -> Iterator[Piece]:
-        owner = "/".join(name)
-        found = _bucket(name)
-        identity = PieceId("bucket", owner)
-        if found is None:
-            for piece in [one for one in self._digests if one.owner == owner]:
-                yield Piece(piece, None)
-            yield Piece(identity, None)
-            return
-        state = {key: value for key, value in found.__dict__.items() if key not in ("keys", "multiparts")}
-        tags = s3_backends[name[0]][name[1]].tagger.tags.get(found.arn)
-        yield self._piece(identity, {"class": type(found), "state": state, "arn": found.arn, "tags": tags})
-
-    def _object_piece(self, name: BucketName, key: str) -> Piece:
-        identity = PieceId("object", "/".join(name), key)
-        found = _bucket(name)
-        versions = found.keys.getlist(key) if found is not None else None
-        if not versions:
-            return Piece(identity, None)
-        tags = s3_backends[name[0]][name[1]].tagger.tags
-        arns = [one.arn for one in versions if hasattr(one, "arn")]
-        stored = {"versions": versions, "tags": {arn: tags[arn] for arn in arns if arn in tags}}
-        return self._piece(identity, stored)
-
-    def _piece(self, identity: PieceId, value: Any) -> Piece:
-        if value is None:
-            return Piece(identity, None)
-        data = self._dump(value)
-        return Piece(identity, data.data, tuple(data.files))
-
-    def _dump(self, value: Any) -> Pickled:
-        while True:
-            try:
-                return dump(value, _stream_name)
-            except RuntimeError as error:
-                # Another request has changed it meanwhile; that one waits to store it, too.
-                if "during iteration" not in str(error):
-                    raise
+            yield self._buckets.upload(bucket, upload_id)
 
     def forget(self) -> None:
         """Store that moto has nothing any more: it was reset."""
         with self._storing:
-            self._write([Piece(identity, None) for identity in list(self._digests)])
+            self._stored.write([Piece(identity, None) for identity in self._stored.all()])
 
     def close(self) -> None:
         """Store what changed without a request, and note that the endpoint ended in order."""
-        backends = {tuple(one.owner.split("/")) for one in self._digests if one.kind == "backend"}
-        self._store(Changes(backends={(service, account, region) for service, account, region in backends}))
+        names = [identity.owner.split("/") for identity in self._stored.of_kind(BACKEND)]
+        self._store(Changes(backends={(service, account, region) for service, account, region in names}))
         self._file.mark(closed=True)
         self._file.close()
-
-
-def _is_only_read(service: str, change: Change) -> bool:
-    """Whether a request that touches a backend does not change what is stored as a whole of it."""
-    if service in _ACCESS:
-        # Every request looks there for whether it is allowed.
-        return change.service not in (*_ACCESS, "cloudformation")
-    return service == "logs" and change.operation in _PARTS_ONLY
 
 
 def _delivery_pieces(deliveries: Mapping[str, bytes]) -> Iterator[Piece]:
     for delivery_id, data in deliveries.items():
         yield Piece(PieceId(_DELIVERY, "", delivery_id), data)
-
-
-def _live_backend(service: str, account: str, region: str) -> Any:
-    backends: Any = get_backend(service)
-    return backends[account][region]
-
-
-def _bucket(name: BucketName) -> Any:
-    return s3_backends[name[0]][name[1]].buckets.get(name[2])
-
-
-def _restore_bucket(owner: str, value: dict[str, Any]) -> None:
-    account, partition, name = owner.split("/")
-    bucket = value["class"].__new__(value["class"])
-    bucket.__dict__.update(value["state"])
-    tracking.track_restored(bucket)
-    backend = s3_backends[account][partition]
-    backend.buckets[name] = bucket
-    s3_backends.bucket_accounts[name] = (partition, account)
-    if value["tags"] is not None:
-        backend.tagger.tags[value["arn"]] = value["tags"]
-
-
-def _stream_name(obj: Any) -> str | None:
-    if type(obj) is not LogStream:
-        return None
-    return f"{obj.account_id}/{obj.region}\n{json.dumps([obj.log_group.name, obj.log_stream_name])}"
 
 
 def _require_private(folder: Path) -> None:

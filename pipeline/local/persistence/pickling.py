@@ -51,6 +51,7 @@ _PLAIN = {
     "zoneinfo": {"ZoneInfo"},
     __name__: {"new_lock", "new_rlock", "new_condition", "new_event", "load_private_key"},
     "pipeline.local.persistence.blobs": {"Extent", "StoredBytes"},
+    "pipeline.local.persistence.queue_messages": {"Deleted"},
     "pipeline.local.persistence.s3_contents": {"TrackedKeys"},
 }
 
@@ -95,25 +96,21 @@ _NEW: dict[type, Callable[[], Any]] = {
 }
 
 
-def dump(value: Any, part_of: Callable[[Any], Any] | None = None) -> Pickled:
+def dump(value: Any) -> Pickled:
     """An object as bytes.
-
-    Args:
-        part_of: gives the name of an object that is stored by itself, None for any other.
 
     Raises:
         TypeError, AttributeError, pickle.PicklingError: something in it cannot be stored.
     """
     buffer = io.BytesIO()
-    pickler = _Pickler(buffer, part_of)
+    pickler = _Pickler(buffer)
     pickler.dump(value)
     return Pickled(buffer.getvalue(), pickler.files)
 
 
 class _Pickler(pickle.Pickler):
-    def __init__(self, buffer: io.BytesIO, part_of: Callable[[Any], Any] | None) -> None:
+    def __init__(self, buffer: io.BytesIO) -> None:
         super().__init__(buffer, _PROTOCOL)
-        self._part_of = part_of
         self.files: list[str] = []
 
     def persistent_id(self, obj: Any) -> Any:
@@ -122,10 +119,6 @@ class _Pickler(pickle.Pickler):
         if isinstance(obj, BlobFile):
             self.files.append(obj.name)
             return ("file", obj.name)
-        if self._part_of is not None:
-            part = self._part_of(obj)
-            if part is not None:
-                return ("part", part)
         return None
 
     def reducer_override(self, obj: Any) -> Any:
@@ -181,20 +174,18 @@ def load(
     data: bytes,
     backend: Callable[[str, str, str], Any],
     file: Callable[[str], BlobFile],
-    part: Callable[[Any], Any] | None = None,
 ) -> Any:
     """The object of some bytes.
 
     Args:
         backend: the live backend of a service, account and region.
         file: the file of a name.
-        part: the object of a name that ``part_of`` gave.
 
     Raises:
         UnknownStateError: the bytes are not what :func:`dump` writes, or name what this moto does not have.
     """
     try:
-        return _Unpickler(io.BytesIO(data), backend, file, part).load()
+        return _Unpickler(io.BytesIO(data), backend, file).load()
     except UnknownStateError:
         raise
     except Exception as error:
@@ -207,20 +198,16 @@ class _Unpickler(pickle.Unpickler):
         buffer: io.BytesIO,
         backend: Callable[[str, str, str], Any],
         file: Callable[[str], BlobFile],
-        part: Callable[[Any], Any] | None,
     ) -> None:
         super().__init__(buffer)
         self._backend = backend
         self._file = file
-        self._part = part
 
     def persistent_load(self, pid: Any) -> Any:
         if pid[0] == "backend":
             return self._backend(*pid[1:])
         if pid[0] == "file":
             return self._file(pid[1])
-        if pid[0] == "part" and self._part is not None:
-            return self._part(pid[1])
         raise UnknownStateError(f"a reference of kind {pid[0]!r}")
 
     def find_class(self, module: str, name: str) -> Any:

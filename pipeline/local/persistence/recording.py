@@ -11,8 +11,13 @@ _READS = (
     "Get", "List", "Describe", "Head", "BatchGet", "Lookup", "Search", "Filter", "Query", "Scan", "Select", "Test",
     "Validate", "Simulate", "Estimate", "Preview", "Check",
 )  # fmt: skip
-# They wait for something that another request brings.
-_WAITING = {"ReceiveMessage", "Invoke", "StartSyncExecution"}
+#: Operations of SQS that change messages and nothing else.
+MESSAGE_OPERATIONS = {
+    *("SendMessage", "SendMessageBatch", "ReceiveMessage", "DeleteMessage", "DeleteMessageBatch"),
+    *("ChangeMessageVisibility", "ChangeMessageVisibilityBatch", "PurgeQueue"),
+}
+# Each queue does one thing at a time by itself; the others wait for something that another request brings.
+_NOT_ALONE = MESSAGE_OPERATIONS | {"Invoke", "StartSyncExecution"}
 _LARGEST_FORM = 1 << 24
 
 
@@ -45,7 +50,7 @@ def change_of(environ: dict[str, Any], signing_name: str | None) -> Change | Non
     operation: str = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2] or _form_action(environ)
     if operation.startswith(_READS):
         return None
-    return Change(signing_name or "", operation, alone=operation not in _WAITING)
+    return Change(signing_name or "", operation, alone=operation not in _NOT_ALONE)
 
 
 def _form_action(environ: dict[str, Any]) -> str:

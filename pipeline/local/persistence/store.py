@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-FORMAT = 1
+FORMAT = 2
 _SCHEMA = """
 CREATE TABLE piece (
     kind TEXT NOT NULL,
@@ -31,7 +31,7 @@ ON CONFLICT DO UPDATE SET files = excluded.files, digest = excluded.digest, stat
 """
 _IN_ORDER = """
 SELECT kind, owner, name, files, digest, state FROM piece ORDER BY
-CASE kind WHEN 'log-stream' THEN 0 WHEN 'backend' THEN 1 WHEN 'bucket' THEN 2 ELSE 3 END, rowid
+CASE kind WHEN 'backend' THEN 0 WHEN 'bucket' THEN 1 ELSE 2 END, rowid
 """
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moto.core.base_backend import AccountSpecificBackend
-from moto.logs.models import LogGroup, LogStream
 from moto.s3.models import FakeBucket, FakeMultipart, MultipartDict, S3Backend
 
 from pipeline.local.persistence.s3_contents import TrackedKeys
+from pipeline.local.persistence.store import PieceId
 
 BackendName = tuple[str, str, str]
 BucketName = tuple[str, str, str]
@@ -25,14 +25,14 @@ class Changes:
         buckets: (account, partition, name).
         keys: bucket and key.
         uploads: bucket and id of a multipart upload.
-        log_streams: (account, region, group, stream).
+        parts: of services' backends, see :mod:`pipeline.local.persistence.parts`.
     """
 
     backends: set[BackendName] = field(default_factory=set)
     buckets: set[BucketName] = field(default_factory=set)
     keys: set[tuple[BucketName, str]] = field(default_factory=set)
     uploads: set[tuple[BucketName, str]] = field(default_factory=set)
-    log_streams: set[tuple[str, str, str, str]] = field(default_factory=set)
+    parts: set[PieceId] = field(default_factory=set)
 
 
 current_changes: ContextVar[Changes | None] = ContextVar("current_changes", default=None)
@@ -51,9 +51,6 @@ def install() -> None:
     FakeMultipart.set_part = _set_part
     MultipartDict.__setitem__ = _add_upload
     MultipartDict.__delitem__ = _remove_upload
-    LogStream.put_log_events = _put_log_events
-    LogGroup.create_log_stream = _create_log_stream
-    LogGroup.delete_log_stream = _delete_log_stream
 
 
 _moto_get_backend = AccountSpecificBackend.__getitem__
@@ -62,9 +59,6 @@ _moto_get_object = S3Backend.get_object
 _moto_new_bucket = FakeBucket.__init__
 _moto_set_part = FakeMultipart.set_part
 _moto_remove_upload = MultipartDict.__delitem__
-_moto_put_log_events = LogStream.put_log_events
-_moto_create_log_stream = LogGroup.create_log_stream
-_moto_delete_log_stream = LogGroup.delete_log_stream
 
 
 def _get_backend(backends: Any, region: str) -> Any:
@@ -138,22 +132,8 @@ def _touch_upload(uploads: Any, upload_id: str) -> None:
         changes.uploads.add((uploads.bucket, upload_id))
 
 
-def _put_log_events(stream: Any, log_events: list[dict[str, Any]]) -> Any:
-    _touch_stream(stream.log_group, stream.log_stream_name)
-    return _moto_put_log_events(stream, log_events)
-
-
-def _create_log_stream(group: Any, log_stream_name: str) -> None:
-    _moto_create_log_stream(group, log_stream_name)
-    _touch_stream(group, log_stream_name)
-
-
-def _delete_log_stream(group: Any, log_stream_name: str) -> None:
-    _moto_delete_log_stream(group, log_stream_name)
-    _touch_stream(group, log_stream_name)
-
-
-def _touch_stream(group: Any, name: str) -> None:
+def touch_part(part: PieceId) -> None:
+    """Note that a request changes a part of a service's backend."""
     changes = current_changes.get()
     if changes is not None:
-        changes.log_streams.add((group.account_id, group.region, group.name, name))
+        changes.parts.add(part)

@@ -260,7 +260,7 @@ def test_state_of_another_format_is_set_aside(tmp_path: Path) -> None:
     database.execute("PRAGMA user_version = 99")
     database.close()
     with running_endpoint(tmp_path) as second:
-        assert "it is in format 99, and this version reads format 1" in second.running.restored
+        assert "it is in format 99, and this version reads format 2" in second.running.restored
         assert second.client("s3").list_buckets()["Buckets"] == []
     [aside] = tmp_path.glob("aws.set-aside-*")
     assert (aside / "state.db").exists()
