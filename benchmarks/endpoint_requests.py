@@ -1,16 +1,17 @@
 """Requests a second of the local endpoint beside moto's own server, with one client and with eight.
 
-``python -m benchmarks.endpoint_requests`` sends the same requests to both, in turns, and prints the ratio (above 1: the
-endpoint is faster). They are prepared by boto3 before the clock runs and sent over plain connections, so that the
-servers are measured and not the client. Each phase is bounded by its number of requests; the best of the rounds counts.
+``python -m benchmarks.endpoint_requests [--only SQS]`` sends the same requests to both, in turns, and prints the median
+of the rounds' ratios (above 1: the endpoint is faster) with the lowest of them. The requests are prepared by boto3
+before the clock runs and sent over plain connections, so that the servers are measured and not the client. Each phase
+is bounded by its number of requests. What moto's server answers with an error counts as answered, and is reported.
 """
 
 from __future__ import annotations
 
 import argparse
 import http.client
-import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,16 +32,13 @@ from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from benchmarks.request_kinds import KINDS, Kind, set_up
 from pipeline.local.daemon import running_endpoint
 from pipeline.local.state import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 
-_BUCKET = "requests"
-_LISTED = 100
 _CLIENTS = (1, 8)
 _IDLE_SECONDS = 10.0
 _START_SECONDS = 30.0
-_BODY = b"x" * 1024
-_ROLE = "arn:aws:iam::123456789012:role/requests"
 
 
 @dataclass(frozen=True)
@@ -54,70 +52,43 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Kind:
-    """Requests of one kind.
+class Round:
+    """Requests of one kind, sent to both servers.
 
     Attributes:
-        call: makes the n-th one through boto3 clients.
-        moto: whether moto answers it.
+        endpoint: requests a second.
+        moto: the same of moto's server; None where it does not answer them.
+        failures: how many of moto's answers were errors.
     """
 
-    name: str
-    call: Callable[[Callable[[str], Any], int], object]
-    moto: bool = True
-
-
-_KINDS = (
-    Kind("S3 PutObject 1 KiB", lambda client, n: client("s3").put_object(Bucket=_BUCKET, Key=f"k{n}", Body=_BODY)),
-    Kind("S3 GetObject 1 KiB", lambda client, n: client("s3").get_object(Bucket=_BUCKET, Key=f"k{n}")),
-    Kind(
-        f"S3 ListObjectsV2 of {_LISTED}",
-        lambda client, n: client("s3").list_objects_v2(Bucket=f"{_BUCKET}-listed", StartAfter=f"a{n}"),
-    ),
-    Kind(
-        "SQS SendMessage",
-        lambda client, n: client("sqs").send_message(QueueUrl=f"{client('sqs').meta.endpoint_url}/123456789012/q",
-                                                     MessageBody=f"message {n}"),
-    ),
-    Kind(
-        "SQS ReceiveMessage",
-        lambda client, _: client("sqs").receive_message(QueueUrl=f"{client('sqs').meta.endpoint_url}/123456789012/q",
-                                                        MaxNumberOfMessages=1),
-    ),
-    Kind("SageMaker DescribePipeline", lambda client, _: client("sagemaker").describe_pipeline(PipelineName="p")),
-    Kind("SageMaker ListModels", lambda client, n: client("sagemaker").list_models(NameContains=str(n))),
-    Kind(
-        "Feature Store PutRecord",
-        lambda client, n: client("sagemaker-featurestore-runtime").put_record(
-            FeatureGroupName="g",
-            Record=[{"FeatureName": "id", "ValueAsString": str(n)}, {"FeatureName": "at", "ValueAsString": "1"}],
-        ),
-        moto=False,
-    ),
-)  # fmt: skip
+    endpoint: float
+    moto: float | None
+    failures: int
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.endpoint_requests", description=__doc__)
-    parser.add_argument("--requests", type=int, default=300, help="of each kind in each round (default: 300)")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--requests", type=int, default=200, help="of each kind in each round (default: 200)")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="kinds with one of these words in their names, as in SQS,PutObject")
     options = parser.parse_args(arguments)
-    best: dict[tuple[str, int, str], float] = {}
+    words = options.only.split(",")
     with tempfile.TemporaryDirectory() as name, running_endpoint(Path(name)) as endpoint, _moto_server() as moto_url:
-        servers = {"endpoint": endpoint.url, "moto": moto_url}
-        for server, url in servers.items():
-            _set_up(_clients(url), moto=server == "moto")
-        for kind in _KINDS:
+        set_up(_clients(endpoint.url), moto=False)
+        set_up(_clients(moto_url), moto=True)
+        ours_of, theirs_of = _Preparation(endpoint.url), _Preparation(moto_url)
+        sys.stdout.write(f"{'':<32}{'clients':>8}{'endpoint':>12}{'moto':>10}{'ratio':>8}{'lowest':>8}\n")
+        for kind in KINDS:
+            if not any(word in kind.name for word in words):
+                continue
+            count = max(1, round(options.requests * kind.share))
+            ours = ours_of.requests(kind, count)
+            theirs = theirs_of.requests(kind, count) if kind.moto else []
             for clients in _CLIENTS:
-                for _ in range(options.rounds):
-                    for server, url in servers.items():
-                        if server == "moto" and not kind.moto:
-                            continue
-                        rate = _rate(url, _prepared(kind, url, options.requests), clients)
-                        key = (kind.name, clients, server)
-                        best[key] = max(best.get(key, 0.0), rate)
-        _print(best)
+                rounds = [_round(endpoint.url, ours, moto_url, theirs, clients=clients) for _ in range(options.rounds)]
+                sys.stdout.write(f"{kind.name:<32}{clients:>8}{_summary(rounds)}\n")
+                sys.stdout.flush()
         process = psutil.Process(endpoint.running.pid)
         before = sum(process.cpu_times()[:2])
         time.sleep(_IDLE_SECONDS)
@@ -127,13 +98,25 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _print(best: dict[tuple[str, int, str], float]) -> None:
-    sys.stdout.write(f"{'':<30}{'clients':>8}{'endpoint':>12}{'moto':>10}{'ratio':>8}\n")
-    for kind in _KINDS:
-        for clients in _CLIENTS:
-            ours, theirs = best[kind.name, clients, "endpoint"], best.get((kind.name, clients, "moto"))
-            compared = f"{theirs:>8.0f}/s{ours / theirs:>8.2f}" if theirs else f"{'-':>10}{'-':>8}"
-            sys.stdout.write(f"{kind.name:<30}{clients:>8}{ours:>10.0f}/s{compared}\n")
+def _round(url: str, ours: list[Prepared], moto_url: str, theirs: list[Prepared], *, clients: int) -> Round:
+    endpoint, failures = _rate(url, ours, clients)
+    if failures:
+        raise SystemExit(failures[0])
+    if not theirs:
+        return Round(endpoint, None, 0)
+    moto, failures = _rate(moto_url, theirs, clients)
+    return Round(endpoint, moto, len(failures))
+
+
+def _summary(rounds: list[Round]) -> str:
+    ours = statistics.median(one.endpoint for one in rounds)
+    rates = [one.moto for one in rounds if one.moto is not None]
+    if not rates:
+        return f"{ours:>10.0f}/s{'-':>10}{'-':>8}{'-':>8}"
+    ratios = [one.endpoint / one.moto for one in rounds if one.moto is not None]
+    failures = sum(one.failures for one in rounds)
+    text = f"{ours:>10.0f}/s{statistics.median(rates):>8.0f}/s{statistics.median(ratios):>8.2f}{min(ratios):>8.2f}"
+    return f"{text}   moto failed {failures} times" if failures else text
 
 
 def _clients(url: str) -> Callable[[str], Any]:
@@ -141,56 +124,42 @@ def _clients(url: str) -> Callable[[str], Any]:
         aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key=SECRET_ACCESS_KEY, region_name="us-east-1"
     )
     new_client: Any = session.client
-    # Nothing is sent twice: what boto3 prepares is answered with an error, see _prepared.
+    # Nothing is sent twice: what boto3 prepares is answered with an error, see _Preparation.
     config = Config(retries={"total_max_attempts": 1})
     return cache(lambda service: new_client(service, endpoint_url=url, config=config))
 
 
-def _set_up(client: Callable[[str], Any], *, moto: bool) -> None:
-    """What the requests need; the first request of a service also makes moto load it."""
-    for bucket in (_BUCKET, f"{_BUCKET}-listed"):
-        client("s3").create_bucket(Bucket=bucket)
-    for number in range(_LISTED):
-        client("s3").put_object(Bucket=f"{_BUCKET}-listed", Key=f"key-{number}", Body=b"")
-    client("sqs").create_queue(QueueName="q")
-    step = {"Name": "F", "Type": "Fail", "Arguments": {"ErrorMessage": "x"}}
-    definition = json.dumps({"Version": "2020-12-01", "Parameters": [], "Steps": [step]})
-    client("sagemaker").create_pipeline(
-        PipelineName="p", PipelineDefinition=definition, ClientRequestToken="p" * 32, RoleArn=_ROLE
-    )
-    client("sagemaker").list_models()
-    if not moto:
-        client("sagemaker").create_feature_group(
-            FeatureGroupName="g",
-            RecordIdentifierFeatureName="id",
-            EventTimeFeatureName="at",
-            FeatureDefinitions=[
-                {"FeatureName": "id", "FeatureType": "String"},
-                {"FeatureName": "at", "FeatureType": "Fractional"},
-            ],
-            OnlineStoreConfig={"EnableOnlineStore": True},
-        )
+class _Preparation:
+    """Signs requests as boto3 does, and sends none.
 
+    Args:
+        url: of the server that they are for.
+    """
 
-def _prepared(kind: Kind, url: str, count: int) -> list[Prepared]:
-    """The requests that boto3 would send, signed; nothing is sent."""
-    client, found = _clients(url), []
+    def __init__(self, url: str) -> None:
+        self._found: list[Prepared] = []
+        clients = _clients(url)
 
-    def keep(request: Any, **_: Any) -> AWSResponse:
+        def client(service: str) -> Any:
+            clients(service).meta.events.register("before-send", self._keep)
+            return clients(service)
+
+        self._client = cache(client)
+
+    def requests(self, kind: Kind, count: int) -> list[Prepared]:
+        self._found.clear()
+        for number in range(count):
+            with suppress(ClientError):
+                kind.call(self._client, number)
+        return list(self._found)
+
+    def _keep(self, request: Any, **_: Any) -> AWSResponse:
         headers = {name: _text(value) for name, value in request.headers.items()}
         body = request.body.read() if hasattr(request.body, "read") else request.body or b""
         parts = urlsplit(request.url)
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        found.append(Prepared(request.method, target, headers, body.encode() if isinstance(body, str) else body))
+        self._found.append(Prepared(request.method, target, headers, body.encode() if isinstance(body, str) else body))
         return AWSResponse(request.url, 500, HTTPHeaders(), _Nothing())
-
-    for service in ("s3", "sqs", "sagemaker", "sagemaker-featurestore-runtime"):
-        events = client(service).meta.events
-        events.register("before-send", keep)
-    for number in range(count):
-        with suppress(ClientError):
-            kind.call(client, number)
-    return found
 
 
 def _text(value: str | bytes) -> str:
@@ -205,8 +174,8 @@ class _Nothing:
         return b""
 
 
-def _rate(url: str, requests: list[Prepared], clients: int) -> float:
-    """Requests a second; the slowest client ends it."""
+def _rate(url: str, requests: list[Prepared], clients: int) -> tuple[float, list[str]]:
+    """Requests a second, and the errors among the answers; the slowest client ends it."""
     address = urlsplit(url)
     failures: list[str] = []
 
@@ -226,10 +195,7 @@ def _rate(url: str, requests: list[Prepared], clients: int) -> float:
         thread.start()
     for thread in threads:
         thread.join()
-    seconds = time.perf_counter() - start
-    if failures:
-        raise SystemExit(failures[0])
-    return len(requests) / seconds
+    return len(requests) / (time.perf_counter() - start), failures
 
 
 @contextmanager
