@@ -9,6 +9,7 @@ import typing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, TypeVar
 
 
@@ -171,9 +172,14 @@ def load(kind: type[Record], text: str) -> Record:
 
 
 def _build(kind: Any, document: dict[str, Any]) -> Any:
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     fields = {item.name for item in dataclasses.fields(kind)}
     return kind(**{name: _convert(hints[name], value) for name, value in document.items() if name in fields})
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def _convert(hint: Any, value: Any) -> Any:
