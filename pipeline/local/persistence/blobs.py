@@ -13,9 +13,8 @@ import uuid
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 CHUNK_BYTES = 1 << 20
 
@@ -30,8 +29,7 @@ class BlobFile:
         self.path = path
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
+class Extent(NamedTuple):
     """``length`` bytes of a file from ``offset`` on."""
 
     blob: BlobFile

@@ -22,7 +22,7 @@ from moto.core.base_backend import BackendDict
 from moto.s3.models import s3_backends
 
 from pipeline.local.errors import UnsafeStateError
-from pipeline.local.persistence import log_streams, queue_messages, s3_contents, tracking
+from pipeline.local.persistence import log_streams, queue_messages, s3_contents, tracking, unstored
 from pipeline.local.persistence.backends import KIND as BACKEND
 from pipeline.local.persistence.backends import Backends, changed_by
 from pipeline.local.persistence.blobs import BlobStore
@@ -90,6 +90,7 @@ class MotoState:
         tracking.install()
         log_streams.install()
         queue_messages.install()
+        unstored.install()
         self._file = StateFile(folder / _FILE, moto.__version__)
         self._stored = StoredPieces(self._file, self.blobs)
         codec = Codec(self.blobs)
@@ -113,7 +114,7 @@ class MotoState:
         unused = self.blobs.sweep()
         if unused:
             logger.info("removed %d files of objects that no longer are", unused)
-        return Restored(self._file.generation, self._file.changed, dict(kinds), not self._file.was_closed)
+        return Restored(*self._file.last_change(), dict(kinds), after_kill=not self._file.was_closed)
 
     def _restore_piece(self, piece: Piece) -> None:
         if piece.id.kind == _DELIVERY:

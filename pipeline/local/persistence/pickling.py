@@ -49,7 +49,10 @@ _PLAIN = {
     "requests.structures": {"CaseInsensitiveDict"},
     "uuid": {"UUID", "SafeUUID"},
     "zoneinfo": {"ZoneInfo"},
-    __name__: {"new_lock", "new_rlock", "new_condition", "new_event", "load_private_key"},
+    __name__: {
+        *("new_lock", "new_rlock", "new_condition", "new_event", "load_private_key"),
+        *("backend_of_name", "file_of_name"),
+    },
     "pipeline.local.persistence.blobs": {"Extent", "StoredBytes"},
     "pipeline.local.persistence.queue_messages": {"Deleted"},
     "pipeline.local.persistence.s3_contents": {"TrackedKeys"},
@@ -88,6 +91,16 @@ def load_private_key(pem: bytes) -> Any:
     return load_pem_private_key(pem, password=None)
 
 
+def backend_of_name(service: str, account: str, region: str) -> Any:
+    """Stands in stored bytes for what :func:`load` is given."""
+    raise UnknownStateError(f"the backend {service} {account} {region} is read without a place to find it")
+
+
+def file_of_name(name: str) -> Any:
+    """Stands in stored bytes for what :func:`load` is given."""
+    raise UnknownStateError(f"the file {name} is read without a place to find it")
+
+
 _NEW: dict[type, Callable[[], Any]] = {
     type(threading.Lock()): new_lock,
     type(threading.RLock()): new_rlock,
@@ -113,17 +126,14 @@ class _Pickler(pickle.Pickler):
         super().__init__(buffer, _PROTOCOL)
         self.files: list[str] = []
 
-    def persistent_id(self, obj: Any) -> Any:
-        if isinstance(obj, BaseBackend):
-            return ("backend", *_name_of(obj))
-        if isinstance(obj, BlobFile):
-            self.files.append(obj.name)
-            return ("file", obj.name)
-        return None
-
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, (type, types.FunctionType, types.BuiltinFunctionType)):
             _require_readable(obj)
+        elif isinstance(obj, BlobFile):
+            self.files.append(obj.name)
+            return file_of_name, (obj.name,)
+        elif isinstance(obj, BaseBackend):
+            return backend_of_name, _name_of(obj)
         elif type(obj) in _NEW:
             return _NEW[type(obj)], ()
         elif isinstance(obj, defaultdict):
@@ -203,14 +213,9 @@ class _Unpickler(pickle.Unpickler):
         self._backend = backend
         self._file = file
 
-    def persistent_load(self, pid: Any) -> Any:
-        if pid[0] == "backend":
-            return self._backend(*pid[1:])
-        if pid[0] == "file":
-            return self._file(pid[1])
-        raise UnknownStateError(f"a reference of kind {pid[0]!r}")
-
     def find_class(self, module: str, name: str) -> Any:
+        if module == __name__ and name in ("backend_of_name", "file_of_name"):
+            return self._backend if name == "backend_of_name" else self._file
         if name in _PLAIN.get(module, ()):
             return super().find_class(module, name)
         if module.startswith("moto."):

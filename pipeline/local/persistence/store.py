@@ -6,12 +6,13 @@ import hashlib
 import json
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 FORMAT = 2
+# The triggers count changes and note when the last one was, so that most changes are one statement.
 _SCHEMA = """
 CREATE TABLE piece (
     kind TEXT NOT NULL,
@@ -22,17 +23,31 @@ CREATE TABLE piece (
     state BLOB NOT NULL,
     PRIMARY KEY (kind, owner, name)
 );
+CREATE TABLE change (number INTEGER NOT NULL, at REAL NOT NULL);  -- one row: of the last change, in seconds since 1970
+INSERT INTO change VALUES (0, 0);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+_TRIGGER = """
+CREATE TRIGGER {event}_is_a_change AFTER {event} ON piece BEGIN
+    UPDATE change SET number = number + 1, at = (julianday('now') - 2440587.5) * 86400.0;
+END
 """
 # A piece keeps its place, so that lists come in the order in which things were made.
 _PUT = """
-INSERT INTO piece VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET files = excluded.files, digest = excluded.digest, state = excluded.state
+INSERT INTO piece VALUES {rows} ON CONFLICT DO UPDATE
+SET files = excluded.files, digest = excluded.digest, state = excluded.state
 """
-_IN_ORDER = """
-SELECT kind, owner, name, files, digest, state FROM piece ORDER BY
-CASE kind WHEN 'backend' THEN 0 WHEN 'bucket' THEN 1 ELSE 2 END, rowid
-"""
+_ROW = "(?, ?, ?, ?, ?, ?)"
+_DELETE = "DELETE FROM piece WHERE kind = ? AND owner = ? AND name = ?"
+# SQLite takes so many values in one statement at least.
+_ROWS_AT_ONCE = 100
+# What others belong to comes first; by row, none has to be sorted.
+_ALL = "SELECT kind, owner, name, files, digest, state FROM piece"
+_IN_ORDER = (
+    f"{_ALL} WHERE kind = 'backend' ORDER BY rowid",
+    f"{_ALL} WHERE kind = 'bucket' ORDER BY rowid",
+    f"{_ALL} WHERE kind NOT IN ('backend', 'bucket') ORDER BY rowid",
+)
 
 
 class UnusableStateError(Exception):
@@ -90,8 +105,9 @@ class StateFile:
             with self._transaction():
                 for statement in _SCHEMA.split(";"):
                     database.execute(statement)
-                values = {"moto": moto_version, "generation": "0", "changed": "0", "closed": "yes"}
-                database.executemany("INSERT INTO meta VALUES (?, ?)", values.items())
+                for event in ("INSERT", "UPDATE", "DELETE"):
+                    database.execute(_TRIGGER.format(event=event))
+                database.executemany("INSERT INTO meta VALUES (?, ?)", {"moto": moto_version, "closed": "yes"}.items())
                 database.execute(f"PRAGMA user_version = {FORMAT}")
         version = database.execute("PRAGMA user_version").fetchone()[0]
         if version != FORMAT:
@@ -99,13 +115,12 @@ class StateFile:
         meta = dict(database.execute("SELECT name, value FROM meta").fetchall())
         if meta.get("moto") != moto_version:
             raise UnusableStateError(f"moto {meta.get('moto')} wrote it, and moto {moto_version} is installed")
-        self.generation = int(meta["generation"])
-        self.changed = float(meta["changed"])
         self.was_closed = meta["closed"] == "yes"
 
-    @property
-    def _now(self) -> float:
-        return time.time()
+    def last_change(self) -> tuple[int, float]:
+        """The number of the last change, and when it was; seconds since 1970, 0 where there was none."""
+        number, at = self._database.execute("SELECT number, at FROM change").fetchone()
+        return int(number), float(at)
 
     def _transaction(self) -> _Transaction:
         return _Transaction(self._database)
@@ -117,7 +132,7 @@ class StateFile:
             UnusableStateError: a piece is not what was written.
         """
         try:
-            rows = self._database.execute(_IN_ORDER)
+            rows = (row for query in _IN_ORDER for row in self._database.execute(query))
             for kind, owner, name, files, expected, state in rows:
                 if digest(state) != expected:
                     raise UnusableStateError(f"{kind} {owner} {name} is damaged")
@@ -127,21 +142,18 @@ class StateFile:
 
     def write(self, pieces: list[tuple[Piece, bytes]]) -> None:
         """Store pieces with their digests, all or none."""
-        with self._lock, self._transaction() as database:
-            for piece, expected in pieces:
-                key = (piece.id.kind, piece.id.owner, piece.id.name)
-                if piece.data is None:
-                    database.execute("DELETE FROM piece WHERE kind = ? AND owner = ? AND name = ?", key)
-                else:
-                    row = (*key, json.dumps(piece.files), expected, piece.data)
-                    database.execute(_PUT, row)
-            self.generation += 1
-            self._set("generation", str(self.generation))
-            self._set("changed", repr(self._now))
+        statements = list(_statements(pieces))
+        with self._lock:
+            if len(statements) == 1:
+                self._database.execute(*statements[0])
+                return
+            with self._transaction() as database:
+                for statement in statements:
+                    database.execute(*statement)
 
     def mark(self, *, closed: bool) -> None:
         """Note whether the endpoint that uses the file has ended in order."""
-        with self._lock, self._transaction():
+        with self._lock:
             self._set("closed", "yes" if closed else "no")
 
     def _set(self, name: str, value: str) -> None:
@@ -151,6 +163,20 @@ class StateFile:
         """Close the file; nothing is lost."""
         with self._lock:
             self._database.close()
+
+
+def _statements(pieces: list[tuple[Piece, bytes]]) -> Iterator[tuple[str, list[Any]]]:
+    put = [
+        (piece.id.kind, piece.id.owner, piece.id.name, json.dumps(piece.files), expected, piece.data)
+        for piece, expected in pieces
+        if piece.data is not None
+    ]
+    for start in range(0, len(put), _ROWS_AT_ONCE):
+        rows = put[start : start + _ROWS_AT_ONCE]
+        yield _PUT.format(rows=", ".join([_ROW] * len(rows))), [value for row in rows for value in row]
+    for piece, _ in pieces:
+        if piece.data is None:
+            yield _DELETE, [piece.id.kind, piece.id.owner, piece.id.name]
 
 
 class _Transaction:
