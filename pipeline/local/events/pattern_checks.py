@@ -1,24 +1,26 @@
-"""What EventBridge takes as an event pattern; the rules are those of AWS's open-source matcher (aws/event-ruler)."""
+"""What EventBridge takes as an event pattern, and in which words it refuses what it does not take.
+
+Both are those of AWS's open-source matcher (aws/event-ruler).
+"""
 
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 _FEWEST_ALTERNATIVES = 2
-_IN_ANYTHING_BUT = {"prefix", "suffix", "equals-ignore-case", "wildcard"}
-# An asterisk with no other beside it, an escaped asterisk or backslash, or anything else.
-_WILDCARD = re.compile(r"(?:\*(?!\*)|\\[*\\]|[^*\\])*", re.DOTALL)
 _NOT_IN_OR = {
     *("exactly", "prefix", "suffix", "equals-ignore-case", "wildcard", "numeric", "cidr", "exists", "anything-but"),
     *("=", "<", "<=", ">", ">="),
 }
+_ONE_KEY = "Only one key allowed in match expression"
+_IGNORE_CASE = "equals-ignore-case"
+_TERMS_OF_A_BOUND, _TERMS_OF_A_RANGE = 2, 4
 
 
 class InvalidPatternError(ValueError):
-    """A pattern that EventBridge would refuse; the message says where."""
+    """A pattern that EventBridge would refuse; the message says why and where."""
 
 
 def check_pattern(pattern: Any) -> None:
@@ -29,116 +31,217 @@ def check_pattern(pattern: Any) -> None:
     """
     if not isinstance(pattern, dict):
         raise InvalidPatternError("Filter is not an object")
+    for problem, where in _problems(pattern, "", in_or=False):
+        raise InvalidPatternError(f"{problem}\n at {where}" if where else problem)
+
+
+Problems = Iterator[tuple[str, str]]
+
+
+def _problems(pattern: dict[str, Any], path: str, *, in_or: bool) -> Problems:
     if not pattern:
-        raise InvalidPatternError("Empty patterns are not allowed")
-    for problem in _problems(pattern, "", in_or=False):
-        raise InvalidPatternError(problem)
-
-
-def _problems(pattern: dict[str, Any], path: str, *, in_or: bool) -> Iterator[str]:
+        yield "Empty objects are not allowed", path
     for key, expected in pattern.items():
         where = f"{path}.{key}" if path else key
         if key == "$or":
             yield from _alternative_problems(expected, path, where)
         elif in_or and key in _NOT_IN_OR:
-            yield f"{key} is a reserved name which cannot be used inside $or"
+            yield f"{key} is Ruler reserved fieldName which cannot be used inside $or.", where
         elif isinstance(expected, dict):
-            if not expected:
-                yield f'Empty objects are not allowed: "{where}"'
             yield from _problems(expected, where, in_or=in_or)
         elif not isinstance(expected, list):
-            yield f'"{where}" must be an object or an array'
+            yield f'"{key}" must be an object or an array', where
         elif not expected:
-            yield f'Empty arrays are not allowed at "{where}"'
+            yield "Empty arrays are not allowed", where
         else:
             for one in expected:
-                yield from _filter_problems(one, where)
+                problem = _filter_problem(one)
+                if problem is not None:
+                    yield problem, where
 
 
-def _alternative_problems(alternatives: Any, path: str, where: str) -> Iterator[str]:
-    if not isinstance(alternatives, list) or not all(isinstance(one, dict) for one in alternatives):
-        yield f'"{where}" must be an array of objects'
+def _alternative_problems(alternatives: Any, path: str, where: str) -> Problems:
+    if not isinstance(alternatives, list):
+        yield "It must be an Array followed with $or.", where
         return
-    if len(alternatives) < _FEWEST_ALTERNATIVES:
-        yield f'There must be at least {_FEWEST_ALTERNATIVES} objects in "{where}"'
     for alternative in alternatives:
-        if not alternative:
-            yield f'Empty objects are not allowed: "{where}"'
-        yield from _problems(alternative, path, in_or=True)
+        if not isinstance(alternative, dict):
+            yield "Only JSON object is allowed in array of $or relationship.", where
+        else:
+            yield from _problems(alternative, path, in_or=True)
+    if len(alternatives) < _FEWEST_ALTERNATIVES:
+        yield f"There must have at least {_FEWEST_ALTERNATIVES} Objects in $or relationship.", where
 
 
-def _filter_problems(one: Any, where: str) -> Iterator[str]:
+def _filter_problem(one: Any) -> str | None:
     if isinstance(one, list):
-        yield f'Inner array is not allowed in match values at "{where}"'
+        return "Match value must be String, number, true, false, or null"
     if not isinstance(one, dict):
-        return
-    if len(one) != 1:
-        yield f'Only one key allowed in match expression at "{where}"'
-        return
-    [(name, argument)] = one.items()
-    if name not in _ARGUMENTS:
-        yield f"Unrecognized match type {name}"
-    elif not _ARGUMENTS[name](argument):
-        yield f'Value of {name} is not valid at "{where}"'
+        return None
+    if not one:
+        return "Match expression name not found"
+    name, argument = next(iter(one.items()))
+    if name not in _CHECKS:
+        return f"Unrecognized match type {name}"
+    return _CHECKS[name](argument) or (_ONE_KEY if len(one) > 1 else None)
 
 
-def _text(argument: Any) -> bool:
-    return isinstance(argument, str)
+def _text(name: str) -> Callable[[Any], str | None]:
+    def problem(argument: Any) -> str | None:
+        return None if isinstance(argument, str) else f"{name} match pattern must be a string"
+
+    return problem
 
 
-def _wildcard(argument: Any) -> bool:
-    return _text(argument) and _WILDCARD.fullmatch(argument) is not None
+def _end_of_text(name: str) -> Callable[[Any], str | None]:
+    """Of ``prefix`` and ``suffix``, which can ignore the case."""
+
+    def problem(argument: Any) -> str | None:
+        if not isinstance(argument, dict):
+            return _text(name)(argument)
+        if not argument:
+            return f"{name.capitalize()} expression name not found"
+        kind, value = next(iter(argument.items()))
+        if kind != _IGNORE_CASE:
+            return f"Unsupported {name} pattern: {kind}"
+        return _text(kind)(value) or (_ONE_KEY if len(argument) > 1 else None)
+
+    return problem
 
 
-def _text_or_ignoring_case(argument: Any) -> bool:
-    if isinstance(argument, dict):
-        return list(argument) == ["equals-ignore-case"] and _text(argument["equals-ignore-case"])
-    return _text(argument)
+def _wildcard(argument: Any) -> str | None:
+    if not isinstance(argument, str):
+        return "wildcard match pattern must be a string"
+    # AWS counts bytes, and the quotation mark before the first.
+    text = f'"{argument}"'.encode()
+    position = 0
+    while position < len(text):
+        pair = text[position : position + 2]
+        if pair == b"**":
+            return f"Consecutive wildcard characters at pos {position}"
+        if pair[:1] == b"\\" and pair[1:] not in (b"*", b"\\"):
+            return f"Invalid escape character at pos {position}"
+        position += 2 if pair[:1] == b"\\" else 1
+    return _TOO_COMPLEX if _repetitions_after_wildcards(argument) > _MOST_REPETITIONS else None
 
 
-def _comparison(argument: Any) -> bool:
+_TOO_COMPLEX = (
+    "Rule is too complex - try using fewer wildcard characters or fewer repeating character sequences after a "
+    "wildcard character"
+)
+# AWS does not say where the limit is; its own example of a rule that is too complex repeats one character five times.
+_MOST_REPETITIONS = 4
+
+
+def _repetitions_after_wildcards(pattern: str) -> int:
+    """How often the same character follows a wildcard, at most."""
+    following = [pattern[index + 1 : index + 2] for index, character in enumerate(pattern) if character == "*"]
+    return max((following.count(character) for character in following if character), default=0)
+
+
+def _numeric(argument: Any) -> str | None:
     """``=`` by itself, a lower bound, an upper bound, or a lower and an upper bound in this order."""
-    if not isinstance(argument, list) or not all(_number(bound) for bound in argument[1::2]):
-        return False
-    match argument[::2]:
-        case ["=" | "<" | "<=" | ">" | ">="]:
-            return len(argument) == 2  # noqa: PLR2004 - operator and bound
-        case [">" | ">=", "<" | "<="]:
-            return len(argument) == 4 and argument[1] < argument[3]  # noqa: PLR2004 - as above, twice
-    return False
+    if not isinstance(argument, list):
+        return "Value of numeric must be an array."
+    comparison, *terms = argument or [None]
+    if comparison not in ("=", "<", "<=", ">", ">="):
+        kind = (
+            "Unrecognized numeric range operator" if isinstance(comparison, str) else "Invalid member in numeric match"
+        )
+        return f"{kind}: {']' if comparison is None else comparison}"
+    if not (terms and _is_number(terms[0])):
+        return f"Value of {'equals' if comparison == '=' else comparison} must be numeric"
+    if len(argument) == _TERMS_OF_A_BOUND:
+        return None
+    if comparison in ("=", "<", "<="):
+        return "Too many elements in numeric expression"
+    return _upper_bound(terms)
 
 
-def _number(argument: Any) -> bool:
+def _upper_bound(terms: list[Any]) -> str | None:
+    bottom, comparison, *top = terms
+    if not isinstance(comparison, str):
+        return f"Bad value in numeric range: {comparison}"
+    if comparison not in ("<", "<="):
+        return f"Bad numeric range operator: {comparison}"
+    if not (top and _is_number(top[0])):
+        return f"Value of {comparison} must be numeric"
+    if len(terms) >= _TERMS_OF_A_RANGE:
+        return "Too many terms in numeric range expression"
+    return None if bottom < top[0] else "Bottom must be less than top"
+
+
+def _is_number(argument: Any) -> bool:
     return isinstance(argument, (int, float)) and not isinstance(argument, bool)
 
 
-def _network(argument: Any) -> bool:
+def _cidr(argument: Any) -> str | None:
+    if not isinstance(argument, str):
+        return "prefix match pattern must be a string"
+    address, slash, bits = argument.partition("/")
+    if not slash or "/" in bits:
+        return "Malformed CIDR, one '/' required"
+    if not bits.lstrip("+-").isdecimal():
+        return "Malformed CIDR, mask bits must be an integer"
+    if int(bits) < 0:
+        return "Malformed CIDR, mask bits must not be negative"
     try:
-        ipaddress.ip_network(argument, strict=False)
+        most = ipaddress.ip_address(address).max_prefixlen
     except ValueError:
-        return False
-    return _text(argument) and "/" in argument
+        return f"Nonstandard IP address: {address}"
+    return None if int(bits) < most else f"IPv{4 if most == 32 else 6} mask bits must be < {most}"  # noqa: PLR2004 - bits of IPv4
 
 
-def _exclusion(argument: Any) -> bool:
+def _anything_but(argument: Any) -> str | None:
     if isinstance(argument, dict):
-        [name, *others] = list(argument) or [""]
-        values = argument.get(name)
-        listed = values if isinstance(values, list) else [values]
-        valid = _wildcard if name == "wildcard" else _text
-        return not others and name in _IN_ANYTHING_BUT and bool(listed) and all(one and valid(one) for one in listed)
-    listed = argument if isinstance(argument, list) else [argument]
-    return bool(listed) and (all(map(_text, listed)) or all(map(_number, listed)))
+        return _anything_but_a_kind(argument)
+    if isinstance(argument, list):
+        if not all(isinstance(one, str) or _is_number(one) for one in argument):
+            return "Inside anything but list, start|null|boolean is not supported."
+        if len({isinstance(one, str) for one in argument}) != 1:
+            return "Inside anything but list, either all values are number or string, mixed type is not supported"
+        return None
+    if isinstance(argument, str) or _is_number(argument):
+        return None
+    return "Value of anything-but must be an array or single string/number value."
 
 
-_ARGUMENTS: dict[str, Callable[[Any], bool]] = {
-    "exists": lambda argument: isinstance(argument, bool),
-    "exactly": _text,
-    "prefix": _text_or_ignoring_case,
-    "suffix": _text_or_ignoring_case,
-    "equals-ignore-case": _text,
+def _anything_but_a_kind(argument: dict[str, Any]) -> str | None:
+    if not argument:
+        return "Anything-But expression name not found"
+    kind, value = next(iter(argument.items()))
+    if kind not in (_IGNORE_CASE, "prefix", "suffix", "wildcard"):
+        return f"Unsupported anything-but pattern: {kind}"
+    if not (isinstance(value, (str, list)) or _is_number(value)):
+        return "Value of anything-but must be an array or single string/number value."
+    problems = (_excluded(kind, one) for one in (value if isinstance(value, list) else [value]))
+    found = next((problem for problem in problems if problem is not None), None)
+    return found or ("Too many elements in numeric expression" if len(argument) > 1 else None)
+
+
+def _excluded(kind: str, value: Any) -> str | None:
+    if kind == "wildcard":
+        return _wildcard(value)
+    if kind == _IGNORE_CASE:
+        refused = "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported."
+        return None if isinstance(value, str) else refused
+    if not isinstance(value, str):
+        return "prefix/suffix match pattern must be a string"
+    return None if value else "Null prefix/suffix not allowed"
+
+
+def _exists(argument: Any) -> str | None:
+    return None if isinstance(argument, bool) else "exists match pattern must be either true or false."
+
+
+_CHECKS: dict[str, Callable[[Any], str | None]] = {
+    "exists": _exists,
+    "exactly": _text("exact"),
+    "prefix": _end_of_text("prefix"),
+    "suffix": _end_of_text("suffix"),
+    _IGNORE_CASE: _text(_IGNORE_CASE),
     "wildcard": _wildcard,
-    "numeric": _comparison,
-    "cidr": _network,
-    "anything-but": _exclusion,
+    "numeric": _numeric,
+    "cidr": _cidr,
+    "anything-but": _anything_but,
 }

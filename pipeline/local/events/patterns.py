@@ -26,17 +26,49 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def matches(pattern: Pattern, event: dict[str, Any]) -> bool:
-    """Whether a valid pattern matches an event. Both are parsed JSON."""
+    """Whether a valid pattern matches an event. Both are parsed JSON.
+
+    A dot in a name is as good as a step: ``{"a.b": …}`` and ``{"a": {"b": …}}`` are the same, in either of them.
+    """
+    return _matches(_stepwise(pattern), _stepwise(event))
+
+
+def _stepwise(value: Any) -> Any:
+    """The same with a step for each dot in a name."""
+    if isinstance(value, list):
+        return [_stepwise(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found: dict[str, Any] = {}
+    for name, member in value.items():
+        steps = name.split(".")
+        nested = _stepwise(member)
+        for step in reversed(steps[1:]):
+            nested = {step: nested}
+        found[steps[0]] = _merged(found.get(steps[0]), nested)
+    return found
+
+
+def _merged(one: Any, other: Any) -> Any:
+    if not (isinstance(one, dict) and isinstance(other, dict)):
+        return other
+    merged = dict(one)
+    for name, value in other.items():
+        merged[name] = _merged(merged.get(name), value)
+    return merged
+
+
+def _matches(pattern: Pattern, event: dict[str, Any]) -> bool:
     return all(_key_matches(key, expected, event) for key, expected in pattern.items())
 
 
 def _key_matches(key: str, expected: Any, event: dict[str, Any]) -> bool:
     if key == "$or" and isinstance(expected, list):
-        return any(matches(alternative, event) for alternative in expected)
+        return any(_matches(alternative, event) for alternative in expected)
     if isinstance(expected, dict):
         nested = event.get(key)
         candidates = nested if isinstance(nested, list) else [nested]
-        return any(matches(expected, item if isinstance(item, dict) else {}) for item in candidates)
+        return any(_matches(expected, item if isinstance(item, dict) else {}) for item in candidates)
     values = list(_leaves(event[key])) if key in event else []
     return any(_filter_matches(one, values) for one in expected)
 
