@@ -4,23 +4,29 @@
   condition on ``aws:SecureTransport`` is answered as S3 would answer a TLS client (the loopback interface stands for
   TLS), and a statement with another condition, which can't be judged here, does not apply.
 - ``CompleteMultipartUpload`` gives a version where the bucket has none.
-- ``GetBucketNotificationConfiguration`` leaves out the EventBridge configuration that ``Put…`` has stored.
+- ``GetBucketNotificationConfiguration`` leaves out the EventBridge configuration that ``Put…`` has stored, and ``Put…``
+  fails on a filter whose name begins with a capital, as S3 itself writes it, or whose value is empty.
+- Nothing is said of the encryption, which every object has (``x-amz-server-side-encryption: AES256``).
 
-What is checked before a write is in :mod:`pipeline.local.s3_conditions`.
+What is checked before a write is in :mod:`pipeline.local.s3_conditions`, what becomes of versions in
+:mod:`pipeline.local.s3_versions`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from moto.core.responses import ActionResult
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
 
-from pipeline.local import s3_conditions
+from pipeline.local import s3_conditions, s3_versions
 
 #: What these request context keys are on the local endpoint.
 _CONTEXT = {"aws:securetransport": "true"}
@@ -30,11 +36,16 @@ def repair_s3() -> None:
     """Put them right for the whole process; doing it again changes nothing."""
     FakeBucket.get_permission = _get_permission
     S3Response.get_bucket_notification = _get_bucket_notification
-    S3Response._key_response_post = _key_response_post  # noqa: SLF001 - moto has no hook for it
+    S3Response._notification_config_from_body = _notification_config  # noqa: SLF001 - moto has no hook for it
+    S3Response._key_response_post = _key_response_post  # noqa: SLF001 - as above
+    S3Response._key_response = _key_response  # noqa: SLF001 - as above
     s3_conditions.install()
+    s3_versions.install()
 
 
 _moto_key_response_post = S3Response._key_response_post  # noqa: SLF001 - as above
+_moto_key_response = S3Response._key_response  # noqa: SLF001 - as above
+_moto_notification_config = S3Response._notification_config_from_body  # noqa: SLF001 - as above
 _moto_get_bucket_notification = S3Response.get_bucket_notification
 
 
@@ -93,3 +104,39 @@ def _key_response_post(response: Any, *args: Any, **kwargs: Any) -> Any:
     if answer[1].get("x-amz-version-id") == "null":
         del answer[1]["x-amz-version-id"]
     return answer
+
+
+def _notification_config(response: Any) -> Any:
+    text = response.body.decode() if isinstance(response.body, bytes) else response.body
+    text = _FILTER_NAME.sub(
+        lambda found: found[0].lower().replace("<name>", "<Name>").replace("</name>", "</Name>"), text
+    )
+    response.body = _EMPTY_FILTER.sub("", _EMPTY_RULE.sub("", text))
+    return _moto_notification_config(response)
+
+
+_FILTER_NAME = re.compile(r"<Name>\s*(prefix|suffix)\s*</Name>", re.IGNORECASE)
+_NO_VALUE = r"<Value>\s*</Value>|<Value\s*/>"
+_EMPTY_RULE = re.compile(
+    rf"<FilterRule>\s*(?:<Name>\w+</Name>\s*(?:{_NO_VALUE})|(?:{_NO_VALUE})\s*<Name>\w+</Name>)\s*</FilterRule>"
+)
+_EMPTY_FILTER = re.compile(r"<Filter>\s*<S3Key>\s*</S3Key>\s*</Filter>")
+# Answers about an object itself carry it, those about its tags, rights and the like do not.
+_OF_THE_OBJECT = {"partNumber", "uploadId", "uploads", "versionId", "x-id"}
+
+
+def _key_response(response: Any, request: Any, full_url: str) -> Any:
+    answer = _moto_key_response(response, request, full_url)
+    query = parse_qs(urlsplit(full_url).query, keep_blank_values=True)
+    about_it = all(name in _OF_THE_OBJECT or name.startswith(_IN_SIGNED_URLS) for name in query)
+    if (
+        isinstance(answer, tuple)
+        and request.method != "DELETE"
+        and about_it
+        and answer[0] < HTTPStatus.MULTIPLE_CHOICES
+    ):
+        answer[1].setdefault("x-amz-server-side-encryption", "AES256")
+    return answer
+
+
+_IN_SIGNED_URLS = ("X-Amz-", "AWSAccessKeyId", "Signature", "Expires", "response-")

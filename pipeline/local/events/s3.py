@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from moto.s3.notifications import _detail_type
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 _CREATED = "Object Created"
 _DELETED = "Object Deleted"
+_RESTORE_INITIATED = "Object Restore Initiated"
+_RESTORED = "Object Restore Completed"
+_S3_ITSELF = "s3.amazonaws.com"
 _REASONS = {
     "s3:ObjectCreated:Put": "PutObject",
     "s3:ObjectCreated:Post": "POST Object",
@@ -42,9 +46,15 @@ class Sequencer:
 _sequencer = Sequencer()
 
 
-def next_sequencer() -> str:
-    """The sequencer of something that has just happened to an object."""
-    return _sequencer.next()
+def sequencer_of(bucket: Any, key: Any) -> str:
+    """The sequencer of what has just happened to an object; the same for all who are told of it."""
+    request = current_request.get()
+    if request is None:
+        return _sequencer.next()
+    identity = (bucket.name, key.name, str(key.version_id))
+    if identity not in request.sequencers:
+        request.sequencers[identity] = _sequencer.next()
+    return request.sequencers[identity]
 
 
 def s3_event(account_id: str, bucket: Any, event_name: str, key: Any) -> dict[str, Any]:
@@ -53,23 +63,22 @@ def s3_event(account_id: str, bucket: Any, event_name: str, key: Any) -> dict[st
     Args:
         event_name: moto's name of what happened, such as ``s3:ObjectCreated:Put``.
     """
-    request = current_request.get()
     detail_type = _detail_type(event_name)
-    found: dict[str, Any] = {"key": key.name}
-    if detail_type == _CREATED:
-        found["size"] = key.size
-    found["etag"] = key.etag.strip('"')
-    if bucket.is_versioned:
-        found["version-id"] = key.version_id
-    found["sequencer"] = next_sequencer()
+    request = current_request.get()
     detail: dict[str, Any] = {
         "version": "0",
         "bucket": {"name": bucket.name},
-        "object": found,
+        "object": _object(detail_type, event_name, bucket, key),
         "request-id": request.request_id if request else "",
         "requester": account_id,
-        "source-ip-address": request.source_ip if request else "127.0.0.1",
     }
+    if detail_type == _RESTORED:
+        detail["requester"] = _S3_ITSELF
+        detail["restore-expiry-time"] = _expiry(key)
+    else:
+        detail["source-ip-address"] = request.source_ip if request else "127.0.0.1"
+    if detail_type in (_RESTORE_INITIATED, _RESTORED):
+        detail["source-storage-class"] = key.storage_class
     if event_name in _REASONS:
         detail["reason"] = _REASONS[event_name]
     if detail_type == _DELETED:
@@ -83,6 +92,30 @@ def s3_event(account_id: str, bucket: Any, event_name: str, key: Any) -> dict[st
         "resources": [bucket.arn],
         "detail": detail,
     }
+
+
+def _object(detail_type: str, event_name: str, bucket: Any, key: Any) -> dict[str, Any]:
+    """What an event says of the object; only some kinds have a size, an ETag, or a sequencer."""
+    found: dict[str, Any] = {"key": key.name}
+    if detail_type in (_CREATED, _RESTORE_INITIATED, _RESTORED):
+        found["size"] = key.size
+    if detail_type != _DELETED or event_name.endswith("DeleteMarkerCreated"):
+        found["etag"] = key.etag.strip('"')
+    if has_version(bucket, key):
+        found["version-id"] = key.version_id
+    if detail_type in (_CREATED, _DELETED):
+        found["sequencer"] = sequencer_of(bucket, key)
+    return found
+
+
+def has_version(bucket: Any, key: Any) -> bool:
+    """Whether an object has a version of its own, and not the one that a bucket without versions has of each."""
+    return bucket.versioning_status is not None and str(key.version_id) != "null"
+
+
+def _expiry(key: Any) -> str:
+    moment: datetime = key._expiry  # noqa: SLF001 - moto shows it in a header only
+    return moment.replace(hour=0, minute=0, second=0).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def deliveries_of(bridge: EventBridge, events: list[dict[str, Any]]) -> list[Outgoing]:

@@ -17,13 +17,17 @@ from moto.s3.models import FakeDeleteMarker, S3Backend
 from moto.s3.notifications import S3NotificationEvent
 
 from pipeline.local.events.delivery import outgoing
-from pipeline.local.events.s3 import next_sequencer, s3_event
+from pipeline.local.events.s3 import has_version, s3_event, sequencer_of
 from pipeline.local.events.targets import Matched
 from pipeline.local.requests import current_request
+from pipeline.local.s3_versions import delete_object
 
 if TYPE_CHECKING:
     from pipeline.local.events.bus import EventBridge
 
+# Kinds that came with version 2.3 of the message; they have no sequencer.
+_LATE_KINDS = ("ObjectTagging:", "ObjectAcl:")
+_KINDS_WITH_SIZE = ("ObjectCreated:", "ObjectRestore:")
 _EMPTY_ETAG = '"d41d8cd98f00b204e9800998ecf8427e"'
 _BESIDE_A_CREATION = ("s3:ObjectTagging:Put", "s3:ObjectAcl:Put")
 # Events that moto raises while it does something that is told as a whole.
@@ -63,12 +67,13 @@ def install(events: EventBridge) -> None:
     notifications.send_event = _send_event
     S3Backend.complete_multipart_upload = _complete_multipart_upload
     S3Backend.delete_object = _delete_object
+    S3Backend.delete_objects = _delete_objects
 
 
 _moto_send_event = notifications.send_event
 _moto_record = notifications._get_s3_event  # noqa: SLF001 - as above
 _moto_complete_multipart_upload = S3Backend.complete_multipart_upload
-_moto_delete_object = S3Backend.delete_object
+_moto_delete_objects = S3Backend.delete_objects
 
 
 def _text(event_name: Any) -> str:
@@ -77,7 +82,7 @@ def _text(event_name: Any) -> str:
 
 def _send_event(account_id: str, event_name: Any, bucket: Any, key: Any) -> None:
     name, inside, request = _text(event_name), _inside.get(), current_request.get()
-    if inside == "deletion" or (inside == "upload" and not name.endswith(":CompleteMultipartUpload")):
+    if inside == "upload" and not name.endswith(":CompleteMultipartUpload"):
         return
     if request is not None and key is not None:
         if name in _BESIDE_A_CREATION and (bucket.name, key.name) in request.created:
@@ -92,16 +97,23 @@ def _record(event_name: str, bucket: Any, key: Any, notification_id: str) -> dic
     message: dict[str, Any] = _moto_record(event_name, bucket, key, notification_id)
     request = current_request.get()
     [record] = message["Records"]
-    record["userIdentity"] = {"principalId": bucket.account_id}
+    record["userIdentity"] = {"principalId": f"AWS:{bucket.account_id}"}
     record["requestParameters"] = {"sourceIPAddress": request.source_ip if request else "127.0.0.1"}
-    record["responseElements"] = {"x-amz-request-id": request.request_id if request else ""}
+    request_id = request.request_id if request else ""
+    record["responseElements"] = {"x-amz-request-id": request_id, "x-amz-id-2": f"{request_id}+local"}
     record["s3"]["bucket"]["ownerIdentity"] = {"principalId": bucket.account_id}
     found = record["s3"]["object"]
-    if bucket.is_versioned:
+    if has_version(bucket, key):
         found["versionId"] = key.version_id
-    found["sequencer"] = next_sequencer()
-    if ":ObjectRemoved:" in f":{record['eventName']}":
+    kind = record["eventName"]
+    if kind.startswith(_LATE_KINDS):
+        record["eventVersion"] = "2.3"
+    else:
+        found["sequencer"] = sequencer_of(bucket, key)
+    if not kind.startswith(_KINDS_WITH_SIZE):
         del found["size"]
+    if kind == "ObjectRemoved:Delete":
+        del found["eTag"]
     return message
 
 
@@ -118,22 +130,29 @@ def _delete_object(
 ) -> Any:
     bucket = backend.get_bucket(bucket_name)
     before = [_version_of(one, key_name) for one in bucket.keys.getlist(key_name, [])]
-    token = _inside.set("deletion")
-    try:
-        done, headers = _moto_delete_object(backend, bucket_name, key_name, version_id=version_id, bypass=bypass)
-    finally:
-        _inside.reset(token)
+    done, headers = delete_object(backend, bucket_name, key_name, version_id=version_id, bypass=bypass)
     event, gone = S3NotificationEvent.OBJECT_REMOVED_DELETE_EVENT, None
-    if done and not bucket.is_versioned:
-        gone = before[-1] if before else None
-    elif done and version_id is not None:
+    if version_id is not None:
         gone = next((one for one in before if one.version_id == version_id), None)
-    elif done:
+    elif bucket.versioning_status is not None:
         event = S3NotificationEvent.OBJECT_REMOVED_DELETE_MARKER_CREATED_EVENT
         gone = _Version(key_name, headers["version-id"])
+    elif before:
+        gone = before[-1]
+    elif _inside.get() == "deletions":
+        # Of many in one request S3 tells of each, whether it was there or not.
+        gone = _Version(key_name, "null")
     if gone is not None:
         notifications.send_event(backend.account_id, event, bucket, gone)
     return done, headers
+
+
+def _delete_objects(backend: Any, *args: Any, **kwargs: Any) -> Any:
+    token = _inside.set("deletions")
+    try:
+        return _moto_delete_objects(backend, *args, **kwargs)
+    finally:
+        _inside.reset(token)
 
 
 def _version_of(found: Any, key_name: str) -> _Version:

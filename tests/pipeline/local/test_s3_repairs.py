@@ -3,6 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
+from pipeline.local.daemon import EndpointHandle
 from pipeline.local.s3_repairs import applicable, condition_holds
 
 
@@ -45,3 +46,22 @@ def test_a_copy_of_a_version_that_is_gone_is_refused(endpoint, unique):
     assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"1"
     s3.copy_object(Bucket=bucket, Key="copy", CopySource=source, CopySourceIfMatch=second)
     assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"2"
+
+
+def test_every_object_is_encrypted(endpoint: EndpointHandle, unique: str) -> None:
+    s3 = endpoint.client("s3")
+    s3.create_bucket(Bucket=unique)
+    answers = [
+        s3.put_object(Bucket=unique, Key="k", Body=b"1"),
+        s3.get_object(Bucket=unique, Key="k"),
+        s3.head_object(Bucket=unique, Key="k"),
+        s3.copy_object(Bucket=unique, Key="c", CopySource={"Bucket": unique, "Key": "k"}),
+        s3.create_multipart_upload(Bucket=unique, Key="m"),
+    ]
+    assert [answer.get("ServerSideEncryption") for answer in answers] == ["AES256"] * len(answers)
+    named = s3.put_object(Bucket=unique, Key="k", Body=b"1", ServerSideEncryption="aws:kms", SSEKMSKeyId="alias/k")
+    assert named["ServerSideEncryption"] == s3.head_object(Bucket=unique, Key="k")["ServerSideEncryption"] == "aws:kms"
+    assert (
+        "x-amz-server-side-encryption"
+        not in s3.get_object_tagging(Bucket=unique, Key="k")["ResponseMetadata"]["HTTPHeaders"]
+    )
