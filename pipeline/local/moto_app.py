@@ -6,7 +6,6 @@ are what they are expected to be.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from moto.s3 import notifications
 
 from pipeline.local import moto_speed, sqs_queues
 from pipeline.local.errors import MotoVersionError
-from pipeline.local.events import s3_notifications
+from pipeline.local.events import archives, s3_notifications
 from pipeline.local.iam.policies import load_managed_policies_when_named
 from pipeline.local.iam.simulation import answer_policy_simulations
 from pipeline.local.s3_repairs import repair_s3
@@ -52,11 +51,12 @@ def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes
     def send_to_targets(rule: Any, original_event: dict[str, Any], transform_input: bool = True) -> None:  # noqa: ARG001 - moto's signature
         envelope = events.envelope(original_event)
         events.offer(rule, envelope)
-        _archive(rule, envelope)
+        archives.archive(rule, envelope)
 
     Rule.send_to_targets = send_to_targets
     moto_speed.install()
     s3_notifications.install(events)
+    archives.install()
     repair_s3()
     repair_sqs()
     sqs_queues.install()
@@ -64,14 +64,3 @@ def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes
     load_managed_policies_when_named()
     application: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)
     return application
-
-
-_ARCHIVE = re.compile(r'"archive-arn": "[^"]+/([^"]+)"')
-
-
-def _archive(rule: Any, event: dict[str, Any]) -> None:
-    """Keep the event where the rule is one that moto made for an archive."""
-    for target in rule.targets:
-        marked = _ARCHIVE.search((target.get("InputTransformer") or {}).get("InputTemplate", ""))
-        if marked and rule.event_pattern.matches_event(event):
-            rule._send_to_events_archive(marked[1], event)  # noqa: SLF001 - as moto calls it

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from moto.events.models import events_backends
 
+from pipeline.local.events.archives import archive, is_for_an_archive
 from pipeline.local.events.delivery import Deliveries, Outgoing, outgoing
 from pipeline.local.events.patterns import matches
 from pipeline.local.events.targets import Matched, RunningFunctions
+from pipeline.local.persistence.recording import Change
+from pipeline.local.persistence.tracking import only_looking
 
 if TYPE_CHECKING:
     from pipeline.local.endpoint import Endpoint
@@ -45,14 +48,23 @@ class EventBridge:
             bus: the event bus's name.
             region: of the bus; by default the event's own, else the endpoint's.
         """
-        self._deliveries.submit(self.matching(event, bus, region))
+        with self._endpoint.moto_state.recording(Change("", "", alone=False)) as kept:
+            deliveries = self.matching(event, bus, region)
+            kept |= {one.delivery_id: one.dump() for one in deliveries}
+        self.deliver(deliveries)
 
     def matching(self, event: dict[str, Any], bus: str = "default", region: str | None = None) -> list[Outgoing]:
-        """The deliveries that an event causes; the arguments are those of :meth:`publish`."""
+        """Let the bus's archives keep an event, and give the deliveries that it causes.
+
+        The arguments are those of :meth:`publish`.
+        """
         whole = self.envelope(event)
-        backend = events_backends[self._endpoint.account_id][region or whole["region"]]
-        found = backend.event_buses.get(bus)
-        return [one for rule in list(found.rules.values()) for one in _of_rule(rule, whole)] if found else []
+        with only_looking():
+            found = events_backends[self._endpoint.account_id][region or whole["region"]].event_buses.get(bus)
+            rules = list(found.rules.values()) if found else []
+        for rule in rules:
+            archive(rule, whole)
+        return [one for rule in rules for one in _of_rule(rule, whole)]
 
     def submit(self, deliveries: list[Outgoing]) -> None:
         """Make deliveries that the outbox does not have yet."""
@@ -96,11 +108,9 @@ def _of_rule(rule: Any, event: dict[str, Any]) -> list[Outgoing]:
     pattern = rule.event_pattern.get_pattern()
     if rule.state == "DISABLED" or not pattern or not matches(pattern, event):
         return []
-    # A target without an account is moto's own mark for an archive.
-    targets = [
-        one for one in rule.targets if not (one["Arn"].startswith("arn:aws:events:") and one["Arn"][-3:] == ":::")
-    ]
-    return [outgoing(Matched(event, rule.arn, copy.deepcopy(target))) for target in targets]
+    if is_for_an_archive(rule):
+        return []
+    return [outgoing(Matched(event, rule.arn, copy.deepcopy(target))) for target in rule.targets]
 
 
 def iso_time(value: Any) -> str:

@@ -82,7 +82,7 @@ def _fill(transformer: dict[str, Any], event: dict[str, Any], rule_arn: str) -> 
         "aws.events.rule-arn": rule_arn,
         "aws.events.rule-name": rule_arn.rsplit("/", 1)[-1],
         "aws.events.event.ingestion-time": event.get("time"),
-        "aws.events.event": {key: value for key, value in event.items() if key != "detail"},
+        "aws.events.event": _without_detail(event),
         "aws.events.event.json": event,
     }
     for name, path in (transformer.get("InputPathsMap") or {}).items():
@@ -90,15 +90,39 @@ def _fill(transformer: dict[str, Any], event: dict[str, Any], rule_arn: str) -> 
             values[name] = resolve_path(path, event)
         except MissingValueError:
             continue
-    text = _substitute(transformer["InputTemplate"], values)
+    template = transformer["InputTemplate"]
+    is_text = template.lstrip().startswith('"')
+    text = _substitute(template, values, is_text=is_text)
     try:
-        json.loads(text)
+        # Texts may stand in several lines, each in quotation marks.
+        for part in text.splitlines() if is_text else [text]:
+            json.loads(part)
     except ValueError as error:
         raise InvalidInputError(f"the filled InputTemplate is not JSON: {error}") from error
     return text
 
 
-def _substitute(template: str, values: dict[str, Any]) -> str:
+def _without_detail(event: dict[str, Any]) -> dict[str, Any]:
+    """The event as ``<aws.events.event>`` has it, whose names are not those of the event itself."""
+    names = ("id", "account", "detail-type", "time", "source", "region", "resources", "version")
+    return {"detailType" if name == "detail-type" else name: event[name] for name in names if name in event}
+
+
+def unknown_placeholders(transformer: dict[str, Any]) -> list[str]:
+    """The placeholders of a template that stand for nothing."""
+    known = {*(transformer.get("InputPathsMap") or {}), *RESERVED}
+    return [name for name in _PLACEHOLDER.findall(transformer["InputTemplate"]) if name not in known]
+
+
+RESERVED = frozenset(
+    {
+        *("aws.events.rule-arn", "aws.events.rule-name", "aws.events.event"),
+        *("aws.events.event.json", "aws.events.event.ingestion-time"),
+    }
+)
+
+
+def _substitute(template: str, values: dict[str, Any], *, is_text: bool) -> str:
     def replacement(found: re.Match[str]) -> str:
         name = found[1]
         quoted = _inside_string(template, found.start())
@@ -107,8 +131,10 @@ def _substitute(template: str, values: dict[str, Any]) -> str:
         value = values[name]
         if not quoted:
             return json.dumps(value)
-        text = as_text(value)
-        return json.dumps(text)[1:-1]
+        if isinstance(value, (dict, list)):
+            # EventBridge puts it there as it is, so that only what is no JSON object anyway takes it: without quotes.
+            return json.dumps(value, separators=(",", ":")).replace('"', "") if is_text else json.dumps(value)
+        return json.dumps(as_text(value))[1:-1]
 
     return _PLACEHOLDER.sub(replacement, template)
 

@@ -10,6 +10,7 @@ from moto.events.models import events_backends
 
 from pipeline.local.errors import AwsError
 from pipeline.local.events.entries import put_entries
+from pipeline.local.events.inputs import unknown_placeholders
 from pipeline.local.events.pattern_checks import InvalidPatternError, check_pattern
 from pipeline.local.events.patterns import matches
 from pipeline.local.events.schedules import InvalidScheduleError, parse_schedule
@@ -45,7 +46,9 @@ def enable_rule(request: dict[str, Any], context: RequestContext) -> dict[str, A
 
 @operation("events", "PutTargets")
 def put_targets(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Let moto keep the targets, at most as many as AWS takes for one rule."""
+    """Let moto keep the targets, at most as many as AWS takes for one rule, whose input can be made."""
+    for target in request["Targets"]:
+        _check_input(target)
     bus = events_backends[context.account_id][context.region].event_buses.get(_bus_name(request))
     rule = bus.rules.get(request["Rule"]) if bus is not None else None
     if rule is not None:
@@ -53,9 +56,18 @@ def put_targets(request: dict[str, Any], context: RequestContext) -> dict[str, A
         if len(ids) > _MOST_TARGETS:
             raise AwsError(
                 "LimitExceededException",
-                f"The requested resource exceeds the maximum number allowed: {_MOST_TARGETS} targets for a rule.",
+                "The requested resource exceeds the maximum number allowed.",
             )
     return context.ask_moto(request)
+
+
+def _check_input(target: dict[str, Any]) -> None:
+    if sum(name in target for name in ("Input", "InputPath", "InputTransformer")) > 1:
+        message = f"Only one of Input, InputPath, or InputTransformer must be provided for target {target['Id']}."
+        raise AwsError("ValidationException", message)
+    for name in unknown_placeholders(target["InputTransformer"]) if "InputTransformer" in target else []:
+        message = f"InputTemplate for target {target['Id']} contains invalid placeholder {name}."
+        raise AwsError("ValidationException", message)
 
 
 @operation("events", "PutEvents")

@@ -7,6 +7,7 @@ import pickle
 from collections.abc import Iterator
 from typing import Any
 
+from pipeline.local.persistence.archived_events import ArchivedEvents
 from pipeline.local.persistence.codec import Codec, live_backend
 from pipeline.local.persistence.log_streams import LogStreams
 from pipeline.local.persistence.parts import Parts
@@ -20,7 +21,7 @@ from pipeline.local.persistence.tracking import BackendName
 logger = logging.getLogger(__name__)
 
 KIND = "backend"
-_PARTS: tuple[Parts, ...] = (LogStreams(), QueueMessages())
+_PARTS: tuple[Parts, ...] = (ArchivedEvents(), LogStreams(), QueueMessages())
 PART_KINDS = {parts.kind: parts for parts in _PARTS}
 _OF_SERVICE = {parts.service: parts for parts in _PARTS}
 # Tested; what others store is read once before it is written.

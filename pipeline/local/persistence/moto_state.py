@@ -22,7 +22,7 @@ from moto.core.base_backend import BackendDict
 from moto.s3.models import s3_backends
 
 from pipeline.local.errors import UnsafeStateError
-from pipeline.local.persistence import log_streams, queue_messages, s3_contents, tracking, unstored
+from pipeline.local.persistence import archived_events, log_streams, queue_messages, s3_contents, tracking, unstored
 from pipeline.local.persistence.backends import KIND as BACKEND
 from pipeline.local.persistence.backends import Backends, changed_by
 from pipeline.local.persistence.blobs import BlobStore
@@ -88,6 +88,7 @@ class MotoState:
         self.blobs = BlobStore(folder / "objects")
         s3_contents.install(self.blobs)
         tracking.install()
+        archived_events.install()
         log_streams.install()
         queue_messages.install()
         unstored.install()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +38,16 @@ class Changes:
 
 
 current_changes: ContextVar[Changes | None] = ContextVar("current_changes", default=None)
+
+
+@contextmanager
+def only_looking() -> Iterator[None]:
+    """What is reached for in the block is looked at and not changed."""
+    token = current_changes.set(None)
+    try:
+        yield
+    finally:
+        current_changes.reset(token)
 
 
 def _bucket_name(bucket: Any) -> BucketName:

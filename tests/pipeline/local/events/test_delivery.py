@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -343,3 +344,58 @@ def test_patterns_are_checked(endpoint: EndpointHandle, unique: str) -> None:
     del event["region"]
     with pytest.raises(ClientError, match=r"ValidationException.*it has no region"):
         events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (
+            {"InputPath": "$.detail", "Input": "{}"},
+            "Only one of Input, InputPath, or InputTransformer must be provided",
+        ),
+        (
+            {"InputTransformer": {"InputPathsMap": {}, "InputTemplate": '"<nothing>"'}},
+            "InputTemplate for target q contains invalid placeholder nothing.",
+        ),
+    ],
+)
+def test_inputs_that_cannot_be_made_are_refused(
+    endpoint: EndpointHandle, unique: str, queue: Any, more: dict[str, Any], message: str
+) -> None:
+    events = endpoint.client("events")
+    events.put_rule(Name=unique, EventPattern='{"source": ["x"]}')
+    with pytest.raises(ClientError, match=rf"ValidationException.*{re.escape(message)}"):
+        events.put_targets(Rule=unique, Targets=[{"Id": "q", "Arn": queue.arn, **more}])
+
+
+def test_events_of_services_are_archived_and_replayed_by_their_time(
+    endpoint: EndpointHandle, unique: str, queue: Any
+) -> None:
+    events, s3 = endpoint.client("events"), endpoint.client("s3")
+    [bus] = events.list_event_buses(NamePrefix="default")["EventBuses"]
+    pattern = json.dumps({"source": ["aws.s3"], "detail": {"bucket": {"name": [unique]}}})
+    archive = events.create_archive(ArchiveName=unique, EventSourceArn=bus["Arn"], EventPattern=pattern)["ArchiveArn"]
+    events.put_rule(Name=unique, EventPattern=pattern)
+    events.put_targets(Rule=unique, Targets=[{"Id": "q", "Arn": queue.arn}])
+    s3.create_bucket(Bucket=unique)
+    s3.put_bucket_notification_configuration(Bucket=unique, NotificationConfiguration={"EventBridgeConfiguration": {}})
+    s3.put_object(Bucket=unique, Key="k", Body=b"")
+    [first] = queue.events(1)
+    assert events.describe_archive(ArchiveName=unique)["EventCount"] == 1
+
+    def replay(name: str, begin: str, end: str) -> None:
+        events.start_replay(
+            ReplayName=f"{unique}-{name}",
+            EventSourceArn=archive,
+            EventStartTime=begin,
+            EventEndTime=end,
+            Destination={"Arn": bus["Arn"]},
+        )
+
+    replay("before", "2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z")
+    replay("all", "2020-01-01T00:00:00Z", "2040-01-01T00:00:00Z")
+    [again] = queue.events(1)
+    assert again["replay-name"] == f"{unique}-all"
+    assert again["detail"] == first["detail"]
+    assert events.describe_archive(ArchiveName=unique)["EventCount"] == 1
+    events.delete_archive(ArchiveName=unique)

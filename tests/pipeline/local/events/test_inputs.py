@@ -11,6 +11,7 @@ from pipeline.local.events.inputs import (
     as_text,
     resolve_path,
     target_payload,
+    unknown_placeholders,
 )
 
 RULE = "arn:aws:events:us-east-1:123456789012:rule/r"
@@ -79,6 +80,47 @@ def test_template() -> None:
 def test_template_that_is_one_text() -> None:
     transformer = {"InputPathsMap": {"size": "$.detail.object.size"}, "InputTemplate": '"<size> bytes"'}
     assert json.loads(target_payload({"InputTransformer": transformer}, EVENT, RULE)) == "3 bytes"
+
+
+SHAPES = {"payload": "$.detail.object", "list": "$.resources", "size": "$.detail.object.size", "gone": "$.gone"}
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ('"all of <list>, <size> and <gone>."', '"all of [arn:aws:s3:::raw], 3 and ."'),
+        ('"it is <short>"', '"it is {key:k,size:3}"'),
+        ('"<size> bytes"\n"of <list>"', '"3 bytes"\n"of [arn:aws:s3:::raw]"'),
+        ('{"list": <list>, "size": "<size>"}', '{"list": ["arn:aws:s3:::raw"], "size": "3"}'),
+    ],
+)
+def test_lists_and_objects_in_templates(template: str, expected: str) -> None:
+    event = {**EVENT, "short": {"key": "k", "size": 3}}
+    transformer = {"InputPathsMap": {**SHAPES, "short": "$.short"}, "InputTemplate": template}
+    assert target_payload({"InputTransformer": transformer}, event, RULE) == expected
+
+
+@pytest.mark.parametrize("template", ['{"a": "<payload>"}', '{"a": "all of <list>"}', '"one"\ntwo', "<list> items"])
+def test_what_cannot_be_filled_in(template: str) -> None:
+    transformer = {"InputPathsMap": SHAPES, "InputTemplate": template}
+    with pytest.raises(InvalidInputError, match="not JSON"):
+        target_payload({"InputTransformer": transformer}, EVENT, RULE)
+
+
+def test_the_event_without_its_detail() -> None:
+    transformer = {"InputTemplate": '{"event": <aws.events.event>}'}
+    filled = json.loads(target_payload({"InputTransformer": transformer}, EVENT, RULE))["event"]
+    assert filled == {
+        "id": "1",
+        "time": "2026-01-01T00:00:00Z",
+        "detailType": "Object Created",
+        "resources": ["arn:aws:s3:::raw"],
+    }
+
+
+def test_placeholders_that_stand_for_nothing() -> None:
+    transformer = {"InputPathsMap": {"a": "$.id"}, "InputTemplate": '{"x": <a>, "y": <b>, "z": <aws.events.rule-name>}'}
+    assert unknown_placeholders(transformer) == ["b"]
 
 
 def test_template_that_is_not_json() -> None:

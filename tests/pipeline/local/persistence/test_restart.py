@@ -57,6 +57,10 @@ def fill(endpoint: EndpointHandle) -> None:
     sqs.send_message(QueueUrl=queue, MessageBody="deleted")
     events.put_rule(Name="r", EventPattern=json.dumps({"source": ["a"]}))
     events.put_targets(Rule="r", Targets=[{"Id": "1", "Arn": "arn:aws:sqs:us-east-1:123456789012:q"}])
+    events.create_event_bus(Name="b")
+    events.create_archive(ArchiveName="a", EventSourceArn="arn:aws:events:us-east-1:123456789012:event-bus/b")
+    for detail in ("{}", '{"n": 1}'):
+        events.put_events(Entries=[{"Source": "a", "DetailType": "d", "Detail": detail, "EventBusName": "b"}])
     logs.create_log_group(logGroupName="g")
     for name in ("one", "two"):
         logs.create_log_stream(logGroupName="g", logStreamName=name)
@@ -97,6 +101,7 @@ def seen(endpoint: EndpointHandle) -> dict[str, Any]:
         "versions": s3.list_object_versions(Bucket="versioned"),
         "parts": s3.list_parts(Bucket="plain", Key="open", UploadId=upload["UploadId"]),
         "rules": endpoint.client("events").list_rules(),
+        "archive": endpoint.client("events").describe_archive(ArchiveName="a")["EventCount"],
         "targets": endpoint.client("events").list_targets_by_rule(Rule="r"),
         "streams": logs.describe_log_streams(logGroupName="g"),
         "log": logs.filter_log_events(logGroupName="g"),
@@ -133,6 +138,7 @@ def test_everything_survives_a_kill_and_then_a_restart(tmp_path: Path) -> None:
         assert "the endpoint before was killed" in second.running.restored
         assert "2 buckets" in second.running.restored
         after = seen(second)
+        assert after["archive"] == 2
         assert after == before
         s3, sqs, logs = second.client("s3"), second.client("sqs"), second.client("logs")
         assert (s3.get_object(Bucket="plain", Key="large")["Body"].read()) == LARGE
