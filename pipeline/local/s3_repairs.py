@@ -6,10 +6,10 @@
 - ``CompleteMultipartUpload`` gives a version where the bucket has none.
 - ``GetBucketNotificationConfiguration`` leaves out the EventBridge configuration that ``Put…`` has stored, and ``Put…``
   fails on a filter whose name begins with a capital, as S3 itself writes it, or whose value is empty.
-- Nothing is said of the encryption, which every object has (``x-amz-server-side-encryption: AES256``).
 
 What is checked before a write is in :mod:`pipeline.local.s3_conditions`, what becomes of versions in
-:mod:`pipeline.local.s3_versions`.
+:mod:`pipeline.local.s3_versions`, what is refused in :mod:`pipeline.local.s3_errors`, what answers say beside in
+:mod:`pipeline.local.s3_answers`.
 """
 
 from __future__ import annotations
@@ -17,16 +17,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from moto.core.responses import ActionResult
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
 
-from pipeline.local import s3_conditions, s3_versions
+from pipeline.local import s3_answers, s3_conditions, s3_errors, s3_versions
 
 #: What these request context keys are on the local endpoint.
 _CONTEXT = {"aws:securetransport": "true"}
@@ -38,13 +36,13 @@ def repair_s3() -> None:
     S3Response.get_bucket_notification = _get_bucket_notification
     S3Response._notification_config_from_body = _notification_config  # noqa: SLF001 - moto has no hook for it
     S3Response._key_response_post = _key_response_post  # noqa: SLF001 - as above
-    S3Response._key_response = _key_response  # noqa: SLF001 - as above
+    s3_answers.install()
     s3_conditions.install()
+    s3_errors.install()
     s3_versions.install()
 
 
 _moto_key_response_post = S3Response._key_response_post  # noqa: SLF001 - as above
-_moto_key_response = S3Response._key_response  # noqa: SLF001 - as above
 _moto_notification_config = S3Response._notification_config_from_body  # noqa: SLF001 - as above
 _moto_get_bucket_notification = S3Response.get_bucket_notification
 
@@ -121,22 +119,3 @@ _EMPTY_RULE = re.compile(
     rf"<FilterRule>\s*(?:<Name>\w+</Name>\s*(?:{_NO_VALUE})|(?:{_NO_VALUE})\s*<Name>\w+</Name>)\s*</FilterRule>"
 )
 _EMPTY_FILTER = re.compile(r"<Filter>\s*<S3Key>\s*</S3Key>\s*</Filter>")
-# Answers about an object itself carry it, those about its tags, rights and the like do not.
-_OF_THE_OBJECT = {"partNumber", "uploadId", "uploads", "versionId", "x-id"}
-
-
-def _key_response(response: Any, request: Any, full_url: str) -> Any:
-    answer = _moto_key_response(response, request, full_url)
-    query = parse_qs(urlsplit(full_url).query, keep_blank_values=True)
-    about_it = all(name in _OF_THE_OBJECT or name.startswith(_IN_SIGNED_URLS) for name in query)
-    if (
-        isinstance(answer, tuple)
-        and request.method != "DELETE"
-        and about_it
-        and answer[0] < HTTPStatus.MULTIPLE_CHOICES
-    ):
-        answer[1].setdefault("x-amz-server-side-encryption", "AES256")
-    return answer
-
-
-_IN_SIGNED_URLS = ("X-Amz-", "AWSAccessKeyId", "Signature", "Expires", "response-")
