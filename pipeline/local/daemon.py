@@ -33,6 +33,7 @@ from pipeline.local.errors import (
     NotLoopbackError,
     PortInUseError,
     StateInUseError,
+    StateUnavailableError,
     UnsafeStateError,
 )
 from pipeline.local.state import (
@@ -55,7 +56,14 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _LOG_TAIL_BYTES = 4000
 # What the process says in so many words; anything else is in its log.
-_KNOWN_ERRORS = (PortInUseError, NotLoopbackError, StateInUseError, UnsafeStateError, MotoVersionError)
+_KNOWN_ERRORS = (
+    PortInUseError,
+    NotLoopbackError,
+    StateInUseError,
+    StateUnavailableError,
+    UnsafeStateError,
+    MotoVersionError,
+)
 _REPORTED = {error.__name__: error for error in _KNOWN_ERRORS}
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
@@ -200,7 +208,9 @@ def _start_error(record: dict[str, Any], log: Path, start: int) -> LocalEndpoint
     with log.open("rb") as file:
         file.seek(max(start, log.stat().st_size - _LOG_TAIL_BYTES))
         tail = file.read().decode("utf-8", "replace").strip()
-    return EndpointStartError(f"the local endpoint did not start. The end of {log}:\n{tail}")
+    return EndpointStartError(
+        f"the local endpoint did not start. The end of {log}:\n{tail or record.get('message', '')}"
+    )
 
 
 def _stop(running: Running) -> None:

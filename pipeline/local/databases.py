@@ -13,10 +13,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.errors import LocalEndpointError
+from pipeline.local.errors import LocalEndpointError, StateUnavailableError
 from pipeline.local.state import set_aside
 
 logger = logging.getLogger(__name__)
+
+
+# What SQLite says of a file that is broken, none of its own, or of other tables. Anything else may pass, such as a disk
+# that is full or a file that may not be opened.
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+
+
+def require_damage(error: sqlite3.DatabaseError, path: Path) -> None:
+    """Give up where an error is no reason to set a file aside.
+
+    Raises:
+        StateUnavailableError: the file itself may be good.
+    """
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF not in _DAMAGE:
+        raise StateUnavailableError(
+            f"{path} cannot be used now ({error}); nothing was changed. See whether the disk is full and whose it is"
+        ) from error
 
 
 class StoreClosedError(LocalEndpointError):
@@ -32,6 +50,9 @@ class Database:
         path: the file, created if missing.
         schema: statements that create what is missing.
         version: of the schema; a file without one is of version 1.
+
+    Raises:
+        StateUnavailableError: it cannot be read or written now.
     """
 
     def __init__(self, path: Path, schema: str, version: int) -> None:
@@ -82,6 +103,7 @@ def _open(path: Path, schema: str, version: int) -> sqlite3.Connection:
     try:
         return _connection(path, schema, version)
     except sqlite3.DatabaseError as error:
+        require_damage(error, path)
         logger.warning("%s", set_aside(path, str(error)))
     return _connection(path, schema, version)
 

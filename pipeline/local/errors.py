@@ -9,6 +9,7 @@
     ├── PortInUseError           another process listens on the port
     ├── StateInUseError          another endpoint already uses the state directory
     ├── UnsafeStateError         other users can change the files that the endpoint trusts
+    ├── StateUnavailableError    the state directory's files cannot be read or written now, as with a full disk
     ├── NotLoopbackError         something other than the loopback interface was asked for
     └── MotoVersionError         moto is not the version whose internals the endpoint extends
 """
@@ -54,6 +55,10 @@ class StateInUseError(LocalEndpointError):
 
 class UnsafeStateError(LocalEndpointError):
     """The state directory's files can be changed by others, and reading them would run what they say."""
+
+
+class StateUnavailableError(LocalEndpointError):
+    """The state directory's files cannot be read or written now, and may be good: nothing is set aside."""
 
 
 class NotLoopbackError(LocalEndpointError):

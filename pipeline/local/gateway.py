@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -153,9 +154,8 @@ class Gateway:
             return _send(_service_error(scope, HTTPStatus.BAD_REQUEST, error.code, str(error)), start_response)
         except NotImplementedError as error:
             return _send(_not_implemented(environ, scope, error), start_response)
-        except Exception:  # the boundary: moto raises what it does not expect
-            logger.exception("moto failed on %s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"])
-            return _send(_moto_failed(scope, request_id), start_response)
+        except Exception as error:  # noqa: BLE001 - the boundary: moto raises what it does not expect
+            return _send(_unexpected(error, environ, scope, request_id), start_response)
         else:
             self._endpoint.events.deliver(deliveries)
             for one in hidden:
@@ -244,8 +244,16 @@ def _not_implemented(environ: dict[str, Any], scope: CredentialScope | None, err
     return _service_error(scope, HTTPStatus.NOT_IMPLEMENTED, "NotImplemented", message)
 
 
-def _moto_failed(scope: CredentialScope | None, request_id: str) -> HttpResponse:
-    message = f"moto failed on this request; the log of the local endpoint has request {request_id}"
+def _unexpected(
+    error: Exception, environ: dict[str, Any], scope: CredentialScope | None, request_id: str
+) -> HttpResponse:
+    asked = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+    if isinstance(error, (OSError, sqlite3.OperationalError)):
+        logger.error("%s could not be stored", asked, exc_info=error)
+        message = f"the local endpoint could not store what this request changes: {error}"
+    else:
+        logger.error("moto failed on %s", asked, exc_info=error)
+        message = f"moto failed on this request; the log of the local endpoint has request {request_id}"
     return _service_error(scope, HTTPStatus.INTERNAL_SERVER_ERROR, "InternalFailure", message)
 
 

@@ -15,8 +15,9 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,24 @@ def main(arguments: list[str] | None = None) -> int:
             until_stdin_closes=options.until_stdin_closes,
         )
     except LocalEndpointError as error:
-        sys.stderr.write(f"{error}\n")
-        if options.ready_fd is not None:
-            with os.fdopen(options.ready_fd, "w") as pipe:
-                pipe.write(json.dumps({"error": type(error).__name__, "message": str(error)}))
+        with suppress(OSError):  # the log may lie on the disk that is full
+            sys.stderr.write(f"{error}\n")
+        _report(error, options.ready_fd)
+        return EXIT_FAILED
+    except OSError as error:
+        with suppress(OSError):  # as above
+            traceback.print_exc()
+        _report(error, options.ready_fd)
         return EXIT_FAILED
     return 0
+
+
+def _report(error: Exception, ready_fd: int | None) -> None:
+    """Tell whoever started the process why it ends, where nobody has been told that it is ready."""
+    if ready_fd is None:
+        return
+    with suppress(OSError), os.fdopen(ready_fd, "w") as pipe:
+        pipe.write(json.dumps({"error": type(error).__name__, "message": str(error)}))
 
 
 def run(

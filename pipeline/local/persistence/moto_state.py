@@ -65,6 +65,7 @@ class MotoState:
         self._state_dir = state_dir
         self._turn = threading.Lock()
         self._storing = threading.Lock()
+        self._unstored = Changes()
         self.undelivered: dict[str, bytes] = {}
         aside = ""
         try:
@@ -150,7 +151,11 @@ class MotoState:
 
     def _store(self, changes: Changes, deliveries: Mapping[str, bytes] = MappingProxyType({})) -> None:
         with self._storing:
+            changes.add(self._unstored)
+            # What cannot be stored now, as with a full disk, goes with the next that can.
+            self._unstored = changes
             self._stored.write([*self._pieces(changes), *_delivery_pieces(deliveries)])
+            self._unstored = Changes()
 
     def keep_deliveries(self, deliveries: Mapping[str, bytes]) -> None:
         """Store deliveries that no request of moto's caused."""

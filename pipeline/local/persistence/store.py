@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.local.databases import require_damage
+
 FORMAT = 2
 # The triggers count changes and note when the last one was, so that most changes are one statement.
 _SCHEMA = """
@@ -86,10 +88,12 @@ class StateFile:
 
     Raises:
         UnusableStateError: it is no such file, is damaged, or another version wrote it.
+        StateUnavailableError: it cannot be read or written now.
     """
 
     def __init__(self, path: Path, moto_version: str) -> None:
         self._lock = threading.Lock()
+        self._path = path
         try:
             self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._database.execute("PRAGMA journal_mode = WAL")
@@ -97,6 +101,7 @@ class StateFile:
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._open(moto_version)
         except sqlite3.DatabaseError as error:
+            require_damage(error, path)
             raise UnusableStateError(f"{path.name} is damaged ({error})") from error
 
     def _open(self, moto_version: str) -> None:
@@ -138,6 +143,7 @@ class StateFile:
                     raise UnusableStateError(f"{kind} {owner} {name} is damaged")
                 yield Piece(PieceId(kind, owner, name), state, tuple(json.loads(files))), expected
         except sqlite3.DatabaseError as error:
+            require_damage(error, self._path)
             raise UnusableStateError(f"it is damaged ({error})") from error
 
     def write(self, pieces: list[tuple[Piece, bytes]]) -> None:
@@ -152,9 +158,17 @@ class StateFile:
                     database.execute(*statement)
 
     def mark(self, *, closed: bool) -> None:
-        """Note whether the endpoint that uses the file has ended in order."""
+        """Note whether the endpoint that uses the file has ended in order.
+
+        Raises:
+            StateUnavailableError: it cannot be written now.
+        """
         with self._lock:
-            self._set("closed", "yes" if closed else "no")
+            try:
+                self._set("closed", "yes" if closed else "no")
+            except sqlite3.DatabaseError as error:
+                require_damage(error, self._path)
+                raise
 
     def _set(self, name: str, value: str) -> None:
         self._database.execute("UPDATE meta SET value = ? WHERE name = ?", (value, name))
@@ -188,4 +202,7 @@ class _Transaction:
         return self._database
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._database.execute("ROLLBACK" if kind else "COMMIT")
+        if kind is None:
+            self._database.execute("COMMIT")
+        elif self._database.in_transaction:  # a full disk has ended it
+            self._database.execute("ROLLBACK")

@@ -36,6 +36,14 @@ class Changes:
     uploads: set[tuple[BucketName, str]] = field(default_factory=set)
     parts: set[PieceId] = field(default_factory=set)
 
+    def add(self, others: Changes) -> None:
+        """Take others for one's own."""
+        self.backends |= others.backends
+        self.buckets |= others.buckets
+        self.keys |= others.keys
+        self.uploads |= others.uploads
+        self.parts |= others.parts
+
 
 current_changes: ContextVar[Changes | None] = ContextVar("current_changes", default=None)
 

@@ -20,6 +20,7 @@ from pipeline.local.errors import (
     NotLoopbackError,
     PortInUseError,
     StateInUseError,
+    StateUnavailableError,
 )
 from pipeline.local.process import run
 from pipeline.local.state import Running, default_state_dir, find_running
@@ -106,6 +107,15 @@ def test_a_store_that_cannot_be_read_is_set_aside(state_dir: Path) -> None:
     start(state_dir)
     [aside] = state_dir.glob("feature-store.db.set-aside-*")
     assert f"is set aside as {aside}: file is not a database" in (state_dir / "endpoint.log").read_text()
+
+
+@pytest.mark.parametrize("name", ["feature-store.db", "aws/state.db"])
+def test_a_store_that_cannot_be_opened_is_left_as_it_is(state_dir: Path, name: str) -> None:
+    (state_dir / "aws").mkdir(mode=0o700, parents=True)
+    (state_dir / name).mkdir()
+    with pytest.raises(StateUnavailableError, match=r"unable to open database file.*nothing was changed"):
+        daemon.up(0, state_dir=state_dir)
+    assert not list(state_dir.rglob("*.set-aside-*"))
 
 
 def test_in_the_foreground_until_a_signal(state_dir: Path) -> None:

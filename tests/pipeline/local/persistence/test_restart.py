@@ -10,12 +10,15 @@ import stat
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import boto3
 import moto
 import psutil
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from pipeline.local import daemon
@@ -257,6 +260,35 @@ class MotoStateFile:
         found = database.execute("SELECT count(*) FROM piece WHERE kind = 'undelivered event'").fetchone()
         database.close()
         return int(found[0])
+
+
+def test_what_could_not_be_stored_goes_with_the_next_that_can(tmp_path: Path) -> None:
+    once = Config(retries={"total_max_attempts": 1})
+    with running_endpoint(tmp_path) as first:
+        s3 = first.client("s3")
+        s3.create_bucket(Bucket="bbb")
+        sqs = boto3.client("sqs", config=once, **client_arguments(first))
+        queue = sqs.create_queue(QueueName="q")["QueueUrl"]
+        with closing(sqlite3.connect(tmp_path / "aws" / "state.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(ClientError, match="could not store what this request changes: database is locked"):
+                sqs.send_message(QueueUrl=queue, MessageBody="m")
+            other.execute("ROLLBACK")
+        s3.put_object(Bucket="bbb", Key="k", Body=b"")
+        kill(first)
+    with running_endpoint(tmp_path) as second:
+        [message] = second.client("sqs").receive_message(QueueUrl=second.url + "/123456789012/q")["Messages"]
+        assert message["Body"] == "m"
+
+
+def client_arguments(endpoint: EndpointHandle) -> dict[str, str]:
+    """How boto3 reaches an endpoint."""
+    return {
+        "endpoint_url": endpoint.url,
+        "region_name": endpoint.region,
+        "aws_access_key_id": "local",
+        "aws_secret_access_key": "local",
+    }
 
 
 def test_state_of_another_format_is_set_aside(tmp_path: Path) -> None:
