@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from moto.core.responses import ActionResult
 from moto.s3.responses import S3Response
@@ -18,23 +18,25 @@ from moto.s3.responses import S3Response
 _OF_THE_OBJECT = {"partNumber", "uploadId", "uploads", "versionId", "x-id"}
 _IN_SIGNED_URLS = ("X-Amz-", "AWSAccessKeyId", "Signature", "Expires", "response-")
 _CHECKSUM = "x-amz-checksum-"
-_LISTS: dict[str, dict[str, tuple[str, str | None]]] = {
+_ANSWERS: dict[str, dict[str, tuple[str, str | None]]] = {
     # Member of the answer, parameter of the request, and what stands there without one; None leaves it out.
     "list_objects": {"Marker": ("marker", ""), "Prefix": ("prefix", "")},
     "list_objects_v2": {"ContinuationToken": ("continuation-token", None)},
     "list_object_versions": {"EncodingType": ("encoding-type", None)},
+    "copy_object": {},
+    "get_object_attributes": {},
 }
 
 
 def install() -> None:
     """Put it into moto, for the whole process; doing it again changes nothing."""
     S3Response._key_response = _key_response  # noqa: SLF001 - moto has no hook for it
-    for name, function in _moto_lists.items():
-        setattr(S3Response, name, _saying_more(function, _LISTS[name]))
+    for name, function in _moto_answers.items():
+        setattr(S3Response, name, _saying_more(function, _ANSWERS[name]))
 
 
 _moto_key_response = S3Response._key_response  # noqa: SLF001 - as above
-_moto_lists = {name: getattr(S3Response, name) for name in _LISTS}
+_moto_answers = {name: getattr(S3Response, name) for name in _ANSWERS}
 
 
 def _key_response(response: Any, request: Any, full_url: str) -> Any:
@@ -56,8 +58,12 @@ def _key_response(response: Any, request: Any, full_url: str) -> Any:
 def _say_kind_of_checksum(headers: dict[str, Any]) -> None:
     values = [value for name, value in headers.items() if name.lower().startswith(_CHECKSUM)]
     if values and f"{_CHECKSUM}type" not in {name.lower() for name in headers}:
-        # Those of an upload in parts end with the number of parts, unless they are of the whole object.
-        headers[f"{_CHECKSUM}type"] = "COMPOSITE" if any("-" in str(value) for value in values) else "FULL_OBJECT"
+        headers[f"{_CHECKSUM}type"] = _kind_of_checksum(values)
+
+
+def _kind_of_checksum(values: list[Any]) -> str:
+    # Those of an upload in parts end with the number of parts, unless they are of the whole object.
+    return "COMPOSITE" if any("-" in str(value) for value in values) else "FULL_OBJECT"
 
 
 def _saying_more(function: Callable[..., Any], repeated: dict[str, tuple[str, str | None]]) -> Callable[..., Any]:
@@ -80,12 +86,33 @@ def _completed(response: Any, result: Any, repeated: dict[str, tuple[str, str | 
         value = response.querystring.get(parameter, [default])[0]
         if value is not None:
             result.setdefault(member, value)
-    for entry in (
-        *(result.get("Contents") or ()),
-        *(result.get("Versions") or ()),
-        *(result.get("DeleteMarkers") or ()),
-    ):
+    for name in ("Contents", "Versions"):
+        for entry in result.get(name) or ():
+            _complete_entry(response, entry, is_encoded=result.get("EncodingType") == "url")
+    for entry in result.get("DeleteMarkers") or ():
         (entry.get("Owner") or {}).pop("DisplayName", None)
-        if "ChecksumAlgorithm" in entry:
-            entry.setdefault("ChecksumType", "FULL_OBJECT")
+    for name in ("CopyObjectResult", "Checksum"):
+        if isinstance(result.get(name), dict):
+            _complete_checksum(result[name])
     return result
+
+
+def _complete_entry(response: Any, entry: dict[str, Any], *, is_encoded: bool) -> None:
+    (entry.get("Owner") or {}).pop("DisplayName", None)
+    if "ChecksumAlgorithm" not in entry:
+        key = unquote(entry["Key"]) if is_encoded else entry["Key"]
+        versions = response.backend.get_bucket(response.bucket_name).keys.getlist(key, [])
+        wanted = [one for one in versions if entry.get("VersionId") in (None, one.version_id)]
+        algorithm = getattr(wanted[-1], "checksum_algorithm", None) if wanted else None
+        if algorithm is None:
+            return
+        entry["ChecksumAlgorithm"] = [algorithm]
+    entry.setdefault("ChecksumType", "FULL_OBJECT")
+
+
+def _complete_checksum(result: dict[str, Any]) -> None:
+    values = [
+        value for name, value in result.items() if name.startswith("Checksum") and name != "ChecksumType" and value
+    ]
+    if values and not result.get("ChecksumType"):
+        result["ChecksumType"] = _kind_of_checksum(values)

@@ -73,3 +73,11 @@ def test_what_answers_say_beside(endpoint: EndpointHandle, bucket: str) -> None:
     second = s3.list_objects_v2(Bucket=bucket, MaxKeys=1, ContinuationToken=token)
     assert [one["Key"] for one in second["Contents"]] == ["c"]
     assert second["ContinuationToken"] == token
+    copied = s3.copy_object(
+        Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "a b"}, ChecksumAlgorithm="SHA256"
+    )
+    assert copied["CopyObjectResult"]["ChecksumType"] == "FULL_OBJECT"
+    attributes = s3.get_object_attributes(Bucket=bucket, Key="a b", ObjectAttributes=["Checksum"])
+    assert attributes["Checksum"]["ChecksumType"] == "FULL_OBJECT"
+    [version, *_] = s3.list_object_versions(Bucket=bucket, Prefix="a b")["Versions"]
+    assert (version["ChecksumAlgorithm"], version["ChecksumType"]) == (["SHA256"], "FULL_OBJECT")
