@@ -5,7 +5,8 @@ Layers, from pure to stateful; each imports only what stands above it::
     definitions                    the definition JSON: read, checked, its references and conditions evaluated; which
                                    step waits for which
     selection                      which steps a selective execution runs
-    records, store                 what is remembered, written transactionally to SQLite
+    records                        what is remembered
+    store                          the SQLite file of it; ``stored_pipelines`` and ``stored_executions`` are its parts
     tokens, versions               requests that are repeated, versions and their aliases
     functions                      local Python functions that stand in for Lambda functions
     steps                          one step: attempts, retries, caching, and what each type of step does

@@ -19,7 +19,13 @@ from pipeline.local.pipelines.ports import ClientFactory, Clock
 from pipeline.local.pipelines.records import PipelineRecord, PipelineVersion
 from pipeline.local.pipelines.store import PipelineStore
 from pipeline.local.pipelines.tokens import replayed, to_remember
-from pipeline.local.pipelines.versions import changed_aliases, find_version, new_aliases, next_versions
+from pipeline.local.pipelines.versions import (
+    changed_aliases,
+    definition_id,
+    find_number,
+    require_no_aliases,
+    with_aliases,
+)
 
 MAX_TAGS = 50
 
@@ -45,6 +51,20 @@ class PipelineCatalog:
             raise self.missing(name_or_arn)
         return record
 
+    def find_version(
+        self, name_or_arn: str, number: int | None, alias: str | None
+    ) -> tuple[PipelineRecord, PipelineVersion, str]:
+        """A pipeline, a version of it by number or alias (the current one without either), and its definition.
+
+        Raises:
+            AwsError: ResourceNotFound, or ValidationException when both are given.
+        """
+        record = self.find(name_or_arn)
+        found = self._store.version(record.name, find_number(record, number, alias))
+        if found is None:  # it was deleted in between
+            raise self.missing(name_or_arn)
+        return record, *found
+
     def _arn(self, name_or_arn: str) -> str:
         parsed = parse_arn(name_or_arn)
         if parsed is None:
@@ -55,9 +75,15 @@ class PipelineCatalog:
         """That there is no such pipeline."""
         return AwsError("ResourceNotFound", f"Pipeline '{self._arn(name_or_arn)}' does not exist.")
 
-    def _update(self, name_or_arn: str, change: Callable[[PipelineRecord], PipelineRecord]) -> PipelineRecord:
+    def _update(
+        self,
+        name_or_arn: str,
+        change: Callable[[PipelineRecord], PipelineRecord],
+        new_version: Callable[[PipelineRecord, PipelineVersion], PipelineVersion | None] | None = None,
+        definition: str = "",
+    ) -> PipelineRecord:
         try:
-            return self._store.update_pipeline(self.find(name_or_arn).name, change)
+            return self._store.update_pipeline(self.find(name_or_arn).name, change, new_version, definition)
         except KeyError:
             raise self.missing(name_or_arn) from None
 
@@ -76,20 +102,22 @@ class PipelineCatalog:
                 "Either Pipeline Definition or Pipeline Definition S3 location should be provided",
             )
         arn, now = pipeline_arn(self._region, self._account_id, name), self._clock.now()
-        aliases = new_aliases((), arn, request.get("PipelineVersionAliases", []))
+        aliases = with_aliases({}, arn, 1, request.get("PipelineVersionAliases", []))
         record = PipelineRecord(
             arn=arn,
             name=name,
             role_arn=request["RoleArn"],
-            versions=(PipelineVersion(1, definition, now, aliases=aliases),),
+            latest=1,
             created=now,
             modified=now,
             display_name=request.get("PipelineDisplayName", name),
             description=request.get("PipelineDescription"),
             max_parallel_steps=request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps"),
             tags={tag["Key"]: tag["Value"] for tag in request.get("Tags", [])},
+            aliases=aliases,
         )
-        if not self._store.add_pipeline(record, to_remember("CreatePipeline", request)):
+        first = PipelineVersion(1, definition_id(definition), now)
+        if not self._store.add_pipeline(record, first, definition, to_remember("CreatePipeline", request)):
             raise _taken(name)
         return {"PipelineArn": record.arn}
 
@@ -98,37 +126,51 @@ class PipelineCatalog:
         self.find(request["PipelineName"])
         definition = self._definition(request)
         now = self._clock.now()
+        aliases = request.get("PipelineVersionAliases", [])
         parallel = request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
-        changed = self._update(
-            request["PipelineName"],
-            lambda record: replace(
+
+        def new_version(record: PipelineRecord, current: PipelineVersion) -> PipelineVersion | None:
+            if definition is None or definition_id(definition) == current.definition_id:
+                require_no_aliases(aliases)
+                return None
+            return PipelineVersion(record.latest + 1, definition_id(definition), now)
+
+        def change(record: PipelineRecord) -> PipelineRecord:
+            return replace(
                 record,
-                versions=next_versions(record, definition, now, request.get("PipelineVersionAliases", [])),
                 modified=now,
                 role_arn=request.get("RoleArn", record.role_arn),
                 display_name=request.get("PipelineDisplayName", record.display_name),
                 description=request.get("PipelineDescription", record.description),
                 max_parallel_steps=parallel or record.max_parallel_steps,
-            ),
-        )
-        return {"PipelineArn": changed.arn, "PipelineVersionId": changed.current.version}
+                aliases=with_aliases(record.aliases, record.arn, record.latest, aliases),
+            )
+
+        changed = self._update(request["PipelineName"], change, new_version, definition or "")
+        return {"PipelineArn": changed.arn, "PipelineVersionId": changed.latest}
 
     def update_version(self, request: dict[str, Any]) -> dict[str, Any]:
         """UpdatePipelineVersion: the display name, description and aliases of one version."""
         number = request["PipelineVersionId"]
 
-        def change(record: PipelineRecord) -> PipelineRecord:
-            version = find_version(record, number)
-            changed = replace(
+        def change(record: PipelineRecord) -> tuple[PipelineRecord, int]:
+            find_number(record, number)
+            aliases = changed_aliases(record, number, request.get("PipelineVersionAliasOperations", {}))
+            return replace(record, aliases=aliases, modified=self._clock.now()), number
+
+        def change_version(version: PipelineVersion) -> PipelineVersion:
+            return replace(
                 version,
                 display_name=request.get("PipelineVersionDisplayName", version.display_name),
                 description=request.get("PipelineVersionDescription", version.description),
-                aliases=changed_aliases(record, version, request.get("PipelineVersionAliasOperations", {})),
             )
-            versions = tuple(changed if item is version else item for item in record.versions)
-            return replace(record, versions=versions, modified=self._clock.now())
 
-        return {"PipelineArn": self._update(request["PipelineArn"], change).arn, "PipelineVersionId": number}
+        name = self.find(request["PipelineArn"]).name
+        try:
+            changed = self._store.update_version(name, change, change_version)
+        except KeyError:
+            raise self.missing(request["PipelineArn"]) from None
+        return {"PipelineArn": changed.arn, "PipelineVersionId": number}
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
         """DeletePipeline, with all its executions. Refused while one of them runs."""
@@ -150,9 +192,8 @@ class PipelineCatalog:
 
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
         """DescribePipeline."""
-        record = self.find(request["PipelineName"])
-        version = find_version(record, request.get("PipelineVersionId"), request.get("PipelineVersionAlias"))
-        return views.pipeline_description(record, version)
+        number, alias = request.get("PipelineVersionId"), request.get("PipelineVersionAlias")
+        return views.pipeline_description(*self.find_version(request["PipelineName"], number, alias))
 
     def list_pipelines(self, request: dict[str, Any]) -> dict[str, Any]:
         """ListPipelines. AWS manages none of them."""
@@ -171,7 +212,7 @@ class PipelineCatalog:
     def list_versions(self, request: dict[str, Any]) -> dict[str, Any]:
         """ListPipelineVersions."""
         record = self.find(request["PipelineName"])
-        versions = created_within(record.versions, request, lambda item: item.created)
+        versions = created_within(self._store.versions(record.name), request, lambda item: item.created)
         versions.sort(key=lambda item: item.version, reverse=request.get("SortOrder", "Descending") == "Descending")
         last_run: dict[int, str] = {item.pipeline_version: item.arn for item in self._store.executions(record.arn)}
         shown, token = page(versions, request)
@@ -182,7 +223,7 @@ class PipelineCatalog:
                 CreationTime=item.created,
                 PipelineVersionDescription=item.description,
                 PipelineVersionDisplayName=item.display_name,
-                PipelineVersionAliases=list(item.aliases) or None,
+                PipelineVersionAliases=record.aliases_of(item.version) or None,
                 LastExecutionPipelineExecutionArn=last_run.get(item.version),
             )
             for item in shown

@@ -13,6 +13,7 @@ from pipeline.local.errors import AwsError
 from pipeline.local.pipelines import views
 from pipeline.local.pipelines.catalog import PipelineCatalog
 from pipeline.local.pipelines.definitions.model import StepType
+from pipeline.local.pipelines.definitions.parsing import parse_definition
 from pipeline.local.pipelines.engine import ExecutionEngine
 from pipeline.local.pipelines.interruption import fail_interrupted
 from pipeline.local.pipelines.paging import created_within, page
@@ -21,7 +22,7 @@ from pipeline.local.pipelines.records import ExecutionRecord, ExecutionStatus, P
 from pipeline.local.pipelines.starting import new_execution, reused_records
 from pipeline.local.pipelines.status_events import execution_event
 from pipeline.local.pipelines.tokens import fingerprint, replayed, to_remember
-from pipeline.local.pipelines.versions import find_version
+from pipeline.local.pipelines.versions import find_number
 
 DEFAULT_MAX_RUNNING = 20
 _RETRYABLE = frozenset({ExecutionStatus.FAILED, ExecutionStatus.STOPPED, ExecutionStatus.COMPLETED_WITH_FAILURES})
@@ -50,14 +51,18 @@ class PipelineExecutions:
             arn = replayed(self._store, "StartPipelineExecution", request)
             if arn is not None:
                 return {"PipelineExecutionArn": arn}
-            pipeline = self._catalog.find(request["PipelineName"])
-            version = find_version(pipeline, request.get("PipelineVersionId"), request.get("PipelineVersionAlias"))
-            record = new_execution(request, pipeline, version, self._world.clock.now(), self._world.client)
-            reused = reused_records(record, version, self._store)
+            pipeline, version, text = self._catalog.find_version(
+                request["PipelineName"], request.get("PipelineVersionId"), request.get("PipelineVersionAlias")
+            )
+            definition = parse_definition(text)
+            record = new_execution(
+                request, pipeline, version, definition, now=self._world.clock.now(), client=self._world.client
+            )
+            reused = reused_records(record, definition, self._store)
             token = request.get("ClientRequestToken") or str(uuid.uuid4())
             asked = ("StartPipelineExecution", token, fingerprint(request))
             try:
-                record = self._store.add_execution(record, version.definition, asked, reused)
+                record = self._store.add_execution(record, text, asked, reused)
             except KeyError:
                 raise self._catalog.missing(pipeline.name) from None
         self._world.emit(execution_event(record, None))
@@ -193,7 +198,7 @@ class PipelineExecutions:
         pipeline = self._catalog.find(request["PipelineName"])
         records = created_within(self._store.executions(pipeline.arn), request, lambda item: item.created)
         if alias := request.get("PipelineVersionAlias"):
-            version = find_version(pipeline, None, alias).version
+            version = find_number(pipeline, None, alias)
             records = [item for item in records if item.pipeline_version == version]
         if request.get("SortBy") == "PipelineExecutionArn":
             records.sort(key=lambda item: item.arn)
@@ -279,6 +284,6 @@ class PipelineExecutions:
         )
 
 
-def _aliases(pipeline: PipelineRecord, record: ExecutionRecord) -> tuple[str, ...]:
+def _aliases(pipeline: PipelineRecord, record: ExecutionRecord) -> list[str]:
     """Those that the version which an execution ran has now."""
-    return pipeline.versions[record.pipeline_version - 1].aliases
+    return pipeline.aliases_of(record.pipeline_version)

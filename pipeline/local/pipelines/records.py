@@ -47,24 +47,23 @@ class StepStatus(StrEnum):
 
 @dataclass(frozen=True)
 class PipelineVersion:
-    """One definition of a pipeline; versions count from 1."""
+    """One version of a pipeline; they count from 1. The store knows its definition by ``definition_id``."""
 
     version: int
-    definition: str
+    definition_id: str
     created: datetime
     display_name: str | None = None
     description: str | None = None
-    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class PipelineRecord:
-    """A pipeline as it is now. ``versions`` are in order; the last one is current."""
+    """A pipeline as it is now. ``latest`` is its current version; ``aliases`` say which version each stands for."""
 
     arn: str
     name: str
     role_arn: str
-    versions: tuple[PipelineVersion, ...]
+    latest: int
     created: datetime
     modified: datetime
     display_name: str | None = None
@@ -72,11 +71,11 @@ class PipelineRecord:
     max_parallel_steps: int | None = None
     tags: dict[str, str] = field(default_factory=dict)
     last_run: datetime | None = None
+    aliases: dict[str, int] = field(default_factory=dict)
 
-    @property
-    def current(self) -> PipelineVersion:
-        """The newest version."""
-        return self.versions[-1]
+    def aliases_of(self, version: int) -> list[str]:
+        """The aliases that stand for a version."""
+        return [alias for alias, number in self.aliases.items() if number == version]
 
 
 @dataclass(frozen=True)
@@ -151,10 +150,10 @@ class StepRecord:
     selection_source: str | None = None
 
 
-Record = TypeVar("Record", PipelineRecord, ExecutionRecord, StepRecord)
+Record = TypeVar("Record", PipelineRecord, PipelineVersion, ExecutionRecord, StepRecord)
 
 
-def dump(record: PipelineRecord | ExecutionRecord | StepRecord) -> str:
+def dump(record: PipelineRecord | PipelineVersion | ExecutionRecord | StepRecord) -> str:
     """A record as JSON text."""
     return json.dumps(dataclasses.asdict(record), default=_dump_value, ensure_ascii=False)
 

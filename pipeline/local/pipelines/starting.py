@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -11,8 +10,8 @@ from typing import Any
 from pipeline.local.errors import AwsError
 from pipeline.local.pipelines.definitions.expressions import ExpressionError, resolve, to_text
 from pipeline.local.pipelines.definitions.graph import build_graph
+from pipeline.local.pipelines.definitions.model import Definition
 from pipeline.local.pipelines.definitions.parameters import bind_parameters
-from pipeline.local.pipelines.definitions.parsing import parse_definition
 from pipeline.local.pipelines.experiments import name_problems
 from pipeline.local.pipelines.naming import execution_arn, new_execution_id
 from pipeline.local.pipelines.ports import ClientFactory
@@ -29,9 +28,22 @@ from pipeline.local.pipelines.store import PipelineStore
 
 
 def new_execution(
-    request: Mapping[str, Any], pipeline: PipelineRecord, version: PipelineVersion, now: datetime, client: ClientFactory
+    request: Mapping[str, Any],
+    pipeline: PipelineRecord,
+    version: PipelineVersion,
+    definition: Definition,
+    *,
+    now: datetime,
+    client: ClientFactory,
 ) -> ExecutionRecord:
     """The record of an execution that has not been stored yet.
+
+    Args:
+        request: of StartPipelineExecution.
+        pipeline, version: that it runs.
+        definition: of the version.
+        now: the time.
+        client: for variables that look something up.
 
     Raises:
         AwsError: ValidationException for parameters or a configuration that do not fit.
@@ -42,7 +54,6 @@ def new_execution(
             "RoleArn can be specified only for a pipeline that AWS manages. An execution of a pipeline that you "
             "created uses the pipeline's role.",
         )
-    definition = parse_definition(version.definition)
     execution_id = new_execution_id()
     parallel = request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
     record = ExecutionRecord(
@@ -51,7 +62,7 @@ def new_execution(
         pipeline_name=pipeline.name,
         pipeline_version=version.version,
         role_arn=pipeline.role_arn,
-        definition_id=hashlib.sha256(version.definition.encode()).hexdigest(),
+        definition_id=version.definition_id,
         definition_created=version.created,
         parameters=dict(bind_parameters(definition.parameters, request.get("PipelineParameters", []))),
         status=ExecutionStatus.EXECUTING,
@@ -81,7 +92,7 @@ def _resolved(name: str, config: Mapping[str, Any] | None, scope: ExecutionScope
         raise AwsError("ValidationException", f"{name}: {exc}") from exc
 
 
-def reused_records(record: ExecutionRecord, version: PipelineVersion, store: PipelineStore) -> list[StepRecord]:
+def reused_records(record: ExecutionRecord, definition: Definition, store: PipelineStore) -> list[StepRecord]:
     """The steps of a former execution that a selective execution builds upon, as its own; none for a whole one.
 
     Raises:
@@ -105,7 +116,7 @@ def reused_records(record: ExecutionRecord, version: PipelineVersion, store: Pip
                 f"{ExecutionStatus.SUCCEEDED} or {ExecutionStatus.FAILED}.",
             )
         source = {step.name: step for step in store.steps(source_arn)}
-    steps = reused_steps(build_graph(parse_definition(version.definition)), record.selected, source)
+    steps = reused_steps(build_graph(definition), record.selected, source)
     return [
         replace(step, execution_arn=record.arn, position=position, selection_source=source_arn)
         for position, step in enumerate(steps, start=1)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.local.errors import AwsError
-from pipeline.local.pipelines.store import PipelineStore, Token
+from pipeline.local.pipelines.store import PipelineStore
+from pipeline.local.pipelines.stored_pipelines import Token
 
 
 def fingerprint(request: Mapping[str, Any]) -> str:

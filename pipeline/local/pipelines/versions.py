@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from pipeline.local.errors import AwsError
-from pipeline.local.pipelines.records import PipelineRecord, PipelineVersion
+from pipeline.local.pipelines.records import PipelineRecord
 
 MAX_ALIASES = 10
 
 
-def find_version(record: PipelineRecord, number: int | None, alias: str | None = None) -> PipelineVersion:
+def definition_id(definition: str) -> str:
+    """What the store knows a definition by: hundreds of executions and versions may share one."""
+    return hashlib.sha256(definition.encode()).hexdigest()
+
+
+def find_number(record: PipelineRecord, number: int | None, alias: str | None = None) -> int:
     """A version by its number or an alias; the current one without either.
 
     Raises:
@@ -20,49 +25,23 @@ def find_version(record: PipelineRecord, number: int | None, alias: str | None =
     if number is not None and alias is not None:
         raise AwsError("ValidationException", "PipelineVersionId and PipelineVersionAlias exclude each other.")
     if alias is not None:
-        found = next((item for item in record.versions if alias in item.aliases), None)
-        if found is None:
+        if alias not in record.aliases:
             raise AwsError("ResourceNotFound", f"No version of '{record.arn}' has the alias [{alias}].")
-        return found
+        return record.aliases[alias]
     if number is None:
-        return record.current
-    if not 1 <= number <= len(record.versions):
+        return record.latest
+    if not 1 <= number <= record.latest:
         raise AwsError("ResourceNotFound", f"Pipeline version [{number}] of '{record.arn}' does not exist.")
-    return record.versions[number - 1]
+    return number
 
 
-def next_versions(
-    record: PipelineRecord, definition: str | None, now: datetime, aliases: Sequence[str]
-) -> tuple[PipelineVersion, ...]:
-    """The versions of a pipeline after an update; there is a new one when the definition changes.
+def with_aliases(known: Mapping[str, int], arn: str, version: int, aliases: Sequence[str]) -> dict[str, int]:
+    """The aliases of a pipeline after some were added to a version.
 
     Args:
-        record: of the pipeline.
-        definition: that the update gives, if it gives one.
-        now: the time.
-        aliases: of the new version.
-
-    Raises:
-        AwsError: as :func:`new_aliases`, or there are aliases and no new version.
-    """
-    if definition is not None and definition != record.current.definition:
-        named = new_aliases(record.versions, record.arn, aliases)
-        return (*record.versions, PipelineVersion(len(record.versions) + 1, definition, now, aliases=named))
-    if aliases:
-        raise AwsError(
-            "ValidationException",
-            "PipelineVersionAliases can be specified only when the update changes the pipeline definition. "
-            "To change the aliases of an existing version, use UpdatePipelineVersion.",
-        )
-    return record.versions
-
-
-def new_aliases(others: Sequence[PipelineVersion], arn: str, aliases: Sequence[str]) -> tuple[str, ...]:
-    """Aliases for a version, each once.
-
-    Args:
-        others: the pipeline's other versions.
+        known: alias → version.
         arn: of the pipeline.
+        version: that gets them.
         aliases: asked for.
 
     Raises:
@@ -71,26 +50,38 @@ def new_aliases(others: Sequence[PipelineVersion], arn: str, aliases: Sequence[s
     for alias in aliases:
         if alias.isdigit():
             raise AwsError("ValidationException", f"Pipeline version alias [{alias}] consists of digits only.")
-        owner = next((item for item in others if alias in item.aliases), None)
-        if owner is not None:
+        if known.get(alias, version) != version:
             raise AwsError(
                 "ConflictException",
-                f"Alias [{alias}] belongs to version {owner.version} of '{arn}'. Remove it there first.",
+                f"Alias [{alias}] belongs to version {known[alias]} of '{arn}'. Remove it there first.",
             )
-    unique = tuple(dict.fromkeys(aliases))
-    if len(unique) > MAX_ALIASES:
-        raise AwsError("ValidationException", f"A version takes {MAX_ALIASES} aliases, not {len(unique)}.")
-    return unique
+    changed = {**known, **dict.fromkeys(aliases, version)}
+    count = sum(number == version for number in changed.values())
+    if count > MAX_ALIASES:
+        raise AwsError("ValidationException", f"A version takes {MAX_ALIASES} aliases, not {count}.")
+    return changed
 
 
-def changed_aliases(
-    record: PipelineRecord, version: PipelineVersion, operations: Mapping[str, list[str]]
-) -> tuple[str, ...]:
-    """The aliases of a version after PipelineVersionAliasOperations.
+def changed_aliases(record: PipelineRecord, version: int, operations: Mapping[str, list[str]]) -> dict[str, int]:
+    """The aliases of a pipeline after PipelineVersionAliasOperations on a version.
 
     Raises:
-        AwsError: as :func:`new_aliases`.
+        AwsError: as :func:`with_aliases`.
     """
-    kept = [item for item in version.aliases if item not in operations.get("Remove", [])]
-    others = [item for item in record.versions if item is not version]
-    return new_aliases(others, record.arn, [*kept, *operations.get("Add", [])])
+    removed = set(operations.get("Remove", []))
+    kept = {alias: number for alias, number in record.aliases.items() if number != version or alias not in removed}
+    return with_aliases(kept, record.arn, version, operations.get("Add", []))
+
+
+def require_no_aliases(aliases: Sequence[str]) -> None:
+    """Refuse aliases of an update that makes no new version.
+
+    Raises:
+        AwsError: ValidationException.
+    """
+    if aliases:
+        raise AwsError(
+            "ValidationException",
+            "PipelineVersionAliases can be specified only when the update changes the pipeline definition. "
+            "To change the aliases of an existing version, use UpdatePipelineVersion.",
+        )

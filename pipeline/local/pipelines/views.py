@@ -27,13 +27,13 @@ def user_context(arn: str) -> dict[str, Any]:
     return {"IamIdentity": {"Arn": f"arn:aws:sts::{account}:user/moto", "PrincipalId": "AKIAIOSFODNN7EXAMPLE"}}
 
 
-def pipeline_description(record: PipelineRecord, version: PipelineVersion) -> dict[str, Any]:
+def pipeline_description(record: PipelineRecord, version: PipelineVersion, definition: str) -> dict[str, Any]:
     """DescribePipeline."""
     return present(
         PipelineArn=record.arn,
         PipelineName=record.name,
         PipelineDisplayName=record.display_name,
-        PipelineDefinition=version.definition,
+        PipelineDefinition=definition,
         PipelineDescription=record.description,
         RoleArn=record.role_arn,
         PipelineStatus="Active",
@@ -44,7 +44,7 @@ def pipeline_description(record: PipelineRecord, version: PipelineVersion) -> di
         LastModifiedBy=user_context(record.arn),
         PipelineVersionDisplayName=version.display_name,
         PipelineVersionDescription=version.description,
-        PipelineVersionAliases=list(version.aliases) or None,
+        PipelineVersionAliases=record.aliases_of(version.version) or None,
         ParallelismConfiguration=parallelism(record.max_parallel_steps),
     )
 

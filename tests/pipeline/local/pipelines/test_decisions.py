@@ -170,8 +170,9 @@ def test_values_are_fitted_to_the_request():
 
 
 RECORDS = [
-    PipelineRecord("arn", "n", "role", (PipelineVersion(1, "{}", NOW), PipelineVersion(2, "[]", NOW)), NOW, NOW),
-    PipelineRecord("arn", "n", "role", (), NOW, NOW, "d", "é", 3, {"k": "v"}, NOW),
+    PipelineRecord("arn", "n", "role", 2, NOW, NOW),
+    PipelineRecord("arn", "n", "role", 1, NOW, NOW, "d", "é", 3, {"k": "v"}, NOW, {"alias": 1}),
+    PipelineVersion(2, "0123", NOW, "second", "é"),
     ExecutionRecord(
         "a/execution/b",
         "a",
@@ -195,9 +196,9 @@ def test_records_survive_storage(record):
 
 
 def test_a_record_of_another_version_is_still_read():
-    document = {**json.loads(dump(RECORDS[3])), "from_the_future": 1}
+    document = {**json.loads(dump(RECORDS[-1])), "from_the_future": 1}
     del document["attempt"]
-    assert load(StepRecord, json.dumps(document)) == RECORDS[3]
+    assert load(StepRecord, json.dumps(document)) == RECORDS[-1]
 
 
 def test_responses_become_json():
