@@ -6,6 +6,7 @@ import dataclasses
 import json
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -155,12 +156,14 @@ Record = TypeVar("Record", PipelineRecord, PipelineVersion, ExecutionRecord, Ste
 
 def dump(record: PipelineRecord | PipelineVersion | ExecutionRecord | StepRecord) -> str:
     """A record as JSON text."""
-    return json.dumps(dataclasses.asdict(record), default=_dump_value, ensure_ascii=False)
+    return json.dumps(vars(record), default=_dump_value, ensure_ascii=False)
 
 
-def _dump_value(value: Any) -> str:
+def _dump_value(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
+    if dataclasses.is_dataclass(value):
+        return vars(value)
     raise TypeError(f"{type(value).__name__} cannot be stored")
 
 
@@ -171,30 +174,35 @@ def load(kind: type[Record], text: str) -> Record:
 
 
 def _build(kind: Any, document: dict[str, Any]) -> Any:
-    hints = _hints(kind)
-    fields = {item.name for item in dataclasses.fields(kind)}
-    return kind(**{name: _convert(hints[name], value) for name, value in document.items() if name in fields})
+    converters = _converters(kind)
+    values = {name: value for name, value in document.items() if name in converters}
+    for name, value in values.items():
+        convert = converters[name]
+        if convert is not None and value is not None:
+            values[name] = convert(value)
+    return kind(**values)
 
 
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+def _converters(kind: Any) -> dict[str, Callable[[Any], Any] | None]:
+    """How each field is made from its JSON; None where it is taken as it is."""
+    hints = typing.get_type_hints(kind)
+    return {item.name: _converter(hints[item.name]) for item in dataclasses.fields(kind)}
 
 
-def _convert(hint: Any, value: Any) -> Any:
-    if value is None:
-        return None
+def _converter(hint: Any) -> Callable[[Any], Any] | None:
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
     if hint is datetime:
-        return datetime.fromisoformat(value)
+        return datetime.fromisoformat
     if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return hint(value)
+        return hint
     if typing.get_origin(hint) is tuple:
-        return tuple(
-            _build(kind, item) if dataclasses.is_dataclass(kind := typing.get_args(hint)[0]) else item for item in value
-        )
-    return value
+        inner = typing.get_args(hint)[0]
+        if dataclasses.is_dataclass(inner):
+            return lambda value: tuple(_build(inner, item) for item in value)
+        return tuple
+    return None
 
 
 def json_ready(value: Any) -> Any:
