@@ -48,6 +48,9 @@ def add_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]
     if keeper is not None:
         return keeper.add_tags(request)
     if not _is_own(arn):
+        # moto keeps a key's old value beside its new one.
+        keys = [tag["Key"] for tag in request["Tags"]]
+        context.endpoint.client("sagemaker", context.region).delete_tags(ResourceArn=arn, TagKeys=keys)
         return context.ask_moto(request)
     tags = {**_stored(arn, context), **_as_map(request["Tags"])}
     context.endpoint.resources.put(_KIND, arn, tags)
