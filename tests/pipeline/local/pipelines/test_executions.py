@@ -160,7 +160,7 @@ def test_a_start_with_the_same_token_starts_once(start, finish, call, build):
     assert [item["PipelineExecutionArn"] for item in listed] == [first]
 
 
-def test_executions_over_the_limit_wait_in_order(open_service, build, jobs):
+def test_executions_over_the_limit_wait_in_order(open_service, build, jobs, eventually):
     service = open_service(max_running=2)
     jobs.hold("A")
     text = build.definition(build.processing("A", build.get("Parameters.N")), parameters=(build.parameter("N"),))
@@ -168,7 +168,7 @@ def test_executions_over_the_limit_wait_in_order(open_service, build, jobs):
     arn = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p"
     started = [service.start_from_event(arn, [{"Name": "N", "Value": str(number)}]) for number in range(6)]
 
-    jobs.await_running("A")
+    eventually(lambda: len(jobs.started()) == 2)
     statuses = {
         service.executions.describe({"PipelineExecutionArn": one})["PipelineExecutionStatus"] for one in started
     }
