@@ -7,13 +7,16 @@ Values come from, later ones winning: the defaults here, ``pipeline/environments
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import SettingsError as UnreadableVariableError
 
+from pipeline.aws_names import bucket_name_problem, partition_of, tag_problems
 from pipeline.errors import SettingsError
 from pipeline.settings_sections import (
     Alarms,
@@ -29,6 +32,16 @@ from pipeline.settings_sections import (
 
 ENVIRONMENTS_FOLDER = Path(__file__).parent / "environments"
 
+_VARIABLES = "BIKESHARE_"
+#: Variables of that beginning that are no settings: the local endpoint reads them.
+_OTHER_VARIABLES = frozenset(
+    {
+        *("CHECK_RESPONSES", "ENFORCE_IAM", "FUNCTIONS", "IMAGES", "JOB_MEMORY_GIB", "JOB_PROCESSES"),
+        *("RECORD_ACTIONS", "SANDBOX"),
+    }
+)
+_NESTED = "__"
+
 #: The two ways of a file: a pipeline each, and a folder under ``raw/`` each.
 Flow = Literal["training", "scoring"]
 
@@ -39,8 +52,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         extra="forbid",
         frozen=True,
-        env_prefix="BIKESHARE_",
-        env_nested_delimiter="__",
+        env_prefix=_VARIABLES,
+        env_nested_delimiter=_NESTED,
     )
 
     environment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")
@@ -48,7 +61,7 @@ class Settings(BaseSettings):
     region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
     project: str = Field(default="bikeshare", pattern=r"^[a-z][a-z0-9-]{0,15}$")
     #: AWS_ENDPOINT_URL for this environment; None is AWS itself.
-    endpoint_url: str | None = None
+    endpoint_url: str | None = Field(default=None, pattern=r"^(https?://\S+)?$")
     kms_key: KmsKey | None = None
     tags: dict[str, str] = Field(default_factory=dict)
     buckets: Buckets = Field(default_factory=Buckets)
@@ -71,6 +84,16 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Explicit arguments, then the environment, then the TOML file of ``model_config``."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        """What is wrong only once everything is known."""
+        for key, problem in tag_problems(self.resource_tags()):
+            raise ValueError(f"tags.{key}: {problem}")
+        for name in (self.raw_bucket, self.artifacts_bucket, self.predictions_bucket):
+            if problem := bucket_name_problem(name):
+                raise ValueError(f"project: its buckets would have names such as {name}; {problem}")
+        return self
 
     # ---- names -----------------------------------------------------------------------------------------------
 
@@ -175,17 +198,30 @@ class Settings(BaseSettings):
         """ARN of a rule of the default event bus by its name."""
         return self.arn("events", f"rule/{name}")
 
+    @property
+    def partition(self) -> str:
+        """Part of AWS that the region belongs to: ``aws``, ``aws-cn`` or ``aws-us-gov``."""
+        return partition_of(self.region)
+
     def arn(self, service: str, resource: str) -> str:
         """ARN of a resource of this account and region."""
-        return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
 
     def role_arn(self, name: str) -> str:
         """ARN of a role of this account by its name."""
-        return f"arn:aws:iam::{self.account_id}:role/{name}"
+        return self.iam_arn(f"role/{name}")
+
+    def iam_arn(self, resource: str) -> str:
+        """ARN of a role or identity provider of this account; IAM knows no regions."""
+        return f"arn:{self.partition}:iam::{self.account_id}:{resource}"
+
+    def bucket_arn(self, name: str) -> str:
+        """ARN of a bucket by its name."""
+        return f"arn:{self.partition}:s3:::{name}"
 
     def pipeline_arn(self, name: str) -> str:
         """ARN of a pipeline of this account and region by its name."""
-        return f"arn:aws:sagemaker:{self.region}:{self.account_id}:pipeline/{name}"
+        return self.arn("sagemaker", f"pipeline/{name}")
 
     def resource_tags(self) -> dict[str, str]:
         """Tags that every resource gets: the project's own and those of the settings."""
@@ -208,30 +244,79 @@ def load_settings(environment: str = "local", file: Path | None = None) -> Setti
         SettingsError: there is no such environment, or a key or value is wrong; the message names the key.
     """
     path = file or ENVIRONMENTS_FOLDER / f"{environment}.toml"
-    if not re.fullmatch(r"[a-z0-9-]+", environment) or not path.is_file():
+    if file is not None and not path.is_file():
+        raise SettingsError(f"There is no settings file {path}.", hint="Correct the path after --settings.")
+    if file is None and not (re.fullmatch(r"[a-z0-9-]+", environment) and path.is_file()):
         raise SettingsError(
             f"There is no environment {environment!r}: {path} does not exist.",
             hint=f"Choose one of {', '.join(environment_names())} with --env, or pass --settings FILE.",
         )
+    _refuse_unknown_variables()
 
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=path)
 
     try:
-        return FromFile()  # type: ignore[call-arg]  # pydantic-settings reads the rest
+        found = FromFile()  # type: ignore[call-arg]  # pydantic-settings reads the rest
     except ValidationError as error:
+        raise _wrong(path, [line for item in error.errors() for line in _describe(item)]) from error
+    except UnreadableVariableError as error:
+        field = str(error).partition('field "')[2].partition('"')[0]
         raise SettingsError(
-            "\n".join([f"The settings of {environment!r} are wrong:", *(_describe(item) for item in error.errors())]),
-            hint=f"Edit {path}, or the BIKESHARE_… variable of that name.",
+            f"{' or '.join(_variables_of(field))} can't be read.",
+            hint='A list or a table in a variable is written as JSON, such as \'["a", "b"]\'.',
         ) from error
-    except ValueError as error:  # tomllib's and pydantic-settings' own errors are ValueErrors
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {error.strerror}", hint="Let yourself read it.") from error
+    except ValueError as error:  # tomllib's own errors are ValueErrors
         raise SettingsError(f"{path} can't be read: {error}", hint="It has to be valid TOML.") from error
+    if file is None and found.environment != environment and not _variables_of("environment"):
+        # Else one environment would be planned, and another one deployed.
+        raise _wrong(path, [f"  environment: it is {found.environment!r}, and the file is {path.name}"])
+    return found
 
 
-def _describe(item: object) -> str:
-    """One line for one error of pydantic: the key as written in TOML, then what is wrong."""
+def _wrong(path: Path, lines: list[str]) -> SettingsError:
+    return SettingsError(
+        "\n".join([f"The settings of {path} are wrong:", *lines]),
+        hint=f"Edit {path.name}, or the {_VARIABLES}… variable of that name.",
+    )
+
+
+def _variables() -> list[str]:
+    """Names of the environment's variables that begin like settings."""
+    return sorted(name for name in os.environ if name.upper().startswith(_VARIABLES))
+
+
+def _field(variable: str) -> str:
+    """The field of Settings that a variable sets, in small letters."""
+    return variable[len(_VARIABLES) :].partition(_NESTED)[0].lower()
+
+
+def _variables_of(field: str) -> list[str]:
+    """Names of the variables that set a field, or something in it."""
+    return [name for name in _variables() if _field(name) == field]
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt section would be ignored without a word: pydantic-settings looks only for the fields that it knows."""
+    for name in _variables():
+        if _field(name) not in Settings.model_fields and name[len(_VARIABLES) :].upper() not in _OTHER_VARIABLES:
+            raise SettingsError(
+                f"{name}: there is no setting {_field(name)}.",
+                hint=f"There are {', '.join(Settings.model_fields)}; a key in one of them comes after {_NESTED}.",
+            )
+
+
+def _describe(item: object) -> list[str]:
+    """Lines for one error of pydantic: the key as written in TOML, then what is wrong."""
     assert isinstance(item, dict)  # noqa: S101 - pydantic's ErrorDetails
-    key = ".".join(str(part) for part in item["loc"]) or "(whole file)"
+    message = str(item["msg"]).removeprefix("Value error, ")
+    if not item["loc"]:  # of all settings together: the message begins with the key
+        return [f"  {message}"]
+    key = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
-        return f"  {key}: unknown key"
-    return f"  {key}: {item['msg'].removeprefix('Value error, ')} (got {item['input']!r})"
+        return [f"  {key}: unknown key"]
+    if item["type"] == "missing":
+        return [f"  {key}: is missing"]
+    return [f"  {key}: {message} (got {item['input']!r})"]

@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from pipeline.aws_names import LOG_RETENTION_DAYS, bucket_name_problem, key_problem
+
+
+def _bucket_name(value: str) -> str:
+    if problem := bucket_name_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+def _key(value: str) -> str:
+    if problem := key_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+def _retention(value: int) -> int:
+    if value not in LOG_RETENTION_DAYS:
+        raise ValueError(f"CloudWatch Logs keeps logs for {', '.join(map(str, LOG_RETENTION_DAYS))} days")
+    return value
+
+
+def _different(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("one of them stands there twice")
+    return values
+
 
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
-BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-KmsKey = Annotated[str, Field(pattern=r"^(arn:aws[a-z-]*:kms:.+|alias/.+|[0-9a-f-]{36})$")]
+BucketName = Annotated[str, AfterValidator(_bucket_name)]
+KmsKey = Annotated[str, AfterValidator(_key)]
 # ISO 8601 duration as step caching takes it.
-Duration = Annotated[str, Field(pattern=r"^[Pp](\d+[Dd])?([Tt](\d+[Hh])?(\d+[Mm])?)?$", min_length=3)]
+_HOURS_AND_MINUTES = r"[Tt](\d+[Hh](\d+[Mm])?|\d+[Mm])"
+Duration = Annotated[str, Field(pattern=rf"^[Pp](\d+[Dd]({_HOURS_AND_MINUTES})?|{_HOURS_AND_MINUTES})$")]
+#: A number with an end: JSON, which definitions are written in, knows no other.
+Number = Annotated[float, Field(allow_inf_nan=False)]
 
 #: Steps that run a job, by their name in the definition.
 JobStep = Literal[
@@ -54,8 +85,10 @@ class Instances(Section):
     @classmethod
     def _any_case(cls, value: Any) -> Any:
         """Step names in the definition's spelling: environment variables come in small letters."""
+        if not isinstance(value, Mapping):
+            return value
         spelling = {name.lower(): name for name in get_args(JobStep)}
-        return {spelling.get(str(key).lower(), key): one for key, one in dict(value).items()}
+        return {spelling.get(str(key).lower(), key): one for key, one in value.items()}
 
     @field_validator("steps")
     @classmethod
@@ -83,7 +116,7 @@ class Analysis(Section):
     """Defaults of the pipeline parameters that steer split and model."""
 
     profile: Literal["forecast", "parity"] = "forecast"
-    train_fraction: float = Field(default=0.7, gt=0, lt=1)
+    train_fraction: Number = Field(default=0.7, gt=0, lt=1)
     random_state: int = Field(default=333, ge=0, lt=2**32)
     feature_count: int = Field(default=15, ge=1)
 
@@ -92,9 +125,9 @@ class Quality(Section):
     """What a file and a model have to reach."""
 
     #: On the test rows, before a model is registered. The leakage verdict is checked beside it and can't be waived.
-    minimum_r_squared: float = Field(default=0.8, le=1)
+    minimum_r_squared: Number = Field(default=0.8, le=1)
     #: Adjusted R-squared of the target on its features from which the answer counts as given away.
-    leakage_threshold: float = Field(default=0.999, gt=0, le=1)
+    leakage_threshold: Number = Field(default=0.999, gt=0, le=1)
     #: How many rows of a file are repaired (and counted in its quality report) before it is refused.
     maximum_duplicate_rows: int = Field(default=0, ge=0)
     maximum_duplicate_days: int = Field(default=0, ge=0)
@@ -115,8 +148,15 @@ class Registry(Section):
 class Network(Section):
     """Where the jobs run."""
 
-    subnets: tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")], ...] = ()
-    security_groups: tuple[Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")], ...] = ()
+    #: At most as many as VpcConfig of SageMaker takes.
+    subnets: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")], ...],
+        Field(max_length=16),
+        AfterValidator(_different),
+    ] = ()
+    security_groups: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")], ...], Field(max_length=5), AfterValidator(_different)
+    ] = ()
     encrypt_inter_container_traffic: bool = False
     #: Steps whose container gets no network at all. Possible for steps that call no AWS API.
     isolated_steps: tuple[str, ...] = ()
@@ -159,9 +199,9 @@ class Running(Section):
     #: Steps of one execution that run at the same time.
     max_parallel_steps: int = Field(default=4, ge=1, le=50)
     retry_attempts: int = Field(default=3, ge=1, le=20)
-    retry_interval_seconds: int = Field(default=30, ge=1)
-    retry_backoff_rate: float = Field(default=2.0, ge=1)
-    log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365] = 30
+    retry_interval_seconds: int = Field(default=30, ge=1, le=43200)
+    retry_backoff_rate: Number = Field(default=2.0, ge=1)
+    log_retention_days: Annotated[int, AfterValidator(_retention)] = 30
 
 
 class Alarms(Section):

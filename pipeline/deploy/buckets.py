@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.aws import Aws
+from pipeline.aws_names import partition_of
 from pipeline.deploy.resource import Difference, State
 from pipeline.deploy.tags import tag_list, tag_map
 from pipeline.errors import DeploymentError
@@ -174,12 +175,13 @@ class Bucket:
         return policy
 
     def _tls_statement(self) -> dict[str, Any]:
+        arn = f"arn:{partition_of(self.region)}:s3:::{self.name}"
         return {
             "Sid": _TLS_STATEMENT_ID,
             "Effect": "Deny",
             "Principal": "*",
             "Action": "s3:*",
-            "Resource": [f"arn:aws:s3:::{self.name}", f"arn:aws:s3:::{self.name}/*"],
+            "Resource": [arn, f"{arn}/*"],
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         }
 

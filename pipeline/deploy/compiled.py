@@ -22,7 +22,17 @@ from pipeline.settings import Flow, Settings
 
 #: Modules of ``pipeline`` that compiling a definition runs.
 SOURCES = (
-    *("bundle", "definition", "errors", "model_card", "model_steps", "sdk", "settings", "settings_sections"),
+    *(
+        "aws_names",
+        "bundle",
+        "definition",
+        "errors",
+        "model_card",
+        "model_steps",
+        "sdk",
+        "settings",
+        "settings_sections",
+    ),
     *("shared_steps", "step_factories", "step_frame"),
 )
 _KEPT = 50

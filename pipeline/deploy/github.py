@@ -42,7 +42,7 @@ def github_trust_policy(settings: Settings, repository: str, purpose: Purpose) -
         [
             {
                 "Effect": "Allow",
-                "Principal": {"Federated": f"arn:aws:iam::{settings.account_id}:oidc-provider/{PROVIDER}"},
+                "Principal": {"Federated": settings.iam_arn(f"oidc-provider/{PROVIDER}")},
                 "Action": "sts:AssumeRoleWithWebIdentity",
                 "Condition": {
                     "StringEquals": {
@@ -62,7 +62,7 @@ def deployer_policy(settings: Settings, purpose: Purpose) -> dict[str, Any]:
 
 def _buckets(settings: Settings) -> list[str]:
     names = (settings.raw_bucket, settings.artifacts_bucket, settings.predictions_bucket)
-    return [f"arn:aws:s3:::{name}" for name in names]
+    return [settings.bucket_arn(name) for name in names]
 
 
 def _roles(settings: Settings) -> list[str]:
@@ -126,7 +126,7 @@ def _looking(settings: Settings) -> Iterator[dict[str, Any]]:
         ],
         _buckets(settings),
     )
-    yield allow(["s3:GetObject"], [f"arn:aws:s3:::{settings.artifacts_bucket}/code/*"])
+    yield allow(["s3:GetObject"], [f"{settings.bucket_arn(settings.artifacts_bucket)}/code/*"])
     yield allow(
         [
             "iam:GetRole",
@@ -168,9 +168,9 @@ def _changing(settings: Settings) -> Iterator[dict[str, Any]]:
         ],
         buckets,
     )
-    yield allow(["s3:PutBucketNotification"], [f"arn:aws:s3:::{settings.raw_bucket}"])
+    yield allow(["s3:PutBucketNotification"], [settings.bucket_arn(settings.raw_bucket)])
     yield allow(["s3:DeleteObjectVersion"], [f"{bucket}/*" for bucket in buckets])
-    artifacts = f"arn:aws:s3:::{settings.artifacts_bucket}"
+    artifacts = settings.bucket_arn(settings.artifacts_bucket)
     yield allow(["s3:DeleteObject"], [f"{artifacts}/code/*"])
     yield allow(["s3:GetObject", "s3:PutObject"], [f"{artifacts}/code/*", f"{artifacts}/definitions/*"])
     yield allow(

@@ -96,13 +96,13 @@ def execution_policy(settings: Settings, definitions: Mapping[Flow, str]) -> dic
 
 
 def _data(settings: Settings, needs: _Needs) -> Iterator[dict[str, Any]]:
-    raw, artifacts = f"arn:aws:s3:::{settings.raw_bucket}", f"arn:aws:s3:::{settings.artifacts_bucket}"
+    raw, artifacts = (settings.bucket_arn(name) for name in (settings.raw_bucket, settings.artifacts_bucket))
     yield allow(["s3:GetObject"], [f"{raw}/*"])
     yield allow(["s3:GetObject", "s3:PutObject"], [f"{artifacts}/*"])
     # Without it S3 says that an object is forbidden, where it is gone.
     yield allow(["s3:ListBucket"], [raw, artifacts])
     if "publish.py" in needs.scripts:
-        yield allow(["s3:PutObject"], [f"arn:aws:s3:::{settings.predictions_bucket}/*"])
+        yield allow(["s3:PutObject"], [f"{settings.bucket_arn(settings.predictions_bucket)}/*"])
 
 
 def _steps(settings: Settings, needs: _Needs) -> Iterator[dict[str, Any]]:
@@ -161,7 +161,7 @@ def _containers(settings: Settings) -> Iterator[dict[str, Any]]:
     yield allow(["ecr:GetAuthorizationToken"], ["*"])
     yield allow(
         ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-        [f"arn:aws:ecr:{settings.region}:*:repository/sagemaker-scikit-learn"],
+        [f"arn:{settings.partition}:ecr:{settings.region}:*:repository/sagemaker-scikit-learn"],
     )
 
 

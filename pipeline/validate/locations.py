@@ -118,6 +118,6 @@ def overlap(first: str, second: str) -> bool:
     return False
 
 
-def object_arn(uri_pattern: str) -> str:
+def object_arn(uri_pattern: str, partition: str) -> str:
     """ARN pattern of the objects at a location: ``s3://bucket/key`` → ``arn:aws:s3:::bucket/key``."""
-    return f"arn:aws:s3:::{uri_pattern.removeprefix('s3://')}"
+    return f"arn:{partition}:s3:::{uri_pattern.removeprefix('s3://')}"

@@ -90,7 +90,7 @@ def role_is_allowed(definition: Definition, deployment: Deployment) -> Iterator[
             missing = [action for action in needed if not is_allowed(deployment.policy, action)]
             if missing:
                 yield _refused(step, field, missing)
-        yield from _locations(step, definition, deployment.policy)
+        yield from _locations(step, definition, deployment)
 
 
 def _brought(step: Step) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -106,12 +106,13 @@ def _brought(step: Step) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield key, (*FIELD_ACTIONS[key], *(("kms:Encrypt",) if by_another_name else ()))
 
 
-def _locations(step: Step, definition: Definition, policy: Mapping[str, Any]) -> Iterator[Problem]:
+def _locations(step: Step, definition: Definition, deployment: Deployment) -> Iterator[Problem]:
     """Objects that the job itself reads and writes."""
     for action, places in (("s3:GetObject", step.inputs()), ("s3:PutObject", step.outputs())):
         for _, field, uri in places:
             location = pattern_of(uri, definition)
-            if location.startswith("s3:/") and not is_allowed(policy, action, f"{object_arn(location)}*"):
+            objects = f"{object_arn(location, deployment.partition)}*"
+            if location.startswith("s3:/") and not is_allowed(deployment.policy, action, objects):
                 yield _refused(step, field, [f"{action} on {location}"])
 
 

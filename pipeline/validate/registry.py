@@ -64,11 +64,13 @@ class Deployment:
         pipeline: name of the pipeline.
         triggers: of the whole environment, not only of this pipeline.
         policy: IAM policy document of the role that the pipeline and its jobs run as.
+        partition: of AWS, as ARNs name it.
     """
 
     pipeline: str
     triggers: tuple[Trigger, ...]
     policy: Mapping[str, Any]
+    partition: str = "aws"
 
     @property
     def own_triggers(self) -> tuple[Trigger, ...]:

@@ -1,5 +1,6 @@
 """Settings: where values come from, and what a wrong one says."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from pipeline.errors import SettingsError
 from pipeline.settings import environment_names, load_settings
 
+ROOT = Path(__file__).parents[2]
+VPC = '[network]\nsubnets = [{subnets}]\nsecurity_groups = ["sg-0a"]\n'
 MINIMAL = 'environment = "x"\naccount_id = "111122223333"\nregion = "eu-west-1"\n'
 
 
@@ -67,11 +70,92 @@ def test_environment_variables_win_over_the_file(write, monkeypatch):
         ('[network]\nwheels_folder = "/wheels"\n', "network.wheels_folder"),
         ('[registry]\napproval_status = "Maybe"\n', "registry.approval_status"),
         ('[running]\ncache_expire_after = "a month"\n', "running.cache_expire_after"),
+        ('[running]\ncache_expire_after = "P30DT"\n', "running.cache_expire_after"),
+        ("[running]\nlog_retention_days = 31\n", "running.log_retention_days: CloudWatch Logs keeps logs for 1, 3,"),
+        ("[running]\nretry_interval_seconds = 43201\n", "running.retry_interval_seconds"),
+        ("[running]\nretry_backoff_rate = inf\n", "running.retry_backoff_rate"),
+        ("[quality]\nminimum_r_squared = -inf\n", "quality.minimum_r_squared"),
+        ("[instances]\nsteps = 5\n", "instances.steps: Input should be a valid dictionary"),
+        ('[instances]\nsteps = ["Train"]\n', "instances.steps: Input should be a valid dictionary"),
+        (VPC.format(subnets='"subnet-0a", "subnet-0a"'), "network.subnets: one of them stands there twice"),
+        (VPC.format(subnets=", ".join(f'"subnet-{n}"' for n in range(17))), "network.subnets: .* at most 16 items"),
+        ('[buckets]\nraw = "a..b"\n', "buckets.raw: a bucket name has no two dots"),
+        ('kms_key = "alias/aws/s3"\n', "kms_key: keys of AWS services"),
+        ('kms_key = "my key"\n', "kms_key: a key is named by its id"),
+        ('project = "sthree"\n', "project: its buckets would have names such as sthree-x-raw-111122223333;"),
+        ('[tags]\nnote = "a & b"\n', "tags.note: a tag's value takes letters, digits, spaces and .*, and not &"),
+        ('[tags]\nProject = "p"\n', "tags.Project: it differs from project in nothing but case"),
+        ('endpoint_url = "127.0.0.1:4566"\n', "endpoint_url"),
     ],
 )
 def test_a_wrong_value_is_named_by_its_key(write, text, named):
-    with pytest.raises(SettingsError, match=named.replace(".", r"\.")):
+    with pytest.raises(SettingsError, match=re.sub(r"\.(?!\*)", r"\.", named)) as caught:
         load_settings(file=write(MINIMAL + text))
+    assert f"{caught.value.message.splitlines()[0]}".endswith("settings.toml are wrong:")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'kms_key = "mrk-0123456789abcdef0123456789abcdef"\n',
+        'kms_key = "arn:aws:kms:eu-west-1:111122223333:alias/mine"\n',
+        "[running]\nlog_retention_days = 3653\n",
+        '[running]\ncache_expire_after = "PT12H30M"\n',
+        '[tags]\n"Größe:x/y" = "a b+c=d.e_f-g@h"\nempty = ""\n',
+    ],
+)
+def test_what_aws_takes_passes(write, text):
+    load_settings(file=write(MINIMAL + text))
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+)
+def test_arns_are_of_the_part_of_aws_that_the_region_belongs_to(write, region, partition):
+    settings = load_settings(file=write(MINIMAL.replace("eu-west-1", region)))
+    assert settings.arn("sqs", "q") == f"arn:{partition}:sqs:{region}:111122223333:q"
+    assert settings.role_arn("r") == f"arn:{partition}:iam::111122223333:role/r"
+    assert settings.bucket_arn("b") == f"arn:{partition}:s3:::b"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("BIKESHARE_QUALTIY__MINIMUM_R_SQUARED", "0.7", "BIKESHARE_QUALTIY__MINIMUM_R_SQUARED: there is no setting q"),
+        ("BIKESHARE_COLOUR", "red", "BIKESHARE_COLOUR: there is no setting colour"),
+        ("BIKESHARE_ALARMS__EMAILS", "a@b.c", r"BIKESHARE_ALARMS__EMAILS can't be read\..*\n.*written as JSON"),
+        ("BIKESHARE_QUALITY", "{", "BIKESHARE_QUALITY can't be read"),
+        ("BIKESHARE_REGION", "europe", "region"),
+    ],
+)
+def test_a_wrong_variable_is_named(write, monkeypatch, variable, value, words):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=words):
+        load_settings(file=write(MINIMAL))
+
+
+def test_variables_of_the_local_endpoint_are_no_settings(write, monkeypatch):
+    """Every one of them, so that none is called unknown."""
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "pipeline" / "local").rglob("*.py"))
+    names = {name for source in sources for name in re.findall(r"BIKESHARE_[A-Z_]*[A-Z]", source)}
+    assert len(names) > 5
+    for name in names:
+        monkeypatch.setenv(name, "1")
+    load_settings(file=write(MINIMAL))
+
+
+def test_the_example_in_the_documentation_is_taken(write, monkeypatch):
+    monkeypatch.setenv("BIKESHARE_RUNNING__LOG_RETENTION_DAYS", "90")
+    assert load_settings(file=write(MINIMAL)).running.log_retention_days == 90
+
+
+def test_a_file_of_another_environment_is_not_taken_for_the_one_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.settings.ENVIRONMENTS_FOLDER", tmp_path)
+    (tmp_path / "dev.toml").write_text(MINIMAL, encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"environment: it is 'x', and the file is dev\.toml"):
+        load_settings("dev")
+    monkeypatch.setenv("BIKESHARE_ENVIRONMENT", "pr-12")
+    assert load_settings("dev").environment == "pr-12"
 
 
 def test_instances_of_one_step_can_differ_from_those_of_its_kind(write, monkeypatch):
@@ -84,6 +168,10 @@ def test_instances_of_one_step_can_differ_from_those_of_its_kind(write, monkeypa
 
 
 def test_broken_toml_and_missing_files_say_so(write, tmp_path):
+    with pytest.raises(SettingsError, match=r"There is no settings file .*none\.toml"):
+        load_settings(file=tmp_path / "none.toml")
+    with pytest.raises(SettingsError, match="There is no settings file"):
+        load_settings(file=tmp_path)
     with pytest.raises(SettingsError, match="can't be read"):
         load_settings(file=write("environment = \n"))
     with pytest.raises(SettingsError, match="no environment 'staging'") as caught:
