@@ -14,7 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pipeline.errors import BikeshareError, DeploymentError
+from pipeline.errors import BikeshareError, DeploymentError, SettingsError
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,6 +32,15 @@ if TYPE_CHECKING:
 SERVICES = ("events", "glue", "iam", "logs", "s3", "sagemaker", "sns", "sqs", "sts")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
+#: Codes that mean: not allowed to. S3 answers HEAD requests without a body, so there the status is all there is.
+_DENIED = {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
+#: Codes that mean: nobody, or nobody any more.
+_NOBODY = {
+    *("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "InvalidAccessKeyId"),
+    *("RequestExpired", "SignatureDoesNotMatch", "UnrecognizedClientException"),
+}
+_SIGN_IN = "Run `aws sso login` or set AWS_PROFILE."
+
 
 class Aws:
     """Clients for one environment.
@@ -42,7 +51,7 @@ class Aws:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.endpoint_url = os.environ.get("AWS_ENDPOINT_URL") or settings.endpoint_url
+        self.endpoint_url = _endpoint_url() or settings.endpoint_url
         self._clients: dict[str, Any] = {}
         self._lock = Lock()
 
@@ -160,6 +169,26 @@ class Aws:
             )
 
 
+def _endpoint_url() -> str | None:
+    """What the variable says.
+
+    Raises:
+        SettingsError: it is no URL; botocore would end in a traceback.
+    """
+    url = os.environ.get("AWS_ENDPOINT_URL")
+    parts = urlsplit(url or "")
+    if url and not (parts.scheme in {"http", "https"} and parts.hostname):
+        raise SettingsError(f"AWS_ENDPOINT_URL: {url!r} is no URL.", "Write http://127.0.0.1:4566, or unset it.")
+    return url
+
+
+def _hint(code: str) -> str | None:
+    """What to do about an error code of AWS."""
+    if code in _DENIED:
+        return "The credentials lack this permission; see docs/deploying.md."
+    return _SIGN_IN if code in _NOBODY else None
+
+
 @contextmanager
 def aws_errors(action: str, aws: Aws, error_type: Callable[[str, str | None], BikeshareError]) -> Iterator[None]:
     """Turn botocore's errors into one of ours that says what was being done and what to do next.
@@ -169,7 +198,15 @@ def aws_errors(action: str, aws: Aws, error_type: Callable[[str, str | None], Bi
         aws: the clients in use.
         error_type: class of :mod:`pipeline.errors` to raise.
     """
-    from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        EndpointConnectionError,
+        NoCredentialsError,
+        ProfileNotFound,
+        SSOError,
+        TokenRetrievalError,
+    )
 
     try:
         yield
@@ -181,16 +218,12 @@ def aws_errors(action: str, aws: Aws, error_type: Callable[[str, str | None], Bi
         )
         raise error_type(f"{action}: nothing answers at {aws.endpoint_url or 'AWS'}.", hint) from error
     except NoCredentialsError as error:
-        raise error_type(
-            f"{action}: there are no AWS credentials.", "Run `aws sso login` or set AWS_PROFILE."
-        ) from error
+        raise error_type(f"{action}: there are no AWS credentials.", _SIGN_IN) from error
+    except (ProfileNotFound, SSOError, TokenRetrievalError) as error:
+        raise error_type(f"{action}: {error}", _SIGN_IN) from error
     except ClientError as error:
         details = error.response.get("Error", {})
         code, message = details.get("Code", "Unknown"), details.get("Message", str(error))
-        denied = code in {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
-        raise error_type(
-            f"{action}: AWS answered {code}: {message}",
-            "The credentials lack this permission; see docs/deploying.md." if denied else None,
-        ) from error
+        raise error_type(f"{action}: AWS answered {code}: {message}", _hint(code)) from error
     except BotoCoreError as error:
         raise error_type(f"{action}: {error}", None) from error

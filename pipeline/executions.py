@@ -11,6 +11,7 @@ from pipeline.aws import Aws, aws_errors
 from pipeline.errors import ExecutionError
 from pipeline.execution_view import FINAL, ExecutionView, read_plan, view
 from pipeline.missing import unless_missing
+from pipeline.settings import Settings
 from pipeline.start_parameters import check_parameters
 
 
@@ -107,11 +108,18 @@ def find(aws: Aws, pipeline_names: Sequence[str], arn_or_id: str | None, *, runn
             return execution.arn
     names = " and ".join(pipeline_names)
     if running and not arn_or_id:
-        raise ExecutionError(f"No execution of {names} is running.", "See how they ended: bikeshare runs")
+        raise ExecutionError(
+            f"No execution of {names} is running.", f"See how they ended: {aws.settings.command('runs')}"
+        )
     raise ExecutionError(
         f"There is no execution {arn_or_id} of {names}." if arn_or_id else f"There is no execution of {names} yet.",
-        "See them with: bikeshare runs" if arn_or_id else "Upload a CSV under raw/training/, or: bikeshare start KEY",
+        f"See them with: {aws.settings.command('runs')}" if arn_or_id else how_to_start(aws.settings),
     )
+
+
+def how_to_start(settings: Settings) -> str:
+    """What to do where there is no execution yet."""
+    return f"Upload a CSV under raw/training/, or: {settings.command('start KEY')}"
 
 
 def started_for(aws: Aws, pipeline_name: str, key: str, etag: str, known: Collection[str] = frozenset()) -> str | None:
@@ -153,7 +161,7 @@ def wait_for_upload(
         time.sleep(0.2)
     raise ExecutionError(
         f"No execution of {pipeline_name} started within {seconds:.0f} s of the upload of {key}.",
-        "See whether the rule is there and enabled: bikeshare plan",
+        f"See whether the rule is there and enabled: {aws.settings.command('plan')}",
     )
 
 
@@ -181,6 +189,6 @@ def stop(aws: Aws, arn: str) -> None:
         if status in FINAL:
             raise ExecutionError(
                 f"Execution {arn.rpartition('/')[2]} has ended: {status}. There is nothing to stop.",
-                "See the others: bikeshare runs",
+                f"See the others: {aws.settings.command('runs')}",
             )
         aws.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid.uuid4()))

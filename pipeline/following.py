@@ -48,8 +48,8 @@ def _report_end(aws: Aws, last: ExecutionView, console: Console) -> None:
         console.print(f"\nThe end of the log of {step.name}:", markup=False)
         for line in lines:
             console.print(f"  {line.text}", markup=False, soft_wrap=True, style="dim")
-        named = "" if aws.is_local else f" --env {aws.settings.environment}"
-        console.print(f"The whole log: bikeshare logs {last.identifier} --step {step.name}{named}\n", soft_wrap=True)
+        whole = aws.settings.command(f"logs {last.identifier} --step {step.name}")
+        console.print(f"The whole log: {whole}\n", markup=False, soft_wrap=True)
     # One line, the last one, so that it is what a terminal or a CI log shows first.
     reason = " ".join(last.explanation.split())
     raise ExecutionError(f"Execution {last.identifier} {last.status.lower()} after {took}. {reason}".rstrip())

@@ -70,7 +70,7 @@ def step_named(execution: ExecutionView, name: str | None) -> list[StepView]:
     found = [step for step in execution.steps if step.name.lower() == name.lower()]
     if not found:
         names = ", ".join(step.name for step in with_jobs) or "no step with a job yet"
-        raise ExecutionError(f"The execution has no step {name}; it has {names}.", "bikeshare watch")
+        raise ExecutionError(f"The execution has no step {name}.", f"Steps that have a log: {names}.")
     return found
 
 

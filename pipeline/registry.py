@@ -57,7 +57,9 @@ def find(aws: Aws, group: str, number: int) -> ModelVersion:
         if version.version == number:
             return version
     known = ", ".join(str(version.version) for version in found) or "none yet"
-    raise RegistryError(f"{group} has no version {number}; there are: {known}.", "See them with: bikeshare model list")
+    raise RegistryError(
+        f"{group} has no version {number}; there are: {known}.", f"See them with: {aws.settings.command('model list')}"
+    )
 
 
 def decide(

@@ -20,7 +20,7 @@ def report_location(aws: Aws, execution: ExecutionView) -> tuple[str, str]:
     if job is None:
         raise ExecutionError(
             f"Execution {execution.identifier} has evaluated no model, so it has no report.",
-            "See what it did: bikeshare watch " + execution.identifier,
+            "See what it did: " + aws.settings.command(f"watch {execution.identifier}"),
         )
     with aws_errors(f"Describing job {job}", aws, ExecutionError):
         outputs = aws.sagemaker.describe_processing_job(ProcessingJobName=job)["ProcessingOutputConfig"]["Outputs"]

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as UnreadableVariableError
 
@@ -32,6 +33,7 @@ from pipeline.settings_sections import (
 
 ENVIRONMENTS_FOLDER = Path(__file__).parent / "environments"
 
+DEFAULT_ENVIRONMENT = "local"
 _VARIABLES = "BIKESHARE_"
 #: Variables of that beginning that are no settings: the local endpoint reads them.
 _OTHER_VARIABLES = frozenset(
@@ -72,6 +74,7 @@ class Settings(BaseSettings):
     network: Network = Field(default_factory=Network)
     running: Running = Field(default_factory=Running)
     alarms: Alarms = Field(default_factory=Alarms)
+    _file: Path | None = PrivateAttr(default=None)
 
     @classmethod
     def settings_customise_sources(
@@ -94,6 +97,16 @@ class Settings(BaseSettings):
             if problem := bucket_name_problem(name):
                 raise ValueError(f"project: its buckets would have names such as {name}; {problem}")
         return self
+
+    @property
+    def options(self) -> str:
+        """What a command is given to work with these settings: ``--env dev``, or ``--settings FILE``."""
+        return f"--settings {shlex.quote(str(self._file))}" if self._file else f"--env {self.environment}"
+
+    def command(self, words: str) -> str:
+        """A command line for these settings that somebody can copy; the local environment needs no option."""
+        local = self._file is None and self.environment == DEFAULT_ENVIRONMENT
+        return f"bikeshare {words}" if local else f"bikeshare {words} {self.options}"
 
     # ---- names -----------------------------------------------------------------------------------------------
 
@@ -233,7 +246,7 @@ def environment_names() -> list[str]:
     return sorted(path.stem for path in ENVIRONMENTS_FOLDER.glob("*.toml"))
 
 
-def load_settings(environment: str = "local", file: Path | None = None) -> Settings:
+def load_settings(environment: str = DEFAULT_ENVIRONMENT, file: Path | None = None) -> Settings:
     """Read the settings of one environment.
 
     Args:
@@ -255,6 +268,7 @@ def load_settings(environment: str = "local", file: Path | None = None) -> Setti
 
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=path)
+        _file: Path | None = PrivateAttr(default=file)
 
     try:
         found = FromFile()  # type: ignore[call-arg]  # pydantic-settings reads the rest

@@ -30,7 +30,7 @@ def model_list(env: Environment = "local", settings_file: SettingsFile = None, a
         print_json([asdict(version) for version in found])
         return
     if not found:
-        typer.echo("No version is registered yet. See how executions ended: bikeshare runs")
+        typer.echo(f"No version is registered yet. See how executions ended: {settings.command('runs')}")
     for version in found:
         profile = version.properties.get("profile", "")
         metrics = ", ".join(f"{name} {value:.4g}" for name, value in version.metrics.items())

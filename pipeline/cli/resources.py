@@ -78,7 +78,7 @@ def plan(env: Environment = "local", settings_file: SettingsFile = None, as_json
     if as_json:
         print_json(plan_as_json(found, settings.region))
     else:
-        print_plan(found, console(), environment=settings.environment, region=settings.region)
+        print_plan(found, console(), settings)
     raise typer.Exit(0 if found.is_empty else 2)
 
 
@@ -108,7 +108,7 @@ def drift(env: Environment = "local", settings_file: SettingsFile = None, as_jso
     if as_json:
         print_json(plan_as_json(found, settings.region))
     else:
-        print_drift(found, console(), environment=settings.environment)
+        print_drift(found, console(), settings)
     raise typer.Exit(0 if found.is_empty else 2)
 
 

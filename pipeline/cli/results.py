@@ -46,7 +46,9 @@ def predictions(
         print_json({"files": [{**asdict(file), "uri": file.uri} for file in files], "header": header, "rows": first})
         return
     if not files:
-        typer.echo(f"No predictions yet in {settings.predictions_bucket}. See how executions ended: bikeshare runs")
+        typer.echo(
+            f"No predictions yet in {settings.predictions_bucket}. See how executions ended: {settings.command('runs')}"
+        )
         return
     print_predictions(aws, files[0], rows, console())
     for file in files[1:]:

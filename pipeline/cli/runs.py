@@ -96,7 +96,7 @@ def runs(
         print_json([asdict(item) for item in found])
         return
     if not found:
-        typer.echo("No execution yet. Upload a CSV under raw/training/, or: bikeshare start KEY")
+        typer.echo(f"No execution yet. {executions.how_to_start(settings)}")
     for item in found:
         when = f"{item.started:%Y-%m-%d %H:%M:%S}" if item.started else " " * 19
         typer.echo(f"{when}  {item.status:<10}  {item.identifier}  {item.pipeline_name}  {item.reason}".rstrip())
@@ -111,7 +111,8 @@ def stop(execution: Execution = None, env: Environment = "local", settings_file:
     aws = aws_of(settings)
     arn = executions.find(aws, settings.pipeline_names, execution, running=True)
     executions.stop(aws, arn)
-    typer.echo(f"Stopping {arn}. Follow it with: bikeshare watch {arn.rpartition('/')[2]}")
+    follow_it = settings.command(f"watch {arn.rpartition('/')[2]}")
+    typer.echo(f"Stopping {arn}. Follow it with: {follow_it}")
 
 
 @app.command()

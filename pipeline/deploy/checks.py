@@ -39,7 +39,7 @@ def refuse_wrong_definitions(settings: Settings, bundle: Bundle) -> None:
     if report.findings:
         raise DefinitionError(
             "\n".join(["Nothing is deployed:", *report_lines(report)]),
-            hint=f"Mend it, then look again: bikeshare validate --env {settings.environment}",
+            hint=f"Mend it, then look again: bikeshare validate {settings.options}",
         )
 
 

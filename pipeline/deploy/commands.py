@@ -42,7 +42,7 @@ def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approv
     if approved is not None and approved != plan.identity:
         raise DeploymentError(
             f"The plan is now {plan.identity}, not {approved}: settings, sources or resources have changed since.",
-            hint=f"Look at it again: bikeshare plan --env {settings.environment}",
+            hint=f"Look at it again: bikeshare plan {settings.options}",
         )
     if not plan.is_empty:
         from pipeline.deploy.checks import refuse_wrong_definitions  # planning does without the checks' imports

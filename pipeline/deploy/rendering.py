@@ -11,6 +11,7 @@ from pipeline.deploy.definition_diff import ABSENT, definition_changes
 from pipeline.deploy.pipelines import Pipeline
 from pipeline.deploy.planner import Plan
 from pipeline.deploy.resource import Action, Change, Difference, Resource
+from pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,14 +74,14 @@ def _print_changes(plan: Plan, console: Console) -> None:
                 console.print(f"      {line}", markup=False, soft_wrap=True)
 
 
-def print_plan(plan: Plan, console: Console, *, environment: str, region: str) -> None:
+def print_plan(plan: Plan, console: Console, settings: Settings) -> None:
     """Every change, field by field, and what a run of each pipeline costs."""
     _print_changes(plan, console)
     counts = Counter(change.action for change in plan.changes)
     console.print()
     for pipeline in _pipelines(plan):
         console.print(
-            f"A run of {pipeline.name}: {estimate(pipeline.definition, region)}", markup=False, soft_wrap=True
+            f"A run of {pipeline.name}: {estimate(pipeline.definition, settings.region)}", markup=False, soft_wrap=True
         )
     if plan.is_empty:
         console.print(f"No changes: all {len(plan.changes)} resources are as they should be.")
@@ -91,13 +92,13 @@ def print_plan(plan: Plan, console: Console, *, environment: str, region: str) -
         f"{counts[Action.KEEP]} unchanged."
     )
     console.print(
-        f"Apply just this with: bikeshare deploy --env {environment} --plan {plan.identity}",
+        f"Apply just this with: bikeshare deploy {settings.options} --plan {plan.identity}",
         markup=False,
         soft_wrap=True,
     )
 
 
-def print_drift(plan: Plan, console: Console, *, environment: str) -> None:
+def print_drift(plan: Plan, console: Console, settings: Settings) -> None:
     """What is other than settings and sources say."""
     _print_changes(plan, console)
     if plan.is_empty:
@@ -106,7 +107,8 @@ def print_drift(plan: Plan, console: Console, *, environment: str) -> None:
     count = sum(change.action is not Action.KEEP for change in plan.changes)
     console.print(
         f"{count} of {len(plan.changes)} resources are other than settings and sources say. "
-        f"Set them right with: bikeshare deploy --env {environment}",
+        f"Set them right with: bikeshare deploy {settings.options}",
+        markup=False,
         soft_wrap=True,
     )
 

@@ -162,7 +162,14 @@ def upload_rule(
 
 
 def failure_rule(
-    name: str, *, pipeline_arns: list[str], topic_arn: str, region: str, dead_letters: str, tags: Mapping[str, str]
+    name: str,
+    *,
+    pipeline_arns: list[str],
+    topic_arn: str,
+    region: str,
+    dead_letters: str,
+    tags: Mapping[str, str],
+    options: str = "",
 ) -> Rule:
     """A rule that tells a topic, in a sentence, of each execution that failed.
 
@@ -170,9 +177,10 @@ def failure_rule(
         name: of the rule.
         pipeline_arns: whose executions.
         topic_arn: SNS topic that gets the sentence.
-        region: for the link into the console.
+        region: for the sentence.
         dead_letters: ARN of the queue for alarms that could not be delivered.
         tags: name → value.
+        options: of the command that tells why, such as ``--env prod``.
     """
     return Rule(
         name=name,
@@ -187,7 +195,7 @@ def failure_rule(
             "InputTransformer": {
                 "InputPathsMap": {"execution": "$.detail.pipelineExecutionArn", "time": "$.time"},
                 "InputTemplate": f'"A pipeline execution in {region} failed at <time>: <execution>. '
-                'Why: bikeshare watch <execution>"',
+                f'Why: {" ".join(["bikeshare watch <execution>", *options.split()])}"',
             },
             "RetryPolicy": _RETRIES,
             "DeadLetterConfig": {"Arn": dead_letters},

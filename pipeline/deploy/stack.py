@@ -66,6 +66,8 @@ def resources(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str
             region=settings.region,
             dead_letters=settings.arn("sqs", settings.dead_letter_queue_name),
             tags=settings.resource_tags(),
+            # Not settings.options: a path would be another on each machine that deploys.
+            options=f"--env {settings.environment}",
         ),
         *(_trigger(settings, flow) for flow in definitions),
     ]

@@ -185,3 +185,14 @@ def test_settings_can_not_be_changed(write):
     settings = load_settings(file=write(MINIMAL))
     with pytest.raises(ValueError, match="frozen"):
         settings.region = "us-east-1"
+
+
+def test_commands_that_are_suggested_are_for_these_settings(write):
+    assert load_settings("local").command("runs") == "bikeshare runs"
+    assert load_settings("local").options == "--env local"
+    assert load_settings("dev").command("watch x") == "bikeshare watch x --env dev"
+    file = write(MINIMAL)
+    assert load_settings(file=file).command("runs") == f"bikeshare runs --settings {file}"
+    # It is no setting: nothing that is made of them depends on where they were read.
+    assert load_settings(file=file).model_dump() == load_settings(file=file.resolve()).model_dump()
+    assert "_file" not in load_settings(file=file).model_dump_json()
