@@ -281,8 +281,6 @@ def _changing_receivers(settings: Settings) -> Iterator[dict[str, Any]]:
         ],
         [_topic(settings)],
     )
-    # Unsubscribe has no resource level in AWS; the topic's own subscriptions are all that destroy names.
-    yield allow(["sns:Unsubscribe"], ["*"])
     yield from _changing_catalog(settings)
     yield allow(
         [

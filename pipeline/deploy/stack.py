@@ -171,7 +171,6 @@ def _receivers(settings: Settings, definitions: Mapping[Flow, str]) -> list[Reso
         Topic(
             name=settings.alarm_topic_name,
             arn=settings.arn("sns", settings.alarm_topic_name),
-            publishers=(alarm,),
             emails=settings.alarms.emails,
             kms_key=settings.kms_key,
             tags=settings.resource_tags(),

@@ -15,12 +15,11 @@ from pipeline.missing import unless_missing
 
 @dataclass(frozen=True)
 class Topic:
-    """One SNS topic that only named EventBridge rules may publish to.
+    """One SNS topic that EventBridge may publish to.
 
     Attributes:
         name: of the topic.
         arn: of the topic.
-        publishers: ARNs of the rules.
         emails: addresses that are subscribed; each has to confirm the mail that SNS sends it. Other subscriptions are
             people's own and stay.
         kms_key: key for its messages; None is no server-side encryption beyond SNS's own. The key's policy has to let
@@ -30,7 +29,6 @@ class Topic:
 
     name: str
     arn: str
-    publishers: tuple[str, ...]
     emails: tuple[str, ...]
     kms_key: str | None
     tags: Mapping[str, str]
@@ -46,7 +44,11 @@ class Topic:
         }
 
     def policy(self) -> dict[str, Any]:
-        """Who may publish: EventBridge, and for these rules only."""
+        """Who may publish: EventBridge.
+
+        For which rules can't be said: it publishes with no context, so that a condition is never true, and the alarm
+        never told ("You can't use Condition blocks in Amazon SNS topic policies for EventBridge", user guide).
+        """
         return {
             "Version": "2012-10-17",
             "Statement": [
@@ -56,7 +58,6 @@ class Topic:
                     "Principal": {"Service": "events.amazonaws.com"},
                     "Action": "sns:Publish",
                     "Resource": self.arn,
-                    "Condition": {"ArnEquals": {"aws:SourceArn": list(self.publishers)}},
                 }
             ],
         }
@@ -112,12 +113,8 @@ class Topic:
             aws.sns.tag_resource(ResourceArn=self.arn, Tags=tag_list(self.tags))
 
     def delete(self, aws: Aws, *, keep_data: bool) -> bool:  # noqa: ARG002
-        """Remove the topic and every subscription to it."""
+        """Remove the topic; every subscription to it goes with it."""
         if unless_missing(lambda: aws.sns.get_topic_attributes(TopicArn=self.arn)) is None:
             return False
-        pages = aws.sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=self.arn)
-        for arn in [item["SubscriptionArn"] for page in pages for item in page["Subscriptions"]]:
-            if arn.startswith("arn:"):  # "PendingConfirmation" has no ARN yet and lapses by itself
-                aws.sns.unsubscribe(SubscriptionArn=arn)
         aws.sns.delete_topic(TopicArn=self.arn)
         return True

@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from pipeline.bundle import build_bundle
+from pipeline.bundle import Bundle, build_bundle
 from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.policies import events_policy, execution_policy, key_resource, steps_of
-from pipeline.deploy.stack import FLOWS
+from pipeline.deploy.stack import FLOWS, NO_STEPS, resources
+from pipeline.deploy.topics import Topic
 from pipeline.settings import load_settings
 
 # AWS has no resource level for these.
@@ -96,3 +97,13 @@ def test_steps_inside_conditions_are_found():
     inner = {"Name": "Inner", "Type": "Fail", "Arguments": {}}
     outer = {"Name": "Outer", "Type": "Condition", "Arguments": {"IfSteps": [], "ElseSteps": [inner]}}
     assert [step["Name"] for step in steps_of(json.dumps({"Steps": [outer]}))] == ["Outer", "Inner"]
+
+
+def test_the_topic_policy_has_no_condition():
+    """EventBridge publishes to SNS with no context, so that a condition would keep every alarm back."""
+    settings = load_settings("prod")
+    things = resources(settings, Bundle("ab" * 32, b"", b""), dict.fromkeys(FLOWS, NO_STEPS))
+    (topic,) = [thing for thing in things if isinstance(thing, Topic)]
+    (statement,) = topic.policy()["Statement"]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert "Condition" not in statement

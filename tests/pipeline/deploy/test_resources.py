@@ -70,10 +70,8 @@ THINGS = {
     ),
     "queue": Queue("things-undelivered", QUEUE_ARN, (RULE_ARN,), None, TAGS),
     "queue with a key": Queue("things-kms", f"{QUEUE_ARN}-kms", (RULE_ARN,), "alias/things", TAGS),
-    "topic": Topic("things-alarms", TOPIC_ARN, (RULE_ARN,), ("a@example.com",), None, TAGS),
-    "topic with a key": Topic(
-        "things-kms", f"arn:aws:sns:us-east-1:{ACCOUNT}:things-kms", (RULE_ARN,), (), "alias/things", TAGS
-    ),
+    "topic": Topic("things-alarms", TOPIC_ARN, ("a@example.com",), None, TAGS),
+    "topic with a key": Topic("things-kms", f"arn:aws:sns:us-east-1:{ACCOUNT}:things-kms", (), "alias/things", TAGS),
     "database": Database("things", f"arn:aws:glue:us-east-1:{ACCOUNT}:database/things", "of things", TAGS),
     "log group": LogGroup("/aws/things/ProcessingJobs", 30, TAGS),
 }
@@ -95,7 +93,6 @@ CHANGED = {
     "queue": {"senders": (ROLE_ARN,), "kms_key": "alias/other", "tags": {"project": "other"}},
     "queue with a key": {"kms_key": None},
     "topic": {
-        "publishers": (ROLE_ARN,),
         "emails": ("a@example.com", "b@example.com"),
         "kms_key": "alias/other",
         "tags": {"project": "other"},
