@@ -114,7 +114,7 @@ def drift(env: Environment = "local", settings_file: SettingsFile = None, as_jso
 
 @app.command("trust-policy")
 def trust_policy(
-    repository: Annotated[str, typer.Option(help="OWNER/NAME on GitHub.")],
+    repository: Annotated[str, typer.Option(help="OWNER/NAME on GitHub, or OWNER@ID/NAME@ID.")],
     env: Environment = "dev",
     settings_file: SettingsFile = None,
     purpose: Annotated[Literal["plan", "deploy"], typer.Option(help="Which of the two roles of CI.")] = "deploy",

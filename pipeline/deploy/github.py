@@ -21,7 +21,9 @@ from pipeline.settings import Settings
 Purpose = Literal["plan", "deploy"]
 
 PROVIDER = "token.actions.githubusercontent.com"
-_REPOSITORY = re.compile(r"[A-Za-z0-9-]+/[A-Za-z0-9._-]+")
+#: ``owner/name``, and the same with GitHub's own ids, which are never given to anybody else ("Immutable subject claims",
+#: GitHub's OpenID Connect reference): repositories made or renamed since July 2026 name themselves like that.
+_REPOSITORY = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9._-]+|[A-Za-z0-9_-]+@\d+/[A-Za-z0-9._-]+@\d+")
 
 
 def github_trust_policy(settings: Settings, repository: str, purpose: Purpose) -> dict[str, Any]:
@@ -29,14 +31,17 @@ def github_trust_policy(settings: Settings, repository: str, purpose: Purpose) -
 
     Args:
         settings: of the environment; its account holds role and identity provider.
-        repository: ``owner/name``.
+        repository: ``owner/name``, or ``owner@id/name@id`` where GitHub's tokens hold the ids.
         purpose: ``plan`` for pull requests, ``deploy`` for the GitHub environment of the settings' name.
 
     Raises:
-        SettingsError: ``repository`` is not ``owner/name``.
+        SettingsError: ``repository`` is neither.
     """
     if not _REPOSITORY.fullmatch(repository):
-        raise SettingsError(f"{repository!r} is not OWNER/NAME.", hint="Such as --repository example/bikeshare.")
+        raise SettingsError(
+            f"{repository!r} is not OWNER/NAME, nor OWNER@ID/NAME@ID.",
+            hint="Such as --repository example/bikeshare, or example@123456/bikeshare@456789; see docs/deploying.md.",
+        )
     subject = "pull_request" if purpose == "plan" else f"environment:{settings.environment}"
     return document(
         [

@@ -107,7 +107,16 @@ def test_trust_is_for_one_repository_and_one_purpose(purpose, subject):
     }
 
 
-@pytest.mark.parametrize("repository", ["name", "owner/*", "a/b/c", ""])
+@pytest.mark.parametrize("repository", ["owner_corp/na.me", "owner@123456/name@456789"])
+def test_a_repository_is_named_as_its_tokens_name_it(repository):
+    (statement,) = github_trust_policy(load_settings("dev"), repository, "plan")["Statement"]
+    subject = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+    assert subject == f"repo:{repository}:pull_request"
+
+
+@pytest.mark.parametrize(
+    "repository", ["name", "owner/*", "a/b/c", "", "owner@1/name", "owner/name@1", "owner@*/name@*", "owner@/name@"]
+)
 def test_a_pattern_is_no_repository(repository):
     with pytest.raises(SettingsError, match="is not OWNER/NAME"):
         github_trust_policy(load_settings("dev"), repository, "deploy")
