@@ -21,8 +21,8 @@ from pipeline.settings import Settings
 Purpose = Literal["plan", "deploy"]
 
 PROVIDER = "token.actions.githubusercontent.com"
-#: ``owner/name``, and the same with GitHub's own ids, which are never given to anybody else ("Immutable subject claims",
-#: GitHub's OpenID Connect reference): repositories made or renamed since July 2026 name themselves like that.
+#: ``owner/name``, and the same with GitHub's own ids, which nobody else ever gets ("Immutable subject claims", GitHub's
+#: OpenID Connect reference): repositories made or renamed since July 2026 name themselves like that.
 _REPOSITORY = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9._-]+|[A-Za-z0-9_-]+@\d+/[A-Za-z0-9._-]+@\d+")
 
 
