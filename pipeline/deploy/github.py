@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from pipeline.deploy.policies import allow, document, key_resource
+from pipeline.deploy.policies import allow, document, key_resource, merged
 from pipeline.deploy.stack import FLOWS, JOB_LOG_GROUPS
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings
@@ -62,7 +62,7 @@ def github_trust_policy(settings: Settings, repository: str, purpose: Purpose) -
 
 def deployer_policy(settings: Settings, purpose: Purpose) -> dict[str, Any]:
     """What the role may do: ``plan`` looks, ``deploy`` also changes; both only at what the stack is made of."""
-    return document([*_looking(settings), *(_changing(settings) if purpose == "deploy" else ())])
+    return document(merged([*_looking(settings), *(_changing(settings) if purpose == "deploy" else ())]))
 
 
 def _buckets(settings: Settings) -> list[str]:

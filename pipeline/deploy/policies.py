@@ -28,6 +28,16 @@ def allow(actions: Iterable[str], resources: Iterable[str], **more: Any) -> dict
     return {"Effect": "Allow", "Action": sorted(actions), "Resource": sorted(resources), **more}
 
 
+def merged(statements: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Statements on the same resources, under the same condition, as one: an inline policy of a role has its limit."""
+    together: dict[str, dict[str, Any]] = {}
+    for statement in statements:
+        rest = {key: value for key, value in statement.items() if key != "Action"}
+        same = together.setdefault(json.dumps(rest, sort_keys=True), {**statement, "Action": []})
+        same["Action"] = sorted({*same["Action"], *statement["Action"]})
+    return list(together.values())
+
+
 def document(statements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """A policy document."""
     return {"Version": "2012-10-17", "Statement": [dict(statement) for statement in statements]}

@@ -18,6 +18,7 @@ from pipeline.deploy.stack import FLOWS, resources
 from pipeline.deploy.topics import Topic
 from pipeline.errors import SettingsError
 from pipeline.settings import environment_names, load_settings
+from pipeline.settings_sections import Buckets, Network
 
 # A definition with every kind of step and script, so that every permission is generated without compiling one.
 SCRIPTS = ("claim.py", "ingest_features.py", "select_model.py", "publish.py")
@@ -132,3 +133,32 @@ def test_the_trust_policy_in_the_documentation_is_the_generated_one():
     page = (Path(__file__).parents[3] / "docs" / "deploying.md").read_text(encoding="utf-8")
     blocks = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, flags=re.DOTALL)]
     assert github_trust_policy(load_settings("dev"), "OWNER/NAME", "deploy") in blocks
+
+
+# "IAM and AWS STS quotas" (IAM user guide), in characters other than white space.
+INLINE_POLICIES_OF_A_ROLE, TRUST_POLICY = 10_240, 2_048
+
+
+def test_policies_with_the_longest_names_fit_into_a_role():
+    settings = load_settings("prod").model_copy(
+        update={
+            "project": "p" * 16,
+            "environment": "e" * 16,
+            "region": "ap-southeast-2",
+            "kms_key": f"arn:aws:kms:ap-southeast-2:111122223333:alias/{'k' * 200}",
+            "buckets": Buckets(raw="r" * 63, artifacts="a" * 63, predictions="p" * 63),
+            "network": Network(
+                subnets=tuple(f"subnet-{n:017x}" for n in range(16)), security_groups=[f"sg-{n:017x}" for n in range(5)]
+            ),
+        }
+    )
+    definitions = dict.fromkeys(FLOWS, EVERYTHING)
+    for policy in (
+        execution_policy(settings, definitions),
+        events_policy(settings, FLOWS),
+        deployer_policy(settings, "plan"),
+        deployer_policy(settings, "deploy"),
+    ):
+        assert len(json.dumps(policy, separators=(",", ":"))) <= INLINE_POLICIES_OF_A_ROLE
+    trust = github_trust_policy(settings, f"{'o' * 39}@{10**12}/{'n' * 100}@{10**12}", "deploy")
+    assert len(json.dumps(trust, separators=(",", ":"))) <= TRUST_POLICY
