@@ -21,6 +21,7 @@ _ALL_BLOCKED = {
     "RestrictPublicBuckets": True,
 }
 _TLS_STATEMENT_ID = "DenyPlainHttp"
+_BUCKET_KEY = "BucketKeyEnabled"
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,11 @@ class Bucket:
             "tags": dict(self.tags),
         }
 
-    def _encryption(self) -> dict[str, str]:
+    def _encryption(self) -> dict[str, Any]:
         if self.kms_key is None:
             return {"SSEAlgorithm": "AES256"}
-        return {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": self.kms_key}
+        # With a bucket key S3 asks KMS once in a while, and not for each object.
+        return {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": self.kms_key, _BUCKET_KEY: True}
 
     def current(self, aws: Aws) -> State | None:
         """The bucket as it is; None where it does not exist.
@@ -93,11 +95,12 @@ class Bucket:
     def _current_encryption(self, aws: Aws) -> dict[str, Any]:
         answer = unless_missing(lambda: aws.s3.get_bucket_encryption(Bucket=self.name))
         rules = answer["ServerSideEncryptionConfiguration"]["Rules"] if answer else []
-        found = dict(rules[0].get("ApplyServerSideEncryptionByDefault", {})) if rules else {}
-        if self.existing and self.kms_key is None and found:
-            # Whatever key its owner chose is at least as good as the default.
+        found: dict[str, Any] = dict(rules[0].get("ApplyServerSideEncryptionByDefault", {})) if rules else {}
+        with_key = str(found.get("SSEAlgorithm", "")).startswith("aws:kms")
+        if self.existing and (with_key or (found and self.kms_key is None)):
+            # Whatever key its owner chose is at least as good as the default, and the owner's to choose.
             return self._encryption()
-        return found
+        return {**found, _BUCKET_KEY: rules[0].get(_BUCKET_KEY, False)} if with_key else found
 
     def create(self, aws: Aws) -> None:
         """Make the bucket and set every field."""
@@ -115,9 +118,11 @@ class Bucket:
         if "versioning" in differences:
             aws.s3.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
         if "encryption" in differences:
-            rule: Any = {"ApplyServerSideEncryptionByDefault": self._encryption()}
-            if self.kms_key is not None:
-                rule["BucketKeyEnabled"] = True
+            wanted = self._encryption()
+            bucket_key = wanted.pop(_BUCKET_KEY, None)
+            rule: Any = {"ApplyServerSideEncryptionByDefault": wanted}
+            if bucket_key is not None:
+                rule[_BUCKET_KEY] = bucket_key
             aws.s3.put_bucket_encryption(Bucket=self.name, ServerSideEncryptionConfiguration={"Rules": [rule]})
         if "public access" in differences:
             aws.s3.put_public_access_block(

@@ -16,7 +16,7 @@ from typing import Any
 
 from pipeline.aws import Aws
 from pipeline.deploy.resource import Difference, State
-from pipeline.deploy.tags import surplus
+from pipeline.deploy.tags import own_tags, surplus
 from pipeline.missing import unless_missing
 
 #: Column → Athena type, in the order in which steps/publish.py writes them.
@@ -60,7 +60,7 @@ class Database:
             return None
         return {
             "description": answer["Database"].get("Description", ""),
-            "tags": dict(aws.glue.get_tags(ResourceArn=self.arn).get("Tags", {})),
+            "tags": own_tags(aws.glue.get_tags(ResourceArn=self.arn).get("Tags", {})),
         }
 
     def create(self, aws: Aws) -> None:
@@ -113,10 +113,18 @@ class PredictionTable:
         """Columns, partition, place, format."""
         folder = f"s3://{self.bucket}/predictions/"
         return {
+            "description": "Predicted rentals by day, with 95 % prediction interval; dt is the day of the upload",
+            "type": "EXTERNAL_TABLE",
             "columns": dict(PREDICTION_COLUMNS),
             "partitions": {"dt": "string"},
             "location": folder,
-            "format": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
+            "format": {
+                "library": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
+                "input": "org.apache.hadoop.mapred.TextInputFormat",
+                "output": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+                "separatorChar": ",",
+                "quoteChar": '"',
+            },
             "parameters": {
                 "EXTERNAL": "TRUE",
                 "classification": "csv",
@@ -137,11 +145,19 @@ class PredictionTable:
         table = answer["Table"]
         storage = table.get("StorageDescriptor", {})
         wanted = self.desired()["parameters"]
+        serde = storage.get("SerdeInfo", {})
         return {
+            "description": table.get("Description", ""),
+            "type": table.get("TableType"),
             "columns": _columns(storage.get("Columns", [])),
             "partitions": _columns(table.get("PartitionKeys", [])),
             "location": storage.get("Location"),
-            "format": storage.get("SerdeInfo", {}).get("SerializationLibrary"),
+            "format": {
+                "library": serde.get("SerializationLibrary"),
+                "input": storage.get("InputFormat"),
+                "output": storage.get("OutputFormat"),
+                **serde.get("Parameters", {}),
+            },
             # Athena and Glue add parameters of their own, such as transient_lastDdlTime.
             "parameters": {
                 name: value
@@ -152,21 +168,20 @@ class PredictionTable:
 
     def _input(self) -> dict[str, Any]:
         fields = self.desired()
+        form = dict(fields["format"])
+        library, input_format, output_format = (form.pop(name) for name in ("library", "input", "output"))
         return {
             "Name": self.table,
-            "Description": "Predicted rentals by day, with 95 % prediction interval; dt is the day of the upload",
-            "TableType": "EXTERNAL_TABLE",
+            "Description": fields["description"],
+            "TableType": fields["type"],
             "Parameters": fields["parameters"],
             "PartitionKeys": [{"Name": name, "Type": kind} for name, kind in fields["partitions"].items()],
             "StorageDescriptor": {
                 "Columns": [{"Name": name, "Type": kind} for name, kind in fields["columns"].items()],
                 "Location": fields["location"],
-                "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
-                "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-                "SerdeInfo": {
-                    "SerializationLibrary": fields["format"],
-                    "Parameters": {"separatorChar": ",", "quoteChar": '"'},
-                },
+                "InputFormat": input_format,
+                "OutputFormat": output_format,
+                "SerdeInfo": {"SerializationLibrary": library, "Parameters": form},
             },
         }
 

@@ -15,6 +15,8 @@ from pipeline.missing import unless_missing
 
 # An online store of storage type InMemory takes AWS a quarter of an hour to remove.
 _PATIENCE_SECONDS = 1200
+_CREATED, _CREATE_FAILED, _DELETING, _UPDATING = "Created", "CreateFailed", "Deleting", "Updating"
+_UNDER_WAY = ("Creating", _UPDATING, _DELETING)
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,14 @@ class FeatureGroup:
     kind: str = "feature group"
 
     def desired(self) -> State:
-        """Features and tags."""
+        """State, features, key, how long records are kept, tags."""
         return {
+            "status": _CREATED,
             "record identifier": self.record_identifier,
             "event time": self.event_time,
             "features": dict(self.features),
+            "key": self.kms_key,
+            "time to live": None,
             "tags": dict(self.tags),
         }
 
@@ -54,10 +59,15 @@ class FeatureGroup:
         answer = unless_missing(lambda: aws.sagemaker.describe_feature_group(FeatureGroupName=self.name))
         if answer is None:
             return None
+        online = answer.get("OnlineStoreConfig", {})
+        key = online.get("SecurityConfig", {}).get("KmsKeyId")
         return {
+            "status": _status(answer),
             "record identifier": answer["RecordIdentifierFeatureName"],
             "event time": answer["EventTimeFeatureName"],
             "features": {item["FeatureName"]: item["FeatureType"] for item in answer["FeatureDefinitions"]},
+            "key": self.kms_key if _same_key(key, self.kms_key) else key,
+            "time to live": online.get("TtlDuration"),
             "tags": tags_of(aws, answer["FeatureGroupArn"]),
         }
 
@@ -78,7 +88,12 @@ class FeatureGroup:
         self._wait(aws)
 
     def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
-        """Add features that are new and set tags; AWS can change nothing else of a feature group."""
+        """Add features that are new and set tags; AWS can change nothing else of a feature group.
+
+        One that could not be made is made anew: it has never held a record.
+        """
+        if "status" in differences and self._settle(aws, differences["status"].current):
+            return
         if "features" in differences:
             current = differences["features"].current
             changed = sorted(name for name in current if self.features.get(name) != current[name])
@@ -87,18 +102,33 @@ class FeatureGroup:
             added = {name: kind for name, kind in self.features.items() if name not in current}
             aws.sagemaker.update_feature_group(FeatureGroupName=self.name, FeatureAdditions=self._definitions(added))
             self._wait(aws)
-        for field in ("record identifier", "event time"):
+        for field in ("record identifier", "event time", "key", "time to live"):
             if field in differences:
                 raise _cannot_change(self.name, f"its {field} is {differences[field].current!r}")
         if "tags" in differences:
             arn = aws.sagemaker.describe_feature_group(FeatureGroupName=self.name)["FeatureGroupArn"]
             set_tags(aws, arn, self.tags, differences["tags"])
 
+    def _settle(self, aws: Aws, status: str) -> bool:
+        """Wait for what is under way, and replace what has failed; whether the group was made anew."""
+        if status == _CREATE_FAILED:
+            aws.sagemaker.delete_feature_group(FeatureGroupName=self.name)
+        elif status not in _UNDER_WAY:
+            raise DeploymentError(f"Feature group {self.name} is {status}.", hint="Destroy it and deploy again.")
+        if status in {_CREATE_FAILED, _DELETING}:
+            self._wait(aws, until_gone=True)
+            self.create(aws)
+            return True
+        self._wait(aws)
+        return False
+
     def delete(self, aws: Aws, *, keep_data: bool) -> bool:
         """Remove the group and its records."""
-        if keep_data or self.current(aws) is None:
+        current = None if keep_data else self.current(aws)
+        if current is None:
             return False
-        aws.sagemaker.delete_feature_group(FeatureGroupName=self.name)
+        if current["status"] != _DELETING:
+            aws.sagemaker.delete_feature_group(FeatureGroupName=self.name)
         # It takes a while, and until then none of the same name can be made.
         self._wait(aws, until_gone=True)
         return True
@@ -114,18 +144,34 @@ class FeatureGroup:
             answer = unless_missing(lambda: aws.sagemaker.describe_feature_group(FeatureGroupName=self.name))
             if answer is None:
                 return "Gone", ""
-            updating = answer.get("LastUpdateStatus", {}).get("Status")
-            state = "Creating" if updating == "InProgress" else answer.get("FeatureGroupStatus", "Created")
-            return state, answer.get("FailureReason", "")
+            return _status(answer), answer.get("FailureReason", "")
 
         waiting = Retrying(
-            retry=retry_if_result(lambda answer: answer[0] in ("Creating", "Deleting")),
+            retry=retry_if_result(lambda answer: answer[0] in _UNDER_WAY),
             wait=wait_exponential(multiplier=0.05, max=5),
             stop=stop_after_delay(_PATIENCE_SECONDS),
         )
         state, reason = waiting(status)
-        if state != ("Gone" if until_gone else "Created"):
-            raise DeploymentError(f"Feature group {self.name} is {state}: {reason}", hint="Remove it and deploy again.")
+        if state != ("Gone" if until_gone else _CREATED):
+            raise DeploymentError(
+                f"Feature group {self.name} is {state}: {reason}", hint="Mend that, then deploy again: it is made anew."
+            )
+
+
+def _status(described: Any) -> str:
+    """``Creating``, ``Created``, ``Updating`` …"""
+    if described.get("LastUpdateStatus", {}).get("Status") == "InProgress":
+        return _UPDATING
+    return str(described.get("FeatureGroupStatus", _CREATED))
+
+
+def _same_key(current: str | None, wanted: str | None) -> bool:
+    """Whether two names can be of one key. An alias is known only by its own name: of another nobody can tell here."""
+    if current is None or wanted is None:
+        return current == wanted
+    if "alias/" in current and "alias/" in wanted:
+        return current.partition("alias/")[2] == wanted.partition("alias/")[2]
+    return "alias/" in current + wanted or current.rpartition("/")[2] == wanted.rpartition("/")[2]
 
 
 def _cannot_change(name: str, what: str) -> DeploymentError:

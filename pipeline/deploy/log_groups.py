@@ -18,7 +18,7 @@ from typing import Any
 from pipeline.aws import Aws
 from pipeline.deploy.pipelines import execution_ids, stop_executions
 from pipeline.deploy.resource import Difference, LeftAlone, State
-from pipeline.deploy.tags import surplus
+from pipeline.deploy.tags import own_tags, surplus
 
 _OWNERSHIP_TAGS = ("project", "environment")
 _JOB_PREFIX = "pipelines-"
@@ -54,7 +54,7 @@ class LogGroup:
     def _tags(self, aws: Aws, group: Any) -> dict[str, str]:
         # The ARN of DescribeLogGroups ends in ":*"; the tagging calls want it without.
         arn = group["arn"].removesuffix(":*")
-        return dict(aws.logs.list_tags_for_resource(resourceArn=arn).get("tags", {}))
+        return own_tags(aws.logs.list_tags_for_resource(resourceArn=arn).get("tags", {}))
 
     def _is_ours(self, tags: Mapping[str, str]) -> bool:
         return all(tags.get(name) == self.tags.get(name) for name in _OWNERSHIP_TAGS)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.aws import Aws
 from pipeline.deploy.resource import Difference, State
-from pipeline.deploy.tags import surplus
+from pipeline.deploy.tags import own_tags, surplus
 from pipeline.missing import unless_missing
 
 # SQS's maximum: what failed on a Friday is still there after a holiday.
@@ -76,7 +76,7 @@ class Queue:
             "policy": json.loads(found["Policy"]) if found.get("Policy") else None,
             "retention in seconds": int(found["MessageRetentionPeriod"]),
             "encryption": found.get("KmsMasterKeyId") or managed,
-            "tags": dict(aws.sqs.list_queue_tags(QueueUrl=url).get("Tags", {})),
+            "tags": own_tags(aws.sqs.list_queue_tags(QueueUrl=url).get("Tags", {})),
         }
 
     def _attributes(self, fields: Mapping[str, Any]) -> Any:

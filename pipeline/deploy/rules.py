@@ -36,9 +36,10 @@ class Rule:
     kind: str = "rule"
 
     def desired(self) -> State:
-        """Pattern, state, targets, tags."""
+        """Pattern and no schedule beside it, state, targets, tags."""
         return {
             "pattern": dict(self.pattern),
+            "schedule": None,
             "state": "ENABLED",
             "targets": [dict(self.target)],
             "tags": dict(self.tags),
@@ -51,6 +52,7 @@ class Rule:
             return None
         return {
             "pattern": json.loads(rule.get("EventPattern", "{}")),
+            "schedule": rule.get("ScheduleExpression"),
             "state": rule.get("State"),
             "targets": self._targets(aws),
             "tags": tag_map(aws.events.list_tags_for_resource(ResourceARN=rule["Arn"])["Tags"]),
@@ -72,7 +74,7 @@ class Rule:
         """Set the fields named."""
         if "targets" in differences:
             self._put_target(aws, [target["Id"] for target in differences["targets"].current])
-        if {"pattern", "state"} & set(differences):
+        if {"pattern", "schedule", "state"} & set(differences):
             self._put_rule(aws)
         if "tags" in differences:
             arn = aws.events.describe_rule(Name=self.name)["Arn"]
@@ -97,7 +99,7 @@ class Rule:
         return True
 
     def _put_rule(self, aws: Aws) -> None:
-        # Tags given here count only when a rule is made.
+        # What is not given here is taken from the rule, but for its tags, which count only when a rule is made.
         aws.events.put_rule(Name=self.name, EventPattern=json.dumps(self.pattern), State="ENABLED")
 
     def _put_target(self, aws: Aws, present: list[str]) -> None:

@@ -14,8 +14,13 @@ def tag_list(tags: Mapping[str, str]) -> Any:
 
 
 def tag_map(tags: Any) -> dict[str, str]:
-    """Tags as a mapping, from the response form of most services."""
-    return {tag["Key"]: tag["Value"] for tag in tags}
+    """Tags as a mapping, from the response form of most services, without those of AWS itself."""
+    return own_tags({tag["Key"]: tag["Value"] for tag in tags})
+
+
+def own_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags that an account can set and remove; AWS keeps some of its own, which begin with ``aws:``."""
+    return {key: value for key, value in tags.items() if not key.startswith("aws:")}
 
 
 def surplus(tags: Mapping[str, str], difference: Difference) -> list[str]:

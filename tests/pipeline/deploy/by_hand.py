@@ -55,6 +55,26 @@ def widen_projection(aws, thing):
     aws.glue.update_table(DatabaseName=thing.database, TableInput=table)
 
 
+def other_quotes(aws, thing):
+    table = thing._input()
+    table["StorageDescriptor"]["SerdeInfo"]["Parameters"]["quoteChar"] = "'"
+    aws.glue.update_table(DatabaseName=thing.database, TableInput=table)
+
+
+def rename_table_for_people(aws, thing):
+    aws.glue.update_table(DatabaseName=thing.database, TableInput={**thing._input(), "Description": "by hand"})
+
+
+def add_schedule(aws, thing):
+    pattern = aws.events.describe_rule(Name=thing.name)["EventPattern"]
+    aws.events.put_rule(Name=thing.name, EventPattern=pattern, ScheduleExpression="rate(5 minutes)", State="ENABLED")
+
+
+def slow_retries(aws, thing):
+    retries = {**thing.target["RetryPolicy"], "MaximumRetryAttempts": 0}
+    aws.events.put_targets(Rule=thing.name, Targets=[{**thing.target, "RetryPolicy": retries}])
+
+
 def group_of_before(aws, thing):
     """As an earlier version of the project made it: without the last feature."""
     thing.delete(aws, keep_data=False)
@@ -156,6 +176,8 @@ BY_HAND = {
     ),
     "table: columns": ("table", "columns", change_table),
     "table: projection": ("table", "parameters", widen_projection),
+    "table: quotes": ("table", "format", other_quotes),
+    "table: description": ("table", "description", rename_table_for_people),
     "log group: retention": (
         "log group",
         "retention in days",
@@ -230,6 +252,8 @@ BY_HAND = {
         ),
     ),
     "pipeline: tags": ("pipeline", "tags", tag_sagemaker),
+    "rule: a schedule beside the pattern": ("rule", "schedule", add_schedule),
+    "rule: no retries": ("rule", "targets", slow_retries),
     "rule: disabled": ("rule", "state", lambda aws, thing: aws.events.disable_rule(Name=thing.name)),
     "rule: another target": (
         "rule",

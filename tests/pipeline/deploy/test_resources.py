@@ -20,6 +20,7 @@ from pipeline.deploy.registry import ModelPackageGroup
 from pipeline.deploy.resource import Action
 from pipeline.deploy.roles import Role
 from pipeline.deploy.rules import failure_rule, upload_rule
+from pipeline.deploy.tags import own_tags, tag_map
 from pipeline.deploy.topics import Topic
 from pipeline.errors import DeploymentError
 from pipeline.local.jobs.images import DEFAULT_IMAGE
@@ -128,6 +129,28 @@ def test_another_wish_is_found_field_by_field_and_carried_out(aws, name):
         assert make_plan([other], aws).is_empty, make_plan([other], aws).changes[0].differences
     finally:
         destroy([thing], aws, keep_data=False)
+
+
+def test_a_bucket_asks_kms_once_in_a_while_and_says_when_somebody_switched_that_off(aws):
+    bucket = THINGS["bucket with a key"]
+    apply_plan(make_plan([bucket], aws), aws)
+    by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/things"}
+    aws.s3.put_bucket_encryption(
+        Bucket=bucket.name,
+        ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": by_default}]},
+    )
+    plan = make_plan([bucket], aws)
+    assert [item.field for item in plan.changes[0].differences] == ["encryption"]
+    apply_plan(plan, aws)
+    (rule,) = aws.s3.get_bucket_encryption(Bucket=bucket.name)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule == {"ApplyServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": True}
+    destroy([bucket], aws, keep_data=False)
+
+
+def test_tags_of_aws_itself_are_nobodys_change():
+    tags = [{"Key": "aws:cloudformation:stack-name", "Value": "x"}, {"Key": "project", "Value": "p"}]
+    assert tag_map(tags) == {"project": "p"}
+    assert own_tags({"aws:createdBy": "x", "project": "p"}) == {"project": "p"}
 
 
 def test_what_others_have_set_on_a_bucket_stays(aws):
