@@ -93,7 +93,10 @@ class Settings(BaseSettings):
         """What is wrong only once everything is known."""
         for key, problem in tag_problems(self.resource_tags()):
             raise ValueError(f"tags.{key}: {problem}")
-        for name in (self.raw_bucket, self.artifacts_bucket, self.predictions_bucket):
+        names = (self.raw_bucket, self.artifacts_bucket, self.predictions_bucket)
+        if len(set(names)) != len(names):
+            raise ValueError(f"buckets: one bucket can't be two of {', '.join(names)}")
+        for name in names:
             if problem := bucket_name_problem(name):
                 raise ValueError(f"project: its buckets would have names such as {name}; {problem}")
         return self

@@ -220,3 +220,5 @@ class Buckets(Section):
     raw: BucketName | None = None
     artifacts: BucketName | None = None
     predictions: BucketName | None = None
+    #: Keys that these buckets are encrypted with by their owners: the execution role may use them.
+    kms_keys: tuple[KmsKey, ...] = ()

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from pipeline.aws import Aws
 from pipeline.aws_names import partition_of
 from pipeline.deploy.resource import Difference, State
@@ -67,9 +69,9 @@ class Bucket:
         """The bucket as it is; None where it does not exist.
 
         Raises:
-            DeploymentError: it should exist already and does not.
+            DeploymentError: it should exist already and does not, or it is somebody else's, or in another region.
         """
-        if unless_missing(lambda: aws.s3.head_bucket(Bucket=self.name)) is None:
+        if not self._is_there(aws):
             if self.existing:
                 raise DeploymentError(
                     f"The settings name bucket {self.name}, and there is no such bucket.",
@@ -81,7 +83,8 @@ class Bucket:
         tags = tag_map(tagging["TagSet"]) if tagging else {}
         statements = self._policy(aws)["Statement"]
         if self.existing:
-            tags = {name: value for name, value in tags.items() if name in self.tags}
+            # Whatever is said there under one of our keys was said before, perhaps by another environment.
+            tags = {name: value for name, value in self.tags.items() if name in tags}
             statements = [statement for statement in statements if statement == self._tls_statement()]
         return {
             "versioning": aws.s3.get_bucket_versioning(Bucket=self.name).get("Status", "Disabled"),
@@ -91,6 +94,26 @@ class Bucket:
             "EventBridge notification": "EventBridgeConfiguration" in self._notifications(aws),
             "tags": tags,
         }
+
+    def _is_there(self, aws: Aws) -> bool:
+        try:
+            answer = unless_missing(lambda: aws.s3.head_bucket(Bucket=self.name))
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in {"403", "AccessDenied"}:
+                raise
+            raise DeploymentError(
+                f"Bucket {self.name} is there, and these credentials may not look at it.",
+                hint="It belongs to another account, since a name is given once in all of AWS (choose another under "
+                "[buckets]), or the credentials lack s3:ListBucket.",
+            ) from error
+        region = answer.get("BucketRegion", self.region) if answer else self.region
+        if region != self.region:
+            raise DeploymentError(
+                f"Bucket {self.name} is in {region}, and the environment in {self.region}: its events would reach no "
+                "rule here, and SageMaker reads no bucket of another region.",
+                hint="Name a bucket of this region under [buckets].",
+            )
+        return answer is not None
 
     def _current_encryption(self, aws: Aws) -> dict[str, Any]:
         answer = unless_missing(lambda: aws.s3.get_bucket_encryption(Bucket=self.name))
@@ -132,18 +155,22 @@ class Bucket:
         if "policy" in differences:
             self._put_policy(aws)
         if "EventBridge notification" in differences:
-            # The call replaces the whole configuration: what others have set there goes back in.
+            # The call replaces the whole configuration: what others have set there goes back in. Their queues and
+            # topics are not to get a test event for it, nor is one that is gone to be our error.
             merged: Any = {**self._notifications(aws), "EventBridgeConfiguration": {}}
-            aws.s3.put_bucket_notification_configuration(Bucket=self.name, NotificationConfiguration=merged)
+            aws.s3.put_bucket_notification_configuration(
+                Bucket=self.name, NotificationConfiguration=merged, SkipDestinationValidation=True
+            )
         if "tags" in differences:
             # The call replaces the whole set.
             tagging = unless_missing(lambda: aws.s3.get_bucket_tagging(Bucket=self.name)) if self.existing else None
-            tags = {**(tag_map(tagging["TagSet"]) if tagging else {}), **self.tags}
+            # All of them, those of AWS itself too, which have to go back as they are.
+            tags = {**self.tags, **{tag["Key"]: tag["Value"] for tag in (tagging["TagSet"] if tagging else [])}}
             aws.s3.put_bucket_tagging(Bucket=self.name, Tagging={"TagSet": tag_list(tags)})
 
     def delete(self, aws: Aws, *, keep_data: bool) -> bool:
         """Empty and remove the bucket; with ``keep_data`` only when nothing is in it; never somebody else's."""
-        if self.existing or unless_missing(lambda: aws.s3.head_bucket(Bucket=self.name)) is None:
+        if self.existing or not self._is_there(aws):
             return False
         pages = aws.s3.get_paginator("list_object_versions").paginate(Bucket=self.name)
         for page in pages:

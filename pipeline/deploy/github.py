@@ -219,7 +219,7 @@ def _key(settings: Settings) -> Iterator[dict[str, Any]]:
 
     Code and definitions are encrypted with it as well.
     """
-    resource, condition = key_resource(settings)
+    resource, condition = key_resource(settings, settings.kms_key or "")
     yield allow(
         [
             "kms:CreateGrant",

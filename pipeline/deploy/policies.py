@@ -100,6 +100,7 @@ def execution_policy(settings: Settings, definitions: Mapping[Flow, str]) -> dic
             *(_containers(settings) if needs.step_types & _RUNS_A_CONTAINER else []),
             *(_experiments(settings, definitions) if needs.experiments else []),
             *(_key(settings) if settings.kms_key is not None else []),
+            *_keys_of_buckets(settings),
             *(_network(settings) if settings.network.subnets else []),
         ]
     )
@@ -209,7 +210,7 @@ _TRIALS = ("experiment-trial", "experiment-trial-component")
 
 
 def _key(settings: Settings) -> Iterator[dict[str, Any]]:
-    resource, condition = key_resource(settings)
+    resource, condition = key_resource(settings, settings.kms_key or "")
     # A job whose output key is not given as the key's ARN encrypts with it as well (OutputDataConfig, API reference).
     encrypt = [] if condition == {} and settings.kms_key == resource else ["kms:Encrypt"]
     yield allow(["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", *encrypt], [resource], **condition)
@@ -218,13 +219,18 @@ def _key(settings: Settings) -> Iterator[dict[str, Any]]:
     yield allow(["kms:CreateGrant"], [resource], Condition=operators)
 
 
-def key_resource(settings: Settings) -> tuple[str, dict[str, Any]]:
+def _keys_of_buckets(settings: Settings) -> Iterator[dict[str, Any]]:
+    for key in settings.buckets.kms_keys:
+        resource, condition = key_resource(settings, key)
+        yield allow(["kms:Decrypt", "kms:GenerateDataKey"], [resource], **condition)
+
+
+def key_resource(settings: Settings, key: str) -> tuple[str, dict[str, Any]]:
     """ARN for a policy, and the condition that it needs.
 
     IAM knows no alias as the resource of a cryptographic call: there the resource is every key of the account and the
     condition says which alias it has to have.
     """
-    key = settings.kms_key or ""
     if key.startswith("arn:") and ":key/" in key:
         return key, {}
     if not key.startswith("arn:") and not key.startswith("alias/"):

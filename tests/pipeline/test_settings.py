@@ -81,6 +81,8 @@ def test_environment_variables_win_over_the_file(write, monkeypatch):
         (VPC.format(subnets=", ".join(f'"subnet-{n}"' for n in range(17))), "network.subnets: .* at most 16 items"),
         ('[buckets]\nraw = "a..b"\n', "buckets.raw: a bucket name has no two dots"),
         ('kms_key = "alias/aws/s3"\n', "kms_key: keys of AWS services"),
+        ('[buckets]\nraw = "one"\npredictions = "one"\n', "buckets: one bucket can't be two of one, bikeshare-x-a"),
+        ('[buckets]\nkms_keys = ["x"]\n', "buckets.kms_keys.0: a key is named by its id"),
         ('kms_key = "my key"\n', "kms_key: a key is named by its id"),
         ('project = "sthree"\n', "project: its buckets would have names such as sthree-x-raw-111122223333;"),
         ('[tags]\nnote = "a & b"\n', "tags.note: a tag's value takes letters, digits, spaces and .*, and not &"),

@@ -12,6 +12,7 @@ from pipeline.deploy.policies import events_policy, execution_policy, key_resour
 from pipeline.deploy.stack import FLOWS, NO_STEPS, resources
 from pipeline.deploy.topics import Topic
 from pipeline.settings import load_settings
+from pipeline.settings_sections import Buckets
 
 # AWS has no resource level for these.
 WITHOUT_RESOURCE_LEVEL = {
@@ -69,8 +70,7 @@ def test_events_may_start_the_pipelines_and_nothing_else():
     ],
 )
 def test_an_alias_is_a_condition_and_not_a_resource(key, resource, condition):
-    settings = load_settings("dev").model_copy(update={"kms_key": key})
-    found, more = key_resource(settings)
+    found, more = key_resource(load_settings("dev"), key)
     assert found == resource.format(key="arn:aws:kms:eu-west-1:111122223333:key")
     expected = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": condition}}
     assert more == ({"Condition": expected} if condition else {})
@@ -91,6 +91,16 @@ def test_a_key_that_is_not_named_by_its_arn_also_encrypts(key, encrypts):
     actions = {action for statement in execution_policy(settings, {})["Statement"] for action in statement["Action"]}
     assert ("kms:Encrypt" in actions) == encrypts
     assert "kms:GenerateDataKey" in actions
+
+
+def test_keys_of_buckets_of_others_may_be_used():
+    key = "arn:aws:kms:eu-west-1:999999999999:key/k"
+    buckets = Buckets(raw="uploads-of-others", kms_keys=("alias/uploads", key.replace("/k", f"/mrk-{'0' * 32}")))
+    settings = load_settings("dev").model_copy(update={"buckets": buckets})
+    found = [item for item in execution_policy(settings, {})["Statement"] if "kms:Decrypt" in item["Action"]]
+    assert [item["Action"] for item in found] == [["kms:Decrypt", "kms:GenerateDataKey"]] * 2
+    assert found[0]["Condition"] == {"ForAnyValue:StringEquals": {"kms:ResourceAliases": "alias/uploads"}}
+    assert found[1]["Resource"] == [buckets.kms_keys[1]]
 
 
 def test_steps_inside_conditions_are_found():

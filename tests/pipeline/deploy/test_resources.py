@@ -187,6 +187,43 @@ def test_what_others_have_set_on_a_bucket_stays(aws):
     assert bucket.current(aws) is not None
 
 
+def test_two_environments_share_a_bucket_of_others(aws):
+    aws.s3.create_bucket(Bucket="things-of-all")
+    tags = [{"Key": "project", "Value": "theirs"}]
+    aws.s3.put_bucket_tagging(Bucket="things-of-all", Tagging={"TagSet": tags})
+    first, second = (
+        Bucket("things-of-all", "us-east-1", key, events=True, tags={**TAGS, "environment": name}, existing=True)
+        for name, key in (("dev", None), ("test", "alias/test"))
+    )
+    for bucket in (first, second):
+        apply_plan(make_plan([bucket], aws), aws)
+    assert make_plan([first, second], aws).is_empty
+    tags = {tag["Key"]: tag["Value"] for tag in aws.s3.get_bucket_tagging(Bucket="things-of-all")["TagSet"]}
+    assert tags == {"project": "theirs", "environment": "dev"}
+
+
+def test_the_key_of_its_owner_stays(aws):
+    aws.s3.create_bucket(Bucket="things-keyed")
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/theirs"}}
+    aws.s3.put_bucket_encryption(Bucket="things-keyed", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    for key in (None, "alias/ours"):
+        bucket = Bucket("things-keyed", "us-east-1", key, events=True, tags=TAGS, existing=True)
+        apply_plan(make_plan([bucket], aws), aws)
+        assert make_plan([bucket], aws).is_empty
+    found = aws.s3.get_bucket_encryption(Bucket="things-keyed")["ServerSideEncryptionConfiguration"]["Rules"]
+    assert [item["ApplyServerSideEncryptionByDefault"] for item in found] == [
+        rule["ApplyServerSideEncryptionByDefault"]
+    ]
+
+
+def test_a_bucket_of_another_region_is_refused(aws):
+    where = {"LocationConstraint": "eu-west-1"}
+    aws.s3.create_bucket(Bucket="things-in-ireland", CreateBucketConfiguration=where)
+    bucket = Bucket("things-in-ireland", "us-east-1", None, events=True, tags=TAGS, existing=True)
+    with pytest.raises(DeploymentError, match="is in eu-west-1, and the environment in us-east-1"):
+        make_plan([bucket], aws)
+
+
 def test_a_bucket_that_should_exist_and_does_not_is_an_error(aws):
     bucket = Bucket("things-nowhere", "us-east-1", None, events=False, tags=TAGS, existing=True)
     with pytest.raises(DeploymentError, match="settings name bucket things-nowhere"):
