@@ -39,6 +39,11 @@ _NOBODY = {
     *("ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "InvalidAccessKeyId"),
     *("RequestExpired", "SignatureDoesNotMatch", "UnrecognizedClientException"),
 }
+#: Codes that mean: there is one of that name.
+_ALREADY_THERE = {
+    *("AlreadyExistsException", "BucketAlreadyOwnedByYou", "EntityAlreadyExists", "QueueAlreadyExists"),
+    *("QueueNameExists", "ResourceAlreadyExistsException", "ResourceInUse"),
+}
 _SIGN_IN = "Run `aws sso login` or set AWS_PROFILE."
 
 
@@ -186,6 +191,8 @@ def _hint(code: str) -> str | None:
     """What to do about an error code of AWS."""
     if code in _DENIED:
         return "The credentials lack this permission; see docs/deploying.md."
+    if code in _ALREADY_THERE:
+        return "Somebody else has just made it, perhaps a deployment at the same time: look, and run it again."
     return _SIGN_IN if code in _NOBODY else None
 
 

@@ -16,8 +16,19 @@ from pipeline.deploy.pipelines import Pipeline
 from pipeline.deploy.resource import Action, Change, Difference, LeftAlone, Resource, differences
 from pipeline.deploy.rules import Rule
 from pipeline.errors import DeploymentError
+from pipeline.missing import is_missing
 
 _QUESTIONS_AT_ONCE = 6
+#: Longer than the minute for which SQS keeps a removed queue's name.
+_SETTLING_SECONDS = 90
+_PASSING = frozenset(
+    {
+        *("ConcurrentModification", "ConcurrentModificationException", "OperationAborted"),
+        *("OperationAbortedException", "QueueDeletedRecently"),
+    }
+)
+#: How often a resource is removed again where another destroy removes the same.
+_REMOVALS = 5
 
 
 @dataclass(frozen=True)
@@ -128,8 +139,7 @@ def apply_plan(plan: Plan, aws: Aws, progress: Progress = _silent) -> None:
         resource = change.resource
         progress(change, False)
         with aws_errors(f"{change.action.value.capitalize()} {resource.kind} {resource.name}", aws, DeploymentError):
-            # A role that was just made takes seconds to be known to the services that it is handed to.
-            for attempt in _while_role_is_unknown(aws):
+            for attempt in _while_something_settles(aws):
                 with attempt:
                     _carry_out(change, aws)
         progress(change, True)
@@ -144,21 +154,29 @@ def _carry_out(change: Change, aws: Aws) -> None:
         change.resource.pause(aws)
 
 
-def _while_role_is_unknown(aws: Aws) -> Retrying:
+def _while_something_settles(aws: Aws) -> Retrying:
     return Retrying(
-        retry=retry_if_exception(lambda error: not aws.is_local and _says_role_is_unknown(error)),
+        retry=retry_if_exception(lambda error: not aws.is_local and passes_by_itself(error)),
         wait=wait_fixed(5),
-        stop=stop_after_delay(60),
+        stop=stop_after_delay(_SETTLING_SECONDS),
         reraise=True,
     )
 
 
-def _says_role_is_unknown(error: BaseException) -> bool:
+def passes_by_itself(error: BaseException) -> bool:
+    """Whether AWS refuses only for the moment.
+
+    A role that was just made takes seconds to be known to the services that it is handed to; a queue's name is free a
+    minute after the queue was removed, a bucket's and a log group's soon after; a change that another call is making is
+    over in a moment.
+    """
     if not isinstance(error, ClientError):
         return False
     details = error.response.get("Error", {})
-    message = details.get("Message", "").lower()
-    return details.get("Code") == "ValidationException" and "role" in message and "assume" in message
+    code, message = details.get("Code", ""), details.get("Message", "").lower()
+    if code == "ValidationException":
+        return "role" in message and "assume" in message
+    return code.rpartition(".")[2] in _PASSING
 
 
 def destroy(
@@ -178,5 +196,16 @@ def destroy(
     """
     for resource in reversed(resources):
         with aws_errors(f"Removing {resource.kind} {resource.name}", aws, DeploymentError):
-            removed = resource.delete(aws, keep_data=keep_data)
+            removed = _remove(resource, aws, keep_data=keep_data)
         progress(resource, removed)
+
+
+def _remove(resource: Resource, aws: Aws, *, keep_data: bool) -> bool:
+    """Remove a resource; where somebody else has just removed a part of it, look again at what is left."""
+    for _ in range(_REMOVALS - 1):
+        try:
+            return resource.delete(aws, keep_data=keep_data)
+        except ClientError as error:
+            if not is_missing(error):
+                raise
+    return resource.delete(aws, keep_data=keep_data)

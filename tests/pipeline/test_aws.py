@@ -20,6 +20,7 @@ SIGN_IN = "aws sso login"
         (ClientError({"Error": {"Code": "ExpiredToken", "Message": "it expired"}}, "GetRole"), SIGN_IN),
         (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetRole"), "lack this permission"),
         (ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject"), "lack this permission"),
+        (ClientError({"Error": {"Code": "EntityAlreadyExists", "Message": "r"}}, "CreateRole"), "run it again"),
         (EndpointConnectionError(endpoint_url="https://x"), "Check network"),
     ],
 )
