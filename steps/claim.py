@@ -128,6 +128,8 @@ def pinned(s3: S3Client, claim: Claim, inputs_uri: str) -> Claim:
                 Key=f"{folder}/{PurePosixPath(claim.key).name}",
                 CopySource={"Bucket": claim.bucket, "Key": claim.key},
                 CopySourceIfMatch=claim.etag,
+                # Without the uploader's tags, which S3 lets nobody copy who may not read tags and set them.
+                TaggingDirective="REPLACE",
             )
         except ClientError as error:
             if error_code(error) in _GONE:

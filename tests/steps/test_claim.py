@@ -220,6 +220,15 @@ def test_the_version_claimed_is_copied_under_its_identity(s3, sagemaker) -> None
     assert s3.get_object(Bucket="artifacts", Key=copy)["Body"].read() == b"a,b\n1,2\n"
 
 
+def test_the_copy_has_none_of_the_uploaders_tags(s3, sagemaker) -> None:
+    """S3 asks whoever copies tags for s3:GetObjectTagging and s3:PutObjectTagging, which the role is not allowed."""
+    etag = s3.put_object(Bucket="raw", Key=KEY, Body=b"a,b\n", Tagging="owner=sales")["ETag"]
+    taken = claim.pinned(s3, ask(s3, sagemaker, etag), "s3://artifacts/inputs")
+    (copy,) = (key for key in claims(s3) if key.startswith("inputs/"))
+    assert taken.input_uri == f"s3://artifacts/{copy.rpartition('/')[0]}/"
+    assert s3.get_object_tagging(Bucket="artifacts", Key=copy)["TagSet"] == []
+
+
 def test_an_object_deleted_after_its_claim_is_missing(s3, sagemaker) -> None:
     claimed = ask(s3, sagemaker, upload(s3))
     s3.delete_object(Bucket="raw", Key=KEY)
