@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 #: Keys that name the items of a list, so that an item that moved is still the same item.
-_IDENTITIES = ("Name", "InputName", "OutputName", "ChannelName", "PropertyFileName", "Key")
+_IDENTITIES = ("Name", "InputName", "OutputName", "ChannelName", "PropertyFileName", "Key", "Id")
 _BRANCHES = ("IfSteps", "ElseSteps")
+#: Characters in front of the first difference of two long texts.
+_ALIKE_SHOWN = 20
 
 
 class _Absent:
@@ -39,12 +41,17 @@ class DefinitionChange:
     desired: Any
 
     def __str__(self) -> str:
+        return self.shown(None)
+
+    def shown(self, longest: int | None) -> str:
+        """One line; values longer than that are cut."""
         where = f"{self.place}: {self.argument}" if self.argument else self.place
         if self.current is ABSENT:
-            return f"+ {where}" + (f" = {readable(self.desired)}" if self.argument else "")
+            return f"+ {where}" + (f" = {shortened(readable(self.desired), longest)}" if self.argument else "")
         if self.desired is ABSENT:
-            return f"- {where}" + (f" (was {readable(self.current)})" if self.argument else "")
-        return f"~ {where}: {readable(self.current)} → {readable(self.desired)}"
+            return f"- {where}" + (f" (was {shortened(readable(self.current), longest)})" if self.argument else "")
+        before, after = both_shortened(readable(self.current), readable(self.desired), longest)
+        return f"~ {where}: {before} → {after}"
 
 
 def definition_changes(current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[DefinitionChange]:
@@ -52,7 +59,7 @@ def definition_changes(current: Mapping[str, Any], desired: Mapping[str, Any]) -
     rest_current = {key: value for key, value in current.items() if key not in {"Parameters", "Steps"}}
     rest_desired = {key: value for key, value in desired.items() if key not in {"Parameters", "Steps"}}
     return [
-        *(DefinitionChange("pipeline", *found) for found in _compare("", rest_current, rest_desired)),
+        *(DefinitionChange("pipeline", *found) for found in compare("", rest_current, rest_desired)),
         *_things("parameter", _by_name(current.get("Parameters", [])), _by_name(desired.get("Parameters", []))),
         *_things("step", dict(_flat(current.get("Steps", []))), dict(_flat(desired.get("Steps", [])))),
     ]
@@ -79,12 +86,13 @@ def _things(kind: str, current: Mapping[str, Any], desired: Mapping[str, Any]) -
         if name not in current:
             yield DefinitionChange(place, "", ABSENT, wanted)
             continue
-        yield from (DefinitionChange(place, *found) for found in _compare("", current[name], wanted))
+        yield from (DefinitionChange(place, *found) for found in compare("", current[name], wanted))
     for name in [name for name in current if name not in desired]:
         yield DefinitionChange(f"{kind} {name}", "", current[name], ABSENT)
 
 
-def _compare(path: str, current: Any, desired: Any) -> Iterator[tuple[str, Any, Any]]:
+def compare(path: str, current: Any, desired: Any) -> Iterator[tuple[str, Any, Any]]:
+    """(path, current, desired) of everything below two values that differs."""
     if current == desired:
         return
     mine, theirs = _as_mapping(desired), _as_mapping(current)
@@ -93,7 +101,7 @@ def _compare(path: str, current: Any, desired: Any) -> Iterator[tuple[str, Any, 
         return
     for key in [*mine, *(key for key in theirs if key not in mine)]:
         below = f"{path}.{key}" if path else key
-        yield from _compare(below, theirs.get(key, ABSENT), mine.get(key, ABSENT))
+        yield from compare(below, theirs.get(key, ABSENT), mine.get(key, ABSENT))
 
 
 def _as_mapping(value: Any) -> Mapping[str, Any] | None:
@@ -131,6 +139,22 @@ def readable(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False)
     text = _expression(value)
     return f'"{text}"' if text is not None else json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
+
+
+def shortened(text: str, longest: int | None) -> str:
+    """A text cut at its end; None cuts nothing."""
+    return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def both_shortened(before: str, after: str, longest: int | None) -> tuple[str, str]:
+    """Two texts cut so that what differs is still there: what long ones begin with alike goes first."""
+    if longest is None or max(len(before), len(after)) <= longest:
+        return before, after
+    pairs = enumerate(zip(before, after, strict=False))
+    alike = next((place for place, (one, other) in pairs if one != other), 0) - _ALIKE_SHOWN
+    if alike > 0:
+        before, after = f"…{before[alike:]}", f"…{after[alike:]}"
+    return shortened(before, longest), shortened(after, longest)
 
 
 def _expression(value: Any) -> str | None:

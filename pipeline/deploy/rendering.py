@@ -7,9 +7,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pipeline.costs import estimate
-from pipeline.deploy.definition_diff import ABSENT, definition_changes
+from pipeline.deploy.definition_diff import ABSENT, both_shortened, compare, definition_changes
 from pipeline.deploy.pipelines import Pipeline
 from pipeline.deploy.planner import Plan
+from pipeline.deploy.policy_diff import policy_changes, statements_of
 from pipeline.deploy.resource import Action, Change, Difference, Resource
 from pipeline.settings import Settings
 
@@ -23,6 +24,8 @@ _SIGNS = {
     Action.PAUSE: ("=", "yellow"),
 }
 _LONGEST_VALUE = 100
+#: Fields that hold a policy; it is never cut, since what it grants may stand at its end.
+_POLICIES = frozenset({"policy", "trust"})
 
 
 def _line(change: Change) -> str:
@@ -31,37 +34,25 @@ def _line(change: Change) -> str:
     return f"[{style}]{sign}[/] {change.resource.kind:<20} {change.resource.name}{note}"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
-
-
 def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
 
 
 def field_lines(difference: Difference) -> list[str]:
-    """One field as lines: a definition by step and argument, a mapping by its keys, all else before and after."""
-    current, desired = difference.current, difference.desired
-    if difference.field == "definition":
-        found = [str(change) for change in definition_changes(current, desired)]
-        return ["definition:", *(f"  {_short_sides(line)}" for line in found)]
-    if isinstance(current, dict) and isinstance(desired, dict):
-        keys = [key for key in {**desired, **current} if current.get(key, ABSENT) != desired.get(key, ABSENT)]
-        return [
-            f"{difference.field}.{key}: {_side(current.get(key, ABSENT))} → {_side(desired.get(key, ABSENT))}"
-            for key in keys
-        ]
-    return [f"{difference.field}: {_side(current)} → {_side(desired)}"]
+    """One field as lines: a definition by step and argument, a policy by its grants, all else by its members."""
+    field, current, desired = difference.field, difference.current, difference.desired
+    if field == "definition":
+        found = definition_changes(current, desired)
+        return ["definition:", *(f"  {change.shown(_LONGEST_VALUE)}" for change in found)]
+    if field in _POLICIES and statements_of(current) is not None and statements_of(desired) is not None:
+        return [f"{field}:", *(f"  {line}" for line in policy_changes(current, desired))]
+    return [f"{path}: {_sides(before, after)}" for path, before, after in compare(field, current, desired)]
 
 
-def _side(value: Any) -> str:
-    return repr(value) if value is ABSENT else _short(_json(value))
-
-
-def _short_sides(line: str) -> str:
-    """Both sides of an arrow shortened, so that neither pushes the other out of sight."""
-    before, arrow, after = line.partition(" → ")
-    return f"{_short(before)}{arrow}{_short(after)}" if arrow else _short(line)
+def _sides(before: Any, after: Any) -> str:
+    """Both sides of an arrow, neither so long that it pushes the other out of sight."""
+    texts = [repr(value) if value is ABSENT else _json(value) for value in (before, after)]
+    return " → ".join(both_shortened(texts[0], texts[1], _LONGEST_VALUE))
 
 
 def _print_changes(plan: Plan, console: Console) -> None:
@@ -163,7 +154,7 @@ def _change_as_json(change: Change) -> dict[str, Any]:
                 "field": item.field,
                 "current": item.current,
                 "desired": item.desired,
-                **({"lines": field_lines(item)} if item.field == "definition" else {}),
+                **({"lines": field_lines(item)} if item.field in {"definition", *_POLICIES} else {}),
             }
             for item in change.differences
         ],

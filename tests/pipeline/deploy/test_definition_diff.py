@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from pipeline.deploy.definition_diff import definition_changes, readable
+from pipeline.deploy.definition_diff import both_shortened, definition_changes, readable
 
 BEFORE = {
     "Version": "2020-12-01",
@@ -55,6 +55,22 @@ def test_an_argument_is_named_by_step_and_path():
         after["Steps"][0]["Arguments"]["ProcessingResources"]["ClusterConfig"]["VolumeSizeInGB"] = 50
 
     assert lines(change) == ["~ step Preprocess: ProcessingResources.ClusterConfig.VolumeSizeInGB: 30 → 50"]
+
+
+def test_what_differs_of_long_values_is_not_cut_away():
+    def change(after):
+        after["Steps"][0]["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"] = f"s3://a/code/{'2' * 64}/"
+
+    before = copy.deepcopy(BEFORE)
+    before["Steps"][0]["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"] = f"s3://a/code/{'1' * 64}/"
+    after = copy.deepcopy(before)
+    change(after)
+    (found,) = definition_changes(before, after)
+    where = "~ step Preprocess: ProcessingInputs.code.S3Input.S3Uri: "
+    assert found.shown(30) == f'{where}"s3://a/code/{"1" * 16}… → "s3://a/code/{"2" * 16}…'
+    assert both_shortened("x" * 100 + "one", "x" * 100 + "two", 40) == (f"…{'x' * 20}one", f"…{'x' * 20}two")
+    assert both_shortened("short", "x" * 50, 20) == ("short", f"{'x' * 19}…")
+    assert both_shortened("x" * 100, "x" * 101, None) == ("x" * 100, "x" * 101)
 
 
 def test_items_of_lists_are_known_by_their_names_and_not_by_their_places():
