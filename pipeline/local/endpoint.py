@@ -19,7 +19,7 @@ from pipeline.local.gateway import Gateway
 from pipeline.local.iam.acting import Acting
 from pipeline.local.iam.authorization import Authorization, IamSettings
 from pipeline.local.iam.sessions import Credentials, answer_caller_identity
-from pipeline.local.moto_app import create_moto_application
+from pipeline.local.moto_changes.application import create_moto_application
 from pipeline.local.persistence.moto_state import MotoState
 from pipeline.local.regions import Regions
 from pipeline.local.sagemaker.model_card_exports import CardExports

@@ -19,8 +19,8 @@ from moto.s3.notifications import S3NotificationEvent
 from pipeline.local.events.delivery import outgoing
 from pipeline.local.events.s3 import has_version, s3_event, sequencer_of
 from pipeline.local.events.targets import Matched
+from pipeline.local.moto_changes.s3_versions import delete_object
 from pipeline.local.requests import current_request
-from pipeline.local.s3_versions import delete_object
 
 if TYPE_CHECKING:
     from pipeline.local.events.bus import EventBridge

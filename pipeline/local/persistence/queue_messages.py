@@ -1,5 +1,5 @@
 """The messages of SQS queues: found without a search, and stored one by one. What is done with them is in
-:mod:`pipeline.local.sqs_queues`."""
+:mod:`pipeline.local.moto_changes.sqs_queues`."""
 
 from __future__ import annotations
 

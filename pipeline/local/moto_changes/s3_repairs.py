@@ -7,9 +7,8 @@
 - ``GetBucketNotificationConfiguration`` leaves out the EventBridge configuration that ``Put…`` has stored, and ``Put…``
   fails on a filter whose name begins with a capital, as S3 itself writes it, or whose value is empty.
 
-What is checked before a write is in :mod:`pipeline.local.s3_conditions`, what becomes of versions in
-:mod:`pipeline.local.s3_versions`, what is refused in :mod:`pipeline.local.s3_errors`, what answers say beside in
-:mod:`pipeline.local.s3_answers`.
+What is checked before a write is in ``s3_conditions``, what becomes of versions in ``s3_versions``, what is refused in
+``s3_errors``, and what answers say beside in ``s3_answers``.
 """
 
 from __future__ import annotations
@@ -24,9 +23,8 @@ from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
 
-from pipeline.local import s3_answers, s3_conditions, s3_errors, s3_versions
+from pipeline.local.moto_changes import s3_answers, s3_conditions, s3_errors, s3_versions
 
-#: What these request context keys are on the local endpoint.
 _CONTEXT = {"aws:securetransport": "true"}
 
 

@@ -15,7 +15,7 @@ from moto.core.serialize import (
 )
 from moto.core.utils import get_service_model
 
-from pipeline.local import moto_speed
+from pipeline.local.moto_changes import speed
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from pipeline.local import moto_speed
     ],
 )
 def test_xml(body: dict[str, Any]) -> None:
-    assert moto_speed.xml_text(body) == xmltodict.unparse(body, full_document=False, short_empty_elements=True)
+    assert speed.xml_text(body) == xmltodict.unparse(body, full_document=False, short_empty_elements=True)
 
 
 class DBInstance:
@@ -53,7 +53,7 @@ def test_names_of_members(value: Any) -> None:
         for key, member in shape.members.items():
             member.parent = shape
             expected = picker(AttributePickerContext(value, key, member))
-            assert moto_speed._value(serializer, value, key, member) == expected
+            assert speed._value(serializer, value, key, member) == expected
 
 
 @pytest.mark.parametrize("form", ["iso8601", "iso8601_zeroed", "rfc822", "unixtimestamp"])
@@ -72,4 +72,4 @@ def test_names_of_members(value: Any) -> None:
 )
 def test_times(value: Any, form: str) -> None:
     serializer = TimestampSerializer("iso8601")
-    assert moto_speed._timestamp(serializer, value, form) == moto_speed._moto_timestamp(serializer, value, form)
+    assert speed._timestamp(serializer, value, form) == speed._moto_timestamp(serializer, value, form)

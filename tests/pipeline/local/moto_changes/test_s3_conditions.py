@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pipeline.local.s3_conditions import expiry_refusal, key_refusal, source_refusal, write_refusal
+from pipeline.local.moto_changes.s3_conditions import expiry_refusal, key_refusal, source_refusal, write_refusal
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 EARLIER, LATER = "Wed, 31 Dec 2025 00:00:00 GMT", "Fri, 02 Jan 2026 00:00:00 GMT"

@@ -15,13 +15,13 @@ from moto.events.models import Rule
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3 import notifications
 
-from pipeline.local import moto_speed, sqs_queues
 from pipeline.local.errors import MotoVersionError
 from pipeline.local.events import archives, s3_notifications
 from pipeline.local.iam.policies import load_managed_policies_when_named
 from pipeline.local.iam.simulation import answer_policy_simulations
-from pipeline.local.s3_repairs import repair_s3
-from pipeline.local.sqs_repairs import repair_sqs
+from pipeline.local.moto_changes import speed, sqs_queues
+from pipeline.local.moto_changes.s3_repairs import repair_s3
+from pipeline.local.moto_changes.sqs_repairs import repair_sqs
 
 if TYPE_CHECKING:
     from pipeline.local.events.bus import EventBridge
@@ -54,7 +54,7 @@ def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes
         archives.archive(rule, envelope)
 
     Rule.send_to_targets = send_to_targets
-    moto_speed.install()
+    speed.install()
     s3_notifications.install(events)
     archives.install()
     repair_s3()

@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pipeline.local.daemon import EndpointHandle
-from pipeline.local.s3_repairs import applicable, condition_holds
+from pipeline.local.moto_changes.s3_repairs import applicable, condition_holds
 
 
 @pytest.mark.parametrize(
