@@ -1,10 +1,11 @@
-"""What AWS takes as bucket names, keys and tags: each rule a function that says what is wrong, or nothing."""
+"""Names of AWS: what it takes as bucket names, keys and tags, and the ARNs behind images and queue URLs."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 #: ``retentionInDays`` of CloudWatch Logs' PutRetentionPolicy.
 LOG_RETENTION_DAYS = (
@@ -26,6 +27,9 @@ _KEY = re.compile(
     r"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     r"|mrk-[0-9a-f]{32}"
 )
+
+_IMAGE = re.compile(r"(\d{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([a-z0-9._/-]+?)(?:[:@].*)?")
+_QUEUE_URL = re.compile(r"https?://[^/]+/(\d{12})/([A-Za-z0-9_-]+(?:\.fifo)?)")
 
 # The strictest of the services that get tags: IAM, S3 and SageMaker agree.
 _TAG_COUNT, _TAG_KEY_LENGTH, _TAG_VALUE_LENGTH = 50, 128, 256
@@ -55,6 +59,21 @@ def bucket_name_problem(name: str) -> str:
         if name.endswith(part):
             return f"bucket names that end in {part} are S3's own"
     return ""
+
+
+def repository_arn(image: Any) -> str | None:
+    """ARN of the repository that an image in ECR is in; None for what is no such image."""
+    match = _IMAGE.fullmatch(image) if isinstance(image, str) else None
+    if match is None:
+        return None
+    account, region, name = match.groups()
+    return f"arn:{partition_of(region)}:ecr:{region}:{account}:repository/{name}"
+
+
+def queue_arn(url: Any, region: str) -> str | None:
+    """ARN of a queue of a region by its URL; None for what is no such URL."""
+    match = _QUEUE_URL.fullmatch(url) if isinstance(url, str) else None
+    return f"arn:{partition_of(region)}:sqs:{region}:{match[1]}:{match[2]}" if match else None
 
 
 def key_problem(key: str) -> str:

@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
+from pipeline.deploy.needs import Needs
 from pipeline.settings import Flow, Settings
 
 _JOB_ACTIONS = {
     "Processing": ("processing-job", ("CreateProcessingJob", "DescribeProcessingJob", "StopProcessingJob", "AddTags")),
     "Training": ("training-job", ("CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob", "AddTags")),
     "Transform": ("transform-job", ("CreateTransformJob", "DescribeTransformJob", "StopTransformJob", "AddTags")),
+    "Tuning": (
+        "hyper-parameter-tuning-job",
+        (
+            *("CreateHyperParameterTuningJob", "DescribeHyperParameterTuningJob", "StopHyperParameterTuningJob"),
+            "AddTags",
+        ),
+    ),
     "Model": ("model", ("CreateModel", "DescribeModel", "AddTags")),
 }
-_RUNS_A_CONTAINER = frozenset({"Processing", "Training", "Transform"})
+#: Steps that check data or a model do it in a processing job.
+_JOBS_OF = {"ClarifyCheck": "Processing", "QualityCheck": "Processing"}
+_RUNS_A_CONTAINER = frozenset({"Processing", "Training", "Transform", "Tuning"})
 
 
 def allow(actions: Iterable[str], resources: Iterable[str], **more: Any) -> dict[str, Any]:
@@ -43,44 +51,6 @@ def document(statements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [dict(statement) for statement in statements]}
 
 
-def steps_of(definition: str) -> list[dict[str, Any]]:
-    """All steps of a compiled definition, those inside conditions included."""
-
-    def walk(steps: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        for step in steps:
-            yield step
-            if step["Type"] == "Condition":
-                yield from walk(step["Arguments"].get("IfSteps", []))
-                yield from walk(step["Arguments"].get("ElseSteps", []))
-
-    return list(walk(json.loads(definition)["Steps"]))
-
-
-@dataclass(frozen=True)
-class _Needs:
-    """What the definitions ask for."""
-
-    step_types: frozenset[str]
-    scripts: frozenset[str]
-    experiments: bool
-
-    @classmethod
-    def of(cls, definitions: Iterable[str]) -> _Needs:
-        texts = list(definitions)
-        steps = [step for text in texts for step in steps_of(text)]
-        return cls(
-            step_types=frozenset(step["Type"] for step in steps),
-            scripts=frozenset(name for step in steps for name in _scripts(step)),
-            experiments=any(json.loads(text).get("PipelineExperimentConfig") for text in texts),
-        )
-
-
-def _scripts(step: Mapping[str, Any]) -> Iterator[str]:
-    """Scripts of ``steps/`` that a processing step runs."""
-    words = step["Arguments"].get("AppSpecification", {}).get("ContainerEntrypoint", [])
-    yield from (PurePosixPath(word).name for word in words if isinstance(word, str) and word.endswith(".py"))
-
-
 def execution_policy(settings: Settings, definitions: Mapping[Flow, str]) -> dict[str, Any]:
     """What the pipelines and their jobs may do.
 
@@ -91,13 +61,14 @@ def execution_policy(settings: Settings, definitions: Mapping[Flow, str]) -> dic
     Returns:
         IAM policy document.
     """
-    needs = _Needs.of(definitions.values())
+    needs = Needs.of(definitions.values(), settings.region)
     return document(
         [
             *_data(settings, needs),
             *_steps(settings, needs),
             *_scripts_of_ours(settings, needs, definitions),
-            *(_containers(settings) if needs.step_types & _RUNS_A_CONTAINER else []),
+            *_called(settings, needs),
+            *(_containers(settings, needs) if _kinds(needs) & _RUNS_A_CONTAINER else []),
             *(_experiments(settings, definitions) if needs.experiments else []),
             *(_key(settings) if settings.kms_key is not None else []),
             *_keys_of_buckets(settings),
@@ -106,7 +77,7 @@ def execution_policy(settings: Settings, definitions: Mapping[Flow, str]) -> dic
     )
 
 
-def _data(settings: Settings, needs: _Needs) -> Iterator[dict[str, Any]]:
+def _data(settings: Settings, needs: Needs) -> Iterator[dict[str, Any]]:
     raw, artifacts = (settings.bucket_arn(name) for name in (settings.raw_bucket, settings.artifacts_bucket))
     yield allow(["s3:GetObject"], [f"{raw}/*"])
     yield allow(["s3:GetObject", "s3:PutObject"], [f"{artifacts}/*"])
@@ -116,14 +87,19 @@ def _data(settings: Settings, needs: _Needs) -> Iterator[dict[str, Any]]:
         yield allow(["s3:PutObject"], [f"{settings.bucket_arn(settings.predictions_bucket)}/*"])
 
 
-def _steps(settings: Settings, needs: _Needs) -> Iterator[dict[str, Any]]:
+def _kinds(needs: Needs) -> frozenset[str]:
+    """Kinds of jobs and models that steps make."""
+    return frozenset(_JOBS_OF.get(step_type, step_type) for step_type in needs.step_types)
+
+
+def _steps(settings: Settings, needs: Needs) -> Iterator[dict[str, Any]]:
     # Job names are made by SageMaker Pipelines: pipelines-<execution id>-<step>-<suffix>.
     for step_type, (kind, actions) in _JOB_ACTIONS.items():
-        if step_type in needs.step_types:
+        if step_type in _kinds(needs):
             yield allow(
                 [f"sagemaker:{action}" for action in actions], [settings.arn("sagemaker", f"{kind}/pipelines-*")]
             )
-    if needs.step_types & {*_RUNS_A_CONTAINER, "Model"}:
+    if _kinds(needs) & {*_RUNS_A_CONTAINER, "Model"}:
         yield allow(
             ["iam:PassRole"],
             [settings.role_arn(settings.execution_role_name)],
@@ -138,7 +114,7 @@ def _steps(settings: Settings, needs: _Needs) -> Iterator[dict[str, Any]]:
         yield allow(["sagemaker:DescribeModelPackage"], [versions])
 
 
-def _scripts_of_ours(settings: Settings, needs: _Needs, definitions: Mapping[Flow, str]) -> Iterator[dict[str, Any]]:
+def _scripts_of_ours(settings: Settings, needs: Needs, definitions: Mapping[Flow, str]) -> Iterator[dict[str, Any]]:
     if "claim.py" in needs.scripts:
         # The claim asks whether the execution that holds a file is still at work.
         names = [settings.pipeline_name(flow) for flow in definitions]
@@ -159,7 +135,21 @@ def _scripts_of_ours(settings: Settings, needs: _Needs, definitions: Mapping[Flo
         )
 
 
-def _containers(settings: Settings) -> Iterator[dict[str, Any]]:
+def _called(settings: Settings, needs: Needs) -> Iterator[dict[str, Any]]:
+    """What steps hand over to: functions, queues; and what they make under a name of their own."""
+    if needs.functions:
+        yield allow(["lambda:InvokeFunction"], needs.functions)
+    if needs.queues:
+        yield allow(["sqs:SendMessage"], needs.queues)
+    if "EndpointConfig" in needs.step_types:
+        names = needs.endpoint_configurations or {"pipelines-*"}
+        yield allow(
+            ["sagemaker:AddTags", "sagemaker:CreateEndpointConfig", "sagemaker:DescribeEndpointConfig"],
+            [settings.arn("sagemaker", f"endpoint-config/{name}") for name in names],
+        )
+
+
+def _containers(settings: Settings, needs: Needs) -> Iterator[dict[str, Any]]:
     """What every job's machine does: pull the image, write logs and metrics."""
     yield allow(
         ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
@@ -170,10 +160,11 @@ def _containers(settings: Settings) -> Iterator[dict[str, Any]]:
         ["cloudwatch:PutMetricData"], ["*"], Condition={"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
     )
     yield allow(["ecr:GetAuthorizationToken"], ["*"])
-    yield allow(
-        ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-        [f"arn:{settings.partition}:ecr:{settings.region}:*:repository/sagemaker-scikit-learn"],
-    )
+    if needs.repositories:
+        yield allow(
+            ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            needs.repositories,
+        )
 
 
 def _experiments(settings: Settings, definitions: Mapping[Flow, str]) -> Iterator[dict[str, Any]]:

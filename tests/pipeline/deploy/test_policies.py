@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.bundle import Bundle, build_bundle
 from pipeline.deploy.compiled import compiled_definitions
-from pipeline.deploy.policies import events_policy, execution_policy, key_resource, steps_of
+from pipeline.deploy.needs import Needs, steps_of
+from pipeline.deploy.policies import events_policy, execution_policy, key_resource
 from pipeline.deploy.stack import FLOWS, NO_STEPS, resources
 from pipeline.deploy.topics import Topic
 from pipeline.settings import load_settings
@@ -117,3 +118,41 @@ def test_the_topic_policy_has_no_condition():
     (statement,) = topic.policy()["Statement"]
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}
     assert "Condition" not in statement
+
+
+IMAGE = "683313688378.dkr.ecr.eu-west-1.amazonaws.com/team/own-image"
+
+
+def grants(*steps):
+    """(action → resources) of the policy for a training pipeline with these steps."""
+    text = json.dumps({"Steps": [{"Arguments": {}, **step} for step in steps]})
+    policy = execution_policy(load_settings("dev"), {"training": text})
+    return {action: item["Resource"] for item in policy["Statement"] for action in item["Action"]}
+
+
+def test_images_are_pulled_from_their_own_repositories_only():
+    steps = [
+        {"Name": "A", "Type": "Processing", "Arguments": {"AppSpecification": {"ImageUri": f"{IMAGE}:1"}}},
+        {"Name": "B", "Type": "Model", "Arguments": {"PrimaryContainer": {"Image": f"{IMAGE}-b:1"}}},
+    ]
+    arn = "arn:aws:ecr:eu-west-1:683313688378:repository/team/own-image"
+    assert grants(*steps)["ecr:BatchGetImage"] == [arn, f"{arn}-b"]
+
+
+def test_functions_and_queues_that_steps_name_are_allowed_and_no_others():
+    function = "arn:aws:lambda:eu-west-1:111122223333:function:notify"
+    found = grants(
+        {"Name": "L", "Type": "Lambda", "FunctionArn": function},
+        {"Name": "C", "Type": "Callback", "SqsQueueUrl": "https://sqs.eu-west-1.amazonaws.com/111122223333/ask"},
+    )
+    assert found["lambda:InvokeFunction"] == [function]
+    assert found["sqs:SendMessage"] == ["arn:aws:sqs:eu-west-1:111122223333:ask"]
+    assert not {action for action in found if action.startswith("sagemaker:Create")}
+
+
+def test_every_kind_of_step_has_its_actions():
+    found = grants({"Name": "T", "Type": "Tuning"}, {"Name": "Q", "Type": "QualityCheck"})
+    assert {"sagemaker:CreateHyperParameterTuningJob", "sagemaker:CreateProcessingJob", "iam:PassRole"} <= set(found)
+    made = grants({"Name": "E", "Type": "EndpointConfig", "Arguments": {"EndpointConfigName": "mine"}})
+    assert made["sagemaker:CreateEndpointConfig"] == ["arn:aws:sagemaker:eu-west-1:111122223333:endpoint-config/mine"]
+    assert Needs.of([], "eu-west-1").step_types == frozenset()
