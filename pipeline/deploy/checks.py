@@ -52,6 +52,7 @@ def deployment_around(settings: Settings, bundle: Bundle, definitions: Mapping[F
         triggers=tuple(_trigger(item) for item in planned if isinstance(item, Rule) and item.starts is not None),
         policy=policies[0],
         partition=settings.partition,
+        region=settings.region,
     )
 
 

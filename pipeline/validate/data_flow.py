@@ -12,9 +12,12 @@ from pipeline.validate.locations import origin
 from pipeline.validate.registry import Problem, definition_check
 
 SPLIT_SCRIPT, FITTING_SCRIPT, EVALUATION_SCRIPT = "preprocess.py", "train.py", "evaluate.py"
-TRAINING_ROWS, TEST_ROWS = "train", "test"
+SELECTION_SCRIPT = "select_model.py"
+TRAINING_ROWS, VALIDATION_ROWS, TEST_ROWS = "train", "validation", "test"
 #: Channels without rows: packages to install. The code's own channel is named by the hyperparameters.
 _PACKAGES = "wheels"
+#: The SDK's ModelTrainer brings code and what starts it as channels.
+_DRIVERS, _CODE = "sm_drivers", "code"
 _FITTING_TYPES = ("Training", "Tuning", "AutoML")
 
 
@@ -25,19 +28,30 @@ def _purpose(step: Step) -> str:
 
 
 def _splits(definition: Definition) -> set[str]:
-    """Names of the steps that split rows."""
+    """Names of the steps that split rows: that write training rows and test rows."""
     return {
         step.name
         for step in definition.steps_of_type("Processing")
-        if step.script == SPLIT_SCRIPT and {TRAINING_ROWS, TEST_ROWS} <= {name for name, _, _ in step.outputs()}
+        if {TRAINING_ROWS, TEST_ROWS} <= {name for name, _, _ in step.outputs()}
     }
+
+
+def _without_rows(step: Step) -> set[str | None]:
+    """Channels of a training step that bring something else than rows."""
+    channels = {_PACKAGES, code_channel(follow(step.arguments, "HyperParameters", "sagemaker_submit_directory"))}
+    command = listed(follow(step.arguments, "AlgorithmSpecification", "ContainerArguments"))
+    if any(isinstance(word, str) and f"/{_DRIVERS}/" in word for word in command):
+        channels |= {_DRIVERS, _CODE}
+    return channels
 
 
 @definition_check("fit-after-split", "models are fitted on the training rows of a split, and on nothing else")
 def fitted_after_the_split(definition: Definition) -> Iterator[Problem]:
     splits = _splits(definition)
-    for step in definition.steps_of_type("Training"):
-        no_rows = {_PACKAGES, code_channel(follow(step.arguments, "HyperParameters", "sagemaker_submit_directory"))}
+    # Where nothing in the pipeline splits rows, they come split, and from where they come nobody can tell.
+    split_here = splits or any(step.script == SPLIT_SCRIPT for step in definition.steps)
+    for step in definition.steps_of_type("Training") if split_here else ():
+        no_rows = _without_rows(step)
         for name, path, uri in step.inputs():
             if name in no_rows:
                 continue
@@ -50,7 +64,7 @@ def fitted_after_the_split(definition: Definition) -> Iterator[Problem]:
                     step=step.name,
                     field=path,
                 )
-            elif source[1] != TRAINING_ROWS:
+            elif source[1] not in {TRAINING_ROWS, VALIDATION_ROWS}:
                 yield Problem(
                     f"Channel {name} is output {source[1]!r} of {source[0]}: the model would learn from rows that are "
                     "not for training.",
@@ -107,7 +121,12 @@ def registered_behind_a_gate(definition: Definition) -> Iterator[Problem]:
 
 
 def _judged_models(condition: Step, definition: Definition) -> set[str]:
-    """Training steps whose evaluation a condition looks at."""
+    """Training steps whose evaluation a condition looks at.
+
+    Where no step runs the evaluation script, any result that came of the model counts as one.
+    """
+    if not any(step.script == EVALUATION_SCRIPT for step in definition.steps):
+        return _before(condition, definition)
     found: set[str] = set()
     for body in json_gets(condition.arguments):
         reference = property_file_read(body)
@@ -117,10 +136,22 @@ def _judged_models(condition: Step, definition: Definition) -> set[str]:
     return found
 
 
+def _before(step: Step, definition: Definition) -> set[str]:
+    """Names of all steps that one waits for, directly or not."""
+    found: set[str] = set()
+    waiting = [step]
+    while waiting:
+        for name in (definition.upstream(waiting.pop()) & set(definition.step_named)) - found:
+            found.add(name)
+            waiting.append(definition.step_named[name])
+    return found
+
+
 @definition_check("no-refit-at-scoring", "scoring fits nothing: its model comes from the registry")
 def nothing_is_fitted_at_scoring(definition: Definition) -> Iterator[Problem]:
     purposes = {_purpose(step) for step in definition.steps if step.script == SPLIT_SCRIPT}
-    if purposes and purposes != {"scoring"}:
+    takes_a_model = any(step.script == SELECTION_SCRIPT for step in definition.steps)
+    if purposes != {"scoring"} and (purposes or not takes_a_model):
         yield from _training_is_for_training(definition)
         return
     for step in definition.steps_of_type(*_FITTING_TYPES):

@@ -57,6 +57,14 @@ class Step:
         return {key: value for key, value in arguments.items() if self.type != "Condition" or key not in BRANCHES}
 
     @property
+    def variables(self) -> Iterator[Found]:
+        """Every ``Get`` of the step: in its arguments, and beside them, as in a FunctionArn or a SkipCheck."""
+        yield from references(self.arguments, "Arguments")
+        for key, value in self.content.items():
+            if key != "Arguments":
+                yield from references(value, key)
+
+    @property
     def depends_on(self) -> tuple[str, ...]:
         """Names in DependsOn; a trigger beside a name is left out."""
         return tuple(
@@ -116,11 +124,7 @@ class Step:
         for index, item in objects(follow(arguments, "ProcessingOutputConfig", "Outputs")):
             path = f"Arguments.ProcessingOutputConfig.Outputs[{index}].S3Output.S3Uri"
             yield str(item.get("OutputName")), path, follow(item, "S3Output", "S3Uri")
-        for keys in (
-            ("OutputDataConfig", "S3OutputPath"),
-            ("CheckpointConfig", "S3Uri"),
-            ("TransformOutput", "S3OutputPath"),
-        ):
+        for keys in _OUTPUT_FIELDS:
             uri = follow(arguments, *keys)
             if uri is not None:
                 yield keys[0], f"Arguments.{'.'.join(keys)}", uri
@@ -163,11 +167,7 @@ class Definition:
 
     def upstream(self, step: Step) -> set[str]:
         """Names of the steps that one waits for: those it depends on, refers to, and whose branch it stands in."""
-        referred = {
-            found.reference.step
-            for found in references(step.arguments, "Arguments")
-            if isinstance(found.reference, StepReference)
-        }
+        referred = {found.reference.step for found in step.variables if isinstance(found.reference, StepReference)}
         return {*step.depends_on, *referred, *(guard.condition for guard in step.guards)}
 
 
@@ -215,6 +215,17 @@ def _steps(items: Any, place: str, guards: tuple[Guard, ...], source: str) -> It
                 yield from _steps(inner, f"{here}.Arguments.{branch}", (*guards, Guard(item["Name"], branch)), source)
 
 
+#: Where jobs write besides a processing job's outputs.
+_OUTPUT_FIELDS = (
+    ("OutputDataConfig", "S3OutputPath"),
+    ("CheckpointConfig", "S3Uri"),
+    ("TransformOutput", "S3OutputPath"),
+    ("DataCaptureConfig", "DestinationS3Uri"),
+    ("DebugHookConfig", "S3OutputPath"),
+    ("ProfilerConfig", "S3OutputPath"),
+    ("TensorBoardOutputConfig", "S3OutputPath"),
+    ("TrainingJobDefinition", "OutputDataConfig", "S3OutputPath"),
+)
 #: Members of a step: type, and whether it must be there. The arguments themselves are checked against AWS's shapes.
 _MEMBERS: tuple[tuple[str, type, bool], ...] = (
     ("Name", str, True),

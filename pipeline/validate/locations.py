@@ -9,6 +9,7 @@ from pipeline.local.pipelines.definitions.expressions import (
     GET,
     JOIN,
     ExecutionReference,
+    ParameterReference,
     StepReference,
     is_expression,
 )
@@ -40,6 +41,26 @@ def pattern_of(value: Any, definition: Definition, visited: frozenset[str] = fro
         return ANYTHING
     location, below = target
     return pattern_of(location, definition, visited | {name}) + below
+
+
+def default_location(value: Any, definition: Definition) -> str:
+    """The same as :func:`pattern_of`, with parameters at their defaults."""
+    return pattern_of(_with_defaults(value, definition), definition)
+
+
+def _with_defaults(value: Any, definition: Definition) -> Any:
+    if not is_expression(value):
+        return value
+    if JOIN in value:
+        body = value[JOIN]
+        pieces = [_with_defaults(item, definition) for item in listed(follow(body, "Values"))]
+        return {JOIN: {"On": follow(body, "On") or "", "Values": pieces}}
+    found = next(references(value, ""), None)
+    if found is None or not isinstance(found.reference, ParameterReference):
+        return value
+    parameter = definition.parameter_named.get(found.reference.name) or {}
+    default = parameter.get("DefaultValue")
+    return value if default is None else str(default)
 
 
 def referred_output(value: Any, definition: Definition) -> tuple[Any, str] | None:

@@ -7,14 +7,14 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from pipeline.validate.document import Definition, Step, leaves
-from pipeline.validate.locations import object_arn, overlap, pattern_of
+from pipeline.validate.locations import overlap
 from pipeline.validate.registry import Deployment, Problem, deployment_check
+from pipeline.validate.role_resources import needed as resources_needed
 
 _EVERY_JOB = (
     *("iam:PassRole", "s3:GetObject", "s3:PutObject", "s3:ListBucket"),
     *("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
     *("cloudwatch:PutMetricData", "ecr:GetAuthorizationToken"),
-    *("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
 )
 
 
@@ -30,7 +30,15 @@ STEP_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "Transform": _job("TransformJob"),
     "Model": ("sagemaker:CreateModel", "sagemaker:DescribeModel", "iam:PassRole"),
     "RegisterModel": ("sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"),
+    "Tuning": _job("HyperParameterTuningJob"),
+    "ClarifyCheck": _job("ProcessingJob"),
+    "QualityCheck": _job("ProcessingJob"),
+    "EndpointConfig": ("sagemaker:CreateEndpointConfig", "sagemaker:DescribeEndpointConfig"),
+    "Lambda": ("lambda:InvokeFunction",),
+    "Callback": ("sqs:SendMessage",),
 }
+#: Step types that do nothing outside of the pipeline.
+_HARMLESS = frozenset({"Condition", "Fail"})
 _ALWAYS = ""
 _REGISTRY_READ = ("sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages")
 #: Script → flag that makes it do so, or always → actions that it takes itself through boto3.
@@ -82,6 +90,13 @@ def is_allowed(policy: Mapping[str, Any], action: str, resource: str = "*") -> b
 @deployment_check("permissions", "the role is allowed every action that its steps and their scripts take")
 def role_is_allowed(definition: Definition, deployment: Deployment) -> Iterator[Problem]:
     for step in definition.steps:
+        if step.type not in STEP_ACTIONS and step.type not in _HARMLESS:
+            yield Problem(
+                f"Nobody knows what a step of type {step.type} needs: the role is allowed nothing for it.",
+                "Add it to STEP_ACTIONS in pipeline/validate/permissions.py and to pipeline/deploy/policies.py.",
+                step=step.name,
+                field="Type",
+            )
         for needed, field in (
             (STEP_ACTIONS.get(step.type, ()), "Type"),
             (script_actions(step), f"script {step.script}"),
@@ -90,7 +105,9 @@ def role_is_allowed(definition: Definition, deployment: Deployment) -> Iterator[
             missing = [action for action in needed if not is_allowed(deployment.policy, action)]
             if missing:
                 yield _refused(step, field, missing)
-        yield from _locations(step, definition, deployment)
+        for one in resources_needed(step, definition, deployment.partition, deployment.region):
+            if not is_allowed(deployment.policy, one.action, one.arn):
+                yield _refused(step, one.field, [f"{one.action} on {one.shown}"])
 
 
 def _brought(step: Step) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -104,16 +121,6 @@ def _brought(step: Step) -> Iterator[tuple[str, tuple[str, ...]]]:
         by_another_name = key == "KmsKeyId" and not all(":key/" in value for value in values)
         if values:
             yield key, (*FIELD_ACTIONS[key], *(("kms:Encrypt",) if by_another_name else ()))
-
-
-def _locations(step: Step, definition: Definition, deployment: Deployment) -> Iterator[Problem]:
-    """Objects that the job itself reads and writes."""
-    for action, places in (("s3:GetObject", step.inputs()), ("s3:PutObject", step.outputs())):
-        for _, field, uri in places:
-            location = pattern_of(uri, definition)
-            objects = f"{object_arn(location, deployment.partition)}*"
-            if location.startswith("s3:/") and not is_allowed(deployment.policy, action, objects):
-                yield _refused(step, field, [f"{action} on {location}"])
 
 
 def _refused(step: Step, field: str, missing: Iterable[str]) -> Problem:

@@ -14,6 +14,8 @@ from pipeline.validate.registry import Problem, definition_check
 _IMAGE_FIELDS = frozenset({"Image", "ImageUri", "TrainingImage"})
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 _MOVING_TAGS = frozenset({"latest", "stable", "main", "master", "dev", "prod", "edge", "nightly"})
+#: Of a tag such as ``1.9-latest``.
+_MOVING_PARTS = frozenset({"latest", "nightly"})
 _CONTENT_ADDRESSED = re.compile(r"/[0-9a-f]{64}(/|$)")
 
 
@@ -53,7 +55,8 @@ def _moving(image: Any) -> str:
     _, colon, tag = image.rpartition("/")[2].partition(":")
     if not colon or not tag:
         return f"{image} has no tag, which means latest."
-    return f"{image} has a tag that moves." if tag.lower() in _MOVING_TAGS else ""
+    moves = tag.lower() in _MOVING_TAGS or _MOVING_PARTS & set(re.split(r"[-._]", tag.lower()))
+    return f"{image} has a tag that moves." if moves else ""
 
 
 @definition_check("code-pinned", "the code of every job is addressed by its content")

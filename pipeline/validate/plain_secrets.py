@@ -6,11 +6,10 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 from typing import Any
 
 from pipeline.local.pipelines.definitions.expressions import is_expression
-from pipeline.validate.document import Definition, Step, follow, leaves
+from pipeline.validate.document import Definition, Step, follow, leaves, objects
 from pipeline.validate.registry import Problem, definition_check
 
 _KNOWN_FORMS = {
@@ -19,10 +18,18 @@ _KNOWN_FORMS = {
     "a GitHub token": re.compile(r"\b(gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})"),
     "a Slack token": re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
     "a JSON web token": re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\."),
+    "a GitLab token": re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"),
+    "a Google API key": re.compile(r"\bAIza[0-9A-Za-z_-]{35}"),
+    "a Hugging Face token": re.compile(r"\bhf_[A-Za-z0-9]{30,}"),
+    "a Stripe key": re.compile(r"\b[rs]k_live_[A-Za-z0-9]{20,}"),
+    "the address of a Slack webhook": re.compile(r"hooks\.slack\.com/services/\w+/\w+/\w+"),
     "a password in a URL": re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s@]+@"),
+    "a password in a connection string": re.compile(r"\b(password|pwd)\s*=\s*[^;\s]{3,}", re.IGNORECASE),
 }
 _SECRET_NAME = re.compile(
-    r"(^|[-_. ])(password|passwd|pwd|passphrase|secret|token|(api|access|private)[-_]?key|credentials?)($|[-_. ])",
+    r"password|passwd|passphrase"
+    r"|(db|database|user|root|admin|mysql|postgres|redis|ftp|smtp)[-_. ]?pass($|[-_. ])"
+    r"|(^|[-_. ])(pwd|secret|token|authorization|(api|access|private)[-_]?key|credentials?)($|[-_. ])",
     re.IGNORECASE,
 )
 #: Values that name where a secret is, and not the secret.
@@ -58,14 +65,29 @@ def _named_values(step: Step) -> Iterator[tuple[str, str, Any]]:
     maps = [("Arguments.Environment", arguments.get("Environment"))]
     maps.append(("Arguments.HyperParameters", arguments.get("HyperParameters")))
     maps.append(("Arguments.PrimaryContainer.Environment", follow(arguments, "PrimaryContainer", "Environment")))
+    maps.append(("Arguments.CustomerMetadataProperties", arguments.get("CustomerMetadataProperties")))
+    if step.type in {"Lambda", "Callback"}:
+        maps.append(("Arguments", arguments))
     for path, found in maps:
         if not isinstance(found, Mapping):
             continue
         yield from ((name, f"{path}.{name}", value) for name, value in found.items())
+    for index, tag in objects(arguments.get("Tags")):
+        yield str(tag.get("Key")), f"Arguments.Tags[{index}].Value", tag.get("Value")
+    yield from _named_arguments(step)
+
+
+def _named_arguments(step: Step) -> Iterator[tuple[str, str, Any]]:
+    """The same of ``--flag value`` and ``--flag=value``."""
     given = step.container_arguments
-    for index, (flag, value) in enumerate(pairwise(given), start=1):
-        if isinstance(flag, str) and flag.startswith("--"):
-            yield flag.lstrip("-"), f"Arguments.AppSpecification.ContainerArguments[{index}]", value
+    for index, value in enumerate(given):
+        path = f"Arguments.AppSpecification.ContainerArguments[{index}]"
+        before = given[index - 1] if index else None
+        if isinstance(before, str) and before.startswith("--") and "=" not in before:
+            yield before.lstrip("-"), path, value
+        if isinstance(value, str) and value.startswith("--") and "=" in value:
+            flag, _, assigned = value.partition("=")
+            yield flag.lstrip("-"), path, assigned
 
 
 def _named_secret(name: str, value: Any) -> str:

@@ -65,12 +65,14 @@ class Deployment:
         triggers: of the whole environment, not only of this pipeline.
         policy: IAM policy document of the role that the pipeline and its jobs run as.
         partition: of AWS, as ARNs name it.
+        region: that the pipeline runs in.
     """
 
     pipeline: str
     triggers: tuple[Trigger, ...]
     policy: Mapping[str, Any]
     partition: str = "aws"
+    region: str = "us-east-1"
 
     @property
     def own_triggers(self) -> tuple[Trigger, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from pipeline.validate.document import Definition
-from pipeline.validate.locations import overlap, pattern_of
+from pipeline.validate.document import Definition, Step
+from pipeline.validate.locations import default_location, overlap, pattern_of
 from pipeline.validate.names import PARAMETER_NAME
 from pipeline.validate.registry import Deployment, Problem, Trigger, deployment_check
 
@@ -47,23 +48,30 @@ def _unset(definition: Definition, trigger: Trigger) -> Iterator[Problem]:
             )
 
 
+def _told(step: Step) -> Iterator[tuple[str, Any]]:
+    """(field, value) of everything that a job's code is given to read: arguments, environment, hyperparameters."""
+    for index, value in enumerate(step.container_arguments):
+        yield f"Arguments.AppSpecification.ContainerArguments[{index}]", value
+    for name in ("Environment", "HyperParameters"):
+        values = step.arguments.get(name)
+        if isinstance(values, Mapping):
+            yield from ((f"Arguments.{name}.{key}", value) for key, value in values.items())
+
+
 @deployment_check("trigger-loops", "nothing is written where it would start a pipeline")
 def no_output_starts_a_pipeline(definition: Definition, deployment: Deployment) -> Iterator[Problem]:
-    """A location counts when the job writes there itself, or when a script is given it as an argument."""
+    """A location counts when the job writes there itself, or when its code is told it."""
     for step in definition.steps:
-        given = (
-            (f"Arguments.AppSpecification.ContainerArguments[{index}]", value)
-            for index, value in enumerate(step.container_arguments)
-        )
-        for field, value in [*((path, uri) for _, path, uri in step.outputs()), *given]:
-            location = pattern_of(value, definition)
-            if not location.startswith("s3:/"):
-                continue
+        for field, value in [*((path, uri) for _, path, uri in step.outputs()), *_told(step)]:
+            # What a parameter is by default is where it goes unless somebody says otherwise.
+            locations = [pattern_of(value, definition), default_location(value, definition)]
             for trigger in deployment.triggers:
-                if overlap(f"{location}*", f"s3://{trigger.bucket}/{trigger.key_pattern}"):
+                watched = f"s3://{trigger.bucket}/{trigger.key_pattern}"
+                hits = [one for one in locations if one.startswith("s3:/") and overlap(f"{one}*", watched)]
+                if hits:
                     yield Problem(
-                        f"It writes to {location}, and a new object under s3://{trigger.bucket}/{trigger.key_pattern} "
-                        f"starts {trigger.pipeline}: an endless loop.",
+                        f"It writes to {hits[0]}, and a new object under {watched} starts {trigger.pipeline}: "
+                        "an endless loop.",
                         "Write to another bucket, or to a prefix that no rule watches.",
                         step=step.name,
                         field=field,

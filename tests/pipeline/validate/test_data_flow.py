@@ -92,3 +92,47 @@ def test_training_on_rows_prepared_for_scoring_is_found(training, problems):
     del arguments[arguments.index("--purpose") : arguments.index("--purpose") + 2]
     (found,) = problems("no-refit-at-scoring", training)
     assert found.step == "Preprocess"
+
+
+@pytest.fixture
+def named_otherwise(training):
+    """The same pipeline with scripts of other names, and code that comes as ModelTrainer of the SDK brings it."""
+    for step, script in (("Preprocess", "prepare.py"), ("Evaluate", "judge.py")):
+        training.arguments(step)["AppSpecification"]["ContainerEntrypoint"][-1] = script
+    train = training.arguments("Train")
+    del train["HyperParameters"]["sagemaker_program"], train["HyperParameters"]["sagemaker_submit_directory"]
+    start = "chmod +x /opt/ml/input/data/sm_drivers/sm_train.sh && /opt/ml/input/data/sm_drivers/sm_train.sh"
+    train["AlgorithmSpecification"].update(ContainerEntrypoint=["/bin/bash"], ContainerArguments=["-c", start])
+    for name in ("code", "sm_drivers"):
+        source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://artifacts/fit/input/{name}"}}
+        train["InputDataConfig"].append({"ChannelName": name, "DataSource": source})
+    return training
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_pipelines_with_other_scripts_pass(problems, named_otherwise, check):
+    assert problems(check, named_otherwise) == []
+
+
+def test_rows_for_validation_are_for_fitting(problems, named_otherwise):
+    outputs = named_otherwise.arguments("Preprocess")["ProcessingOutputConfig"]["Outputs"]
+    outputs.append({**outputs[0], "OutputName": "validation"})
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": {"Get": OUTPUT.format("validation")}}}
+    named_otherwise.arguments("Train")["InputDataConfig"].append({"ChannelName": "validation", "DataSource": source})
+    assert problems("fit-after-split", named_otherwise) == []
+
+
+def test_pipelines_with_other_scripts_are_looked_through(problems, named_otherwise):
+    channel(named_otherwise)["S3Uri"] = {"Get": OUTPUT.format("test")}
+    assert [problem.step for problem in problems("fit-after-split", named_otherwise)] == ["Train"]
+    register = named_otherwise.step("RegisterModel")
+    named_otherwise.arguments("QualityGate")["IfSteps"].remove(register)
+    named_otherwise.content["Steps"].append(register)
+    assert [problem.step for problem in problems("quality-gate", named_otherwise)] == ["RegisterModel"]
+
+
+def test_rows_that_come_split_are_nobodys_fault(problems, named_otherwise):
+    outputs = named_otherwise.arguments("Preprocess")["ProcessingOutputConfig"]["Outputs"]
+    outputs[:] = [item for item in outputs if item["OutputName"] != "test"]
+    channel(named_otherwise)["S3Uri"] = "s3://warehouse/training/rows"
+    assert problems("fit-after-split", named_otherwise) == []

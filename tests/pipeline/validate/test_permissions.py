@@ -1,8 +1,11 @@
 import copy
+import json
 from dataclasses import replace
 
 import pytest
 
+from pipeline.bundle import build_bundle
+from pipeline.deploy.checks import deployment_around
 from pipeline.validate.permissions import is_allowed
 
 pytestmark = pytest.mark.xdist_group("validate")
@@ -70,3 +73,75 @@ def test_policies_are_read_as_iam_reads_them(action, resource, expected):
         ]
     }
     assert is_allowed(policy, action, resource) is expected
+
+
+FUNCTION = "arn:aws:lambda:eu-west-1:444455556666:function:notify"
+OTHER_KEY = "arn:aws:kms:eu-west-1:444455556666:key/0123abcd-0123-0123-0123-0123456789ab"
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "action"),
+    [
+        ("Train RoleArn", "arn:aws:iam::444455556666:role/other", "iam:PassRole"),
+        ("CreateModel ExecutionRoleArn", "arn:aws:iam::444455556666:role/other", "iam:PassRole"),
+        (
+            "Evaluate AppSpecification ImageUri",
+            "444455556666.dkr.ecr.eu-west-1.amazonaws.com/mine:1",
+            "ecr:BatchGetImage",
+        ),
+        ("CreateModel PrimaryContainer ModelDataUrl", "s3://elsewhere/model.tar.gz", "s3:GetObject"),
+        (
+            "Transform TransformInput DataSource S3DataSource S3Uri",
+            "s3://elsewhere/x.csv",
+            "s3:GetObject",
+        ),
+    ],
+)
+def test_a_resource_that_the_role_is_not_allowed_is_found(training, problems, place, value, action):
+    step, *path = place.split()
+    *above, last = path
+    arguments = training.arguments(step)
+    for key in above:
+        arguments = arguments[key]
+    arguments[last] = value
+    found = problems("permissions", training)
+    assert {(problem.step, problem.field) for problem in found} == {(step, f"Arguments.{'.'.join(path)}")}
+    assert any(f"{action} on {value}" in problem.message for problem in found)
+
+
+def test_another_key_than_the_roles_is_found(training, problems, deployments):
+    policy = copy.deepcopy(deployments["training"].policy)
+    for statement in policy["Statement"]:
+        if statement["Action"][0].startswith("kms:"):
+            statement["Resource"] = [OTHER_KEY.replace("89ab", "89ac")]
+    training.arguments("Train")["OutputDataConfig"]["KmsKeyId"] = OTHER_KEY
+    found = problems("permissions", training, replace(deployments["training"], policy=policy))
+    assert [(one.step, one.field) for one in found] == [("Train", "Arguments.OutputDataConfig.KmsKeyId")]
+
+
+@pytest.mark.parametrize(
+    ("step", "action"),
+    [
+        ({"Type": "Lambda", "FunctionArn": FUNCTION}, "lambda:InvokeFunction"),
+        (
+            {"Type": "Callback", "SqsQueueUrl": "https://sqs.eu-west-1.amazonaws.com/444455556666/ask"},
+            "sqs:SendMessage",
+        ),
+        ({"Type": "Tuning"}, "sagemaker:CreateHyperParameterTuningJob"),
+        ({"Type": "EndpointConfig"}, "sagemaker:CreateEndpointConfig"),
+    ],
+)
+def test_other_kinds_of_steps_need_their_actions_and_get_them(training, problems, settings, step, action):
+    training.content["Steps"].append({"Name": "More", "Arguments": {}, "OutputParameters": [], **step})
+    found = problems("permissions", training)
+    assert {problem.step for problem in found} == {"More"}
+    assert action in found[0].message
+    text = json.dumps(training.content)
+    around = deployment_around(settings, build_bundle(), {"training": text, "scoring": text}, "training")
+    assert problems("permissions", training, around) == []
+
+
+def test_a_kind_of_step_that_nobody_has_looked_at_is_found(training, problems):
+    training.content["Steps"].append({"Name": "Cluster", "Type": "EMR", "Arguments": {}})
+    (found,) = problems("permissions", training)
+    assert "Nobody knows what a step of type EMR needs" in found.message

@@ -113,3 +113,57 @@ def test_an_output_that_a_lambda_step_declares_is_known(training, problems):
     assert problems("references", training) == []
     point_at(training, "Steps.Decide.OutputParameters['other']")
     assert "has no property" in problems("references", training)[0].message
+
+
+FUNCTION = "arn:aws:lambda:eu-west-1:444455556666:function:notify"
+
+
+def lambda_step(**more):
+    return {
+        "Name": "Notify",
+        "Type": "Lambda",
+        "FunctionArn": FUNCTION,
+        "Arguments": {},
+        "OutputParameters": [],
+        **more,
+    }
+
+
+def test_references_beside_the_arguments_are_looked_at_too(training, problems):
+    training.content["Steps"].append(lambda_step(FunctionArn={"Get": "Parameters.Function"}))
+    (found,) = problems("parameters-declared", training)
+    assert (found.step, found.field) == ("Notify", "FunctionArn")
+    training.content["Parameters"].append({"Name": "Function", "Type": "String", "DefaultValue": FUNCTION})
+    assert problems("parameters-declared", training) == []
+    assert problems("parameters-used", training) == []
+
+
+def test_a_parameter_of_the_experiment_is_used(training, problems):
+    training.content["Parameters"].append({"Name": "Experiment", "Type": "String", "DefaultValue": "bikes"})
+    training.content["PipelineExperimentConfig"] = {"ExperimentName": {"Get": "Parameters.Experiment"}}
+    assert problems("parameters-used", training) == []
+
+
+def test_properties_of_steps_that_only_aws_runs_pass(training, problems):
+    tuning = {"Name": "Tune", "Type": "Tuning", "Arguments": {"HyperParameterTuningJobConfig": {"Strategy": "Random"}}}
+    best = {"best": {"Get": "Steps.Tune.BestTrainingJob.TrainingJobName"}}
+    training.content["Steps"] += [tuning, lambda_step(Arguments=best)]
+    assert problems("references", training) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "field"),
+    [
+        ("Profile", {"Type": "Text"}, "Type"),
+        ("RandomState", {"DefaultValue": "1"}, "DefaultValue"),
+        ("RandomState", {"DefaultValue": 1.5}, "DefaultValue"),
+        ("RandomState", {"DefaultValue": True}, "DefaultValue"),
+        ("Profile", {"EnumValues": ["forecast", 1]}, "EnumValues[1]"),
+    ],
+)
+def test_a_default_of_another_type_is_found(training, problems, name, change, field):
+    assert problems("parameter-types", training) == []
+    training.parameter(name).update(change)
+    (found,) = problems("parameter-types", training)
+    assert found.field.endswith(f"].{field}")
+    assert name in found.message

@@ -23,6 +23,15 @@ def test_our_pipelines_pass(problems, request, flow, check):
         ("PEM", "-----BEGIN RSA PRIVATE KEY-----", "private key"),
         ("SOURCE", "https://user:pass@example.com/repo", "password in a URL"),
         ("GIT", "ghp_" + "a1B2" * 9, "GitHub token"),
+        ("LAB", "glpat-" + "a1B2" * 5, "GitLab token"),
+        ("MAPS", "AIza" + "a1B2-" * 7, "Google API key"),
+        ("HUB", "hf_" + "abcDEF" * 6, "Hugging Face token"),
+        ("TILL", "sk_live_" + "a1B2" * 6, "Stripe key"),
+        ("HOOK", "https://hooks.slack.com/" + "services/T0000/B0000/XXXX", "Slack webhook"),
+        ("CONNECTION", "Server=db;User Id=me;" + "Password=summer;", "password in a connection string"),
+        ("DBPASSWORD", "summer", "the value of DBPASSWORD"),
+        ("MYSQL_PASS", "summer", "the value of MYSQL_PASS"),
+        ("AUTHORIZATION", "Bearer abc", "the value of AUTHORIZATION"),
     ],
 )
 def test_a_secret_in_the_environment_is_found(training, problems, name, value, words):
@@ -37,6 +46,33 @@ def test_a_secret_among_the_arguments_is_found(training, problems):
     training.arguments("Preprocess")["AppSpecification"]["ContainerArguments"] += ["--db-password", "summer"]
     (found,) = problems("plain-secrets", training)
     assert "ContainerArguments[" in found.field
+
+
+def test_a_secret_after_an_equals_sign_is_found(training, problems):
+    training.arguments("Preprocess")["AppSpecification"]["ContainerArguments"].append("--api-token=x1y2")
+    (found,) = problems("plain-secrets", training)
+    assert "ContainerArguments[" in found.field
+
+
+@pytest.mark.parametrize(
+    ("step", "change", "field"),
+    [
+        (
+            "Train",
+            lambda found: found["Tags"].append({"Key": "password", "Value": "summer"}),
+            "Arguments.Tags[3].Value",
+        ),
+        (
+            "RegisterModel",
+            lambda found: found["CustomerMetadataProperties"].update(api_key="x1y2"),
+            "Arguments.CustomerMetadataProperties.api_key",
+        ),
+    ],
+)
+def test_a_secret_in_tags_and_properties_is_found(training, problems, step, change, field):
+    change(training.arguments(step))
+    (found,) = problems("plain-secrets", training)
+    assert (found.step, found.field) == (step, field)
 
 
 def test_a_secret_hyperparameter_is_found(training, problems):
@@ -76,7 +112,11 @@ REPOSITORY = "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-scikit-lear
 
 
 @pytest.mark.parametrize(
-    "image", [REPOSITORY, f"{REPOSITORY}:latest", f"{REPOSITORY}:", {"Get": "Parameters.Profile"}, "localhost:5000/own"]
+    "image",
+    [
+        *(REPOSITORY, f"{REPOSITORY}:latest", f"{REPOSITORY}:1.9-latest", f"{REPOSITORY}:"),
+        *({"Get": "Parameters.Profile"}, "localhost:5000/own"),
+    ],
 )
 def test_an_image_that_can_change_is_found(training, problems, image):
     training.arguments("Train")["AlgorithmSpecification"]["TrainingImage"] = image

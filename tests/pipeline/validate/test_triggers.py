@@ -100,3 +100,31 @@ def test_another_prefix_of_the_watched_bucket_is_no_loop(training, problems, set
 def test_patterns_overlap(first, second, expected):
     assert overlap(first, second) is expected
     assert overlap(second, first) is expected
+
+
+@pytest.mark.parametrize(
+    ("step", "keys"),
+    [
+        ("Train", ("DebugHookConfig", "S3OutputPath")),
+        ("Train", ("ProfilerConfig", "S3OutputPath")),
+        ("Train", ("TensorBoardOutputConfig", "S3OutputPath")),
+        ("Train", ("HyperParameters", "reports")),
+        ("Transform", ("DataCaptureConfig", "DestinationS3Uri")),
+        ("PublishPredictions", ("Environment", "COPY_TO")),
+    ],
+)
+def test_every_place_that_a_job_writes_to_or_is_told_counts(training, problems, settings, step, keys):
+    first, second = keys
+    training.arguments(step).setdefault(first, {})[second] = f"s3://{settings.raw_bucket}/raw/training/more"
+    (found,) = problems("trigger-loops", training)
+    assert (found.step, found.field) == (step, f"Arguments.{first}.{second}")
+
+
+def test_an_output_that_goes_there_by_a_parameters_default_is_found(training, problems, settings):
+    place = f"s3://{settings.raw_bucket}/raw/scoring"
+    training.content["Parameters"].append({"Name": "Place", "Type": "String", "DefaultValue": place})
+    output(training, "Evaluate")["S3Uri"] = {
+        "Std:Join": {"On": "/", "Values": [{"Get": "Parameters.Place"}, "reports"]}
+    }
+    (found,) = problems("trigger-loops", training)
+    assert f"{place}/reports" in found.message
