@@ -114,8 +114,8 @@ def _connection(path: Path, schema: str, version: int) -> sqlite3.Connection:
         # A killed process loses nothing under WAL; NORMAL gives up only what a power cut would take.
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
-        found = database.execute("PRAGMA user_version").fetchone()[0]
-        if found not in (0, version):
+        found = database.execute("PRAGMA user_version").fetchone()[0] or _unnumbered(database)
+        if found not in (None, version):
             raise sqlite3.DatabaseError(f"it is in format {found}, and this version reads format {version}")
         database.executescript(schema)
         database.execute(f"PRAGMA user_version = {version}")
@@ -123,3 +123,8 @@ def _connection(path: Path, schema: str, version: int) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _unnumbered(database: sqlite3.Connection) -> int | None:
+    """The version of a file that has no number: the first one, or none where the file is new."""
+    return 1 if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] else None

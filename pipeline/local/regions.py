@@ -5,6 +5,7 @@ A region is opened by the first request that names it, and by the next start of 
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from dataclasses import dataclass
@@ -15,11 +16,16 @@ from pipeline.local.events.jobs import job_event
 from pipeline.local.iam.acting import Acting
 from pipeline.local.jobs.service import JobClients, JobService, job_slots
 from pipeline.local.pipelines.service import PipelineService
+from pipeline.local.state import set_aside
 
 if TYPE_CHECKING:
     from pipeline.local.endpoint import Endpoint
 
+logger = logging.getLogger(__name__)
+
 _FOLDER = "regions"
+# What an earlier version kept for all regions together.
+_BEFORE_REGIONS = ("jobs", "pipelines.sqlite3")
 # Clients may sign for a region that AWS does not have; it has to be the name of a folder.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
@@ -57,6 +63,9 @@ class Regions:
 
     def resume(self) -> None:
         """Open those that were there before; queued executions go on. Call it once the endpoint answers."""
+        for name in _BEFORE_REGIONS:
+            if (self._endpoint.state_dir / name).exists():
+                logger.warning("%s", set_aside(self._endpoint.state_dir / name, "it is from before there were regions"))
         names = {path.name for path in self._folder.iterdir()} if self._folder.is_dir() else set()
         for name in sorted({*names, self._endpoint.region}):
             self.at(name)

@@ -12,7 +12,7 @@ from pipeline.local.pipelines import stored_executions, stored_pipelines
 from pipeline.local.pipelines.stored_executions import StoredExecutions
 from pipeline.local.pipelines.stored_pipelines import StoredPipelines, Token
 
-_VERSION = 1
+_VERSION = 2
 
 
 class PipelineStore(StoredPipelines, StoredExecutions):

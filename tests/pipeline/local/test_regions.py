@@ -8,6 +8,8 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
+from pipeline.local.daemon import running_endpoint
+
 ROLE = "arn:aws:iam::123456789012:role/r"
 HERE, THERE = "us-east-1", "ap-southeast-2"
 FAIL = json.dumps(
@@ -101,3 +103,13 @@ def test_what_can_be_no_region_is_refused(endpoint, region):
     assert answer.status_code == 400
     assert "is not the name of a region" in answer.json()["message"]
     assert {path.name for path in (endpoint.state_dir / "regions").iterdir()} <= {HERE, THERE, "eu-west-1"}
+
+
+def test_what_an_earlier_version_kept_for_all_regions_is_set_aside(tmp_path):
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "pipelines.sqlite3").write_bytes(b"of old")
+    with running_endpoint(tmp_path) as endpoint:
+        assert endpoint.client("sagemaker").list_pipelines()["PipelineSummaries"] == []
+    kept = {path.name.partition(".set-aside-")[0] for path in tmp_path.glob("*.set-aside-*")}
+    assert kept == {"jobs", "pipelines.sqlite3"}
+    assert "from before there were regions" in (tmp_path / "endpoint.log").read_text()
