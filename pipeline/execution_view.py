@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.aws import Aws, aws_errors
@@ -147,6 +147,43 @@ def view(aws: Aws, arn: str, plan: Plan | None = None) -> ExecutionView:
         reason=execution.get("FailureReason", ""),
         steps=tuple(_steps(plan, plan.steps, found, final=final)),
     )
+
+
+def failed_steps(aws: Aws, arn: str) -> tuple[StepView, ...]:
+    """The steps of an execution that failed, without their place in the definition."""
+    with aws_errors(f"Describing execution {arn}", aws, ExecutionError):
+        pages = aws.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
+        found = [step for page in pages for step in page["PipelineExecutionSteps"]]
+    return tuple(
+        _step(step["StepName"], "", step, final=True, depth=0) for step in found if step["StepStatus"] == "Failed"
+    )
+
+
+def execution_as_json(execution: ExecutionView) -> dict[str, Any]:
+    """An execution for scripts."""
+    cost = execution.cost(execution.ended or datetime.now(UTC))
+    return {
+        "PipelineExecutionArn": execution.arn,
+        "status": execution.status,
+        "started": execution.started,
+        "ended": execution.ended,
+        "reason": execution.explanation,
+        "dollars": cost.dollars,
+        "prices_as_of": cost.as_of,
+        "steps": [
+            {
+                "name": step.name,
+                "kind": step.kind,
+                "status": step.status,
+                "started": step.started,
+                "ended": step.ended,
+                "reason": step.reason,
+                "cached": step.cached,
+                "job": step.job_name,
+            }
+            for step in execution.steps
+        ],
+    }
 
 
 def _steps(

@@ -6,13 +6,18 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from pipeline.aws import Aws, aws_errors
 from pipeline.errors import ExecutionError
-from pipeline.execution_view import FINAL, ExecutionView, read_plan, view
+from pipeline.execution_view import FINAL, ExecutionView, failed_steps, read_plan, view
 from pipeline.missing import unless_missing
 from pipeline.settings import Settings
 from pipeline.start_parameters import check_parameters
+
+_QUESTIONS_AT_ONCE = 6
+_LOCAL_PATIENCE_SECONDS, _AWS_PATIENCE_SECONDS = 15.0, 600.0
 
 
 def start(aws: Aws, pipeline_name: str, parameters: Mapping[str, str]) -> str:
@@ -43,6 +48,16 @@ def object_parameters(aws: Aws, bucket: str, key: str) -> dict[str, str]:
     Raises:
         ExecutionError: there is no such object.
     """
+    etag = object_etag(aws, bucket, key)
+    return {"InputBucket": bucket, "InputKey": key, "InputETag": etag, "RunKey": f"by-hand-{uuid.uuid4()}"}
+
+
+def object_etag(aws: Aws, bucket: str, key: str) -> str:
+    """ETag of an object, without quotes.
+
+    Raises:
+        ExecutionError: there is no such object.
+    """
     with aws_errors(f"Looking at s3://{bucket}/{key}", aws, ExecutionError):
         found = unless_missing(lambda: aws.s3.head_object(Bucket=bucket, Key=key))
     if found is None:
@@ -50,8 +65,12 @@ def object_parameters(aws: Aws, bucket: str, key: str) -> dict[str, str]:
             f"There is no object s3://{bucket}/{key}.",
             f"Put it there first (aws s3 cp FILE s3://{bucket}/{key}), which starts the pipeline by itself.",
         )
-    etag = found["ETag"].strip('"')
-    return {"InputBucket": bucket, "InputKey": key, "InputETag": etag, "RunKey": f"by-hand-{uuid.uuid4()}"}
+    return found["ETag"].strip('"')
+
+
+def pipeline_for(settings: Settings, key: str) -> str:
+    """Name of the pipeline that an object is for: ``raw/scoring/…`` is scored, all else trains."""
+    return settings.pipeline_name("scoring" if key.startswith("raw/scoring/") else "training")
 
 
 def recent(aws: Aws, pipeline_name: str, limit: int = 20) -> list[ExecutionView]:
@@ -70,6 +89,22 @@ def recent(aws: Aws, pipeline_name: str, limit: int = 20) -> list[ExecutionView]
         )
         for item in summaries
     ]
+
+
+def with_reasons(aws: Aws, executions: Sequence[ExecutionView]) -> list[ExecutionView]:
+    """The same executions, each that failed with the reason of the step that failed first.
+
+    Of the execution itself SageMaker says no more than that a step failed.
+    """
+
+    def explained(execution: ExecutionView) -> ExecutionView:
+        if execution.status != "Failed":
+            return execution
+        reason = replace(execution, steps=failed_steps(aws, execution.arn)).explanation
+        return replace(execution, reason=" ".join(reason.split()))
+
+    with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
+        return list(pool.map(explained, executions))
 
 
 def recent_of_all(aws: Aws, pipeline_names: Sequence[str], limit: int = 20) -> list[ExecutionView]:
@@ -137,6 +172,19 @@ def started_for(aws: Aws, pipeline_name: str, key: str, etag: str, known: Collec
     return None
 
 
+def started_by(aws: Aws, key: str) -> str:
+    """ARN of the execution that the upload of an object in the raw bucket starts, once it is there.
+
+    Raises:
+        ExecutionError: there is no such object, or nothing started in time.
+    """
+    settings = aws.settings
+    etag = object_etag(aws, settings.raw_bucket, key)
+    # A bucket that has just been set up may send its events only minutes later.
+    patience = _LOCAL_PATIENCE_SECONDS if aws.is_local else _AWS_PATIENCE_SECONDS
+    return wait_for_upload(aws, pipeline_for(settings, key), key, etag, seconds=patience)
+
+
 def wait_for_upload(
     aws: Aws, pipeline_name: str, key: str, etag: str, *, known: Collection[str] = frozenset(), seconds: float = 60
 ) -> str:
@@ -158,7 +206,7 @@ def wait_for_upload(
         arn = started_for(aws, pipeline_name, key, etag, known)
         if arn is not None:
             return arn
-        time.sleep(0.2)
+        time.sleep(0.2 if aws.is_local else 5)
     raise ExecutionError(
         f"No execution of {pipeline_name} started within {seconds:.0f} s of the upload of {key}.",
         f"See whether the rule is there and enabled: {aws.settings.command('plan')}",

@@ -25,7 +25,14 @@ def follow_to_end(aws: Aws, arn: str, console: Console) -> ExecutionView:
         ExecutionError: it did not succeed; the message is the reason.
     """
     interval = _LOCAL_INTERVAL_SECONDS if aws.is_local else _AWS_INTERVAL_SECONDS
-    last = follow(watch(aws, arn, interval_seconds=interval), console, local=aws.is_local)
+    try:
+        last = follow(watch(aws, arn, interval_seconds=interval), console, local=aws.is_local)
+    except KeyboardInterrupt:
+        # Who looks away stops nothing.
+        identifier = arn.rpartition("/")[2]
+        stop = aws.settings.command(f"stop {identifier}")
+        console.print(f"Execution {identifier} goes on. Stop it with: {stop}", markup=False, soft_wrap=True)
+        raise
     _report_end(aws, last, console)
     return last
 

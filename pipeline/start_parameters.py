@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -45,7 +46,11 @@ def _meant(text: str, known: Iterable[str]) -> str:
     return f" Did you mean {by_small_letters[close[0]]}?" if close else ""
 
 
-_READERS = {"Integer": int, "Float": float}
+#: Numbers as JSON writes them, which is how SageMaker reads them.
+_NUMBERS = {
+    "Integer": re.compile(r"[-+]?\d+"),
+    "Float": re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?"),
+}
 
 
 def _check_value(name: str, value: str, declared: Mapping[str, Any]) -> None:
@@ -57,9 +62,5 @@ def _check_value(name: str, value: str, declared: Mapping[str, Any]) -> None:
     kind = str(declared.get("Type"))
     if kind == "Boolean" and value.lower() not in {"true", "false"}:
         raise ExecutionError(f"{name} has to be true or false, not {value!r}.")
-    reader = _READERS.get(kind)
-    if reader is not None:
-        try:
-            reader(value)
-        except ValueError as error:
-            raise ExecutionError(f"{name} has to be a number of type {kind}, not {value!r}.") from error
+    if kind in _NUMBERS and not _NUMBERS[kind].fullmatch(value):
+        raise ExecutionError(f"{name} has to be a number of type {kind}, not {value!r}.")

@@ -38,6 +38,11 @@ def console(*, errors: bool = False) -> Console:
     return Console(stderr=errors, highlight=False)
 
 
+def progress_console(*, as_json: bool) -> Console:
+    """Where progress is shown: beside the JSON, where a script reads that."""
+    return console(errors=as_json)
+
+
 def settings_of(environment: str, file: Path | None) -> Settings:
     """Settings of the environment that the command was given."""
     from pipeline.settings import load_settings

@@ -45,9 +45,10 @@ def model_approve(
     reason: Annotated[str, typer.Option(help="Kept with the version.")] = "",
     env: Environment = "local",
     settings_file: SettingsFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Approve a version: the scoring pipeline takes the newest approved one."""
-    _decide(version, "Approved", reason, settings_of(env, settings_file))
+    _decide(version, "Approved", reason, settings_of(env, settings_file), as_json=as_json)
 
 
 @app.command("reject")
@@ -56,15 +57,23 @@ def model_reject(
     reason: Annotated[str, typer.Option(help="Kept with the version.")] = "",
     env: Environment = "local",
     settings_file: SettingsFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Reject a version: it is never scored with."""
-    _decide(version, "Rejected", reason, settings_of(env, settings_file))
+    _decide(version, "Rejected", reason, settings_of(env, settings_file), as_json=as_json)
 
 
-def _decide(version: int, status: Literal["Approved", "Rejected"], reason: str, settings: Settings) -> None:
+def _decide(
+    version: int, status: Literal["Approved", "Rejected"], reason: str, settings: Settings, *, as_json: bool
+) -> None:
+    from dataclasses import asdict
+
     from pipeline.registry import decide
 
     decided = decide(aws_of(settings), settings.model_package_group_name, version, status, reason)
+    if as_json:
+        print_json(asdict(decided))
+        return
     typer.echo(f"Version {decided.version} is {decided.approval}.")
 
 

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pipeline.cli.common import AsJson, Environment, SettingsFile, aws_of, console, group, print_json, settings_of
+from pipeline.cli.common import (
+    AsJson,
+    Environment,
+    SettingsFile,
+    aws_of,
+    console,
+    group,
+    print_json,
+    progress_console,
+    settings_of,
+)
 
 if TYPE_CHECKING:
     pass
@@ -89,12 +99,16 @@ def deploy(
     approved: Annotated[
         str | None, typer.Option("--plan", help="Identity that `plan` printed: apply this plan or none.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Create or change what the environment needs. Safe to interrupt and to repeat."""
     from pipeline.deploy.commands import deploy_environment
+    from pipeline.deploy.rendering import plan_as_json
 
     settings = settings_of(env, settings_file)
-    deploy_environment(settings, aws_of(settings), console(), approved=approved)
+    done = deploy_environment(settings, aws_of(settings), progress_console(as_json=as_json), approved=approved)
+    if as_json:
+        print_json(plan_as_json(done, settings.region))
 
 
 @app.command()
@@ -138,6 +152,7 @@ def destroy(
     delete_data: Annotated[
         bool, typer.Option("--delete-data", help="Also remove files, feature records and registered models.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Remove what deploy made, triggers first. Data is kept unless told otherwise."""
     from pipeline.deploy.commands import destroy_environment
@@ -145,5 +160,9 @@ def destroy(
     settings = settings_of(env, settings_file)
     if not yes:
         what = "everything, data included," if delete_data else "everything but the data"
-        typer.confirm(f"Remove {what} of environment {settings.environment!r}?", abort=True)
-    destroy_environment(settings, aws_of(settings), console(), keep_data=not delete_data)
+        typer.confirm(f"Remove {what} of environment {settings.environment!r}?", abort=True, err=as_json)
+    removed = destroy_environment(
+        settings, aws_of(settings), progress_console(as_json=as_json), keep_data=not delete_data
+    )
+    if as_json:
+        print_json([{"kind": thing.kind, "name": thing.name, "removed": gone} for thing, gone in removed])

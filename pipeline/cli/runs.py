@@ -12,14 +12,15 @@ from pipeline.cli.common import (
     Execution,
     SettingsFile,
     aws_of,
-    console,
     group,
     print_json,
+    progress_console,
     settings_of,
 )
 
 if TYPE_CHECKING:
     from pipeline.aws import Aws
+    from pipeline.execution_view import ExecutionView
 
 app = group("")
 
@@ -44,15 +45,13 @@ def start(
     given = dict(_name_and_value(text) for text in parameter or [])
     bucket = given.pop("InputBucket", settings.raw_bucket)
     parameters = {**executions.object_parameters(aws, bucket, key), **given}
-    scored = key.startswith("raw/scoring/")
-    pipeline = settings.scoring_pipeline_name if scored else settings.training_pipeline_name
-    arn = executions.start(aws, pipeline, parameters)
+    arn = executions.start(aws, executions.pipeline_for(settings, key), parameters)
     if as_json:
         print_json({"PipelineExecutionArn": arn})
     else:
         typer.echo(arn)
     if follow:
-        _follow(aws, arn)
+        _follow(aws, arn, as_json=as_json)
 
 
 def _name_and_value(text: str) -> tuple[str, str]:
@@ -62,20 +61,44 @@ def _name_and_value(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _follow(aws: Aws, arn: str) -> None:
+def _follow(aws: Aws, arn: str, *, as_json: bool) -> ExecutionView:
     from pipeline.following import follow_to_end
 
-    follow_to_end(aws, arn, console())
+    return follow_to_end(aws, arn, progress_console(as_json=as_json))
 
 
 @app.command()
-def watch(execution: Execution = None, env: Environment = "local", settings_file: SettingsFile = None) -> None:
+def watch(
+    execution: Annotated[
+        str | None,
+        typer.Argument(
+            help="Execution id or ARN, or the key of an upload such as raw/training/day.csv, whose execution is waited "
+            "for; the newest execution when left out."
+        ),
+    ] = None,
+    env: Environment = "local",
+    settings_file: SettingsFile = None,
+    as_json: AsJson = False,
+) -> None:
     """Follow an execution step by step. Exit code 0 only when it succeeds."""
     from pipeline import executions
+    from pipeline.errors import ExecutionError
+    from pipeline.execution_view import execution_as_json, view
 
     settings = settings_of(env, settings_file)
     aws = aws_of(settings)
-    _follow(aws, executions.find(aws, settings.pipeline_names, execution))
+    if execution and "/" in execution and not execution.startswith("arn:"):
+        arn = executions.started_by(aws, execution)
+    else:
+        arn = executions.find(aws, settings.pipeline_names, execution)
+    try:
+        last = _follow(aws, arn, as_json=as_json)
+    except ExecutionError:
+        if as_json:
+            print_json(execution_as_json(view(aws, arn)))
+        raise
+    if as_json:
+        print_json(execution_as_json(last))
 
 
 @app.command()
@@ -85,13 +108,14 @@ def runs(
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List executions, newest first."""
+    """List executions, newest first, and why they failed."""
     from dataclasses import asdict
 
     from pipeline import executions
 
     settings = settings_of(env, settings_file)
-    found = executions.recent_of_all(aws_of(settings), settings.pipeline_names, limit)
+    aws = aws_of(settings)
+    found = executions.with_reasons(aws, executions.recent_of_all(aws, settings.pipeline_names, limit))
     if as_json:
         print_json([asdict(item) for item in found])
         return
@@ -103,7 +127,9 @@ def runs(
 
 
 @app.command()
-def stop(execution: Execution = None, env: Environment = "local", settings_file: SettingsFile = None) -> None:
+def stop(
+    execution: Execution = None, env: Environment = "local", settings_file: SettingsFile = None, as_json: AsJson = False
+) -> None:
     """Stop an execution and its jobs; the newest that runs when none is named."""
     from pipeline import executions
 
@@ -111,6 +137,9 @@ def stop(execution: Execution = None, env: Environment = "local", settings_file:
     aws = aws_of(settings)
     arn = executions.find(aws, settings.pipeline_names, execution, running=True)
     executions.stop(aws, arn)
+    if as_json:
+        print_json({"PipelineExecutionArn": arn})
+        return
     follow_it = settings.command(f"watch {arn.rpartition('/')[2]}")
     typer.echo(f"Stopping {arn}. Follow it with: {follow_it}")
 
@@ -121,6 +150,7 @@ def logs(
     step: Annotated[str | None, typer.Option("--step", help="Only this step.")] = None,
     env: Environment = "local",
     settings_file: SettingsFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print what the jobs of an execution wrote."""
     from pipeline import executions
@@ -130,6 +160,9 @@ def logs(
     settings = settings_of(env, settings_file)
     aws = aws_of(settings)
     found = view(aws, executions.find(aws, settings.pipeline_names, execution))
-    for one in step_named(found, step):
-        for line in step_log(aws, one):
-            typer.echo(f"{line.moment:%H:%M:%S}  {one.name}  {line.text}")
+    lines = ((one.name, line) for one in step_named(found, step) for line in step_log(aws, one))
+    if as_json:
+        print_json([{"moment": line.moment, "step": name, "text": line.text} for name, line in lines])
+        return
+    for name, line in lines:
+        typer.echo(f"{line.moment:%H:%M:%S}  {name}  {line.text}")

@@ -9,6 +9,7 @@ from pipeline.bundle import build_bundle
 from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.planner import Plan, apply_plan, destroy, make_plan
 from pipeline.deploy.rendering import print_change, print_removal, print_summary
+from pipeline.deploy.resource import Resource
 from pipeline.deploy.stack import FLOWS, resources, resources_to_remove
 from pipeline.errors import DeploymentError
 from pipeline.settings import Settings
@@ -48,17 +49,28 @@ def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approv
         from pipeline.deploy.checks import refuse_wrong_definitions  # planning does without the checks' imports
 
         refuse_wrong_definitions(settings, build_bundle())
-    apply_plan(plan, aws, lambda change, done: print_change(change, console, done=done))
+    try:
+        apply_plan(plan, aws, lambda change, done: print_change(change, console, done=done))
+    except KeyboardInterrupt:
+        console.print(f"Interrupted. What is done stays; go on with: bikeshare deploy {settings.options}", markup=False)
+        raise
     print_summary(plan, console)
     return plan
 
 
-def destroy_environment(settings: Settings, aws: Aws, console: Console, *, keep_data: bool) -> None:
-    """Remove the environment's resources, triggers first. Needs no compiled definition, so no SDK."""
+def destroy_environment(
+    settings: Settings, aws: Aws, console: Console, *, keep_data: bool
+) -> list[tuple[Resource, bool]]:
+    """Remove the environment's resources, triggers first; each, and whether it was removed.
+
+    Needs no compiled definition, so no SDK.
+    """
     aws.check_account()
-    destroy(
-        resources_to_remove(settings, build_bundle()),
-        aws,
-        keep_data=keep_data,
-        progress=lambda resource, removed: print_removal(resource, console, removed=removed),
-    )
+    done: list[tuple[Resource, bool]] = []
+
+    def tell(resource: Resource, removed: bool) -> None:
+        done.append((resource, removed))
+        print_removal(resource, console, removed=removed)
+
+    destroy(resources_to_remove(settings, build_bundle()), aws, keep_data=keep_data, progress=tell)
+    return done

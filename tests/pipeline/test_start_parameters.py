@@ -19,6 +19,7 @@ DEFINITION = {
 def test_what_the_definition_takes_passes():
     given = {"InputKey": "x", "Seed": "-2", "TrainFraction": "0.5", "Strict": "false", "Profile": "parity"}
     check_parameters("p", DEFINITION, given)
+    check_parameters("p", DEFINITION, {"InputKey": "x", "TrainFraction": "5e-1"})
 
 
 @pytest.mark.parametrize(("given", "meant"), [("Sed", "Seed"), ("seed", "Seed"), ("trainfraction", "TrainFraction")])
@@ -42,6 +43,8 @@ def test_a_missing_parameter_is_named():
     ("name", "value", "words"),
     [
         ("Profile", "partiy", r"Profile can't be 'partiy'\. Did you mean parity\?\n.*forecast, parity"),
+        ("Seed", "1_0", "Seed has to be a number of type Integer, not '1_0'"),
+        ("TrainFraction", "nan", "TrainFraction has to be a number of type Float"),
         ("Seed", "1.5", "Seed has to be a number of type Integer, not '1.5'"),
         ("TrainFraction", "half", "TrainFraction has to be a number of type Float"),
         ("Strict", "yes", "Strict has to be true or false"),

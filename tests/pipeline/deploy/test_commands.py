@@ -94,7 +94,9 @@ def test_killed_for_good_and_repeated(aws, environment_of_ours):
         }
         if states[settings.training_pipeline_name] is None:
             assert states[settings.training_rule_name] is None
-    assert bikeshare("deploy").returncode == 0
+    deployed = bikeshare("deploy", "--json")
+    assert deployed.returncode == 0
+    assert len(json.loads(deployed.stdout)["changes"]) == len(resources_to_remove(settings, build_bundle()))
     planned = bikeshare("plan", "--json")
     assert planned.returncode == 0, planned.stdout
     assert json.loads(planned.stdout)["empty"]
@@ -115,6 +117,9 @@ def test_killed_for_good_and_repeated(aws, environment_of_ours):
     codes = {command: code for command, code, _ in told}
     assert {code for command, code in codes.items() if command in {"start", "watch", "stop", "logs", "report"}} == {6}
     assert (codes["deploy"], codes["destroy"]) == (0, 0)
+    again = json.loads(bikeshare("destroy", "--yes", "--json").stdout)
+    assert {thing["kind"] for thing in again if thing["removed"]} == set()
+    assert len(again) == len(resources_to_remove(settings, build_bundle()))
 
 
 def test_every_command_that_compiles_nothing_is_asked_whether_it_imports_the_sdk():
