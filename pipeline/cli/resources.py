@@ -128,17 +128,27 @@ def drift(env: Environment = "local", settings_file: SettingsFile = None, as_jso
 
 @app.command("trust-policy")
 def trust_policy(
-    repository: Annotated[str, typer.Option(help="OWNER/NAME on GitHub, or OWNER@ID/NAME@ID.")],
+    repository: Annotated[
+        str, typer.Option(help="OWNER/NAME on GitHub, or OWNER@ID/NAME@ID; --permissions does without.")
+    ] = "",
     env: Environment = "dev",
     settings_file: SettingsFile = None,
-    purpose: Annotated[Literal["plan", "deploy"], typer.Option(help="Which of the two roles of CI.")] = "deploy",
+    purpose: Annotated[
+        Literal["plan", "deploy", "operate"],
+        typer.Option(help="Which of the two roles of CI; operate is for people, and has permissions only."),
+    ] = "deploy",
     permissions: Annotated[bool, typer.Option("--permissions", help="Print what the role may do instead.")] = False,
 ) -> None:
-    """Print the IAM policy with which GitHub Actions gets in without a key. Offline."""
+    """Print the IAM policies with which GitHub Actions gets in without a key, and people work. Offline."""
     from pipeline.deploy.github import deployer_policy, github_trust_policy
+    from pipeline.deploy.operators import operator_policy
 
     settings = settings_of(env, settings_file)
-    if permissions:
+    if purpose == "operate":
+        if not permissions:
+            raise typer.BadParameter("it is for people; see --permissions", param_hint="--purpose operate")
+        print_json(operator_policy(settings))
+    elif permissions:
         print_json(deployer_policy(settings, purpose))
     else:
         print_json(github_trust_policy(settings, repository, purpose))

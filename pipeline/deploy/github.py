@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from pipeline.deploy import stack_arns as arns
 from pipeline.deploy.policies import allow, document, key_resource, merged
-from pipeline.deploy.stack import FLOWS, JOB_LOG_GROUPS
 from pipeline.errors import SettingsError
 from pipeline.settings import Settings
 
@@ -65,59 +65,6 @@ def deployer_policy(settings: Settings, purpose: Purpose) -> dict[str, Any]:
     return document(merged([*_looking(settings), *(_changing(settings) if purpose == "deploy" else ())]))
 
 
-def _buckets(settings: Settings) -> list[str]:
-    names = (settings.raw_bucket, settings.artifacts_bucket, settings.predictions_bucket)
-    return [settings.bucket_arn(name) for name in names]
-
-
-def _roles(settings: Settings) -> list[str]:
-    return [settings.role_arn(settings.execution_role_name), settings.role_arn(settings.events_role_name)]
-
-
-def _rules(settings: Settings) -> list[str]:
-    names = [settings.alarm_rule_name, *(settings.rule_name(flow) for flow in FLOWS)]
-    return [settings.rule_arn(name) for name in names]
-
-
-def _pipelines(settings: Settings) -> list[str]:
-    return [settings.pipeline_arn(settings.pipeline_name(flow)) for flow in FLOWS]
-
-
-def _database(settings: Settings) -> str:
-    return settings.arn("glue", f"database/{settings.database_name}")
-
-
-def _catalog(settings: Settings) -> list[str]:
-    """The database with what it stands in: Glue asks for both."""
-    return [settings.arn("glue", "catalog"), _database(settings)]
-
-
-def _tables(settings: Settings) -> list[str]:
-    """The database's tables with what they stand in."""
-    return [*_catalog(settings), settings.arn("glue", f"table/{settings.database_name}/*")]
-
-
-def _log_groups(settings: Settings) -> list[str]:
-    groups = [settings.arn("logs", f"log-group:/aws/sagemaker/{group}") for group in JOB_LOG_GROUPS]
-    return [*groups, *(f"{group}:*" for group in groups)]
-
-
-def _feature_group(settings: Settings) -> str:
-    return settings.arn("sagemaker", f"feature-group/{settings.feature_group_name}")
-
-
-def _model_group(settings: Settings) -> str:
-    return settings.arn("sagemaker", f"model-package-group/{settings.model_package_group_name}")
-
-
-def _queue(settings: Settings) -> str:
-    return settings.arn("sqs", settings.dead_letter_queue_name)
-
-
-def _topic(settings: Settings) -> str:
-    return settings.arn("sns", settings.alarm_topic_name)
-
-
 def _looking(settings: Settings) -> Iterator[dict[str, Any]]:
     yield allow(
         [
@@ -129,7 +76,7 @@ def _looking(settings: Settings) -> Iterator[dict[str, Any]]:
             "s3:GetEncryptionConfiguration",
             "s3:ListBucket",
         ],
-        _buckets(settings),
+        arns.buckets(settings),
     )
     yield allow(["s3:GetObject"], [f"{settings.bucket_arn(settings.artifacts_bucket)}/code/*"])
     yield allow(
@@ -140,26 +87,26 @@ def _looking(settings: Settings) -> Iterator[dict[str, Any]]:
             "iam:ListRolePolicies",
             "iam:ListRoleTags",
         ],
-        _roles(settings),
+        arns.roles(settings),
     )
-    yield allow(["events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"], _rules(settings))
-    yield allow(["sagemaker:DescribePipeline", "sagemaker:ListTags"], _pipelines(settings))
-    yield allow(["sagemaker:DescribeFeatureGroup", "sagemaker:ListTags"], [_feature_group(settings)])
-    yield allow(["sagemaker:DescribeModelPackageGroup", "sagemaker:ListTags"], [_model_group(settings)])
-    yield allow(["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"], [_queue(settings)])
+    yield allow(["events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"], arns.rules(settings))
+    yield allow(["sagemaker:DescribePipeline", "sagemaker:ListTags"], arns.pipelines(settings))
+    yield allow(["sagemaker:DescribeFeatureGroup", "sagemaker:ListTags"], [arns.feature_group(settings)])
+    yield allow(["sagemaker:DescribeModelPackageGroup", "sagemaker:ListTags"], [arns.model_group(settings)])
+    yield allow(["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"], [arns.queue(settings)])
     yield allow(
-        ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"], [_topic(settings)]
+        ["sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource"], [arns.topic(settings)]
     )
-    yield allow(["glue:GetDatabase"], _catalog(settings))
-    yield allow(["glue:GetTable"], _tables(settings))
-    yield allow(["glue:GetTags"], [_database(settings)])
-    yield allow(["logs:ListTagsForResource"], _log_groups(settings))
+    yield allow(["glue:GetDatabase"], arns.catalog(settings))
+    yield allow(["glue:GetTable"], arns.tables(settings))
+    yield allow(["glue:GetTags"], [arns.database(settings)])
+    yield allow(["logs:ListTagsForResource"], arns.log_groups(settings))
     # DescribeLogGroups lists, and has no narrower resource in AWS.
     yield allow(["logs:DescribeLogGroups"], [settings.arn("logs", "log-group:*")])
 
 
 def _changing(settings: Settings) -> Iterator[dict[str, Any]]:
-    buckets = _buckets(settings)
+    buckets = arns.buckets(settings)
     yield allow(
         [
             "s3:CreateBucket",
@@ -189,11 +136,11 @@ def _changing(settings: Settings) -> Iterator[dict[str, Any]]:
             "iam:UntagRole",
             "iam:UpdateAssumeRolePolicy",
         ],
-        _roles(settings),
+        arns.roles(settings),
     )
     yield allow(
         ["iam:PassRole"],
-        _roles(settings),
+        arns.roles(settings),
         Condition={"StringEquals": {"iam:PassedToService": ["events.amazonaws.com", "sagemaker.amazonaws.com"]}},
     )
     yield allow(
@@ -206,7 +153,7 @@ def _changing(settings: Settings) -> Iterator[dict[str, Any]]:
             "events:TagResource",
             "events:UntagResource",
         ],
-        _rules(settings),
+        arns.rules(settings),
     )
     yield from _changing_sagemaker(settings)
     yield from _changing_receivers(settings)
@@ -250,10 +197,10 @@ def _changing_sagemaker(settings: Settings) -> Iterator[dict[str, Any]]:
             "sagemaker:ListPipelineExecutions",
             "sagemaker:UpdatePipeline",
         ],
-        _pipelines(settings),
+        arns.pipelines(settings),
     )
     # A pipeline with executions that run can't be removed.
-    yield allow(["sagemaker:StopPipelineExecution"], [f"{arn}/execution/*" for arn in _pipelines(settings)])
+    yield allow(["sagemaker:StopPipelineExecution"], arns.executions(settings))
     yield allow(
         [
             *tagging,
@@ -261,19 +208,19 @@ def _changing_sagemaker(settings: Settings) -> Iterator[dict[str, Any]]:
             "sagemaker:DeleteFeatureGroup",
             "sagemaker:UpdateFeatureGroup",
         ],
-        [_feature_group(settings)],
+        [arns.feature_group(settings)],
     )
     yield allow(
-        [*tagging, "sagemaker:CreateModelPackageGroup", "sagemaker:DeleteModelPackageGroup"], [_model_group(settings)]
+        [*tagging, "sagemaker:CreateModelPackageGroup", "sagemaker:DeleteModelPackageGroup"],
+        [arns.model_group(settings)],
     )
-    versions = settings.arn("sagemaker", f"model-package/{settings.model_package_group_name}/*")
-    yield allow(["sagemaker:DeleteModelPackage", "sagemaker:ListModelPackages"], [versions])
+    yield allow(["sagemaker:DeleteModelPackage", "sagemaker:ListModelPackages"], [arns.model_versions(settings)])
 
 
 def _changing_receivers(settings: Settings) -> Iterator[dict[str, Any]]:
     yield allow(
         ["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue"],
-        [_queue(settings)],
+        [arns.queue(settings)],
     )
     yield allow(
         [
@@ -284,7 +231,7 @@ def _changing_receivers(settings: Settings) -> Iterator[dict[str, Any]]:
             "sns:TagResource",
             "sns:UntagResource",
         ],
-        [_topic(settings)],
+        [arns.topic(settings)],
     )
     yield from _changing_catalog(settings)
     yield allow(
@@ -297,15 +244,15 @@ def _changing_receivers(settings: Settings) -> Iterator[dict[str, Any]]:
             "logs:TagResource",
             "logs:UntagResource",
         ],
-        _log_groups(settings),
+        arns.log_groups(settings),
     )
 
 
 def _changing_catalog(settings: Settings) -> Iterator[dict[str, Any]]:
-    yield allow(["glue:CreateDatabase", "glue:UpdateDatabase"], _catalog(settings))
-    yield allow(["glue:CreateTable", "glue:DeleteTable", "glue:GetTables", "glue:UpdateTable"], _tables(settings))
-    yield allow(["glue:TagResource"], _catalog(settings))
-    yield allow(["glue:UntagResource"], [_database(settings)])
+    yield allow(["glue:CreateDatabase", "glue:UpdateDatabase"], arns.catalog(settings))
+    yield allow(["glue:CreateTable", "glue:DeleteTable", "glue:GetTables", "glue:UpdateTable"], arns.tables(settings))
+    yield allow(["glue:TagResource"], arns.catalog(settings))
+    yield allow(["glue:UntagResource"], [arns.database(settings)])
     # A database goes with its tables and functions; ours has no function.
     functions = settings.arn("glue", f"userDefinedFunction/{settings.database_name}/*")
-    yield allow(["glue:DeleteDatabase"], [*_tables(settings), functions])
+    yield allow(["glue:DeleteDatabase"], [*arns.tables(settings), functions])

@@ -12,6 +12,8 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -20,6 +22,7 @@ from pipeline.aws import Aws
 from pipeline.bundle import build_bundle
 from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.github import deployer_policy, github_trust_policy
+from pipeline.deploy.operators import operator_policy
 from pipeline.deploy.stack import FLOWS, resources
 from pipeline.execution_view import view
 from pipeline.executions import object_parameters, start
@@ -36,7 +39,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ENVIRONMENT = "prod"
 VARIABLES = {"BIKESHARE_ACCOUNT_ID": "123456789012", "BIKESHARE_ALARMS__EMAILS": '["on-call@example.com"]'}
 REPOSITORY = "example/bikeshare"
-PLAN, DEPLOY = "ci-plan", "ci-deploy"
+PLAN, DEPLOY, OPERATE = "ci-plan", "ci-deploy", "people"
 #: One step of each kind of job, to stop an execution at.
 STOPPED_AT = ("Preprocess", "Train", "Transform")
 #: Allowed and not used in this run: action → why it has to be there nevertheless.
@@ -70,15 +73,23 @@ class Work:
         self.settings = deployed.settings
         self.aws = deployed.aws
         self.definitions = compiled_definitions(self.settings, build_bundle(), FLOWS)
-        self.keys = {role: self._role_of_ci(role, purpose) for role, purpose in ((PLAN, "plan"), (DEPLOY, "deploy"))}
+        self.keys = {role: self._role(role, policy) for role, policy in self.policies_of_people().items()}
 
-    def _role_of_ci(self, name: str, purpose: str) -> dict[str, str]:
-        """A role with the generated policies, and credentials of it as GitHub Actions gets them."""
+    def policies_of_people(self) -> dict[str, dict[str, Any]]:
+        """Role → what is generated for whoever works with the environment."""
+        settings = self.settings
+        return {
+            PLAN: deployer_policy(settings, "plan"),
+            DEPLOY: deployer_policy(settings, "deploy"),
+            OPERATE: operator_policy(settings),
+        }
+
+    def _role(self, name: str, policy: dict[str, Any]) -> dict[str, str]:
+        """A role with a generated policy, and credentials of it as GitHub Actions gets them."""
         iam, sts = self.deployed.endpoint.client("iam"), self.deployed.endpoint.client("sts")
-        trust = github_trust_policy(self.settings, REPOSITORY, purpose)
+        trust = github_trust_policy(self.settings, REPOSITORY, "plan")
         arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-        policy = json.dumps(deployer_policy(self.settings, purpose))
-        iam.put_role_policy(RoleName=name, PolicyName="generated", PolicyDocument=policy)
+        iam.put_role_policy(RoleName=name, PolicyName="generated", PolicyDocument=json.dumps(policy))
         keys = sts.assume_role_with_web_identity(RoleArn=arn, RoleSessionName="ci", WebIdentityToken="x" * 20)
         names = {
             "ACCESS_KEY_ID": "AccessKeyId",
@@ -102,6 +113,30 @@ class Work:
         self.deployed.send_event(key, etag)
         again = self.deployed.finished(self.deployed.started(key, etag, flow, known=[first.arn]))
         assert again.status == "Succeeded", again.explanation
+
+    def operate(self, report: Path) -> None:
+        """What people do who work with what is deployed."""
+        worked = {}
+        for flow, key in (("training", "raw/training/again.csv"), ("scoring", "raw/scoring/next-month.csv")):
+            self.under(OPERATE, "watch", key)
+            etag = self.aws.s3.head_object(Bucket=self.settings.raw_bucket, Key=key)["ETag"]
+            worked[flow] = self.deployed.started(key, etag, flow).rpartition("/")[2]
+        self.under(OPERATE, "report", worked["training"], "--output", str(report))
+        for execution in worked.values():
+            self.under(OPERATE, "logs", execution)
+        for arguments in (("runs",), ("predictions",), ("model", "list"), ("model", "card", "1")):
+            self.under(OPERATE, *arguments)
+        self.under(OPERATE, "start", "raw/nothing.csv", code=6)
+        self.upload_under(OPERATE, "raw/by-hand.csv", report.read_bytes())
+        for key in ("raw/by-hand.csv", "raw/scoring/next-month.csv"):
+            self.under(OPERATE, "start", key)
+            self.under(OPERATE, "stop")
+            self.under(OPERATE, "watch", code=6)
+
+    def upload_under(self, role: str, key: str, body: bytes) -> None:
+        """A plain PutObject with a role's credentials."""
+        with mock.patch.dict(os.environ, self.keys[role]):
+            Aws(self.settings).s3.put_object(Bucket=self.settings.raw_bucket, Key=key, Body=body)
 
     def stop_at(self, step: str, key: str) -> None:
         """Start an execution by hand and stop it while one of its steps has a job."""
@@ -159,9 +194,10 @@ def recorded(tmp_path_factory) -> Iterator[tuple[Work, list[tuple[str, Call]]]]:
         work.under(PLAN, "plan")
         work.succeed("training", "raw/training/sample.csv", first)
         # The version that it registers is compared with the first one.
-        work.deployed.command("model", "approve", "1", "--env", ENVIRONMENT)
+        work.under(OPERATE, "model", "approve", "1")
         work.succeed("training", "raw/training/again.csv", second)
         work.succeed("scoring", "raw/scoring/next-month.csv", to_score)
+        work.operate(tmp_path_factory.mktemp("report") / "report.html")
         work.deployed.send_event("raw/training/gone.csv", "0" * 32)
         gone = work.deployed.finished(work.deployed.started("raw/training/gone.csv", "0" * 32))
         assert gone.status == "Succeeded", gone.explanation
@@ -195,7 +231,7 @@ def policies(work: Work) -> dict[str, Policy]:
         for thing in resources(settings, build_bundle(), work.definitions)
         if thing.kind == "role"
     }
-    made |= {PLAN: deployer_policy(settings, "plan"), DEPLOY: deployer_policy(settings, "deploy")}
+    made |= work.policies_of_people()
     return {settings.role_arn(name): Policy.parse(name, policy) for name, policy in made.items()}
 
 
@@ -215,7 +251,7 @@ def unused_grants(policy: Policy, calls: list[Call]) -> list[Grant]:
     ]
 
 
-@pytest.mark.parametrize("role", ["execution", "events", PLAN, DEPLOY])
+@pytest.mark.parametrize("role", ["execution", "events", PLAN, DEPLOY, OPERATE])
 def test_a_role_may_do_what_its_work_uses_and_nothing_else(recorded, role):
     work, everything = recorded
     names = {"execution": work.settings.execution_role_name, "events": work.settings.events_role_name}

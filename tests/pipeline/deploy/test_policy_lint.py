@@ -11,6 +11,7 @@ from cfnlint.api import lint_all
 
 from pipeline.bundle import Bundle
 from pipeline.deploy.github import deployer_policy, github_trust_policy
+from pipeline.deploy.operators import operator_policy
 from pipeline.deploy.policies import document, events_policy, execution_policy
 from pipeline.deploy.queues import Queue
 from pipeline.deploy.roles import Role
@@ -72,6 +73,7 @@ def test_generated_policies_pass_the_linter(name):
         "Events": role(roles[settings.events_role_name].desired()["trust"], events_policy(settings, FLOWS)),
         "Plan": role(github_trust_policy(settings, "a/b", "plan"), deployer_policy(settings, "plan")),
         "Deploy": role(github_trust_policy(settings, "a/b", "deploy"), deployer_policy(settings, "deploy")),
+        "People": role(github_trust_policy(settings, "a/b", "deploy"), operator_policy(settings)),
         "QueuePolicy": {
             "Type": "AWS::SQS::QueuePolicy",
             "Properties": {"PolicyDocument": queue.policy(), "Queues": ["https://sqs.example/q"]},
@@ -158,6 +160,7 @@ def test_policies_with_the_longest_names_fit_into_a_role():
         events_policy(settings, FLOWS),
         deployer_policy(settings, "plan"),
         deployer_policy(settings, "deploy"),
+        operator_policy(settings),
     ):
         assert len(json.dumps(policy, separators=(",", ":"))) <= INLINE_POLICIES_OF_A_ROLE
     trust = github_trust_policy(settings, f"{'o' * 39}@{10**12}/{'n' * 100}@{10**12}", "deploy")
