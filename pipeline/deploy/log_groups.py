@@ -19,9 +19,11 @@ from pipeline.aws import Aws
 from pipeline.deploy.pipelines import execution_ids, stop_executions
 from pipeline.deploy.resource import Difference, LeftAlone, State
 from pipeline.deploy.tags import own_tags, surplus
+from pipeline.missing import unless_missing
 
 _OWNERSHIP_TAGS = ("project", "environment")
 _JOB_PREFIX = "pipelines-"
+_RUNS = "runs/"
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,14 @@ class LogGroup:
         retention_days: how long a log is kept.
         tags: name → value.
         pipelines: names of those whose executions' jobs write to it, among others.
+        runs_bucket: bucket of ours with a folder for each execution, which outlives the pipelines where data is kept.
     """
 
     name: str
     retention_days: int
     tags: Mapping[str, str]
     pipelines: tuple[str, ...] = ()
+    runs_bucket: str | None = None
     kind: str = "log group"
 
     def desired(self) -> State:
@@ -107,7 +111,8 @@ class LogGroup:
         for name in self.pipelines:
             stop_executions(aws, name)  # else they would write on
         # SageMaker Pipelines names jobs pipelines-<execution id>-<step>-…, and a job's log stream begins with its name.
-        ours = tuple(f"{_JOB_PREFIX}{one}-" for name in self.pipelines for one in execution_ids(aws, name))
+        executions = {one for name in self.pipelines for one in execution_ids(aws, name)} | self._kept_runs(aws)
+        ours = tuple(f"{_JOB_PREFIX}{one}-" for one in sorted(executions))
         pages = aws.logs.get_paginator("describe_log_streams").paginate(
             logGroupName=self.name, logStreamNamePrefix=_JOB_PREFIX
         )
@@ -115,3 +120,11 @@ class LogGroup:
         for name in streams:
             if name.startswith(ours):
                 aws.logs.delete_log_stream(logGroupName=self.name, logStreamName=name)
+
+    def _kept_runs(self, aws: Aws) -> set[str]:
+        """Ids of executions whose pipeline was removed before, and whose data was kept."""
+        if self.runs_bucket is None:
+            return set()
+        pages = aws.s3.get_paginator("list_objects_v2").paginate(Bucket=self.runs_bucket, Prefix=_RUNS, Delimiter="/")
+        found = unless_missing(lambda: [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])])
+        return {prefix.removeprefix(_RUNS).rstrip("/") for prefix in found or []}

@@ -125,7 +125,7 @@ def print_summary(plan: Plan, console: Console) -> None:
 def print_removal(resource: Resource, console: Console, *, removed: bool) -> None:
     """One line for each resource of destroy."""
     sign = "[red]-[/]" if removed else " "
-    note = "" if removed else "  [dim](not there, or kept for its data)[/]"
+    note = "" if removed else "  [dim](not there, or kept: for its data, or as somebody else's)[/]"
     console.print(f"{sign} {resource.kind:<20} {resource.name}{note}", soft_wrap=True)
 
 

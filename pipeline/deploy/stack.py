@@ -152,6 +152,8 @@ def _log_groups(settings: Settings) -> list[Resource]:
             retention_days=settings.running.log_retention_days,
             tags=settings.resource_tags(),
             pipelines=settings.pipeline_names,
+            # One of somebody else may hold the runs of other environments.
+            runs_bucket=None if settings.buckets.artifacts else settings.artifacts_bucket,
         )
         for group in JOB_LOG_GROUPS
     ]

@@ -298,6 +298,25 @@ def test_a_running_execution_is_stopped_and_its_logs_are_data(aws, keep_data, ev
     aws.logs.delete_log_group(logGroupName=group.name)
 
 
+def test_logs_of_executions_whose_pipeline_is_gone_are_known_by_their_data(aws):
+    aws.s3.create_bucket(Bucket="things-runs")
+    aws.s3.put_object(Bucket="things-runs", Key="runs/abc123def456/Train/model.tar.gz", Body=b"x")
+    group = LogGroup("/aws/kept/ProcessingJobs", 30, TAGS, pipelines=("things-gone",), runs_bucket="things-runs")
+    apply_plan(make_plan([group], aws), aws)
+    names = ["pipelines-abc123def456-Train-x/algo-1", "pipelines-ffffffffffff-Train-x/algo-1"]
+    for name in names:
+        aws.logs.create_log_stream(logGroupName=group.name, logStreamName=name)
+    destroy([group], aws, keep_data=True)
+    assert len(aws.logs.describe_log_streams(logGroupName=group.name)["logStreams"]) == 2
+    destroy([group], aws, keep_data=False)
+    left = aws.logs.describe_log_streams(logGroupName=group.name)["logStreams"]
+    assert [stream["logStreamName"] for stream in left] == names[1:]
+    aws.logs.delete_log_stream(logGroupName=group.name, logStreamName=names[1])
+    aws.s3.delete_object(Bucket="things-runs", Key="runs/abc123def456/Train/model.tar.gz")
+    destroy([group], aws, keep_data=False)
+    assert group.current(aws) is None
+
+
 def test_undelivered_events_are_data(aws):
     queue = dataclasses.replace(THINGS["queue"], name="things-kept", arn=f"{QUEUE_ARN}-kept")
     apply_plan(make_plan([queue], aws), aws)
