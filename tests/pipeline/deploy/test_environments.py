@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from rich.console import Console
 
@@ -63,6 +65,14 @@ def test_another_account_is_refused(aws):
     settings = load_settings("dev")
     with pytest.raises(DeploymentError, match=r"belong to account 123456789012, but environment 'dev' is account 1111"):
         plan_environment(settings, Aws(settings))
+
+
+def test_the_plan_in_the_documentation_is_the_one_that_is_printed():
+    settings = load_settings("dev")
+    page = (Path(__file__).parents[3] / "docs" / "deploying.md").read_text(encoding="utf-8")
+    for flow, definition in compiled_definitions(settings, build_bundle(), FLOWS).items():
+        expected, _, _ = str(estimate(definition, settings.region)).partition(" (estimate")
+        assert f"A run of {settings.pipeline_name(flow)}: {expected} (estimate, prices as of …)" in page
 
 
 def test_every_shipped_environment_has_a_price(environment):
