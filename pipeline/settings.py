@@ -23,6 +23,7 @@ from pipeline.settings_sections import (
     Alarms,
     Analysis,
     Buckets,
+    Features,
     Instances,
     KmsKey,
     Network,
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     analysis: Analysis = Field(default_factory=Analysis)
     quality: Quality = Field(default_factory=Quality)
     registry: Registry = Field(default_factory=Registry)
+    features: Features = Field(default_factory=Features)
     network: Network = Field(default_factory=Network)
     running: Running = Field(default_factory=Running)
     alarms: Alarms = Field(default_factory=Alarms)

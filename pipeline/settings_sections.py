@@ -145,6 +145,13 @@ class Registry(Section):
     approval_status: Literal["PendingManualApproval", "Approved", "Rejected"] = "PendingManualApproval"
 
 
+class Features(Section):
+    """The Feature Store."""
+
+    #: Days after the upload for which a record is kept; None keeps it. AWS lets it be changed, and not taken back.
+    time_to_live_days: int | None = Field(default=None, ge=1)
+
+
 class Network(Section):
     """Where the jobs run."""
 

@@ -31,6 +31,7 @@ class FeatureGroup:
         role_arn: role for the offline store.
         kms_key: key of the online store; None is AWS's own.
         tags: name → value.
+        time_to_live_days: how long a record is kept after its event time, the upload's; None is for ever.
     """
 
     name: str
@@ -40,6 +41,7 @@ class FeatureGroup:
     role_arn: str
     kms_key: str | None
     tags: Mapping[str, str]
+    time_to_live_days: int | None = None
     kind: str = "feature group"
 
     def desired(self) -> State:
@@ -50,9 +52,12 @@ class FeatureGroup:
             "event time": self.event_time,
             "features": dict(self.features),
             "key": self.kms_key,
-            "time to live": None,
+            "time to live": self._time_to_live(),
             "tags": dict(self.tags),
         }
+
+    def _time_to_live(self) -> dict[str, Any] | None:
+        return {"Unit": "Days", "Value": self.time_to_live_days} if self.time_to_live_days is not None else None
 
     def current(self, aws: Aws) -> State | None:
         """The group as it is; None where it does not exist."""
@@ -76,6 +81,8 @@ class FeatureGroup:
         online: dict[str, Any] = {"EnableOnlineStore": True}
         if self.kms_key is not None:
             online["SecurityConfig"] = {"KmsKeyId": self.kms_key}
+        if self.time_to_live_days is not None:
+            online["TtlDuration"] = self._time_to_live()
         aws.sagemaker.create_feature_group(
             FeatureGroupName=self.name,
             RecordIdentifierFeatureName=self.record_identifier,
@@ -88,7 +95,7 @@ class FeatureGroup:
         self._wait(aws)
 
     def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
-        """Add features that are new and set tags; AWS can change nothing else of a feature group.
+        """Add features that are new, set tags and how long records are kept; AWS can change nothing else.
 
         One that could not be made is made anew: it has never held a record.
         """
@@ -102,7 +109,17 @@ class FeatureGroup:
             added = {name: kind for name, kind in self.features.items() if name not in current}
             aws.sagemaker.update_feature_group(FeatureGroupName=self.name, FeatureAdditions=self._definitions(added))
             self._wait(aws)
-        for field in ("record identifier", "event time", "key", "time to live"):
+        if "time to live" in differences and self.time_to_live_days is not None:
+            store: Any = {"TtlDuration": self._time_to_live()}
+            aws.sagemaker.update_feature_group(FeatureGroupName=self.name, OnlineStoreConfig=store)
+            self._wait(aws)
+        elif "time to live" in differences:
+            raise DeploymentError(
+                f"Records of feature group {self.name} expire, which AWS lets nobody take back: "
+                f"{differences['time to live'].current}.",
+                hint="Set [features] time_to_live_days, or destroy it and deploy again.",
+            )
+        for field in ("record identifier", "event time", "key"):
             if field in differences:
                 raise _cannot_change(self.name, f"its {field} is {differences[field].current!r}")
         if "tags" in differences:

@@ -129,6 +129,7 @@ def _stores(settings: Settings) -> list[Resource]:
             role_arn=settings.role_arn(settings.execution_role_name),
             kms_key=settings.kms_key,
             tags=tags,
+            time_to_live_days=settings.features.time_to_live_days,
         ),
         ModelPackageGroup(
             name=settings.model_package_group_name,

@@ -124,6 +124,15 @@ def test_another_key_is_found_and_can_not_be_put_in_place(aws, made_with, wanted
     made.delete(aws, keep_data=False)
 
 
+def test_records_expire_when_the_settings_say_so(aws):
+    group = dataclasses.replace(GROUP, name="born-to-expire", time_to_live_days=7)
+    apply_plan(make_plan([group], aws), aws)
+    assert make_plan([group], aws).is_empty
+    (change,) = make_plan([dataclasses.replace(group, time_to_live_days=8)], aws).changes
+    assert [item.field for item in change.differences] == ["time to live"]
+    group.delete(aws, keep_data=False)
+
+
 def test_records_that_were_told_to_expire_are_found(aws):
     group = dataclasses.replace(GROUP, name="expiring")
     apply_plan(make_plan([group], aws), aws)
@@ -132,6 +141,12 @@ def test_records_that_were_told_to_expire_are_found(aws):
     group._wait(aws)
     (change,) = make_plan([group], aws).changes
     assert change.differences == (Difference("time to live", ends, None),)
-    with pytest.raises(DeploymentError, match="can't be changed in place: its time to live is"):
+    with pytest.raises(DeploymentError, match="Records of feature group expiring expire") as caught:
         apply_plan(make_plan([group], aws), aws)
+    assert "time_to_live_days" in (caught.value.hint or "")
+    other = dataclasses.replace(group, time_to_live_days=30)
+    apply_plan(make_plan([other], aws), aws)
+    assert make_plan([other], aws).is_empty
+    described = aws.sagemaker.describe_feature_group(FeatureGroupName=group.name)
+    assert described["OnlineStoreConfig"]["TtlDuration"] == {"Unit": "Days", "Value": 30}
     group.delete(aws, keep_data=False)
