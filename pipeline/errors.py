@@ -9,7 +9,8 @@
     ├── ExecutionError           an execution could not be started, found, watched or stopped
     ├── RegistryError            a registered version could not be found, read, approved or rejected
     ├── LocalEndpointUnavailableError  the local AWS endpoint could not be started, asked or stopped
-    └── InputFileError           a file that is to be uploaded is not there or can't be read
+    ├── InputFileError           a file that is to be uploaded or checked is not there or can't be read
+    └── OutputFileError          a file that is to be written can't be
 
 Errors of the local endpoint stand in :mod:`pipeline.local.errors`, those of the step scripts in
 ``steps/analysis/errors.py``; neither can import this module (see the import contracts in ``pyproject.toml``).
@@ -63,6 +64,12 @@ class ExecutionError(BikeshareError):
 
 class InputFileError(BikeshareError):
     """A local file named on the command line is missing or unreadable."""
+
+    exit_code = 7
+
+
+class OutputFileError(BikeshareError):
+    """A local file named on the command line can't be written."""
 
     exit_code = 7
 

@@ -1,7 +1,7 @@
 """The command line, thin: it parses, calls and prints. ``bikeshare --help`` lists the commands.
 
 Exit codes: 0 done; 1 any other error of ours; 2 wrong usage, or ``plan`` found changes; 3 settings; 4 definition;
-5 deployment; 6 execution; 7 input file; 8 local endpoint; 9 registry; 130 interrupted.
+5 deployment; 6 execution; 7 file; 8 local endpoint; 9 registry; 130 interrupted.
 
 Everything that takes long to import is imported inside the command that needs it.
 """

@@ -57,6 +57,22 @@ def aws_of(settings: Settings) -> Aws:
     return Aws(settings)
 
 
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that somebody asked for.
+
+    Raises:
+        OutputFileError: it can't be written.
+    """
+    from pipeline.errors import OutputFileError
+
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise OutputFileError(
+            f"{path} can't be written: {error.strerror}", "Give another path with --output."
+        ) from error
+
+
 def print_json(value: Any) -> None:
     """A value for scripts."""
     import json

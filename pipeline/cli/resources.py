@@ -18,6 +18,7 @@ from pipeline.cli.common import (
     print_json,
     progress_console,
     settings_of,
+    write_file,
 )
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def synth(
     if output is None:
         typer.echo(definition, nl=False)
     else:
-        output.write_text(definition, encoding="utf-8")
+        write_file(output, definition.encode())
 
 
 @app.command()

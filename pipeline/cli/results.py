@@ -17,6 +17,7 @@ from pipeline.cli.common import (
     group,
     print_json,
     settings_of,
+    write_file,
 )
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def report(
     arn = executions.find(aws, [settings.training_pipeline_name], execution)
     found = view(aws, arn)
     path = output or Path(f"report-{found.identifier}.html")
-    path.write_bytes(read_report(aws, found))
+    write_file(path, read_report(aws, found))
     typer.echo(path)
 
 
