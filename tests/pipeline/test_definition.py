@@ -14,7 +14,7 @@ from botocore.validate import ParamValidator
 
 from pipeline.bundle import Bundle
 from pipeline.definition import compile_scoring, compile_training
-from pipeline.deploy.policies import steps_of
+from pipeline.deploy.needs import steps_of
 from pipeline.sdk import TELEMETRY_OFF, offline_sdk
 from pipeline.settings import environment_names, load_settings
 
