@@ -71,9 +71,13 @@ class Spent:
     dollars: float | None
     as_of: date
 
+    @property
+    def amount(self) -> str:
+        """The money alone, for where there is little room."""
+        return "unknown, for want of a price" if self.dollars is None else f"about ${self.dollars:.4f}"
+
     def __str__(self) -> str:
-        amount = "unknown, for want of a price" if self.dollars is None else f"about ${self.dollars:.4f}"
-        return f"{amount} (prices as of {self.as_of})"
+        return f"{self.amount} (prices as of {self.as_of})"
 
 
 @dataclass(frozen=True)

@@ -71,9 +71,10 @@ def table(execution: ExecutionView) -> Table:
     return grid
 
 
-def cost_line(execution: ExecutionView, *, local: bool) -> str:
+def cost_line(execution: ExecutionView, *, local: bool, brief: bool = False) -> str:
     """What the execution has cost so far, or would have cost where it runs on this machine."""
-    cost = execution.cost(datetime.now(UTC))
+    found = execution.cost(datetime.now(UTC))
+    cost = found.amount if brief else str(found)
     return f"Cost: nothing here; on AWS this time would be {cost}" if local else f"Cost so far: {cost}"
 
 
@@ -98,7 +99,10 @@ def _live(views: Iterable[ExecutionView], console: Console, *, local: bool) -> E
         for last in views:
             took = duration(last.seconds(datetime.now(UTC)))
             live.update(
-                Group(table(last), Text(f"  {took}  {cost_line(last, local=local)}", style="dim", no_wrap=True))
+                Group(
+                    table(last),
+                    Text(f"  {took}  {cost_line(last, local=local, brief=True)}", style="dim", no_wrap=True),
+                )
             )
     return _required(last)
 

@@ -43,9 +43,11 @@ def views():
 
 def shown(*, terminal, local):
     output = io.StringIO()
-    last = follow(views(), Console(file=output, force_terminal=terminal, width=100, color_system=None), local=local)
+    last = follow(views(), Console(file=output, force_terminal=terminal, width=80, color_system=None), local=local)
     assert last.status == "Succeeded"
-    return output.getvalue()
+    text = output.getvalue()
+    assert "…" not in text
+    return text
 
 
 def test_a_terminal_shows_the_tree_with_durations_and_cost():
