@@ -169,21 +169,11 @@ def _containers(settings: Settings, needs: Needs) -> Iterator[dict[str, Any]]:
 
 def _experiments(settings: Settings, definitions: Mapping[Flow, str]) -> Iterator[dict[str, Any]]:
     """Pipelines keeps each execution as a trial of an experiment that is named as the pipeline."""
-    names = [settings.pipeline_name(flow) for flow in definitions]
-    yield allow(
-        ["sagemaker:AddTags", "sagemaker:CreateExperiment", "sagemaker:DescribeExperiment"],
-        [settings.arn("sagemaker", f"experiment/{name}") for name in names],
-    )
+    experiments = [settings.arn("sagemaker", f"experiment/{settings.pipeline_name(flow)}") for flow in definitions]
+    yield allow(["sagemaker:AddTags", "sagemaker:CreateExperiment", "sagemaker:DescribeExperiment"], experiments)
     trials, components = (settings.arn("sagemaker", f"{kind}/*") for kind in _TRIALS)
-    yield allow(
-        [
-            "sagemaker:AddTags",
-            "sagemaker:AssociateTrialComponent",
-            "sagemaker:CreateTrial",
-            "sagemaker:DescribeTrial",
-        ],
-        [trials, *(settings.arn("sagemaker", f"experiment/{name}") for name in names)],
-    )
+    yield allow(["sagemaker:AddTags", "sagemaker:AssociateTrialComponent", "sagemaker:DescribeTrial"], [trials])
+    yield allow(["sagemaker:CreateTrial"], [trials, *experiments])
     yield allow(
         [
             "sagemaker:AddTags",

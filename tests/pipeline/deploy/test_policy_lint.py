@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from pipeline.deploy.topics import Topic
 from pipeline.errors import SettingsError
 from pipeline.settings import environment_names, load_settings
 from pipeline.settings_sections import Buckets, Network
+from pipeline.validate.locations import overlap
 
 # A definition with every kind of step and script, so that every permission is generated without compiling one.
 SCRIPTS = ("claim.py", "ingest_features.py", "select_model.py", "publish.py")
@@ -165,3 +168,47 @@ def test_policies_with_the_longest_names_fit_into_a_role():
         assert len(json.dumps(policy, separators=(",", ":"))) <= INLINE_POLICIES_OF_A_ROLE
     trust = github_trust_policy(settings, f"{'o' * 39}@{10**12}/{'n' * 100}@{10**12}", "deploy")
     assert len(json.dumps(trust, separators=(",", ":"))) <= TRUST_POLICY
+
+
+#: Where AWS's own pages say something else than the table of resource types does → why.
+ELSEWHERE = {
+    "cloudwatch:PutMetricData": "metrics of a namespace have no resource; the condition names the namespace",
+    "glue:TagResource": "tags of a new database are asked for on the catalog as well",
+    "logs:DescribeLogGroups": "refusals name log-group::log-stream:, which the pattern fits",
+    "sagemaker:CreateModelPackage": "a version in a group is asked for on the group as well",
+}
+
+
+@cache
+def service_authorization():
+    """What AWS publishes of its services' actions and resource types, as cfn-lint carries it."""
+    path = files("cfnlint.data.AdditionalSpecs") / "Policies.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def arn_patterns(action):
+    """Patterns of the resources that an action can be allowed on; none where it has no resource level."""
+    service, _, name = action.partition(":")
+    table = service_authorization()[service]
+    types = table["Actions"][name.lower()].get("Resources", [])
+    found = [arn for kind in types for arn in table["Resources"].get(kind, {}).get("ARNFormats", [])]
+    return types, [re.sub(r"\$\{[^}]*\}", "*", arn).replace(".*", "*") for arn in found]
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_every_action_is_allowed_on_resources_that_it_has(name):
+    settings = load_settings(name)
+    definitions = dict.fromkeys(FLOWS, EVERYTHING)
+    for policy in (
+        execution_policy(settings, definitions),
+        events_policy(settings, FLOWS),
+        deployer_policy(settings, "plan"),
+        deployer_policy(settings, "deploy"),
+        operator_policy(settings),
+    ):
+        for statement in policy["Statement"]:
+            for action in set(statement["Action"]) - set(ELSEWHERE):
+                types, patterns = arn_patterns(action)
+                assert (statement["Resource"] == ["*"]) == (types == []), action
+                for resource in statement["Resource"] if types else ():
+                    assert any(overlap(resource, pattern) for pattern in patterns), (action, resource)
