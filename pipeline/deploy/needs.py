@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline.aws_names import queue_arn, repository_arn
+from pipeline.deploy.places import Place, places_of
 
 _IMAGE_FIELDS = frozenset({"Image", "ImageUri", "TrainingImage"})
 
@@ -36,6 +37,7 @@ class Needs:
         repositories: ARNs of what the steps' images are in.
         functions: ARNs of the functions that Lambda steps call.
         queues: ARNs of the queues that Callback steps send to.
+        places: S3 objects that the steps read and write.
         endpoint_configurations: names that steps give to the endpoint configurations that they make.
         experiments: whether executions are kept as trials of an experiment.
     """
@@ -45,6 +47,7 @@ class Needs:
     repositories: frozenset[str]
     functions: frozenset[str]
     queues: frozenset[str]
+    places: frozenset[Place]
     endpoint_configurations: frozenset[str]
     experiments: bool
 
@@ -59,6 +62,7 @@ class Needs:
             repositories=frozenset(found for step in steps for found in _repositories(step["Arguments"])),
             functions=frozenset(step["FunctionArn"] for step in steps if isinstance(step.get("FunctionArn"), str)),
             queues=frozenset(queue for step in steps if (queue := queue_arn(step.get("SqsQueueUrl"), region))),
+            places=places_of(steps),
             endpoint_configurations=frozenset(
                 name for step in steps if isinstance(name := step["Arguments"].get("EndpointConfigName"), str)
             ),

@@ -28,7 +28,13 @@ _JOB_ACTIONS = {
 }
 #: Steps that check data or a model do it in a processing job.
 _JOBS_OF = {"ClarifyCheck": "Processing", "QualityCheck": "Processing"}
-_RUNS_A_CONTAINER = frozenset({"Processing", "Training", "Transform", "Tuning"})
+_LOGS_OF = {
+    "Processing": "ProcessingJobs",
+    "Training": "TrainingJobs",
+    "Transform": "TransformJobs",
+    "Tuning": "TrainingJobs",
+}
+_RUNS_A_CONTAINER = frozenset(_LOGS_OF)
 
 
 def allow(actions: Iterable[str], resources: Iterable[str], **more: Any) -> dict[str, Any]:
@@ -78,13 +84,18 @@ def execution_policy(settings: Settings, definitions: Mapping[Flow, str]) -> dic
 
 
 def _data(settings: Settings, needs: Needs) -> Iterator[dict[str, Any]]:
-    raw, artifacts = (settings.bucket_arn(name) for name in (settings.raw_bucket, settings.artifacts_bucket))
+    raw = settings.bucket_arn(settings.raw_bucket)
     yield allow(["s3:GetObject"], [f"{raw}/*"])
-    yield allow(["s3:GetObject", "s3:PutObject"], [f"{artifacts}/*"])
+    # What is published is never read again.
+    places = {place for place in needs.places if place.bucket != settings.predictions_bucket}
+    written = {f"{settings.bucket_arn(place.bucket)}/{place.keys}" for place in needs.places if place.written}
+    read = {f"{settings.bucket_arn(place.bucket)}/{place.keys}" for place in places}
+    if read:
+        yield allow(["s3:GetObject"], read)
+    if written:
+        yield allow(["s3:PutObject"], written)
     # Without it S3 says that an object is forbidden, where it is gone.
-    yield allow(["s3:ListBucket"], [raw, artifacts])
-    if "publish.py" in needs.scripts:
-        yield allow(["s3:PutObject"], [f"{settings.bucket_arn(settings.predictions_bucket)}/*"])
+    yield allow(["s3:ListBucket"], {raw, *(settings.bucket_arn(place.bucket) for place in places)})
 
 
 def _kinds(needs: Needs) -> frozenset[str]:
@@ -151,9 +162,10 @@ def _called(settings: Settings, needs: Needs) -> Iterator[dict[str, Any]]:
 
 def _containers(settings: Settings, needs: Needs) -> Iterator[dict[str, Any]]:
     """What every job's machine does: pull the image, write logs and metrics."""
+    groups = {_LOGS_OF[kind] for kind in _kinds(needs) & _RUNS_A_CONTAINER}
     yield allow(
         ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-        [settings.arn("logs", "log-group:/aws/sagemaker/*")],
+        [settings.arn("logs", f"log-group:/aws/sagemaker/{group}:*") for group in groups],
     )
     # PutMetricData and GetAuthorizationToken have no resource level in AWS.
     yield allow(
