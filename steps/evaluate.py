@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> None:
     from analysis.archive import read_archive
     from analysis.evaluation import evaluation
     from analysis.frames import read_json, write_json
-    from analysis.previous import newest_approved
+    from analysis.previous import previous_model
     from analysis.report import write_report
     from analysis.rows import labelled_rows
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> None:
         labelled_rows(request.test_dir, "test", archive.model),
     )
     quality = read_json(existing_file(request.quality_dir / "quality.json", "The quality report"))
-    previous = newest_approved(request.model_package_group_name)
+    previous = previous_model(request.model_package_group_name)
     result = evaluation(archive.model, sides, quality, request.leakage_threshold, previous)
     write_json(result, request.output_dir / "evaluation.json")
     write_report(request.output_dir / "report.html", archive, sides, quality, result)

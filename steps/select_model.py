@@ -14,6 +14,7 @@ from analysis.aws import aws_call, sagemaker_client
 from analysis.container import PROCESSING, PROCESSING_MESSAGE, Arguments, run_step
 from analysis.errors import ModelError
 from analysis.frames import write_json
+from analysis.registry import newest_approved
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -23,23 +24,17 @@ DEFAULT_PROFILE = "forecast"
 """Of a version that was registered without saying."""
 
 
-def newest_approved(sagemaker: SageMakerClient, group: str) -> str:
+def approved_version(sagemaker: SageMakerClient, group: str) -> str:
     """ARN of the newest approved version; raises ModelError where there is none."""
     with aws_call(f"Looking for an approved version in {group}"):
-        found = sagemaker.list_model_packages(
-            ModelPackageGroupName=group,
-            ModelApprovalStatus="Approved",
-            SortBy="CreationTime",
-            SortOrder="Descending",
-            MaxResults=1,
-        )["ModelPackageSummaryList"]
-    if not found:
+        arn = newest_approved(sagemaker, group)
+    if arn is None:
         raise ModelError(
             f"The model package group {group} has no approved version to score with. "
             "Look at the versions and approve one (bikeshare model approve VERSION), "
             "then start the execution again."
         )
-    return found[0]["ModelPackageArn"]
+    return arn
 
 
 def selection(sagemaker: SageMakerClient, arn: str) -> dict[str, Any]:
@@ -63,7 +58,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--output-dir", type=Path, default=PROCESSING / "output" / "model", help="gets model.json")
     request = parser.parse_args(arguments)
     sagemaker = sagemaker_client()
-    arn = request.model_package_arn or newest_approved(sagemaker, request.model_package_group_name)
+    arn = request.model_package_arn or approved_version(sagemaker, request.model_package_group_name)
     chosen = selection(sagemaker, arn)
     write_json(chosen, request.output_dir / FILE_NAME)
     print(f"model: version {chosen['version']} ({chosen['model_package_arn']}, profile {chosen['profile']})")

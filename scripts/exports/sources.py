@@ -13,6 +13,7 @@ from analysis.archive import model_from_archive
 from analysis.artefact import LinearModel
 from analysis.aws import split_s3_uri
 from analysis.errors import ModelError, SettingsError
+from analysis.registry import newest_approved
 from pipeline.aws import Aws, aws_errors
 from scripts.errors import ModelSourceError
 
@@ -61,19 +62,13 @@ def latest_approved(group: str, aws: Aws) -> str:
         ModelSourceError: there is no such group, or no version of it is approved.
     """
     with aws_errors(f"Listing the versions of model package group {group}", aws, ModelSourceError):
-        versions = aws.sagemaker.list_model_packages(
-            ModelPackageGroupName=group,
-            ModelApprovalStatus="Approved",
-            SortBy="CreationTime",
-            SortOrder="Descending",
-            MaxResults=1,
-        )["ModelPackageSummaryList"]
-    if not versions:
+        arn = newest_approved(aws.sagemaker, group)
+    if arn is None:
         raise ModelSourceError(
             f"No version of model package group {group} is approved.",
             f"Look at them with: aws sagemaker list-model-packages --model-package-group-name {group}",
         )
-    return str(versions[0]["ModelPackageArn"])
+    return arn
 
 
 def _from_package(arn: str, aws: Aws) -> FoundModel:

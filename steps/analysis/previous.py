@@ -9,6 +9,7 @@ from analysis.archive import LARGEST_ARCHIVE, archive_from
 from analysis.artefact import LinearModel
 from analysis.errors import ModelError, StepError
 from analysis.metrics import all_metrics
+from analysis.registry import newest_approved
 from analysis.rows import LabelledRows
 
 NOT_ASKED, NONE, UNREADABLE, NOT_COMPARABLE, COMPARED = (
@@ -31,7 +32,7 @@ class PreviousModel:
     model: LinearModel | None = None
 
 
-def newest_approved(group: str) -> PreviousModel:
+def previous_model(group: str) -> PreviousModel:
     """The newest approved model of the registry's group, downloaded into memory; no error leaves this function."""
     if not group:
         return PreviousModel(NOT_ASKED, "no model package group was named")
@@ -42,16 +43,9 @@ def newest_approved(group: str) -> PreviousModel:
 
         s3, sagemaker = brief_clients()
         with aws_call(f"Looking for approved models in {group!r}"):
-            found = sagemaker.list_model_packages(
-                ModelPackageGroupName=group,
-                ModelApprovalStatus="Approved",
-                SortBy="CreationTime",
-                SortOrder="Descending",
-                MaxResults=1,
-            )["ModelPackageSummaryList"]
-            if not found:
+            arn = newest_approved(sagemaker, group)
+            if arn is None:
                 return PreviousModel(NONE, f"no version in {group} is approved yet")
-            arn = found[0]["ModelPackageArn"]
             package = sagemaker.describe_model_package(ModelPackageName=arn)
         data = _downloaded(s3, package)
         model = archive_from(data, arn).model

@@ -31,7 +31,7 @@ def test_the_newest_approved_version_is_taken(sagemaker) -> None:
     newest = register(sagemaker, "Approved", profile="parity")
     register(sagemaker, "PendingManualApproval")
     register(sagemaker, "Rejected")
-    assert select_model.newest_approved(sagemaker, GROUP) == newest
+    assert select_model.approved_version(sagemaker, GROUP) == newest
     assert select_model.selection(sagemaker, newest) == {
         "model_package_arn": newest,
         "version": "2",
@@ -42,7 +42,7 @@ def test_the_newest_approved_version_is_taken(sagemaker) -> None:
 def test_without_an_approved_version_the_message_says_how_to_approve_one(sagemaker) -> None:
     register(sagemaker, "PendingManualApproval")
     with pytest.raises(ModelError, match=r"no approved version to score with.*bikeshare model approve"):
-        select_model.newest_approved(sagemaker, GROUP)
+        select_model.approved_version(sagemaker, GROUP)
 
 
 def test_a_named_version_has_to_be_approved(sagemaker) -> None:
