@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -25,3 +26,46 @@ def eventually() -> Callable[..., Any]:
         return result
 
     return call
+
+
+@pytest.fixture(scope="session")
+def _moto_url() -> Iterator[str]:
+    # Most tests need no moto, and its import takes a while.
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def moto_account(_moto_url: str, point_at: Callable[[str], None]) -> str:
+    """An empty AWS account served over HTTP on loopback by moto; the environment points at it. Its URL."""
+    connection = http.client.HTTPConnection(_moto_url.removeprefix("http://"))
+    connection.request("POST", "/moto-api/reset")
+    connection.getresponse().read()
+    connection.close()
+    point_at(_moto_url)
+    return _moto_url
+
+
+@pytest.fixture
+def point_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Make AWS clients of this process and of its children talk to the URL given."""
+
+    def point(url: str) -> None:
+        settings = {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "NO_PROXY": "127.0.0.1",
+        }
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("AWS_PROFILE", raising=False)
+
+    return point

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import importlib
 import io
 import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 import preprocess
 import train
@@ -127,29 +125,7 @@ def run_program(tmp_path: Path) -> Callable[..., Done]:
     return run
 
 
-@pytest.fixture(scope="session")
-def _moto_url() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def aws_url(_moto_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An empty AWS account served over HTTP on loopback; AWS_ENDPOINT_URL points at it."""
-    connection = http.client.HTTPConnection(_moto_url.removeprefix("http://"))
-    connection.request("POST", "/moto-api/reset")
-    connection.getresponse().read()
-    connection.close()
-    for name, value in {
-        "AWS_ENDPOINT_URL": _moto_url,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "NO_PROXY": "127.0.0.1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    return _moto_url
+def aws_url(moto_account: str) -> str:
+    """URL of an empty AWS account that AWS_ENDPOINT_URL points at."""
+    return moto_account

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import importlib
 import io
 import json
@@ -11,13 +10,12 @@ import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from analysis.columns import MEASURES
 from analysis.container import run_step
@@ -179,44 +177,10 @@ def pack_model() -> Callable[[Path, Path], None]:
     return pack
 
 
-@pytest.fixture(scope="session")
-def _moto_url() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def aws(_moto_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An empty AWS account served over HTTP on loopback by moto; the environment points at it. Its URL."""
-    connection = http.client.HTTPConnection(_moto_url.removeprefix("http://"))
-    connection.request("POST", "/moto-api/reset")
-    connection.getresponse().read()
-    connection.close()
-    point_to(monkeypatch, _moto_url)
-    return _moto_url
-
-
-@pytest.fixture
-def point_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Make AWS clients of this process and of its children talk to the URL given."""
-    return lambda url: point_to(monkeypatch, url)
-
-
-def point_to(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    settings = {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "NO_PROXY": "127.0.0.1",
-    }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+def aws(moto_account: str) -> str:
+    """URL of an empty AWS account that the environment points at."""
+    return moto_account
 
 
 @pytest.fixture
