@@ -14,6 +14,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from moto.core.responses import ActionResult
 from moto.s3.responses import S3Response
 
+from pipeline.local.moto_changes import s3_parts
+
 # Answers about an object itself carry it, those about its tags, rights and the like do not.
 _OF_THE_OBJECT = {"partNumber", "uploadId", "uploads", "versionId", "x-id"}
 _IN_SIGNED_URLS = ("X-Amz-", "AWSAccessKeyId", "Signature", "Expires", "response-")
@@ -37,6 +39,7 @@ def install() -> None:
 
 _moto_key_response = S3Response._key_response  # noqa: SLF001 - as above
 _moto_answers = {name: getattr(S3Response, name) for name in _ANSWERS}
+_moto_answers["get_object_attributes"] = s3_parts.get_object_attributes
 
 
 def _key_response(response: Any, request: Any, full_url: str) -> Any:

@@ -183,6 +183,7 @@ def _complete(upload: Any, body: Iterable[tuple[int, str]]) -> tuple[Any, str, t
         parts.append(part)
     if not parts:
         raise MalformedXML
+    upload.completed = [int(part.name) for part in parts]
     etag = f"{hashlib.md5(bytes(md5s), usedforsecurity=False).hexdigest()}-{len(parts)}"
     return StoredBytes(extents), etag, _upload_checksum(upload.metadata, parts)
 
