@@ -22,6 +22,7 @@ from pipeline.local.persistence.moto_state import MotoState
 from pipeline.local.persistence.recording import Change, change_of
 from pipeline.local.persistence.s3_uploads import BrokenUploadError, is_upload, received_body
 from pipeline.local.protocol import CredentialScope, HttpResponse, Recognised
+from pipeline.local.regions import is_region_name
 from pipeline.local.requests import CurrentRequest, current_request
 from pipeline.local.sagemaker.tags import remember_tags
 
@@ -67,6 +68,8 @@ class Gateway:
         if denied is not None:
             status = HTTPStatus(denied.status)
             return _send(_service_error(scope, status, denied.code, denied.message), start_response)
+        if scope is not None and scope.signing_name == "s3" and not is_region_name(scope.region):
+            return _send(_other_region(scope, self._endpoint.region), start_response)
         recognised = protocol.recognise(environ, scope)
         if recognised is not None:
             return _send(self._answer(recognised, environ, scope, request_id), start_response)
@@ -264,6 +267,14 @@ def _service_error(scope: CredentialScope | None, status: HTTPStatus, code: str,
     is_s3 = scope is None or scope.signing_name == "s3"
     body = f"<Error>{inner}</Error>" if is_s3 else f"<ErrorResponse><Error>{inner}</Error></ErrorResponse>"
     return HttpResponse(status, {"Content-Type": "text/xml"}, body.encode())
+
+
+def _other_region(scope: CredentialScope, expected: str) -> HttpResponse:
+    """S3 names the region that it expects, and clients sign again for that."""
+    message = f"The authorization header is malformed; the region '{scope.region}' is wrong; expecting '{expected}'"
+    code = "AuthorizationHeaderMalformed"
+    body = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message><Region>{expected}</Region></Error>"
+    return HttpResponse(HTTPStatus.BAD_REQUEST, {"Content-Type": "application/xml"}, body.encode())
 
 
 def _json_response(status: HTTPStatus, content: dict[str, Any]) -> HttpResponse:

@@ -30,6 +30,11 @@ _BEFORE_REGIONS = ("jobs", "pipelines.sqlite3")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
+def is_region_name(name: str) -> bool:
+    """Whether a request may be signed for it."""
+    return _NAME.fullmatch(name) is not None
+
+
 @dataclass(frozen=True)
 class Region:
     """What one region has.
@@ -99,7 +104,7 @@ class Regions:
             region.acting.close()
 
     def _open(self, name: str) -> Region:
-        if not _NAME.fullmatch(name):
+        if not is_region_name(name):
             raise AwsError("ValidationException", f"{name!r} is not the name of a region.")
         endpoint, folder = self._endpoint, self._folder / name
         folder.mkdir(parents=True, exist_ok=True)

@@ -105,6 +105,16 @@ def test_what_can_be_no_region_is_refused(endpoint, region):
     assert {path.name for path in (endpoint.state_dir / "regions").iterdir()} <= {HERE, THERE, "eu-west-1"}
 
 
+def test_s3_names_the_region_that_it_expects(endpoint, unique):
+    # As clients sign that name the first region as S3 once did.
+    scope = "Credential=local/20260101/US/s3/aws4_request"
+    headers = {"Authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"}
+    answer = requests.put(f"{endpoint.url}/{unique}", headers=headers, timeout=10)
+    assert answer.status_code == 400
+    assert "<Code>AuthorizationHeaderMalformed</Code>" in answer.text
+    assert "<Region>us-east-1</Region>" in answer.text
+
+
 def test_what_an_earlier_version_kept_for_all_regions_is_set_aside(tmp_path):
     (tmp_path / "jobs").mkdir()
     (tmp_path / "pipelines.sqlite3").write_bytes(b"of old")
