@@ -2,7 +2,7 @@
 
 - One part of an object can be read, and its length asked for (``partNumber``), as clients do that download in parallel.
 - ``GetObjectAttributes`` tells of the parts; the names of attributes may have spaces between them.
-- A copy of it has no parts.
+- A checksum of the parts' checksums is told with the number of parts. A copy has no parts, and a checksum of its own.
 - Such an object has an owner, as every other (``GetObjectAcl``).
 """
 
@@ -125,18 +125,27 @@ def _get_object(response: Any) -> Any:
 
 def _head_object(response: Any, bucket_name: str, query: dict[str, Any], key_name: str, headers: dict[str, Any]) -> Any:
     number = query.get("partNumber", [None])[0]
-    if number is None:
-        return _moto_head_object(response, bucket_name, query, key_name, headers)
     rest = {name: value for name, value in query.items() if name != "partNumber"}
     status, answer, content = _moto_head_object(response, bucket_name, rest, key_name, headers)
     if status != HTTPStatus.OK:
         return status, answer, content
     key = response.backend.get_object(bucket_name, key_name, query.get("versionId", [None])[0])
+    if number is None:
+        _say_of_how_many(answer, key)
+        return status, answer, content
     part = _wanted(key, int(number))
     if part is None:
         return _refused(response)
     _replace(answer, _told_of(part, key))
     return HTTPStatus.PARTIAL_CONTENT, answer, content
+
+
+def _say_of_how_many(headers: dict[str, Any], key: Any) -> None:
+    """A checksum of parts' checksums ends with their number; moto says so of the content only."""
+    if key.checksum_type != "COMPOSITE":
+        return
+    for name in [name for name in headers if name.lower() == f"{_CHECKSUM}{key.checksum_algorithm.lower()}"]:
+        headers[name] = f"{key.checksum_value}-{key.checksum_parts}"
 
 
 def get_object_attributes(response: Any) -> Any:

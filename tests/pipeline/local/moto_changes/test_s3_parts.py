@@ -52,6 +52,16 @@ def test_its_length_is_told_without_its_content(uploaded):
     assert answer["ETag"] == s3.head_object(**where)["ETag"]
 
 
+@pytest.mark.parametrize("algorithm", ["CRC32", "SHA256"], indirect=True)
+def test_a_checksum_of_checksums_says_of_how_many(uploaded, algorithm):
+    s3, where, _ = uploaded
+    told = [ask(**where, ChecksumMode="ENABLED") for ask in (s3.head_object, s3.get_object)]
+    assert {answer["ChecksumType"] for answer in told} == {"COMPOSITE"}
+    (value,) = {answer[f"Checksum{algorithm}"] for answer in told}
+    assert value.endswith("-3")
+    told[1]["Body"].close()
+
+
 def test_a_part_that_is_not_there_is_refused(uploaded):
     s3, where, _ = uploaded
     with pytest.raises(ClientError) as caught:
