@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.bundle import STEPS_FOLDER, build_bundle, bundled_files
 from pipeline.deploy.checks import deployment_around, environment_subjects
+from pipeline.deploy.stack import FLOWS, NO_STEPS
 from pipeline.errors import InputFileError
 from pipeline.settings import Flow, environment_names, load_settings
 from pipeline.validate.document import read_definition
@@ -51,7 +52,9 @@ def validate_file(path: Path, environment: str | None, settings_file: Path | Non
     if environment or settings_file:
         flow: Flow = "training" if any(definition.steps_of_type("Training")) else "scoring"
         settings = load_settings(environment or "local", settings_file)
-        deployment = deployment_around(settings, build_bundle(), {flow: text}, flow)
+        # Of the other pipeline its trigger is enough: what this one writes must not start it either.
+        definitions = {**dict.fromkeys(FLOWS, NO_STEPS), flow: text}
+        deployment = deployment_around(settings, build_bundle(), definitions, flow)
     return validate([(definition, deployment)])
 
 

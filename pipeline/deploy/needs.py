@@ -14,6 +14,11 @@ from pipeline.deploy.places import Place, places_of
 _IMAGE_FIELDS = frozenset({"Image", "ImageUri", "TrainingImage"})
 
 
+def arguments_of(step: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A step's arguments; a Callback or Lambda step may have none."""
+    return step.get("Arguments") or {}
+
+
 def steps_of(definition: str) -> list[dict[str, Any]]:
     """All steps of a compiled definition, those inside conditions included."""
 
@@ -21,8 +26,8 @@ def steps_of(definition: str) -> list[dict[str, Any]]:
         for step in steps:
             yield step
             if step["Type"] == "Condition":
-                yield from walk(step["Arguments"].get("IfSteps", []))
-                yield from walk(step["Arguments"].get("ElseSteps", []))
+                yield from walk(arguments_of(step).get("IfSteps") or [])
+                yield from walk(arguments_of(step).get("ElseSteps") or [])
 
     return list(walk(json.loads(definition)["Steps"]))
 
@@ -59,19 +64,22 @@ class Needs:
         return cls(
             step_types=frozenset(step["Type"] for step in steps),
             scripts=frozenset(name for step in steps for name in _scripts(step)),
-            repositories=frozenset(found for step in steps for found in _repositories(step["Arguments"])),
+            repositories=frozenset(found for step in steps for found in _repositories(arguments_of(step))),
             functions=frozenset(step["FunctionArn"] for step in steps if isinstance(step.get("FunctionArn"), str)),
             queues=frozenset(queue for step in steps if (queue := queue_arn(step.get("SqsQueueUrl"), region))),
             places=places_of(steps),
             endpoint_configurations=frozenset(
-                name for step in steps if isinstance(name := step["Arguments"].get("EndpointConfigName"), str)
+                name for step in steps if isinstance(name := arguments_of(step).get("EndpointConfigName"), str)
             ),
             experiments=any(json.loads(text).get("PipelineExperimentConfig") for text in texts),
         )
 
 
 def _scripts(step: Mapping[str, Any]) -> Iterator[str]:
-    words = step["Arguments"].get("AppSpecification", {}).get("ContainerEntrypoint", [])
+    # Definitions of other people come here too, before anything has been said about what is wrong with them.
+    application = arguments_of(step).get("AppSpecification")
+    words = application.get("ContainerEntrypoint") if isinstance(application, Mapping) else None
+    words = words if isinstance(words, list) else []
     yield from (PurePosixPath(word).name for word in words if isinstance(word, str) and word.endswith(".py"))
 
 

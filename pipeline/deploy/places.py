@@ -29,7 +29,7 @@ class Place:
 
 def places_of(steps: Iterable[Mapping[str, Any]]) -> frozenset[Place]:
     """Every place that the arguments of steps name."""
-    return frozenset(place for step in steps for place in _places(step["Arguments"], ()))
+    return frozenset(place for step in steps for place in _places(step.get("Arguments"), ()))
 
 
 def _places(value: Any, path: tuple[str, ...]) -> Iterator[Place]:
@@ -54,8 +54,12 @@ def _beginning(value: Any) -> str | None:
         return value
     if not isinstance(value, Mapping) or "Std:Join" not in value:
         return None
-    text, between = "", str(value["Std:Join"].get("On", ""))
-    for piece in value["Std:Join"]["Values"]:
+    body = value["Std:Join"]
+    pieces = body.get("Values") if isinstance(body, Mapping) else None
+    if not isinstance(body, Mapping) or not isinstance(pieces, list):
+        return None
+    text, between = "", str(body.get("On", ""))
+    for piece in pieces:
         if not isinstance(piece, str):
             return text
         text += f"{piece}{between}"

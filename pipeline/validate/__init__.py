@@ -2,6 +2,7 @@
 
 Layers; each imports only what stands above it::
 
+    json_text                  text of JSON, or why it is none
     document                   a definition as frozen data: steps with their place in the JSON, references, locations
     registry                   how a check is declared, and what it is given
     shapes, references, …      the checks, a few small functions a module, one concern each

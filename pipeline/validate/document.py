@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +19,7 @@ from pipeline.local.pipelines.definitions.expressions import (
     parse_reference,
     property_file_reference,
 )
+from pipeline.validate.json_text import parse_json
 
 BRANCHES = ("IfSteps", "ElseSteps")
 
@@ -53,7 +53,7 @@ class Step:
     @property
     def arguments(self) -> Mapping[str, Any]:
         """Its arguments, without the steps inside a condition's branches."""
-        arguments: Mapping[str, Any] = self.content["Arguments"]
+        arguments: Mapping[str, Any] = self.content.get("Arguments") or {}
         return {key: value for key, value in arguments.items() if self.type != "Condition" or key not in BRANCHES}
 
     @property
@@ -186,12 +186,7 @@ def read_definition(text: str, source: str) -> Definition:
     Raises:
         DefinitionError: it is no JSON, or a part that every check relies on is missing; the message says where.
     """
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise DefinitionError(
-            f"{source} is no JSON: {error}", hint="Write it with: bikeshare synth --output FILE"
-        ) from error
+    content = parse_json(text, source)
     if not isinstance(content, dict):
         raise DefinitionError(f"{source}: a definition is a JSON object.", hint="Compare it with: bikeshare synth")
     parameters = content.get("Parameters") or []
@@ -231,19 +226,23 @@ _MEMBERS: tuple[tuple[str, type, bool], ...] = (
     ("Name", str, True),
     ("Type", str, True),
     ("Arguments", dict, True),
+    ("OutputParameters", list, False),
     ("CacheConfig", dict, False),
     ("DependsOn", list, False),
     ("PropertyFiles", list, False),
     ("RetryPolicies", list, False),
 )
+#: Members that steps of some type may lack: a Callback or Lambda step may have nothing to say.
+_MAY_LACK = frozenset({("Arguments", "Callback"), ("Arguments", "Lambda")})
 
 
 def _require(item: Mapping[str, Any], here: str, source: str) -> None:
     """Refuse a step whose frame is not what every check relies on."""
-    for key, kind, needed in _MEMBERS:
+    for key, kind, always in _MEMBERS:
         value = item.get(key)
+        needed = always and (key, item.get("Type")) not in _MAY_LACK
         right = not needed if value is None else isinstance(value, kind)
-        if right and key in {"PropertyFiles", "RetryPolicies"}:
+        if right and key in {"OutputParameters", "PropertyFiles", "RetryPolicies"}:
             right = all(isinstance(entry, dict) for entry in value or [])
         if not right:
             raise DefinitionError(

@@ -49,8 +49,12 @@ def settings():
 
 
 @pytest.fixture(scope="session")
-def compiled(settings):
-    bundle = build_bundle()
+def bundle():
+    return build_bundle()
+
+
+@pytest.fixture(scope="session")
+def compiled(settings, bundle):
     return {"training": compile_training(settings, bundle), "scoring": compile_scoring(settings, bundle)}
 
 
@@ -65,8 +69,7 @@ def scoring(compiled):
 
 
 @pytest.fixture(scope="session")
-def deployments(settings, compiled):
-    bundle = build_bundle()
+def deployments(settings, bundle, compiled):
     return {flow: deployment_around(settings, bundle, compiled, flow) for flow in compiled}
 
 

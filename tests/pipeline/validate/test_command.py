@@ -99,6 +99,17 @@ def test_a_file_is_checked_as_it_would_be_deployed(run, training, tmp_path):
     assert run("--file", str(file), "--env", "prod").exit_code == 0
 
 
+def test_a_file_must_not_start_the_other_pipeline_either(run, training, tmp_path):
+    file = tmp_path / "loop.json"
+    raw = load_settings("prod").raw_bucket
+    training.arguments("Transform")["TransformOutput"]["S3OutputPath"] = f"s3://{raw}/raw/scoring"
+    file.write_text(json.dumps(training.content))
+    answer = json.loads(run("--file", str(file), "--env", "prod", "--json").output)
+    (finding,) = [finding for finding in answer["findings"] if finding["check"] == "trigger-loops"]
+    assert finding["field"] == "Arguments.TransformOutput.S3OutputPath"
+    assert "prod-scoring" in finding["message"]
+
+
 def test_the_list_names_every_check(run):
     lines = run("--list").output.splitlines()
     assert [line.split()[0] for line in lines] == [check.name for check in registered()]

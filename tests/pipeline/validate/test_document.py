@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from pipeline.deploy.checks import deployment_around
 from pipeline.errors import DefinitionError
 from pipeline.validate.document import read_definition
 from pipeline.validate.runner import validate
@@ -25,6 +26,12 @@ ODD = st.sampled_from(
     ("text", "words"),
     [
         ("{", "is no JSON"),
+        ("Version: 2020-12-01", "is no JSON"),
+        ('{"Steps": [NaN]}', "NaN is no number"),
+        ('{"Steps": [], "Steps": []}', "two members named 'Steps'"),
+        ('{"Steps": ["\\ud800"]}', "\\ud800 is half a character"),
+        ("[" * 100_000, "in more than 200 levels"),
+        ("[" * 300 + "]" * 300, "in more than 200 levels"),
         ("[]", "is a JSON object"),
         ("{}", "Steps has to be a list"),
         (json.dumps({"Steps": ["x"]}), "Steps[0] has to be a JSON object"),
@@ -54,6 +61,13 @@ def test_steps_inside_branches_are_found_with_their_guards(training):
     assert "IfSteps" not in steps["QualityGate"].arguments
 
 
+def test_a_step_that_hands_over_may_have_nothing_to_say(settings, bundle):
+    step = {"Name": "A", "Type": "Lambda", "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:a"}
+    definition = read_definition(json.dumps({"Version": "2020-12-01", "Steps": [step]}), "file.json")
+    assert validate([(definition, None)]).findings == ()
+    assert deployment_around(settings, bundle, {"training": definition.text}, "training").policy["Statement"]
+
+
 def places(value, path=()):
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
@@ -63,7 +77,7 @@ def places(value, path=()):
 
 @hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_no_check_stumbles_over_a_spoiled_definition(compiled, deployments, data):
+def test_no_check_stumbles_over_a_spoiled_definition(settings, bundle, compiled, deployments, data):
     flow = data.draw(st.sampled_from(["training", "scoring"]))
     content = json.loads(compiled[flow])
     *above, last = data.draw(st.sampled_from(list(places(content))))
@@ -76,3 +90,5 @@ def test_no_check_stumbles_over_a_spoiled_definition(compiled, deployments, data
     except DefinitionError:
         return
     validate([(definition, deployments[flow])])
+    # `--file` with `--env` derives the role of the environment from what it is given.
+    deployment_around(settings, bundle, {flow: definition.text}, flow)
