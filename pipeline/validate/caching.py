@@ -21,6 +21,7 @@ from pipeline.validate.registry import Deployment, Problem, definition_check, de
 
 # 2026-11-23-10-15-00-123, 20261123T101500, 2026/11/23/10, and seconds or milliseconds since 1970.
 _TIME = re.compile(r"20\d\d[-/]?[01]\d[-/]?[0-3]\d[-T/_]?[0-2]\d|(?<![0-9A-Za-z])1[6-9]\d{8}(\d{3})?(?![0-9A-Za-z])")
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam:")
 _STABLE_VARIABLES = frozenset({"PipelineName", "PipelineArn"})
 
 
@@ -50,7 +51,8 @@ def cache_can_hit(definition: Definition) -> Iterator[Problem]:
                         field=found.path,
                     )
             for place, text in leaves(value, path):
-                if isinstance(text, str) and _TIME.search(text):
+                # Roles that SageMaker's console makes are named by the time of their making, which stays.
+                if isinstance(text, str) and _TIME.search(text) and not _ROLE.match(text):
                     yield Problem(
                         f"{text!r} has a time in it: the next compile changes it, and the cached step never hits.",
                         "Name code and data by their content, as pipeline/bundle.py does.",

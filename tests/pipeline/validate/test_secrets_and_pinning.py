@@ -32,6 +32,15 @@ def test_our_pipelines_pass(problems, request, flow, check):
         ("DBPASSWORD", "summer", "the value of DBPASSWORD"),
         ("MYSQL_PASS", "summer", "the value of MYSQL_PASS"),
         ("AUTHORIZATION", "Bearer abc", "the value of AUTHORIZATION"),
+        ("SIGNING_KEY", "abc", "the value of SIGNING_KEY"),
+        ("VAULT_SECRET_ID", "5f2a", "the value of VAULT_SECRET_ID"),
+        ("CACHE", "redis://:summer@cache:6379/0", "password in a URL"),
+        ("NPM", "//registry.npmjs.org/:_authToken=" + "x1y2", "npm token"),
+        ("MAIL", "SG." + "a1B2" * 5 + "." + "a1B2" * 10, "SendGrid key"),
+        ("BRICKS", "dapi" + "0123456789abcdef" * 2, "Databricks token"),
+        ("MODEL", "sk-proj-" + "a1B2" * 8, "OpenAI or Anthropic key"),
+        ("HEADER", "Bearer " + "abcdefgh" * 3, "Authorization header"),
+        ("STORAGE", "AccountKey=" + "a1B2" * 8, "account key"),
     ],
 )
 def test_a_secret_in_the_environment_is_found(training, problems, name, value, words):
@@ -93,12 +102,68 @@ def test_a_secret_default_of_a_parameter_is_found(training, problems):
     assert found.field == f"Parameters[{len(training.content['Parameters']) - 1}].DefaultValue"
 
 
+PASSWORD = {"password": "summer"}
+
+
+@pytest.mark.parametrize(
+    ("step", "change", "field"),
+    [
+        ("Train", {"StaticHyperParameters": PASSWORD}, "Arguments.StaticHyperParameters.password"),
+        ("CreateModel", {"Containers": [{"Environment": PASSWORD}]}, "Arguments.Containers[0].Environment.password"),
+        ("Transform", {"Environment": PASSWORD}, "Arguments.Environment.password"),
+        ("Evaluate", {"AppSpecification": {"ContainerEntrypoint": ["run", "-password", "summer"]}}, "Entrypoint[2]"),
+        ("Train", {"AlgorithmSpecification": {"ContainerArguments": ["--password", "summer"]}}, "Arguments[1]"),
+        ("Evaluate", {"Environment": {"TOKEN": {"Std:Join": {"On": "", "Values": ["x1", "y2"]}}}}, "Environment.TOKEN"),
+        ("Evaluate", {"Environment": {"TOKEN": {"Get": "Parameters.Profile"}}}, "Arguments.Environment.TOKEN"),
+    ],
+)
+def test_a_secret_is_found_wherever_it_has_a_name(training, problems, step, change, field):
+    training.arguments(step).update(change)
+    (found,) = problems("plain-secrets", training)
+    assert found.step == step
+    assert found.field.endswith(field)
+
+
+def test_a_secret_beside_the_arguments_is_found(training, problems):
+    training.step("Train")["Description"] = f"Logs in with {ACCESS_KEY}"
+    training.content["Metadata"] = {"note": ACCESS_KEY}
+    training.parameter("Profile")["EnumValues"].append(ACCESS_KEY)
+    assert {(found.step, found.field) for found in problems("plain-secrets", training)} == {
+        ("Train", "Description"),
+        ("", "Metadata.note"),
+        ("", "Parameters[4].EnumValues[2]"),
+    }
+
+
+def test_a_long_text_is_read_once(training, problems):
+    # As long as a definition may be; a look for a password in a URL that began at each letter would take hours.
+    training.arguments("QualityGateFailed")["ErrorMessage"] = "x" * 1_000_000
+    assert problems("plain-secrets", training) == []
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("DB_SECRET", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:bikeshare-AbCdEf"),
         ("DIGEST", "9f7e9917f2bee269d1d64dc5a889815c26e73431ce77b8e6dfe449d20ee10998"),
         ("TOKENIZER", "words"),
+        ("DB_SECRET", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:MyDatabase2026-a1B2c3"),
+        ("SECRET_NAME", "bikeshare/database"),
+        ("SECRET_ID", "bikeshare/database"),
+        ("PASSWORD_PARAMETER", "/bikeshare/password"),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/etc/google/account.json"),
+        ("TOKEN_LIMIT", "512"),
+        ("max-token-length", "128"),
+        ("secret_rotation_days", "30"),
+        ("PAD_TOKEN", "[PAD]"),
+        ("stop_token", "END"),
+        ("USE_TOKEN", "false"),
+        ("DB_PASSWORD", "${DB_PASSWORD}"),
+        ("ENCRYPTION_KEY_ID", "1234abcd-12ab-34cd-56ef-1234567890ab"),
+        ("JOB", "ConvolutionalNeuralNetwork50LayersV2"),
+        ("QUEUE", "https://sqs.us-east-1.amazonaws.com/123456789012/QueueOfTheCallbackSteps2026"),
+        ("ROLE", "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole-20260101T120000"),
+        ("ADDRESS", "https://example.com:8080/path"),
         ("NOTE", "A sentence of ordinary words, with 2 numbers and Capitals in it."),
         ("PLACE", "s3://bikeshare-prod-artifacts-444455556666/runs/Preprocess/train"),
     ],

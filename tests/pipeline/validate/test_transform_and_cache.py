@@ -53,6 +53,12 @@ def test_a_time_in_a_cached_steps_code_path_is_found(training, problems, name):
     assert (found.step, found.field) == ("Preprocess", "Arguments.ProcessingInputs[0].S3Input.S3Uri")
 
 
+def test_the_time_in_the_name_of_a_role_stays(training, problems):
+    role = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole-20260101T120000"
+    training.arguments("Preprocess")["Environment"]["ROLE"] = role
+    assert problems("cache-hits", training) == []
+
+
 def test_an_input_from_the_folder_of_an_uncached_step_is_found(training, problems):
     training.step("Preprocess")["CacheConfig"]["Enabled"] = False
     found = problems("cache-hits", training)
