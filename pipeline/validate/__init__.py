@@ -3,6 +3,7 @@
 Layers; each imports only what stands above it::
 
     json_text                  text of JSON, or why it is none
+    values                     JSON values walked through: references, scalars, where they stand
     document                   a definition as frozen data: steps with their place in the JSON, references, locations
     registry                   how a check is declared, and what it is given
     shapes, references, …      the checks, a few small functions a module, one concern each

@@ -14,10 +14,11 @@ from typing import Any
 from pipeline.local.pipelines.definitions.caching import KEY_ARGUMENTS
 from pipeline.local.pipelines.definitions.expressions import GET, ExecutionReference, ParameterReference, StepReference
 from pipeline.local.pipelines.definitions.model import StepType
-from pipeline.validate.document import Definition, Step, leaves, references
+from pipeline.validate.document import Definition, Step
 from pipeline.validate.locations import differs_by_execution
 from pipeline.validate.permissions import script_actions
 from pipeline.validate.registry import Deployment, Problem, definition_check, deployment_check
+from pipeline.validate.values import leaves, references
 
 # 2026-11-23-10-15-00-123, 20261123T101500, 2026/11/23/10, and seconds or milliseconds since 1970.
 _TIME = re.compile(r"20\d\d[-/]?[01]\d[-/]?[0-3]\d[-T/_]?[0-2]\d|(?<![0-9A-Za-z])1[6-9]\d{8}(\d{3})?(?![0-9A-Za-z])")

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.local.pipelines.definitions.expressions import json_gets
-from pipeline.validate.document import Definition, Step, code_channel, follow, listed, objects, property_file_read
+from pipeline.validate.document import Definition, Step
 from pipeline.validate.locations import origin
 from pipeline.validate.registry import Problem, definition_check
+from pipeline.validate.values import code_channel, follow, json_gets, listed, objects, property_file_read
 
 SPLIT_SCRIPT, FITTING_SCRIPT, EVALUATION_SCRIPT = "preprocess.py", "train.py", "evaluate.py"
 SELECTION_SCRIPT = "select_model.py"
@@ -126,24 +126,13 @@ def _judged_models(condition: Step, definition: Definition) -> set[str]:
     Where no step runs the evaluation script, any result that came of the model counts as one.
     """
     if not any(step.script == EVALUATION_SCRIPT for step in definition.steps):
-        return _before(condition, definition)
+        return definition.behind(condition.name)
     found: set[str] = set()
-    for body in json_gets(condition.arguments):
+    for _, body in json_gets(condition.arguments, ""):
         reference = property_file_read(body)
         judge = definition.step_named.get(reference.step) if reference else None
         if judge is not None and judge.script == EVALUATION_SCRIPT:
             found |= {source[0] for _, _, uri in judge.inputs() if (source := origin(uri))}
-    return found
-
-
-def _before(step: Step, definition: Definition) -> set[str]:
-    """Names of all steps that one waits for, directly or not."""
-    found: set[str] = set()
-    waiting = [step]
-    while waiting:
-        for name in (definition.upstream(waiting.pop()) & set(definition.step_named)) - found:
-            found.add(name)
-            waiting.append(definition.step_named[name])
     return found
 
 

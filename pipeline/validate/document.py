@@ -9,17 +9,9 @@ from itertools import pairwise
 from typing import Any
 
 from pipeline.errors import DefinitionError
-from pipeline.local.pipelines.definitions.expressions import (
-    GET,
-    JOIN,
-    ExpressionError,
-    Reference,
-    StepReference,
-    is_expression,
-    parse_reference,
-    property_file_reference,
-)
+from pipeline.local.pipelines.definitions.expressions import StepReference
 from pipeline.validate.json_text import parse_json
+from pipeline.validate.values import Found, follow, listed, objects, references
 
 BRANCHES = ("IfSteps", "ElseSteps")
 
@@ -65,12 +57,12 @@ class Step:
                 yield from references(value, key)
 
     @property
-    def depends_on(self) -> tuple[str, ...]:
-        """Names in DependsOn; a trigger beside a name is left out."""
-        return tuple(
-            str(entry.get("Step")) if isinstance(entry, Mapping) else str(entry)
-            for entry in self.content.get("DependsOn") or []
-        )
+    def dependencies(self) -> Iterator[tuple[int, str]]:
+        """(index, name) of the entries of DependsOn that name a step; a trigger beside a name is left out."""
+        for index, entry in enumerate(self.content.get("DependsOn") or []):
+            name = entry.get("Step") if isinstance(entry, Mapping) else entry
+            if isinstance(name, str):
+                yield index, name
 
     @property
     def property_files(self) -> Sequence[Mapping[str, Any]]:
@@ -165,19 +157,26 @@ class Definition:
         """Steps of these types."""
         return (step for step in self.steps if step.type in types)
 
-    def upstream(self, step: Step) -> set[str]:
-        """Names of the steps that one waits for: those it depends on, refers to, and whose branch it stands in."""
-        referred = {found.reference.step for found in step.variables if isinstance(found.reference, StepReference)}
-        return {*step.depends_on, *referred, *(guard.condition for guard in step.guards)}
+    @cached_property
+    def upstream(self) -> Mapping[str, frozenset[str]]:
+        """Step → the steps that it waits for: those it depends on, refers to, and whose branch it stands in."""
+        return {name: _waits_for(step) & frozenset(self.step_named) for name, step in self.step_named.items()}
+
+    def behind(self, name: str) -> set[str]:
+        """Names of all steps that one waits for, directly or through others."""
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            new = self.upstream[waiting.pop()] - found
+            found |= new
+            waiting += new
+        return found
 
 
-@dataclass(frozen=True)
-class Found:
-    """A ``Get`` and where it stands: ``reference`` is None where it is malformed, and ``text`` what is written."""
-
-    path: str
-    text: str
-    reference: Reference | None
+def _waits_for(step: Step) -> frozenset[str]:
+    named = {name for _, name in step.dependencies}
+    referred = {found.reference.step for found in step.variables if isinstance(found.reference, StepReference)}
+    return frozenset({*named, *referred, *(guard.condition for guard in step.guards)})
 
 
 def read_definition(text: str, source: str) -> Definition:
@@ -233,7 +232,7 @@ _MEMBERS: tuple[tuple[str, type, bool], ...] = (
     ("RetryPolicies", list, False),
 )
 #: Members that steps of some type may lack: a Callback or Lambda step may have nothing to say.
-_MAY_LACK = frozenset({("Arguments", "Callback"), ("Arguments", "Lambda")})
+_MAY_LACK = (("Arguments", "Callback"), ("Arguments", "Lambda"))
 
 
 def _require(item: Mapping[str, Any], here: str, source: str) -> None:
@@ -248,69 +247,3 @@ def _require(item: Mapping[str, Any], here: str, source: str) -> None:
             raise DefinitionError(
                 f"{source}: {here}.{key} is missing or of the wrong type.", hint="Compare it with: bikeshare synth"
             )
-
-
-#: Where the channels of a training job are.
-_CHANNELS = "/opt/ml/input/data/"
-
-
-def code_channel(submitted: Any) -> str | None:
-    """Channel that holds the code where ``sagemaker_submit_directory`` is a path in one, else None."""
-    if not isinstance(submitted, str) or not submitted.startswith(_CHANNELS):
-        return None
-    return submitted.removeprefix(_CHANNELS).partition("/")[0]
-
-
-def listed(value: Any) -> list[Any]:
-    """A list as it is; of anything else, an empty one: that it is no list is for the check of arguments to say."""
-    return value if isinstance(value, list) else []
-
-
-def objects(value: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """(index, object) of the objects in a list; what is no object is for the check of arguments to report."""
-    return ((index, item) for index, item in enumerate(listed(value)) if isinstance(item, Mapping))
-
-
-def property_file_read(body: Mapping[str, Any]) -> StepReference | None:
-    """The property file that a ``Std:JsonGet`` reads; None where it reads an S3 object, or is malformed."""
-    try:
-        return property_file_reference(body)
-    except ExpressionError:
-        return None
-
-
-def follow(value: Any, *keys: str) -> Any:
-    """The value below nested objects; None where one of the keys is missing."""
-    for key in keys:
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(key)
-    return value
-
-
-def leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """(path, scalar) of everything below a JSON value, the literal pieces of expressions included."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from leaves(item, f"{path}.{key}")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from leaves(item, f"{path}[{index}]")
-    else:
-        yield path, value
-
-
-def references(value: Any, path: str) -> Iterator[Found]:
-    """Every ``Get`` below a JSON value."""
-    if is_expression(value) and GET in value:
-        text = str(value[GET])
-        try:
-            yield Found(path, text, parse_reference(text))
-        except ExpressionError:
-            yield Found(path, text, None)
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from references(item, path if key in {JOIN, "Values"} else f"{path}.{key}")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from references(item, f"{path}[{index}]")

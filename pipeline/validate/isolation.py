@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.validate.document import Definition, Step, code_channel, follow, objects
+from pipeline.validate.document import Definition, Step
 from pipeline.validate.permissions import script_actions
 from pipeline.validate.registry import Problem, definition_check
+from pipeline.validate.values import code_channel, follow, objects
 
 
 def _isolation(step: Step) -> str | None:

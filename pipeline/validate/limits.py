@@ -12,8 +12,9 @@ from pipeline.local.pipelines.definitions.retrying import (
     MAX_EXPIRE_AFTER_MINUTES,
     MAX_INTERVAL_SECONDS,
 )
-from pipeline.validate.document import Definition, Step, follow, listed, objects
+from pipeline.validate.document import Definition, Step
 from pipeline.validate.registry import Problem, definition_check
+from pipeline.validate.values import follow, listed, objects
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,8 @@ def _retries(step: Step) -> Iterator[Problem]:
             ("BackoffRate", 1, None),
         ):
             value = policy.get(key)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value is not None and not (number and low <= value <= (high or value)):
+            right = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= (high or value)
+            if key in policy and not right:
                 allowed = f"from {low} to {high}" if high is not None else f"of at least {low}"
                 yield Problem(
                     f"{key} {value!r} is not what SageMaker takes.",

@@ -13,7 +13,8 @@ from pipeline.local.pipelines.definitions.expressions import (
     StepReference,
     is_expression,
 )
-from pipeline.validate.document import Definition, follow, listed, references
+from pipeline.validate.document import Definition
+from pipeline.validate.values import follow, listed, references
 
 ANYTHING = "*"
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pipeline.validate.document import Definition, Step, leaves
+from pipeline.validate.document import Definition, Step
 from pipeline.validate.locations import overlap
 from pipeline.validate.registry import Deployment, Problem, deployment_check
 from pipeline.validate.role_resources import needed as resources_needed
+from pipeline.validate.values import leaves
 
 _EVERY_JOB = (
     *("iam:PassRole", "s3:GetObject", "s3:PutObject", "s3:ListBucket"),

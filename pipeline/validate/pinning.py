@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.local.pipelines.definitions.expressions import is_expression
-from pipeline.validate.document import Definition, Step, code_channel, follow
+from pipeline.validate.document import Definition, Step
 from pipeline.validate.locations import pattern_of
 from pipeline.validate.registry import Problem, definition_check
+from pipeline.validate.values import code_channel, follow
 
 _IMAGE_FIELDS = frozenset({"Image", "ImageUri", "TrainingImage"})
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.local.pipelines.definitions.expressions import JOIN, ParameterReference, is_expression
-from pipeline.validate.document import Definition, follow, leaves, listed, references
+from pipeline.validate.document import Definition
 from pipeline.validate.registry import Problem, definition_check
+from pipeline.validate.values import follow, leaves, listed, references
 
 # Every repetition before a fixed mark has an upper end: text without the mark is passed over once, however long it is.
 _KNOWN_FORMS = {

@@ -10,29 +10,50 @@ from pipeline.local.pipelines.definitions.expressions import (
     ExpressionError,
     ParameterReference,
     StepReference,
-    json_gets,
     property_file_reference,
 )
 from pipeline.local.pipelines.definitions.model import StepType
+from pipeline.local.pipelines.definitions.parsing import CONFIGURATION_MEMBERS, TARGETS
 from pipeline.local.pipelines.definitions.validation import EXECUTION_VARIABLES
-from pipeline.validate.document import Definition, Found, Step, listed, references
+from pipeline.validate.document import Definition, Guard, Step
 from pipeline.validate.registry import Problem, definition_check
+from pipeline.validate.values import Found, json_gets, listed, references
 
 
 @definition_check("references", "every step, property and execution variable that is referred to exists")
 def references_exist(definition: Definition) -> Iterator[Problem]:
     for step in definition.steps:
-        for index, upstream in enumerate(step.depends_on):
-            if upstream not in definition.step_named:
+        for index, upstream in step.dependencies:
+            target = definition.step_named.get(upstream)
+            if target is None:
                 yield _unknown_step(definition, upstream, step.name, f"DependsOn[{index}]")
+            elif target.type == "Fail":
+                yield Problem(
+                    f"It waits for {upstream}, a Fail step: the execution ends there.",
+                    f"Remove it, or put the step before {upstream}.",
+                    step=step.name,
+                    field=f"DependsOn[{index}]",
+                )
         for found in step.variables:
             problem = _broken(found, step.name, definition)
             if problem:
                 yield problem
-    for found in references(definition.content.get("PipelineExperimentConfig"), "PipelineExperimentConfig"):
+    for found in configuration_references(definition):
         problem = _broken(found, "", definition)
         if problem:
             yield problem
+        elif isinstance(found.reference, StepReference):
+            yield Problem(
+                f"{found.text} is not known when the configuration is read: before any step runs.",
+                "Use a parameter or an execution variable.",
+                field=found.path,
+            )
+
+
+def configuration_references(definition: Definition) -> Iterator[Found]:
+    """Every ``Get`` beside the steps, such as in the name of the experiment."""
+    for name in CONFIGURATION_MEMBERS:
+        yield from references(definition.content.get(name), name)
 
 
 def _broken(found: Found, step: str, definition: Definition) -> Problem | None:
@@ -67,20 +88,24 @@ def _broken_property(reference: StepReference, target: Step, step: str, field: s
     try:
         property_type(StepType(target.type), reference.path, reference.text, target.output_types)
     except ExpressionError:
-        return Problem(
-            f"A step of type {target.type} has no property {reference.text.removeprefix(f'Steps.{target.name}.')}.",
-            "Use a member of the response of its Describe call.",
-            step=step,
-            field=field,
-        )
+        if target.type in TARGETS:
+            declared = ", ".join(target.output_types) or "none"
+            fix = f"Add it to its outputs, and read it as OutputParameters['name']; declared: {declared}."
+        else:
+            fix = "Use a member of the response of its Describe call."
+        shown = reference.text.removeprefix(f"Steps.{target.name}.")
+        return Problem(f"A step of type {target.type} has no property {shown}.", fix, step=step, field=field)
     match reference.path:
-        case ("ProcessingOutputConfig", "Outputs", str(name), *_) if name not in {
-            key for key, _, _ in target.outputs()
-        }:
-            names = ", ".join(key for key, _, _ in target.outputs()) or "none"
-            message = f"Step {target.name} has no output {name}."
-            return Problem(message, f"Its outputs: {names}.", step=step, field=field)
-    return None
+        case ("ProcessingOutputConfig", "Outputs", item, *_):
+            what, names = "output", [name for name, _, _ in target.outputs()]
+        case ("ProcessingInputs" | "InputDataConfig", item, *_):
+            what, names = "input", [name for name, _, _ in target.inputs()]
+        case _:
+            return None
+    if item in names or (isinstance(item, int) and item < len(names)):
+        return None
+    message = f"Step {target.name} has no {what} {item}."
+    return Problem(message, f"Its {what}s: {', '.join(names) or 'none'}.", step=step, field=field)
 
 
 @definition_check("property-files", "every property file that is read is declared, by a step that writes it")
@@ -96,15 +121,15 @@ def property_files_exist(definition: Definition) -> Iterator[Problem]:
                     step=step.name,
                     field=f"PropertyFiles[{index}].OutputName",
                 )
-        for body in json_gets(step.arguments):
-            yield from _unread(body, step, definition)
+        for path, body in json_gets(step.arguments, "Arguments"):
+            yield from _unread(body, path, step, definition)
 
 
-def _unread(body: object, step: Step, definition: Definition) -> Iterator[Problem]:
+def _unread(body: object, path: str, step: Step, definition: Definition) -> Iterator[Problem]:
     try:
         reference = property_file_reference(body)
     except ExpressionError as error:
-        yield Problem(str(error), "Make it with JsonGet of the SDK.", step=step.name, field="Std:JsonGet")
+        yield Problem(str(error), "Make it with JsonGet of the SDK.", step=step.name, field=path)
         return
     target = definition.step_named.get(reference.step) if reference else None
     if reference is None or target is None:
@@ -115,31 +140,32 @@ def _unread(body: object, step: Step, definition: Definition) -> Iterator[Proble
             f"Step {target.name} declares no property file {reference.path[1]}.",
             f"Add it to property_files of {target.name}; declared: {', '.join(declared) or 'none'}.",
             step=step.name,
-            field="Std:JsonGet",
+            field=path,
         )
 
 
 @definition_check("parameters-declared", "every parameter that is used is declared")
 def parameters_are_declared(definition: Definition) -> Iterator[Problem]:
-    for step in definition.steps:
-        for found in step.variables:
-            if isinstance(found.reference, ParameterReference) and (
-                found.reference.name not in definition.parameter_named
-            ):
-                yield Problem(
-                    f"Parameter {found.reference.name} is used and not declared.",
-                    "Add it to the pipeline's parameters; the SDK drops entries that are no Parameter without a word.",
-                    step=step.name,
-                    field=found.path,
-                )
+    everywhere = [("", found) for found in configuration_references(definition)]
+    everywhere += [(step.name, found) for step in definition.steps for found in step.variables]
+    for step, found in everywhere:
+        if isinstance(found.reference, ParameterReference) and found.reference.name not in definition.parameter_named:
+            yield Problem(
+                f"Parameter {found.reference.name} is used and not declared.",
+                "Add it to the pipeline's parameters; the SDK drops entries that are no Parameter without a word.",
+                step=step,
+                field=found.path,
+            )
 
 
 @definition_check("parameters-used", "every parameter that is declared is used")
 def parameters_are_used(definition: Definition) -> Iterator[Problem]:
-    experiment = references(definition.content.get("PipelineExperimentConfig"), "PipelineExperimentConfig")
     used = {
         found.reference.name
-        for found in [*experiment, *(found for step in definition.steps for found in step.variables)]
+        for found in [
+            *configuration_references(definition),
+            *(found for step in definition.steps for found in step.variables),
+        ]
         if isinstance(found.reference, ParameterReference)
     }
     for index, parameter in enumerate(definition.parameters):
@@ -173,6 +199,13 @@ def parameters_have_their_type(definition: Definition) -> Iterator[Problem]:
                 field=f"Parameters[{index}].Type",
             )
             continue
+        allowed = parameter.get("EnumValues")
+        if allowed is not None and not isinstance(allowed, list):
+            yield Problem(
+                f"The allowed values of parameter {name} are no list.",
+                "Make them a list.",
+                field=f"Parameters[{index}].EnumValues",
+            )
         default = parameter.get("DefaultValue")
         values = [("DefaultValue", default)] if default is not None else []
         values += [(f"EnumValues[{place}]", value) for place, value in enumerate(listed(parameter.get("EnumValues")))]
@@ -187,9 +220,7 @@ def parameters_have_their_type(definition: Definition) -> Iterator[Problem]:
 
 @definition_check("cycles", "no step waits for itself, directly or through others")
 def no_cycles(definition: Definition) -> Iterator[Problem]:
-    upstream = {
-        name: definition.upstream(step) & set(definition.step_named) for name, step in definition.step_named.items()
-    }
+    upstream = definition.upstream
     settled: set[str] = set()
     while ready := [name for name in upstream if name not in settled and upstream[name] <= settled]:
         settled.update(ready)
@@ -204,23 +235,44 @@ def no_cycles(definition: Definition) -> Iterator[Problem]:
             f"Steps wait for each other: {' → '.join(reversed(cycle))}.",
             "Remove one of the references or DependsOn entries between them.",
             step=cycle[0],
-            field="DependsOn",
+            field=_reason(definition.step_named[cycle[0]], cycle[1]),
         )
+
+
+def _reason(step: Step, upstream: str) -> str:
+    """Path of what makes a step wait for another."""
+    named = [f"DependsOn[{index}]" for index, name in step.dependencies if name == upstream]
+    read = [found.path for found in step.variables if getattr(found.reference, "step", None) == upstream]
+    return next(iter([*named, *read]), step.place)
 
 
 @definition_check("branches", "no step waits for one of a branch that is not taken when its own is")
 def no_crossed_branches(definition: Definition) -> Iterator[Problem]:
     for step in definition.steps:
         own = {guard.condition: guard.branch for guard in step.guards}
-        for name in sorted(definition.upstream(step) & set(definition.step_named)):
-            for guard in definition.step_named[name].guards:
-                if own.get(guard.condition, guard.branch) != guard.branch:
-                    yield Problem(
-                        f"It waits for {name}, which is in the other branch of {guard.condition}: it can never run.",
-                        f"Move both into one branch of {guard.condition}.",
-                        step=step.name,
-                        field="DependsOn",
-                    )
+        # What its own condition waits for runs before there is a branch, or there is a cycle.
+        for name in sorted(definition.upstream[step.name] - set(own)):
+            other, guard = _crossed(own, name, definition)
+            if guard is not None:
+                through = name if other == name else f"{name}, and so for {other}"
+                yield Problem(
+                    f"It waits for {through}, which is in the other branch of {guard.condition}: it can never run.",
+                    f"Move both into one branch of {guard.condition}.",
+                    step=step.name,
+                    field=_reason(step, name),
+                )
+
+
+def _crossed(own: Mapping[str, str], name: str, definition: Definition) -> tuple[str, Guard | None]:
+    """(step, guard) of the first step at or behind ``name`` that runs only where ``own`` branches are not taken."""
+    guarded = {guard.condition for guard in definition.step_named[name].guards}
+    for each in (name, *sorted(definition.behind(name))):
+        for guard in definition.step_named[each].guards:
+            # Of a step in a branch of the same condition it is said there.
+            directly = each == name or guard.condition not in guarded
+            if directly and own.get(guard.condition, guard.branch) != guard.branch:
+                return each, guard
+    return name, None
 
 
 @definition_check("nested-conditions", "no condition stands in a branch of another")

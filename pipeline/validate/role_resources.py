@@ -8,8 +8,9 @@ from typing import Any
 
 from pipeline.aws_names import queue_arn, repository_arn
 from pipeline.local.pipelines.definitions.expressions import GET, is_expression
-from pipeline.validate.document import Definition, Step, follow
+from pipeline.validate.document import Definition, Step
 from pipeline.validate.locations import object_arn, pattern_of
+from pipeline.validate.values import follow
 
 _PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 _IMAGES = frozenset({"Image", "ImageUri", "TrainingImage"})

@@ -18,6 +18,7 @@ from pipeline.validate import (
     script_permissions,
     scripts,
     shapes,
+    structure,
     transform_input,
     triggers,
 )
@@ -38,6 +39,7 @@ CHECK_MODULES = (
     script_permissions,
     scripts,
     shapes,
+    structure,
     transform_input,
     triggers,
 )

@@ -28,8 +28,9 @@ from pipeline.local.pipelines.definitions.expressions import (
     parse_reference,
 )
 from pipeline.local.pipelines.definitions.model import StepType
-from pipeline.validate.document import Definition, Step, listed
+from pipeline.validate.document import Definition, Step
 from pipeline.validate.registry import Problem, definition_check
+from pipeline.validate.values import listed
 
 #: SageMaker Pipelines makes these names itself.
 _MADE_BY_PIPELINES = frozenset({"ModelName", "ProcessingJobName", "TrainingJobName", "TransformJobName"})

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipeline.validate.document import Definition, follow
+from pipeline.validate.document import Definition
 from pipeline.validate.locations import differs_by_execution, pattern_of
 from pipeline.validate.registry import Problem, definition_check
+from pipeline.validate.values import follow
 
 _FILE_AT_THE_END = re.compile(r".*/[^/*]+\.[A-Za-z0-9]+", re.DOTALL)
 

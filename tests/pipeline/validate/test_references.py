@@ -45,6 +45,12 @@ def test_a_property_file_that_no_step_declares_is_found(training, problems):
     assert "declares no property file Evaluation" in found[0].message
 
 
+def test_a_property_file_is_missed_where_it_is_read(training, problems):
+    condition = training.arguments("QualityGate")["Conditions"][0]
+    condition["LeftValue"]["Std:JsonGet"]["PropertyFile"]["Get"] = "Steps.Evaluate.PropertyFiles.Nothing"
+    assert "Arguments.Conditions[0].LeftValue" in [found.field for found in problems("property-files", training)]
+
+
 def test_a_property_file_in_an_output_that_is_not_there_is_found(training, problems):
     training.step("Evaluate")["PropertyFiles"][0]["OutputName"] = "evaluations"
     (found,) = problems("property-files", training)
@@ -159,6 +165,7 @@ def test_properties_of_steps_that_only_aws_runs_pass(training, problems):
         ("RandomState", {"DefaultValue": 1.5}, "DefaultValue"),
         ("RandomState", {"DefaultValue": True}, "DefaultValue"),
         ("Profile", {"EnumValues": ["forecast", 1]}, "EnumValues[1]"),
+        ("Profile", {"EnumValues": "forecast"}, "EnumValues"),
     ],
 )
 def test_a_default_of_another_type_is_found(training, problems, name, change, field):
@@ -167,3 +174,60 @@ def test_a_default_of_another_type_is_found(training, problems, name, change, fi
     (found,) = problems("parameter-types", training)
     assert found.field.endswith(f"].{field}")
     assert name in found.message
+
+
+def test_a_step_behind_a_fail_step_is_found(training, problems):
+    training.step("Transform")["DependsOn"] = ["QualityGateFailed"]
+    (found,) = problems("references", training)
+    assert (found.step, found.field) == ("Transform", "DependsOn[0]")
+
+
+@pytest.mark.parametrize(
+    ("reference", "words"),
+    [
+        ("Steps.Preprocess.ProcessingOutputConfig.Outputs[40].S3Output.S3Uri", "has no output 40"),
+        ("Steps.Preprocess.ProcessingInputs['nothing'].S3Input.S3Uri", "has no input nothing"),
+        ("Steps.Train.InputDataConfig['nothing'].DataSource.S3DataSource.S3Uri", "has no input nothing"),
+    ],
+)
+def test_an_input_or_output_that_is_not_there_is_found(training, problems, reference, words):
+    training.input("Evaluate", "test")["S3Uri"] = {"Get": reference}
+    (found,) = problems("references", training)
+    assert words in found.message
+
+
+def test_an_output_may_be_counted(training, problems):
+    counted = "Steps.Preprocess.ProcessingOutputConfig.Outputs[1].S3Output.S3Uri"
+    training.input("Evaluate", "test")["S3Uri"] = {"Get": counted}
+    assert problems("references", training) == []
+
+
+def test_an_undeclared_parameter_of_the_experiment_is_found(training, problems):
+    training.content["PipelineExperimentConfig"] = {"ExperimentName": {"Get": "Parameters.Nothing"}}
+    (found,) = problems("parameters-declared", training)
+    assert found.field == "PipelineExperimentConfig.ExperimentName"
+
+
+def test_a_step_in_the_name_of_the_experiment_is_found(training, problems):
+    training.content["PipelineExperimentConfig"] = {"ExperimentName": {"Get": "Steps.Train.TrainingJobName"}}
+    (found,) = problems("references", training)
+    assert found.field == "PipelineExperimentConfig.ExperimentName"
+
+
+def test_waiting_for_the_other_branch_through_another_step_is_found(training, problems):
+    function = {"Type": "Lambda", "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:a", "Arguments": {}}
+    training.arguments("QualityGate")["ElseSteps"].append({**function, "Name": "Tell"})
+    training.content["Steps"].append({**function, "Name": "Between", "DependsOn": ["Tell"]})
+    training.step("RegisterModel")["DependsOn"] = ["Between"]
+    (found,) = problems("branches", training)
+    assert (found.step, found.field) == ("RegisterModel", "DependsOn[0]")
+    assert "Between, and so for Tell" in found.message
+
+
+def test_a_cycle_is_found_at_the_reference_that_closes_it(training, problems):
+    training.arguments("Preprocess")["Environment"]["JOB"] = {"Get": "Steps.Train.TrainingJobName"}
+    (found,) = problems("cycles", training)
+    assert found.field in {
+        "Arguments.Environment.JOB",
+        "Arguments.InputDataConfig[0].DataSource.S3DataSource.S3Uri",
+    }

@@ -10,7 +10,7 @@ from pipeline.local.errors import AwsError
 from pipeline.local.pipelines.definitions.model import Parameter
 from pipeline.local.pipelines.definitions.refusals import json_list, json_object, refuse
 
-_MEMBERS = frozenset({"DefaultValue", "Description", "EnumValues", "Name", "Type"})
+MEMBERS = frozenset({"DefaultValue", "Description", "EnumValues", "Name", "Type"})
 PARAMETER_TYPES: Mapping[str, tuple[type, ...]] = {
     "String": (str,),
     "Integer": (int,),
@@ -31,7 +31,7 @@ def parse_parameter(value: Any) -> Parameter:
     name = item.get("Name")
     if not isinstance(name, str) or not name:
         refuse("A parameter has no Name.")
-    if unknown := sorted(set(item) - _MEMBERS):
+    if unknown := sorted(set(item) - MEMBERS):
         refuse(f"Unknown Parameter member '{unknown[0]}' of parameter [{name}].")
     kind = item.get("Type", "String")
     if not isinstance(kind, str) or kind not in PARAMETER_TYPES:

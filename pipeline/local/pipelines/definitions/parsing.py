@@ -30,6 +30,13 @@ SCHEMA_VERSION = "2020-12-01"
 MAX_DISPLAY_NAME = 256
 MAX_DESCRIPTION = 3072
 
+CONFIGURATION_MEMBERS: Mapping[str, frozenset[str]] = {
+    "PipelineExperimentConfig": frozenset({"ExperimentName", "TrialName"}),
+    "MlflowConfig": frozenset({"MlflowResourceArn", "MlflowExperimentName"}),
+}
+DEFINITION_MEMBERS = frozenset({"Version", "Metadata", "Parameters", "Steps", *CONFIGURATION_MEMBERS})
+CACHE_MEMBERS = frozenset({"Enabled", "ExpireAfter"})
+
 # Known to SageMaker, not runnable here: the refusal says so instead of calling the type unknown.
 AWS_ONLY_STEP_TYPES = frozenset(
     {
@@ -55,20 +62,21 @@ AWS_ONLY_STEP_TYPES = frozenset(
     }
 )
 # What a step hands over to, beside its arguments.
-_TARGETS: Mapping[str, str] = {StepType.CALLBACK: "SqsQueueUrl", StepType.LAMBDA: "FunctionArn"}
+TARGETS: Mapping[str, str] = {StepType.CALLBACK: "SqsQueueUrl", StepType.LAMBDA: "FunctionArn"}
 _JOB_MEMBERS = frozenset({"CacheConfig", "PropertyFiles", "RetryPolicies"})
 _HANDOVER_MEMBERS = frozenset({"CacheConfig", "OutputParameters"})
-_STEP_MEMBERS = frozenset({"Arguments", "DependsOn", "Description", "DisplayName", "Name", "Type"})
-_MEMBERS: Mapping[str, frozenset[str]] = {
-    StepType.PROCESSING: _STEP_MEMBERS | _JOB_MEMBERS,
-    StepType.TRAINING: _STEP_MEMBERS | _JOB_MEMBERS,
-    StepType.TRANSFORM: _STEP_MEMBERS | _JOB_MEMBERS,
-    StepType.MODEL: _STEP_MEMBERS | {"RetryPolicies"},
-    StepType.REGISTER_MODEL: _STEP_MEMBERS | {"RetryPolicies"},
-    StepType.ENDPOINT_CONFIG: _STEP_MEMBERS | {"CacheConfig", "RetryPolicies"},
-    StepType.CONDITION: _STEP_MEMBERS,
-    StepType.FAIL: _STEP_MEMBERS,
-    **{kind: _STEP_MEMBERS | _HANDOVER_MEMBERS | {target} for kind, target in _TARGETS.items()},
+_EVERY_STEP = frozenset({"Arguments", "DependsOn", "Description", "DisplayName", "Name", "Type"})
+#: Step type → members of a step of that type.
+STEP_MEMBERS: Mapping[str, frozenset[str]] = {
+    StepType.PROCESSING: _EVERY_STEP | _JOB_MEMBERS,
+    StepType.TRAINING: _EVERY_STEP | _JOB_MEMBERS,
+    StepType.TRANSFORM: _EVERY_STEP | _JOB_MEMBERS,
+    StepType.MODEL: _EVERY_STEP | {"RetryPolicies"},
+    StepType.REGISTER_MODEL: _EVERY_STEP | {"RetryPolicies"},
+    StepType.ENDPOINT_CONFIG: _EVERY_STEP | {"CacheConfig", "RetryPolicies"},
+    StepType.CONDITION: _EVERY_STEP,
+    StepType.FAIL: _EVERY_STEP,
+    **{kind: _EVERY_STEP | _HANDOVER_MEMBERS | {target} for kind, target in TARGETS.items()},
 }
 
 
@@ -96,8 +104,8 @@ def parse_definition(text: str) -> Definition:
     return Definition(
         parameters,
         steps,
-        experiment=_parse_config(document, "PipelineExperimentConfig", ("ExperimentName", "TrialName")),
-        mlflow=_parse_config(document, "MlflowConfig", ("MlflowResourceArn", "MlflowExperimentName")),
+        experiment=_parse_config(document, "PipelineExperimentConfig"),
+        mlflow=_parse_config(document, "MlflowConfig"),
     )
 
 
@@ -110,20 +118,19 @@ def _read_document(text: str) -> dict[str, Any]:
         refuse("Expecting start of Json Object.")
     if document.get("Version") != SCHEMA_VERSION:
         refuse(f"Unsupported definition Version [{document.get('Version')}]; expecting [{SCHEMA_VERSION}].")
-    known = {"Version", "Metadata", "Parameters", "PipelineExperimentConfig", "MlflowConfig", "Steps"}
-    if unknown := sorted(set(document) - known):
+    if unknown := sorted(set(document) - DEFINITION_MEMBERS):
         refuse(f"Unknown Pipeline member '{unknown[0]}'.")
     if document.get("Metadata") is not None:
         json_object(document["Metadata"], "Metadata")
     return document
 
 
-def _parse_config(document: Mapping[str, Any], name: str, members: tuple[str, ...]) -> dict[str, Any] | None:
+def _parse_config(document: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     """A configuration without the members that say nothing: the SDK writes them as null."""
     if document.get(name) is None:
         return None
     given = json_object(document[name], name)
-    if unknown := sorted(set(given) - set(members)):
+    if unknown := sorted(set(given) - CONFIGURATION_MEMBERS[name]):
         refuse(f"Unknown {name} member '{unknown[0]}'.")
     return {key: value for key, value in given.items() if value is not None}
 
@@ -151,8 +158,8 @@ def _parse_step(item: dict[str, Any], guards: tuple[Guard, ...]) -> Step:
         )
     if not isinstance(kind, str) or kind not in list(StepType):
         refuse(f"Unknown step type [{kind}] of step [{name}].")
-    target = _TARGETS.get(kind)
-    if unknown := sorted(set(item) - _MEMBERS[kind]):
+    target = TARGETS.get(kind)
+    if unknown := sorted(set(item) - STEP_MEMBERS[kind]):
         refuse(f"Unknown Step member '{unknown[0]}' of step [{name}].")
     given = item.get("Arguments")
     # A Callback or Lambda step may have nothing to say.
@@ -248,7 +255,7 @@ def _parse_cache(value: Any, name: str) -> CacheConfig | None:
     if value is None:
         return None
     item = json_object(value, f"CacheConfig of step [{name}]")
-    if unknown := sorted(set(item) - {"Enabled", "ExpireAfter"}):
+    if unknown := sorted(set(item) - CACHE_MEMBERS):
         refuse(f"Unknown CacheConfig member '{unknown[0]}' of step [{name}].")
     enabled, expire_after = item.get("Enabled", False), item.get("ExpireAfter")
     if not isinstance(enabled, bool) or (expire_after is not None and not isinstance(expire_after, str)):

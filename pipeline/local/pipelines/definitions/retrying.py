@@ -15,6 +15,7 @@ from typing import Any
 MAX_ATTEMPTS_LIMIT = 20
 MAX_INTERVAL_SECONDS = 43_200
 MAX_EXPIRE_AFTER_MINUTES = 14_400
+MEMBERS = frozenset({"ExceptionType", "IntervalSeconds", "BackoffRate", "MaxAttempts", "ExpireAfterMin"})
 _SERVER_ERROR = 500
 
 
@@ -50,8 +51,7 @@ def parse_retry_policy(item: Any) -> RetryPolicy:
     """
     if not isinstance(item, Mapping):
         raise ValueError("a retry policy must be a Json Object.")  # noqa: TRY004  it is data of a request
-    fields = {"ExceptionType", "IntervalSeconds", "BackoffRate", "MaxAttempts", "ExpireAfterMin"}
-    if unknown := sorted(set(item) - fields):
+    if unknown := sorted(set(item) - MEMBERS):
         raise ValueError(f"unknown retry policy member '{unknown[0]}'.")
     names = item.get("ExceptionType")
     if not isinstance(names, list) or not names:
