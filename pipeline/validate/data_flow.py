@@ -1,15 +1,17 @@
-"""Which rows reach what: nothing is fitted before the split or on test rows, nothing is fitted again at scoring, and
-no model is judged on the rows that it has learned from.
+"""Which rows a model learns from: none is fitted before the split or on test rows, none again at scoring, and none is
+registered that nobody has judged.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from pipeline.local.pipelines.definitions.expressions import StepReference
 from pipeline.validate.document import Definition, Step
-from pipeline.validate.locations import origin
+from pipeline.validate.locations import origin_below, pattern_of
 from pipeline.validate.registry import Problem, definition_check
-from pipeline.validate.values import code_channel, follow, json_gets, listed, objects, property_file_read
+from pipeline.validate.values import code_channel, follow, json_gets, listed, objects, property_file_read, references
 
 SPLIT_SCRIPT, FITTING_SCRIPT, EVALUATION_SCRIPT = "preprocess.py", "train.py", "evaluate.py"
 SELECTION_SCRIPT = "select_model.py"
@@ -36,13 +38,28 @@ def _splits(definition: Definition) -> set[str]:
     }
 
 
-def _without_rows(step: Step) -> set[str | None]:
+def without_rows(step: Step) -> set[str | None]:
     """Channels of a training step that bring something else than rows."""
-    channels = {_PACKAGES, code_channel(follow(step.arguments, "HyperParameters", "sagemaker_submit_directory"))}
-    command = listed(follow(step.arguments, "AlgorithmSpecification", "ContainerArguments"))
-    if any(isinstance(word, str) and f"/{_DRIVERS}/" in word for word in command):
-        channels |= {_DRIVERS, _CODE}
+    channels: set[str | None] = {_PACKAGES}
+    for _, job in step.training_jobs():
+        for parameters in ("HyperParameters", "StaticHyperParameters"):
+            channels.add(code_channel(follow(job, parameters, "sagemaker_submit_directory")))
+        command = listed(follow(job, "AlgorithmSpecification", "ContainerArguments"))
+        if any(isinstance(word, str) and f"/{_DRIVERS}/" in word for word in command):
+            channels |= {_DRIVERS, _CODE}
     return channels
+
+
+def is_model(uri: Any, definition: Definition) -> bool:
+    """Whether an input is a model to go on from, or to judge, and no rows."""
+    return bool(models_at(uri, definition)) or pattern_of(uri, definition).endswith(".tar.gz")
+
+
+def models_at(uri: Any, definition: Definition) -> set[str]:
+    """The steps that fitted what lies at a location: the artefact of a training step, or the best one of a tuning."""
+    fitting = {step.name for step in definition.steps_of_type(*_FITTING_TYPES)}
+    named = {found.reference.step for found in references(uri, "") if isinstance(found.reference, StepReference)}
+    return fitting & named
 
 
 @definition_check("fit-after-split", "models are fitted on the training rows of a split, and on nothing else")
@@ -50,17 +67,18 @@ def fitted_after_the_split(definition: Definition) -> Iterator[Problem]:
     splits = _splits(definition)
     # Where nothing in the pipeline splits rows, they come split, and from where they come nobody can tell.
     split_here = splits or any(step.script == SPLIT_SCRIPT for step in definition.steps)
-    for step in definition.steps_of_type("Training") if split_here else ():
-        no_rows = _without_rows(step)
+    splitting = ", ".join(sorted(splits)) or f"the step that runs {SPLIT_SCRIPT}"
+    for step in definition.steps_of_type(*_FITTING_TYPES) if split_here else ():
+        no_rows = without_rows(step)
         for name, path, uri in step.inputs():
-            if name in no_rows:
+            if name in no_rows or is_model(uri, definition):
                 continue
-            source = origin(uri)
+            source = origin_below(uri, definition)
             if source is None or source[0] not in splits:
                 yield Problem(
                     f"Channel {name} does not come from a step that splits rows: the model would be fitted before "
                     "the split.",
-                    f"Take output {TRAINING_ROWS!r} of the step that runs {SPLIT_SCRIPT}.",
+                    f"Take output {TRAINING_ROWS!r} of {splitting}.",
                     step=step.name,
                     field=path,
                 )
@@ -82,32 +100,11 @@ def fitted_after_the_split(definition: Definition) -> Iterator[Problem]:
             )
 
 
-@definition_check("evaluated-on-test-rows", "models are judged on test rows of the split that they were trained with")
-def evaluated_on_test_rows(definition: Definition) -> Iterator[Problem]:
-    trainings = {step.name: step for step in definition.steps_of_type("Training")}
-    for step in definition.steps_of_type("Processing"):
-        if step.script != EVALUATION_SCRIPT:
-            continue
-        inputs = {name: (path, origin(uri)) for name, path, uri in step.inputs()}
-        models = [source[0] for _, source in inputs.values() if source and source[0] in trainings]
-        learned_from = {origin(uri) for model in models for _, _, uri in trainings[model].inputs()}
-        splits = {source[0] for source in learned_from if source}
-        path, judged_on = inputs.get(TEST_ROWS, ("Arguments.ProcessingInputs", None))
-        if judged_on is None or judged_on in learned_from or judged_on[1] != TEST_ROWS or judged_on[0] not in splits:
-            shown = "nothing" if judged_on is None else f"output {judged_on[1]!r} of {judged_on[0]}"
-            yield Problem(
-                f"Input {TEST_ROWS!r} is {shown}: the model would not be judged on rows that its training left out.",
-                f"Take output {TEST_ROWS!r} of {', '.join(sorted(splits)) or 'the step that splits rows'}.",
-                step=step.name,
-                field=path,
-            )
-
-
 @definition_check("quality-gate", "a trained model is registered only behind a condition on its evaluation")
 def registered_behind_a_gate(definition: Definition) -> Iterator[Problem]:
     for step in definition.steps_of_type("RegisterModel"):
         containers = objects(follow(step.arguments, "InferenceSpecification", "Containers"))
-        trained = {source[0] for _, item in containers if (source := origin(item.get("ModelDataUrl")))}
+        trained = {model for _, item in containers for model in models_at(item.get("ModelDataUrl"), definition)}
         behind = [definition.step_named[guard.condition] for guard in step.guards if guard.branch == "IfSteps"]
         judged = {model for condition in behind for model in _judged_models(condition, definition)}
         for model in sorted(trained - judged):
@@ -132,7 +129,7 @@ def _judged_models(condition: Step, definition: Definition) -> set[str]:
         reference = property_file_read(body)
         judge = definition.step_named.get(reference.step) if reference else None
         if judge is not None and judge.script == EVALUATION_SCRIPT:
-            found |= {source[0] for _, _, uri in judge.inputs() if (source := origin(uri))}
+            found |= {model for _, _, uri in judge.inputs() for model in models_at(uri, definition)}
     return found
 
 

@@ -101,14 +101,24 @@ class Step:
         return next((value for flag, value in pairwise(arguments) if flag == name), None)
 
     def inputs(self) -> Iterator[tuple[str, str, Any]]:
-        """(name, path of the URI's field, S3 URI) of each input of a processing job and channel of a training job."""
+        """(name, path of the URI's field, S3 URI) of each input of a processing job and channel of training jobs."""
         for index, item in objects(self.arguments.get("ProcessingInputs")):
             uri = follow(item, "S3Input", "S3Uri")
             yield str(item.get("InputName")), f"Arguments.ProcessingInputs[{index}].S3Input.S3Uri", uri
-        for index, item in objects(self.arguments.get("InputDataConfig")):
-            uri = follow(item, "DataSource", "S3DataSource", "S3Uri")
-            path = f"Arguments.InputDataConfig[{index}].DataSource.S3DataSource.S3Uri"
-            yield str(item.get("ChannelName")), path, uri
+        for path, job in self.training_jobs():
+            for index, item in objects(job.get("InputDataConfig")):
+                uri = follow(item, "DataSource", "S3DataSource", "S3Uri")
+                field = f"{path}.InputDataConfig[{index}].DataSource.S3DataSource.S3Uri"
+                yield str(item.get("ChannelName")), field, uri
+
+    def training_jobs(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """(path, request) of the training jobs that a step describes: its own arguments, or those of a tuning."""
+        yield "Arguments", self.arguments
+        job = self.arguments.get("TrainingJobDefinition")
+        if isinstance(job, Mapping):
+            yield "Arguments.TrainingJobDefinition", job
+        for index, job in objects(self.arguments.get("TrainingJobDefinitions")):
+            yield f"Arguments.TrainingJobDefinitions[{index}]", job
 
     def outputs(self) -> Iterator[tuple[str, str, Any]]:
         """(name, path of the URI's field, S3 URI) of everything that the job itself writes."""

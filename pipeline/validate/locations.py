@@ -66,32 +66,41 @@ def _with_defaults(value: Any, definition: Definition) -> Any:
 
 def referred_output(value: Any, definition: Definition) -> tuple[Any, str] | None:
     """Where an output lies that a ``Get`` names: (S3 location of the step that writes it, what comes below it)."""
-    found = origin(value)
-    step = definition.step_named.get(found[0]) if found else None
-    if step is None or found is None:
+    found = origin(value, definition)
+    if found is None:
         return None
-    for name, _, uri in step.outputs():
+    for name, _, uri in definition.step_named[found[0]].outputs():
         if name == found[1]:
             return uri, "/*/output/model.tar.gz" if name == "OutputDataConfig" else ""
     return None
 
 
-def origin(value: Any) -> tuple[str, str] | None:
+def origin(value: Any, definition: Definition) -> tuple[str, str] | None:
     """(step, output) that a ``Get`` names; the output of a training job is ``OutputDataConfig``, of a transform job
     ``TransformOutput``. None for anything else.
     """
     found = next(references(value, ""), None) if is_expression(value) and GET in value else None
     reference = found.reference if found else None
-    if not isinstance(reference, StepReference):
+    if not isinstance(reference, StepReference) or reference.step not in definition.step_named:
         return None
     match reference.path:
         case ("ProcessingOutputConfig", "Outputs", str(name), "S3Output", "S3Uri"):
             return reference.step, name
+        case ("ProcessingOutputConfig", "Outputs", int(index), "S3Output", "S3Uri"):
+            names = [name for name, _, _ in definition.step_named[reference.step].outputs()]
+            return (reference.step, names[index]) if index < len(names) else None
         case ("ModelArtifacts", "S3ModelArtifacts"):
             return reference.step, "OutputDataConfig"
         case ("TransformOutput", "S3OutputPath"):
             return reference.step, "TransformOutput"
     return None
+
+
+def origin_below(value: Any, definition: Definition) -> tuple[str, str] | None:
+    """The same, also of what lies below an output: of a joined text that begins with a ``Get``."""
+    while is_expression(value) and JOIN in value:
+        value = next(iter(listed(follow(value, JOIN, "Values"))), None)
+    return origin(value, definition)
 
 
 def differs_by_execution(value: Any, definition: Definition) -> bool:

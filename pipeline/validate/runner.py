@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pipeline.validate import (
     caching,
     data_flow,
+    evaluation,
     isolation,
     limits,
     names,
@@ -29,6 +30,7 @@ from pipeline.validate.registry import Check, Deployment, Problem, Sources, regi
 CHECK_MODULES = (
     caching,
     data_flow,
+    evaluation,
     isolation,
     limits,
     names,

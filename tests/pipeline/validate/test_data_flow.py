@@ -136,3 +136,100 @@ def test_rows_that_come_split_are_nobodys_fault(problems, named_otherwise):
     outputs[:] = [item for item in outputs if item["OutputName"] != "test"]
     channel(named_otherwise)["S3Uri"] = "s3://warehouse/training/rows"
     assert problems("fit-after-split", named_otherwise) == []
+
+
+@pytest.mark.parametrize("output", ["train", "train.csv below train"])
+def test_a_script_of_another_name_that_judges_on_training_rows_is_found(problems, named_otherwise, output):
+    rows = {"Get": OUTPUT.format("train")}
+    below = {"Std:Join": {"On": "/", "Values": [rows, "train.csv"]}}
+    named_otherwise.input("Evaluate", "test")["S3Uri"] = rows if output == "train" else below
+    (found,) = problems("evaluated-on-test-rows", named_otherwise)
+    assert (found.step, found.field) == ("Evaluate", "Arguments.ProcessingInputs[3].S3Input.S3Uri")
+    assert "which it has learned from" in found.message
+
+
+def numbered(draft):
+    """Inputs of the evaluation that say nothing by their names, as the SDK numbers them: model and test rows."""
+    inputs = draft.arguments("Evaluate")["ProcessingInputs"]
+    inputs[:] = [item for item in inputs if item["InputName"] in {"code", "model", "test"}]
+    for index, item in enumerate(inputs[1:], start=1):
+        item["InputName"] = f"input-{index}"
+    return draft.input("Evaluate", "input-2")
+
+
+@pytest.mark.parametrize("pipeline", ["training", "named_otherwise"])
+def test_inputs_may_be_numbered(problems, request, pipeline):
+    draft = request.getfixturevalue(pipeline)
+    numbered(draft)
+    assert problems("evaluated-on-test-rows", draft) == []
+
+
+@pytest.mark.parametrize("pipeline", ["training", "named_otherwise"])
+def test_a_numbered_input_of_training_rows_is_found(problems, request, pipeline):
+    draft = request.getfixturevalue(pipeline)
+    numbered(draft)["S3Uri"] = {"Get": OUTPUT.format("train")}
+    (found,) = problems("evaluated-on-test-rows", draft)
+    assert found.step == "Evaluate"
+
+
+def test_judging_on_what_the_rows_were_split_from_is_found(problems, named_otherwise):
+    numbered(named_otherwise)["S3Uri"] = named_otherwise.input("Preprocess", "raw")["S3Uri"]
+    (found,) = problems("evaluated-on-test-rows", named_otherwise)
+    assert found.field == "Arguments.ProcessingInputs[2].S3Input.S3Uri"
+
+
+def test_rows_that_come_split_are_told_apart_by_their_places(problems, named_otherwise):
+    channel(named_otherwise)["S3Uri"] = "s3://warehouse/training/rows"
+    rows = numbered(named_otherwise)
+    rows["S3Uri"] = "s3://warehouse/test/rows"
+    assert problems("evaluated-on-test-rows", named_otherwise) == []
+    rows["S3Uri"] = "s3://warehouse/training/rows/"
+    assert len(problems("evaluated-on-test-rows", named_otherwise)) == 1
+
+
+def test_predictions_for_training_rows_are_found(training, problems):
+    model = training.step("CreateModel")
+    data = {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}
+    model["Arguments"]["PrimaryContainer"] = {"Image": "own:1.0", "ModelDataUrl": data}
+    source = training.arguments("Transform")["TransformInput"]["DataSource"]["S3DataSource"]
+    assert problems("evaluated-on-test-rows", training) == []
+    source["S3Uri"] = {"Std:Join": {"On": "/", "Values": [{"Get": OUTPUT.format("train")}, "train.csv"]}}
+    (found,) = problems("evaluated-on-test-rows", training)
+    assert (found.step, found.field) == (
+        "Transform",
+        "Arguments.TransformInput.DataSource.S3DataSource.S3Uri",
+    )
+
+
+def tuning(draft, rows):
+    job = {"InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": {"S3Uri": rows}}}]}
+    draft.content["Steps"].append({"Name": "Tune", "Type": "Tuning", "Arguments": {"TrainingJobDefinition": job}})
+
+
+def test_a_tuning_on_test_rows_is_found(training, problems):
+    tuning(training, {"Get": OUTPUT.format("train")})
+    assert problems("fit-after-split", training) == []
+    training.step("Tune")["Arguments"]["TrainingJobDefinition"]["InputDataConfig"][0]["DataSource"]["S3DataSource"][
+        "S3Uri"
+    ] = {"Get": OUTPUT.format("test")}
+    (found,) = problems("fit-after-split", training)
+    assert found.step == "Tune"
+    assert found.field.startswith("Arguments.TrainingJobDefinition.InputDataConfig[0].")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"Get": "Steps.Preprocess.ProcessingOutputConfig.Outputs[0].S3Output.S3Uri"},
+        {"Std:Join": {"On": "/", "Values": [{"Get": OUTPUT.format("train")}, "train.csv"]}},
+    ],
+)
+def test_training_rows_may_be_named_in_other_ways(training, problems, source):
+    channel(training)["S3Uri"] = source
+    assert problems("fit-after-split", training) == []
+
+
+def test_a_model_to_go_on_from_is_no_rows(training, problems):
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://models/base/model.tar.gz"}}
+    training.arguments("Train")["InputDataConfig"].append({"ChannelName": "model", "DataSource": source})
+    assert problems("fit-after-split", training) == []
