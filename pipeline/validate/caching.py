@@ -1,19 +1,20 @@
 """Step caching: that it can hit, and that a hit is right.
 
 SageMaker compares the arguments in :data:`pipeline.local.pipelines.definitions.caching.KEY_ARGUMENTS` (AWS: "Default
-cache key attributes by pipeline step type"). Where a step writes to is not among them, so outputs may name the
-execution.
+cache key attributes by pipeline step type"); of a step that hands over, all of them. Where a job writes to is not
+among them, so outputs may name the execution.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pipeline.local.pipelines.definitions.caching import KEY_ARGUMENTS
 from pipeline.local.pipelines.definitions.expressions import GET, ExecutionReference, ParameterReference, StepReference
 from pipeline.local.pipelines.definitions.model import StepType
+from pipeline.local.pipelines.definitions.parsing import TARGETS
 from pipeline.validate.document import Definition, Step
 from pipeline.validate.locations import differs_by_execution
 from pipeline.validate.permissions import script_actions
@@ -23,12 +24,16 @@ from pipeline.validate.values import leaves, references
 # 2026-11-23-10-15-00-123, 20261123T101500, 2026/11/23/10, and seconds or milliseconds since 1970.
 _TIME = re.compile(r"20\d\d[-/]?[01]\d[-/]?[0-3]\d[-T/_]?[0-2]\d|(?<![0-9A-Za-z])1[6-9]\d{8}(\d{3})?(?![0-9A-Za-z])")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam:")
+#: Ends of the properties that a job or model gets anew each time: names that Pipelines makes, ARNs, artefacts, times.
+_MADE_ANEW = ("JobName", "ModelName", "ConfigName", "Arn", "S3ModelArtifacts", "Time", "PackageVersion")
 _STABLE_VARIABLES = frozenset({"PipelineName", "PipelineArn"})
 
 
 def _key(step: Step) -> Iterator[tuple[str, Any]]:
     """(path, value) of the arguments that SageMaker compares."""
-    names = KEY_ARGUMENTS.get(StepType(step.type), ()) if step.type in set(StepType) else ()
+    names: Iterable[str] = KEY_ARGUMENTS.get(StepType(step.type), ()) if step.type in set(StepType) else ()
+    if step.type in {*TARGETS, StepType.ENDPOINT_CONFIG}:
+        names = step.arguments
     for name in names:
         if name in step.arguments:
             yield f"Arguments.{name}", step.arguments[name]
@@ -68,8 +73,12 @@ def _changes(reference: object, text: str, definition: Definition) -> str:
         return "" if reference.variable in _STABLE_VARIABLES else "is different in each execution"
     if isinstance(reference, StepReference):
         upstream = definition.step_named.get(reference.step)
-        if upstream is not None and not upstream.cached and differs_by_execution({GET: text}, definition):
+        if upstream is None or upstream.cached:
+            return ""
+        if differs_by_execution({GET: text}, definition):
             return f"lies in the execution's own folder, because {upstream.name} is not cached"
+        if reference.path[-1:] and str(reference.path[-1]).endswith(_MADE_ANEW):
+            return f"has a name or a time of this execution in it, because {upstream.name} is not cached"
     return ""
 
 

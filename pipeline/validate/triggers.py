@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
+from pipeline.local.pipelines.definitions.parsing import TARGETS
 from pipeline.validate.document import Definition, Step
 from pipeline.validate.locations import default_location, overlap, pattern_of
 from pipeline.validate.names import PARAMETER_NAME
 from pipeline.validate.registry import Deployment, Problem, Trigger, deployment_check
+from pipeline.validate.values import follow, texts
 
 
 @deployment_check("trigger-parameters", "triggers set parameters that exist, as text, and all that have no default")
@@ -49,13 +51,16 @@ def _unset(definition: Definition, trigger: Trigger) -> Iterator[Problem]:
 
 
 def _told(step: Step) -> Iterator[tuple[str, Any]]:
-    """(field, value) of everything that a job's code is given to read: arguments, environment, hyperparameters."""
-    for index, value in enumerate(step.container_arguments):
-        yield f"Arguments.AppSpecification.ContainerArguments[{index}]", value
+    """(field, value) of everything that code is given to read: arguments, environment, hyperparameters; and all that
+    a Callback or Lambda step hands over.
+    """
+    if step.type in TARGETS:
+        yield from texts(step.arguments, "Arguments")
     for name in ("Environment", "HyperParameters"):
-        values = step.arguments.get(name)
-        if isinstance(values, Mapping):
-            yield from ((f"Arguments.{name}.{key}", value) for key, value in values.items())
+        yield from texts(step.arguments.get(name), f"Arguments.{name}")
+    for name in ("AppSpecification", "AlgorithmSpecification"):
+        given = follow(step.arguments, name, "ContainerArguments")
+        yield from texts(given, f"Arguments.{name}.ContainerArguments")
 
 
 @deployment_check("trigger-loops", "nothing is written where it would start a pipeline")

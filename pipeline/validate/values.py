@@ -78,6 +78,18 @@ def leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
+def texts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """(path, text or expression) of everything below a JSON value, expressions whole."""
+    if isinstance(value, str) or is_expression(value):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from texts(item, f"{path}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from texts(item, f"{path}[{index}]")
+
+
 def json_gets(value: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(path, body) of every ``Std:JsonGet`` below a JSON value."""
     if isinstance(value, Mapping):

@@ -66,6 +66,27 @@ def test_an_input_from_the_folder_of_an_uncached_step_is_found(training, problem
     assert "Preprocess is not cached" in found[0].message
 
 
+def test_a_name_that_an_uncached_step_makes_anew_is_found(training, problems):
+    # The output's folder is the same each time, the job's own folder in it is not.
+    training.arguments("Train")["OutputDataConfig"]["S3OutputPath"] = "s3://artifacts/models"
+    training.step("Evaluate")["CacheConfig"] = {"Enabled": True, "ExpireAfter": "P30D"}
+    training.step("Transform")["CacheConfig"] = {"Enabled": True, "ExpireAfter": "P30D"}
+    training.step("Train")["CacheConfig"]["Enabled"] = False
+    assert {(found.step, found.field) for found in problems("cache-hits", training)} == {
+        ("Evaluate", "Arguments.ProcessingInputs[1].S3Input.S3Uri"),
+        ("Transform", "Arguments.ModelName"),
+    }
+
+
+def test_all_that_a_cached_step_hands_over_counts(training, problems):
+    function = {"Type": "Lambda", "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:a"}
+    given = {"Arguments": {"run": {"Get": "Execution.PipelineExecutionId"}}}
+    cached = {"CacheConfig": {"Enabled": True, "ExpireAfter": "P1D"}}
+    training.content["Steps"].append({"Name": "Call", **function, **given, **cached})
+    (found,) = problems("cache-hits", training)
+    assert (found.step, found.field) == ("Call", "Arguments.run")
+
+
 def test_where_a_cached_step_writes_does_not_matter(training, problems):
     outputs = training.arguments("Preprocess")["ProcessingOutputConfig"]["Outputs"]
     outputs[0]["S3Output"]["S3Uri"] = {"Get": "Execution.StartDateTime"}

@@ -128,3 +128,15 @@ def test_an_output_that_goes_there_by_a_parameters_default_is_found(training, pr
     }
     (found,) = problems("trigger-loops", training)
     assert f"{place}/reports" in found.message
+
+
+LAMBDA = {"Type": "Lambda", "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:a"}
+CALLBACK = {"Type": "Callback", "SqsQueueUrl": "https://sqs.us-east-1.amazonaws.com/123456789012/a"}
+
+
+@pytest.mark.parametrize("step", [LAMBDA, CALLBACK])
+def test_what_is_handed_over_counts(training, problems, settings, step):
+    place = f"s3://{settings.raw_bucket}/raw/training/more.csv"
+    training.content["Steps"].append({"Name": "Hand", "Arguments": {"to": {"place": place}}, **step})
+    (found,) = problems("trigger-loops", training)
+    assert (found.step, found.field) == ("Hand", "Arguments.to.place")
