@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.local.pipelines.definitions.caching import parse_duration
 from pipeline.local.pipelines.definitions.retrying import (
@@ -33,6 +34,8 @@ class Limits:
     enum_values: int = 16
     #: MaxPayloadInMB times MaxConcurrentTransforms of CreateTransformJob, in MB.
     transform_payload: int = 100
+    #: MaxRuntimeInSeconds and MaxWaitTimeInSeconds of a training job's StoppingCondition: 28 days.
+    training_seconds: int = 2_419_200
 
 
 LIMITS = Limits()
@@ -57,6 +60,10 @@ def limits_are_kept(definition: Definition) -> Iterator[Problem]:
         yield from _retries(step)
     for step in definition.steps_of_type("Transform"):
         yield from _transform(step)
+    for step in definition.steps_of_type("Training", "Tuning"):
+        for path, job in step.training_jobs():
+            for field, message, fix in _training(job):
+                yield Problem(message, fix, step=step.name, field=f"{path}.{field}")
 
 
 def _parameters(definition: Definition) -> Iterator[Problem]:
@@ -123,6 +130,27 @@ def _transform(step: Step) -> Iterator[Problem]:
             step=step.name,
             field="Arguments.TransformInput.SplitType",
         )
+
+
+def _training(job: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(field, what is wrong, what mends it) of a training job's request."""
+    runtime, wait = (follow(job, "StoppingCondition", f"Max{name}InSeconds") for name in ("Runtime", "WaitTime"))
+    for name, seconds in (("MaxRuntimeInSeconds", runtime), ("MaxWaitTimeInSeconds", wait)):
+        if isinstance(seconds, int) and seconds > LIMITS.training_seconds:
+            message = f"{seconds} seconds are more than the {LIMITS.training_seconds} that a training job may take."
+            yield f"StoppingCondition.{name}", message, f"Use at most {LIMITS.training_seconds}."
+    # "If you use managed spot training": StoppingCondition of CreateTrainingJob.
+    if job.get("EnableManagedSpotTraining") is True:
+        short = isinstance(wait, int) and isinstance(runtime, int) and wait < runtime
+        if wait is None or short:
+            message = "Managed spot training waits for capacity, and its MaxWaitTimeInSeconds is " + (
+                f"{wait}, less than its MaxRuntimeInSeconds." if short else "not given."
+            )
+            fix = "Give at least MaxRuntimeInSeconds: waiting and running together."
+            yield "StoppingCondition.MaxWaitTimeInSeconds", message, fix
+    count = follow(job, "ResourceConfig", "InstanceCount")
+    if count == 0 and not follow(job, "ResourceConfig", "InstanceGroups"):
+        yield "ResourceConfig.InstanceCount", "A training job without an instance does nothing.", "Use at least 1."
 
 
 @definition_check("cache-expiry", "every cached step says for how long, as a duration that SageMaker reads")

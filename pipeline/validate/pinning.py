@@ -14,7 +14,13 @@ from pipeline.validate.values import code_channel, follow
 
 _IMAGE_FIELDS = frozenset({"Image", "ImageUri", "TrainingImage"})
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
-_MOVING_TAGS = frozenset({"latest", "stable", "main", "master", "dev", "prod", "edge", "nightly"})
+_MOVING_TAGS = frozenset(
+    {
+        *("latest", "stable", "edge", "nightly", "canary", "current", "next", "release", "lts", "snapshot"),
+        *("main", "master", "trunk", "head", "dev", "develop", "development", "test", "stage", "staging"),
+        *("prod", "production"),
+    }
+)
 #: Of a tag such as ``1.9-latest``.
 _MOVING_PARTS = frozenset({"latest", "nightly"})
 _CONTENT_ADDRESSED = re.compile(r"/[0-9a-f]{64}(/|$)")
@@ -53,6 +59,8 @@ def _moving(image: Any) -> str:
         return "The image is a pipeline variable: nobody can say which one will run."
     if _DIGEST.search(image):
         return ""
+    if "@" in image:
+        return f"{image} has a digest that is none: sha256 and 64 hexadecimal digits."
     _, colon, tag = image.rpartition("/")[2].partition(":")
     if not colon or not tag:
         return f"{image} has no tag, which means latest."

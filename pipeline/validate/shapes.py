@@ -30,10 +30,25 @@ from pipeline.local.pipelines.definitions.expressions import (
 from pipeline.local.pipelines.definitions.model import StepType
 from pipeline.validate.document import Definition, Step
 from pipeline.validate.registry import Problem, definition_check
-from pipeline.validate.values import listed
+from pipeline.validate.values import follow, listed
 
-#: SageMaker Pipelines makes these names itself.
-_MADE_BY_PIPELINES = frozenset({"ModelName", "ProcessingJobName", "TrainingJobName", "TransformJobName"})
+#: Step type → the request that its arguments become. The checks of data and of models run in processing jobs.
+_OPERATIONS: Mapping[str, str] = {
+    **{str(kind): operation for kind, operation in REQUEST_OPERATIONS.items()},
+    "ClarifyCheck": "CreateProcessingJob",
+    "QualityCheck": "CreateProcessingJob",
+    "Tuning": "CreateHyperParameterTuningJob",
+}
+#: Request → the name in it that SageMaker Pipelines makes itself.
+_MADE_BY_PIPELINES: Mapping[str, str] = {
+    "CreateHyperParameterTuningJobRequest": "HyperParameterTuningJobName",
+    "CreateModelInput": "ModelName",
+    "CreateProcessingJobRequest": "ProcessingJobName",
+    "CreateTrainingJobRequest": "TrainingJobName",
+    "CreateTransformJobRequest": "TransformJobName",
+}
+#: Forms that tell at their beginning that they are none.
+_SCHEMES: Mapping[str, tuple[str, ...]] = {"S3Uri": ("s3://", "https://")}
 _TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {
     "string": ("String", (str,)),
     "integer": ("Integer", (int,)),
@@ -51,7 +66,7 @@ Misfit = tuple[str, str, str]
 @definition_check("arguments", "each step's arguments fit the AWS request that they become, to length and pattern")
 def arguments_fit(definition: Definition) -> Iterator[Problem]:
     for step in definition.steps:
-        operation = REQUEST_OPERATIONS.get(_step_type(step))
+        operation = _OPERATIONS.get(step.type)
         if operation is None:
             continue
         for path, message, fix in _misfits(step.arguments, _request(operation), "Arguments", definition):
@@ -132,7 +147,7 @@ def _structure(value: Any, shape: StructureShape, path: str, definition: Definit
         yield path, "An object is needed", f"It takes {', '.join(list(shape.members)[:6])}."
         return
     for name in shape.required_members:
-        if value.get(name) is None and name not in _MADE_BY_PIPELINES:
+        if value.get(name) is None and name != _MADE_BY_PIPELINES.get(shape.name):
             yield f"{path}.{name}", f"{name} is missing", f"Give {name}."
     for name, item in value.items():
         if name not in shape.members:
@@ -205,6 +220,10 @@ def _expression(value: Mapping[str, Any], shape: Shape, path: str, definition: D
         high = shape.metadata.get("max")
         if high is not None and length > high:
             yield path, f"The literal pieces alone have {length} characters, at most {high} are allowed", "Shorten it."
+        beginning, schemes = _beginning(value), _SCHEMES.get(shape.name, ())
+        if schemes and not any(beginning.startswith(one) or one.startswith(beginning) for one in schemes):
+            fix = f"Let the first piece begin with {' or '.join(schemes)}."
+            yield path, f"{_shown(beginning)} is no beginning of an {shape.name}", fix
     elif GET in value:
         yield from _variable(str(value[GET]), shape, wanted, path, definition)
 
@@ -219,6 +238,18 @@ def _least_length(value: Any) -> int:
         return 0
     separators = len(str(body.get("On", ""))) * max(len(pieces) - 1, 0)
     return separators + sum(_least_length(piece) for piece in pieces)
+
+
+def _beginning(value: Any) -> str:
+    """What a joined text begins with, as far as it is written out."""
+    if not is_expression(value):
+        return str(value)
+    text, between = "", str(follow(value, JOIN, "On") or "")
+    for index, piece in enumerate(listed(follow(value, JOIN, "Values"))):
+        text += (between if index else "") + _beginning(piece)
+        if is_expression(piece):
+            break
+    return text
 
 
 def _variable(text: str, shape: Shape, wanted: str, path: str, definition: Definition) -> Iterator[Misfit]:

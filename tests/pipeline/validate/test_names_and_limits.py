@@ -115,6 +115,42 @@ def test_records_without_a_split_are_found(training, problems):
     assert "SplitType" in found.field
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"StoppingCondition": {"MaxRuntimeInSeconds": 2_419_201}}, "StoppingCondition.MaxRuntimeInSeconds"),
+        ({"EnableManagedSpotTraining": True}, "StoppingCondition.MaxWaitTimeInSeconds"),
+        (
+            {
+                "EnableManagedSpotTraining": True,
+                "StoppingCondition": {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 60},
+            },
+            "StoppingCondition.MaxWaitTimeInSeconds",
+        ),
+        ({"ResourceConfig": {"InstanceCount": 0}}, "ResourceConfig.InstanceCount"),
+    ],
+)
+def test_a_training_that_aws_refuses_to_run_is_found(training, problems, change, field):
+    training.arguments("Train").update(change)
+    (found,) = problems("limits", training)
+    assert (found.step, found.field) == ("Train", f"Arguments.{field}")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {
+            "EnableManagedSpotTraining": True,
+            "StoppingCondition": {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 7200},
+        },
+        {"ResourceConfig": {"InstanceCount": 0, "InstanceGroups": [{"InstanceCount": 1}]}},
+    ],
+)
+def test_a_training_that_aws_runs_passes(training, problems, change):
+    training.arguments("Train").update(change)
+    assert problems("limits", training) == []
+
+
 @pytest.mark.parametrize("expiry", [None, "a month", "30"])
 def test_a_cache_without_an_end_is_found(training, problems, expiry):
     assert problems("cache-expiry", training) == []

@@ -180,6 +180,7 @@ REPOSITORY = "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-scikit-lear
     "image",
     [
         *(REPOSITORY, f"{REPOSITORY}:latest", f"{REPOSITORY}:1.9-latest", f"{REPOSITORY}:"),
+        *(f"{REPOSITORY}:develop", f"{REPOSITORY}:production", f"{REPOSITORY}@sha256:9f7e"),
         *({"Get": "Parameters.Profile"}, "localhost:5000/own"),
     ],
 )

@@ -57,6 +57,16 @@ def spoil_list(draft):
     draft.arguments("Train")["InputDataConfig"] = {"ChannelName": "train"}
 
 
+def spoil_model_name(draft):
+    # The name of a model is made by Pipelines where the model is made, and not where it is used.
+    del draft.arguments("Transform")["ModelName"]
+
+
+def spoil_beginning(draft):
+    joined = {"Std:Join": {"On": "/", "Values": ["bucket", {"Get": "Parameters.InputKey"}]}}
+    draft.input("Evaluate", "test")["S3Uri"] = joined
+
+
 @pytest.mark.parametrize(
     ("spoil", "step", "expected"),
     [
@@ -72,6 +82,8 @@ def spoil_list(draft):
         (spoil_variable_type, "Train", ("HyperParameters.feature-count", "of type Integer, and a String")),
         (spoil_join_type, "Train", ("MaxRuntimeInSeconds", "Std:Join is text")),
         (spoil_join_length, "ClaimInput", ("ContainerArguments[1]", "262 characters")),
+        (spoil_model_name, "Transform", ("Arguments.ModelName", "is missing")),
+        (spoil_beginning, "Evaluate", ("S3Input.S3Uri", "'bucket/' is no beginning of an S3Uri")),
         (spoil_list, "Train", ("Arguments.InputDataConfig", "A list is needed")),
     ],
 )
@@ -89,6 +101,52 @@ def test_arguments_that_do_not_fit_are_found(training, problems, spoil, step, ex
 
 def test_arguments_of_the_scoring_pipeline_fit(scoring, problems):
     assert problems("arguments", scoring) == []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["s3:/", {"Get": "Parameters.InputBucket"}, "x.csv"],
+        [{"Get": "Parameters.InputBucket"}, "x.csv"],
+        ["s3://bucket", {"Std:Join": {"On": "-", "Values": ["a", "b"]}}],
+        [{"Std:Join": {"On": "", "Values": ["s3://", {"Get": "Parameters.InputBucket"}]}}, "x.csv"],
+    ],
+)
+def test_a_joined_location_may_begin_in_pieces(training, problems, values):
+    training.input("Evaluate", "test")["S3Uri"] = {"Std:Join": {"On": "/", "Values": values}}
+    assert problems("arguments", training) == []
+
+
+def tuning(job, **resources):
+    limits = {"MaxNumberOfTrainingJobs": 4, "MaxParallelTrainingJobs": 2, **resources}
+    configuration = {"Strategy": "Bayesian", "ResourceLimits": limits}
+    definition = {
+        "AlgorithmSpecification": job["AlgorithmSpecification"],
+        **{key: job[key] for key in ("InputDataConfig", "OutputDataConfig", "ResourceConfig", "RoleArn")},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
+    }
+    return {"HyperParameterTuningJobConfig": configuration, "TrainingJobDefinition": definition}
+
+
+def test_a_tuning_is_a_request_too(training, problems):
+    step = {"Name": "Tune", "Type": "Tuning", "Arguments": tuning(training.arguments("Train"))}
+    training.content["Steps"].append(step)
+    assert problems("arguments", training) == []
+    step["Arguments"] = tuning(training.arguments("Train"), MaxParallelTrainingJobs=0)
+    del step["Arguments"]["TrainingJobDefinition"]["RoleArn"]
+    assert {found.field for found in problems("arguments", training)} == {
+        "Arguments.HyperParameterTuningJobConfig.ResourceLimits.MaxParallelTrainingJobs",
+        "Arguments.TrainingJobDefinition.RoleArn",
+    }
+
+
+def test_a_check_of_data_runs_in_a_processing_job(training, problems):
+    arguments = {**training.arguments("Evaluate")}
+    training.content["Steps"].append({"Name": "Look", "Type": "QualityCheck", "Arguments": arguments})
+    assert problems("arguments", training) == []
+    arguments["AppSpecification"] = {}
+    (found,) = problems("arguments", training)
+    assert (found.step, found.field) == ("Look", "Arguments.AppSpecification.ImageUri")
 
 
 def test_a_wrong_instance_size_is_answered_with_the_right_ones(training, problems):
