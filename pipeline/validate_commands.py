@@ -59,9 +59,9 @@ def validate_file(path: Path, environment: str | None, settings_file: Path | Non
 
 
 def script_sources() -> Sources:
-    """The Python sources of ``steps/``."""
+    """The Python sources of ``steps/``; what is no UTF-8 in them is kept, and is then no Python."""
     return {
-        path.relative_to(STEPS_FOLDER).as_posix(): path.read_text(encoding="utf-8")
+        path.relative_to(STEPS_FOLDER).as_posix(): path.read_text(encoding="utf-8", errors="surrogateescape")
         for path in bundled_files()
         if path.suffix == ".py"
     }

@@ -10,7 +10,7 @@ from botocore import xform_name
 
 from pipeline.validate.permissions import SCRIPT_ACTIONS
 from pipeline.validate.registry import Problem, Sources, source_check
-from pipeline.validate.source_code import calls
+from pipeline.validate.source_code import calls, scripts
 
 #: Services that scripts have clients of → prefix of their IAM actions.
 _SERVICES = {"s3": "s3", "sagemaker": "sagemaker", "sagemaker-featurestore-runtime": "sagemaker"}
@@ -26,7 +26,7 @@ _OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
 
 @source_check("script-permissions", "every AWS call that a script makes is in the table that permissions come from")
 def calls_are_in_the_table(sources: Sources) -> Iterator[Problem]:
-    for script in sorted(name for name in sources if "/" not in name):
+    for script in scripts(sources):
         known = {action for actions in SCRIPT_ACTIONS.get(script, {}).values() for action in actions}
         for call in calls(script, sources):
             method = call.text if call.name in {"get_paginator", "get_waiter"} else call.name

@@ -2,7 +2,10 @@ import pytest
 
 pytestmark = pytest.mark.xdist_group("validate")
 
-CHECKS = ["fit-in-training-only", "test-rows-unseen", "split-repeatable", "script-permissions"]
+CHECKS = [
+    *("fit-in-training-only", "split-before-fit", "test-rows-unseen", "split-repeatable"),
+    *("script-permissions", "scripts-parse"),
+]
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -26,6 +29,79 @@ def test_fitting_in_a_module_that_a_script_imports_is_found(problems, sources):
     found = problems("fit-in-training-only", spoiled)
     assert found
     assert all(problem.file.startswith("steps/analysis/fitting.py:") for problem in found)
+
+
+@pytest.mark.parametrize("script", ["preprocess_mine.py", "score.py", "clean.py"])
+def test_a_script_of_somebodys_own_learns_nothing_either(problems, sources, script):
+    added = {**sources, script: "def again(rows, scaler):\n    return scaler.fit(rows)\n"}
+    (found,) = problems("fit-in-training-only", added)
+    assert found.file == f"steps/{script}:2"
+
+
+@pytest.mark.parametrize("script", ["train_forest.py", "tune.py"])
+def test_a_training_of_somebodys_own_may_fit(problems, sources, script):
+    assert problems("fit-in-training-only", {**sources, script: "model.fit(rows)\n"}) == []
+
+
+DIRECTLY = """
+def main():
+    rows = scaler.fit_transform(read())
+    train, test = train_test_split(rows, random_state=1)
+"""
+INSIDE = """
+def main():
+    train, test = train_test_split(scaler.fit_transform(read()), random_state=1)
+"""
+THROUGH_FUNCTIONS = """
+def scaled(rows):
+    return scaler.fit_transform(rows)
+
+def halves(rows):
+    return train_test_split(rows, random_state=1)
+
+def main():
+    rows = scaled(read())
+    return halves(rows)
+"""
+
+
+@pytest.mark.parametrize(("source", "line"), [(DIRECTLY, 3), (INSIDE, 3), (THROUGH_FUNCTIONS, 9)])
+@pytest.mark.parametrize("script", ["train.py", "train_mine.py"])
+def test_fitting_before_the_split_is_found(problems, sources, script, source, line):
+    (found,) = problems("split-before-fit", {**sources, script: source})
+    assert found.file == f"steps/{script}:{line}"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "train, test = train_test_split(rows, random_state=1)\nscaler.fit(train)\n",
+        "def a():\n    scaler.fit(rows)\n\ndef b():\n    train_test_split(rows, random_state=1)\n",
+        "scaler.fit(rows)\n",
+    ],
+)
+def test_fitting_after_the_split_passes(problems, sources, source):
+    assert problems("split-before-fit", {**sources, "train.py": source}) == []
+
+
+@pytest.mark.parametrize("source", ["def main(:\n", "x = '\udce9'\n", "\0"])
+def test_what_is_no_python_is_named_and_left_out(problems, sources, source):
+    spoiled = {**sources, "preprocess.py": source}
+    (found,) = problems("scripts-parse", spoiled)
+    assert found.file == "steps/preprocess.py"
+    assert [name for name in CHECKS if name != "scripts-parse" and problems(name, spoiled)] == []
+
+
+@pytest.mark.parametrize("seed", ["", ", random_state=None", ", shuffle=True"])
+def test_a_split_without_a_seed_is_found_in_any_script(problems, sources, seed):
+    source = f"train_test_split([1, 2, 3]{seed})\n"
+    assert len(problems("split-repeatable", {**sources, "prepare.py": source})) == 1
+
+
+@pytest.mark.parametrize("seed", [", random_state=seed", ", shuffle=False", ", **options"])
+def test_a_split_that_can_be_repeated_passes(problems, sources, seed):
+    source = f"train_test_split([1, 2, 3]{seed})\n"
+    assert problems("split-repeatable", {**sources, "prepare.py": source}) == []
 
 
 def test_a_training_that_reads_test_rows_is_found(problems, sources):
