@@ -44,8 +44,12 @@ def validate_file(path: Path, environment: str | None, settings_file: Path | Non
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        absent = isinstance(error, FileNotFoundError)
         raise InputFileError(
-            f"{path} can't be read: {error}", hint=f"Write a definition with: bikeshare synth --output {path}"
+            f"{path} can't be read: {error}",
+            hint=f"Write a definition with: bikeshare synth --output {path}"
+            if absent
+            else "It has to be JSON in UTF-8.",
         ) from error
     definition = read_definition(text, str(path))
     deployment = None

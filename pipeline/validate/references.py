@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pipeline.local.pipelines.definitions.arguments import property_type
 from pipeline.local.pipelines.definitions.expressions import (
     ExecutionReference,
     ExpressionError,
@@ -12,10 +11,10 @@ from pipeline.local.pipelines.definitions.expressions import (
     StepReference,
     property_file_reference,
 )
-from pipeline.local.pipelines.definitions.model import StepType
-from pipeline.local.pipelines.definitions.parsing import CONFIGURATION_MEMBERS, TARGETS
+from pipeline.local.pipelines.definitions.parsing import CONFIGURATION_MEMBERS
 from pipeline.local.pipelines.definitions.validation import EXECUTION_VARIABLES
 from pipeline.validate.document import Definition, Guard, Step
+from pipeline.validate.properties import broken_property
 from pipeline.validate.registry import Problem, definition_check
 from pipeline.validate.values import Found, json_gets, listed, references
 
@@ -73,39 +72,13 @@ def _broken(found: Found, step: str, definition: Definition) -> Problem | None:
         if target is None:
             return _unknown_step(definition, reference.step, step, found.path)
         if reference.path[:1] != ("PropertyFiles",):
-            return _broken_property(reference, target, step, found.path)
+            return broken_property(reference, target, step, found.path)
     return None
 
 
 def _unknown_step(definition: Definition, name: str, step: str, field: str) -> Problem:
     known = ", ".join(definition.step_named)
     return Problem(f"There is no step {name}.", f"Use one of {known}.", step=step, field=field)
-
-
-def _broken_property(reference: StepReference, target: Step, step: str, field: str) -> Problem | None:
-    if target.type not in set(StepType):
-        return None  # SageMaker knows more kinds of steps, with properties that nothing here has a table of
-    try:
-        property_type(StepType(target.type), reference.path, reference.text, target.output_types)
-    except ExpressionError:
-        if target.type in TARGETS:
-            declared = ", ".join(target.output_types) or "none"
-            fix = f"Add it to its outputs, and read it as OutputParameters['name']; declared: {declared}."
-        else:
-            fix = "Use a member of the response of its Describe call."
-        shown = reference.text.removeprefix(f"Steps.{target.name}.")
-        return Problem(f"A step of type {target.type} has no property {shown}.", fix, step=step, field=field)
-    match reference.path:
-        case ("ProcessingOutputConfig", "Outputs", item, *_):
-            what, names = "output", [name for name, _, _ in target.outputs()]
-        case ("ProcessingInputs" | "InputDataConfig", item, *_):
-            what, names = "input", [name for name, _, _ in target.inputs()]
-        case _:
-            return None
-    if item in names or (isinstance(item, int) and item < len(names)):
-        return None
-    message = f"Step {target.name} has no {what} {item}."
-    return Problem(message, f"Its {what}s: {', '.join(names) or 'none'}.", step=step, field=field)
 
 
 @definition_check("property-files", "every property file that is read is declared, by a step that writes it")

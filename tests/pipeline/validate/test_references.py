@@ -231,3 +231,26 @@ def test_a_cycle_is_found_at_the_reference_that_closes_it(training, problems):
         "Arguments.Environment.JOB",
         "Arguments.InputDataConfig[0].DataSource.S3DataSource.S3Uri",
     }
+
+
+@pytest.mark.parametrize(
+    ("property_name", "found"),
+    [
+        ("BestTrainingJob.TrainingJobName", []),
+        ("TrainingJobSummaries[0].TrainingJobName", []),
+        ("BestTrainingJob.Name", ["TrainingJobName"]),
+        ("Best", ["BestTrainingJob"]),
+    ],
+)
+def test_properties_of_a_tuning_are_known(training, problems, property_name, found):
+    training.content["Steps"].append({"Name": "Tune", "Type": "Tuning", "Arguments": {}})
+    training.arguments("Evaluate")["Environment"]["JOB"] = {"Get": f"Steps.Tune.{property_name}"}
+    fixes = [problem.fix for problem in problems("references", training)]
+    assert len(fixes) == len(found)
+    assert all(name in fix for fix, name in zip(fixes, found, strict=True))
+
+
+def test_a_misspelt_property_is_answered_with_the_right_one(training, problems):
+    training.arguments("Evaluate")["Environment"]["JOB"] = {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifact"}
+    (found,) = problems("references", training)
+    assert found.fix == "Read what is there: S3ModelArtifacts."
