@@ -160,8 +160,11 @@ class Definition:
 
     @cached_property
     def step_named(self) -> Mapping[str, Step]:
-        """Steps by their name; of several with one name, the last."""
-        return {step.name: step for step in self.steps}
+        """Steps by their name; of several with one name, the first."""
+        found: dict[str, Step] = {}
+        for step in self.steps:
+            found.setdefault(step.name, step)
+        return found
 
     def steps_of_type(self, *types: str) -> Iterator[Step]:
         """Steps of these types."""

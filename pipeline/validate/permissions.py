@@ -68,23 +68,38 @@ def script_actions(step: Step) -> tuple[str, ...]:
     return tuple(action for flag, actions in found.items() if flag == _ALWAYS or step.flag(flag) for action in actions)
 
 
-def _statements(policy: Mapping[str, Any]) -> Iterator[tuple[list[str], list[str]]]:
-    """(actions, resources) of each statement that allows something."""
-    for statement in policy.get("Statement") or []:
-        if statement.get("Effect") == "Allow":
-            yield _listed(statement.get("Action")), _listed(statement.get("Resource"))
+def _statements(policy: Mapping[str, Any], effect: str) -> Iterator[Mapping[str, Any]]:
+    """Those of a policy that allow or deny something; one that stands alone needs no list."""
+    found = policy.get("Statement") or []
+    for statement in [found] if isinstance(found, Mapping) else found:
+        if statement.get("Effect") == effect:
+            yield statement
 
 
 def _listed(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value or [])
 
 
+def _is_about(statement: Mapping[str, Any], action: str) -> bool:
+    """Whether an action is among a statement's, or not among those that it leaves out."""
+    named = _listed(statement.get("Action") or statement.get("NotAction"))
+    among = any(fnmatchcase(action.lower(), pattern.lower()) for pattern in named)
+    return among if "Action" in statement else not among
+
+
 def is_allowed(policy: Mapping[str, Any], action: str, resource: str = "*") -> bool:
-    """Whether a policy allows an action on something that fits ``resource``, a pattern of ARNs."""
+    """Whether a policy allows an action on something that fits ``resource``, a pattern of ARNs, and denies it on none.
+
+    A denial under a condition may be one or not, which only the call itself decides.
+    """
+    for statement in _statements(policy, "Deny"):
+        covered = any(fnmatchcase(resource, pattern) for pattern in _listed(statement.get("Resource")))
+        if "Condition" not in statement and covered and _is_about(statement, action):
+            return False
     return any(
-        any(fnmatchcase(action.lower(), pattern.lower()) for pattern in actions)
-        and any(overlap(resource, pattern) for pattern in resources)
-        for actions, resources in _statements(policy)
+        _is_about(statement, action)
+        and any(overlap(resource, pattern) for pattern in _listed(statement.get("Resource")))
+        for statement in _statements(policy, "Allow")
     )
 
 

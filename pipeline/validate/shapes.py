@@ -28,6 +28,7 @@ from pipeline.local.pipelines.definitions.expressions import (
     parse_reference,
 )
 from pipeline.local.pipelines.definitions.model import StepType
+from pipeline.local.pipelines.definitions.parameters import PARAMETER_TYPES
 from pipeline.validate.document import Definition, Step
 from pipeline.validate.registry import Problem, definition_check
 from pipeline.validate.values import follow, listed
@@ -58,6 +59,8 @@ _TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {
     "boolean": ("Boolean", (bool,)),
 }
 _SHOWN_CHARACTERS = 60
+#: ErrorMessage of FailStepMetadata.
+_MESSAGE_CHARACTERS = 3072
 
 #: (path of the field, what is wrong with it, what mends it)
 Misfit = tuple[str, str, str]
@@ -94,6 +97,15 @@ def conditions_are_known(definition: Definition) -> Iterator[Problem]:
                 "Say in ErrorMessage why the execution fails.",
                 step=step.name,
                 field="Arguments",
+            )
+            continue
+        message = step.arguments["ErrorMessage"]
+        if not is_expression(message) and not (isinstance(message, str) and len(message) <= _MESSAGE_CHARACTERS):
+            yield Problem(
+                f"ErrorMessage is no text of up to {_MESSAGE_CHARACTERS} characters.",
+                "Say in a sentence why the execution fails; numbers go into it with Join.",
+                step=step.name,
+                field="Arguments.ErrorMessage",
             )
 
 
@@ -258,8 +270,8 @@ def _variable(text: str, shape: Shape, wanted: str, path: str, definition: Defin
         given = "String"
         if isinstance(reference, ParameterReference):
             parameter = definition.parameter_named.get(reference.name)
-            if parameter is None:
-                return  # the check of references says so
+            if parameter is None or str(parameter.get("Type")) not in PARAMETER_TYPES:
+                return  # the checks of parameters say so
             given = str(parameter.get("Type"))
             yield from _parameter_values(parameter, shape, f"{path} (parameter {reference.name})")
         elif isinstance(reference, StepReference):

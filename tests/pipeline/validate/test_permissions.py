@@ -63,16 +63,37 @@ def test_an_input_that_the_role_may_not_read_is_found(training, problems):
         ("s3:GetObject", "arn:aws:s3:::b/x", False),
         ("s3:PutObject", "arn:aws:s3:::a/x", False),
         ("s3:getobject", "arn:aws:s3:::a/*", True),
+        ("s3:GetObject", "arn:aws:s3:::a/secret/x", False),
+        ("s3:GetObject", "arn:aws:s3:::a/office/x", True),
+        ("sqs:SendMessage", "arn:aws:sqs:eu-west-1:1:a", True),
+        ("iam:PassRole", "arn:aws:sqs:eu-west-1:1:a", False),
     ],
 )
 def test_policies_are_read_as_iam_reads_them(action, resource, expected):
     policy = {
         "Statement": [
             {"Effect": "Allow", "Action": "s3:Get*", "Resource": ["arn:aws:s3:::a/*"]},
-            {"Effect": "Deny", "Action": "*", "Resource": "*"},
+            {"Effect": "Deny", "Action": "*", "Resource": "arn:aws:s3:::a/secret/*"},
+            {"Effect": "Deny", "Action": "*", "Resource": "arn:aws:s3:::a/office/*", "Condition": {"Bool": {}}},
+            {"Effect": "Allow", "NotAction": ["iam:*", "s3:*"], "Resource": "arn:aws:sqs:*"},
         ]
     }
     assert is_allowed(policy, action, resource) is expected
+
+
+def test_a_policy_that_denies_everything_allows_nothing(training, problems, deployments):
+    policy = {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    assert problems("permissions", training, replace(deployments["training"], policy=policy)) == []
+    policy["Statement"].append({"Effect": "Deny", "Action": "sagemaker:CreateTrainingJob", "Resource": "*"})
+    (found,) = problems("permissions", training, replace(deployments["training"], policy=policy))
+    assert (found.step, found.message) == (
+        "Train",
+        "The execution role is not allowed sagemaker:CreateTrainingJob.",
+    )
+
+
+def test_a_statement_that_stands_alone_needs_no_list():
+    assert is_allowed({"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}, "s3:GetObject")
 
 
 FUNCTION = "arn:aws:lambda:eu-west-1:444455556666:function:notify"

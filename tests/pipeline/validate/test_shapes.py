@@ -167,6 +167,13 @@ def test_a_condition_step_without_a_condition_is_found(training, problems):
     assert found.message == "There is no condition."
 
 
+@pytest.mark.parametrize("message", [5, ["no"], "x" * 3073])
+def test_a_message_that_aws_refuses_is_found(training, problems, message):
+    training.step("QualityGateFailed")["Arguments"]["ErrorMessage"] = message
+    (found,) = problems("conditions", training)
+    assert found.field == "Arguments.ErrorMessage"
+
+
 def test_a_fail_step_without_its_message_is_found(training, problems):
     training.step("QualityGateFailed")["Arguments"] = {}
     (found,) = problems("conditions", training)
