@@ -114,6 +114,14 @@ def test_default_image_has_an_environment():
         assert mapping.python == "3.12"
 
 
+def test_default_image_has_the_containers_libraries(image):
+    # What scripts import that were written for the container, beside scikit-learn and its own.
+    names = ("PIL", "certifi", "cryptography", "gevent", "google.protobuf", "paramiko", "psutil", "requests")
+    code = f"import yaml, setuptools, sagemaker_inference.decoder, {', '.join(names)}; print(requests.__version__)"
+    command = [image.python, "-W", "ignore", "-c", code]
+    assert subprocess.check_output(command, text=True, cwd=image.prefix).strip() == "2.33.0"
+
+
 def test_own_table_comes_first(tmp_path, monkeypatch):
     table = tmp_path / "images.toml"
     table.write_text('[[image]]\npattern = "*/mine:*"\nlock = "mine.lock"\npython = "3.13"\n')
