@@ -106,8 +106,9 @@ class Executor:
             progress: tells a training job's secondary status, or of any job that it is ``Stopping``.
         """
         try:
-            with self._identity(record) as identity:
-                return self._execute(record, folder, stop, progress, identity)
+            role, image = models.role_and_image(self.sagemaker, record.kind, record.request)
+            with self._identity(record, role, image) as identity:
+                return self._execute(record, folder, stop, progress, identity, role)
         except JobStopped:
             return Outcome(JobStatus.STOPPED)
         except JobFailure as failure:
@@ -123,10 +124,10 @@ class Executor:
         stop: StopSignal,
         progress: Callable[[str], None],
         identity: JobIdentity,
+        role: str,
     ) -> Outcome:
         # Whatever can fail comes before the logs are opened.
         isolation, sagemaker = self.isolation, self.sagemaker
-        role = record.request.get("RoleArn", "")
         key = output_key(record.kind, record.request)
         transfer = ObjectTransfer(identity.s3, self._region, role, key=key, is_stopped=lambda: stop.requested)
         metrics = MetricReader.of(record)
@@ -159,10 +160,9 @@ class Executor:
                     instance.data_log.close()
             running.clean_up()
 
-    def _identity(self, record: JobRecord) -> AbstractContextManager[JobIdentity]:
+    def _identity(self, record: JobRecord, role: str, image: str | None) -> AbstractContextManager[JobIdentity]:
         if self._acting is None:
             return nullcontext(JobIdentity(self._client(self._s3), self._client(self._logs), {}))
-        role, image = models.role_and_image(self.sagemaker, record.kind, record.request)
         return self._acting.job(record.kind, record.arn, role, image, record.request)
 
     def _make_instance(

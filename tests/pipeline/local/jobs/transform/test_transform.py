@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.local.errors import AwsError
 from pipeline.local.jobs.kinds import JobKind
-from tests.pipeline.local.jobs.conftest import archive
+from tests.pipeline.local.jobs.conftest import ROLE, archive
 
 KIND = JobKind.TRANSFORM
 INFERENCE = """
@@ -168,7 +168,9 @@ def test_broken_models_fail_the_job(jobs, transform, create_model, files, reason
 
 
 def test_missing_input_fails(doubling, transform):
-    assert "No S3 objects found" in transform(doubling, "s3://artifacts/none/")["FailureReason"]
+    reason = transform(doubling, "s3://artifacts/none/")["FailureReason"]
+    assert "No S3 objects found" in reason
+    assert f'the role "{ROLE}" has' in reason
 
 
 def test_unknown_model_is_refused(jobs, transform):
