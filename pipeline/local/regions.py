@@ -120,7 +120,9 @@ class Regions:
             url=endpoint.url,
             region=name,
             account_id=endpoint.account_id,
-            on_status_change=lambda kind, description: endpoint.events.publish(job_event(kind.value, description)),
+            on_status_change=lambda kind, description: endpoint.events.publish(
+                {**job_event(kind.value, description), "region": name}
+            ),
             slots=self._slots,
         )
         pipelines = PipelineService(

@@ -88,6 +88,22 @@ def test_rules_of_another_region_start_pipelines_there(endpoint, unique, eventua
     assert started["PipelineExecutionArn"].startswith(arn)
 
 
+def test_changes_of_a_jobs_status_are_told_in_its_region(endpoint, unique, eventually):
+    events, sqs = endpoint.client("events", THERE), endpoint.client("sqs", THERE)
+    queue = sqs.create_queue(QueueName=unique)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {
+        "source": ["aws.sagemaker"],
+        "region": [THERE],
+        "detail": {"ProcessingJobName": [unique], "ProcessingJobStatus": ["Completed"]},
+    }
+    events.put_rule(Name=unique, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=unique, Targets=[{"Id": "1", "Arn": arn}])
+    endpoint.client("sagemaker", THERE).create_processing_job(**processing(unique, "print(1)"))
+    (message,) = eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"))
+    assert json.loads(message["Body"])["region"] == THERE
+
+
 @pytest.mark.parametrize("region", ["..", "..%2f..", "EU"])
 def test_what_can_be_no_region_is_refused(endpoint, region):
     scope = f"Credential=local/20260101/{region}/sagemaker/aws4_request"
