@@ -108,7 +108,7 @@ class Executor:
         try:
             role, image = models.role_and_image(self.sagemaker, record.kind, record.request)
             with self._identity(record, role, image) as identity:
-                return self._execute(record, folder, stop, progress, identity, role)
+                return self._execute(record, folder, stop, progress, identity=identity, role=role)
         except JobStopped:
             return Outcome(JobStatus.STOPPED)
         except JobFailure as failure:
@@ -123,6 +123,7 @@ class Executor:
         folder: Path,
         stop: StopSignal,
         progress: Callable[[str], None],
+        *,
         identity: JobIdentity,
         role: str,
     ) -> Outcome:
