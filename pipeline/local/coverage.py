@@ -28,6 +28,7 @@ _SERVICES = (
     "sagemaker-featurestore-runtime",
     "events",
     "scheduler",
+    "lambda",
     "s3",
     "sqs",
     "sns",

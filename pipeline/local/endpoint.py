@@ -42,6 +42,7 @@ _OPERATION_MODULES = (
     "pipeline.local.sagemaker.models",
     "pipeline.local.sagemaker.tags",
     "pipeline.local.jobs.handlers",
+    "pipeline.local.pipelines.functions.invocations",
     "pipeline.local.pipelines.handlers",
     "pipeline.local.featurestore.groups",
 )

@@ -177,9 +177,15 @@ def serialise_response(recognised: Recognised, response: dict[str, Any], request
     written = serializer.serialize(response)
     body = written["body"]
     headers = {**written["headers"], "x-amzn-RequestId": request_id}
-    return HttpResponse(
-        written["status_code"], headers, body if isinstance(body, bytes) else (body or "").encode("utf-8")
-    )
+    status = _own_status(recognised.model.output_shape, response) or written["status_code"]
+    return HttpResponse(status, headers, body if isinstance(body, bytes) else (body or "").encode("utf-8"))
+
+
+def _own_status(shape: Any, response: dict[str, Any]) -> int | None:
+    """The HTTP status that a response carries as one of its members, as Lambda's do; moto's serialisers forget it."""
+    members = shape.members.items() if shape is not None else ()
+    located = (name for name, member in members if member.serialization.get("location") == "statusCode")
+    return next((response[name] for name in located if name in response), None)
 
 
 def serialise_error(recognised: Recognised, error: AwsError, request_id: str) -> HttpResponse:

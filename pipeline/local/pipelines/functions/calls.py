@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,17 @@ from pipeline.local.state import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 
 
 class FunctionFailedError(LocalEndpointError):
-    """A function raised, was killed, could not be started or did not answer in time."""
+    """A function raised, was killed, could not be started or did not answer in time.
+
+    Attributes:
+        error: as Lambda answers an invocation that has failed: ``errorType``, ``errorMessage`` and, where it raised,
+            ``stackTrace``.
+    """
+
+    def __init__(self, text: str, kind: str, message: str, stack: Sequence[str] | None = None) -> None:
+        super().__init__(text)
+        trace = {} if stack is None else {"stackTrace": list(stack)}
+        self.error: dict[str, Any] = {"errorMessage": message, "errorType": kind, **trace}
 
 
 def call_function(
@@ -34,6 +44,7 @@ def call_function(
     region: str,
     logs: Any,
     started: Callable[[Callable[[bool], None]], object],
+    request_id: str | None = None,
 ) -> Any:
     """What a function returns.
 
@@ -45,6 +56,7 @@ def call_function(
         logs: a client of CloudWatch Logs, which gets the output, too.
         started: called once it runs, with the way to end it (which takes whether the endpoint shuts down; otherwise
             the function goes on).
+        request_id: of the call; a new one by default.
 
     Raises:
         FunctionTableError, UnknownFunctionError: there is no such function, or its entry is wrong.
@@ -57,7 +69,7 @@ def call_function(
         if function is None:
             raise unknown_function(name, state_dir)
         output = FunctionOutput(
-            str(uuid.uuid4()), state_dir / "functions" / f"{name}.log", group=log_group(name), client=logs
+            request_id or str(uuid.uuid4()), log_file(name, state_dir), group=log_group(name), client=logs
         )
         (directory / "call.json").write_text(json.dumps(_described(function, arn, event, output)), encoding="utf-8")
         environment = _environment(function, url, region, output)
@@ -94,10 +106,18 @@ def _call(
     if "value" in answer:
         return answer["value"]
     error = answer.get("error")
-    said = f"{error['type']}: {error['message']}" if error else f"its process ended with exit code {code}"
     if stopped:
-        said = "the local endpoint was stopped"
-    raise FunctionFailedError(f"Lambda function [{function.name}] failed: {said}. {_where(output)}")
+        kind, message, stack = "Runtime.ExitError", "the local endpoint was stopped", None
+        said = message
+    elif error:
+        kind, message, stack = error["type"], error["message"], error["stack"]
+        said = f"{kind}: {message}"
+    else:
+        said = f"its process ended with exit code {code}"
+        kind, stack = "Runtime.ExitError", None
+        message = f"RequestId: {output.request_id} Error: Runtime exited with error: exit status {code}"
+    text = f"Lambda function [{function.name}] failed: {said}. {_where(output)}"
+    raise FunctionFailedError(text, kind, message, stack)
 
 
 def _run(
@@ -122,9 +142,8 @@ def _run(
             start_new_session=True,
         )
     except OSError as exc:
-        raise FunctionFailedError(
-            f"Lambda function [{function.name}] could not be started with {function.python}: {exc}"
-        ) from exc
+        text = f"Lambda function [{function.name}] could not be started with {function.python}: {exc}"
+        raise FunctionFailedError(text, "Runtime.InvalidEntrypoint", text) from exc
 
     def stop(closing: bool) -> None:
         if closing:
@@ -138,11 +157,18 @@ def _run(
         output.tell_time_out(descriptor, function.timeout_seconds)
         raise FunctionFailedError(
             f"Lambda function [{function.name}] did not end within {function.timeout_seconds} seconds "
-            f"and was killed. {_where(output)}"
+            f"and was killed. {_where(output)}",
+            "Sandbox.Timedout",
+            f"RequestId: {output.request_id} Error: Task timed out after {function.timeout_seconds:.2f} seconds",
         ) from None
     finally:
         _kill(process)
     return stopping.is_set(), process.returncode
+
+
+def log_file(name: str, state_dir: Path) -> Path:
+    """What a function has written in all calls, in the endpoint's state."""
+    return state_dir / "functions" / f"{name}.log"
 
 
 def _where(output: FunctionOutput) -> str:

@@ -1,8 +1,8 @@
 """Runs one call of a local function, as a script of its own in the function's process.
 
 ``python function_host.py <directory>``: ``call.json`` there says which function and with what; ``result.json`` is
-written there, ``{"value": ...}`` or ``{"error": {"type", "message"}}``. It needs nothing but the standard library and
-any Python from 3.8 on.
+written there, ``{"value": ...}`` or ``{"error": {"type", "message", "stack"}}``. It needs nothing but the standard
+library and any Python from 3.8 on.
 """
 
 import importlib.util
@@ -68,7 +68,8 @@ def main(directory: str) -> None:
     except Exception as error:  # noqa: BLE001  whatever a handler raises is its answer
         print("[ERROR] " + type(error).__name__ + ": " + str(error), file=sys.stderr)
         traceback.print_exc()
-        text = json.dumps({"error": {"type": type(error).__name__, "message": str(error)}})
+        stack = traceback.format_list(traceback.extract_tb(error.__traceback__)[1:])
+        text = json.dumps({"error": {"type": type(error).__name__, "message": str(error), "stack": stack}})
     with open(os.path.join(directory, "result.json"), "w", encoding="utf-8") as file:  # noqa: PTH118, PTH123
         file.write(text)
 

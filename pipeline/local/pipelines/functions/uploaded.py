@@ -11,6 +11,21 @@ from typing import Any
 from pipeline.local.pipelines.functions.table import FunctionTableError, LocalFunction, function_name
 
 
+def find_uploaded(arn: str, region: str) -> Any:
+    """What moto keeps of a function that was uploaded; None when there is none of that name.
+
+    Args:
+        arn: of the function, or its name.
+        region: where it was created, when the ARN does not say.
+    """
+    from moto.awslambda.models import lambda_backends  # an endpoint without Lambda steps does not pay for it
+
+    name, parts = function_name(arn), arn.split(":")
+    account = parts[4] if len(parts) > 6 else next(iter(lambda_backends), "123456789012")  # noqa: PLR2004
+    backend = lambda_backends[account][parts[3] if len(parts) > 6 else region]  # noqa: PLR2004
+    return next((item for item in backend.list_functions() if item.function_name == name), None)
+
+
 def unpack_uploaded(arn: str, region: str, directory: Path) -> LocalFunction | None:
     """A function that was uploaded, with its code in a directory; None when there is none of that name.
 
@@ -22,12 +37,8 @@ def unpack_uploaded(arn: str, region: str, directory: Path) -> LocalFunction | N
     Raises:
         FunctionTableError: it is no Python function in a zip file.
     """
-    from moto.awslambda.models import lambda_backends  # an endpoint without Lambda steps does not pay for it
-
-    name, parts = function_name(arn), arn.split(":")
-    account = parts[4] if len(parts) > 6 else next(iter(lambda_backends), "123456789012")  # noqa: PLR2004
-    backend = lambda_backends[account][parts[3] if len(parts) > 6 else region]  # noqa: PLR2004
-    uploaded: Any = next((item for item in backend.list_functions() if item.function_name == name), None)
+    name = function_name(arn)
+    uploaded = find_uploaded(arn, region)
     if uploaded is None:
         return None
     module, _, attribute = str(uploaded.handler or "").rpartition(".")

@@ -1,0 +1,113 @@
+"""``lambda:Invoke`` of functions that were uploaded to the endpoint."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import zipfile
+
+import pytest
+from botocore.exceptions import ClientError
+
+SOURCE = """
+import os
+
+import boto3
+
+
+def handler(event, context):
+    print("asked for", event.get("do"))
+    if event.get("do") == "fail":
+        raise ValueError("not today")
+    if event.get("do") == "leave":
+        os._exit(3)
+    if event.get("do") == "send":
+        boto3.client("sqs").send_message(QueueUrl=event["queue"], MessageBody=context.aws_request_id)
+    return {"got": event, "name": context.function_name, "stage": os.environ["STAGE"]}
+"""
+
+
+@pytest.fixture
+def function(endpoint, unique):
+    """The name of a function that the tests may call."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = endpoint.client("iam").create_role(RoleName=unique, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("code.py", SOURCE)
+    endpoint.client("lambda").create_function(
+        FunctionName=unique,
+        Runtime="python3.12",
+        Role=role,
+        Handler="code.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Environment={"Variables": {"STAGE": "test"}},
+    )
+    return unique
+
+
+def test_the_answer_is_what_the_function_returns(endpoint, function):
+    client = endpoint.client("lambda")
+    arn = client.get_function(FunctionName=function)["Configuration"]["FunctionArn"]
+    for name in (function, arn, f"123456789012:function:{function}"):
+        answer = client.invoke(FunctionName=name, Payload=json.dumps({"a": [1, None]}))
+        assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "$LATEST")
+        assert "FunctionError" not in answer
+        assert json.load(answer["Payload"]) == {"got": {"a": [1, None]}, "name": function, "stage": "test"}
+    assert json.load(client.invoke(FunctionName=function)["Payload"])["got"] == {}
+
+
+def test_the_end_of_the_log_comes_where_it_is_asked_for(endpoint, function):
+    client = endpoint.client("lambda")
+    client.invoke(FunctionName=function, Payload=b'{"do": "other"}')["Payload"].read()
+    answer = client.invoke(FunctionName=function, LogType="Tail", Payload=b'{"do": "this"}')
+    assert json.load(answer["Payload"])["got"] == {"do": "this"}
+    lines = base64.b64decode(answer["LogResult"]).decode().splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["START", "asked", "END", "REPORT"]
+    assert lines[1] == "asked for this"
+
+
+@pytest.mark.parametrize(
+    ("wish", "kind", "message"),
+    [("fail", "ValueError", "not today"), ("leave", "Runtime.ExitError", "exit status 3")],
+)
+def test_a_function_that_fails_is_an_answer_with_function_error(endpoint, function, wish, kind, message):
+    answer = endpoint.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"do": wish}))
+    assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
+    said = json.load(answer["Payload"])
+    assert said["errorType"] == kind
+    assert message in said["errorMessage"]
+    assert ('in handler\n    raise ValueError("not today")' in "".join(said.get("stackTrace", []))) is (wish == "fail")
+
+
+def test_an_event_is_taken_and_the_function_runs_afterwards(endpoint, function, eventually):
+    sqs = endpoint.client("sqs")
+    queue = sqs.create_queue(QueueName=function)["QueueUrl"]
+    answer = endpoint.client("lambda").invoke(
+        FunctionName=function, InvocationType="Event", Payload=json.dumps({"do": "send", "queue": queue})
+    )
+    assert answer["StatusCode"] == 202
+    assert answer["Payload"].read() == b""
+    assert eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"))
+
+
+def test_a_dry_run_calls_nothing(endpoint, function):
+    answer = endpoint.client("lambda").invoke(FunctionName=function, InvocationType="DryRun", Payload=b'{"do": "fail"}')
+    assert answer["StatusCode"] == 204
+    assert answer["Payload"].read() == b""
+
+
+@pytest.mark.parametrize("kind", ["RequestResponse", "Event", "DryRun"])
+def test_an_unknown_function_is_refused(endpoint, unique, kind):
+    with pytest.raises(ClientError, match="Function not found") as refused:
+        endpoint.client("lambda").invoke(FunctionName=unique, InvocationType=kind)
+    assert refused.value.response["Error"]["Code"] == "ResourceNotFoundException"
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+
+
+def test_what_is_no_json_is_refused(endpoint, function):
+    with pytest.raises(ClientError, match="Could not parse request body into json") as refused:
+        endpoint.client("lambda").invoke(FunctionName=function, Payload=b"{")
+    assert refused.value.response["Error"]["Code"] == "InvalidRequestContentException"
