@@ -13,6 +13,7 @@ import io
 import pickle
 import threading
 import types
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -50,7 +51,7 @@ _PLAIN = {
     "uuid": {"UUID", "SafeUUID"},
     "zoneinfo": {"ZoneInfo"},
     __name__: {
-        *("new_lock", "new_rlock", "new_condition", "new_event", "load_private_key"),
+        *("new_lock", "new_rlock", "new_condition", "new_event", "new_weak_values", "load_private_key"),
         *("backend_of_name", "file_of_name"),
     },
     "pipeline.local.persistence.blobs": {"Extent", "StoredBytes"},
@@ -85,6 +86,10 @@ def new_condition() -> threading.Condition:
 
 def new_event() -> threading.Event:
     return threading.Event()
+
+
+def new_weak_values() -> weakref.WeakValueDictionary[Any, Any]:
+    return weakref.WeakValueDictionary()
 
 
 def load_private_key(pem: bytes) -> Any:
@@ -136,15 +141,17 @@ class _Pickler(pickle.Pickler):
             return backend_of_name, _name_of(obj)
         elif type(obj) in _NEW:
             return _NEW[type(obj)], ()
-        elif isinstance(obj, defaultdict):
-            return _reduced_defaultdict(obj)
+        elif isinstance(obj, (defaultdict, weakref.WeakValueDictionary)):
+            return _reduced_mapping(obj)
         elif isinstance(obj, PRIVATE_KEYS):
             pem = obj.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             return load_private_key, (pem,)
         return NotImplemented
 
 
-def _reduced_defaultdict(obj: defaultdict[Any, Any]) -> Any:
+def _reduced_mapping(obj: defaultdict[Any, Any] | weakref.WeakValueDictionary[Any, Any]) -> Any:
+    if isinstance(obj, weakref.WeakValueDictionary):
+        return new_weak_values, (), None, None, iter(list(obj.items()))
     factory = obj.default_factory
     if "<locals>" in getattr(factory, "__qualname__", ""):
         # It cannot be stored; `restore_into` fills the dictionary that a new backend has.

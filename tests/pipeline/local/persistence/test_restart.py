@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import sqlite3
 import stat
 import time
+import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -84,6 +86,12 @@ def fill(endpoint: EndpointHandle) -> None:
     glue = endpoint.client("glue")
     glue.create_database(DatabaseInput={"Name": "d"})
     glue.create_table(DatabaseName="d", TableInput={"Name": "t"})
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as file:
+        file.writestr("f.py", "def handler(event, context):\n    return {**event, 'answered': True}\n")
+    endpoint.client("lambda").create_function(
+        FunctionName="f", Runtime="python3.12", Role=ROLE, Handler="f.handler", Code={"ZipFile": code.getvalue()}
+    )
 
 
 def seen(endpoint: EndpointHandle) -> dict[str, Any]:
@@ -115,6 +123,8 @@ def seen(endpoint: EndpointHandle) -> dict[str, Any]:
         "model tags": sagemaker.list_tags(ResourceArn="arn:aws:sagemaker:us-east-1:123456789012:model/m"),
         "keys": [kms.get_public_key(KeyId=one["KeyId"]) for one in kms.list_keys()["Keys"]],
         "parameter": endpoint.client("ssm").get_parameter(Name="/p"),
+        "function": endpoint.client("lambda").get_function_configuration(FunctionName="f"),
+        "answer": json.load(endpoint.client("lambda").invoke(FunctionName="f", Payload=b'{"a": 1}')["Payload"]),
         "tables": endpoint.client("glue").get_tables(DatabaseName="d")["TableList"],
     }
     return dict(_without_metadata(answers))
@@ -142,6 +152,7 @@ def test_everything_survives_a_kill_and_then_a_restart(tmp_path: Path) -> None:
         assert "2 buckets" in second.running.restored
         after = seen(second)
         assert after["archive"] == 2
+        assert after["answer"] == {"a": 1, "answered": True}
         assert after == before
         s3, sqs, logs = second.client("s3"), second.client("sqs"), second.client("logs")
         assert (s3.get_object(Bucket="plain", Key="large")["Body"].read()) == LARGE
