@@ -124,6 +124,7 @@ class Regions:
                 {**job_event(kind.value, description), "region": name}
             ),
             slots=self._slots,
+            images_dir=endpoint.state_dir,
         )
         pipelines = PipelineService(
             folder,

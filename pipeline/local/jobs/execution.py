@@ -60,7 +60,7 @@ class Executor:
 
     Args:
         clients: clients on the endpoint.
-        url, region: of the endpoint.
+        state_dir, url, region: of the endpoint.
         stop_grace_seconds: time between the request to stop and the end of the process tree.
         isolation: how jobs are kept apart from the machine; found out if None.
 
@@ -69,8 +69,16 @@ class Executor:
     """
 
     def __init__(
-        self, clients: JobClients, *, url: str, region: str, stop_grace_seconds: float, isolation: Isolation | None
+        self,
+        clients: JobClients,
+        *,
+        state_dir: Path,
+        url: str,
+        region: str,
+        stop_grace_seconds: float,
+        isolation: Isolation | None,
     ) -> None:
+        self._state_dir = state_dir
         self._limits = read_limits()
         self._forced_isolation = isolation
         self._acting = clients.acting
@@ -148,6 +156,7 @@ class Executor:
             isolation=isolation,
             stop_grace_seconds=self._stop_grace_seconds,
             limits=self._limits,
+            state_dir=self._state_dir,
         )
         try:
             return replace(_RUNNERS[record.kind](running), metrics=metrics.final())

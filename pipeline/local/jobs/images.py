@@ -14,6 +14,7 @@ from pipeline.local.errors import LocalEndpointError
 
 DEFAULT_TABLE = Path(__file__).parent.parent / "images" / "images.toml"
 DEFAULT_IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
+OWN_TABLE_NAME = "images.toml"
 OWN_TABLE_VARIABLE = "BIKESHARE_IMAGES"
 
 
@@ -22,7 +23,19 @@ class ImageTableError(LocalEndpointError):
 
 
 class UnknownImageError(LocalEndpointError):
-    """No entry of the table matches an image. The message holds the lines to add."""
+    """No entry of the table matches an image. The message holds the lines to add.
+
+    Attributes:
+        lines: as they go into the file; with the scikit-learn image's libraries, which may be other versions.
+    """
+
+    def __init__(self, uri: str, table: Path | None, *fields: str) -> None:
+        self.lines = ("[[image]]", *fields)
+        place = str(table) if table else f"a file and name it in the environment variable {OWN_TABLE_VARIABLE}"
+        super().__init__(
+            f'no local environment stands in for the image "{uri}". Add these lines to {place}: {" ".join(self.lines)} '
+            "(these are the scikit-learn image's libraries; name a lock file of your own for others)"
+        )
 
 
 @dataclass(frozen=True)
@@ -42,24 +55,39 @@ class ImageMapping:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def find_image(uri: str) -> ImageMapping:
+def find_image(uri: str, state_dir: Path | None = None) -> ImageMapping:
     """The entry for an image URI.
+
+    Args:
+        uri: of the image.
+        state_dir: of the endpoint; may hold a table of the user's own, which is asked first.
 
     Raises:
         UnknownImageError: there is none.
         ImageTableError: a table is not readable.
     """
-    own = os.environ.get(OWN_TABLE_VARIABLE)
-    tables = [Path(own), DEFAULT_TABLE] if own else [DEFAULT_TABLE]
+    own = _own_table(state_dir)
+    tables = [own, DEFAULT_TABLE] if own is not None and (own.exists() or _is_named(own)) else [DEFAULT_TABLE]
     for mapping in (mapping for table in tables for mapping in read_table(table)):
         if fnmatch.fnmatchcase(uri, mapping.pattern):
             return mapping
+    default = find_image(DEFAULT_IMAGE)
     name = uri.rsplit("/", 1)[-1].split("@", 1)[0]
     raise UnknownImageError(
-        f'no local environment stands in for the image "{uri}". Add these lines to a file and name it in the '
-        f'environment variable {OWN_TABLE_VARIABLE}: [[image]] pattern = "*{name}*" '
-        'lock = "/path/to/requirements.lock" python = "3.12"'
+        uri, own, f'pattern = "*{name}*"', f'lock = "{default.lock}"', f'python = "{default.python}"'
     )
+
+
+def _own_table(state_dir: Path | None) -> Path | None:
+    named = os.environ.get(OWN_TABLE_VARIABLE)
+    if named:
+        return Path(named)
+    return None if state_dir is None else state_dir / OWN_TABLE_NAME
+
+
+def _is_named(table: Path) -> bool:
+    """Whether somebody wants this very file, so that it has to be there."""
+    return os.environ.get(OWN_TABLE_VARIABLE) == str(table)
 
 
 def read_table(path: Path) -> Iterable[ImageMapping]:

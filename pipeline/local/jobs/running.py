@@ -91,6 +91,7 @@ class RunningJob:
         instances: at least one.
         progress: tells a training job's secondary status, or of any job that it is ``Stopping``.
         network_variables: variables that let the job find the endpoint.
+        state_dir: of the endpoint, for the user's own table of images.
     """
 
     record: JobRecord
@@ -104,6 +105,7 @@ class RunningJob:
     isolation: Isolation
     stop_grace_seconds: float
     limits: Limits
+    state_dir: Path
     environment: JobEnvironment | None = field(default=None)
 
     @property
@@ -130,8 +132,13 @@ class RunningJob:
             JobFailure: no environment stands in for the image, or it cannot be built.
         """
         try:
-            environment = environments.image_environment(find_image(image), self.log.say)
-        except (UnknownImageError, ImageTableError, EnvironmentBuildError) as error:
+            environment = environments.image_environment(find_image(image, self.state_dir), self.log.say)
+        except UnknownImageError as error:
+            # As they go into the file; in a reason they have to be one line.
+            for line in error.lines:
+                self.log.say(line)
+            raise client_error(str(error)) from error
+        except (ImageTableError, EnvironmentBuildError) as error:
             raise client_error(str(error)) from error
         text = "\n".join(requirements)
         if text.strip() and environments.is_self_contained(text):

@@ -49,6 +49,7 @@ class JobService:
         isolation: how jobs are kept apart from the machine; found out if None.
         stop_grace_seconds: time between the request to stop and the end of the process tree. SageMaker's is 120.
         slots: one for each job that runs; further ones wait as InProgress. :func:`job_slots` by default.
+        images_dir: where ``images.toml`` lives, if there is one; ``state_dir`` by default.
 
     Raises:
         LimitSettingError: a variable that sets a limit is no positive number.
@@ -66,10 +67,16 @@ class JobService:
         isolation: Isolation | None = None,
         stop_grace_seconds: float = 120.0,
         slots: threading.Semaphore | None = None,
+        images_dir: Path | None = None,
     ) -> None:
         self._book = JobBook(state_dir / "jobs")
         self._executor = Executor(
-            clients, url=url, region=region, stop_grace_seconds=stop_grace_seconds, isolation=isolation
+            clients,
+            state_dir=images_dir or state_dir,
+            url=url,
+            region=region,
+            stop_grace_seconds=stop_grace_seconds,
+            isolation=isolation,
         )
         self._region, self._account_id = region, account_id
         self._on_status_change = on_status_change

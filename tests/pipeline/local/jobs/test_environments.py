@@ -1,5 +1,6 @@
 """Job environments: keys, tables of images, requirements; builds with an empty lock so that they are quick."""
 
+import re
 import subprocess
 import threading
 
@@ -130,6 +131,19 @@ def test_own_table_comes_first(tmp_path, monkeypatch):
     assert find_image(DEFAULT_IMAGE).python == "3.12"
     with pytest.raises(UnknownImageError, match=r'pattern = "\*other:2\*"'):
         find_image("registry/other:2")
+    table.unlink()
+    with pytest.raises(ImageTableError, match=r"images\.toml"):
+        find_image(DEFAULT_IMAGE)
+
+
+def test_lines_to_add_make_the_image_known(tmp_path):
+    with pytest.raises(
+        UnknownImageError, match=re.escape(f"Add these lines to {tmp_path / 'images.toml'}: ")
+    ) as unknown:
+        find_image("registry/other:2", tmp_path)
+    (tmp_path / "images.toml").write_text("\n".join(unknown.value.lines))
+    found = find_image("registry/other:2", tmp_path)
+    assert (found.lock, found.python) == (find_image(DEFAULT_IMAGE).lock, "3.12")
 
 
 @pytest.mark.parametrize("content", ["[[image]]\npattern = 'x'\n", "= nonsense"])

@@ -124,6 +124,18 @@ def test_image_without_entry_point_fails(jobs):
     assert "no ContainerEntrypoint" in jobs.run(KIND, request)["FailureReason"]
 
 
+def test_an_image_is_known_once_the_lines_that_its_job_failed_with_are_added(make_jobs):
+    jobs = make_jobs()
+    request = jobs.processing_request("echo ran")
+    request["AppSpecification"]["ImageUri"] = "registry/mine:7"
+    failed = jobs.run(KIND, request)
+    table = jobs.state_dir / "images.toml"
+    assert str(table) in failed["FailureReason"]
+    lines = jobs.log(KIND, failed["ProcessingJobName"]).splitlines()
+    table.write_text("\n".join(lines[:4]))
+    assert jobs.run(KIND, request | {"ProcessingJobName": jobs.name()})["ProcessingJobStatus"] == "Completed"
+
+
 def test_unknown_image_fails_with_the_lines_to_add(jobs):
     request = jobs.processing_request("true")
     request["AppSpecification"]["ImageUri"] = "123.dkr.ecr.us-east-1.amazonaws.com/tensorflow:9"
