@@ -9,6 +9,7 @@ from moto.sagemaker.models import sagemaker_backends
 from pipeline.local.errors import AwsError
 from pipeline.local.operations import RequestContext, operation
 from pipeline.local.persistence.tracking import only_looking
+from pipeline.local.sagemaker.endpoints import given
 from pipeline.local.sagemaker.listing import order, page, select
 
 # moto forgets EnableNetworkIsolation; the models that have it are kept under their ARNs.
@@ -34,7 +35,7 @@ def create_model(request: dict[str, Any], context: RequestContext) -> dict[str, 
 def describe_model(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """moto's model without the empty structures that stand there for what was not given."""
     _require(request["ModelName"], context)
-    model = {key: value for key, value in context.ask_moto(request).items() if value not in ({}, [], None)}
+    model = given(context.ask_moto(request))
     isolated = context.endpoint.resources.get(_ISOLATED, model["ModelArn"]) is not None
     return {**model, "EnableNetworkIsolation": isolated}
 
