@@ -41,6 +41,7 @@ _OPERATION_MODULES = (
     "pipeline.local.sagemaker.model_cards",
     "pipeline.local.sagemaker.model_packages",
     "pipeline.local.sagemaker.models",
+    "pipeline.local.sagemaker.search",
     "pipeline.local.sagemaker.tags",
     "pipeline.local.jobs.handlers",
     "pipeline.local.pipelines.functions.invocations",
