@@ -34,6 +34,7 @@ _OWN = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None)
 # Importing them registers their operations.
 _OPERATION_MODULES = (
     "pipeline.local.events.operations",
+    "pipeline.local.featurestore.metadata",
     "pipeline.local.featurestore.operations",
     "pipeline.local.sagemaker.code_repositories",
     "pipeline.local.sagemaker.endpoints",

@@ -139,7 +139,7 @@ def with_status(description: dict[str, Any], moment: float) -> dict[str, Any] | 
 @operation("sagemaker", "DescribeFeatureGroup")
 def describe_feature_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """A feature group with its configuration."""
-    return {**_existing(request["FeatureGroupName"], context), "NextToken": ""}
+    return {**existing_group(request["FeatureGroupName"], context), "NextToken": ""}
 
 
 @operation("sagemaker", "UpdateFeatureGroup")
@@ -172,7 +172,7 @@ def update_feature_group(request: dict[str, Any], context: RequestContext) -> di
 @operation("sagemaker", "DeleteFeatureGroup")
 def delete_feature_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Remove a feature group and its online records; the offline store and its Glue table stay, as in AWS."""
-    description = _existing(request["FeatureGroupName"], context)
+    description = existing_group(request["FeatureGroupName"], context)
     if description["FeatureGroupStatus"] == "Deleting":
         return {}
     arn = description["FeatureGroupArn"]
@@ -205,7 +205,12 @@ def _has_status(description: dict[str, Any], request: dict[str, Any]) -> bool:
     ) in (None, offline)
 
 
-def _existing(name: str, context: RequestContext) -> dict[str, Any]:
+def existing_group(name: str, context: RequestContext) -> dict[str, Any]:
+    """A feature group as DescribeFeatureGroup has it.
+
+    Raises:
+        AwsError: ResourceNotFound.
+    """
     description = _current(group_arn(name, context), context)
     if description is None:
         raise AwsError("ResourceNotFound", f"Resource Not Found: FeatureGroup with name {name} does not exist.")
@@ -225,7 +230,7 @@ def _current(arn: str, context: RequestContext) -> dict[str, Any] | None:
 
 def _settled(name: str, context: RequestContext) -> dict[str, Any]:
     """A group that is neither being made, changed nor removed."""
-    description = _existing(name, context)
+    description = existing_group(name, context)
     status = description["FeatureGroupStatus"]
     if status != "Created":
         raise _invalid(f"FeatureGroup with name {description['FeatureGroupName']} is in status {status}, not Created.")
