@@ -38,6 +38,7 @@ _OPERATION_MODULES = (
     "pipeline.local.featurestore.operations",
     "pipeline.local.sagemaker.code_repositories",
     "pipeline.local.sagemaker.endpoints",
+    "pipeline.local.sagemaker.invocations",
     "pipeline.local.sagemaker.model_card_exports",
     "pipeline.local.sagemaker.model_cards",
     "pipeline.local.sagemaker.model_packages",
