@@ -35,7 +35,8 @@ _TOOLKIT_PARAMETERS = (
 )
 _LOG_LEVEL = 20
 _CHANNELS = "/opt/ml/input/data/"
-_INSTALL = 'python3 -m pip install -q --no-input -r requirements.txt || exit 1; exec "$@"'
+_REQUIREMENTS = "requirements.txt"
+_INSTALL = 'python3 -m pip install -q --no-input {} || exit 1; exec "$@"'
 
 
 @dataclass(frozen=True)
@@ -107,25 +108,38 @@ def fetch_sources(job: RunningJob, instance: Instance, sources: Sources) -> None
         shutil.copy2(found, code)
     else:
         archives.unpack(found, code)
-    if not resolve_inside(code, sources.program).is_file():
+    program = resolve_inside(code, sources.program)
+    if not program.is_file():
         raise client_error(f'"{sources.archive_uri}" does not hold the program "{sources.program}".')
+    if not _is_python(sources.program):
+        program.chmod(0o777)
 
 
 def command(code: Path, sources: Sources) -> Sequence[str]:
-    """Install the requirements, if there are any in the folder of the sources, then run the program."""
+    """Install what the folder of the sources asks for, then run the program.
+
+    A folder with a ``setup.py`` is a package: it is installed, and the program run as one of its modules.
+    """
     arguments = to_arguments(sources.values)
-    if sources.program.endswith(".py"):
-        program = ["python3", sources.program, *arguments]
-    else:
+    wanted = [f"-r {_REQUIREMENTS}"] if (code / _REQUIREMENTS).is_file() else []
+    if not _is_python(sources.program):
         program = ["/bin/sh", "-c", f'./{sources.program} "$@"', "sh", *arguments]
-    if (code / "requirements.txt").is_file():
-        return ["/bin/sh", "-c", _INSTALL, "sh", *program]
-    return program
+    elif (code / "setup.py").is_file():
+        program = ["python3", "-m", sources.program.replace(".py", ""), *arguments]
+        wanted.insert(0, ".")
+    else:
+        program = ["python3", sources.program, *arguments]
+    return ["/bin/sh", "-c", _INSTALL.format(" ".join(wanted)), "sh", *program] if wanted else program
 
 
 def user_command(whole: Sequence[str]) -> Sequence[str]:
     """The program and its arguments without the installation before it."""
-    return whole[4:] if _INSTALL in whole else whole
+    installs = any(part.endswith(_INSTALL.rpartition("}")[2]) for part in whole[2:3])
+    return whole[4:] if installs else whole
+
+
+def _is_python(program: str) -> bool:
+    return program.endswith(".py")
 
 
 def to_arguments(values: Mapping[str, Any]) -> list[str]:

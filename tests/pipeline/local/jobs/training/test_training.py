@@ -136,6 +136,31 @@ def test_failure_without_a_file_names_the_command(jobs):
     reason = jobs.train({"train.py": "raise ValueError"}, hyperparameters={"depth": "3"})["FailureReason"]
     assert reason.startswith("AlgorithmError: ExecuteUserScriptError:\nExitCode 1")
     assert 'Command "python3 train.py --depth 3", exit code: 1' in reason
+    reason = jobs.train({"train.py": "raise ValueError"})["FailureReason"]
+    assert 'Command "python3 train.py", exit code: 1' in reason
+
+
+def test_a_shell_script_need_not_be_executable(jobs):
+    request = jobs.training_request({"run.sh": "#!/bin/sh\necho $PWD: $@"}, hyperparameters={"depth": "3"})
+    request["HyperParameters"]["sagemaker_program"] = "run.sh"
+    description = jobs.run(KIND, request)
+    assert description["TrainingJobStatus"] == "Completed"
+    assert jobs.log(KIND, description["TrainingJobName"]).splitlines()[-1] == "/opt/ml/code: --depth 3"
+
+
+def test_sources_with_a_setup_are_installed_and_run_as_a_module(jobs):
+    setup = (
+        "import setuptools\nsetuptools.setup(name='mine', version='1.5', packages=['tools'], py_modules=['train'])\n"
+    )
+    program = "import importlib.metadata, sys, tools; print(importlib.metadata.version('mine'), sys.argv[1:])"
+    # The image's own setuptools: nothing is fetched.
+    description = jobs.train(
+        {"setup.py": setup, "train.py": program, "tools/__init__.py": ""},
+        hyperparameters={"depth": "3"},
+        Environment={"PIP_NO_BUILD_ISOLATION": "0"},
+    )
+    assert description["TrainingJobStatus"] == "Completed"
+    assert jobs.log(KIND, description["TrainingJobName"]).splitlines()[-1] == "1.5 ['--depth', '3']"
 
 
 def test_explicit_entry_point_gets_its_arguments_and_keeps_its_exit_code(jobs):
