@@ -20,6 +20,7 @@ from pipeline.local.events import archives, s3_notifications
 from pipeline.local.iam.policies import load_managed_policies_when_named
 from pipeline.local.iam.simulation import answer_policy_simulations
 from pipeline.local.moto_changes import speed, sqs_queues
+from pipeline.local.moto_changes.logs_repairs import repair_logs
 from pipeline.local.moto_changes.s3_repairs import repair_s3
 from pipeline.local.moto_changes.sqs_repairs import repair_sqs
 
@@ -59,6 +60,7 @@ def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes
     archives.install()
     repair_s3()
     repair_sqs()
+    repair_logs()
     sqs_queues.install()
     answer_policy_simulations()
     load_managed_policies_when_named()
