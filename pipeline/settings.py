@@ -10,15 +10,17 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as UnreadableVariableError
 
 from pipeline.aws_names import bucket_name_problem, partition_of, tag_problems
 from pipeline.errors import SettingsError
+from pipeline.settings_problems import Form, describe
 from pipeline.settings_sections import (
     Alarms,
     Analysis,
@@ -45,8 +47,30 @@ _OTHER_VARIABLES = frozenset(
 )
 _NESTED = "__"
 
+#: Start of every name; buckets' are to fit into 63 characters with it.
+ShortName = Annotated[
+    str,
+    AfterValidator(
+        Form("[a-z][a-z0-9-]{0,15}", "1 to 16 lower-case letters, digits and hyphens that begin with a letter")
+    ),
+]
+
 #: The two ways of a file: a pipeline each, and a folder under ``raw/`` each.
 Flow = Literal["training", "scoring"]
+
+
+class _FileAsWritten(TomlConfigSettingsSource):
+    """A TOML file whose keys count as they are written.
+
+    pydantic-settings takes ``Region`` for ``region``, as it must of a variable, and lets it win where both stand there.
+    """
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls)
+        self.unknown = [key for key in self.toml_data if key not in settings_cls.model_fields]
+
+    def __call__(self) -> dict[str, Any]:
+        return {**super().__call__(), **{key: self.toml_data[key] for key in self.unknown}}
 
 
 class Settings(BaseSettings):
@@ -59,12 +83,14 @@ class Settings(BaseSettings):
         env_nested_delimiter=_NESTED,
     )
 
-    environment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")
-    account_id: str = Field(pattern=r"^\d{12}$")
-    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
-    project: str = Field(default="bikeshare", pattern=r"^[a-z][a-z0-9-]{0,15}$")
+    environment: ShortName
+    account_id: Annotated[str, AfterValidator(Form("[0-9]{12}", "12 digits"))]
+    region: Annotated[str, AfterValidator(Form("[a-z]{2}(-[a-z]+)+-[0-9]", "a region of AWS, such as eu-west-1"))]
+    project: ShortName = "bikeshare"
     #: AWS_ENDPOINT_URL for this environment; None is AWS itself.
-    endpoint_url: str | None = Field(default=None, pattern=r"^(https?://\S+)?$")
+    endpoint_url: Annotated[
+        str | None, AfterValidator(Form(r"(https?://\S+)?", "a URL, such as http://127.0.0.1:4566"))
+    ] = None
     kms_key: KmsKey | None = None
     tags: dict[str, str] = Field(default_factory=dict)
     buckets: Buckets = Field(default_factory=Buckets)
@@ -88,11 +114,14 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Explicit arguments, then the environment, then the TOML file of ``model_config``."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, _FileAsWritten(settings_cls)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
         """What is wrong only once everything is known."""
+        for key in self.tags.keys() & {"project", "environment"}:
+            # They tell whose a log group is that others use, too.
+            raise ValueError(f"tags.{key}: the setting {key} says that")
         for key, problem in tag_problems(self.resource_tags()):
             raise ValueError(f"tags.{key}: {problem}")
         names = (self.raw_bucket, self.artifacts_bucket, self.predictions_bucket)
@@ -101,7 +130,18 @@ class Settings(BaseSettings):
         for name in names:
             if problem := bucket_name_problem(name):
                 raise ValueError(f"project: its buckets would have names such as {name}; {problem}")
+        for name, key in self._named_keys():
+            place = key.split(":")[1:4:2] if key.startswith("arn:") else [self.partition, self.region]
+            if place != [self.partition, self.region]:
+                raise ValueError(f"{name}: a key of {place[-1]} can't be used in {self.region}")
         return self
+
+    def _named_keys(self) -> Iterator[tuple[str, str]]:
+        """Setting and name of each KMS key."""
+        if self.kms_key is not None:
+            yield "kms_key", self.kms_key
+        for key in self.buckets.kms_keys:
+            yield "buckets.kms_keys", key
 
     @property
     def options(self) -> str:
@@ -251,22 +291,23 @@ def environment_names() -> list[str]:
     return sorted(path.stem for path in ENVIRONMENTS_FOLDER.glob("*.toml"))
 
 
-def load_settings(environment: str = DEFAULT_ENVIRONMENT, file: Path | None = None) -> Settings:
+def load_settings(environment: str | None = None, file: Path | None = None) -> Settings:
     """Read the settings of one environment.
 
     Args:
-        environment: name of a file in ``pipeline/environments``.
-        file: another TOML file to take instead.
+        environment: name of a file in ``pipeline/environments``; the local one when left out.
+        file: another TOML file to take instead; where an environment is named, too, the file has to be of that one.
 
     Raises:
         SettingsError: there is no such environment, or a key or value is wrong; the message names the key.
     """
-    path = file or ENVIRONMENTS_FOLDER / f"{environment}.toml"
+    asked_for = environment or (DEFAULT_ENVIRONMENT if file is None else None)
+    path = file or ENVIRONMENTS_FOLDER / f"{asked_for}.toml"
     if file is not None and not path.is_file():
         raise SettingsError(f"There is no settings file {path}.", hint="Correct the path after --settings.")
-    if file is None and not (re.fullmatch(r"[a-z0-9-]+", environment) and path.is_file()):
+    if file is None and not (re.fullmatch(r"[a-z0-9-]+", str(asked_for)) and path.is_file()):
         raise SettingsError(
-            f"There is no environment {environment!r}: {path} does not exist.",
+            f"There is no environment {asked_for!r}: {path} does not exist.",
             hint=f"Choose one of {', '.join(environment_names())} with --env, or pass --settings FILE.",
         )
     _refuse_unknown_variables()
@@ -278,7 +319,7 @@ def load_settings(environment: str = DEFAULT_ENVIRONMENT, file: Path | None = No
     try:
         found = FromFile()  # type: ignore[call-arg]  # pydantic-settings reads the rest
     except ValidationError as error:
-        raise _wrong(path, [line for item in error.errors() for line in _describe(item)]) from error
+        raise _wrong(path, [line for item in error.errors() for line in describe(item)]) from error
     except UnreadableVariableError as error:
         field = str(error).partition('field "')[2].partition('"')[0]
         raise SettingsError(
@@ -289,9 +330,10 @@ def load_settings(environment: str = DEFAULT_ENVIRONMENT, file: Path | None = No
         raise SettingsError(f"{path} can't be read: {error.strerror}", hint="Let yourself read it.") from error
     except ValueError as error:  # tomllib's own errors are ValueErrors
         raise SettingsError(f"{path} can't be read: {error}", hint="It has to be valid TOML.") from error
-    if file is None and found.environment != environment and not _variables_of("environment"):
+    if asked_for not in {None, found.environment} and not _variables_of("environment"):
         # Else one environment would be planned, and another one deployed.
-        raise _wrong(path, [f"  environment: it is {found.environment!r}, and the file is {path.name}"])
+        asked = f"--env asks for {asked_for!r}" if file else f"the file is {path.name}"
+        raise _wrong(path, [f"  environment: it is {found.environment!r}, and {asked}"])
     return found
 
 
@@ -325,17 +367,3 @@ def _refuse_unknown_variables() -> None:
                 f"{name}: there is no setting {_field(name)}.",
                 hint=f"There are {', '.join(Settings.model_fields)}; a key in one of them comes after {_NESTED}.",
             )
-
-
-def _describe(item: object) -> list[str]:
-    """Lines for one error of pydantic: the key as written in TOML, then what is wrong."""
-    assert isinstance(item, dict)  # noqa: S101 - pydantic's ErrorDetails
-    message = str(item["msg"]).removeprefix("Value error, ")
-    if not item["loc"]:  # of all settings together: the message begins with the key
-        return [f"  {message}"]
-    key = ".".join(str(part) for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        return [f"  {key}: unknown key"]
-    if item["type"] == "missing":
-        return [f"  {key}: is missing"]
-    return [f"  {key}: {message} (got {item['input']!r})"]

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pipeline.aws_names import LOG_RETENTION_DAYS, bucket_name_problem, key_problem
+from pipeline.settings_problems import Form
 
 
 def _bucket_name(value: str) -> str:
@@ -34,12 +35,22 @@ def _different(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
+InstanceType = Annotated[
+    str, AfterValidator(Form(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "an instance type of SageMaker, such as ml.m5.large"))
+]
 BucketName = Annotated[str, AfterValidator(_bucket_name)]
 KmsKey = Annotated[str, AfterValidator(_key)]
 # ISO 8601 duration as step caching takes it.
-_HOURS_AND_MINUTES = r"[Tt](\d+[Hh](\d+[Mm])?|\d+[Mm])"
-Duration = Annotated[str, Field(pattern=rf"^[Pp](\d+[Dd]({_HOURS_AND_MINUTES})?|{_HOURS_AND_MINUTES})$")]
+_HOURS_AND_MINUTES = "[Tt]([0-9]+[Hh]([0-9]+[Mm])?|[0-9]+[Mm])"
+Duration = Annotated[
+    str,
+    AfterValidator(
+        Form(
+            f"[Pp]([0-9]+[Dd]({_HOURS_AND_MINUTES})?|{_HOURS_AND_MINUTES})",
+            "a duration of days, hours and minutes, such as P30D or PT12H30M",
+        )
+    ),
+]
 #: A number with an end: JSON, which definitions are written in, knows no other.
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -157,19 +168,32 @@ class Network(Section):
 
     #: At most as many as VpcConfig of SageMaker takes.
     subnets: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")], ...],
+        tuple[Annotated[str, AfterValidator(Form("subnet-[0-9a-f]+", "the id of a subnet, subnet-…"))], ...],
         Field(max_length=16),
         AfterValidator(_different),
     ] = ()
     security_groups: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")], ...], Field(max_length=5), AfterValidator(_different)
+        tuple[Annotated[str, AfterValidator(Form("sg-[0-9a-f]+", "the id of a security group, sg-…"))], ...],
+        Field(max_length=5),
+        AfterValidator(_different),
     ] = ()
     encrypt_inter_container_traffic: bool = False
     #: Steps whose container gets no network at all. Possible for steps that call no AWS API.
     isolated_steps: tuple[str, ...] = ()
     #: Folder of the artifacts bucket with wheels of all that ``steps/requirements.txt`` names: jobs install from there
     #: and ask no package index. Needed where they can't reach one.
-    wheels_folder: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*[A-Za-z0-9]$")] | None = None
+    wheels_folder: (
+        Annotated[
+            str,
+            AfterValidator(
+                Form(
+                    "[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?",
+                    "letters, digits and ._/- with a letter or digit at each end, such as wheels/1",
+                )
+            ),
+        ]
+        | None
+    ) = None
 
     @field_validator("isolated_steps")
     @classmethod
@@ -215,7 +239,10 @@ class Alarms(Section):
     """Who hears of executions that failed."""
 
     #: Each address has to confirm the mail that SNS sends it.
-    emails: tuple[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")], ...] = ()
+    emails: Annotated[
+        tuple[Annotated[str, AfterValidator(Form(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"))], ...],
+        AfterValidator(_different),
+    ] = ()
 
 
 class Buckets(Section):

@@ -22,7 +22,7 @@ def validate_environments(environment: str | None, settings_file: Path | None) -
         DefinitionError: a definition does not compile.
     """
     bundle = build_bundle()
-    names = [environment or "local"] if environment or settings_file else environment_names()
+    names = [environment] if environment or settings_file else environment_names()
     subjects = [
         subject for name in names for subject in environment_subjects(load_settings(name, settings_file), bundle)
     ]
@@ -55,7 +55,7 @@ def validate_file(path: Path, environment: str | None, settings_file: Path | Non
     deployment = None
     if environment or settings_file:
         flow: Flow = "training" if any(definition.steps_of_type("Training")) else "scoring"
-        settings = load_settings(environment or "local", settings_file)
+        settings = load_settings(environment, settings_file)
         # Of the other pipeline its trigger is enough: what this one writes must not start it either.
         definitions = {**dict.fromkeys(FLOWS, NO_STEPS), flow: text}
         deployment = deployment_around(settings, build_bundle(), definitions, flow)

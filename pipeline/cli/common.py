@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from pipeline.aws import Aws
     from pipeline.settings import Settings
 
-Environment = Annotated[str, typer.Option("--env", help="Environment: a file in pipeline/environments.")]
+Environment = Annotated[
+    str | None, typer.Option("--env", help="Environment: a file in pipeline/environments; local when left out.")
+]
 SettingsFile = Annotated[Path | None, typer.Option("--settings", help="Another TOML file with settings.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Execution = Annotated[str | None, typer.Argument(help="Execution id or ARN; the newest one when left out.")]
@@ -43,7 +45,7 @@ def progress_console(*, as_json: bool) -> Console:
     return console(errors=as_json)
 
 
-def settings_of(environment: str, file: Path | None) -> Settings:
+def settings_of(environment: str | None, file: Path | None) -> Settings:
     """Settings of the environment that the command was given."""
     from pipeline.settings import load_settings
 

@@ -18,7 +18,7 @@ Version = Annotated[int, typer.Argument(min=1, help="Number of the version.")]
 
 
 @app.command("list")
-def model_list(env: Environment = "local", settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
+def model_list(env: Environment = None, settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
     """List registered versions with their metrics, newest first."""
     from dataclasses import asdict
 
@@ -43,7 +43,7 @@ def model_list(env: Environment = "local", settings_file: SettingsFile = None, a
 def model_approve(
     version: Version,
     reason: Annotated[str, typer.Option(help="Kept with the version.")] = "",
-    env: Environment = "local",
+    env: Environment = None,
     settings_file: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -55,7 +55,7 @@ def model_approve(
 def model_reject(
     version: Version,
     reason: Annotated[str, typer.Option(help="Kept with the version.")] = "",
-    env: Environment = "local",
+    env: Environment = None,
     settings_file: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -78,7 +78,7 @@ def _decide(
 
 
 @app.command("card")
-def model_card(version: Version, env: Environment = "local", settings_file: SettingsFile = None) -> None:
+def model_card(version: Version, env: Environment = None, settings_file: SettingsFile = None) -> None:
     """Print the model card of a version as JSON."""
     from pipeline.registry import card
 

@@ -37,7 +37,7 @@ class Pipeline(StrEnum):
 @app.command()
 def synth(
     pipeline: Annotated[Pipeline, typer.Argument(help="Which pipeline.")] = Pipeline.TRAINING,
-    env: Environment = "local",
+    env: Environment = None,
     settings_file: SettingsFile = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file instead.")] = None,
 ) -> None:
@@ -79,7 +79,7 @@ def validate(
 
 
 @app.command()
-def plan(env: Environment = "local", settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
+def plan(env: Environment = None, settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
     """Show what deploy would change, and what a run costs. Exit code 0: nothing to change; 2: something."""
     from pipeline.deploy.commands import plan_environment
     from pipeline.deploy.rendering import plan_as_json, print_plan
@@ -95,7 +95,7 @@ def plan(env: Environment = "local", settings_file: SettingsFile = None, as_json
 
 @app.command()
 def deploy(
-    env: Environment = "local",
+    env: Environment = None,
     settings_file: SettingsFile = None,
     approved: Annotated[
         str | None, typer.Option("--plan", help="Identity that `plan` printed: apply this plan or none.")
@@ -113,7 +113,7 @@ def deploy(
 
 
 @app.command()
-def drift(env: Environment = "local", settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
+def drift(env: Environment = None, settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
     """Find what somebody changed by hand. Exit code 0: nothing; 2: something."""
     from pipeline.deploy.commands import plan_environment
     from pipeline.deploy.rendering import plan_as_json, print_drift
@@ -132,7 +132,9 @@ def trust_policy(
     repository: Annotated[
         str, typer.Option(help="OWNER/NAME on GitHub, or OWNER@ID/NAME@ID; --permissions does without.")
     ] = "",
-    env: Environment = "dev",
+    env: Annotated[
+        str | None, typer.Option("--env", help="Environment: a file in pipeline/environments; dev when left out.")
+    ] = None,
     settings_file: SettingsFile = None,
     purpose: Annotated[
         Literal["plan", "deploy", "operate"],
@@ -144,7 +146,7 @@ def trust_policy(
     from pipeline.deploy.github import deployer_policy, github_trust_policy
     from pipeline.deploy.operators import operator_policy
 
-    settings = settings_of(env, settings_file)
+    settings = settings_of(env if env or settings_file else "dev", settings_file)
     if purpose == "operate":
         if not permissions:
             raise typer.BadParameter("it is for people; see --permissions", param_hint="--purpose operate")
@@ -157,7 +159,7 @@ def trust_policy(
 
 @app.command()
 def destroy(
-    env: Environment = "local",
+    env: Environment = None,
     settings_file: SettingsFile = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     delete_data: Annotated[

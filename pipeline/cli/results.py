@@ -28,7 +28,7 @@ app = group("")
 
 @app.command()
 def predictions(
-    env: Environment = "local",
+    env: Environment = None,
     settings_file: SettingsFile = None,
     rows: Annotated[int, typer.Option(min=0, max=1000, help="How many rows of the newest file to show.")] = 5,
     as_json: AsJson = False,
@@ -62,7 +62,7 @@ def report(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File; report-<execution>.html by default.")
     ] = None,
-    env: Environment = "local",
+    env: Environment = None,
     settings_file: SettingsFile = None,
 ) -> None:
     """Save the run report of an execution: one HTML file that opens without a network."""

@@ -32,7 +32,7 @@ def start(
         list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE of a pipeline parameter; repeatable.")
     ] = None,
     *,
-    env: Environment = "local",
+    env: Environment = None,
     settings_file: SettingsFile = None,
     follow: Annotated[bool, typer.Option("--watch", help="Follow it to its end.")] = False,
     as_json: AsJson = False,
@@ -76,7 +76,7 @@ def watch(
             "for; the newest execution when left out."
         ),
     ] = None,
-    env: Environment = "local",
+    env: Environment = None,
     settings_file: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -103,7 +103,7 @@ def watch(
 
 @app.command()
 def runs(
-    env: Environment = "local",
+    env: Environment = None,
     settings_file: SettingsFile = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many.")] = 20,
     as_json: AsJson = False,
@@ -128,7 +128,7 @@ def runs(
 
 @app.command()
 def stop(
-    execution: Execution = None, env: Environment = "local", settings_file: SettingsFile = None, as_json: AsJson = False
+    execution: Execution = None, env: Environment = None, settings_file: SettingsFile = None, as_json: AsJson = False
 ) -> None:
     """Stop an execution and its jobs; the newest that runs when none is named."""
     from pipeline import executions
@@ -148,7 +148,7 @@ def stop(
 def logs(
     execution: Execution = None,
     step: Annotated[str | None, typer.Option("--step", help="Only this step.")] = None,
-    env: Environment = "local",
+    env: Environment = None,
     settings_file: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:

@@ -31,6 +31,7 @@ SOURCES = (
         "model_steps",
         "sdk",
         "settings",
+        "settings_problems",
         "settings_sections",
     ),
     *("shared_steps", "step_factories", "step_frame"),

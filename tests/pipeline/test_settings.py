@@ -10,6 +10,7 @@ from pipeline.settings import environment_names, load_settings
 
 ROOT = Path(__file__).parents[2]
 VPC = '[network]\nsubnets = [{subnets}]\nsecurity_groups = ["sg-0a"]\n'
+KEY = "arn:aws:kms:{}:111122223333:key/0123abcd-0123-0123-0123-0123456789ab"
 MINIMAL = 'environment = "x"\naccount_id = "111122223333"\nregion = "eu-west-1"\n'
 
 
@@ -87,7 +88,20 @@ def test_environment_variables_win_over_the_file(write, monkeypatch):
         ('project = "sthree"\n', "project: its buckets would have names such as sthree-x-raw-111122223333;"),
         ('[tags]\nnote = "a & b"\n', "tags.note: a tag's value takes letters, digits, spaces and .*, and not &"),
         ('[tags]\nProject = "p"\n', "tags.Project: it differs from project in nothing but case"),
-        ('endpoint_url = "127.0.0.1:4566"\n', "endpoint_url"),
+        ('endpoint_url = "127.0.0.1:4566"\n', "endpoint_url: has to be a URL"),
+        ('Region = "us-east-1"\n', "Region: unknown key"),
+        ('KMS_KEY = "alias/mine"\n', "KMS_KEY: unknown key"),
+        ("[Quality]\nminimum_r_squared = 0.9\n", "Quality: unknown key"),
+        ('[tags]\nproject = "theirs"\n', "tags.project: the setting project says that"),
+        ('[tags]\nenvironment = "theirs"\n', "tags.environment: the setting environment says that"),
+        (f'kms_key = "{KEY.format("us-east-1")}"\n', "kms_key: a key of us-east-1 can't be used in eu-west-1"),
+        (f'[buckets]\nkms_keys = ["{KEY.format("us-east-1")}"]\n', "buckets.kms_keys: a key of us-east-1"),
+        ('[alarms]\nemails = ["a@b.c", "a@b.c"]\n', "alarms.emails: one of them stands there twice"),
+        ('[alarms]\nemails = "a@b.c"\n', "alarms.emails: has to be a list"),
+        ('[alarms]\nemails = ["a at b"]\n', "alarms.emails.0: has to be an e-mail address"),
+        ('project = "Bike"\n', "project: has to be 1 to 16 lower-case letters, digits and hyphens"),
+        ("project = 7\n", "project: has to be text, in quotes"),
+        ("[instances.steps.Trian]\ncount = 1\n", "instances.steps.Trian: Input should be 'ClaimInput'"),
     ],
 )
 def test_a_wrong_value_is_named_by_its_key(write, text, named):
