@@ -170,7 +170,10 @@ class Aws:
             raise DeploymentError(
                 f"The credentials belong to account {account}, "
                 f"but environment {self.settings.environment!r} is account {self.settings.account_id}.",
-                hint="Choose another profile (AWS_PROFILE) or another environment (--env).",
+                hint=f"To try this environment on the local endpoint: export BIKESHARE_ACCOUNT_ID={account}"
+                if self.is_local
+                else "Choose another profile (AWS_PROFILE) or another environment (--env), or correct account_id in "
+                "the environment's settings.",
             )
 
 

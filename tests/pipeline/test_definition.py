@@ -196,20 +196,22 @@ def test_arguments_fit_the_calls_that_they_become(environment, kind):
 
 
 def test_a_private_network_and_a_key_reach_every_job(kind):
-    for step in steps_of(COMPILERS[kind](load_settings("prod"))):
+    settings = load_settings("prod")
+    assert settings.kms_key
+    for step in steps_of(COMPILERS[kind](settings)):
         arguments = step["Arguments"]
         if step["Type"] == "Processing":
             assert arguments["NetworkConfig"]["VpcConfig"]["Subnets"], step["Name"]
             assert arguments["NetworkConfig"]["EnableInterContainerTrafficEncryption"] is True
-            assert arguments["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] == "alias/bikeshare-prod"
+            assert arguments["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] == settings.kms_key
         if step["Type"] == "Training":
             assert arguments["VpcConfig"]["Subnets"]
             assert arguments["EnableInterContainerTrafficEncryption"] is True
-            assert arguments["OutputDataConfig"]["KmsKeyId"] == "alias/bikeshare-prod"
+            assert arguments["OutputDataConfig"]["KmsKeyId"] == settings.kms_key
         if step["Type"] == "Model":
             assert arguments["VpcConfig"]["Subnets"]
         if step["Type"] == "Transform":
-            assert arguments["TransformOutput"]["KmsKeyId"] == "alias/bikeshare-prod"
+            assert arguments["TransformOutput"]["KmsKeyId"] == settings.kms_key
 
 
 SPECIAL = """

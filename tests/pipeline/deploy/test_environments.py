@@ -63,8 +63,13 @@ def test_data_is_kept_unless_told_otherwise(clients, environment):
 
 def test_another_account_is_refused(aws):
     settings = load_settings("dev")
-    with pytest.raises(DeploymentError, match=r"belong to account 123456789012, but environment 'dev' is account 1111"):
+    with pytest.raises(
+        DeploymentError, match=r"belong to account 123456789012, but environment 'dev' is account 1111"
+    ) as caught:
         plan_environment(settings, Aws(settings))
+    assert (
+        caught.value.hint == "To try this environment on the local endpoint: export BIKESHARE_ACCOUNT_ID=123456789012"
+    )
 
 
 def test_the_plan_in_the_documentation_is_the_one_that_is_printed():
