@@ -94,34 +94,44 @@ class FeatureGroup:
         )
         self._wait(aws)
 
-    def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
-        """Add features that are new, set tags and how long records are kept; AWS can change nothing else.
-
-        One that could not be made is made anew: it has never held a record.
-        """
-        if "status" in differences and self._settle(aws, differences["status"].current):
-            return
-        if "features" in differences:
-            current = differences["features"].current
-            changed = sorted(name for name in current if self.features.get(name) != current[name])
-            if changed:
-                raise _cannot_change(self.name, f"feature {changed[0]!r} would have to be removed or change its type")
-            added = {name: kind for name, kind in self.features.items() if name not in current}
-            aws.sagemaker.update_feature_group(FeatureGroupName=self.name, FeatureAdditions=self._definitions(added))
-            self._wait(aws)
-        if "time to live" in differences and self.time_to_live_days is not None:
-            store: Any = {"TtlDuration": self._time_to_live()}
-            aws.sagemaker.update_feature_group(FeatureGroupName=self.name, OnlineStoreConfig=store)
-            self._wait(aws)
-        elif "time to live" in differences:
-            raise DeploymentError(
+    def refusal(self, differences: Mapping[str, Difference]) -> DeploymentError | None:
+        """Of a group that has been made, features are only added, and its key stays; expiring is not taken back."""
+        status = differences.get("status")
+        if status is not None and status.current in {_CREATE_FAILED, _DELETING}:
+            return None  # it is made anew
+        for name, kind in (differences["features"].current if "features" in differences else {}).items():
+            if self.features.get(name) != kind:
+                return _cannot_change(self.name, f"feature {name!r} would have to be removed or change its type")
+        if "time to live" in differences and self.time_to_live_days is None:
+            return DeploymentError(
                 f"Records of feature group {self.name} expire, which AWS lets nobody take back: "
                 f"{differences['time to live'].current}.",
                 hint="Set [features] time_to_live_days, or destroy it and deploy again.",
             )
         for field in ("record identifier", "event time", "key"):
             if field in differences:
-                raise _cannot_change(self.name, f"its {field} is {differences[field].current!r}")
+                current, desired = differences[field].current or "none", differences[field].desired or "none"
+                return _cannot_change(self.name, f"its {field} is {current}, and would have to be {desired}")
+        return None
+
+    def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
+        """Add features that are new, set tags and how long records are kept; AWS can change nothing else.
+
+        One that could not be made is made anew: it has never held a record.
+        """
+        if refusal := self.refusal(differences):
+            raise refusal
+        if "status" in differences and self._settle(aws, differences["status"].current):
+            return
+        if "features" in differences:
+            current = differences["features"].current
+            added = {name: kind for name, kind in self.features.items() if name not in current}
+            aws.sagemaker.update_feature_group(FeatureGroupName=self.name, FeatureAdditions=self._definitions(added))
+            self._wait(aws)
+        if "time to live" in differences:
+            store: Any = {"TtlDuration": self._time_to_live()}
+            aws.sagemaker.update_feature_group(FeatureGroupName=self.name, OnlineStoreConfig=store)
+            self._wait(aws)
         if "tags" in differences:
             arn = aws.sagemaker.describe_feature_group(FeatureGroupName=self.name)["FeatureGroupArn"]
             set_tags(aws, arn, self.tags, differences["tags"])
@@ -194,5 +204,5 @@ def _same_key(current: str | None, wanted: str | None) -> bool:
 def _cannot_change(name: str, what: str) -> DeploymentError:
     return DeploymentError(
         f"Feature group {name} can't be changed in place: {what}.",
-        hint="Give it another name (setting `project`), or destroy it and deploy again.",
+        hint="Give all of it other names (setting `project`), or destroy the environment and deploy it again.",
     )

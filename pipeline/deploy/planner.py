@@ -13,7 +13,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from pipeline.aws import Aws, aws_errors
 from pipeline.deploy.pipelines import Pipeline
-from pipeline.deploy.resource import Action, Change, Difference, LeftAlone, Resource, differences
+from pipeline.deploy.resource import Action, Change, Difference, LeftAlone, PartlyFixed, Resource, differences
 from pipeline.deploy.rules import Rule
 from pipeline.errors import DeploymentError
 from pipeline.missing import is_missing
@@ -41,6 +41,16 @@ class Plan:
     def is_empty(self) -> bool:
         """Whether nothing differs."""
         return all(change.action is Action.KEEP for change in self.changes)
+
+    @property
+    def refusals(self) -> list[DeploymentError]:
+        """What stands in its way: what AWS lets nobody change of a resource that is there."""
+        found = [
+            change.resource.refusal({item.field: item for item in change.differences})
+            for change in self.changes
+            if change.action is Action.UPDATE and isinstance(change.resource, PartlyFixed)
+        ]
+        return [refusal for refusal in found if refusal is not None]
 
     @property
     def identity(self) -> str:
@@ -131,8 +141,11 @@ def apply_plan(plan: Plan, aws: Aws, progress: Progress = _silent) -> None:
     """Do what the plan says, first things first. Safe to interrupt, and to repeat with a new plan.
 
     Raises:
-        DeploymentError: names the resource that could not be made or changed; those before it are done.
+        DeploymentError: something can't be changed at all, and nothing is; or it names the resource that could not be
+            made or changed, and those before it are done.
     """
+    for refusal in plan.refusals:
+        raise refusal
     for change in plan.changes:
         if change.action is Action.KEEP:
             continue

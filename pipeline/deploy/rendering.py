@@ -82,6 +82,9 @@ def print_plan(plan: Plan, console: Console, settings: Settings) -> None:
         f"Plan {plan.identity}: {counts[Action.CREATE]} to create, {counts[Action.UPDATE]} to change{paused}, "
         f"{counts[Action.KEEP]} unchanged."
     )
+    if plan.refusals:
+        _print_refusals(plan, console)
+        return
     console.print(
         f"Apply just this with: bikeshare deploy {settings.options} --plan {plan.identity}",
         markup=False,
@@ -96,12 +99,21 @@ def print_drift(plan: Plan, console: Console, settings: Settings) -> None:
         console.print(f"No drift: all {len(plan.changes)} resources are as settings and sources say.")
         return
     count = sum(change.action is not Action.KEEP for change in plan.changes)
+    found = f"{count} of {len(plan.changes)} resources are other than settings and sources say."
+    if plan.refusals:
+        console.print(found)
+        _print_refusals(plan, console)
+        return
     console.print(
-        f"{count} of {len(plan.changes)} resources are other than settings and sources say. "
-        f"Set them right with: bikeshare deploy {settings.options}",
+        f"{found} Set them right with: bikeshare deploy {settings.options}",
         markup=False,
         soft_wrap=True,
     )
+
+
+def _print_refusals(plan: Plan, console: Console) -> None:
+    for refusal in plan.refusals:
+        console.print(f"It can't be applied. {refusal}", markup=False, soft_wrap=True)
 
 
 def _pipelines(plan: Plan) -> list[Pipeline]:
@@ -135,6 +147,7 @@ def plan_as_json(plan: Plan, region: str) -> dict[str, Any]:
     return {
         "plan": plan.identity,
         "empty": plan.is_empty,
+        "refused": [refusal.message for refusal in plan.refusals],
         "changes": [_change_as_json(change) for change in plan.changes],
         "runs": {
             name: {"seconds": run.seconds, "dollars": run.dollars, "jobs": run.jobs, "prices_as_of": run.as_of}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pipeline.aws import Aws
+from pipeline.errors import DeploymentError
 
 #: Field name → plain value (text, number, list, mapping). Two states are equal when their values are.
 State = Mapping[str, Any]
@@ -49,6 +50,14 @@ class Resource(Protocol):
 
     def delete(self, aws: Aws, *, keep_data: bool) -> bool:
         """Remove it; no error where it is gone. False where it was kept because it holds data."""
+
+
+@runtime_checkable
+class PartlyFixed(Protocol):
+    """A resource of which AWS lets something be chosen only when it is made."""
+
+    def refusal(self, differences: Mapping[str, Difference]) -> DeploymentError | None:
+        """Why these differences can't be set right in place; None where they can."""
 
 
 @dataclass(frozen=True)

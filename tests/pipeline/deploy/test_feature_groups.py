@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import uuid
 from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
+from rich.console import Console
 
+from pipeline.deploy.catalog import Database
 from pipeline.deploy.feature_groups import FeatureGroup
 from pipeline.deploy.planner import apply_plan, make_plan
+from pipeline.deploy.rendering import print_plan
 from pipeline.deploy.resource import Action, Difference, differences
 from pipeline.errors import DeploymentError
+from pipeline.settings import load_settings
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0123abcd-0123-0123-0123-0123456789ab"
 GROUP = FeatureGroup(
@@ -119,9 +124,26 @@ def test_another_key_is_found_and_can_not_be_put_in_place(aws, made_with, wanted
     assert [item.field for item in change.differences] == ([] if same else ["key"])
     if not same:
         assert change.action is Action.UPDATE
+        before = Database(
+            name=name.replace("-", "_"),
+            arn=f"arn:aws:glue:us-east-1:123456789012:database/{name.replace('-', '_')}",
+            description="planned before the group",
+            tags={},
+        )
+        plan = make_plan([before, other], aws)
         with pytest.raises(DeploymentError, match="can't be changed in place: its key is"):
-            apply_plan(make_plan([other], aws), aws)
+            apply_plan(plan, aws)
+        assert before.current(aws) is None, "nothing is changed where something can't be"
+        shown = io.StringIO()
+        print_plan(plan, Console(file=shown), load_settings("local"))
+        assert f"It can't be applied. Feature group {name} can't be changed in place: its key is" in shown.getvalue()
+        assert "Apply just this with" not in shown.getvalue()
     made.delete(aws, keep_data=False)
+
+
+def test_another_key_is_no_hindrance_where_the_group_is_made_anew():
+    found = {"status": Difference("status", "CreateFailed", "Created"), "key": Difference("key", None, KEY)}
+    assert dataclasses.replace(GROUP, kms_key=KEY).refusal(found) is None
 
 
 def test_records_expire_when_the_settings_say_so(aws):
