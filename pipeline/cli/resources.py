@@ -178,4 +178,9 @@ def destroy(
         settings, aws_of(settings), progress_console(as_json=as_json), keep_data=not delete_data
     )
     if as_json:
-        print_json([{"kind": thing.kind, "name": thing.name, "removed": gone} for thing, gone in removed])
+        print_json(
+            [
+                {"kind": thing.kind, "name": thing.name, "removed": bool(removal), "outcome": removal.value}
+                for thing, removal in removed
+            ]
+        )

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from pipeline.aws import Aws
 from pipeline.aws_names import partition_of
-from pipeline.deploy.resource import Difference, State
+from pipeline.deploy.resource import Difference, Removal, State
 from pipeline.deploy.tags import tag_list, tag_map
 from pipeline.errors import DeploymentError
 from pipeline.missing import unless_missing
@@ -168,17 +168,19 @@ class Bucket:
             tags = {**self.tags, **{tag["Key"]: tag["Value"] for tag in (tagging["TagSet"] if tagging else [])}}
             aws.s3.put_bucket_tagging(Bucket=self.name, Tagging={"TagSet": tag_list(tags)})
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> bool:
+    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:
         """Empty and remove the bucket; with ``keep_data`` only when nothing is in it; never somebody else's."""
-        if self.existing or not self._is_there(aws):
-            return False
+        if self.existing:
+            return Removal.OF_OTHERS
+        if not self._is_there(aws):
+            return Removal.ABSENT
         pages = aws.s3.get_paginator("list_object_versions").paginate(Bucket=self.name)
         for page in pages:
             found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             if not found:
                 continue
             if keep_data:
-                return False
+                return Removal.HOLDS_DATA
             answer = aws.s3.delete_objects(
                 Bucket=self.name,
                 Delete={
@@ -192,7 +194,7 @@ class Bucket:
                     hint="Remove what holds it (a retention lock, for example), then destroy again.",
                 )
         aws.s3.delete_bucket(Bucket=self.name)
-        return True
+        return Removal.REMOVED
 
     def _notifications(self, aws: Aws) -> Any:
         answer = dict(aws.s3.get_bucket_notification_configuration(Bucket=self.name))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.aws import Aws
-from pipeline.deploy.resource import Difference, State
+from pipeline.deploy.resource import Difference, Removal, State
 from pipeline.deploy.tags import own_tags, surplus
 from pipeline.missing import unless_missing
 
@@ -79,14 +79,14 @@ class Database:
                 aws.glue.untag_resource(ResourceArn=self.arn, TagsToRemove=unwanted)
             aws.glue.tag_resource(ResourceArn=self.arn, TagsToAdd=dict(self.tags))
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> bool:  # noqa: ARG002 - it describes data and holds none
+    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:  # noqa: ARG002 - it describes data and holds none
         """Remove the database, unless there are tables in it that are not ours (ours went before)."""
         if unless_missing(lambda: aws.glue.get_database(Name=self.name)) is None:
-            return False
+            return Removal.ABSENT
         if aws.glue.get_tables(DatabaseName=self.name, MaxResults=1)["TableList"]:
-            return False
+            return Removal.OF_OTHERS
         aws.glue.delete_database(Name=self.name)
-        return True
+        return Removal.REMOVED
 
 
 @dataclass(frozen=True)
@@ -193,12 +193,12 @@ class PredictionTable:
         """Put the whole table: Glue has no smaller change."""
         aws.glue.update_table(DatabaseName=self.database, TableInput=self._input())
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> bool:  # noqa: ARG002 - the files are not the table's
+    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:  # noqa: ARG002 - the files are not the table's
         """Remove the table; the files stay."""
         if self.current(aws) is None:
-            return False
+            return Removal.ABSENT
         aws.glue.delete_table(DatabaseName=self.database, Name=self.table)
-        return True
+        return Removal.REMOVED
 
 
 def _columns(described: Any) -> dict[str, str]:

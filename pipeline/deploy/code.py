@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.aws import Aws
 from pipeline.bundle import Bundle
-from pipeline.deploy.resource import Difference, State
+from pipeline.deploy.resource import Difference, Removal, State
 from pipeline.missing import unless_missing
 
 # Metadata of each object. Not a checksum of its bytes: two builds of zlib make two archives of one content.
@@ -49,10 +49,12 @@ class Code:
         """Upload what is missing or was put by hand; the content under a hash never changes."""
         self.create(aws)
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> bool:
+    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:
         """Remove this version's objects."""
-        if keep_data or self.current(aws) is None:
-            return False
+        if self.current(aws) is None:
+            return Removal.ABSENT
+        if keep_data:
+            return Removal.HOLDS_DATA
         for key in self.bundle.objects():
             aws.s3.delete_object(Bucket=self.bucket, Key=key)
-        return True
+        return Removal.REMOVED

@@ -8,8 +8,8 @@ from pipeline.aws import Aws
 from pipeline.bundle import build_bundle
 from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.planner import Plan, apply_plan, destroy, make_plan
-from pipeline.deploy.rendering import print_change, print_removal, print_summary
-from pipeline.deploy.resource import Resource
+from pipeline.deploy.rendering import print_change, print_removal, print_removal_summary, print_summary
+from pipeline.deploy.resource import Removal, Resource
 from pipeline.deploy.stack import FLOWS, resources, resources_to_remove
 from pipeline.errors import DeploymentError
 from pipeline.settings import Settings
@@ -60,17 +60,23 @@ def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approv
 
 def destroy_environment(
     settings: Settings, aws: Aws, console: Console, *, keep_data: bool
-) -> list[tuple[Resource, bool]]:
-    """Remove the environment's resources, triggers first; each, and whether it was removed.
+) -> list[tuple[Resource, Removal]]:
+    """Remove the environment's resources, triggers first; each, and what came of it.
 
     Needs no compiled definition, so no SDK.
     """
     aws.check_account()
-    done: list[tuple[Resource, bool]] = []
+    done: list[tuple[Resource, Removal]] = []
 
-    def tell(resource: Resource, removed: bool) -> None:
-        done.append((resource, removed))
-        print_removal(resource, console, removed=removed)
+    def tell(resource: Resource, removal: Removal) -> None:
+        done.append((resource, removal))
+        print_removal(resource, console, removal)
 
-    destroy(resources_to_remove(settings, build_bundle()), aws, keep_data=keep_data, progress=tell)
+    again = f"bikeshare destroy {settings.options}" + ("" if keep_data else " --delete-data")
+    try:
+        destroy(resources_to_remove(settings, build_bundle()), aws, keep_data=keep_data, progress=tell)
+    except KeyboardInterrupt:
+        console.print(f"Interrupted. What is removed is gone; go on with: {again}", markup=False)
+        raise
+    print_removal_summary([removal for _, removal in done], console, settings)
     return done

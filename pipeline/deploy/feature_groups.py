@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.aws import Aws
 from pipeline.deploy.registry import set_tags, tags_of
-from pipeline.deploy.resource import Difference, State
+from pipeline.deploy.resource import Difference, Removal, State
 from pipeline.deploy.tags import tag_list
 from pipeline.errors import DeploymentError
 from pipeline.missing import unless_missing
@@ -149,16 +149,18 @@ class FeatureGroup:
         self._wait(aws)
         return False
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> bool:
+    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:
         """Remove the group and its records."""
-        current = None if keep_data else self.current(aws)
+        current = self.current(aws)
         if current is None:
-            return False
+            return Removal.ABSENT
+        if keep_data:
+            return Removal.HOLDS_DATA
         if current["status"] != _DELETING:
             aws.sagemaker.delete_feature_group(FeatureGroupName=self.name)
         # It takes a while, and until then none of the same name can be made.
         self._wait(aws, until_gone=True)
-        return True
+        return Removal.REMOVED
 
     @staticmethod
     def _definitions(features: Mapping[str, str]) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 
 from pipeline.aws import Aws
 from pipeline.deploy.pipelines import execution_ids, stop_executions
-from pipeline.deploy.resource import Difference, LeftAlone, State
+from pipeline.deploy.resource import Difference, LeftAlone, Removal, State
 from pipeline.deploy.tags import own_tags, surplus
 from pipeline.missing import unless_missing
 
@@ -95,17 +95,19 @@ class LogGroup:
                 aws.logs.untag_resource(resourceArn=arn, tagKeys=unwanted)
             aws.logs.tag_resource(resourceArn=arn, tags=dict(self.tags))
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> bool:
+    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:
         """Remove a group of ours that is empty; first the logs in it that are ours, unless data is kept."""
         group = self._describe(aws)
-        if group is None or not self._is_ours(self._tags(aws, group)):
-            return False
+        if group is None:
+            return Removal.ABSENT
+        if not self._is_ours(self._tags(aws, group)):
+            return Removal.OF_OTHERS
         if not keep_data:
             self._delete_our_logs(aws)
         if aws.logs.describe_log_streams(logGroupName=self.name, limit=1)["logStreams"]:
-            return False
+            return Removal.HOLDS_DATA if keep_data else Removal.OF_OTHERS
         aws.logs.delete_log_group(logGroupName=self.name)
-        return True
+        return Removal.REMOVED
 
     def _delete_our_logs(self, aws: Aws) -> None:
         for name in self.pipelines:

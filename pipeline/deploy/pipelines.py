@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.aws import Aws
 from pipeline.deploy.registry import set_tags, tags_of
-from pipeline.deploy.resource import Difference, State
+from pipeline.deploy.resource import Difference, Removal, State
 from pipeline.deploy.tags import tag_list
 from pipeline.errors import DeploymentError
 from pipeline.missing import is_missing, unless_missing
@@ -92,17 +92,17 @@ class Pipeline:
         if "tags" in differences:
             set_tags(aws, self.arn, self.tags, differences["tags"])
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> bool:  # noqa: ARG002
+    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:  # noqa: ARG002
         """Remove the pipeline and its history of executions; those that run are stopped first, as AWS asks for.
 
         Raises:
             DeploymentError: an execution did not stop.
         """
         if unless_missing(lambda: aws.sagemaker.describe_pipeline(PipelineName=self.name)) is None:
-            return False
+            return Removal.ABSENT
         stop_executions(aws, self.name)
         aws.sagemaker.delete_pipeline(PipelineName=self.name, ClientRequestToken=str(uuid.uuid4()))
-        return True
+        return Removal.REMOVED
 
 
 def stop_executions(aws: Aws, name: str) -> None:

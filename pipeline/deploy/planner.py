@@ -13,7 +13,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from pipeline.aws import Aws, aws_errors
 from pipeline.deploy.pipelines import Pipeline
-from pipeline.deploy.resource import Action, Change, Difference, LeftAlone, PartlyFixed, Resource, differences
+from pipeline.deploy.resource import Action, Change, Difference, LeftAlone, PartlyFixed, Removal, Resource, differences
 from pipeline.deploy.rules import Rule
 from pipeline.errors import DeploymentError
 from pipeline.missing import is_missing
@@ -74,7 +74,7 @@ class Plan:
 Progress = Callable[[Change, bool], None]
 
 
-def _silent(_thing: object, _done: bool) -> None:
+def _silent(_thing: object, _done: object) -> None:
     """Tell nobody."""
 
 
@@ -197,7 +197,7 @@ def destroy(
     aws: Aws,
     *,
     keep_data: bool,
-    progress: Callable[[Resource, bool], None] = _silent,
+    progress: Callable[[Resource, Removal], None] = _silent,
 ) -> None:
     """Remove everything, last made first: triggers go before what they start. Deleting twice is no error.
 
@@ -205,7 +205,7 @@ def destroy(
         resources: the same list that is deployed, in dependency order.
         aws: clients of the environment.
         keep_data: leave buckets with objects in them, feature groups and registered models.
-        progress: told of each resource, and whether it was removed.
+        progress: told of each resource, and what came of it.
     """
     for resource in reversed(resources):
         with aws_errors(f"Removing {resource.kind} {resource.name}", aws, DeploymentError):
@@ -213,7 +213,7 @@ def destroy(
         progress(resource, removed)
 
 
-def _remove(resource: Resource, aws: Aws, *, keep_data: bool) -> bool:
+def _remove(resource: Resource, aws: Aws, *, keep_data: bool) -> Removal:
     """Remove a resource; where somebody else has just removed a part of it, look again at what is left."""
     for _ in range(_REMOVALS - 1):
         try:

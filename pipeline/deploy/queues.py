@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.aws import Aws
-from pipeline.deploy.resource import Difference, State
+from pipeline.deploy.resource import Difference, Removal, State
 from pipeline.deploy.tags import own_tags, surplus
 from pipeline.missing import unless_missing
 
@@ -110,14 +110,14 @@ class Queue:
                 aws.sqs.untag_queue(QueueUrl=url, TagKeys=unwanted)
             aws.sqs.tag_queue(QueueUrl=url, Tags=dict(self.tags))
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> bool:
+    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:
         """Remove the queue; with ``keep_data`` only when no undelivered event is in it."""
         url = self._url(aws)
         if url is None:
-            return False
+            return Removal.ABSENT
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         counts = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         if keep_data and any(int(count) for count in counts.values()):
-            return False
+            return Removal.HOLDS_DATA
         aws.sqs.delete_queue(QueueUrl=url)
-        return True
+        return Removal.REMOVED

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.aws import Aws
-from pipeline.deploy.resource import Difference, State
+from pipeline.deploy.resource import Difference, Removal, State
 from pipeline.deploy.tags import surplus, tag_list, tag_map
 from pipeline.missing import unless_missing
 
@@ -54,15 +54,15 @@ class ModelPackageGroup:
         arn = aws.sagemaker.describe_model_package_group(ModelPackageGroupName=self.name)["ModelPackageGroupArn"]
         set_tags(aws, arn, self.tags, differences["tags"])
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> bool:
+    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:
         """Remove every version, then the group; with ``keep_data`` only an empty group."""
         if self.current(aws) is None:
-            return False
+            return Removal.ABSENT
         pages = aws.sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=self.name)
         versions = [item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]]
         if versions and keep_data:
-            return False
+            return Removal.HOLDS_DATA
         for arn in versions:
             aws.sagemaker.delete_model_package(ModelPackageName=arn)
         aws.sagemaker.delete_model_package_group(ModelPackageGroupName=self.name)
-        return True
+        return Removal.REMOVED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.costs import estimate
@@ -11,7 +12,7 @@ from pipeline.deploy.definition_diff import ABSENT, both_shortened, compare, def
 from pipeline.deploy.pipelines import Pipeline
 from pipeline.deploy.planner import Plan
 from pipeline.deploy.policy_diff import policy_changes, statements_of
-from pipeline.deploy.resource import Action, Change, Difference, Resource
+from pipeline.deploy.resource import Action, Change, Difference, Removal, Resource
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -134,11 +135,26 @@ def print_summary(plan: Plan, console: Console) -> None:
     )
 
 
-def print_removal(resource: Resource, console: Console, *, removed: bool) -> None:
+def print_removal(resource: Resource, console: Console, removal: Removal) -> None:
     """One line for each resource of destroy."""
-    sign = "[red]-[/]" if removed else " "
-    note = "" if removed else "  [dim](not there, or kept: for its data, or as somebody else's)[/]"
+    sign = "[red]-[/]" if removal else " "
+    note = "" if removal else f"  [dim]({removal.value})[/]"
     console.print(f"{sign} {resource.kind:<20} {resource.name}{note}", soft_wrap=True)
+
+
+def print_removal_summary(removals: Sequence[Removal], console: Console, settings: Settings) -> None:
+    """What destroy did, in one line, and how what it kept is removed, too."""
+    counts = Counter(removals)
+    kept = counts[Removal.HOLDS_DATA] + counts[Removal.OF_OTHERS]
+    console.print(
+        f"Destroyed: {counts[Removal.REMOVED]} removed, {kept} kept, {counts[Removal.ABSENT]} not there any more."
+    )
+    if counts[Removal.HOLDS_DATA]:
+        console.print(
+            f"Remove what holds data, too, with: bikeshare destroy {settings.options} --delete-data",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def plan_as_json(plan: Plan, region: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from pipeline.aws import Aws
@@ -19,6 +19,18 @@ class LeftAlone:
     """There is such a thing, it is somebody else's, and nothing will be done to it."""
 
     reason: str
+
+
+class Removal(Enum):
+    """What came of removing a resource, in words for people. Only one that was removed counts as true."""
+
+    REMOVED = "removed"
+    ABSENT = "not there"
+    HOLDS_DATA = "kept: it holds data"
+    OF_OTHERS = "kept: others made or use it"
+
+    def __bool__(self) -> bool:
+        return self is Removal.REMOVED
 
 
 class Resource(Protocol):
@@ -48,8 +60,8 @@ class Resource(Protocol):
     def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
         """Change just the fields named."""
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> bool:
-        """Remove it; no error where it is gone. False where it was kept because it holds data."""
+    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:
+        """Remove it; no error where it is gone; with ``keep_data`` only where it holds none."""
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.aws import Aws
-from pipeline.deploy.resource import Difference, State
+from pipeline.deploy.resource import Difference, Removal, State
 from pipeline.deploy.tags import surplus, tag_list, tag_map
 from pipeline.missing import unless_missing
 
@@ -107,14 +107,14 @@ class Role:
                 aws.iam.untag_role(RoleName=self.name, TagKeys=unwanted)
             aws.iam.tag_role(RoleName=self.name, Tags=tag_list(self.tags))
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> bool:  # noqa: ARG002
+    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:  # noqa: ARG002
         """Remove every policy, then the role."""
         if unless_missing(lambda: aws.iam.get_role(RoleName=self.name)) is None:
-            return False
+            return Removal.ABSENT
         own = unless_missing(lambda: aws.iam.get_role_policy(RoleName=self.name, PolicyName=_POLICY_NAME))
         self._remove_policies(aws, [*self._other_policies(aws), *([_POLICY_NAME] if own else [])])
         aws.iam.delete_role(RoleName=self.name)
-        return True
+        return Removal.REMOVED
 
     def _put_policy(self, aws: Aws) -> None:
         aws.iam.put_role_policy(

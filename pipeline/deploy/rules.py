@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.aws import Aws
-from pipeline.deploy.resource import Difference, State
+from pipeline.deploy.resource import Difference, Removal, State
 from pipeline.deploy.tags import surplus, tag_list, tag_map
 from pipeline.missing import unless_missing
 
@@ -87,16 +87,16 @@ class Rule:
         """Let it start nothing until the next ``update`` of its state."""
         aws.events.disable_rule(Name=self.name)
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> bool:  # noqa: ARG002
+    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:  # noqa: ARG002
         """Disable the rule, then remove targets and rule."""
         if unless_missing(lambda: aws.events.describe_rule(Name=self.name)) is None:
-            return False
+            return Removal.ABSENT
         aws.events.disable_rule(Name=self.name)
         targets = self._targets(aws)
         if targets:
             aws.events.remove_targets(Rule=self.name, Ids=[target["Id"] for target in targets])
         aws.events.delete_rule(Name=self.name)
-        return True
+        return Removal.REMOVED
 
     def _put_rule(self, aws: Aws) -> None:
         # What is not given here is taken from the rule, but for its tags, which count only when a rule is made.

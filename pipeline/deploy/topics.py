@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.aws import Aws
-from pipeline.deploy.resource import Difference, State
+from pipeline.deploy.resource import Difference, Removal, State
 from pipeline.deploy.tags import surplus, tag_list, tag_map
 from pipeline.missing import unless_missing
 
@@ -112,9 +112,9 @@ class Topic:
                 aws.sns.untag_resource(ResourceArn=self.arn, TagKeys=unwanted)
             aws.sns.tag_resource(ResourceArn=self.arn, Tags=tag_list(self.tags))
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> bool:  # noqa: ARG002
+    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:  # noqa: ARG002
         """Remove the topic; every subscription to it goes with it."""
         if unless_missing(lambda: aws.sns.get_topic_attributes(TopicArn=self.arn)) is None:
-            return False
+            return Removal.ABSENT
         aws.sns.delete_topic(TopicArn=self.arn)
-        return True
+        return Removal.REMOVED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from pipeline.bundle import build_bundle
 from pipeline.costs import estimate
 from pipeline.deploy.commands import deploy_environment, destroy_environment, plan_environment
 from pipeline.deploy.compiled import compiled_definitions
-from pipeline.deploy.resource import Action
+from pipeline.deploy.resource import Action, Removal
 from pipeline.deploy.stack import FLOWS
 from pipeline.errors import DeploymentError
 from pipeline.settings import load_settings
@@ -51,14 +52,25 @@ def test_a_plan_after_deploy_is_empty_and_destroy_leaves_nothing(clients, enviro
 def test_data_is_kept_unless_told_otherwise(clients, environment):
     deploy_environment(environment, clients, QUIET)
     clients.s3.put_object(Bucket=environment.predictions_bucket, Key="predictions/dt=2026-01-01/x.csv", Body=b"date\n")
-    destroy_environment(environment, clients, QUIET, keep_data=True)
+    shown = io.StringIO()
+    console = Console(file=shown, width=200)
+    came_of = destroy_environment(environment, clients, console, keep_data=True)
+    with_data = {thing.kind for thing, removal in came_of if removal is Removal.HOLDS_DATA}
+    assert with_data == {"bucket", "feature group", "code"}
+    assert f"bucket               {environment.predictions_bucket}  (kept: it holds data)" in shown.getvalue()
+    assert f"\n- bucket               {environment.raw_bucket}\n" in shown.getvalue()
+    assert f"too, with: bikeshare destroy --env {environment.environment} --delete-data" in shown.getvalue()
     kept = {
         change.resource.kind
         for change in plan_environment(environment, clients).changes
         if change.action is Action.KEEP
     }
     assert kept == {"bucket", "feature group", "code"}
-    destroy_environment(environment, clients, QUIET, keep_data=False)
+    came_of = destroy_environment(environment, clients, console, keep_data=False)
+    assert {removal for _, removal in came_of} == {Removal.REMOVED, Removal.ABSENT}
+    again = destroy_environment(environment, clients, console, keep_data=False)
+    assert {removal for _, removal in again} == {Removal.ABSENT}
+    assert shown.getvalue().endswith(f"Destroyed: 0 removed, 0 kept, {len(again)} not there any more.\n")
 
 
 def test_another_account_is_refused(aws):
