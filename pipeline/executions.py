@@ -42,6 +42,20 @@ def start(aws: Aws, pipeline_name: str, parameters: Mapping[str, str]) -> str:
     return answer["PipelineExecutionArn"]
 
 
+def bucket_and_key(settings: Settings, text: str) -> tuple[str, str]:
+    """Bucket and key of an object that is named by ``s3://BUCKET/KEY``, or by its key in the raw bucket.
+
+    Raises:
+        ExecutionError: the URI names no object.
+    """
+    if not text.startswith("s3://"):
+        return settings.raw_bucket, text
+    bucket, _, key = text.removeprefix("s3://").partition("/")
+    if not bucket or not key:
+        raise ExecutionError(f"{text} names no object.", "Write s3://BUCKET/KEY, or the key alone.")
+    return bucket, key
+
+
 def object_parameters(aws: Aws, bucket: str, key: str) -> dict[str, str]:
     """The parameters that a trigger would give for an object, and a run key of its own: a run by hand is wanted.
 
@@ -172,14 +186,15 @@ def started_for(aws: Aws, pipeline_name: str, key: str, etag: str, known: Collec
     return None
 
 
-def started_by(aws: Aws, key: str) -> str:
-    """ARN of the execution that the upload of an object in the raw bucket starts, once it is there.
+def started_by(aws: Aws, text: str) -> str:
+    """ARN of the execution that the upload of an object, by key or URI, starts, once it is there.
 
     Raises:
         ExecutionError: there is no such object, or nothing started in time.
     """
     settings = aws.settings
-    etag = object_etag(aws, settings.raw_bucket, key)
+    bucket, key = bucket_and_key(settings, text)
+    etag = object_etag(aws, bucket, key)
     # A bucket that has just been set up may send its events only minutes later.
     patience = _LOCAL_PATIENCE_SECONDS if aws.is_local else _AWS_PATIENCE_SECONDS
     return wait_for_upload(aws, pipeline_for(settings, key), key, etag, seconds=patience)

@@ -76,7 +76,11 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def print_json(value: Any) -> None:
-    """A value for scripts."""
+    """A value for scripts; moments in the form of ISO 8601."""
     import json
+    from datetime import datetime
 
-    typer.echo(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+    def plain(item: Any) -> str:
+        return item.isoformat() if isinstance(item, datetime) else str(item)
+
+    typer.echo(json.dumps(value, indent=2, default=plain, ensure_ascii=False))

@@ -27,7 +27,10 @@ app = group("")
 
 @app.command()
 def start(
-    key: Annotated[str, typer.Argument(help="Key of the raw CSV in the raw bucket, such as raw/training/day.csv.")],
+    key: Annotated[
+        str,
+        typer.Argument(help="Key of the raw CSV in the raw bucket, such as raw/training/day.csv, or s3://BUCKET/KEY."),
+    ],
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE of a pipeline parameter; repeatable.")
     ] = None,
@@ -42,8 +45,9 @@ def start(
 
     settings = settings_of(env, settings_file)
     aws = aws_of(settings)
-    given = dict(_name_and_value(text) for text in parameter or [])
-    bucket = given.pop("InputBucket", settings.raw_bucket)
+    given = _names_and_values(parameter or [])
+    named, key = executions.bucket_and_key(settings, key)
+    bucket = given.pop("InputBucket", named)
     parameters = {**executions.object_parameters(aws, bucket, key), **given}
     arn = executions.start(aws, executions.pipeline_for(settings, key), parameters)
     if as_json:
@@ -54,11 +58,16 @@ def start(
         _follow(aws, arn, as_json=as_json)
 
 
-def _name_and_value(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise typer.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--parameter")
-    return name, value
+def _names_and_values(texts: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise typer.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--parameter")
+        if name in found:
+            raise typer.BadParameter(f"{name} is given twice", param_hint="--parameter")
+        found[name] = value
+    return found
 
 
 def _follow(aws: Aws, arn: str, *, as_json: bool) -> ExecutionView:
@@ -109,15 +118,24 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List executions, newest first, and why they failed."""
-    from dataclasses import asdict
-
     from pipeline import executions
 
     settings = settings_of(env, settings_file)
     aws = aws_of(settings)
     found = executions.with_reasons(aws, executions.recent_of_all(aws, settings.pipeline_names, limit))
     if as_json:
-        print_json([asdict(item) for item in found])
+        print_json(
+            [
+                {
+                    "arn": item.arn,
+                    "pipeline": item.pipeline_name,
+                    "status": item.status,
+                    "started": item.started,
+                    "reason": item.reason,
+                }
+                for item in found
+            ]
+        )
         return
     if not found:
         typer.echo(f"No execution yet. {executions.how_to_start(settings)}")

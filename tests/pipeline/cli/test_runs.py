@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -96,6 +97,9 @@ def test_runs_say_why_they_failed(aws):
     assert line.endswith("Gate: R-squared is 0.5 and has to be at least 0.8.")
     (found,) = [item for item in json.loads(run("runs", "--json").output) if item["arn"].endswith(identifier)]
     assert found["reason"] == "Gate: R-squared is 0.5 and has to be at least 0.8."
+    assert found["pipeline"] == aws.settings.training_pipeline_name
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+\+00:00", found["started"])
+    assert not {"ended", "steps"} & set(found), "a list of executions knows neither"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +108,8 @@ def test_runs_say_why_they_failed(aws):
         (("start", "raw/training/none.csv"), "There is no object s3://"),
         (("start", KEY, "-p", "Sed=1"), "no parameter Sed. Did you mean Seed?"),
         (("start", KEY, "-p", "Seed=1_0"), "Seed has to be a number of type Integer"),
+        (("start", "s3://nobodys/raw/training/a.csv"), "There is no object s3://nobodys/raw/training/a.csv"),
+        (("start", "s3://nobodys"), "s3://nobodys names no object"),
         (("watch", "nosuchone"), "There is no execution nosuchone"),
         (("watch", "raw/training/none.csv"), "There is no object s3://"),
         (("stop", "nosuchone"), "There is no execution nosuchone"),
@@ -115,6 +121,21 @@ def test_what_is_not_there_is_named(aws, arguments, words):
     assert done.returncode == 6
     assert words in done.stderr
     assert done.stdout == ""
+
+
+def test_a_key_may_be_written_as_a_uri(aws):
+    uri = f"s3://{aws.settings.raw_bucket}/{KEY}"
+    arn = json.loads(run("start", uri, "--json").output)["PipelineExecutionArn"]
+    given = aws.sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)["PipelineParameters"]
+    values = {item["Name"]: item["Value"] for item in given}
+    assert (values["InputBucket"], values["InputKey"]) == (aws.settings.raw_bucket, KEY)
+    assert "Gate" in bikeshare("watch", uri).stdout
+
+
+def test_a_parameter_is_given_once(aws):
+    done = bikeshare("start", KEY, "-p", "Seed=1", "-p", "Seed=2")
+    assert done.returncode == 2
+    assert "Seed is given twice" in done.stderr
 
 
 def test_an_upload_is_watched_by_its_key(aws):
