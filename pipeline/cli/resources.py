@@ -104,12 +104,15 @@ def deploy(
 ) -> None:
     """Create or change what the environment needs. Safe to interrupt and to repeat."""
     from pipeline.deploy.commands import deploy_environment
-    from pipeline.deploy.rendering import plan_as_json
+    from pipeline.deploy.rendering import plan_as_json, print_next_steps
 
     settings = settings_of(env, settings_file)
-    done = deploy_environment(settings, aws_of(settings), progress_console(as_json=as_json), approved=approved)
+    aws = aws_of(settings)
+    done = deploy_environment(settings, aws, progress_console(as_json=as_json), approved=approved)
     if as_json:
         print_json(plan_as_json(done, settings.region))
+    elif not done.is_empty:
+        print_next_steps(settings, aws, console())
 
 
 @app.command()
@@ -153,6 +156,8 @@ def trust_policy(
         print_json(operator_policy(settings))
     elif permissions:
         print_json(deployer_policy(settings, purpose))
+    elif not repository:
+        raise typer.BadParameter("whom to trust is missing: OWNER/NAME on GitHub", param_hint="--repository")
     else:
         print_json(github_trust_policy(settings, repository, purpose))
 

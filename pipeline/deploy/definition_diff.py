@@ -116,9 +116,15 @@ def _as_mapping(value: Any) -> Mapping[str, Any] | None:
 def _named_items(items: list[Any]) -> dict[str, Any] | None:
     for identity in _IDENTITIES:
         if all(isinstance(item, Mapping) and isinstance(item.get(identity), str) for item in items):
-            named = {item[identity]: {key: value for key, value in item.items() if key != identity} for item in items}
+            named = {item[identity]: _rest(item, identity) for item in items}
             return named if len(named) == len(items) else None
     return None
+
+
+def _rest(item: Mapping[str, Any], identity: str) -> Any:
+    """An item without what names it; of a tag that is its value."""
+    rest = {key: value for key, value in item.items() if key != identity}
+    return rest["Value"] if identity == "Key" and rest.keys() == {"Value"} else rest
 
 
 def _flags(words: list[Any]) -> dict[str, Any] | None:

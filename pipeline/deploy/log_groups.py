@@ -71,7 +71,8 @@ class LogGroup:
         tags = self._tags(aws, group)
         if not self._is_ours(tags):
             kept = f"{group['retentionInDays']} days" if "retentionInDays" in group else "for ever"
-            return LeftAlone(f"shared in the account and made by somebody else; keeps logs {kept}")
+            owner = "-".join(tags[name] for name in _OWNERSHIP_TAGS if name in tags) or "somebody else"
+            return LeftAlone(f"shared in the account and made by {owner}; keeps logs {kept}")
         return {"retention in days": group.get("retentionInDays"), "tags": tags}
 
     def create(self, aws: Aws) -> None:

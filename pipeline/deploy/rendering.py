@@ -18,6 +18,8 @@ from pipeline.settings import Settings
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pipeline.aws import Aws
+
 _SIGNS = {
     Action.CREATE: ("+", "green"),
     Action.UPDATE: ("~", "yellow"),
@@ -133,6 +135,19 @@ def print_summary(plan: Plan, console: Console) -> None:
     console.print(
         f"Deployed: {counts[Action.CREATE]} created, {counts[Action.UPDATE]} changed, {counts[Action.KEEP]} unchanged."
     )
+
+
+def print_next_steps(settings: Settings, aws: Aws, console: Console) -> None:
+    """How a file is put and followed, as commands that somebody can copy."""
+    endpoint = f"--endpoint-url {aws.endpoint_url} " if aws.is_local else ""
+    lines = [
+        f"Put a CSV:  aws {endpoint}s3 cp day.csv s3://{settings.raw_bucket}/raw/training/",
+        f"Follow it:  {settings.command('watch raw/training/day.csv')}",
+    ]
+    if settings.alarms.emails:
+        lines.append(f"Who has not confirmed SNS's mail hears of no failure: {', '.join(settings.alarms.emails)}")
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def print_removal(resource: Resource, console: Console, removal: Removal) -> None:

@@ -31,3 +31,10 @@ def test_a_file_of_settings_is_enough(file, environment):
     done = permissions("--settings", file, *environment)
     assert done.exit_code == 0
     assert "bikeshare-qa-raw-111122223333" in json.dumps(json.loads(done.stdout))
+
+
+def test_a_trust_policy_without_a_repository_says_what_is_missing():
+    done = CliRunner().invoke(app, ["trust-policy"])
+    assert done.exit_code == 2
+    assert "--repository" in done.stderr
+    assert "OWNER/NAME" in done.stderr

@@ -98,6 +98,19 @@ def test_a_command_line_is_compared_flag_by_flag():
     ]
 
 
+def test_a_tag_is_compared_by_its_key():
+    def change(after):
+        after["Steps"][0]["Arguments"]["Tags"] = [{"Key": "team", "Value": "b"}, {"Key": "new", "Value": "c"}]
+
+    before = {"Steps": [{"Name": "Train", "Arguments": {"Tags": [{"Key": "team", "Value": "a"}]}}]}
+    after = copy.deepcopy(before)
+    change(after)
+    assert [str(found) for found in definition_changes(before, after)] == [
+        '~ step Train: Tags.team: "a" → "b"',
+        '+ step Train: Tags.new = "c"',
+    ]
+
+
 def test_steps_and_parameters_come_and_go():
     def change(after):
         after["Parameters"].pop(1)

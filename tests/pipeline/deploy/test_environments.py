@@ -13,10 +13,12 @@ from pipeline.bundle import build_bundle
 from pipeline.costs import estimate
 from pipeline.deploy.commands import deploy_environment, destroy_environment, plan_environment
 from pipeline.deploy.compiled import compiled_definitions
+from pipeline.deploy.rendering import print_next_steps
 from pipeline.deploy.resource import Action, Removal
 from pipeline.deploy.stack import FLOWS
 from pipeline.errors import DeploymentError
 from pipeline.settings import load_settings
+from pipeline.settings_sections import Alarms
 
 pytestmark = pytest.mark.xdist_group("deploy")
 QUIET = Console(quiet=True)
@@ -82,6 +84,17 @@ def test_another_account_is_refused(aws):
     assert (
         caught.value.hint == "To try this environment on the local endpoint: export BIKESHARE_ACCOUNT_ID=123456789012"
     )
+
+
+def test_after_a_deployment_the_next_commands_can_be_copied(clients, environment):
+    shown = io.StringIO()
+    alarms = Alarms(emails=("you@example.com",))
+    print_next_steps(environment.model_copy(update={"alarms": alarms}), clients, Console(file=shown, width=40))
+    lines = shown.getvalue().splitlines()
+    assert lines[0].endswith(f" s3 cp day.csv s3://{environment.raw_bucket}/raw/training/")
+    assert f"--endpoint-url {clients.endpoint_url}" in lines[0]
+    assert lines[1].endswith(environment.command("watch raw/training/day.csv"))
+    assert lines[2].endswith(": you@example.com")
 
 
 def test_the_plan_in_the_documentation_is_the_one_that_is_printed():

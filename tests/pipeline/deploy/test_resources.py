@@ -236,6 +236,10 @@ def test_a_log_group_of_others_is_left_alone(aws):
     (change,) = make_plan([group], aws).changes
     assert change.action is Action.KEEP
     assert change.note == "shared in the account and made by somebody else; keeps logs for ever"
+    aws.logs.tag_log_group(logGroupName=group.name, tags={"project": "bikeshare", "environment": "dev"})
+    aws.logs.put_retention_policy(logGroupName=group.name, retentionInDays=90)
+    (change,) = make_plan([group], aws).changes
+    assert change.note == "shared in the account and made by bikeshare-dev; keeps logs 90 days"
     destroy([group], aws, keep_data=False)
     assert aws.logs.describe_log_groups(logGroupNamePrefix=group.name)["logGroups"]
 
