@@ -79,7 +79,12 @@ def validate(
 
 
 @app.command()
-def plan(env: Environment = None, settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
+def plan(
+    env: Environment = None,
+    settings_file: SettingsFile = None,
+    full: Annotated[bool, typer.Option("--full", help="Also show every field of what would be created.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Show what deploy would change, and what a run costs. Exit code 0: nothing to change; 2: something."""
     from pipeline.deploy.commands import plan_environment
     from pipeline.deploy.rendering import plan_as_json, print_plan
@@ -89,7 +94,7 @@ def plan(env: Environment = None, settings_file: SettingsFile = None, as_json: A
     if as_json:
         print_json(plan_as_json(found, settings.region))
     else:
-        print_plan(found, console(), settings)
+        print_plan(found, console(), settings, full=full)
     raise typer.Exit(0 if found.is_empty else 2)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.costs import estimate
@@ -52,25 +52,48 @@ def field_lines(difference: Difference) -> list[str]:
     return [f"{path}: {_sides(before, after)}" for path, before, after in compare(field, current, desired)]
 
 
+def created_lines(resource: Resource) -> list[str]:
+    """Every field of a resource that is to be made, as lines."""
+    return [line for field, value in resource.desired().items() for line in _created_field(field, value)]
+
+
+def _created_field(field: str, value: Any) -> list[str]:
+    if field == "definition":
+        return ["definition:", *(f"  {change.shown(_LONGEST_VALUE)}" for change in definition_changes({}, value))]
+    if field in _POLICIES and statements_of(value) is not None:
+        return [f"{field}:", *(f"  {line}" for line in policy_changes(None, value))]
+    nothing: Any = {} if isinstance(value, Mapping) else ABSENT
+    return [f"{path}: {_json(after)}" for path, _, after in compare(field, nothing, value)]
+
+
 def _sides(before: Any, after: Any) -> str:
     """Both sides of an arrow, neither so long that it pushes the other out of sight."""
     texts = [repr(value) if value is ABSENT else _json(value) for value in (before, after)]
     return " → ".join(both_shortened(texts[0], texts[1], _LONGEST_VALUE))
 
 
-def _print_changes(plan: Plan, console: Console) -> None:
+def _print_changes(plan: Plan, console: Console, *, full: bool = False) -> None:
     for change in plan.changes:
         if change.action is Action.KEEP and not change.note:
             continue
         console.print(_line(change), soft_wrap=True)
-        for difference in change.differences:
-            for line in field_lines(difference):
-                console.print(f"      {line}", markup=False, soft_wrap=True)
+        lines = [line for difference in change.differences for line in field_lines(difference)]
+        if full and change.action is Action.CREATE:
+            lines = created_lines(change.resource)
+        for line in lines:
+            console.print(f"      {line}", markup=False, soft_wrap=True)
 
 
-def print_plan(plan: Plan, console: Console, settings: Settings) -> None:
-    """Every change, field by field, and what a run of each pipeline costs."""
-    _print_changes(plan, console)
+def print_plan(plan: Plan, console: Console, settings: Settings, *, full: bool = False) -> None:
+    """Every change, field by field, and what a run of each pipeline costs.
+
+    Args:
+        plan: to show.
+        console: where to.
+        settings: of the environment.
+        full: also every field of what would be made; else its name is all.
+    """
+    _print_changes(plan, console, full=full)
     counts = Counter(change.action for change in plan.changes)
     console.print()
     for pipeline in _pipelines(plan):
@@ -193,6 +216,7 @@ def _change_as_json(change: Change) -> dict[str, Any]:
         "name": change.resource.name,
         "action": change.action.value,
         "note": change.note,
+        **({"desired": change.resource.desired()} if change.action is Action.CREATE else {}),
         "differences": [
             {
                 "field": item.field,
