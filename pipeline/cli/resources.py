@@ -183,7 +183,8 @@ def destroy(
     settings = settings_of(env, settings_file)
     if not yes:
         what = "everything, data included," if delete_data else "everything but the data"
-        typer.confirm(f"Remove {what} of environment {settings.environment!r}?", abort=True, err=as_json)
+        where = f"account {settings.account_id}, {settings.region}"
+        typer.confirm(f"Remove {what} of environment {settings.environment!r} ({where})?", abort=True, err=as_json)
     removed = destroy_environment(
         settings, aws_of(settings), progress_console(as_json=as_json), keep_data=not delete_data
     )

@@ -111,7 +111,9 @@ class Bucket:
             raise DeploymentError(
                 f"Bucket {self.name} is in {region}, and the environment in {self.region}: its events would reach no "
                 "rule here, and SageMaker reads no bucket of another region.",
-                hint="Name a bucket of this region under [buckets].",
+                hint="Name a bucket of this region under [buckets]."
+                if self.existing
+                else "Names of buckets and roles hold for all regions: give each region an environment of its own.",
             )
         return answer is not None
 

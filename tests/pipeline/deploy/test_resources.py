@@ -220,8 +220,12 @@ def test_a_bucket_of_another_region_is_refused(aws):
     where = {"LocationConstraint": "eu-west-1"}
     aws.s3.create_bucket(Bucket="things-in-ireland", CreateBucketConfiguration=where)
     bucket = Bucket("things-in-ireland", "us-east-1", None, events=True, tags=TAGS, existing=True)
-    with pytest.raises(DeploymentError, match="is in eu-west-1, and the environment in us-east-1"):
+    with pytest.raises(DeploymentError, match="is in eu-west-1, and the environment in us-east-1") as named:
         make_plan([bucket], aws)
+    assert named.value.hint == "Name a bucket of this region under [buckets]."
+    with pytest.raises(DeploymentError) as own:
+        make_plan([dataclasses.replace(bucket, existing=False)], aws)
+    assert str(own.value.hint).endswith("give each region an environment of its own.")
 
 
 def test_a_bucket_that_should_exist_and_does_not_is_an_error(aws):
