@@ -44,6 +44,7 @@ _ALREADY_THERE = {
     *("AlreadyExistsException", "BucketAlreadyOwnedByYou", "EntityAlreadyExists", "QueueAlreadyExists"),
     *("QueueNameExists", "ResourceAlreadyExistsException", "ResourceInUse"),
 }
+_CHECK_NETWORK = "Check network and AWS_ENDPOINT_URL."
 _SIGN_IN = "Run `aws sso login` or set AWS_PROFILE."
 
 
@@ -158,6 +159,10 @@ class Aws:
         """AWS Glue; its stubs are not among the development dependencies."""
         return self._shared_client("glue")
 
+    def cli(self, words: str) -> str:
+        """A command line of the AWS CLI for this environment that somebody can copy."""
+        return f"aws --endpoint-url {self.endpoint_url} {words}" if self.is_local else f"aws {words}"
+
     def check_account(self) -> None:
         """Refuse to work in another account than the environment's.
 
@@ -212,20 +217,21 @@ def aws_errors(action: str, aws: Aws, error_type: Callable[[str, str | None], Bi
         BotoCoreError,
         ClientError,
         EndpointConnectionError,
+        HTTPClientError,
         NoCredentialsError,
         ProfileNotFound,
         SSOError,
         TokenRetrievalError,
     )
+    from botocore.exceptions import ConnectionError as UnreachableError
+    from botocore.parsers import ResponseParserError
+
+    from pipeline.missing import is_missing
 
     try:
         yield
     except EndpointConnectionError as error:
-        hint = (
-            "Start the local endpoint: bikeshare local up --detach"
-            if aws.is_local
-            else "Check network and AWS_ENDPOINT_URL."
-        )
+        hint = "Start the local endpoint: bikeshare local up --detach" if aws.is_local else _CHECK_NETWORK
         raise error_type(f"{action}: nothing answers at {aws.endpoint_url or 'AWS'}.", hint) from error
     except NoCredentialsError as error:
         raise error_type(f"{action}: there are no AWS credentials.", _SIGN_IN) from error
@@ -234,6 +240,13 @@ def aws_errors(action: str, aws: Aws, error_type: Callable[[str, str | None], Bi
     except ClientError as error:
         details = error.response.get("Error", {})
         code, message = details.get("Code", "Unknown"), details.get("Message", str(error))
-        raise error_type(f"{action}: AWS answered {code}: {message}", _hint(code)) from error
+        deployed = f"See whether it is deployed: {aws.settings.command('plan')}" if is_missing(error) else None
+        raise error_type(f"{action}: AWS answered {code}: {message}", _hint(code) or deployed) from error
+    except ResponseParserError as error:
+        raise error_type(
+            f"{action}: what answers at {aws.endpoint_url or 'AWS'} does not speak as AWS does.", _CHECK_NETWORK
+        ) from error
+    except (HTTPClientError, UnreachableError) as error:
+        raise error_type(f"{action}: {error}", _CHECK_NETWORK) from error
     except BotoCoreError as error:
         raise error_type(f"{action}: {error}", None) from error

@@ -75,9 +75,14 @@ def object_etag(aws: Aws, bucket: str, key: str) -> str:
     with aws_errors(f"Looking at s3://{bucket}/{key}", aws, ExecutionError):
         found = unless_missing(lambda: aws.s3.head_object(Bucket=bucket, Key=key))
     if found is None:
+        with aws_errors(f"Looking at s3://{bucket}/{key}", aws, ExecutionError):
+            is_bucket = unless_missing(lambda: aws.s3.head_bucket(Bucket=bucket)) is not None
+        put_it = (
+            f"Put it there first ({aws.cli(f's3 cp FILE s3://{bucket}/{key}')}), which starts the pipeline by itself."
+        )
         raise ExecutionError(
-            f"There is no object s3://{bucket}/{key}.",
-            f"Put it there first (aws s3 cp FILE s3://{bucket}/{key}), which starts the pipeline by itself.",
+            f"There is no object s3://{bucket}/{key}{'' if is_bucket else ', nor such a bucket'}.",
+            put_it if is_bucket else f"See whether it is deployed: {aws.settings.command('plan')}",
         )
     return found["ETag"].strip('"')
 
@@ -156,6 +161,8 @@ def find(aws: Aws, pipeline_names: Sequence[str], arn_or_id: str | None, *, runn
         if not arn_or_id or execution.arn.endswith(f"/{arn_or_id}"):
             return execution.arn
     names = " and ".join(pipeline_names)
+    if not any(is_deployed(aws, name) for name in pipeline_names):
+        raise ExecutionError(f"{names} are not deployed.", f"Deploy them: {aws.settings.command('deploy')}")
     if running and not arn_or_id:
         raise ExecutionError(
             f"No execution of {names} is running.", f"See how they ended: {aws.settings.command('runs')}"

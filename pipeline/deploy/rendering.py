@@ -162,9 +162,8 @@ def print_summary(plan: Plan, console: Console) -> None:
 
 def print_next_steps(settings: Settings, aws: Aws, console: Console) -> None:
     """How a file is put and followed, as commands that somebody can copy."""
-    endpoint = f"--endpoint-url {aws.endpoint_url} " if aws.is_local else ""
     lines = [
-        f"Put a CSV:  aws {endpoint}s3 cp day.csv s3://{settings.raw_bucket}/raw/training/",
+        f"Put a CSV:  {aws.cli(f's3 cp day.csv s3://{settings.raw_bucket}/raw/training/')}",
         f"Follow it:  {settings.command('watch raw/training/day.csv')}",
     ]
     if settings.alarms.emails:

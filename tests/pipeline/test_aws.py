@@ -1,8 +1,16 @@
 """The boundary to AWS: what becomes of botocore's errors."""
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ProfileNotFound
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ProfileNotFound,
+    ReadTimeoutError,
+    SSLError,
+)
 from botocore.exceptions import SSOTokenLoadError as NotSignedInError
+from botocore.parsers import ResponseParserError
 
 from pipeline.aws import Aws, aws_errors
 from pipeline.errors import DeploymentError, SettingsError
@@ -21,7 +29,11 @@ SIGN_IN = "aws sso login"
         (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetRole"), "lack this permission"),
         (ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject"), "lack this permission"),
         (ClientError({"Error": {"Code": "EntityAlreadyExists", "Message": "r"}}, "CreateRole"), "run it again"),
+        (ClientError({"Error": {"Code": "NoSuchBucket", "Message": "no"}}, "ListObjects"), "bikeshare plan --env dev"),
         (EndpointConnectionError(endpoint_url="https://x"), "Check network"),
+        (SSLError(endpoint_url="https://x", error="wrong version number"), "Check network"),
+        (ReadTimeoutError(endpoint_url="https://x"), "Check network"),
+        (ResponseParserError("invalid XML received:\nb'<html>'"), "Check network"),
     ],
 )
 def test_errors_name_the_next_step(error, words, monkeypatch):

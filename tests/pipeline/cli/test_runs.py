@@ -108,7 +108,7 @@ def test_runs_say_why_they_failed(aws):
         (("start", "raw/training/none.csv"), "There is no object s3://"),
         (("start", KEY, "-p", "Sed=1"), "no parameter Sed. Did you mean Seed?"),
         (("start", KEY, "-p", "Seed=1_0"), "Seed has to be a number of type Integer"),
-        (("start", "s3://nobodys/raw/training/a.csv"), "There is no object s3://nobodys/raw/training/a.csv"),
+        (("start", "s3://nobodys/raw/training/a.csv"), "no object s3://nobodys/raw/training/a.csv, nor such a bucket"),
         (("start", "s3://nobodys"), "s3://nobodys names no object"),
         (("watch", "nosuchone"), "There is no execution nosuchone"),
         (("watch", "raw/training/none.csv"), "There is no object s3://"),
@@ -121,6 +121,15 @@ def test_what_is_not_there_is_named(aws, arguments, words):
     assert done.returncode == 6
     assert words in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["watch", "stop", "logs"])
+def test_what_is_not_deployed_is_said_so(aws, monkeypatch, command):
+    monkeypatch.setenv("BIKESHARE_PROJECT", "elsewhere")
+    done = bikeshare(command)
+    assert done.returncode == 6
+    assert "elsewhere-local-training and elsewhere-local-scoring are not deployed." in done.stderr
+    assert "bikeshare deploy" in done.stderr
 
 
 def test_a_key_may_be_written_as_a_uri(aws):
