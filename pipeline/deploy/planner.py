@@ -27,6 +27,7 @@ _PASSING = frozenset(
         *("OperationAbortedException", "QueueDeletedRecently"),
     }
 )
+_DOING = {Action.CREATE: "Creating", Action.UPDATE: "Changing", Action.PAUSE: "Pausing"}
 #: How often a resource is removed again where another destroy removes the same.
 _REMOVALS = 5
 
@@ -151,7 +152,7 @@ def apply_plan(plan: Plan, aws: Aws, progress: Progress = _silent) -> None:
             continue
         resource = change.resource
         progress(change, False)
-        with aws_errors(f"{change.action.value.capitalize()} {resource.kind} {resource.name}", aws, DeploymentError):
+        with aws_errors(f"{_DOING[change.action]} {resource.kind} {resource.name}", aws, DeploymentError):
             for attempt in _while_something_settles(aws):
                 with attempt:
                     _carry_out(change, aws)

@@ -166,6 +166,9 @@ def print_next_steps(settings: Settings, aws: Aws, console: Console) -> None:
         f"Put a CSV:  {aws.cli(f's3 cp day.csv s3://{settings.raw_bucket}/raw/training/')}",
         f"Follow it:  {settings.command('watch raw/training/day.csv')}",
     ]
+    if settings.network.wheels_folder is not None:
+        folder = f"s3://{settings.artifacts_bucket}/{settings.network.wheels_folder}/"
+        lines.insert(0, f"Put wheels: {aws.cli(f's3 sync wheels {folder}')}")
     if settings.alarms.emails:
         lines.append(f"Who has not confirmed SNS's mail hears of no failure: {', '.join(settings.alarms.emails)}")
     for line in lines:

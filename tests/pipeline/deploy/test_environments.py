@@ -18,7 +18,7 @@ from pipeline.deploy.resource import Action, Removal
 from pipeline.deploy.stack import FLOWS
 from pipeline.errors import DeploymentError
 from pipeline.settings import load_settings
-from pipeline.settings_sections import Alarms
+from pipeline.settings_sections import Alarms, Network
 
 pytestmark = pytest.mark.xdist_group("deploy")
 QUIET = Console(quiet=True)
@@ -95,6 +95,9 @@ def test_after_a_deployment_the_next_commands_can_be_copied(clients, environment
     assert f"--endpoint-url {clients.endpoint_url}" in lines[0]
     assert lines[1].endswith(environment.command("watch raw/training/day.csv"))
     assert lines[2].endswith(": you@example.com")
+    wheels = environment.model_copy(update={"network": Network(wheels_folder="wheels/1")})
+    print_next_steps(wheels, clients, Console(file=shown, width=40))
+    assert shown.getvalue().splitlines()[3].endswith(f"s3 sync wheels s3://{environment.artifacts_bucket}/wheels/1/")
 
 
 def test_the_plan_in_the_documentation_is_the_one_that_is_printed():
