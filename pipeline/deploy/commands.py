@@ -40,7 +40,7 @@ def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approv
     """
     with console.status("Planning"):
         plan = plan_environment(settings, aws)
-    if approved is not None and approved != plan.identity:
+    if approved not in {None, plan.identity} and not plan.is_empty:
         raise DeploymentError(
             f"The plan is now {plan.identity}, not {approved}: settings, sources or resources have changed since.",
             hint=f"Look at it again: bikeshare plan {settings.options}",

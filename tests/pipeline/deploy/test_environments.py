@@ -38,6 +38,7 @@ def test_a_plan_after_deploy_is_empty_and_destroy_leaves_nothing(clients, enviro
     applied = deploy_environment(environment, clients, QUIET, approved=seen.identity)
     assert applied == seen
     after = plan_environment(environment, clients)
+    assert deploy_environment(environment, clients, QUIET, approved=seen.identity) == after, "applied already"
     assert [
         (change.resource.name, change.differences) for change in after.changes if change.action is not Action.KEEP
     ] == []
