@@ -8,7 +8,8 @@
   fails on a filter whose name begins with a capital, as S3 itself writes it, or whose value is empty.
 
 What is checked before a write is in ``s3_conditions``, what becomes of versions in ``s3_versions``, what is refused in
-``s3_errors``, single parts of objects are in ``s3_parts``, and what answers say beside in ``s3_answers``.
+``s3_errors``, what a bucket is born with in ``s3_defaults``, single parts of objects are in ``s3_parts``, and what answers
+say beside in ``s3_answers``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
 
-from pipeline.local.moto_changes import s3_answers, s3_conditions, s3_errors, s3_parts, s3_versions
+from pipeline.local.moto_changes import s3_answers, s3_conditions, s3_defaults, s3_errors, s3_parts, s3_versions
 
 _CONTEXT = {"aws:securetransport": "true"}
 
@@ -36,6 +37,7 @@ def repair_s3() -> None:
     S3Response._key_response_post = _key_response_post  # noqa: SLF001 - as above
     s3_answers.install()
     s3_conditions.install()
+    s3_defaults.install()
     s3_errors.install()
     s3_parts.install()
     s3_versions.install()

@@ -8,6 +8,10 @@ import json
 OPEN = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
 ADMIN = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
+WITH_A_KEY_OF_THEIRS = {
+    "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/theirs"}
+}
+
 
 def url(aws, thing):
     return aws.sqs.get_queue_url(QueueName=thing.name)["QueueUrl"]
@@ -106,7 +110,9 @@ BY_HAND = {
     "bucket: encryption": (
         "bucket",
         "encryption",
-        lambda aws, thing: aws.s3.delete_bucket_encryption(Bucket=thing.name),
+        lambda aws, thing: aws.s3.put_bucket_encryption(
+            Bucket=thing.name, ServerSideEncryptionConfiguration={"Rules": [WITH_A_KEY_OF_THEIRS]}
+        ),
     ),
     "bucket: silent": (
         "bucket",
