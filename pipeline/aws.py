@@ -195,10 +195,11 @@ def _endpoint_url() -> str | None:
     return url
 
 
-def _hint(code: str) -> str | None:
+def _hint(code: str, settings: Settings) -> str | None:
     """What to do about an error code of AWS."""
     if code in _DENIED:
-        return "The credentials lack this permission; see docs/deploying.md."
+        needed = f"bikeshare trust-policy {settings.options} --permissions"
+        return f"The credentials lack this permission. What is needed: {needed} (uploads and runs: --purpose operate)"
     if code in _ALREADY_THERE:
         return "Somebody else has just made it, perhaps a deployment at the same time: look, and run it again."
     return _SIGN_IN if code in _NOBODY else None
@@ -241,7 +242,7 @@ def aws_errors(action: str, aws: Aws, error_type: Callable[[str, str | None], Bi
         details = error.response.get("Error", {})
         code, message = details.get("Code", "Unknown"), details.get("Message", str(error))
         deployed = f"See whether it is deployed: {aws.settings.command('plan')}" if is_missing(error) else None
-        raise error_type(f"{action}: AWS answered {code}: {message}", _hint(code) or deployed) from error
+        raise error_type(f"{action}: AWS answered {code}: {message}", _hint(code, aws.settings) or deployed) from error
     except ResponseParserError as error:
         raise error_type(
             f"{action}: what answers at {aws.endpoint_url or 'AWS'} does not speak as AWS does.", _CHECK_NETWORK

@@ -28,6 +28,7 @@ SIGN_IN = "aws sso login"
         (ClientError({"Error": {"Code": "ExpiredToken", "Message": "it expired"}}, "GetRole"), SIGN_IN),
         (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetRole"), "lack this permission"),
         (ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject"), "lack this permission"),
+        (ClientError({"Error": {"Code": "403", "Message": "no"}}, "GetRole"), "trust-policy --env dev --permissions"),
         (ClientError({"Error": {"Code": "EntityAlreadyExists", "Message": "r"}}, "CreateRole"), "run it again"),
         (ClientError({"Error": {"Code": "NoSuchBucket", "Message": "no"}}, "ListObjects"), "bikeshare plan --env dev"),
         (EndpointConnectionError(endpoint_url="https://x"), "Check network"),
