@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pipeline.aws import Aws, aws_errors
 from pipeline.errors import ExecutionError
@@ -15,6 +17,9 @@ from pipeline.execution_view import FINAL, ExecutionView, failed_steps, read_pla
 from pipeline.missing import unless_missing
 from pipeline.settings import Settings
 from pipeline.start_parameters import check_parameters
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 _QUESTIONS_AT_ONCE = 6
 _LOCAL_PATIENCE_SECONDS, _AWS_PATIENCE_SECONDS = 15.0, 600.0
@@ -62,12 +67,12 @@ def object_parameters(aws: Aws, bucket: str, key: str) -> dict[str, str]:
     Raises:
         ExecutionError: there is no such object.
     """
-    etag = object_etag(aws, bucket, key)
+    etag = uploaded_object(aws, bucket, key)["ETag"].strip('"')
     return {"InputBucket": bucket, "InputKey": key, "InputETag": etag, "RunKey": f"by-hand-{uuid.uuid4()}"}
 
 
-def object_etag(aws: Aws, bucket: str, key: str) -> str:
-    """ETag of an object, without quotes.
+def uploaded_object(aws: Aws, bucket: str, key: str) -> HeadObjectOutputTypeDef:
+    """What S3 says of an object.
 
     Raises:
         ExecutionError: there is no such object.
@@ -84,7 +89,7 @@ def object_etag(aws: Aws, bucket: str, key: str) -> str:
             f"There is no object s3://{bucket}/{key}{'' if is_bucket else ', nor such a bucket'}.",
             put_it if is_bucket else f"See whether it is deployed: {aws.settings.command('plan')}",
         )
-    return found["ETag"].strip('"')
+    return found
 
 
 def pipeline_for(settings: Settings, key: str) -> str:
@@ -155,11 +160,15 @@ def find(aws: Aws, pipeline_names: Sequence[str], arn_or_id: str | None, *, runn
     """
     if arn_or_id and arn_or_id.startswith("arn:"):
         return arn_or_id
-    for execution in recent_of_all(aws, pipeline_names, limit=100):
-        if not arn_or_id and running and execution.is_final:
-            continue
-        if not arn_or_id or execution.arn.endswith(f"/{arn_or_id}"):
-            return execution.arn
+    if arn_or_id:
+        # Asked for by its name: among thousands it need not be one of the newest.
+        arns = [f"{aws.settings.pipeline_arn(name)}/execution/{arn_or_id}" for name in pipeline_names]
+        found = [arn for arn in arns if _is_there(aws, arn)]
+    else:
+        newest = recent_of_all(aws, pipeline_names, limit=100)
+        found = [execution.arn for execution in newest if not running or not execution.is_final]
+    if found:
+        return found[0]
     names = " and ".join(pipeline_names)
     if not any(is_deployed(aws, name) for name in pipeline_names):
         raise ExecutionError(f"{names} are not deployed.", f"Deploy them: {aws.settings.command('deploy')}")
@@ -173,24 +182,58 @@ def find(aws: Aws, pipeline_names: Sequence[str], arn_or_id: str | None, *, runn
     )
 
 
+def _is_there(aws: Aws, arn: str) -> bool:
+    with aws_errors(f"Describing execution {arn}", aws, ExecutionError):
+        described = unless_missing(lambda: aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn))
+    return described is not None
+
+
 def how_to_start(settings: Settings) -> str:
     """What to do where there is no execution yet."""
     return f"Upload a CSV under raw/training/, or: {settings.command('start KEY')}"
 
 
-def started_for(aws: Aws, pipeline_name: str, key: str, etag: str, known: Collection[str] = frozenset()) -> str | None:
-    """ARN of the oldest execution for this object version that is not in ``known``; None where there is none yet."""
+def started_for(
+    aws: Aws,
+    pipeline_name: str,
+    key: str,
+    etag: str,
+    known: Collection[str] = frozenset(),
+    *,
+    since: datetime | None = None,
+) -> str | None:
+    """ARN of the oldest execution for this object version that is not in ``known``; None where there is none yet.
+
+    Args:
+        aws: clients of the environment.
+        pipeline_name: of the pipeline.
+        key: of the object.
+        etag: of the object.
+        known: ARNs of executions that are not meant.
+        since: when the object was put; None looks among the newest hundred executions.
+    """
     with aws_errors(f"Looking for the execution of {key}", aws, ExecutionError):
-        for execution in reversed(recent(aws, pipeline_name, limit=100)):
-            if execution.arn in known:
+        for arn in _oldest_first(aws, pipeline_name, since):
+            if arn in known:
                 continue
             pages = aws.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
-                PipelineExecutionArn=execution.arn
+                PipelineExecutionArn=arn
             )
             values = {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
             if values.get("InputKey") == key and values.get("InputETag", "").strip('"') == etag.strip('"'):
-                return execution.arn
+                return arn
     return None
+
+
+def _oldest_first(aws: Aws, pipeline_name: str, since: datetime | None) -> Iterator[str]:
+    if since is None:
+        yield from (execution.arn for execution in reversed(recent(aws, pipeline_name, limit=100)))
+        return
+    pages = aws.sagemaker.get_paginator("list_pipeline_executions").paginate(
+        PipelineName=pipeline_name, CreatedAfter=since, SortBy="CreationTime", SortOrder="Ascending"
+    )
+    for page in pages:
+        yield from (item["PipelineExecutionArn"] for item in page["PipelineExecutionSummaries"])
 
 
 def started_by(aws: Aws, text: str) -> str:
@@ -201,14 +244,23 @@ def started_by(aws: Aws, text: str) -> str:
     """
     settings = aws.settings
     bucket, key = bucket_and_key(settings, text)
-    etag = object_etag(aws, bucket, key)
+    found = uploaded_object(aws, bucket, key)
     # A bucket that has just been set up may send its events only minutes later.
     patience = _LOCAL_PATIENCE_SECONDS if aws.is_local else _AWS_PATIENCE_SECONDS
-    return wait_for_upload(aws, pipeline_for(settings, key), key, etag, seconds=patience)
+    return wait_for_upload(
+        aws, pipeline_for(settings, key), key, found["ETag"], seconds=patience, since=found["LastModified"]
+    )
 
 
 def wait_for_upload(
-    aws: Aws, pipeline_name: str, key: str, etag: str, *, known: Collection[str] = frozenset(), seconds: float = 60
+    aws: Aws,
+    pipeline_name: str,
+    key: str,
+    etag: str,
+    *,
+    known: Collection[str] = frozenset(),
+    seconds: float = 60,
+    since: datetime | None = None,
 ) -> str:
     """Wait until EventBridge has started the execution for an upload; its ARN.
 
@@ -219,13 +271,14 @@ def wait_for_upload(
         etag: of the uploaded object.
         known: ARNs of executions from before the upload.
         seconds: how long to wait.
+        since: when it was uploaded; None looks among the newest hundred executions.
 
     Raises:
         ExecutionError: nothing started in time.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        arn = started_for(aws, pipeline_name, key, etag, known)
+        arn = started_for(aws, pipeline_name, key, etag, known, since=since)
         if arn is not None:
             return arn
         time.sleep(0.2 if aws.is_local else 5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -183,6 +184,21 @@ def answer_stop(aws):
                 aws.sagemaker.send_pipeline_execution_step_failure(CallbackToken=body["token"], FailureReason="stopped")
                 return
     pytest.fail("nobody asked the callback step to stop")
+
+
+def test_an_execution_is_found_among_hundreds(aws):
+    first = started().rpartition("/")[2]
+    aws.s3.put_object(Bucket=aws.settings.raw_bucket, Key="raw/training/early.csv", Body=b"x")
+    given = {"InputKey": "raw/training/early.csv", "InputETag": hashlib.md5(b"x", usedforsecurity=False).hexdigest()}
+    values = [given, *({"InputKey": "raw/training/other.csv"} for _ in range(101))]
+    for number, parameters in enumerate(values):
+        aws.sagemaker.start_pipeline_execution(
+            PipelineName=aws.settings.training_pipeline_name,
+            PipelineParameters=[{"Name": name, "Value": value} for name, value in parameters.items()],
+            ClientRequestToken=f"hundreds-{number:032}",
+        )
+    assert first in bikeshare("watch", first).stderr
+    assert json.loads(bikeshare("watch", "raw/training/early.csv", "--json").stdout)["status"] == "Failed"
 
 
 def test_errors_are_one_message_and_an_exit_code(aws, monkeypatch, capsys):
