@@ -52,8 +52,8 @@ def _stream(aws: Aws, group: str, stream: str) -> Iterator[LogLine]:
         )
         for event in answer["events"]:
             yield LogLine(datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"].rstrip("\n"))
-        # The same token again says that there is no more.
-        if answer["nextForwardToken"] == token or not answer["events"]:
+        # The same token again says that there is no more; an answer without events does not.
+        if answer["nextForwardToken"] == token:
             return
         token = answer["nextForwardToken"]
 
