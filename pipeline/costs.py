@@ -32,6 +32,7 @@ class Estimate:
         seconds: from start to end, steps that do not wait for each other at the same time.
         jobs: how many jobs run.
         unpriced: instance types without a price in this region.
+        region: whose prices were looked for.
         as_of: date of the prices.
     """
 
@@ -39,6 +40,7 @@ class Estimate:
     seconds: int
     jobs: int
     unpriced: tuple[str, ...]
+    region: str
     as_of: date
 
     def __str__(self) -> str:
@@ -46,7 +48,8 @@ class Estimate:
         basis = f"estimate, prices as of {self.as_of}"
         if self.dollars is None:
             missing = ", ".join(self.unpriced)
-            return f"{minutes}, {self.jobs} jobs; no price for {missing} in pipeline/prices.toml ({basis})"
+            nowhere = f"no price for {missing} in pipeline/prices.toml for {self.region}"
+            return f"{minutes}, {self.jobs} jobs; {nowhere} ({basis})"
         return f"{minutes}, {self.jobs} jobs, about ${self.dollars:.3f} ({basis})"
 
 
@@ -108,6 +111,7 @@ def estimate(definition: str, region: str) -> Estimate:
         seconds=_longest_way({step.name: step for step in steps}, prices["seconds"]),
         jobs=len(jobs),
         unpriced=tuple(unpriced),
+        region=region,
         as_of=prices["as_of"],
     )
 

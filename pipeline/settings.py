@@ -103,6 +103,8 @@ class Settings(BaseSettings):
     running: Running = Field(default_factory=Running)
     alarms: Alarms = Field(default_factory=Alarms)
     _file: Path | None = PrivateAttr(default=None)
+    #: What --env named; a variable may have given the environment another name since.
+    _asked_for: str | None = PrivateAttr(default=None)
 
     @classmethod
     def settings_customise_sources(
@@ -146,11 +148,13 @@ class Settings(BaseSettings):
     @property
     def options(self) -> str:
         """What a command is given to work with these settings: ``--env dev``, or ``--settings FILE``."""
-        return f"--settings {shlex.quote(str(self._file))}" if self._file else f"--env {self.environment}"
+        if self._file:
+            return f"--settings {shlex.quote(str(self._file))}"
+        return f"--env {self._asked_for or self.environment}"
 
     def command(self, words: str) -> str:
         """A command line for these settings that somebody can copy; the local environment needs no option."""
-        local = self._file is None and self.environment == DEFAULT_ENVIRONMENT
+        local = self.options == f"--env {DEFAULT_ENVIRONMENT}"
         return f"bikeshare {words}" if local else f"bikeshare {words} {self.options}"
 
     # ---- names -----------------------------------------------------------------------------------------------
@@ -315,6 +319,7 @@ def load_settings(environment: str | None = None, file: Path | None = None) -> S
     class FromFile(Settings):
         model_config = SettingsConfigDict(toml_file=path)
         _file: Path | None = PrivateAttr(default=file)
+        _asked_for: str | None = PrivateAttr(default=asked_for)
 
     try:
         found = FromFile()  # type: ignore[call-arg]  # pydantic-settings reads the rest

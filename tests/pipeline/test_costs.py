@@ -55,7 +55,7 @@ def test_instance_types_come_from_the_parameters_defaults_and_count():
 def test_what_has_no_price_is_said(instance, region):
     found = run(job("A", instance=instance), region=region)
     assert found.dollars is None
-    assert f"no price for {instance} in pipeline/prices.toml" in str(found)
+    assert f"no price for {instance} in pipeline/prices.toml for {region}" in str(found)
 
 
 def test_what_runs_on_comes_from_the_values_of_the_execution_in_every_branch():

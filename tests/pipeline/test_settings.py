@@ -171,7 +171,10 @@ def test_a_file_of_another_environment_is_not_taken_for_the_one_asked_for(tmp_pa
     with pytest.raises(SettingsError, match=r"environment: it is 'x', and the file is dev\.toml"):
         load_settings("dev")
     monkeypatch.setenv("BIKESHARE_ENVIRONMENT", "pr-12")
-    assert load_settings("dev").environment == "pr-12"
+    renamed = load_settings("dev")
+    assert renamed.environment == "pr-12"
+    # The file's name, since there is none of the other.
+    assert renamed.command("runs") == "bikeshare runs --env dev"
 
 
 def test_instances_of_one_step_can_differ_from_those_of_its_kind(write, monkeypatch):
