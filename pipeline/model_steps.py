@@ -105,6 +105,8 @@ def create_model_step(
 ) -> ModelStep:
     """A step of type ``Model``: what the transform job serves."""
     step_args = _model_builder(frame, model_data).build()
+    # The builder takes no tags but those of JumpStart.
+    step_args.create_model_request["Tags"] = frame.tags()
     return ModelStep(
         name=name,
         description=description,
@@ -145,6 +147,6 @@ def create_model_from_package_step(frame: Frame, name: str, *, description: str,
         if network.subnets
         else None,
         enable_network_isolation=_is_isolated(frame),
-        tags=None,
+        tags=frame.tags(),
     )
     return ModelStep(name=name, description=description, step_args=session.context, retry_policies=frame.step_retries())

@@ -146,7 +146,7 @@ def test_every_job_has_retries_time_out_and_tags(steps):
         assert step["RetryPolicies"], name
         if step["Type"] in {"Processing", "Training"}:
             assert step["Arguments"]["StoppingCondition"]["MaxRuntimeInSeconds"] == 3600, name
-        if step["Type"] in {"Processing", "Training", "Transform"}:
+        if step["Type"] in {"Processing", "Training", "Model", "Transform"}:
             assert {tag["Key"] for tag in step["Arguments"]["Tags"]} >= {"project", "environment"}, name
 
 
