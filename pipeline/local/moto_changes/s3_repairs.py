@@ -8,8 +8,8 @@
   fails on a filter whose name begins with a capital, as S3 itself writes it, or whose value is empty.
 
 What is checked before a write is in ``s3_conditions``, what becomes of versions in ``s3_versions``, what is refused in
-``s3_errors``, what a bucket is born with in ``s3_defaults``, single parts of objects are in ``s3_parts``, and what answers
-say beside in ``s3_answers``.
+``s3_errors``, what a bucket is born with in ``s3_defaults``, single parts of objects are in ``s3_parts``, and what
+answers say beside in ``s3_answers``.
 """
 
 from __future__ import annotations
