@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.aws_names import queue_arn, repository_arn
 from pipeline.local.pipelines.definitions.expressions import GET, is_expression
 from pipeline.validate.document import Definition, Step
-from pipeline.validate.locations import object_arn, pattern_of
+from pipeline.validate.locations import default_location, object_arn, pattern_of
 from pipeline.validate.values import follow
 
 _PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
@@ -60,8 +60,10 @@ def _objects(step: Step, definition: Definition, partition: str) -> Iterator[Nee
     places += [("s3:PutObject", path, uri) for _, path, uri in step.outputs()]
     places += [("s3:GetObject", path, uri) for path, uri in _further_inputs(step)]
     for action, path, uri in places:
-        location = pattern_of(uri, definition)
-        if location.startswith("s3:/"):
+        # What is a parameter is by default what it is unless somebody says otherwise.
+        places_of_it = (pattern_of(uri, definition), default_location(uri, definition))
+        location = next((one for one in places_of_it if one.startswith("s3:/")), None)
+        if location is not None:
             yield Needed(action, f"{object_arn(location, partition)}*", location, path)
 
 

@@ -57,6 +57,16 @@ def test_an_input_that_the_role_may_not_read_is_found(training, problems):
 
 
 @pytest.mark.parametrize(
+    ("bucket", "fields"), [("elsewhere", ["S3Uri"]), ("bikeshare-prod-artifacts-444455556666", [])]
+)
+def test_an_input_by_the_default_of_a_parameter_is_found(training, problems, bucket, fields):
+    default = f"s3://{bucket}/code/more.csv"
+    training.content["Parameters"].append({"Name": "More", "Type": "String", "DefaultValue": default})
+    training.input("Evaluate", "test")["S3Uri"] = {"Get": "Parameters.More"}
+    assert [found.field.rpartition(".")[2] for found in problems("permissions", training)] == fields
+
+
+@pytest.mark.parametrize(
     ("action", "resource", "expected"),
     [
         ("s3:GetObject", "arn:aws:s3:::a/x", True),
