@@ -13,14 +13,19 @@ from pipeline.validate.runner import Finding, Report
 def report_lines(report: Report) -> Iterator[str]:
     """One block a finding, then what was looked at."""
     for finding in report.findings:
-        yield f"{_place(finding)}: {finding.problem.message} [{finding.check}]"
-        yield f"  → {finding.problem.fix}"
+        yield _printable(f"{_place(finding)}: {finding.problem.message} [{finding.check}]")
+        yield _printable(f"  → {finding.problem.fix}")
     looked_at = ", ".join(report.sources)
     count = len(report.findings)
     verdict = "No problem" if count == 0 else f"{count} problem{'s' if count > 1 else ''}"
     yield f"{verdict} found by {len(report.ran)} checks in {looked_at}."
     if report.skipped:
         yield f"Not checked, for want of what they look at: {', '.join(report.skipped)}."
+
+
+def _printable(text: str) -> str:
+    """A line without what moves a terminal's cursor: a definition is anybody's."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _place(finding: Finding) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from pipeline.validate.document import Definition
-from pipeline.validate.locations import differs_by_execution, pattern_of
+from pipeline.validate.locations import ANYTHING, default_location, differs_by_execution, pattern_of
 from pipeline.validate.registry import Problem, definition_check
 from pipeline.validate.values import follow
 
@@ -21,9 +21,13 @@ def transform_takes_one_file(definition: Definition) -> Iterator[Problem]:
             continue  # a manifest lists its objects
         field = "Arguments.TransformInput.DataSource.S3DataSource.S3Uri"
         location = pattern_of(source.get("S3Uri"), definition)
+        if location == ANYTHING:
+            # Of a parameter alone nothing is known but its default.
+            location = default_location(source.get("S3Uri"), definition)
         if not _FILE_AT_THE_END.fullmatch(location):
+            shown = location if location != ANYTHING else "What is known only when the pipeline runs"
             yield Problem(
-                f"{location} is a prefix: the transform takes every object whose key begins like that.",
+                f"{shown} is a prefix: the transform takes every object whose key begins like that.",
                 "Join the folder with the file's name.",
                 step=step.name,
                 field=field,

@@ -76,6 +76,16 @@ def test_a_bad_file_is_refused_with_file_step_field_and_fix(run, training, tmp_p
     assert "→ Name the version" in result.output
 
 
+def test_a_name_moves_no_cursor(run, training, tmp_path):
+    file = tmp_path / "bad.json"
+    training.content["Steps"].append({"Name": "a\x1b[2J\nb", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}})
+    file.write_text(json.dumps(training.content))
+    result = run("--file", str(file))
+    assert result.exit_code == 4
+    assert "step a\\x1b[2J\\nb" in result.output
+    assert "\x1b" not in result.output
+
+
 def test_the_same_as_json(run, training, tmp_path):
     file = tmp_path / "bad.json"
     training.step("Train")["CacheConfig"]["ExpireAfter"] = "soon"

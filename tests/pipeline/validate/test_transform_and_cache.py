@@ -33,6 +33,22 @@ def test_a_transform_in_a_folder_of_others_is_found(training, problems, settings
     assert "others write to" in found.message
 
 
+@pytest.mark.parametrize(
+    ("default", "words"),
+    [
+        ("s3://bucket/rows/", "s3://bucket/rows/ is a prefix"),
+        ("s3://bucket/a.csv", "that others write to"),
+        (None, "What"),
+    ],
+)
+def test_a_transform_of_a_parameter_is_found(training, problems, default, words):
+    training.content["Parameters"].append({"Name": "Rows", "Type": "String", "DefaultValue": default})
+    source = training.arguments("Transform")["TransformInput"]["DataSource"]["S3DataSource"]
+    source["S3Uri"] = {"Get": "Parameters.Rows"}
+    (found,) = problems("transform-input", training)
+    assert words in found.message
+
+
 def test_a_manifest_lists_its_objects(training, problems, settings):
     transform_source(training).update(S3DataType="ManifestFile", S3Uri=f"s3://{settings.raw_bucket}/manifest")
     assert problems("transform-input", training) == []
