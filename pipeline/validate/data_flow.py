@@ -135,11 +135,10 @@ def _judged_models(condition: Step, definition: Definition) -> set[str]:
 
 @definition_check("no-refit-at-scoring", "scoring fits nothing: its model comes from the registry")
 def nothing_is_fitted_at_scoring(definition: Definition) -> Iterator[Problem]:
-    purposes = {_purpose(step) for step in definition.steps if step.script == SPLIT_SCRIPT}
-    takes_a_model = any(step.script == SELECTION_SCRIPT for step in definition.steps)
-    if purposes != {"scoring"} and (purposes or not takes_a_model):
-        yield from _training_is_for_training(definition)
+    if not _scores(definition):
+        yield from _prepared_for("training", definition) if any(definition.steps_of_type("Training")) else ()
         return
+    yield from _prepared_for("scoring", definition)
     for step in definition.steps_of_type(*_FITTING_TYPES):
         yield Problem(
             "A pipeline that scores fits a model.",
@@ -150,8 +149,7 @@ def nothing_is_fitted_at_scoring(definition: Definition) -> Iterator[Problem]:
     for step in definition.steps_of_type("RegisterModel"):
         yield Problem("A pipeline that scores registers a model.", "Remove the step.", step=step.name, field="Type")
     for step in definition.steps_of_type("Model"):
-        containers = [step.arguments.get("PrimaryContainer"), *listed(step.arguments.get("Containers"))]
-        if not all(follow(item, "ModelPackageName") for item in containers if item):
+        if _containers(step) and not _approved(step):
             yield Problem(
                 "The model does not come from the registry: nobody has approved it.",
                 "Give the container a ModelPackageName instead of image and model data.",
@@ -160,14 +158,38 @@ def nothing_is_fitted_at_scoring(definition: Definition) -> Iterator[Problem]:
             )
 
 
-def _training_is_for_training(definition: Definition) -> Iterator[Problem]:
-    if not any(definition.steps_of_type("Training")):
-        return
+def _scores(definition: Definition) -> bool:
+    """Whether a pipeline makes predictions with a model that is there already."""
+    purposes = {_purpose(step) for step in definition.steps if step.script == SPLIT_SCRIPT}
+    fits = any(definition.steps_of_type(*_FITTING_TYPES))
+    if purposes and (purposes == {"scoring"} or fits):
+        return purposes == {"scoring"}
+    if any(step.script == SELECTION_SCRIPT for step in definition.steps):
+        return True
+    registers = any(definition.steps_of_type("RegisterModel"))
+    return not registers and any(_approved(step) for step in definition.steps_of_type("Model"))
+
+
+def _containers(step: Step) -> list[Any]:
+    """Those of a Model step."""
+    return [
+        item for item in (step.arguments.get("PrimaryContainer"), *listed(step.arguments.get("Containers"))) if item
+    ]
+
+
+def _approved(step: Step) -> bool:
+    """Whether all that a Model step takes comes from the registry."""
+    containers = _containers(step)
+    return bool(containers) and all(follow(item, "ModelPackageName") for item in containers)
+
+
+def _prepared_for(purpose: str, definition: Definition) -> Iterator[Problem]:
     for step in definition.steps:
-        if step.script == SPLIT_SCRIPT and _purpose(step) != "training":
+        if step.script == SPLIT_SCRIPT and _purpose(step) != purpose:
+            does = "trains" if purpose == "training" else "scores"
             yield Problem(
-                f"The pipeline trains, and its rows are prepared for {_purpose(step)!r}.",
-                "Pass --purpose training.",
+                f"The pipeline {does}, and its rows are prepared for {_purpose(step)!r}.",
+                f"Pass --purpose {purpose}.",
                 step=step.name,
                 field="Arguments.AppSpecification.ContainerArguments",
             )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from pipeline.validate.registry import registered
+from pipeline.validate.registry import Scope, registered
 from pipeline.validate.runner import Finding, Report
 
 
@@ -21,6 +21,9 @@ def report_lines(report: Report) -> Iterator[str]:
     yield f"{verdict} found by {len(report.ran)} checks in {looked_at}."
     if report.skipped:
         yield f"Not checked, for want of what they look at: {', '.join(report.skipped)}."
+        deployed = {check.name for check in registered() if check.scope is Scope.DEPLOYMENT}
+        if deployed & set(report.skipped):
+            yield "  → Give --env NAME as well to check triggers, names and the role of that environment."
 
 
 def _printable(text: str) -> str:

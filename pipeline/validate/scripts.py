@@ -12,7 +12,13 @@ TRAINING_SCRIPT, SPLIT_SCRIPT = "train.py", "preprocess.py"
 #: Beginnings of the names of scripts that may fit: the training has to, the evaluation may fit baselines. Any other
 #: script handles rows and learns nothing from them.
 _TRAINING, _EVALUATION = ("train", "tun", "fit"), ("evaluat",)
-_FITTING_METHODS = frozenset({"fit", "fit_transform", "partial_fit", "fit_predict", "fit_regularized"})
+_FITTING_METHODS = frozenset(
+    {
+        *("fit", "fit_transform", "partial_fit", "fit_predict", "fit_regularized"),
+        # Functions of scikit-learn that scale by what they are given.
+        *("maxabs_scale", "minmax_scale", "robust_scale", "power_transform", "quantile_transform"),
+    }
+)
 _SPLITTING = frozenset({"train_test_split"})
 _TEST_ROWS = ("test.csv", "SM_CHANNEL_TEST", "/test/")
 
@@ -35,7 +41,7 @@ def only_training_fits(sources: Sources) -> Iterator[Problem]:
         for call in calls(script, sources):
             if call.name in _FITTING_METHODS:
                 yield Problem(
-                    f"{script} calls .{call.name}(): it learns from rows of which some are test rows or new.",
+                    f"{script} calls {call.name}(): it learns from rows of which some are test rows or new.",
                     f"Move what is learned to {TRAINING_SCRIPT} and let it travel in the model artefact.",
                     file=f"steps/{call.file}:{call.line}",
                 )

@@ -63,6 +63,7 @@ def test_a_good_file_passes(run, training, tmp_path):
     assert "No problem found" in result.output
     assert "Not checked" in result.output
     assert "permissions" in result.output
+    assert "→ Give --env NAME" in result.output
 
 
 def test_a_bad_file_is_refused_with_file_step_field_and_fix(run, training, tmp_path):

@@ -87,6 +87,22 @@ def test_registering_at_scoring_is_found(training, scoring, problems):
     assert [problem.step for problem in problems("no-refit-at-scoring", scoring)] == ["RegisterModel"]
 
 
+def test_scoring_on_rows_prepared_for_training_is_found(scoring, problems):
+    arguments = scoring.arguments("Preprocess")["AppSpecification"]["ContainerArguments"]
+    arguments[arguments.index("--purpose") + 1] = "training"
+    (found,) = problems("no-refit-at-scoring", scoring)
+    assert (found.step, found.fix) == ("Preprocess", "Pass --purpose scoring.")
+
+
+def test_fitting_beside_a_model_of_the_registry_is_found(training, scoring, problems):
+    steps = [scoring.step("CreateModel"), scoring.step("Transform")]
+    scoring.content["Steps"] = steps
+    assert problems("no-refit-at-scoring", scoring) == []
+    steps.append(training.step("Train"))
+    (found,) = problems("no-refit-at-scoring", scoring)
+    assert (found.step, found.field) == ("Train", "Type")
+
+
 def test_training_on_rows_prepared_for_scoring_is_found(training, problems):
     arguments = training.arguments("Preprocess")["AppSpecification"]["ContainerArguments"]
     del arguments[arguments.index("--purpose") : arguments.index("--purpose") + 2]

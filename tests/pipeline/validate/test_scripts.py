@@ -14,7 +14,7 @@ def test_our_scripts_pass(problems, sources, check):
 
 
 @pytest.mark.parametrize("script", ["inference.py", "publish.py", "preprocess.py"])
-@pytest.mark.parametrize("call", ["scaler.fit(rows)", "MinMaxScaler().fit_transform(rows)"])
+@pytest.mark.parametrize("call", ["scaler.fit(rows)", "MinMaxScaler().fit_transform(rows)", "minmax_scale(rows)"])
 def test_fitting_outside_of_the_training_is_found(problems, sources, script, call):
     spoiled = {**sources, script: f"{sources[script]}\n\ndef again(rows, scaler):\n    return {call}\n"}
     (found,) = problems("fit-in-training-only", spoiled)
