@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.bundle import STEPS_FOLDER, build_bundle, bundled_files
-from pipeline.deploy.checks import deployment_around, environment_subjects
+from pipeline.bundle import build_bundle
+from pipeline.deploy.checks import deployment_around, environment_subjects, script_sources
 from pipeline.deploy.stack import FLOWS, NO_STEPS
 from pipeline.errors import InputFileError
 from pipeline.settings import Flow, environment_names, load_settings
 from pipeline.validate.document import read_definition
-from pipeline.validate.registry import Sources
 from pipeline.validate.runner import Report, validate
 
 
@@ -60,12 +59,3 @@ def validate_file(path: Path, environment: str | None, settings_file: Path | Non
         definitions = {**dict.fromkeys(FLOWS, NO_STEPS), flow: text}
         deployment = deployment_around(settings, build_bundle(), definitions, flow)
     return validate([(definition, deployment)])
-
-
-def script_sources() -> Sources:
-    """The Python sources of ``steps/``; what is no UTF-8 in them is kept, and is then no Python."""
-    return {
-        path.relative_to(STEPS_FOLDER).as_posix(): path.read_text(encoding="utf-8", errors="surrogateescape")
-        for path in bundled_files()
-        if path.suffix == ".py"
-    }

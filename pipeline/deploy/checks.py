@@ -1,10 +1,10 @@
-"""What the offline checks look at: an environment's definitions, with what is deployed around them."""
+"""What the offline checks look at: an environment's definitions, with what is deployed around them; and the scripts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.bundle import Bundle
+from pipeline.bundle import STEPS_FOLDER, Bundle, bundled_files
 from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.roles import Role
 from pipeline.deploy.rules import Rule
@@ -12,7 +12,7 @@ from pipeline.deploy.stack import FLOWS, resources
 from pipeline.errors import DefinitionError
 from pipeline.settings import Flow, Settings
 from pipeline.validate.document import Definition, read_definition
-from pipeline.validate.registry import Deployment, Trigger
+from pipeline.validate.registry import Deployment, Sources, Trigger
 from pipeline.validate.report import report_lines
 from pipeline.validate.runner import validate
 
@@ -30,17 +30,26 @@ def environment_subjects(settings: Settings, bundle: Bundle) -> list[tuple[Defin
 
 
 def refuse_wrong_definitions(settings: Settings, bundle: Bundle) -> None:
-    """Run every check of definitions, so that nothing is deployed that has a problem.
+    """Run every check of definitions and scripts, so that nothing is deployed that has a problem.
 
     Raises:
-        DefinitionError: names each problem with its step and field.
+        DefinitionError: names each problem with its step and field, or its line of a script.
     """
-    report = validate(environment_subjects(settings, bundle))
+    report = validate(environment_subjects(settings, bundle), script_sources())
     if report.findings:
         raise DefinitionError(
             "\n".join(["Nothing is deployed:", *report_lines(report)]),
             hint=f"Mend it, then look again: bikeshare validate {settings.options}",
         )
+
+
+def script_sources() -> Sources:
+    """The Python sources of ``steps/``; what is no UTF-8 in them is kept, and is then no Python."""
+    return {
+        path.relative_to(STEPS_FOLDER).as_posix(): path.read_text(encoding="utf-8", errors="surrogateescape")
+        for path in bundled_files()
+        if path.suffix == ".py"
+    }
 
 
 def deployment_around(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str], flow: Flow) -> Deployment:

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from pipeline.aws import Aws
 from pipeline.bundle import build_bundle
-from pipeline.deploy import compiled
+from pipeline.deploy import checks, compiled
 from pipeline.deploy.commands import deploy_environment, plan_environment
 from pipeline.deploy.resource import Action
 from pipeline.deploy.stack import FLOWS
@@ -31,3 +31,10 @@ def test_a_definition_with_a_problem_is_not_deployed(aws, monkeypatch, tmp_path)
     actions = {change.resource.name: change.action for change in plan_environment(settings, clients).changes}
     assert actions[settings.training_pipeline_name] is Action.CREATE
     assert actions[settings.raw_bucket] is Action.CREATE
+
+
+def test_a_script_with_a_problem_is_not_deployed(monkeypatch):
+    sources = {**checks.script_sources(), "publish.py": "scaler.fit(rows)\n"}
+    monkeypatch.setattr(checks, "script_sources", lambda: sources)
+    with pytest.raises(DefinitionError, match=r"steps/publish\.py:1: .*\[fit-in-training-only\]"):
+        checks.refuse_wrong_definitions(load_settings("local"), build_bundle())

@@ -8,11 +8,10 @@ import pytest
 
 from pipeline.bundle import build_bundle
 from pipeline.definition import compile_scoring, compile_training
-from pipeline.deploy.checks import deployment_around
+from pipeline.deploy.checks import deployment_around, script_sources
 from pipeline.settings import load_settings
 from pipeline.validate.document import BRANCHES, read_definition
 from pipeline.validate.runner import registered
-from pipeline.validate_commands import script_sources
 
 
 class Draft:

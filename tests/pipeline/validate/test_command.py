@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from pipeline.bundle import build_bundle
 from pipeline.cli import app
-from pipeline.deploy.checks import environment_subjects
+from pipeline.deploy.checks import environment_subjects, script_sources
 from pipeline.settings import environment_names, load_settings
 from pipeline.validate.registry import Scope, registered
-from pipeline.validate_commands import script_sources, validate_environments
+from pipeline.validate_commands import validate_environments
 
 pytestmark = pytest.mark.xdist_group("validate")
 
