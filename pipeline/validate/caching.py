@@ -23,6 +23,7 @@ from pipeline.validate.values import leaves, references
 
 # 2026-11-23-10-15-00-123, 20261123T101500, 2026/11/23/10, and seconds or milliseconds since 1970.
 _TIME = re.compile(r"20\d\d[-/]?[01]\d[-/]?[0-3]\d[-T/_]?[0-2]\d|(?<![0-9A-Za-z])1[6-9]\d{8}(\d{3})?(?![0-9A-Za-z])")
+_DIGEST = re.compile(r"[0-9a-f]{32,}")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam:")
 #: Ends of the properties that a job or model gets anew each time: names that Pipelines makes, ARNs, artefacts, times.
 _MADE_ANEW = ("JobName", "ModelName", "ConfigName", "Arn", "S3ModelArtifacts", "Time", "PackageVersion")
@@ -58,7 +59,7 @@ def cache_can_hit(definition: Definition) -> Iterator[Problem]:
                     )
             for place, text in leaves(value, path):
                 # Roles that SageMaker's console makes are named by the time of their making, which stays.
-                if isinstance(text, str) and _TIME.search(text) and not _ROLE.match(text):
+                if isinstance(text, str) and _has_a_time(text) and not _ROLE.match(text):
                     yield Problem(
                         f"{text!r} has a time in it: the next compile changes it, and the cached step never hits.",
                         "Name code and data by their content, as pipeline/bundle.py does.",
@@ -67,10 +68,18 @@ def cache_can_hit(definition: Definition) -> Iterator[Problem]:
                     )
 
 
+def _has_a_time(text: str) -> bool:
+    """Whether a text names a time; one digest in some thousands has the figures of one."""
+    return bool(_TIME.search(_DIGEST.sub("", text)))
+
+
 def _changes(reference: object, text: str, definition: Definition) -> str:
     """Why a reference has another value in each execution; empty where it has not."""
     if isinstance(reference, ExecutionReference):
         return "" if reference.variable in _STABLE_VARIABLES else "is different in each execution"
+    if isinstance(reference, ParameterReference):
+        default = (definition.parameter_named.get(reference.name) or {}).get("DefaultValue")
+        return f"is {default!r} by default, with a time in it" if _has_a_time(str(default)) else ""
     if isinstance(reference, StepReference):
         upstream = definition.step_named.get(reference.step)
         if upstream is None or upstream.cached:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.validate import (
     caching,
+    conditions,
     data_flow,
     evaluation,
     isolation,
@@ -29,6 +30,7 @@ from pipeline.validate.registry import Check, Deployment, Problem, Sources, regi
 #: Every module with checks; they register themselves when they are imported.
 CHECK_MODULES = (
     caching,
+    conditions,
     data_flow,
     evaluation,
     isolation,

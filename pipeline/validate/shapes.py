@@ -17,7 +17,6 @@ import botocore.session
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
 from pipeline.local.pipelines.definitions.arguments import REQUEST_OPERATIONS, property_type
-from pipeline.local.pipelines.definitions.conditions import check_condition
 from pipeline.local.pipelines.definitions.expressions import (
     GET,
     JOIN,
@@ -59,8 +58,6 @@ _TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {
     "boolean": ("Boolean", (bool,)),
 }
 _SHOWN_CHARACTERS = 60
-#: ErrorMessage of FailStepMetadata.
-_MESSAGE_CHARACTERS = 3072
 
 #: (path of the field, what is wrong with it, what mends it)
 Misfit = tuple[str, str, str]
@@ -74,39 +71,6 @@ def arguments_fit(definition: Definition) -> Iterator[Problem]:
             continue
         for path, message, fix in _misfits(step.arguments, _request(operation), "Arguments", definition):
             yield Problem(f"{message} ({operation}).", fix, step=step.name, field=path)
-
-
-@definition_check("conditions", "each condition is one that SageMaker knows, and each Fail step has its message")
-def conditions_are_known(definition: Definition) -> Iterator[Problem]:
-    for step in definition.steps_of_type("Condition"):
-        conditions = step.arguments.get("Conditions")
-        if not isinstance(conditions, list) or not conditions:
-            yield Problem("There is no condition.", "Give at least one.", step=step.name, field="Arguments.Conditions")
-            continue
-        for index, condition in enumerate(conditions):
-            try:
-                check_condition(condition)
-            except ExpressionError as error:
-                field = f"Arguments.Conditions[{index}]"
-                yield Problem(str(error), "Use a condition class of the SDK.", step=step.name, field=field)
-    for step in definition.steps_of_type("Fail"):
-        if set(step.arguments) != {"ErrorMessage"}:
-            found = ", ".join(sorted(step.arguments)) or "none"
-            yield Problem(
-                f"A Fail step takes the argument ErrorMessage and no other; it has {found}.",
-                "Say in ErrorMessage why the execution fails.",
-                step=step.name,
-                field="Arguments",
-            )
-            continue
-        message = step.arguments["ErrorMessage"]
-        if not is_expression(message) and not (isinstance(message, str) and len(message) <= _MESSAGE_CHARACTERS):
-            yield Problem(
-                f"ErrorMessage is no text of up to {_MESSAGE_CHARACTERS} characters.",
-                "Say in a sentence why the execution fails; numbers go into it with Join.",
-                step=step.name,
-                field="Arguments.ErrorMessage",
-            )
 
 
 def _step_type(step: Step) -> StepType:

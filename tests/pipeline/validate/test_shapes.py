@@ -178,3 +178,29 @@ def test_a_fail_step_without_its_message_is_found(training, problems):
     training.step("QualityGateFailed")["Arguments"] = {}
     (found,) = problems("conditions", training)
     assert "ErrorMessage" in found.message
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "found"),
+    [
+        ({"Get": "Parameters.Profile"}, 5, True),
+        ({"Get": "Parameters.MinimumRSquared"}, "0.8", True),
+        ({"Get": "Execution.PipelineName"}, 1, True),
+        (True, 1, True),
+        ({"Get": "Parameters.MinimumRSquared"}, 1, False),
+        ({"Get": "Parameters.Profile"}, "forecast", False),
+        ({"Get": "Parameters.Profile"}, {"Std:Join": {"On": "", "Values": ["fore", "cast"]}}, False),
+    ],
+)
+def test_values_without_a_common_type_are_found(training, problems, left, right, found):
+    condition = {"Type": "Equals", "LeftValue": left, "RightValue": right}
+    training.arguments("QualityGate")["Conditions"] = [condition, {"Type": "Not", "Condition": condition}]
+    paths = ["Arguments.Conditions[0]", "Arguments.Conditions[1].Condition"]
+    assert [problem.field for problem in problems("conditions", training)] == paths * found
+
+
+def test_a_value_among_others_of_another_type_is_found(training, problems):
+    condition = {"Type": "In", "QueryValue": {"Get": "Parameters.Profile"}, "Values": ["forecast", 1]}
+    training.arguments("QualityGate")["Conditions"] = [condition]
+    (found,) = problems("conditions", training)
+    assert "String is compared with" in found.message

@@ -69,6 +69,20 @@ def test_a_time_in_a_cached_steps_code_path_is_found(training, problems, name):
     assert (found.step, found.field) == ("Preprocess", "Arguments.ProcessingInputs[0].S3Input.S3Uri")
 
 
+def test_a_time_in_the_default_of_a_parameter_is_found(training, problems):
+    training.parameter("InputBucket")["DefaultValue"] = "upload-20261123T101500"
+    training.arguments("Preprocess")["Environment"]["SOURCE"] = {"Get": "Parameters.InputBucket"}
+    (found,) = problems("cache-hits", training)
+    assert found.field == "Arguments.Environment.SOURCE"
+    assert "is 'upload-20261123T101500' by default" in found.message
+
+
+def test_a_digest_with_the_figures_of_a_time_is_none(training, problems):
+    digest = "9f7e20261123101500ee9f7e9917f2bee269d1d64dc5a889815c26e73431ce77"
+    training.input("Preprocess", "code")["S3Uri"] = f"s3://artifacts/code/{digest}/"
+    assert problems("cache-hits", training) == []
+
+
 def test_the_time_in_the_name_of_a_role_stays(training, problems):
     role = "arn:aws:iam::123456789012:role/service-role/AmazonSageMaker-ExecutionRole-20260101T120000"
     training.arguments("Preprocess")["Environment"]["ROLE"] = role
