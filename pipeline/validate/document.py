@@ -130,6 +130,13 @@ class Step:
             uri = follow(arguments, *keys)
             if uri is not None:
                 yield keys[0], f"Arguments.{'.'.join(keys)}", uri
+        for index, job in objects(arguments.get("TrainingJobDefinitions")):
+            name = f"TrainingJobDefinitions[{index}]"
+            yield (
+                name,
+                f"Arguments.{name}.OutputDataConfig.S3OutputPath",
+                follow(job, "OutputDataConfig", "S3OutputPath"),
+            )
 
 
 @dataclass(frozen=True)

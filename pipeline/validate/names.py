@@ -51,12 +51,21 @@ def names_are_valid(definition: Definition) -> Iterator[Problem]:
 
 def _twice_within(step: Step) -> Iterator[Problem]:
     for what, field, names in (
-        ("inputs", "Arguments", (name for name, _, _ in step.inputs())),
-        ("outputs", "Arguments", (name for name, _, _ in step.outputs())),
-        ("property files", "PropertyFiles", (str(file.get("PropertyFileName")) for file in step.property_files)),
+        *(("inputs", path, names) for path, names in _inputs(step).items()),
+        ("outputs", "Arguments", [name for name, _, _ in step.outputs()]),
+        ("property files", "PropertyFiles", [str(file.get("PropertyFileName")) for file in step.property_files]),
     ):
         for name in _twice(names):
             yield Problem(f"Two {what} are named {name}.", "Rename one.", step=step.name, field=field)
+
+
+def _inputs(step: Step) -> dict[str, list[str]]:
+    """Path of a list of inputs → their names; each training job of a tuning has a list of its own."""
+    found: dict[str, list[str]] = {}
+    for name, path, _ in step.inputs():
+        # The last index of a path is that in the list of inputs.
+        found.setdefault(path.rpartition("[")[0], []).append(name)
+    return found
 
 
 def _twice(names: Iterable[str]) -> list[str]:

@@ -48,6 +48,16 @@ def test_two_outputs_of_one_name_are_found(training, problems):
     assert (found.step, found.message) == ("Preprocess", "Two outputs are named train.")
 
 
+def test_jobs_of_a_tuning_may_name_their_channels_alike(training, problems):
+    channel = {"ChannelName": "train", "DataSource": {"S3DataSource": {"S3Uri": "s3://rows/train"}}}
+    jobs = [{"InputDataConfig": [channel]}, {"InputDataConfig": [channel]}]
+    training.content["Steps"].append({"Name": "Tune", "Type": "Tuning", "Arguments": {"TrainingJobDefinitions": jobs}})
+    assert problems("names", training) == []
+    jobs[1]["InputDataConfig"] *= 2
+    (found,) = problems("names", training)
+    assert (found.step, found.field) == ("Tune", "Arguments.TrainingJobDefinitions[1].InputDataConfig")
+
+
 @pytest.mark.parametrize("name", ["bike--", "bike_share", "x" * 83])
 def test_a_pipeline_name_that_aws_refuses_is_found(training, problems, deployments, name):
     assert problems("pipeline-name", training) == []
