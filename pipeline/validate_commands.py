@@ -7,10 +7,11 @@ from pathlib import Path
 from pipeline.bundle import build_bundle
 from pipeline.deploy.checks import deployment_around, environment_subjects, script_sources
 from pipeline.deploy.stack import FLOWS, NO_STEPS
-from pipeline.errors import InputFileError
+from pipeline.errors import DefinitionError, InputFileError
 from pipeline.settings import Flow, environment_names, load_settings
 from pipeline.validate.document import read_definition
-from pipeline.validate.runner import Report, validate
+from pipeline.validate.registry import Problem
+from pipeline.validate.runner import Report, unreadable, validate
 
 
 def validate_environments(environment: str | None, settings_file: Path | None) -> Report:
@@ -38,7 +39,6 @@ def validate_file(path: Path, environment: str | None, settings_file: Path | Non
 
     Raises:
         InputFileError: the file can't be read.
-        DefinitionError: it is no definition.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -50,7 +50,11 @@ def validate_file(path: Path, environment: str | None, settings_file: Path | Non
             if absent
             else "It has to be JSON in UTF-8.",
         ) from error
-    definition = read_definition(text, str(path))
+    try:
+        definition = read_definition(text, str(path))
+    except DefinitionError as error:
+        message = error.message.removeprefix(str(path)).lstrip(": ")
+        return unreadable(str(path), Problem(message, error.hint or "Compare it with: bikeshare synth"))
     deployment = None
     if environment or settings_file:
         flow: Flow = "training" if any(definition.steps_of_type("Training")) else "scoring"

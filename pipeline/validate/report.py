@@ -18,7 +18,8 @@ def report_lines(report: Report) -> Iterator[str]:
     looked_at = ", ".join(report.sources)
     count = len(report.findings)
     verdict = "No problem" if count == 0 else f"{count} problem{'s' if count > 1 else ''}"
-    yield f"{verdict} found by {len(report.ran)} checks in {looked_at}."
+    checks = f"{len(report.ran)} check{'s' if len(report.ran) > 1 else ''}"
+    yield f"{verdict} found by {checks} in {looked_at}."
     if report.skipped:
         yield f"Not checked, for want of what they look at: {', '.join(report.skipped)}."
         deployed = {check.name for check in registered() if check.scope is Scope.DEPLOYMENT}

@@ -48,6 +48,9 @@ CHECK_MODULES = (
     triggers,
 )
 
+#: The check that asks whether it is a definition.
+_FRAME = "structure"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -105,6 +108,16 @@ def validate(subjects: Iterable[tuple[Definition, Deployment | None]], sources: 
         ran=tuple(name for name in names_of_all if name in ran),
         skipped=tuple(name for name in names_of_all if name not in ran),
         sources=tuple(looked_at),
+    )
+
+
+def unreadable(source: str, problem: Problem) -> Report:
+    """What is no definition at all, so that no check but the first can look at it."""
+    return Report(
+        findings=(Finding(_FRAME, source, problem),),
+        ran=(_FRAME,),
+        skipped=tuple(check.name for check in registered() if check.name != _FRAME),
+        sources=(source,),
     )
 
 

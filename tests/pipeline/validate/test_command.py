@@ -77,6 +77,28 @@ def test_a_bad_file_is_refused_with_file_step_field_and_fix(run, training, tmp_p
     assert "→ Name the version" in result.output
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is no JSON"),
+        ("Version: 2020-12-01", "is no JSON"),
+        ("[]", "a definition is a JSON object"),
+        ('{"name": "x"}', "Steps has to be a list"),
+        ('{"Steps": [{"Name": "A", "Type": "Training"}]}', "Steps[0].Arguments is missing"),
+    ],
+)
+def test_what_is_no_definition_is_a_finding(run, tmp_path, text, words):
+    file = tmp_path / "bad.json"
+    file.write_text(text)
+    shown = run("--file", str(file))
+    assert shown.exit_code == 4
+    assert shown.output.startswith(f"{file}: {words}")
+    assert "[structure]" in shown.output
+    answer = json.loads(run("--file", str(file), "--json", "--env", "prod").output)
+    assert (answer["ok"], answer["checks"]) == (False, ["structure"])
+    assert words in answer["findings"][0]["message"]
+
+
 def test_a_name_moves_no_cursor(run, training, tmp_path):
     file = tmp_path / "bad.json"
     training.content["Steps"].append({"Name": "a\x1b[2J\nb", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}})
