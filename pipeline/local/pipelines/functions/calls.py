@@ -83,6 +83,7 @@ def _described(function: LocalFunction, arn: str, event: Any, output: FunctionOu
         "event": event,
         "name": function.name,
         "file": str(function.file),
+        "root": str(function.root or function.file.parent),
         "attribute": function.attribute,
         "timeout_seconds": function.timeout_seconds,
         "request_id": output.request_id,
@@ -138,7 +139,7 @@ def _run(
             stdout=descriptor,
             stderr=descriptor,
             env=environment,
-            cwd=directory,
+            cwd=function.root or directory,
             start_new_session=True,
         )
     except OSError as exc:

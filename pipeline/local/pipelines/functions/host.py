@@ -5,6 +5,7 @@ written there, ``{"value": ...}`` or ``{"error": {"type", "message", "stack"}}``
 library and any Python from 3.8 on.
 """
 
+import importlib
 import importlib.util
 import json
 import logging
@@ -44,17 +45,25 @@ def set_up_logging(request_id: str) -> None:
     logging.getLogger().addHandler(handler)
 
 
-def call_function(call: Dict[str, Any]) -> Any:  # noqa: UP006
-    """Import the function and call it."""
-    path = call["file"]
-    sys.path.insert(0, os.path.dirname(path))  # noqa: PTH120  any interpreter may run this
-    name = os.path.splitext(os.path.basename(path))[0]  # noqa: PTH119, PTH122
+def load_module(path: str, root: str) -> Any:
+    """Import a function's module as Lambda does: by its dotted name, from the root of its code."""
+    sys.path.insert(0, root)
+    name = os.path.splitext(os.path.relpath(path, root))[0].replace(os.sep, ".")  # noqa: PTH122  any interpreter may run this
+    if "." in name or not os.path.isfile(path):  # noqa: PTH113
+        return importlib.import_module(name)
+    # A file beside others may have the name of a module of Python's own.
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError("no Python file: " + path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
+    return module
+
+
+def call_function(call: Dict[str, Any]) -> Any:  # noqa: UP006
+    """Import the function and call it."""
+    module = load_module(call["file"], call["root"])
     return getattr(module, call["attribute"])(call["event"], Context(call))
 
 

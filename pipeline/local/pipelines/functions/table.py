@@ -52,6 +52,7 @@ class LocalFunction:
         timeout_seconds: until it is killed.
         python: interpreter.
         environment: variables beside those of the endpoint.
+        root: folder of all of an uploaded function's code, where it runs.
     """
 
     name: str
@@ -60,6 +61,7 @@ class LocalFunction:
     timeout_seconds: int = DEFAULT_TIMEOUT_SECONDS
     python: str = sys.executable
     environment: Mapping[str, str] = field(default_factory=dict)
+    root: Path | None = None
 
 
 def function_name(arn: str) -> str:

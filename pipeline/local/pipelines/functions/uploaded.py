@@ -56,5 +56,9 @@ def unpack_uploaded(arn: str, region: str, directory: Path) -> LocalFunction | N
         attribute=attribute,
         timeout_seconds=int(uploaded.timeout),
         python=sys.executable,
-        environment={str(key): str(value) for key, value in uploaded.environment_vars.items()},
+        environment={
+            "LAMBDA_TASK_ROOT": str(directory),
+            **{str(key): str(value) for key, value in uploaded.environment_vars.items()},
+        },
+        root=directory,
     )

@@ -29,19 +29,34 @@ def handler(event, context):
 
 
 @pytest.fixture
-def function(endpoint, unique):
+def create(endpoint, unique):
+    """Uploads a function of some files; its name is the test's own."""
+
+    def upload(files, handler):
+        return _upload(endpoint, unique, files, handler)
+
+    return upload
+
+
+@pytest.fixture
+def function(create):
     """The name of a function that the tests may call."""
+    return create({"code.py": SOURCE}, "code.handler")
+
+
+def _upload(endpoint, unique, files, handler):
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     role = endpoint.client("iam").create_role(RoleName=unique, AssumeRolePolicyDocument=document)["Role"]["Arn"]
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("code.py", SOURCE)
+        for name, content in files.items():
+            file.writestr(name, content)
     endpoint.client("lambda").create_function(
         FunctionName=unique,
         Runtime="python3.12",
         Role=role,
-        Handler="code.handler",
+        Handler=handler,
         Code={"ZipFile": archive.getvalue()},
         Environment={"Variables": {"STAGE": "test"}},
     )
@@ -57,6 +72,18 @@ def test_the_answer_is_what_the_function_returns(endpoint, function):
         assert "FunctionError" not in answer
         assert json.load(answer["Payload"]) == {"got": {"a": [1, None]}, "name": function, "stage": "test"}
     assert json.load(client.invoke(FunctionName=function)["Payload"])["got"] == {}
+
+
+@pytest.mark.parametrize("handler", ["app.main.handler", "app/main.handler", "app.handler"])
+def test_a_function_may_be_in_a_package(endpoint, create, handler):
+    body = (
+        "import os\nfrom app import more\ndef handler(event, context):\n    return [more.VALUE, sorted(os.listdir())]\n"
+    )
+    files = {"app/__init__.py": "", "app/main.py": body, "app/more.py": "VALUE = 5\n", "data.txt": ""}
+    if handler == "app.handler":
+        files["app/__init__.py"] = body
+    name = create(files, handler)
+    assert json.load(endpoint.client("lambda").invoke(FunctionName=name)["Payload"]) == [5, ["app", "data.txt"]]
 
 
 def test_the_end_of_the_log_comes_where_it_is_asked_for(endpoint, function):
