@@ -243,4 +243,13 @@ def restore_into(backend: BaseBackend, state: dict[str, Any]) -> None:
             own.clear()
             own.update(value)
         else:
+            if type(own) is type(value):
+                _take_over_factories(getattr(own, "__dict__", {}), getattr(value, "__dict__", {}))
             fresh[name] = value
+
+
+def _take_over_factories(new: dict[str, Any], stored: dict[str, Any]) -> None:
+    """Of a part of a backend: what its dictionaries make where a key is missing could not be stored."""
+    for name, value in stored.items():
+        if isinstance(value, defaultdict) and value.default_factory is None:
+            value.default_factory = getattr(new.get(name), "default_factory", None)

@@ -161,6 +161,8 @@ def test_everything_survives_a_kill_and_then_a_restart(tmp_path: Path) -> None:
         assert sorted(one["Body"] for one in found) == ["deleted", "kept"]
         [gone] = [one for one in found if one["Body"] == "deleted"]
         sqs.delete_message(QueueUrl=queue, ReceiptHandle=gone["ReceiptHandle"])
+        version = second.client("lambda").publish_version(FunctionName="f")["Version"]
+        second.client("lambda").create_alias(FunctionName="f", Name="a", FunctionVersion=version)
         # What was open goes on.
         [upload] = s3.list_multipart_uploads(Bucket="plain")["Uploads"]
         part = s3.upload_part(Bucket="plain", Key="open", UploadId=upload["UploadId"], PartNumber=2, Body=b"end")
