@@ -56,9 +56,9 @@ def test_training_jobs_are_found_by_name_hyperparameter_and_tag(endpoint, unique
 
 def test_pipelines_executions_packages_and_feature_groups_are_found(endpoint, unique):
     sagemaker = endpoint.client("sagemaker")
-    arn = sagemaker.create_pipeline(
-        PipelineName=unique, PipelineDefinition=json.dumps(FAIL), RoleArn=ROLE, ClientRequestToken="t" * 32
-    )["PipelineArn"]
+    arn = sagemaker.create_pipeline(PipelineName=unique, PipelineDefinition=json.dumps(FAIL), RoleArn=ROLE)[
+        "PipelineArn"
+    ]
     execution = sagemaker.start_pipeline_execution(PipelineName=unique)["PipelineExecutionArn"]
     sagemaker.create_model_package_group(ModelPackageGroupName=unique)
     for _ in range(2):
