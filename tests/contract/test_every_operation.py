@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import zipfile
 
 import pytest
 from botocore.exceptions import ClientError
@@ -279,8 +280,67 @@ def ask_features(call, name, eventually):
     ]
     assert call(store, "ListRecords", **described)["RecordIdentifiers"] == ["a"]
     call(store, "DeleteRecord", **described, **identified, EventTime="1767268802")
+    feature = {**described, "FeatureName": "id"}
+    call.sagemaker("UpdateFeatureMetadata", **feature, ParameterAdditions=[{"Key": "a", "Value": "b"}])
+    assert call.sagemaker("DescribeFeatureMetadata", **feature)["Parameters"]
     call.sagemaker("UpdateFeatureGroup", **described, ThroughputConfig={"ThroughputMode": "OnDemand"})
     call.sagemaker("DeleteFeatureGroup", **described)
+
+
+def ask_search(call, name):
+    name = f"{name}-search"
+    call.sagemaker(
+        "CreateTrainingJob",
+        TrainingJobName=name,
+        RoleArn=ROLE,
+        AlgorithmSpecification={"TrainingImage": "no-such-image", "TrainingInputMode": "File"},
+        OutputDataConfig={"S3OutputPath": "s3://bucket/out"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 60},
+        Tags=[{"Key": "a", "Value": "b"}],
+    )
+    call.sagemaker("CreateModelPackageGroup", ModelPackageGroupName=name)
+    call.sagemaker("CreateModelPackage", ModelPackageGroupName=name)
+    steps = [{"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}]
+    definition = json.dumps({"Version": "2020-12-01", "Steps": steps})
+    call.sagemaker("CreatePipeline", PipelineName=name, PipelineDefinition=definition, RoleArn=ROLE)
+    call.sagemaker("StartPipelineExecution", PipelineName=name)
+    for resource in ("TrainingJob", "Pipeline", "PipelineExecution", "ModelPackage", "ModelPackageGroup"):
+        assert call.sagemaker("Search", Resource=resource)["Results"], resource
+    for resource in ("FeatureGroup", "ModelCard", "Experiment"):
+        call.sagemaker("Search", Resource=resource)
+
+
+def ask_endpoints(call, name):
+    name = f"{name}-endpoint"
+    call.sagemaker(
+        "CreateModel",
+        ModelName=name,
+        ExecutionRoleArn=ROLE,
+        PrimaryContainer={"Image": DEFAULT_IMAGE, "Mode": "SingleModel"},
+    )
+    assert call.sagemaker("ListModels", NameContains=name)["Models"]
+    variant = {"VariantName": "v", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    call.sagemaker("CreateEndpointConfig", EndpointConfigName=name, ProductionVariants=[variant])
+    call.sagemaker("DescribeEndpointConfig", EndpointConfigName=name)
+    call.sagemaker("CreateEndpoint", EndpointName=name, EndpointConfigName=name)
+    call.sagemaker("DescribeEndpoint", EndpointName=name)
+    with pytest.raises(ClientError, match="ModelError"):
+        call("sagemaker-runtime", "InvokeEndpoint", EndpointName=name, Body=b"1")
+    call.sagemaker("DeleteModel", ModelName=name)
+
+
+def ask_functions(call, name):
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = call("iam", "CreateRole", RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as file:
+        file.writestr("f.py", "def handler(event, context):\n    return event\n")
+    code = {"ZipFile": body.getvalue()}
+    runtime = {"Runtime": "python3.12", "Handler": "f.handler"}
+    call("lambda", "CreateFunction", FunctionName=name, Role=role, Code=code, **runtime)
+    assert json.load(call("lambda", "Invoke", FunctionName=name, Payload=b"[1]")["Payload"]) == [1]
 
 
 def ask_events(call, name, queue_arn):
@@ -323,6 +383,9 @@ def test_every_operation_answers_what_the_service_model_has(call, endpoint, uniq
     ask_registry(call, unique)
     ask_cards_and_repositories(call, unique, unique, eventually)
     ask_features(call, unique, eventually)
+    ask_search(call, unique)
+    ask_endpoints(call, unique)
+    ask_functions(call, unique)
     ask_events(call, unique, queue_arn)
     import_operations()
     assert set(registered_operations()) - call.called == set()
