@@ -116,6 +116,7 @@ class Regions:
                 logs=lambda: endpoint.client("logs", name),
                 sagemaker=lambda: endpoint.client("sagemaker", name),
                 acting=acting,
+                cloudwatch=lambda: endpoint.client("cloudwatch", name),
             ),
             url=endpoint.url,
             region=name,

@@ -5,30 +5,33 @@ from __future__ import annotations
 import functools
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from pipeline.local.iam.acting import Acting, JobIdentity
 from pipeline.local.jobs import models, processing, sandbox
 from pipeline.local.jobs.failures import JobFailure, JobStopped, shorten
 from pipeline.local.jobs.following import StopSignal
-from pipeline.local.jobs.kinds import JobKind, JobStatus
+from pipeline.local.jobs.kinds import JobId, JobKind, JobStatus
 from pipeline.local.jobs.limits import read_limits
 from pipeline.local.jobs.logs import JobLog
 from pipeline.local.jobs.objects import ObjectTransfer
 from pipeline.local.jobs.outcome import Outcome
-from pipeline.local.jobs.records import JobRecord
+from pipeline.local.jobs.records import JobRecord, Metric
 from pipeline.local.jobs.resources import instances_of, output_key
 from pipeline.local.jobs.running import Instance, RunningJob, host_name
 from pipeline.local.jobs.sandbox import Isolation
 from pipeline.local.jobs.training.job import run as run_training
-from pipeline.local.jobs.training.metrics import MetricReader
+from pipeline.local.jobs.training.metrics import MetricReader, publish
 from pipeline.local.jobs.transform.job import run as run_transform
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
@@ -46,13 +49,15 @@ _RUNNERS: Mapping[JobKind, Callable[[RunningJob], Outcome]] = {
 class JobClients:
     """Where clients on the endpoint come from; each is asked for once, when the first job needs it.
 
-    ``acting`` gives each job clients and credentials of its role; without it all jobs share the endpoint's.
+    ``acting`` gives each job clients and credentials of its role; without it all jobs share the endpoint's. Without
+    ``cloudwatch`` metrics are in the jobs' descriptions only.
     """
 
     s3: Callable[[], S3Client]
     logs: Callable[[], CloudWatchLogsClient]
     sagemaker: Callable[[], SageMakerClient]
     acting: Acting | None = None
+    cloudwatch: Callable[[], CloudWatchClient] | None = None
 
 
 class Executor:
@@ -85,6 +90,7 @@ class Executor:
         self._s3 = functools.cache(clients.s3)
         self._logs = functools.cache(clients.logs)
         self._sagemaker = functools.cache(clients.sagemaker)
+        self._cloudwatch = functools.cache(clients.cloudwatch) if clients.cloudwatch else None
         self._url, self._region = url, region
         self._stop_grace_seconds = stop_grace_seconds
         self._client_lock = threading.Lock()
@@ -125,6 +131,15 @@ class Executor:
             _LOGGER.exception("%s job %s", record.kind, record.name)
             return Outcome(JobStatus.FAILED, shorten(f"InternalServerError: {type(error).__name__}: {error}"))
 
+    def publish_metrics(self, job: JobId, metrics: Sequence[Metric]) -> None:
+        """Tell CloudWatch what a training job has printed. The job is what it is if that fails."""
+        if self._cloudwatch is None or not metrics:
+            return
+        try:
+            publish(self._client(self._cloudwatch), job.name, metrics)
+        except (BotoCoreError, ClientError):
+            _LOGGER.exception("the metrics of %s job %s could not be stored", job.kind, job.name)
+
     def _execute(
         self,
         record: JobRecord,
@@ -159,7 +174,7 @@ class Executor:
             state_dir=self._state_dir,
         )
         try:
-            return replace(_RUNNERS[record.kind](running), metrics=metrics.final())
+            return replace(_RUNNERS[record.kind](running), metrics=metrics.final(), series=metrics.all())
         except JobFailure as failure:
             running.log.say(str(failure))
             raise

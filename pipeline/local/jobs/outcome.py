@@ -23,6 +23,7 @@ class Outcome:
 
     Attributes:
         secondary_status: a training job's, where it differs from the status.
+        metrics, series: the last value of each metric, and all values.
     """
 
     status: JobStatus
@@ -30,6 +31,7 @@ class Outcome:
     exit_message: str | None = None
     secondary_status: str | None = None
     metrics: tuple[Metric, ...] = ()
+    series: tuple[Metric, ...] = ()
 
 
 def read_failure(path: Path) -> str | None:

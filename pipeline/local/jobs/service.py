@@ -236,6 +236,7 @@ class JobService:
     def _run(self, job: JobId) -> None:
         with self._slots:
             outcome = self._execute(job)
+            self._executor.publish_metrics(job, outcome.series)
         with self._book.lock:
             if self._closing and self._stops[job].at_once and outcome.status is not JobStatus.COMPLETED:
                 outcome = Outcome(

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import tarfile
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -187,6 +188,23 @@ def test_metrics_are_the_last_values_printed(jobs):
     description = jobs.run(KIND, request)
     values = {metric["MetricName"]: metric["Value"] for metric in description["FinalMetricDataList"]}
     assert values == {"loss": 0.25, "r2": -0.001}
+
+
+def test_cloudwatch_has_every_value_of_a_metric(remote):
+    request = remote.training_request({"train.py": "for value in (4, 2, 1): print(f'loss={value};')"})
+    request["AlgorithmSpecification"]["MetricDefinitions"] = [{"Name": "train:loss", "Regex": r"loss=(\S+);"}]
+    description = remote.run(KIND, request)
+    (point,) = remote.client("cloudwatch").get_metric_statistics(
+        Namespace="/aws/sagemaker/TrainingJobs",
+        MetricName="train:loss",
+        Dimensions=[{"Name": "TrainingJobName", "Value": name_of(description)}],
+        StartTime=description["TrainingStartTime"] - timedelta(hours=1),
+        EndTime=description["TrainingEndTime"] + timedelta(hours=1),
+        Period=86_400,
+        Statistics=["Average", "SampleCount", "Minimum"],
+    )["Datapoints"]
+    assert (point["SampleCount"], point["Minimum"]) == (3, 1)
+    assert point["Average"] == pytest.approx(7 / 3)
 
 
 def test_time_limit_keeps_what_the_model_has_by_then(jobs):
