@@ -52,7 +52,7 @@ def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approv
     try:
         apply_plan(plan, aws, lambda change, done: print_change(change, console, done=done))
     except KeyboardInterrupt:
-        console.print(f"Interrupted. What is done stays; go on with: bikeshare deploy {settings.options}", markup=False)
+        _print_interrupted("What is done stays", f"bikeshare deploy {settings.options}", console)
         raise
     print_summary(plan, console)
     return plan
@@ -76,7 +76,11 @@ def destroy_environment(
     try:
         destroy(resources_to_remove(settings, build_bundle()), aws, keep_data=keep_data, progress=tell)
     except KeyboardInterrupt:
-        console.print(f"Interrupted. What is removed is gone; go on with: {again}", markup=False)
+        _print_interrupted("What is removed is gone", again, console)
         raise
     print_removal_summary([removal for _, removal in done], console, settings)
     return done
+
+
+def _print_interrupted(what: str, command: str, console: Console) -> None:
+    console.print(f"Interrupted. {what}; go on with: {command}", markup=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,24 @@ def test_after_a_deployment_the_next_commands_can_be_copied(clients, environment
     wheels = environment.model_copy(update={"network": Network(wheels_folder="wheels/1")})
     print_next_steps(wheels, clients, Console(file=shown, width=40))
     assert shown.getvalue().splitlines()[3].endswith(f"s3 sync wheels s3://{environment.artifacts_bucket}/wheels/1/")
+
+
+@pytest.mark.parametrize(
+    ("function", "run", "command"),
+    [
+        ("apply_plan", deploy_environment, "deploy --env {}"),
+        ("destroy", partial(destroy_environment, keep_data=False), "destroy --env {} --delete-data"),
+    ],
+)
+def test_an_interrupted_command_says_on_one_line_how_to_go_on(clients, monkeypatch, function, run, command):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"pipeline.deploy.commands.{function}", interrupted)
+    shown = io.StringIO()
+    with pytest.raises(KeyboardInterrupt):
+        run(clients.settings, clients, Console(file=shown, width=40))
+    assert shown.getvalue().splitlines()[-1].endswith(f" bikeshare {command.format(clients.settings.environment)}")
 
 
 def test_the_plan_in_the_documentation_is_the_one_that_is_printed():
