@@ -208,7 +208,9 @@ class Bucket:
         if not answer or not answer.get("Policy"):
             return {"Version": "2012-10-17", "Statement": []}
         policy: dict[str, Any] = json.loads(answer["Policy"])
-        return policy
+        statements = policy["Statement"]
+        # A single one may stand there without a list around it.
+        return {**policy, "Statement": [statements] if isinstance(statements, Mapping) else statements}
 
     def _tls_statement(self) -> dict[str, Any]:
         arn = f"arn:{partition_of(self.region)}:s3:::{self.name}"

@@ -153,12 +153,14 @@ def test_tags_of_aws_itself_are_nobodys_change():
     assert own_tags({"aws:createdBy": "x", "project": "p"}) == {"project": "p"}
 
 
-def test_what_others_have_set_on_a_bucket_stays(aws):
-    aws.s3.create_bucket(Bucket="things-shared")
+@pytest.mark.parametrize("single", [True, False])
+def test_what_others_have_set_on_a_bucket_stays(aws, single):
+    name = f"things-shared-{single}".lower()
+    aws.s3.create_bucket(Bucket=name)
     queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:uploads"
     aws._client("sqs").create_queue(QueueName="uploads")
     aws.s3.put_bucket_notification_configuration(
-        Bucket="things-shared",
+        Bucket=name,
         NotificationConfiguration={
             "QueueConfigurations": [{"Id": "theirs", "QueueArn": queue, "Events": ["s3:ObjectCreated:*"]}]
         },
@@ -168,20 +170,20 @@ def test_what_others_have_set_on_a_bucket_stays(aws):
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
         "Action": "s3:GetObject",
-        "Resource": "arn:aws:s3:::things-shared/*",
+        "Resource": f"arn:aws:s3:::{name}/*",
     }
-    aws.s3.put_bucket_policy(
-        Bucket="things-shared", Policy=json.dumps({"Version": "2012-10-17", "Statement": [theirs]})
-    )
-    aws.s3.put_bucket_tagging(Bucket="things-shared", Tagging={"TagSet": [{"Key": "owner", "Value": "them"}]})
-    bucket = Bucket("things-shared", "us-east-1", None, events=True, tags=TAGS, existing=True)
+    # S3 takes a single statement without a list around it, and hands it out as it was put.
+    statement = theirs if single else [theirs]
+    aws.s3.put_bucket_policy(Bucket=name, Policy=json.dumps({"Version": "2012-10-17", "Statement": statement}))
+    aws.s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": [{"Key": "owner", "Value": "them"}]})
+    bucket = Bucket(name, "us-east-1", None, events=True, tags=TAGS, existing=True)
     apply_plan(make_plan([bucket], aws), aws)
     assert make_plan([bucket], aws).is_empty
-    notifications = aws.s3.get_bucket_notification_configuration(Bucket="things-shared")
+    notifications = aws.s3.get_bucket_notification_configuration(Bucket=name)
     assert [item["Id"] for item in notifications["QueueConfigurations"]] == ["theirs"]
-    statements = json.loads(aws.s3.get_bucket_policy(Bucket="things-shared")["Policy"])["Statement"]
+    statements = json.loads(aws.s3.get_bucket_policy(Bucket=name)["Policy"])["Statement"]
     assert [statement["Sid"] for statement in statements] == ["Theirs", "DenyPlainHttp"]
-    tags = {tag["Key"]: tag["Value"] for tag in aws.s3.get_bucket_tagging(Bucket="things-shared")["TagSet"]}
+    tags = {tag["Key"]: tag["Value"] for tag in aws.s3.get_bucket_tagging(Bucket=name)["TagSet"]}
     assert tags == {"owner": "them", **TAGS}
     destroy([bucket], aws, keep_data=False)
     assert bucket.current(aws) is not None
