@@ -116,6 +116,8 @@ class PredictionTable:
             "description": "Predicted rentals by day, with 95 % prediction interval; dt is the day of the upload",
             "type": "EXTERNAL_TABLE",
             "columns": dict(PREDICTION_COLUMNS),
+            # A reader of CSV takes them as they come, whatever the header says.
+            "column order": list(PREDICTION_COLUMNS),
             "partitions": {"dt": "string"},
             "location": folder,
             "format": {
@@ -150,6 +152,7 @@ class PredictionTable:
             "description": table.get("Description", ""),
             "type": table.get("TableType"),
             "columns": _columns(storage.get("Columns", [])),
+            "column order": _order([column["Name"] for column in storage.get("Columns", [])]),
             "partitions": _columns(table.get("PartitionKeys", [])),
             "location": storage.get("Location"),
             "format": {
@@ -202,4 +205,12 @@ class PredictionTable:
 
 
 def _columns(described: Any) -> dict[str, str]:
-    return {column["Name"]: column["Type"] for column in described}
+    # Glue asks for no type.
+    return {column["Name"]: column.get("Type", "") for column in described}
+
+
+def _order(names: list[str]) -> list[str]:
+    """Our columns as they stand; one that is missing or not ours is no matter of order."""
+    ours = [name for name in names if name in PREDICTION_COLUMNS]
+    wanted = list(PREDICTION_COLUMNS)
+    return wanted if ours == [name for name in wanted if name in ours] else ours

@@ -53,6 +53,20 @@ def change_table(aws, thing):
     aws.glue.update_table(DatabaseName=thing.database, TableInput=table)
 
 
+def column_without_type(aws, thing):
+    table = thing._input()
+    table["StorageDescriptor"]["Columns"][0] = {"Name": "date"}
+    aws.glue.update_table(DatabaseName=thing.database, TableInput=table)
+
+
+def swap_columns(aws, thing):
+    """The files have no names: a reader takes the columns as they come."""
+    table = thing._input()
+    columns = table["StorageDescriptor"]["Columns"]
+    columns[1], columns[2] = columns[2], columns[1]
+    aws.glue.update_table(DatabaseName=thing.database, TableInput=table)
+
+
 def widen_projection(aws, thing):
     table = thing._input()
     table["Parameters"] = {**table["Parameters"], "projection.dt.range": "1900-01-01,NOW"}
@@ -181,6 +195,8 @@ BY_HAND = {
         lambda aws, thing: aws.glue.tag_resource(ResourceArn=thing.arn, TagsToAdd={"by": "hand"}),
     ),
     "table: columns": ("table", "columns", change_table),
+    "table: a column without a type": ("table", "columns", column_without_type),
+    "table: order of the columns": ("table", "column order", swap_columns),
     "table: projection": ("table", "parameters", widen_projection),
     "table: quotes": ("table", "format", other_quotes),
     "table: description": ("table", "description", rename_table_for_people),
