@@ -27,6 +27,7 @@ _SIGNS = {
     Action.PAUSE: ("=", "yellow"),
 }
 _LONGEST_VALUE = 100
+_REORDERED = "the same, in another order"
 #: Fields that hold a policy; it is never cut, since what it grants may stand at its end.
 _POLICIES = frozenset({"policy", "trust"})
 
@@ -45,11 +46,12 @@ def field_lines(difference: Difference) -> list[str]:
     """One field as lines: a definition by step and argument, a policy by its grants, all else by its members."""
     field, current, desired = difference.field, difference.current, difference.desired
     if field == "definition":
-        found = definition_changes(current, desired)
-        return ["definition:", *(f"  {change.shown(_LONGEST_VALUE)}" for change in found)]
+        found = [change.shown(_LONGEST_VALUE) for change in definition_changes(current, desired)]
+        return ["definition:", *(f"  {line}" for line in found or [_REORDERED])]
     if field in _POLICIES and statements_of(current) is not None and statements_of(desired) is not None:
         return [f"{field}:", *(f"  {line}" for line in policy_changes(current, desired))]
-    return [f"{path}: {_sides(before, after)}" for path, before, after in compare(field, current, desired)]
+    lines = [f"{path}: {_sides(before, after)}" for path, before, after in compare(field, current, desired)]
+    return lines or [f"{field}: {_REORDERED}"]
 
 
 def created_lines(resource: Resource) -> list[str]:

@@ -87,6 +87,18 @@ def test_what_is_said_of_everything_but_something_is_shown_as_it_stands():
             ['pattern.detail.bucket.name: ["one"] → ["two"]'],
         ),
         ("tags", {"by": "hand"}, {"project": "p"}, ['tags.project: (nothing) → "p"', 'tags.by: "hand" → (nothing)']),
+        (
+            "definition",
+            {"Steps": [{"Name": "A"}, {"Name": "B"}]},
+            {"Steps": [{"Name": "B"}, {"Name": "A"}]},
+            ["definition:", "  the same, in another order"],
+        ),
+        (
+            "targets",
+            [{"Id": "a", "Arn": "x"}, {"Id": "b", "Arn": "y"}],
+            [{"Id": "b", "Arn": "y"}, {"Id": "a", "Arn": "x"}],
+            ["targets: the same, in another order"],
+        ),
         ("state", "DISABLED", "ENABLED", ['state: "DISABLED" → "ENABLED"']),
         ("policy", "no policy", "neither", ['policy: "no policy" → "neither"']),
     ],
