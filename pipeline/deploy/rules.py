@@ -51,7 +51,7 @@ class Rule:
         if rule is None:
             return None
         return {
-            "pattern": json.loads(rule.get("EventPattern", "{}")),
+            "pattern": json.loads(rule.get("EventPattern") or "{}"),
             "schedule": rule.get("ScheduleExpression"),
             "state": rule.get("State"),
             "targets": self._targets(aws),
@@ -99,7 +99,8 @@ class Rule:
         return Removal.REMOVED
 
     def _put_rule(self, aws: Aws) -> None:
-        # What is not given here is taken from the rule, but for its tags, which count only when a rule is made.
+        # What is not given here the rule has no more, such as a schedule. It keeps its tags, which count only when a
+        # rule is made.
         aws.events.put_rule(Name=self.name, EventPattern=json.dumps(self.pattern), State="ENABLED")
 
     def _put_target(self, aws: Aws, present: list[str]) -> None:

@@ -327,6 +327,17 @@ def test_logs_of_executions_whose_pipeline_is_gone_are_known_by_their_data(aws):
     assert group.current(aws) is None
 
 
+def test_a_rule_that_was_given_a_schedule_instead_of_its_pattern_gets_it_back(aws):
+    rule = dataclasses.replace(THINGS["rule"], name="things-by-the-clock")
+    apply_plan(make_plan([rule], aws), aws)
+    aws.events.put_rule(Name=rule.name, EventPattern="", ScheduleExpression="rate(1 day)", State="ENABLED")
+    plan = make_plan([rule], aws)
+    assert [item.field for item in plan.changes[0].differences] == ["pattern", "schedule"]
+    apply_plan(plan, aws)
+    assert make_plan([rule], aws).is_empty
+    destroy([rule], aws, keep_data=False)
+
+
 def test_undelivered_events_are_data(aws):
     queue = dataclasses.replace(THINGS["queue"], name="things-kept", arn=f"{QUEUE_ARN}-kept")
     apply_plan(make_plan([queue], aws), aws)
