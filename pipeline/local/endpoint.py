@@ -94,6 +94,7 @@ class Endpoint:
         regions: pipelines and jobs of each region.
         authorization: is told every action under a role.
         acting: what EventBridge acts with under roles.
+        stop_writer: a file descriptor; a byte in it makes :meth:`wait` return, as :meth:`shutdown` does.
 
     Raises:
         NotLoopbackError: ``host`` is not the loopback interface.
@@ -111,7 +112,8 @@ class Endpoint:
         self.authorization = Authorization(iam or IamSettings(), self.region)
         self.acting = self.acting_in(self.region)
         answer_caller_identity(self.authorization.sessions)
-        self._stop_reader, self._stop_writer = os.pipe()
+        self._stop_reader, self.stop_writer = os.pipe()
+        os.set_blocking(self.stop_writer, False)
         self.events = EventBridge(self)
         self.timetable = Timetable(self)
         self.feature_store = FeatureStore(state_dir / "feature-store.db")
@@ -182,8 +184,8 @@ class Endpoint:
         os.read(self._stop_reader, 1)
 
     def shutdown(self) -> None:
-        """Make :meth:`wait` return; may be called from a signal handler."""
-        os.write(self._stop_writer, b"x")
+        """Make :meth:`wait` return; may be called from any thread."""
+        os.write(self.stop_writer, b"x")
 
     def close(self) -> None:
         """Stop schedules, executions, jobs and deliveries while requests are still answered; then the server."""
@@ -201,4 +203,4 @@ class Endpoint:
         self.feature_store.close()
         self.resources.close()
         os.close(self._stop_reader)
-        os.close(self._stop_writer)
+        os.close(self.stop_writer)

@@ -112,8 +112,7 @@ def run(
 
         iam = iam_settings(record_actions, enforce=enforce_iam)
         endpoint = Endpoint(state_dir, host=host, port=port, iam=iam)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: endpoint.shutdown())
+        _shut_down_at_signals(endpoint)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         if until_stdin_closes:
             threading.Thread(target=_shut_down_at_end_of_input, args=(endpoint,), daemon=True).start()
@@ -136,8 +135,18 @@ def run(
                 on_ready(record)
             endpoint.wait()
         finally:
+            # One that comes while it closes changes nothing.
+            signal.set_wakeup_fd(-1)
             readiness.unlink(missing_ok=True)
             endpoint.close()
+
+
+def _shut_down_at_signals(endpoint: Any) -> None:
+    # A handler in Python runs in the main thread once that goes on, and it sleeps until somebody writes: a signal that
+    # another thread takes, or that comes just before the main thread falls asleep, would be lost. So the signal writes.
+    signal.set_wakeup_fd(endpoint.stop_writer, warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
 
 
 def _shut_down_at_end_of_input(endpoint: Any) -> None:

@@ -212,3 +212,24 @@ def test_status_needs_no_slow_import() -> None:
     output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, timeout=60)
     loaded = set(json.loads(output.stdout))
     assert not loaded & {"moto", "boto3", "botocore", "flask", "psutil"}
+
+
+def test_a_signal_that_another_thread_takes_ends_it_too(state_dir: Path) -> None:
+    # The kernel may give a signal to any thread, and Python runs its handlers in the first one, which sleeps.
+    code = (
+        "import signal, threading, time\n"
+        "from pathlib import Path\n"
+        "from pipeline.local import daemon\n"
+        "def take():\n"
+        "    main = Path(f'/proc/self/task/{threading.main_thread().native_id}/wchan')\n"
+        "    while main.exists() and 'pipe' not in main.read_text():\n"
+        "        time.sleep(0.01)\n"
+        "    time.sleep(0.1)\n"
+        "    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)\n"
+        "daemon.up(\n"
+        f"    0, detach=False, state_dir=Path({str(state_dir)!r}),\n"
+        "    on_ready=lambda _record: threading.Thread(target=take, daemon=True).start(),\n"
+        ")\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=60)
+    assert done.returncode == 0
