@@ -44,12 +44,15 @@ lock: $(STAMP)  ## Resolve the lock files anew
 		pyproject.toml --group dev --group image --upgrade -o requirements.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		pipeline/local/images/scikit-learn-1.9-0.in --upgrade -o pipeline/local/images/scikit-learn-1.9-0.lock
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-deps \
+		pipeline/local/images/scikit-learn-1.9-0-source.in --upgrade \
+		-o pipeline/local/images/scikit-learn-1.9-0-source.lock
 
 clean:  ## Remove the environment
 	rm -rf .venv
 
 # uv installs the lock in a tenth of pip's time; pip fetches uv itself, by the lock's hash.
-$(STAMP): requirements.lock pyproject.toml scripts/find_python.sh pipeline/local/images/scikit-learn-1.9-0.lock steps/requirements.txt
+$(STAMP): requirements.lock pyproject.toml scripts/find_python.sh $(wildcard pipeline/local/images/*.lock) steps/requirements.txt
 	@echo "Making .venv from requirements.lock (once; about a minute) …"
 	@python=$$(sh scripts/find_python.sh) && "$$python" -m venv --clear .venv
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.lock

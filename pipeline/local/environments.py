@@ -98,17 +98,19 @@ def image_environment(image: ImageMapping, report: Report = lambda _line: None) 
         _tell_once(
             f"jobs run on Python {interpreter.version}; the image has {image.python}, which is not installed here"
         )
-    try:
-        lock = image.lock.read_bytes()
-    except OSError as error:
-        raise EnvironmentBuildError(f"{image.lock}: {error.strerror}") from error
-    prefix = cache_root() / f"{image.lock.stem}-{_key(_LAYOUT, str(interpreter.executable), interpreter.version, lock)}"
+    locks = [_read(file) for file in (image.lock, image.source) if file is not None]
+    key = _key(_LAYOUT, str(interpreter.executable), interpreter.version, *locks)
+    prefix = cache_root() / f"{image.lock.stem}-{key}"
     environment = JobEnvironment(prefix, interpreter, image.environment)
 
     def build() -> None:
         report(f"building the environment of {image.lock.stem} in {prefix} (once, about half a minute)")
         _create(environment)
         _install(environment, ["--require-hashes", "-r", str(image.lock)])
+        if image.source is not None:
+            # With what is installed by now: an isolated build would fetch a setuptools without a hash.
+            options = ["--require-hashes", "--no-deps", "--no-build-isolation"]
+            _install(environment, [*options, "-r", str(image.source)])
         # Jobs cannot store compiled modules (their changes vanish), so compile now; test suites are never imported.
         _run([str(environment.python), "-m", "compileall", "-q", "-j", "0", "-x", "/tests?/", str(environment.prefix)])
         report(f"built {prefix.name}")
@@ -178,6 +180,13 @@ def _probe(executable: str) -> Interpreter | None:
         return None
     path, prefix, version = json.loads(answer)
     return Interpreter(Path(path).resolve(), Path(prefix).resolve(), version)
+
+
+def _read(lock: Path) -> bytes:
+    try:
+        return lock.read_bytes()
+    except OSError as error:
+        raise EnvironmentBuildError(f"{lock}: {error.strerror}") from error
 
 
 def _create(environment: JobEnvironment) -> None:

@@ -47,12 +47,14 @@ class ImageMapping:
         lock: requirements file with hashes.
         python: the image's Python version, ``major.minor``.
         environment: variables that the image sets.
+        source: requirements file with hashes of packages that are built from source.
     """
 
     pattern: str
     lock: Path
     python: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    source: Path | None = None
 
 
 def find_image(uri: str, state_dir: Path | None = None) -> ImageMapping:
@@ -109,4 +111,5 @@ def _read_entry(entry: Mapping[str, Any], path: Path) -> ImageMapping:
         lock=path.parent / str(entry["lock"]),
         python=str(entry["python"]),
         environment={str(name): str(value) for name, value in entry.get("environment", {}).items()},
+        source=path.parent / str(entry["source"]) if "source" in entry else None,
     )
