@@ -54,10 +54,13 @@ def _grants(statements: Iterable[Mapping[str, Any]]) -> Iterator[Grant]:
     for statement in statements:
         # What is said of everything but … is shown as it is written.
         rest = {key: value for key, value in statement.items() if key not in _READ}
-        principal = _text(statement.get("Principal"))
+        everybody_but = {key: value for key, value in rest.items() if key == "NotPrincipal"}
+        principal = _text(statement.get("Principal")) or _text(everybody_but)
+        rest = {key: value for key, value in rest.items() if key not in everybody_but}
         condition = _text(statement.get("Condition"))
-        for action in _listed(statement.get("Action")) or [_text(rest)]:
-            for resource in _listed(statement.get("Resource")) or [""]:
+        actions = _listed(statement.get("Action"))
+        for action in actions or [_text(rest)]:
+            for resource in _listed(statement.get("Resource")) or [_text(rest) if actions else ""]:
                 yield Grant(str(statement["Effect"]), principal, action, resource, condition)
 
 

@@ -71,6 +71,18 @@ def test_what_is_said_of_everything_but_something_is_shown_as_it_stands():
     assert policy_changes(document([]), after) == ['+ Deny {"NotAction": "s3:*"} on *']
 
 
+def test_everybody_and_everything_but_something_is_named_beside_an_action():
+    statement = {
+        "Effect": "Deny",
+        "NotPrincipal": {"AWS": "arn:aws:iam::1:root"},
+        "Action": ["s3:PutObject", "s3:GetObject"],
+        "NotResource": "arn:aws:s3:::b/*",
+    }
+    (line,) = policy_changes([statement], [])
+    assert line.startswith('- Deny s3:GetObject, s3:PutObject by {"NotPrincipal": {"AWS": "arn:aws:iam::1:root"}} on')
+    assert line.endswith(' on {"NotResource": "arn:aws:s3:::b/*"}')
+
+
 @pytest.mark.parametrize(
     ("field", "current", "desired", "lines"),
     [
