@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -82,14 +83,20 @@ def uploaded_object(aws: Aws, bucket: str, key: str) -> HeadObjectOutputTypeDef:
     if found is None:
         with aws_errors(f"Looking at s3://{bucket}/{key}", aws, ExecutionError):
             is_bucket = unless_missing(lambda: aws.s3.head_bucket(Bucket=bucket)) is not None
-        put_it = (
-            f"Put it there first ({aws.cli(f's3 cp FILE s3://{bucket}/{key}')}), which starts the pipeline by itself."
-        )
+        upload = aws.cli(f"s3 cp FILE {shlex.quote(f's3://{bucket}/{key}')}")
+        then = ", which starts the pipeline by itself" if _triggers(key) else ""
         raise ExecutionError(
             f"There is no object s3://{bucket}/{key}{'' if is_bucket else ', nor such a bucket'}.",
-            put_it if is_bucket else f"See whether it is deployed: {aws.settings.command('plan')}",
+            f"Put it there first ({upload}){then}."
+            if is_bucket
+            else f"See whether it is deployed: {aws.settings.command('plan')}",
         )
     return found
+
+
+def _triggers(key: str) -> bool:
+    """Whether a rule starts a pipeline for an object of this key."""
+    return key.startswith(("raw/training/", "raw/scoring/")) and key.endswith(".csv")
 
 
 def pipeline_for(settings: Settings, key: str) -> str:
@@ -247,9 +254,16 @@ def started_by(aws: Aws, text: str) -> str:
     found = uploaded_object(aws, bucket, key)
     # A bucket that has just been set up may send its events only minutes later.
     patience = _LOCAL_PATIENCE_SECONDS if aws.is_local else _AWS_PATIENCE_SECONDS
-    return wait_for_upload(
-        aws, pipeline_for(settings, key), key, found["ETag"], seconds=patience, since=found["LastModified"]
-    )
+    pipeline, since = pipeline_for(settings, key), found["LastModified"]
+    if _triggers(key):
+        return wait_for_upload(aws, pipeline, key, found["ETag"], seconds=patience, since=since)
+    arn = started_for(aws, pipeline, key, found["ETag"], since=since)
+    if arn is None:
+        raise ExecutionError(
+            f"{key} starts nothing by itself: only raw/training/….csv and raw/scoring/….csv do.",
+            f"Start a pipeline for it with: {settings.command(f'start {shlex.quote(key)}')}",
+        )
+    return arn
 
 
 def wait_for_upload(

@@ -54,6 +54,7 @@ def aws(tmp_path_factory):
         clients.s3.create_bucket(Bucket=settings.raw_bucket)
         clients.s3.put_object(Bucket=settings.raw_bucket, Key=KEY, Body=b"x")
         clients.s3.put_object(Bucket=settings.raw_bucket, Key="raw/scoring/x.csv", Body=b"x")
+        clients.s3.put_object(Bucket=settings.raw_bucket, Key="raw/training/x.txt", Body=b"x")
         yield clients
 
 
@@ -107,10 +108,13 @@ def test_runs_say_why_they_failed(aws):
     ("arguments", "words"),
     [
         (("start", "raw/training/none.csv"), "There is no object s3://"),
+        (("start", "raw/training/none.csv"), "/raw/training/none.csv), which starts the pipeline by itself."),
+        (("start", "raw/by hand.csv"), "/raw/by hand.csv')."),
         (("start", KEY, "-p", "Sed=1"), "no parameter Sed. Did you mean Seed?"),
         (("start", KEY, "-p", "Seed=1_0"), "Seed has to be a number of type Integer"),
         (("start", "s3://nobodys/raw/training/a.csv"), "no object s3://nobodys/raw/training/a.csv, nor such a bucket"),
         (("start", "s3://nobodys"), "s3://nobodys names no object"),
+        (("watch", "raw/training/x.txt"), "raw/training/x.txt starts nothing by itself"),
         (("watch", "nosuchone"), "There is no execution nosuchone"),
         (("watch", "raw/training/none.csv"), "There is no object s3://"),
         (("stop", "nosuchone"), "There is no execution nosuchone"),
