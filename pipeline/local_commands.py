@@ -87,6 +87,7 @@ def endpoint_up(options: UpOptions, console: Console) -> None:
     def ready(running: Running) -> None:
         console.print(f"  AWS APIs at {running.url} (this machine only)", markup=False)
         console.print(f"  any client: export AWS_ENDPOINT_URL={running.url}", markup=False)
+        console.print("  any credentials, where a client wants some", markup=False)
         console.print(f"  {running.restored}", markup=False, soft_wrap=True)
 
     with _local_errors():
