@@ -122,8 +122,10 @@ def test_watch_shows_the_log_and_the_reason_and_exits_with_six(deployed, failed)
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_an_execution_started_by_hand_can_be_stopped(deployed, failed):
-    key, _, _ = failed["out of range"]
+def test_an_execution_started_by_hand_can_be_stopped(deployed, failed, sample_csv):
+    # A good file, which is at work for long enough, where no rule looks.
+    key = "by-hand/days.csv"
+    deployed.put(key, sample_csv)
     started = json.loads(deployed.command("start", key, "--json").stdout)["PipelineExecutionArn"]
     assert f"Stopping {started}" in deployed.command("stop").stdout
     assert deployed.finished(started).status == "Stopped"
