@@ -26,12 +26,13 @@ from rich.console import Console
 from pipeline.aws import Aws
 from pipeline.deploy.commands import deploy_environment
 from pipeline.execution_view import ExecutionView, view
-from pipeline.executions import wait_for_upload
 from pipeline.local.daemon import running_endpoint
 from pipeline.predictions import prediction_files
 from pipeline.registry import decide
+from pipeline.resource_names import Flow
 from pipeline.sample import write_sample
-from pipeline.settings import Flow, Settings, load_settings
+from pipeline.settings import Settings, load_settings
+from pipeline.uploads import wait_for_upload
 
 _PUTS_AT_ONCE = 8
 

@@ -27,10 +27,10 @@ from pipeline.aws import Aws
 from pipeline.bundle import STEPS_FOLDER
 from pipeline.deploy.commands import deploy_environment
 from pipeline.execution_view import ExecutionView, read_plan, view
-from pipeline.executions import wait_for_upload
 from pipeline.local.daemon import running_endpoint
 from pipeline.sample import write_sample
 from pipeline.settings import Settings, load_settings
+from pipeline.uploads import wait_for_upload
 
 
 def main() -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from pipeline.aws import Aws, aws_errors
 from pipeline.errors import ExecutionError, InputFileError
-from pipeline.executions import recent, wait_for_upload
+from pipeline.executions import recent
 from pipeline.following import follow_to_end
 from pipeline.predictions import PredictionFile, first_rows, manifest, prediction_files
 from pipeline.settings import load_settings
+from pipeline.uploads import wait_for_upload
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,7 +8,8 @@ from pipeline.bundle import build_bundle
 from pipeline.deploy.checks import deployment_around, environment_subjects, script_sources
 from pipeline.deploy.stack import FLOWS, NO_STEPS
 from pipeline.errors import DefinitionError, InputFileError
-from pipeline.settings import Flow, environment_names, load_settings
+from pipeline.resource_names import Flow
+from pipeline.settings import environment_names, load_settings
 from pipeline.validate.document import read_definition
 from pipeline.validate.registry import Problem
 from pipeline.validate.runner import Report, unreadable, validate

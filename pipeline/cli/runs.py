@@ -41,15 +41,15 @@ def start(
     as_json: AsJson = False,
 ) -> None:
     """Start a pipeline for an object that is already in the raw bucket: raw/scoring/… is scored, all else trains."""
-    from pipeline import executions
+    from pipeline import executions, uploads
 
     settings = settings_of(env, settings_file)
     aws = aws_of(settings)
     given = _names_and_values(parameter or [])
-    named, key = executions.bucket_and_key(settings, key)
+    named, key = uploads.bucket_and_key(settings, key)
     bucket = given.pop("InputBucket", named)
-    parameters = {**executions.object_parameters(aws, bucket, key), **given}
-    arn = executions.start(aws, executions.pipeline_for(settings, key), parameters)
+    parameters = {**uploads.object_parameters(aws, bucket, key), **given}
+    arn = executions.start(aws, uploads.pipeline_for(settings, key), parameters)
     if as_json:
         print_json({"PipelineExecutionArn": arn})
     else:
@@ -90,14 +90,14 @@ def watch(
     as_json: AsJson = False,
 ) -> None:
     """Follow an execution step by step. Exit code 0 only when it succeeds."""
-    from pipeline import executions
+    from pipeline import executions, uploads
     from pipeline.errors import ExecutionError
     from pipeline.execution_view import execution_as_json, view
 
     settings = settings_of(env, settings_file)
     aws = aws_of(settings)
     if execution and "/" in execution and not execution.startswith("arn:"):
-        arn = executions.started_by(aws, execution)
+        arn = uploads.started_by(aws, execution)
     else:
         arn = executions.find(aws, settings.pipeline_names, execution)
     try:

@@ -10,7 +10,8 @@ from pipeline.deploy.roles import Role
 from pipeline.deploy.rules import Rule
 from pipeline.deploy.stack import FLOWS, resources
 from pipeline.errors import DefinitionError
-from pipeline.settings import Flow, Settings
+from pipeline.resource_names import Flow
+from pipeline.settings import Settings
 from pipeline.validate.document import Definition, read_definition
 from pipeline.validate.registry import Deployment, Sources, Trigger
 from pipeline.validate.report import report_lines

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from pipeline import bundle as bundle_module
 from pipeline.bundle import Bundle
-from pipeline.settings import Flow, Settings
+from pipeline.resource_names import Flow
+from pipeline.settings import Settings
 
 #: Modules of ``pipeline`` that compiling a definition runs.
 SOURCES = (
@@ -29,6 +30,7 @@ SOURCES = (
         "errors",
         "model_card",
         "model_steps",
+        "resource_names",
         "sdk",
         "settings",
         "settings_problems",

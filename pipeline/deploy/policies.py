@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.deploy.needs import Needs
-from pipeline.settings import Flow, Settings
+from pipeline.resource_names import Flow
+from pipeline.settings import Settings
 
 _JOB_ACTIONS = {
     "Processing": ("processing-job", ("CreateProcessingJob", "DescribeProcessingJob", "StopProcessingJob", "AddTags")),

@@ -19,7 +19,8 @@ from pipeline.deploy.roles import Role
 from pipeline.deploy.rules import Rule, failure_rule, upload_rule
 from pipeline.deploy.topics import Topic
 from pipeline.features import EVENT_TIME, RECORD_IDENTIFIER, stored_features
-from pipeline.settings import Flow, Settings
+from pipeline.resource_names import Flow
+from pipeline.settings import Settings
 
 #: The pipelines that are deployed; each has a definition, a rule and a folder under ``raw/``.
 FLOWS: tuple[Flow, ...] = ("training", "scoring")

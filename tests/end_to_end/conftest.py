@@ -17,9 +17,10 @@ import pytest
 
 from pipeline.aws import Aws
 from pipeline.execution_view import ExecutionView, view
-from pipeline.executions import started_for
 from pipeline.local.daemon import EndpointHandle, running_endpoint
-from pipeline.settings import Flow, Settings, load_settings
+from pipeline.resource_names import Flow
+from pipeline.settings import Settings, load_settings
+from pipeline.uploads import started_for
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 180.0

@@ -25,12 +25,14 @@ from pipeline.deploy.github import deployer_policy, github_trust_policy
 from pipeline.deploy.operators import operator_policy
 from pipeline.deploy.stack import FLOWS, resources
 from pipeline.execution_view import view
-from pipeline.executions import object_parameters, start
+from pipeline.executions import start
 from pipeline.local.daemon import running_endpoint
 from pipeline.local.iam.evaluation import Call, Policy, evaluate
 from pipeline.local.iam.recording import read_actions
+from pipeline.resource_names import Flow
 from pipeline.sample import write_sample
-from pipeline.settings import Flow, load_settings
+from pipeline.settings import load_settings
+from pipeline.uploads import object_parameters
 from tests.end_to_end.conftest import Deployed
 from tests.pipeline.deploy.by_hand import BY_HAND
 
