@@ -73,6 +73,14 @@ def test_a_day_scored_is_predicted_as_the_training_run_predicted_it(deployed, ex
     assert all(trained[day] == prediction for day, prediction in new.items())
 
 
+def test_commands_find_executions_of_both_pipelines(deployed, execution):
+    runs = deployed.command("runs").stdout
+    assert deployed.settings.training_pipeline_name in runs
+    assert deployed.settings.scoring_pipeline_name in runs
+    watched = deployed.command("watch", execution.identifier).stdout
+    assert "SelectModel" in watched
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_of_a_burst_of_a_hundred_files_none_is_lost_and_each_has_an_outcome_of_its_own(deployed, execution, tmp_path):
@@ -114,11 +122,3 @@ def test_an_unknown_version_is_named(deployed, execution):
     done = deployed.command("model", "approve", "77", check=False)
     assert done.returncode == 9
     assert "no version 77; there are: 1" in done.stderr
-
-
-def test_commands_find_executions_of_both_pipelines(deployed, execution):
-    runs = deployed.command("runs").stdout
-    assert deployed.settings.training_pipeline_name in runs
-    assert deployed.settings.scoring_pipeline_name in runs
-    watched = deployed.command("watch", execution.identifier).stdout
-    assert "SelectModel" in watched
