@@ -94,7 +94,7 @@ def _percent_off(test: dict[str, Any]) -> str:
     if test["mape"] is None:
         return f"and large errors weigh in at {test['rmse']:,.0f} (RMSE)"
     return (
-        f"or {test['mape']:.0f} % of the day's count (a few days with very low counts can dominate this percentage); "
+        f"or {test['mape']:.0f}% of the day's count (a few days with very low counts can dominate this percentage); "
         f"weighing large errors more, it is {test['rmse']:,.0f} (RMSE)"
     )
 
