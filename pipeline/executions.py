@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from pipeline.aws import Aws, aws_errors
 from pipeline.errors import ExecutionError
@@ -20,11 +19,7 @@ from pipeline.missing import unless_missing
 from pipeline.settings import Settings
 from pipeline.start_parameters import check_parameters
 
-if TYPE_CHECKING:
-    pass
-
 _QUESTIONS_AT_ONCE = 6
-_LOCAL_PATIENCE_SECONDS, _AWS_PATIENCE_SECONDS = 15.0, 600.0
 
 
 def start(aws: Aws, pipeline_name: str, parameters: Mapping[str, str]) -> str:

@@ -53,7 +53,7 @@ class Topic:
             "Version": "2012-10-17",
             "Statement": [
                 {
-                    "Sid": "OnlyTheRules",
+                    "Sid": "OnlyEventBridge",
                     "Effect": "Allow",
                     "Principal": {"Service": "events.amazonaws.com"},
                     "Action": "sns:Publish",

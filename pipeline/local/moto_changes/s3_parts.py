@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.s3.exceptions import S3ClientError
+from moto.s3.exceptions import InvalidArgumentError, S3ClientError
 from moto.s3.models import S3Backend, get_canned_acl
 from moto.s3.responses import S3Response
 from requests.structures import CaseInsensitiveDict
@@ -22,6 +22,7 @@ from requests.structures import CaseInsensitiveDict
 from pipeline.local.persistence import s3_contents
 
 _MOST_PARTS = 1000
+_LAST_NUMBER = 10_000
 _CHECKSUM = "x-amz-checksum-"
 
 
@@ -75,6 +76,17 @@ def parts_of(key: Any) -> list[Part]:
     return parts
 
 
+def _asked_for(response: Any) -> int | None:
+    """The number of a part; None where the whole object is asked for."""
+    (text,) = response.querystring.get("partNumber", [None])[:1]
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _LAST_NUMBER):
+        message = f"Part number must be an integer between 1 and {_LAST_NUMBER}, inclusive"
+        raise InvalidArgumentError(message, "partNumber", text)
+    return int(text)
+
+
 def _wanted(key: Any, number: int) -> Part | None:
     parts = parts_of(key) or [Part(1, 0, key.size, None)]
     return next((part for part in parts if part.number == number), None)
@@ -108,10 +120,10 @@ def _replace(headers: dict[str, Any], told: Mapping[str, str]) -> None:
 
 
 def _get_object(response: Any) -> Any:
-    number = response._get_int_param("partNumber")  # noqa: SLF001 - moto has no other way
-    if not number:
+    number = _asked_for(response)
+    if number is None:
         return _moto_get_object(response)
-    key, _ = response._get_key()  # noqa: SLF001 - as above
+    key, _ = response._get_key()  # noqa: SLF001 - moto has no other way
     part = _wanted(key, number)
     if part is None:
         return _refused(response)
@@ -124,16 +136,18 @@ def _get_object(response: Any) -> Any:
 
 
 def _head_object(response: Any, bucket_name: str, query: dict[str, Any], key_name: str, headers: dict[str, Any]) -> Any:
-    number = query.get("partNumber", [None])[0]
+    number = _asked_for(response)
     rest = {name: value for name, value in query.items() if name != "partNumber"}
     status, answer, content = _moto_head_object(response, bucket_name, rest, key_name, headers)
     if status != HTTPStatus.OK:
         return status, answer, content
     key = response.backend.get_object(bucket_name, key_name, query.get("versionId", [None])[0])
+    if key is None:  # removed since
+        return HTTPStatus.NOT_FOUND, {}, ""
     if number is None:
         _say_of_how_many(answer, key)
         return status, answer, content
-    part = _wanted(key, int(number))
+    part = _wanted(key, number)
     if part is None:
         return _refused(response)
     _replace(answer, _told_of(part, key))

@@ -73,6 +73,20 @@ def test_a_part_that_is_not_there_is_refused(uploaded):
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 416
 
 
+@pytest.mark.parametrize("number", ["0", "10001", "two", "-1", ""])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_what_is_no_number_of_a_part_is_refused(endpoint, unique, method, number):
+    s3 = endpoint.client("s3")
+    s3.create_bucket(Bucket=unique)
+    s3.put_object(Bucket=unique, Key="whole", Body=b"12345")
+    url = s3.generate_presigned_url(f"{method.lower()}_object", Params={"Bucket": unique, "Key": "whole"})
+    answer = requests.request(method, url.replace("?", f"?partNumber={number}&", 1), timeout=10)
+    assert answer.status_code == 400
+    if method == "GET":
+        assert "<Code>InvalidArgument</Code>" in answer.text
+        assert "between 1 and 10000" in answer.text
+
+
 def test_an_object_that_came_whole_is_one_part(endpoint, unique):
     s3 = endpoint.client("s3")
     s3.create_bucket(Bucket=unique)
