@@ -6,6 +6,8 @@
 UV := .venv/bin/uv --quiet
 STAMP := .venv/.complete
 JOBS ?= 2
+PRODUCTS := packages/pipedef packages/localmaker .
+PYTEST := $(CURDIR)/.venv/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 # What commands, the SDK and the local endpoint import. Their bytecode is made with the environment, so that no process
 # compiles them again where Python is told to write none (PYTHONDONTWRITEBYTECODE, read-only file systems).
 COMPILED := PIL boto3 botocore cryptography dateutil flask fontTools fpdf graphql jinja2 jmespath matplotlib moto numpy \
@@ -19,7 +21,7 @@ demo: $(STAMP)  ## Run everything once on this machine: endpoint, deploy, upload
 	@.venv/bin/bikeshare demo
 
 test: check  ## Run every check and every test
-	@.venv/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 25
+	@for product in $(PRODUCTS); do (cd $$product && $(PYTEST) --durations 25) || exit 1; done
 
 check: $(STAMP)  ## Lint, formatting, types, import contracts, workflows, offline checks of every environment's pipelines
 	@.venv/bin/ruff check .
@@ -41,25 +43,26 @@ format: $(STAMP)  ## Rewrite the sources in the project's format
 
 lock: $(STAMP)  ## Resolve the lock files anew
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		pyproject.toml --group dev --group image --upgrade -o requirements.lock
+		pyproject.toml --extra local --group dev --group image --no-emit-package localmaker --no-emit-package pipedef --upgrade -o requirements.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		pipeline/local/images/scikit-learn-1.9-0.in --upgrade -o pipeline/local/images/scikit-learn-1.9-0.lock
+		packages/localmaker/src/localmaker/images/scikit-learn-1.9-0.in --upgrade -o packages/localmaker/src/localmaker/images/scikit-learn-1.9-0.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-deps \
-		pipeline/local/images/scikit-learn-1.9-0-source.in --upgrade \
-		-o pipeline/local/images/scikit-learn-1.9-0-source.lock
+		packages/localmaker/src/localmaker/images/scikit-learn-1.9-0-source.in --upgrade \
+		-o packages/localmaker/src/localmaker/images/scikit-learn-1.9-0-source.lock
 
 clean:  ## Remove the environment
 	rm -rf .venv
 
 # uv installs the lock in a tenth of pip's time; pip fetches uv itself, by the lock's hash.
-$(STAMP): requirements.lock pyproject.toml scripts/find_python.sh $(wildcard pipeline/local/images/*.lock) steps/requirements.txt
+$(STAMP): requirements.lock $(wildcard pyproject.toml packages/*/pyproject.toml) scripts/find_python.sh $(wildcard packages/localmaker/src/localmaker/images/*.lock) steps/requirements.txt
 	@echo "Making .venv from requirements.lock (once; about a minute) …"
 	@python=$$(sh scripts/find_python.sh) && "$$python" -m venv --clear .venv
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.lock
 	@VIRTUAL_ENV=.venv $(UV) pip install --require-hashes -r requirements.lock
-	@VIRTUAL_ENV=.venv $(UV) pip install --no-deps --no-build-isolation --editable .
+	@VIRTUAL_ENV=.venv $(UV) pip install --no-deps --no-build-isolation \
+		--editable packages/pipedef --editable packages/localmaker --editable .
 	@.venv/bin/python -W ignore -m compileall -q -j 0 -x '/tests?/' \
-		pipeline $(addprefix .venv/lib/python*/site-packages/,$(COMPILED)) || true
+		pipeline packages/localmaker/src packages/pipedef/src $(addprefix .venv/lib/python*/site-packages/,$(COMPILED)) || true
 	@.venv/bin/bikeshare local prepare
 	@touch $@

@@ -23,16 +23,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.aws import Aws
-from pipeline.deploy.commands import deploy_environment
-from pipeline.execution_view import ExecutionView, view
-from pipeline.local.daemon import running_endpoint
-from pipeline.predictions import prediction_files
-from pipeline.registry import decide
-from pipeline.resource_names import Flow
-from pipeline.sample import write_sample
-from pipeline.settings import Settings, load_settings
-from pipeline.uploads import wait_for_upload
+from localmaker.daemon import running_endpoint
+from pipeline.aws.clients import Aws
+from pipeline.demo.sample import write_sample
+from pipeline.deploy.operations import deploy_environment
+from pipeline.executions.uploads import wait_for_upload
+from pipeline.executions.view import ExecutionView, view
+from pipeline.results.predictions import prediction_files
+from pipeline.results.registry import decide
+from pipeline.settings.environment import Settings, load_settings
+from pipeline.settings.names import Flow
 
 _PUTS_AT_ONCE = 8
 

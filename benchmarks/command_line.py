@@ -19,7 +19,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.local.daemon import running_endpoint
+from localmaker.daemon import running_endpoint
 
 
 def main() -> None:

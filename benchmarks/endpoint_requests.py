@@ -33,8 +33,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from benchmarks.request_kinds import KINDS, Kind, set_up
-from pipeline.local.daemon import running_endpoint
-from pipeline.local.state import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from localmaker.daemon import running_endpoint
+from localmaker.state.directory import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 
 _CLIENTS = (1, 8)
 _IDLE_SECONDS = 10.0

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.daemon import EndpointHandle, running_endpoint
+from localmaker.daemon import EndpointHandle, running_endpoint
 
 _ROLE = "arn:aws:iam::123456789012:role/start"
 _OBJECTS = 400

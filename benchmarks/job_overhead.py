@@ -29,10 +29,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.endpoint import Endpoint
-from pipeline.local.environments import image_environment
-from pipeline.local.jobs.images import DEFAULT_IMAGE, find_image
-from pipeline.local.jobs.kinds import JobKind
+from localmaker.endpoint import Endpoint
+from localmaker.images.environments import image_environment
+from localmaker.images.table import DEFAULT_IMAGE, find_image
+from localmaker.services.sagemaker.jobs.kinds import JobKind
 
 _BUCKET = "overhead"
 _ROLE = "arn:aws:iam::123456789012:role/overhead"

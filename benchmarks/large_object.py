@@ -17,7 +17,7 @@ from pathlib import Path
 
 from boto3.s3.transfer import TransferConfig
 
-from pipeline.local.daemon import running_endpoint
+from localmaker.daemon import running_endpoint
 
 _MEGABYTE = 1 << 20
 _BUCKET = "large-object"

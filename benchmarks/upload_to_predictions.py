@@ -23,14 +23,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.aws import Aws
-from pipeline.bundle import STEPS_FOLDER
-from pipeline.deploy.commands import deploy_environment
-from pipeline.execution_view import ExecutionView, read_plan, view
-from pipeline.local.daemon import running_endpoint
-from pipeline.sample import write_sample
-from pipeline.settings import Settings, load_settings
-from pipeline.uploads import wait_for_upload
+from localmaker.daemon import running_endpoint
+from pipeline.aws.clients import Aws
+from pipeline.definition.bundle import STEPS_FOLDER
+from pipeline.demo.sample import write_sample
+from pipeline.deploy.operations import deploy_environment
+from pipeline.executions.uploads import wait_for_upload
+from pipeline.executions.view import ExecutionView, read_plan, view
+from pipeline.settings.environment import Settings, load_settings
 
 
 def main() -> None:

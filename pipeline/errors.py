@@ -12,7 +12,7 @@
     ├── InputFileError           a file that is to be uploaded or checked is not there or can't be read
     └── OutputFileError          a file that is to be written can't be
 
-Errors of the local endpoint stand in :mod:`pipeline.local.errors`, those of the step scripts in
+Errors of the local endpoint stand in :mod:`localmaker.errors`, those of the step scripts in
 ``steps/analysis/errors.py``; neither can import this module (see the import contracts in ``pyproject.toml``).
 """
 

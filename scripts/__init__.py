@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from pipeline.bundle import STEPS_FOLDER
+from pipeline.definition.bundle import STEPS_FOLDER
 
 if str(STEPS_FOLDER) not in sys.path:
     sys.path.insert(0, str(STEPS_FOLDER))

@@ -12,11 +12,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts.errors import ModelSourceError
-from scripts.exports.document import document_of
-from scripts.exports.files import checksum_file, write_exports
-from scripts.exports.sources import find_model, latest_approved
-from scripts.program import add_environment, aws_of, program_parser, run_program
+from scripts.lib.errors import ModelSourceError
+from scripts.lib.exports.document import document_of
+from scripts.lib.exports.files import checksum_file, write_exports
+from scripts.lib.exports.sources import find_model, latest_approved
+from scripts.lib.program import add_environment, aws_of, program_parser, run_program
 
 EXAMPLES = """\
 examples:

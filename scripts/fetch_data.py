@@ -23,9 +23,9 @@ from urllib.request import urlopen
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts.errors import ScriptError
-from scripts.program import program_parser, run_program, write_whole
-from scripts.published_table import check_published
+from scripts.lib.errors import ScriptError
+from scripts.lib.program import program_parser, run_program, write_whole
+from scripts.lib.published_table import check_published
 
 URL = "https://archive.ics.uci.edu/static/public/275/bike+sharing+dataset.zip"
 MEMBER = "day.csv"

@@ -15,10 +15,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipeline.aws import Aws, aws_errors
-from scripts.errors import RegistrationError, ScriptError
-from scripts.features import records_from
-from scripts.program import add_environment, aws_of, existing_file, program_parser, run_program, steps_environment
+from pipeline.aws.clients import Aws, aws_errors
+from scripts.lib.errors import RegistrationError, ScriptError
+from scripts.lib.features import records_from
+from scripts.lib.program import add_environment, aws_of, existing_file, program_parser, run_program, steps_environment
 
 EXAMPLES = """\
 examples:
@@ -69,8 +69,8 @@ def main(arguments: Sequence[str]) -> None:
     check_group(group, aws)
 
     # Imported here so that a wrong file or call is answered before boto3 is loaded.
-    from analysis.aws import feature_store_client
-    from analysis.records import batch_writer
+    from analysis.features.records import batch_writer
+    from analysis.runtime.aws import feature_store_client
     from ingest_features import write_all
 
     with steps_environment(aws):

@@ -12,9 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts.exports.sources import find_model
-from scripts.program import add_environment, aws_of, existing_file, program_parser, run_program
-from scripts.registration import image_uri, read_evaluation, register, registered_version
+from scripts.lib.exports.sources import find_model
+from scripts.lib.program import add_environment, aws_of, existing_file, program_parser, run_program
+from scripts.lib.registration import image_uri, read_evaluation, register, registered_version
 
 EXAMPLES = """\
 examples:

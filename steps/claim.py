@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from analysis.aws import aws_call, error_code, s3_client, sagemaker_client, split_s3_uri
-from analysis.claim_file import Claim, identity_of, prediction_name, write_claim
-from analysis.container import PROCESSING, PROCESSING_MESSAGE, Arguments, run_step
-from analysis.errors import ClaimError
+from analysis.runtime.aws import aws_call, error_code, s3_client, sagemaker_client, split_s3_uri
+from analysis.runtime.claim_file import Claim, identity_of, prediction_name, write_claim
+from analysis.runtime.container import PROCESSING, PROCESSING_MESSAGE, Arguments, run_step
+from analysis.runtime.errors import ClaimError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

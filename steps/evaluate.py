@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.container import PROCESSING, PROCESSING_MESSAGE, Arguments, existing_file, run_step
-from analysis.profiles import NEAR_EXACT
+from analysis.features.profiles import NEAR_EXACT
+from analysis.runtime.container import PROCESSING, PROCESSING_MESSAGE, Arguments, existing_file, run_step
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -31,12 +31,12 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--output-dir", type=Path, default=PROCESSING / "output" / "evaluation", help="gets both files")
     request = parser.parse_args(arguments)
     # Imported here so that --help and a wrong call are answered at once.
-    from analysis.archive import read_archive
-    from analysis.evaluation import evaluation
-    from analysis.frames import read_json, write_json
-    from analysis.previous import previous_model
-    from analysis.report import write_report
-    from analysis.rows import labelled_rows
+    from analysis.evaluation.measure import evaluation
+    from analysis.evaluation.previous import previous_model
+    from analysis.features.rows import labelled_rows
+    from analysis.model.archive import read_archive
+    from analysis.report.page import write_report
+    from analysis.runtime.frames import read_json, write_json
 
     archive = read_archive(existing_file(request.model_dir / "model.tar.gz", "The model archive"))
     sides = (

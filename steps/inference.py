@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.artefact import LinearModel, Predictions, read_model
+from analysis.model.artefact import LinearModel, Predictions, read_model
 
 CSV = "text/csv"
 

@@ -12,14 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.aws import feature_store_client
-from analysis.claim_file import read_claim
-from analysis.columns import DATE
-from analysis.container import PROCESSING, PROCESSING_MESSAGE, Arguments, existing_file, run_step
-from analysis.errors import IngestError, SettingsError
-from analysis.frames import read_frame
-from analysis.profiles import STORED_FEATURES
-from analysis.records import Record, Refusal, batch_writer, record_of, single_writer
+from analysis.features.profiles import STORED_FEATURES
+from analysis.features.records import Record, Refusal, batch_writer, record_of, single_writer
+from analysis.reading.columns import DATE
+from analysis.runtime.aws import feature_store_client
+from analysis.runtime.claim_file import read_claim
+from analysis.runtime.container import PROCESSING, PROCESSING_MESSAGE, Arguments, existing_file, run_step
+from analysis.runtime.errors import IngestError, SettingsError
+from analysis.runtime.frames import read_frame
 
 if TYPE_CHECKING:
     import pandas as pd

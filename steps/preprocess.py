@@ -14,10 +14,10 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from analysis.columns import TARGET, Purpose
-from analysis.container import PROCESSING, PROCESSING_MESSAGE, Arguments, existing_file, run_step
-from analysis.errors import SettingsError
-from analysis.profiles import FORECAST, PROFILES, Variant, profile_named, variant_of
+from analysis.features.profiles import FORECAST, PROFILES, Variant, profile_named, variant_of
+from analysis.reading.columns import TARGET, Purpose
+from analysis.runtime.container import PROCESSING, PROCESSING_MESSAGE, Arguments, existing_file, run_step
+from analysis.runtime.errors import SettingsError
 
 _LIMITS = {
     "duplicate_rows": "repeated rows that are dropped, not refused",
@@ -74,11 +74,11 @@ def requested(arguments: Sequence[str]) -> Namespace:
 def main(arguments: Sequence[str]) -> None:
     request = requested(arguments)
     # Imported here so that --help and a wrong call are answered at once.
-    from analysis.binning import Binning
-    from analysis.prepared import Preparation, write_prepared
-    from analysis.quality import QualityLimits, check_days
-    from analysis.table import read_table
-    from analysis.upload import upload_report
+    from analysis.features.binning import Binning
+    from analysis.features.prepared import Preparation, write_prepared
+    from analysis.reading.quality import QualityLimits, check_days
+    from analysis.reading.table import read_table
+    from analysis.runtime.upload import upload_report
 
     variant = Variant(request.first_levels == "keep", request.measures == "bins")
     profile = variant_of(profile_named(request.profile), variant)

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.aws import aws_call, s3_client, split_s3_uri
-from analysis.claim_file import Claim, read_claim
-from analysis.container import PROCESSING, PROCESSING_MESSAGE, Arguments, existing_file, run_step
-from analysis.errors import PublishError
-from analysis.frames import read_frame
+from analysis.runtime.aws import aws_call, s3_client, split_s3_uri
+from analysis.runtime.claim_file import Claim, read_claim
+from analysis.runtime.container import PROCESSING, PROCESSING_MESSAGE, Arguments, existing_file, run_step
+from analysis.runtime.errors import PublishError
+from analysis.runtime.frames import read_frame
 
 if TYPE_CHECKING:
     import pandas as pd

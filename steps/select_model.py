@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.aws import aws_call, sagemaker_client
-from analysis.container import PROCESSING, PROCESSING_MESSAGE, Arguments, run_step
-from analysis.errors import ModelError
-from analysis.frames import write_json
-from analysis.registry import newest_approved
+from analysis.model.registry import newest_approved
+from analysis.runtime.aws import aws_call, sagemaker_client
+from analysis.runtime.container import PROCESSING, PROCESSING_MESSAGE, Arguments, run_step
+from analysis.runtime.errors import ModelError
+from analysis.runtime.frames import write_json
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient

@@ -17,19 +17,26 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.columns import TARGET
-from analysis.container import TRAINING_FAILURE, Arguments, existing_file, made_directory, run_step
-from analysis.errors import TrainingError
-from analysis.frames import read_frame, read_json, write_json
-from analysis.profiles import FORECAST, PARITY, PROFILES, Profile, Variant, profile_named, variant_of
-from analysis.published import published_comparison, side_by_side
+from analysis.features.profiles import FORECAST, PARITY, PROFILES, Profile, Variant, profile_named, variant_of
+from analysis.model.published import published_comparison, side_by_side
+from analysis.reading.columns import TARGET
+from analysis.runtime.container import TRAINING_FAILURE, Arguments, existing_file, made_directory, run_step
+from analysis.runtime.errors import TrainingError
+from analysis.runtime.frames import read_frame, read_json, write_json
 
 if TYPE_CHECKING:
-    from analysis.fitting import Fit
+    from analysis.model.fitting import Fit
 
 MODEL_FILE, SUMMARY_JSON, SUMMARY_TEXT = "model.json", "summary.json", "summary.txt"
 LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "statsmodels")
-SERVING_FILES = ("inference.py", "analysis/__init__.py", "analysis/artefact.py", "analysis/errors.py")
+SERVING_FILES = (
+    "inference.py",
+    "analysis/__init__.py",
+    "analysis/model/__init__.py",
+    "analysis/model/artefact.py",
+    "analysis/runtime/__init__.py",
+    "analysis/runtime/errors.py",
+)
 """What the model needs to answer requests, relative to this file, and nothing more."""
 
 
@@ -125,8 +132,8 @@ def main(arguments: Sequence[str]) -> None:
     rows = read_frame(rows_file)
     check_columns(list(rows.columns), profile)
     # Imported here so that --help and a wrong call are answered at once.
-    from analysis.fitting import fit_linear_model
-    from analysis.summary import regression_summary
+    from analysis.model.fitting import fit_linear_model
+    from analysis.model.summary import regression_summary
 
     fit = fit_linear_model(
         rows[list(profile.columns)],

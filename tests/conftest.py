@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 # Every endpoint of the suite checks its own answers against botocore's service models.
-os.environ["BIKESHARE_CHECK_RESPONSES"] = "1"
+os.environ["LOCALMAKER_CHECK_RESPONSES"] = "1"
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipeline.aws import Aws
-    from pipeline.settings import Settings
+    from pipeline.aws.clients import Aws
+    from pipeline.settings.environment import Settings
 
 Environment = Annotated[
     str | None, typer.Option("--env", help="Environment: a file in pipeline/environments; local when left out.")
@@ -47,14 +47,14 @@ def progress_console(*, as_json: bool) -> Console:
 
 def settings_of(environment: str | None, file: Path | None) -> Settings:
     """Settings of the environment that the command was given."""
-    from pipeline.settings import load_settings
+    from pipeline.settings.environment import load_settings
 
     return load_settings(environment, file)
 
 
 def aws_of(settings: Settings) -> Aws:
     """Clients for it."""
-    from pipeline.aws import Aws
+    from pipeline.aws.clients import Aws
 
     return Aws(settings)
 

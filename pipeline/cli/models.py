@@ -9,7 +9,7 @@ import typer
 from pipeline.cli.common import AsJson, Environment, SettingsFile, aws_of, group, print_json, settings_of
 
 if TYPE_CHECKING:
-    from pipeline.settings import Settings
+    from pipeline.settings.environment import Settings
 
 app = group("The model registry.")
 
@@ -22,7 +22,7 @@ def model_list(env: Environment = None, settings_file: SettingsFile = None, as_j
     """List registered versions with their metrics, newest first."""
     from dataclasses import asdict
 
-    from pipeline.registry import versions
+    from pipeline.results.registry import versions
 
     settings = settings_of(env, settings_file)
     found = versions(aws_of(settings), settings.model_package_group_name)
@@ -68,7 +68,7 @@ def _decide(
 ) -> None:
     from dataclasses import asdict
 
-    from pipeline.registry import decide
+    from pipeline.results.registry import decide
 
     decided = decide(aws_of(settings), settings.model_package_group_name, version, status, reason)
     if as_json:
@@ -80,7 +80,7 @@ def _decide(
 @app.command("card")
 def model_card(version: Version, env: Environment = None, settings_file: SettingsFile = None) -> None:
     """Print the model card of a version as JSON."""
-    from pipeline.registry import card
+    from pipeline.results.registry import card
 
     settings = settings_of(env, settings_file)
     print_json(card(aws_of(settings), settings.model_package_group_name, version))

@@ -42,7 +42,7 @@ def synth(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file instead.")] = None,
 ) -> None:
     """Compile a pipeline's definition, offline."""
-    from pipeline.definition import compile_scoring, compile_training
+    from pipeline.definition.compiler import compile_scoring, compile_training
 
     compile_pipeline = compile_training if pipeline is Pipeline.TRAINING else compile_scoring
     definition = compile_pipeline(settings_of(env, settings_file))
@@ -66,15 +66,17 @@ def validate(
     as_json: AsJson = False,
 ) -> None:
     """Check definitions and step scripts, offline. Exit code 0: no problem; 4: problems found."""
-    from pipeline.validate.report import check_lines, checks_as_json, report_as_json, report_lines
+    from pipedef.linter.report import check_lines, checks_as_json, report_as_json, report_lines
 
     if list_checks:
         print_json(checks_as_json()) if as_json else typer.echo("\n".join(check_lines()))
         return
-    from pipeline.validate_commands import validate_environments, validate_file
+    from pipeline.deploy.validation import validate_environments, validate_file
 
     report = validate_file(file, env, settings_file) if file else validate_environments(env, settings_file)
     print_json(report_as_json(report)) if as_json else typer.echo("\n".join(report_lines(report)))
+    if report.skipped and not as_json and not (env or settings_file):
+        typer.echo("  → Give --env NAME as well to check triggers, names and the role of that environment.")
     raise typer.Exit(4 if report.findings else 0)
 
 
@@ -86,8 +88,8 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show what deploy would change, and what a run costs. Exit code 0: nothing to change; 2: something."""
-    from pipeline.deploy.commands import plan_environment
-    from pipeline.deploy.rendering import plan_as_json, print_plan
+    from pipeline.deploy.engine.rendering import plan_as_json, print_plan
+    from pipeline.deploy.operations import plan_environment
 
     settings = settings_of(env, settings_file)
     found = plan_environment(settings, aws_of(settings))
@@ -108,8 +110,8 @@ def deploy(
     as_json: AsJson = False,
 ) -> None:
     """Create or change what the environment needs. Safe to interrupt and to repeat."""
-    from pipeline.deploy.commands import deploy_environment
-    from pipeline.deploy.rendering import plan_as_json, print_next_steps
+    from pipeline.deploy.engine.rendering import plan_as_json, print_next_steps
+    from pipeline.deploy.operations import deploy_environment
 
     settings = settings_of(env, settings_file)
     aws = aws_of(settings)
@@ -123,8 +125,8 @@ def deploy(
 @app.command()
 def drift(env: Environment = None, settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
     """Find what somebody changed by hand. Exit code 0: nothing; 2: something."""
-    from pipeline.deploy.commands import plan_environment
-    from pipeline.deploy.rendering import plan_as_json, print_drift
+    from pipeline.deploy.engine.rendering import plan_as_json, print_drift
+    from pipeline.deploy.operations import plan_environment
 
     settings = settings_of(env, settings_file)
     found = plan_environment(settings, aws_of(settings))
@@ -151,8 +153,8 @@ def trust_policy(
     permissions: Annotated[bool, typer.Option("--permissions", help="Print what the role may do instead.")] = False,
 ) -> None:
     """Print the IAM policies with which GitHub Actions gets in without a key, and people work. Offline."""
-    from pipeline.deploy.github import deployer_policy, github_trust_policy
-    from pipeline.deploy.operators import operator_policy
+    from pipeline.deploy.operators.github import deployer_policy, github_trust_policy
+    from pipeline.deploy.operators.policy import operator_policy
 
     settings = settings_of(env if env or settings_file else "dev", settings_file)
     if purpose == "operate":
@@ -178,7 +180,7 @@ def destroy(
     as_json: AsJson = False,
 ) -> None:
     """Remove what deploy made, triggers first. Data is kept unless told otherwise."""
-    from pipeline.deploy.commands import destroy_environment
+    from pipeline.deploy.operations import destroy_environment
 
     settings = settings_of(env, settings_file)
     if not yes:

@@ -36,8 +36,8 @@ def predictions(
     """Say where the prediction files are, and show the first rows of the newest."""
     from dataclasses import asdict
 
-    from pipeline.demo import print_predictions
-    from pipeline.predictions import first_rows, prediction_files
+    from pipeline.demo.run import print_predictions
+    from pipeline.results.predictions import first_rows, prediction_files
 
     settings = settings_of(env, settings_file)
     aws = aws_of(settings)
@@ -66,9 +66,9 @@ def report(
     settings_file: SettingsFile = None,
 ) -> None:
     """Save the run report of an execution: one HTML file that opens without a network."""
-    from pipeline import executions
-    from pipeline.execution_view import view
-    from pipeline.reports import read_report
+    from pipeline.executions import control as executions
+    from pipeline.executions.view import view
+    from pipeline.results.reports import read_report
 
     settings = settings_of(env, settings_file)
     aws = aws_of(settings)
@@ -85,6 +85,6 @@ def demo(
     keep_up: Annotated[bool, typer.Option("--keep-up/--down", help="Leave the local endpoint running.")] = True,
 ) -> None:
     """Everything once, on this machine: endpoint up, deploy, upload a CSV, watch, show predictions."""
-    from pipeline.demo import run_demo
+    from pipeline.demo.run import run_demo
 
     run_demo(data, console(), keep_up=keep_up)

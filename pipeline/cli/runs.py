@@ -19,8 +19,8 @@ from pipeline.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from pipeline.aws import Aws
-    from pipeline.execution_view import ExecutionView
+    from pipeline.aws.clients import Aws
+    from pipeline.executions.view import ExecutionView
 
 app = group("")
 
@@ -41,7 +41,8 @@ def start(
     as_json: AsJson = False,
 ) -> None:
     """Start a pipeline for an object that is already in the raw bucket: raw/scoring/… is scored, all else trains."""
-    from pipeline import executions, uploads
+    from pipeline.executions import control as executions
+    from pipeline.executions import uploads
 
     settings = settings_of(env, settings_file)
     aws = aws_of(settings)
@@ -71,7 +72,7 @@ def _names_and_values(texts: list[str]) -> dict[str, str]:
 
 
 def _follow(aws: Aws, arn: str, *, as_json: bool) -> ExecutionView:
-    from pipeline.following import follow_to_end
+    from pipeline.executions.following import follow_to_end
 
     return follow_to_end(aws, arn, progress_console(as_json=as_json))
 
@@ -90,9 +91,10 @@ def watch(
     as_json: AsJson = False,
 ) -> None:
     """Follow an execution step by step. Exit code 0 only when it succeeds."""
-    from pipeline import executions, uploads
     from pipeline.errors import ExecutionError
-    from pipeline.execution_view import execution_as_json, view
+    from pipeline.executions import control as executions
+    from pipeline.executions import uploads
+    from pipeline.executions.view import execution_as_json, view
 
     settings = settings_of(env, settings_file)
     aws = aws_of(settings)
@@ -118,7 +120,7 @@ def runs(
     as_json: AsJson = False,
 ) -> None:
     """List executions, newest first, and why they failed."""
-    from pipeline import executions
+    from pipeline.executions import control as executions
 
     settings = settings_of(env, settings_file)
     aws = aws_of(settings)
@@ -149,7 +151,7 @@ def stop(
     execution: Execution = None, env: Environment = None, settings_file: SettingsFile = None, as_json: AsJson = False
 ) -> None:
     """Stop an execution and its jobs; the newest that runs when none is named."""
-    from pipeline import executions
+    from pipeline.executions import control as executions
 
     settings = settings_of(env, settings_file)
     aws = aws_of(settings)
@@ -171,9 +173,9 @@ def logs(
     as_json: AsJson = False,
 ) -> None:
     """Print what the jobs of an execution wrote."""
-    from pipeline import executions
-    from pipeline.execution_view import view
-    from pipeline.job_logs import step_log, step_named
+    from pipeline.executions import control as executions
+    from pipeline.executions.logs import step_log, step_named
+    from pipeline.executions.view import view
 
     settings = settings_of(env, settings_file)
     aws = aws_of(settings)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.bundle import STEPS_FOLDER, Bundle, bundled_files
+from pipedef.checks.registry import Deployment, Trigger
+from pipedef.document.definition import Definition, read_definition
+from pipedef.document.source_code import Sources
+from pipedef.linter.report import report_lines
+from pipedef.linter.runner import validate
+from pipeline.definition.bundle import STEPS_FOLDER, Bundle, bundled_files
 from pipeline.deploy.compiled import compiled_definitions
-from pipeline.deploy.roles import Role
-from pipeline.deploy.rules import Rule
+from pipeline.deploy.resources.roles import Role
+from pipeline.deploy.resources.rules import Rule
 from pipeline.deploy.stack import FLOWS, resources
 from pipeline.errors import DefinitionError
-from pipeline.resource_names import Flow
-from pipeline.settings import Settings
-from pipeline.validate.document import Definition, read_definition
-from pipeline.validate.registry import Deployment, Sources, Trigger
-from pipeline.validate.report import report_lines
-from pipeline.validate.runner import validate
+from pipeline.settings.environment import Settings
+from pipeline.settings.names import Flow
 
 
 def environment_subjects(settings: Settings, bundle: Bundle) -> list[tuple[Definition, Deployment]]:

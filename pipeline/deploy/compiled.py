@@ -16,28 +16,13 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from pipeline import bundle as bundle_module
-from pipeline.bundle import Bundle
-from pipeline.resource_names import Flow
-from pipeline.settings import Settings
+import pipeline
+from pipeline.definition.bundle import Bundle
+from pipeline.settings.environment import Settings
+from pipeline.settings.names import Flow
 
-#: Modules of ``pipeline`` that compiling a definition runs.
-SOURCES = (
-    *(
-        "aws_names",
-        "bundle",
-        "definition",
-        "errors",
-        "model_card",
-        "model_steps",
-        "resource_names",
-        "sdk",
-        "settings",
-        "settings_problems",
-        "settings_sections",
-    ),
-    *("shared_steps", "step_factories", "step_frame"),
-)
+#: Rooms of ``pipeline`` whose code decides what a definition is.
+SOURCES = ("definition", "settings")
 _KEPT = 50
 _DIGEST_LENGTH = 64
 _log = logging.getLogger(__name__)
@@ -61,13 +46,13 @@ def cache_folder() -> Path:
 def input_digest(settings: Settings, bundle: Bundle, flow: Flow) -> str:
     """SHA-256 of all that the definition depends on."""
     digest = hashlib.sha256()
-    folder = Path(bundle_module.__file__).parent
-    sources = [folder / f"{name}.py" for name in SOURCES]
+    folder = Path(pipeline.__file__).parent
+    sources = sorted(source for room in SOURCES for source in (folder / room).glob("*.py"))
     parts = [
         flow.encode(),
         settings.model_dump_json().encode(),
         bundle.sha256.encode(),
-        version("sagemaker").encode(),
+        *(version(package).encode() for package in ("sagemaker", "pipedef")),
         f"{sys.version_info.major}.{sys.version_info.minor}".encode(),
         *(part for source in sources for part in (source.name.encode(), source.read_bytes())),
     ]
@@ -87,7 +72,7 @@ def _definition(settings: Settings, bundle: Bundle, flow: Flow) -> str:
 
 
 def _compile(settings: Settings, bundle: Bundle, flow: Flow) -> str:
-    from pipeline import definition
+    from pipeline.definition import compiler as definition
 
     compilers = {"training": definition.compile_training, "scoring": definition.compile_scoring}
     return compilers[flow](settings, bundle)

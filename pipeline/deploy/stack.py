@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.bundle import Bundle
-from pipeline.deploy.buckets import Bucket
-from pipeline.deploy.catalog import Database, PredictionTable
-from pipeline.deploy.code import Code
-from pipeline.deploy.feature_groups import FeatureGroup
-from pipeline.deploy.log_groups import LogGroup
-from pipeline.deploy.pipelines import Pipeline
-from pipeline.deploy.policies import events_policy, execution_policy
-from pipeline.deploy.queues import Queue
-from pipeline.deploy.registry import ModelPackageGroup
-from pipeline.deploy.resource import Resource
-from pipeline.deploy.roles import Role
-from pipeline.deploy.rules import Rule, failure_rule, upload_rule
-from pipeline.deploy.topics import Topic
-from pipeline.features import EVENT_TIME, RECORD_IDENTIFIER, stored_features
-from pipeline.resource_names import Flow
-from pipeline.settings import Settings
+from pipeline.definition.bundle import Bundle
+from pipeline.definition.features import EVENT_TIME, RECORD_IDENTIFIER, stored_features
+from pipeline.deploy.engine.resource import Resource
+from pipeline.deploy.permissions.policies import events_policy, execution_policy
+from pipeline.deploy.resources.buckets import Bucket
+from pipeline.deploy.resources.catalog import Database, PredictionTable
+from pipeline.deploy.resources.code import Code
+from pipeline.deploy.resources.feature_groups import FeatureGroup
+from pipeline.deploy.resources.log_groups import LogGroup
+from pipeline.deploy.resources.model_package_groups import ModelPackageGroup
+from pipeline.deploy.resources.pipelines import Pipeline
+from pipeline.deploy.resources.queues import Queue
+from pipeline.deploy.resources.roles import Role
+from pipeline.deploy.resources.rules import Rule, failure_rule, upload_rule
+from pipeline.deploy.resources.topics import Topic
+from pipeline.settings.environment import Settings
+from pipeline.settings.names import Flow
 
 #: The pipelines that are deployed; each has a definition, a rule and a folder under ``raw/``.
 FLOWS: tuple[Flow, ...] = ("training", "scoring")

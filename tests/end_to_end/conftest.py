@@ -15,12 +15,12 @@ from unittest import mock
 
 import pytest
 
-from pipeline.aws import Aws
-from pipeline.execution_view import ExecutionView, view
-from pipeline.local.daemon import EndpointHandle, running_endpoint
-from pipeline.resource_names import Flow
-from pipeline.settings import Settings, load_settings
-from pipeline.uploads import started_for
+from localmaker.daemon import EndpointHandle, running_endpoint
+from pipeline.aws.clients import Aws
+from pipeline.executions.uploads import started_for
+from pipeline.executions.view import ExecutionView, view
+from pipeline.settings.environment import Settings, load_settings
+from pipeline.settings.names import Flow
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 180.0
@@ -163,6 +163,6 @@ def day_csv() -> bytes:
 @pytest.fixture(scope="session")
 def sample_csv(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The generated sample."""
-    from pipeline.sample import write_sample
+    from pipeline.demo.sample import write_sample
 
     return write_sample(tmp_path_factory.mktemp("sample")).read_bytes()

@@ -18,21 +18,21 @@ from unittest import mock
 
 import pytest
 
-from pipeline.aws import Aws
-from pipeline.bundle import build_bundle
+from localmaker.daemon import running_endpoint
+from localmaker.services.iam.evaluation import Call, Policy, evaluate
+from localmaker.services.iam.recording import read_actions
+from pipeline.aws.clients import Aws
+from pipeline.definition.bundle import build_bundle
+from pipeline.demo.sample import write_sample
 from pipeline.deploy.compiled import compiled_definitions
-from pipeline.deploy.github import deployer_policy, github_trust_policy
-from pipeline.deploy.operators import operator_policy
+from pipeline.deploy.operators.github import deployer_policy, github_trust_policy
+from pipeline.deploy.operators.policy import operator_policy
 from pipeline.deploy.stack import FLOWS, resources
-from pipeline.execution_view import view
-from pipeline.executions import start
-from pipeline.local.daemon import running_endpoint
-from pipeline.local.iam.evaluation import Call, Policy, evaluate
-from pipeline.local.iam.recording import read_actions
-from pipeline.resource_names import Flow
-from pipeline.sample import write_sample
-from pipeline.settings import load_settings
-from pipeline.uploads import object_parameters
+from pipeline.executions.control import start
+from pipeline.executions.uploads import object_parameters
+from pipeline.executions.view import view
+from pipeline.settings.environment import load_settings
+from pipeline.settings.names import Flow
 from tests.end_to_end.conftest import Deployed
 from tests.pipeline.deploy.by_hand import BY_HAND
 

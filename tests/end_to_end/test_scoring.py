@@ -15,7 +15,7 @@ KEY = "raw/scoring/next-month.csv"
 @pytest.fixture(scope="module")
 def to_score(tmp_path_factory):
     """30 generated days without cnt, casual and registered."""
-    from pipeline.sample import write_sample
+    from pipeline.demo.sample import write_sample
 
     return write_sample(tmp_path_factory.mktemp("scoring"), days=30, target=False).read_bytes()
 
@@ -85,7 +85,7 @@ def test_commands_find_executions_of_both_pipelines(deployed, execution):
 @pytest.mark.timeout(900)
 def test_of_a_burst_of_a_hundred_files_none_is_lost_and_each_has_an_outcome_of_its_own(deployed, execution, tmp_path):
     """Every tenth is good, since a good one takes seconds; ``python -m benchmarks.burst`` shows it with a hundred."""
-    from pipeline.sample import write_sample
+    from pipeline.demo.sample import write_sample
 
     keys = [f"raw/scoring/burst/{number:03}.csv" for number in range(100)]
     good = set(keys[::10])

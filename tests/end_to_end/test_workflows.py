@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.local.daemon import running_endpoint
+from localmaker.daemon import running_endpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from scripts.exports.files import read_export
+from scripts.lib.exports.files import read_export
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -17,8 +17,8 @@ import pytest
 
 import preprocess
 import train
-from pipeline.sample import write_sample
-from scripts import program
+from pipeline.demo.sample import write_sample
+from scripts.lib import program
 
 ROOT = Path(__file__).resolve().parents[2]
 

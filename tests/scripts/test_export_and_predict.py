@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import inference
-from analysis.artefact import read_model
+from analysis.model.artefact import read_model
 
 ROOT = Path(__file__).resolve().parents[2]
 METRICS = ("rmse", "mae", "r2", "coverage")

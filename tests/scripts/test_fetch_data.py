@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pipeline.sample import write_sample
+from pipeline.demo.sample import write_sample
 
 
 class Web:

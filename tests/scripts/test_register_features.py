@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from pipeline.features import EVENT_TIME, RECORD_IDENTIFIER, stored_features
-from pipeline.local.daemon import running_endpoint
+from localmaker.daemon import running_endpoint
+from pipeline.definition.features import EVENT_TIME, RECORD_IDENTIFIER, stored_features
 
 EARLY, LATE = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
 

@@ -6,8 +6,8 @@ import json
 import boto3
 import pytest
 
-from pipeline.settings import load_settings
-from scripts.registration import image_uri
+from pipeline.settings.environment import load_settings
+from scripts.lib.registration import image_uri
 
 GROUP = "bikeshare-local-regression"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/sklearn:1.9-0"

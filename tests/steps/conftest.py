@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from analysis.columns import MEASURES
-from analysis.container import run_step
-from pipeline.sample import INPUT_COLUMNS, TARGET_COLUMNS, sample_rows, write_sample
+from analysis.reading.columns import MEASURES
+from analysis.runtime.container import run_step
+from pipeline.demo.sample import INPUT_COLUMNS, TARGET_COLUMNS, sample_rows, write_sample
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = (*INPUT_COLUMNS, *TARGET_COLUMNS)

@@ -9,8 +9,8 @@ import boto3
 import pytest
 
 import claim
-from analysis.claim_file import read_claim
-from analysis.errors import AwsCallError, ClaimError
+from analysis.runtime.claim_file import read_claim
+from analysis.runtime.errors import AwsCallError, ClaimError
 
 KEY = "raw/training/2026/Größe a+b%20 'x'.csv"
 EXECUTION = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/bikes/execution/abc123def456"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import inference
-from analysis.artefact import Bounds, LinearModel, Predictions
+from analysis.model.artefact import Bounds, LinearModel, Predictions
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 MODEL = LinearModel(

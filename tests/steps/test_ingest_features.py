@@ -20,10 +20,10 @@ import pandas as pd
 import pytest
 
 import ingest_features
-from analysis import records
-from analysis.claim_file import Claim, write_claim
-from analysis.errors import AwsCallError, IngestError, SettingsError
-from analysis.profiles import STORED_FEATURES
+from analysis.features import records
+from analysis.features.profiles import STORED_FEATURES
+from analysis.runtime.claim_file import Claim, write_claim
+from analysis.runtime.errors import AwsCallError, IngestError, SettingsError
 
 GROUP = "bike-days"
 CLAIM = Claim(

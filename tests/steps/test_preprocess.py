@@ -5,10 +5,10 @@ import json
 import pandas as pd
 import pytest
 
-from analysis.errors import SettingsError
-from analysis.profiles import FORECAST, PARITY
-from analysis.splitting import split_rows
-from pipeline.sample import INPUT_COLUMNS, sample_rows, write_sample
+from analysis.features.profiles import FORECAST, PARITY
+from analysis.features.splitting import split_rows
+from analysis.runtime.errors import SettingsError
+from pipeline.demo.sample import INPUT_COLUMNS, sample_rows, write_sample
 
 
 @pytest.fixture

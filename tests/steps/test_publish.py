@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import publish
-from analysis.claim_file import Claim, write_claim
-from analysis.errors import PublishError
+from analysis.runtime.claim_file import Claim, write_claim
+from analysis.runtime.errors import PublishError
 
 CLAIM = Claim(
     decision="process",

@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.columns import TARGET, Purpose
-from analysis.features import model_columns
-from analysis.fitting import Fit, fit_linear_model
-from analysis.leakage import check_leakage
-from analysis.metrics import all_metrics, coverage
-from analysis.profiles import FORECAST, PARITY
-from analysis.quality import CheckedDays, QualityLimits, check_days
-from analysis.splitting import split_rows
-from analysis.table import read_table
+from analysis.evaluation.leakage import check_leakage
+from analysis.evaluation.metrics import all_metrics, coverage
+from analysis.features.profiles import FORECAST, PARITY
+from analysis.features.splitting import split_rows
+from analysis.features.transform import model_columns
+from analysis.model.fitting import Fit, fit_linear_model
+from analysis.reading.columns import TARGET, Purpose
+from analysis.reading.quality import CheckedDays, QualityLimits, check_days
+from analysis.reading.table import read_table
 
 
 @pytest.fixture(scope="module")

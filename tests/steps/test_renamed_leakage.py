@@ -13,9 +13,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from analysis.columns import TARGET
-from analysis.fitting import fit_linear_model
-from analysis.profiles import FORECAST
+from analysis.features.profiles import FORECAST
+from analysis.model.fitting import fit_linear_model
+from analysis.reading.columns import TARGET
 
 
 @pytest.fixture

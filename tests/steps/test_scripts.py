@@ -45,7 +45,7 @@ def test_a_bug_shows_its_traceback_and_leaves_a_short_form(tmp_path) -> None:
     message = tmp_path / "message"
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]); sys.argv[1:] = []\n"
-        "from analysis.container import run_step; from pathlib import Path\n"
+        "from analysis.runtime.container import run_step; from pathlib import Path\n"
         "def step(arguments): raise ZeroDivisionError('a bug')\n"
         f"run_step(step, Path({str(message)!r}))"
     )

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 import select_model
-from analysis.errors import ModelError
+from analysis.runtime.errors import ModelError
 
 GROUP = "bikes"
 

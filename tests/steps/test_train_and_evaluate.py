@@ -16,9 +16,9 @@ import pandas as pd
 import pytest
 
 import train
-from analysis.archive import model_from_archive
-from analysis.artefact import read_model
-from analysis.errors import ModelError
+from analysis.model.archive import model_from_archive
+from analysis.model.artefact import read_model
+from analysis.runtime.errors import ModelError
 
 
 def test_metric_lines_fit_the_metric_definitions(trained) -> None:
@@ -34,8 +34,10 @@ def test_the_model_directory_holds_the_model_and_what_serves_it(trained) -> None
     model_dir = trained.root / "model"
     assert sorted(str(path.relative_to(model_dir)) for path in model_dir.rglob("*") if path.is_file()) == [
         "code/analysis/__init__.py",
-        "code/analysis/artefact.py",
-        "code/analysis/errors.py",
+        "code/analysis/model/__init__.py",
+        "code/analysis/model/artefact.py",
+        "code/analysis/runtime/__init__.py",
+        "code/analysis/runtime/errors.py",
         "code/inference.py",
         "model.json",
         "summary.json",

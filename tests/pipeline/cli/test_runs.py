@@ -15,10 +15,10 @@ from unittest import mock
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.aws import Aws
+from localmaker.daemon import running_endpoint
+from pipeline.aws.clients import Aws
 from pipeline.cli import app, main
-from pipeline.local.daemon import running_endpoint
-from pipeline.settings import load_settings
+from pipeline.settings.environment import load_settings
 
 ROLE = "arn:aws:iam::123456789012:role/r"
 WHY = "R-squared is 0.5 and has to be\nat least 0.8."

@@ -11,13 +11,13 @@ from unittest import mock
 
 import pytest
 
-from pipeline.aws import Aws
-from pipeline.bundle import Bundle
-from pipeline.deploy.log_groups import LogGroup
-from pipeline.deploy.resource import Resource
+from localmaker.daemon import running_endpoint
+from pipeline.aws.clients import Aws
+from pipeline.definition.bundle import Bundle
+from pipeline.deploy.engine.resource import Resource
+from pipeline.deploy.resources.log_groups import LogGroup
 from pipeline.deploy.stack import FLOWS, resources
-from pipeline.local.daemon import running_endpoint
-from pipeline.settings import Settings, environment_names, load_settings
+from pipeline.settings.environment import Settings, environment_names, load_settings
 
 DEFINITION = json.dumps(
     {"Version": "2020-12-01", "Steps": [{"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}]}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from rich.console import Console
 
-from pipeline.aws import Aws
-from pipeline.bundle import build_bundle
+from pipeline.aws.clients import Aws
+from pipeline.definition.bundle import build_bundle
 from pipeline.deploy import checks, compiled
-from pipeline.deploy.commands import deploy_environment, plan_environment
-from pipeline.deploy.resource import Action
+from pipeline.deploy.engine.resource import Action
+from pipeline.deploy.operations import deploy_environment, plan_environment
 from pipeline.deploy.stack import FLOWS
 from pipeline.errors import DefinitionError
-from pipeline.settings import load_settings
+from pipeline.settings.environment import load_settings
 
 
 def test_a_definition_with_a_problem_is_not_deployed(aws, monkeypatch, tmp_path):

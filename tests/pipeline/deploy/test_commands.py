@@ -11,11 +11,11 @@ import sys
 import pytest
 import typer.main
 
-from pipeline.aws import Aws
-from pipeline.bundle import build_bundle
+from pipeline.aws.clients import Aws
 from pipeline.cli import app
+from pipeline.definition.bundle import build_bundle
 from pipeline.deploy.stack import resources_to_remove
-from pipeline.settings import load_settings
+from pipeline.settings.environment import load_settings
 
 pytestmark = pytest.mark.xdist_group("deploy")
 

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipeline.aws import Aws
-from pipeline.bundle import build_bundle
-from pipeline.costs import estimate
-from pipeline.deploy.commands import deploy_environment, destroy_environment, plan_environment
+from pipeline.aws.clients import Aws
+from pipeline.definition.bundle import build_bundle
 from pipeline.deploy.compiled import compiled_definitions
-from pipeline.deploy.rendering import print_next_steps
-from pipeline.deploy.resource import Action, Removal
+from pipeline.deploy.engine.rendering import print_next_steps
+from pipeline.deploy.engine.resource import Action, Removal
+from pipeline.deploy.operations import deploy_environment, destroy_environment, plan_environment
 from pipeline.deploy.stack import FLOWS
 from pipeline.errors import DeploymentError
-from pipeline.settings import load_settings
-from pipeline.settings_sections import Alarms, Network
+from pipeline.executions.costs import estimate
+from pipeline.settings.environment import load_settings
+from pipeline.settings.sections import Alarms, Network
 
 pytestmark = pytest.mark.xdist_group("deploy")
 QUIET = Console(quiet=True)
@@ -113,7 +113,7 @@ def test_an_interrupted_command_says_on_one_line_how_to_go_on(clients, monkeypat
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(f"pipeline.deploy.commands.{function}", interrupted)
+    monkeypatch.setattr(f"pipeline.deploy.operations.{function}", interrupted)
     shown = io.StringIO()
     with pytest.raises(KeyboardInterrupt):
         run(clients.settings, clients, Console(file=shown, width=40))

@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 
-from pipeline.deploy.pipelines import Pipeline
-from pipeline.deploy.planner import apply_plan, destroy, make_plan
-from pipeline.deploy.resource import Action
-from pipeline.deploy.rules import Rule
+from pipeline.deploy.engine.planner import apply_plan, destroy, make_plan
+from pipeline.deploy.engine.resource import Action
+from pipeline.deploy.resources.pipelines import Pipeline
+from pipeline.deploy.resources.rules import Rule
 
 pytestmark = pytest.mark.xdist_group("deploy")
 

@@ -7,23 +7,23 @@ import json
 
 import pytest
 
-from pipeline.bundle import Bundle
-from pipeline.deploy.buckets import Bucket
-from pipeline.deploy.catalog import PREDICTION_COLUMNS, Database, PredictionTable
-from pipeline.deploy.code import Code
-from pipeline.deploy.feature_groups import FeatureGroup
-from pipeline.deploy.log_groups import LogGroup
-from pipeline.deploy.pipelines import Pipeline
-from pipeline.deploy.planner import apply_plan, destroy, make_plan
-from pipeline.deploy.queues import Queue
-from pipeline.deploy.registry import ModelPackageGroup
-from pipeline.deploy.resource import Action
-from pipeline.deploy.roles import Role
-from pipeline.deploy.rules import failure_rule, upload_rule
-from pipeline.deploy.tags import own_tags, tag_map
-from pipeline.deploy.topics import Topic
+from localmaker.images.table import DEFAULT_IMAGE
+from pipeline.definition.bundle import Bundle
+from pipeline.deploy.engine.planner import apply_plan, destroy, make_plan
+from pipeline.deploy.engine.resource import Action
+from pipeline.deploy.engine.tags import own_tags, tag_map
+from pipeline.deploy.resources.buckets import Bucket
+from pipeline.deploy.resources.catalog import PREDICTION_COLUMNS, Database, PredictionTable
+from pipeline.deploy.resources.code import Code
+from pipeline.deploy.resources.feature_groups import FeatureGroup
+from pipeline.deploy.resources.log_groups import LogGroup
+from pipeline.deploy.resources.model_package_groups import ModelPackageGroup
+from pipeline.deploy.resources.pipelines import Pipeline
+from pipeline.deploy.resources.queues import Queue
+from pipeline.deploy.resources.roles import Role
+from pipeline.deploy.resources.rules import failure_rule, upload_rule
+from pipeline.deploy.resources.topics import Topic
 from pipeline.errors import DeploymentError
-from pipeline.local.jobs.images import DEFAULT_IMAGE
 
 pytestmark = pytest.mark.xdist_group("deploy")
 

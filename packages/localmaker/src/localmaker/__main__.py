@@ -1,0 +1,5 @@
+"""``python -m localmaker`` is ``localmaker``."""
+
+from localmaker.cli import main
+
+main()

@@ -1,0 +1,173 @@
+"""``localmaker``: start, ask and stop the local AWS endpoint.
+
+Exit codes: 0 done; 2 wrong usage; 8 the endpoint did not start or stop, or does not run; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from localmaker.state.directory import Running
+
+EXIT_UNAVAILABLE = 8
+
+app = typer.Typer(
+    name="localmaker",
+    help="The local AWS endpoint: the AWS APIs on 127.0.0.1, on which SageMaker pipelines really run.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+StateDir = Annotated[
+    Path | None, typer.Option("--state-dir", help="Where everything that is kept lives; your own when left out.")
+]
+Requirements = Annotated[
+    list[Path] | None,
+    typer.Option("--requirements", help="A requirements.txt that jobs will install; prepared now. May be repeated."),
+]
+
+
+def main() -> None:
+    """Run the command line; an error becomes one message and an exit code, never a traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.command()
+def prepare(requirements: Requirements = None) -> None:
+    """Build the environments that jobs run in; `up` does it too."""
+    with _reported():
+        prepare_environments(_console(), requirements or ())
+
+
+@app.command()
+def up(
+    *,
+    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; 4566 when left out, 0 takes a free one.")] = None,
+    host: Annotated[str, typer.Option(help="A loopback address; anything else is refused.")] = "127.0.0.1",
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it answers; it goes on.")] = False,
+    state_dir: StateDir = None,
+    enforce_iam: Annotated[
+        bool, typer.Option("--enforce-iam", help="Refuse what a role's policies do not allow.")
+    ] = False,
+    record_actions: Annotated[
+        Path | None, typer.Option(help="File that gets the IAM actions that roles use, a JSON line each.")
+    ] = None,
+    requirements: Requirements = None,
+) -> None:
+    """Start the local AWS endpoint."""
+    from localmaker import daemon
+    from localmaker.http.server import require_loopback
+
+    terminal = _console()
+    with _reported():
+        require_loopback(host)  # before anything is built
+        prepare_environments(terminal, requirements or ())
+        daemon.up(
+            daemon.DEFAULT_PORT if port is None else port,
+            host=host,
+            detach=detach,
+            state_dir=state_dir,
+            enforce_iam=enforce_iam,
+            record_actions=record_actions,
+            on_ready=lambda running: show_ready(terminal, running),
+        )
+
+
+@app.command()
+def down(state_dir: StateDir = None) -> None:
+    """Stop the local AWS endpoint and every job it runs."""
+    from localmaker import daemon
+
+    with _reported():
+        daemon.down(state_dir)
+    typer.echo("The local AWS endpoint is down.")
+
+
+@app.command()
+def status(
+    state_dir: StateDir = None, as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False
+) -> None:
+    """Say whether the local AWS endpoint runs, and where. Exit code 0: it runs; 8: it does not."""
+    from localmaker import daemon
+
+    with _reported():
+        running = daemon.status(state_dir)
+    if as_json:
+        typer.echo(json.dumps(_described(running), indent=2, ensure_ascii=False))
+    elif running is not None:
+        typer.echo(f"The local AWS endpoint runs at {running.url} (process {running.pid}).")
+        typer.echo(f"It came up with: {running.restored}")
+    else:
+        typer.echo("The local AWS endpoint does not run. Start it with: localmaker up --detach")
+    raise typer.Exit(0 if running is not None else EXIT_UNAVAILABLE)
+
+
+def prepare_environments(console: Console, requirements: Sequence[Path]) -> None:
+    """Build the default image's environment, and one more for each requirements file; once for each content.
+
+    Raises:
+        EnvironmentBuildError: a package could not be installed.
+    """
+    from localmaker.images.environments import derived_environment, image_environment
+    from localmaker.images.table import DEFAULT_IMAGE, find_image
+
+    def report(line: str) -> None:
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+
+    image = image_environment(find_image(DEFAULT_IMAGE), report)
+    for file in requirements:
+        derived_environment(image, file.read_text(encoding="utf-8"), report)
+
+
+def show_ready(console: Console, running: Running) -> None:
+    """Print where the endpoint is and what a client needs."""
+    console.print(f"  AWS APIs at {running.url} (this machine only)", markup=False)
+    console.print(f"  any client: export AWS_ENDPOINT_URL={running.url}", markup=False)
+    console.print("  any credentials, where a client wants some", markup=False)
+    console.print(f"  {running.restored}", markup=False, soft_wrap=True)
+
+
+def _described(running: Running | None) -> dict[str, object]:
+    if running is None:
+        return {"running": False}
+    return {
+        "running": True,
+        "url": running.url,
+        "pid": running.pid,
+        "state_dir": str(running.state_dir),
+        "restored": running.restored,
+        "enforces_iam": running.enforces_iam,
+    }
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Turn errors of the endpoint into a message and an exit code, whichever command line this one is part of."""
+    from localmaker.errors import LocalmakerError
+
+    try:
+        yield
+    except (LocalmakerError, OSError) as error:
+        _console(errors=True).print("error:", str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(EXIT_UNAVAILABLE) from error
+
+
+def _console(*, errors: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=errors, highlight=False)

@@ -1,0 +1,307 @@
+"""Start and stop the local endpoint as a process of its own.
+
+::
+
+    from localmaker import daemon
+
+    running = daemon.up(port=4566, detach=True)   # returns when requests are answered
+    daemon.status()                               # Running, or None
+    daemon.down()                                 # stops jobs, too
+
+Tests use :func:`running_endpoint`, whose endpoint ends with them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from localmaker.errors import (
+    EndpointNotRunningError,
+    EndpointStartError,
+    LocalmakerError,
+    MotoVersionError,
+    NotLoopbackError,
+    PortInUseError,
+    StateInUseError,
+    StateUnavailableError,
+    UnsafeStateError,
+)
+from localmaker.state.directory import (
+    ACCESS_KEY_ID,
+    LOG_NAME,
+    SECRET_ACCESS_KEY,
+    Running,
+    default_state_dir,
+    find_running,
+    running_of,
+)
+
+if TYPE_CHECKING:
+    import psutil
+
+# The port that other local AWS endpoints use too, so that tools know it.
+DEFAULT_PORT = 4566
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
+_LOG_TAIL_BYTES = 4000
+# What the process says in so many words; anything else is in its log.
+_KNOWN_ERRORS = (
+    PortInUseError,
+    NotLoopbackError,
+    StateInUseError,
+    StateUnavailableError,
+    UnsafeStateError,
+    MotoVersionError,
+)
+_REPORTED = {error.__name__: error for error in _KNOWN_ERRORS}
+_PACKAGE_ROOT = Path(__file__).resolve().parents[1]
+
+
+def up(
+    port: int = DEFAULT_PORT,
+    *,
+    host: str = "127.0.0.1",
+    detach: bool = True,
+    state_dir: Path | None = None,
+    on_ready: Callable[[Running], None] | None = None,
+    enforce_iam: bool = False,
+    record_actions: Path | None = None,
+) -> Running | None:
+    """Start the endpoint; one that runs already on this state directory is returned as it is.
+
+    Args:
+        port: TCP port; 0 takes a free one.
+        host: a loopback address; anything else is refused.
+        detach: start it in the background, where it outlives the terminal, and return once it answers. Otherwise
+            serve in this process until Ctrl-C or SIGTERM and return None.
+        state_dir: where everything that is kept lives; :func:`default_state_dir` by default.
+        on_ready: called when requests are answered (also when detached).
+        enforce_iam: refuse what a role's policies do not allow.
+        record_actions: file that gets the IAM actions that roles use.
+
+    Raises:
+        PortInUseError: the port is taken, by whom is in the message; or the running endpoint has another port.
+        NotLoopbackError: ``host`` can be reached from other machines.
+        StateInUseError: another endpoint is just starting on the state directory.
+        EndpointStartError: it ended or did not answer; the message holds the end of its log.
+    """
+    directory = (state_dir or default_state_dir()).absolute()
+    running = find_running(directory)
+    if running is not None:
+        if port not in (0, running.port):
+            raise PortInUseError(
+                f"the local endpoint runs already at {running.url}, not on port {port}; "
+                "stop it with `localmaker down` first"
+            )
+        if (enforce_iam and not running.enforces_iam) or record_actions is not None:
+            raise StateInUseError(
+                f"the local endpoint runs already at {running.url}, started with other options; "
+                "stop it with `localmaker down` first"
+            )
+    elif detach:
+        running = _start(
+            directory, port, host=host, detached=True, enforce_iam=enforce_iam, record_actions=record_actions
+        )[0]
+    else:
+        from localmaker.process import run  # what only asks for status does not pay for it
+
+        run(
+            directory,
+            port,
+            host=host,
+            enforce_iam=enforce_iam,
+            record_actions=record_actions,
+            on_ready=lambda record: on_ready and on_ready(_running(record, directory)),
+        )
+        return None
+    if on_ready is not None:
+        on_ready(running)
+    return running
+
+
+def status(state_dir: Path | None = None) -> Running | None:
+    """The running endpoint, or None."""
+    return find_running((state_dir or default_state_dir()).absolute())
+
+
+def down(state_dir: Path | None = None) -> None:
+    """Stop the endpoint and everything that it started.
+
+    Raises:
+        EndpointNotRunningError: there is none.
+    """
+    directory = (state_dir or default_state_dir()).absolute()
+    running = find_running(directory)
+    if running is None:
+        raise EndpointNotRunningError(f"no local endpoint runs on {directory}; start one with `localmaker up`")
+    _stop(running)
+
+
+def _start(
+    directory: Path,
+    port: int,
+    *,
+    detached: bool,
+    host: str = "127.0.0.1",
+    record_actions: Path | None = None,
+    enforce_iam: bool = False,
+) -> tuple[Running, subprocess.Popen[bytes]]:
+    directory.mkdir(parents=True, exist_ok=True)
+    ready, ready_for_child = os.pipe()
+    command = [sys.executable, "-m", "localmaker.process", "--state-dir", str(directory), "--port", str(port)]
+    command += ["--host", host, "--ready-fd", str(ready_for_child)]
+    command.append("--detach" if detached else "--until-stdin-closes")
+    command += ["--record-actions", str(record_actions.absolute())] if record_actions is not None else []
+    command += ["--enforce-iam"] if enforce_iam else []
+    path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
+    log = directory / LOG_NAME
+    try:
+        with log.open("ab") as output:
+            start_of_log = output.tell()
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, "PYTHONPATH": path},
+                cwd=directory,
+                pass_fds=(ready_for_child,),
+                start_new_session=True,
+            )
+    finally:
+        os.close(ready_for_child)
+    with os.fdopen(ready) as pipe:
+        answered, _, _ = select.select([pipe], [], [], _START_SECONDS)
+        text = pipe.read() if answered else ""
+    if not text and not answered:
+        os.killpg(process.pid, signal.SIGKILL)
+    record = json.loads(text) if text else {}
+    if detached or "pid" not in record:
+        process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+    if "pid" not in record:
+        raise _start_error(record, log, start_of_log)
+    return _running(record, directory), process
+
+
+def _running(record: dict[str, Any], directory: Path) -> Running:
+    return running_of(record, directory)
+
+
+def _start_error(record: dict[str, Any], log: Path, start: int) -> LocalmakerError:
+    """The error that the process ended with; the end of its log where it could not say."""
+    known: type[LocalmakerError] | None = _REPORTED.get(record.get("error", ""))
+    if known is not None:
+        return known(record["message"])
+    with log.open("rb") as file:
+        file.seek(max(start, log.stat().st_size - _LOG_TAIL_BYTES))
+        tail = file.read().decode("utf-8", "replace").strip()
+    return EndpointStartError(
+        f"the local endpoint did not start. The end of {log}:\n{tail or record.get('message', '')}"
+    )
+
+
+def _stop(running: Running) -> None:
+    import psutil  # what only asks for status does not pay for it
+
+    try:
+        process = psutil.Process(running.pid)
+        started = process.children(recursive=True)
+        process.terminate()
+        process.wait(_STOP_SECONDS)
+    except psutil.NoSuchProcess:
+        started = []
+    except psutil.TimeoutExpired:
+        process.kill()
+    _kill_all(started)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while find_running(running.state_dir) is not None and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _kill_all(processes: list[psutil.Process]) -> None:
+    import psutil  # see above
+
+    for process in processes:
+        try:
+            process.kill()  # psutil compares the start time: a recycled process id is left alone
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(processes, timeout=_STOP_SECONDS)
+
+
+class EndpointHandle:
+    """A running endpoint, for tests.
+
+    Attributes:
+        url, state_dir, region: as they are.
+    """
+
+    def __init__(self, running: Running) -> None:
+        self.running = running
+        self.url = running.url
+        self.state_dir = running.state_dir
+        self.region = running.region
+        self._session: Any = None
+        self._clients: dict[tuple[str, str], Any] = {}
+
+    def environment(self) -> dict[str, str]:
+        """The variables that make any AWS client use it."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_REGION": self.region,
+        }
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A boto3 client of it."""
+        import boto3.session  # commands that need no client stay fast
+
+        key = (service, region or self.region)
+        if key not in self._clients:
+            # One session for all: it reads the service models once.
+            self._session = self._session or boto3.session.Session(
+                aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key=SECRET_ACCESS_KEY
+            )
+            self._clients[key] = self._session.client(service, region_name=key[1], endpoint_url=self.url)
+        return self._clients[key]
+
+
+@contextmanager
+def running_endpoint(
+    state_dir: Path, port: int = 0, *, record_actions: Path | None = None, enforce_iam: bool = False
+) -> Iterator[EndpointHandle]:
+    """An endpoint in a process of its own, for as long as the block runs.
+
+    It stops at the end of the block, and also when the process that started it is killed.
+
+    Args:
+        state_dir: where everything that is kept lives; a second endpoint on it sees what the first one kept.
+        port: TCP port; 0 takes a free one.
+        record_actions: file that gets the IAM actions that roles use.
+        enforce_iam: refuse what a role's policies do not allow.
+    """
+    running, process = _start(
+        state_dir.absolute(), port, detached=False, record_actions=record_actions, enforce_iam=enforce_iam
+    )
+    try:
+        yield EndpointHandle(running)
+    finally:
+        _stop(running)
+        process.wait()
+        if process.stdin is not None:
+            process.stdin.close()

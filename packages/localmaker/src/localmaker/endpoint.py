@@ -1,0 +1,206 @@
+"""The local AWS endpoint of one process: its parts, and how they reach each other."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import boto3.session
+from botocore.config import Config
+
+from localmaker.http.gateway import Gateway
+from localmaker.http.server import LoopbackServer
+from localmaker.moto_patches.application import create_moto_application
+from localmaker.regions import Regions
+from localmaker.services.events.bus import EventBridge
+from localmaker.services.iam.acting import Acting
+from localmaker.services.iam.authorization import Authorization, IamSettings
+from localmaker.services.iam.sessions import Credentials, answer_caller_identity
+from localmaker.services.sagemaker.featurestore.offline import OfflineWriter
+from localmaker.services.sagemaker.featurestore.store import FeatureStore
+from localmaker.services.sagemaker.registry.model_card_exports import CardExports
+from localmaker.services.sagemaker.store import ResourceStore
+from localmaker.services.scheduler.timetable import Timetable
+from localmaker.state.directory import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from localmaker.state.moto_state import MotoState
+
+ACCOUNT_ID = "123456789012"
+
+_OWN = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None)
+
+# Importing them registers their operations.
+_OPERATION_MODULES = (
+    "localmaker.services.events.operations",
+    "localmaker.services.sagemaker.featurestore.metadata",
+    "localmaker.services.sagemaker.featurestore.operations",
+    "localmaker.services.sagemaker.code_repositories",
+    "localmaker.services.sagemaker.endpoints",
+    "localmaker.services.sagemaker.invocations",
+    "localmaker.services.sagemaker.registry.model_card_exports",
+    "localmaker.services.sagemaker.registry.model_cards",
+    "localmaker.services.sagemaker.registry.model_packages",
+    "localmaker.services.sagemaker.models",
+    "localmaker.services.sagemaker.search",
+    "localmaker.services.sagemaker.tags",
+    "localmaker.services.sagemaker.jobs.handlers",
+    "localmaker.services.lambda_.invocations",
+    "localmaker.services.sagemaker.pipelines.handlers",
+    "localmaker.services.sagemaker.featurestore.groups",
+)
+
+
+def default_region() -> str:
+    """The region of the endpoint's own calls; clients may use any."""
+    return os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or "us-east-1"
+
+
+def iam_settings(record: Path | None, *, enforce: bool) -> IamSettings:
+    """What was asked for; ``LOCALMAKER_RECORD_ACTIONS`` and ``LOCALMAKER_ENFORCE_IAM`` count where nothing was."""
+    named = os.environ.get("LOCALMAKER_RECORD_ACTIONS")
+    wanted = os.environ.get("LOCALMAKER_ENFORCE_IAM", "").lower() in ("1", "true", "yes")
+    return IamSettings(record or (Path(named) if named else None), enforce or wanted)
+
+
+def import_operations() -> None:
+    """Register the operations that the endpoint answers itself."""
+    for module in _OPERATION_MODULES:
+        importlib.import_module(module)
+
+
+class Endpoint:
+    """All AWS APIs on one loopback port, from :meth:`start` until :meth:`close`.
+
+    There can be one in a process: moto's state is global.
+
+    Args:
+        state_dir: where everything that is kept lives; created if missing.
+        host: a loopback address.
+        port: TCP port; 0 takes a free one.
+        iam: whether actions under roles are recorded or refused; neither by default.
+
+    Attributes:
+        url: what clients take as ``AWS_ENDPOINT_URL``.
+        account_id, region, state_dir: as they are.
+        events: publishes to EventBridge.
+        timetable: starts what EventBridge has scheduled.
+        feature_store: feature groups and their records.
+        offline_store: writes records to S3.
+        resources: the control-plane resources that are neither moto's nor a service's own.
+        card_exports: writes model cards as PDF.
+        moto_state: what moto holds, and what of it was there at the start.
+        regions: pipelines and jobs of each region.
+        authorization: is told every action under a role.
+        acting: what EventBridge acts with under roles.
+        stop_writer: a file descriptor; a byte in it makes :meth:`wait` return, as :meth:`shutdown` does.
+
+    Raises:
+        NotLoopbackError: ``host`` is not the loopback interface.
+        PortInUseError: ``port`` is taken.
+    """
+
+    def __init__(self, state_dir: Path, host: str = "127.0.0.1", port: int = 0, iam: IamSettings | None = None) -> None:
+        self.state_dir = state_dir
+        state_dir.mkdir(parents=True, exist_ok=True)
+        self.account_id = ACCOUNT_ID
+        self.region = default_region()
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients_lock = threading.RLock()
+        self._session: boto3.session.Session | None = None
+        self.authorization = Authorization(iam or IamSettings(), self.region)
+        self.acting = self.acting_in(self.region)
+        answer_caller_identity(self.authorization.sessions)
+        self._stop_reader, self.stop_writer = os.pipe()
+        os.set_blocking(self.stop_writer, False)
+        self.events = EventBridge(self)
+        self.timetable = Timetable(self)
+        self.feature_store = FeatureStore(state_dir / "feature-store.db")
+        self.offline_store = OfflineWriter(self)
+        self.resources = ResourceStore(state_dir / "resources.db")
+        self.card_exports = CardExports(self)
+        self.card_exports.fail_interrupted()
+        import_operations()
+        moto_application = create_moto_application(self.events)
+        self.moto_state = MotoState(state_dir)
+        gateway = Gateway(self, moto_application, self.moto_state)
+        self._server = LoopbackServer(gateway, host, port)
+        self._server_thread = threading.Thread(target=self._server.serve_forever, name="server", daemon=True)
+        self.url = self._server.url
+        self.regions = Regions(self)
+
+    def acting_in(self, region: str) -> Acting:
+        """What services of a region act with under roles."""
+        return Acting(self.authorization, self._client_of, region, self.account_id)
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A boto3 client of this endpoint itself, over HTTP; shared between threads."""
+        key = (service, region or self.region)
+        with self._clients_lock:
+            if key not in self._clients:
+                self._clients[key] = self._new_client(*key, _OWN)
+            return self._clients[key]
+
+    def _client_of(self, service: str, region: str, credentials: Credentials | None) -> Any:
+        """A new client with somebody's credentials; the shared one of the endpoint without any."""
+        if credentials is None:
+            return self.client(service, region)
+        with self._clients_lock:
+            return self._new_client(service, region, credentials)
+
+    def _new_client(self, service: str, region: str, credentials: Credentials) -> Any:
+        # One session for all: it reads the service models once.
+        self._session = self._session or boto3.session.Session()
+        config = Config(
+            max_pool_connections=32,
+            retries={"total_max_attempts": 2, "mode": "standard"},
+            s3={"addressing_style": "path"},
+            proxies={},
+            user_agent_extra="local-endpoint",
+        )
+        new_client: Any = self._session.client  # its type is an overload per service
+        return new_client(
+            service,
+            region_name=region,
+            endpoint_url=self.url,
+            config=config,
+            aws_access_key_id=credentials.access_key,
+            aws_secret_access_key=credentials.secret_key,
+            aws_session_token=credentials.token,
+        )
+
+    def start(self) -> None:
+        """Answer requests from now on, in other threads."""
+        self._server_thread.start()
+        self.events.resume()
+        if self.feature_store.groups_with_offline_rows():
+            self.offline_store.wake()
+        self.regions.resume()
+        self.timetable.wake()
+
+    def wait(self) -> None:
+        """Block until :meth:`shutdown`."""
+        os.read(self._stop_reader, 1)
+
+    def shutdown(self) -> None:
+        """Make :meth:`wait` return; may be called from any thread."""
+        os.write(self.stop_writer, b"x")
+
+    def close(self) -> None:
+        """Stop schedules, executions, jobs and deliveries while requests are still answered; then the server."""
+        self.timetable.close()
+        self.regions.close()
+        self.card_exports.close()
+        self.offline_store.close()
+        self.events.close()
+        self._server.shutdown()
+        self._server_thread.join()
+        self._server.server_close()
+        self.acting.close()
+        self.authorization.close()
+        self.moto_state.close()
+        self.feature_store.close()
+        self.resources.close()
+        os.close(self._stop_reader)
+        os.close(self.stop_writer)

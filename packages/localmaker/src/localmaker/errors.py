@@ -1,0 +1,57 @@
+"""What can go wrong in the local AWS endpoint.
+
+::
+
+    LocalmakerError           base of all: catch it to report any failure of the local endpoint
+    ├── EndpointNotRunningError  a command needs a running endpoint and there is none
+    ├── EndpointStartError       the endpoint did not come up; the message holds the end of its log
+    ├── PortInUseError           another process listens on the port
+    ├── StateInUseError          another endpoint already uses the state directory
+    ├── UnsafeStateError         other users can change the files that the endpoint trusts
+    ├── StateUnavailableError    the state directory's files cannot be read or written now, as with a full disk
+    ├── NotLoopbackError         something other than the loopback interface was asked for
+    └── MotoVersionError         moto is not the version whose internals the endpoint extends
+
+An operation refuses a request with :class:`pipedef.errors.AwsError`, which the client receives as AWS would send it; it
+is the language's own error, so that a refused definition and a refused request are the same thing to the gateway.
+"""
+
+from __future__ import annotations
+
+from pipedef.errors import AwsError as AwsError  # noqa: PLC0414 - handlers raise it, the gateway serialises it
+
+
+class LocalmakerError(Exception):
+    """Base of every failure of the local AWS endpoint. The message names the next step."""
+
+
+class EndpointNotRunningError(LocalmakerError):
+    """A command needs a running endpoint and there is none."""
+
+
+class EndpointStartError(LocalmakerError):
+    """The endpoint process ended, or did not answer in time, while it was starting."""
+
+
+class PortInUseError(LocalmakerError):
+    """Another process listens on the port that was asked for."""
+
+
+class StateInUseError(LocalmakerError):
+    """Another endpoint process holds the state directory."""
+
+
+class UnsafeStateError(LocalmakerError):
+    """The state directory's files can be changed by others, and reading them would run what they say."""
+
+
+class StateUnavailableError(LocalmakerError):
+    """The state directory's files cannot be read or written now, and may be good: nothing is set aside."""
+
+
+class NotLoopbackError(LocalmakerError):
+    """An address other than the loopback interface was asked for: the endpoint has no authentication."""
+
+
+class MotoVersionError(LocalmakerError):
+    """The installed moto lacks an internal that the endpoint extends; install the version of the lock file."""

@@ -1,0 +1,287 @@
+"""The WSGI application of the endpoint: our own operations first, moto for the rest."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+from xml.sax.saxutils import escape
+
+from localmaker.errors import AwsError
+from localmaker.http import protocol, response_checks
+from localmaker.http.operations import RequestContext
+from localmaker.http.protocol import CredentialScope, HttpResponse, Recognised
+from localmaker.http.requests import CurrentRequest, current_request
+from localmaker.regions import is_region_name
+from localmaker.services.s3.object_events import deliveries_of
+from localmaker.services.sagemaker.tags import remember_tags
+from localmaker.state.moto_state import MotoState
+from localmaker.state.recording import Change, change_of
+from localmaker.state.s3_uploads import BrokenUploadError, is_upload, received_body
+
+if TYPE_CHECKING:
+    from localmaker.endpoint import Endpoint
+
+logger = logging.getLogger(__name__)
+
+HEALTH_PATH = "/_local/health"
+_RESET_PATH = "/moto-api/reset"
+_REQUEST_ID_HEADERS = {"x-amzn-requestid", "x-amz-request-id"}
+_LOOPBACK_NAMES = {"127.0.0.1", "localhost", "::1"}
+_XML_SERVICES = {"s3", "iam", "sts", "sns", "cloudformation", "monitoring", "ec2", "rds"}
+
+StartResponse = Callable[..., Any]
+
+
+class Gateway:
+    """Answers every request that arrives at the endpoint.
+
+    Args:
+        endpoint: handed to our own operations.
+        moto: moto's WSGI application.
+        state: keeps what moto's answers change.
+    """
+
+    def __init__(self, endpoint: Endpoint, moto: Callable[..., Iterable[bytes]], state: MotoState) -> None:
+        self._endpoint = endpoint
+        self._moto = moto
+        self._state = state
+        self._object_locks = _KeyedLocks()
+        self._checks_answers = response_checks.are_on()
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        request_id = str(uuid.uuid4())
+        if environ["PATH_INFO"] == HEALTH_PATH:
+            return _send(self._health(), start_response)
+        if _from_a_web_page(environ):
+            refusal = {"__type": "AccessDeniedException", "message": "web pages may not use the local AWS endpoint"}
+            return _send(_json_response(HTTPStatus.FORBIDDEN, refusal), start_response)
+        scope = protocol.credential_scope(environ)
+        denied = self._endpoint.authorization.refusal(environ, scope)
+        if denied is not None:
+            status = HTTPStatus(denied.status)
+            return _send(_service_error(scope, status, denied.code, denied.message), start_response)
+        if scope is not None and scope.signing_name == "s3" and not is_region_name(scope.region):
+            return _send(_other_region(scope, self._endpoint.region), start_response)
+        recognised = protocol.recognise(environ, scope)
+        if recognised is not None:
+            return _send(self._answer(recognised, environ, scope, request_id), start_response)
+        return self._delegate(environ, start_response, scope, request_id)
+
+    def _answer(
+        self, recognised: Recognised, environ: dict[str, Any], scope: CredentialScope | None, request_id: str
+    ) -> HttpResponse:
+        try:
+            request, _ = protocol.parse_request(recognised, environ)
+            context = RequestContext(
+                account_id=self._endpoint.account_id,
+                region=scope.region if scope else self._endpoint.region,
+                endpoint=self._endpoint,
+                ask_moto=lambda changed: self._ask_moto(recognised, environ, changed),
+            )
+            response = recognised.handler(request, context)
+            remember_tags(request, response, self._endpoint)
+            if self._checks_answers:
+                response_checks.check_response(recognised.model, response)
+            return protocol.serialise_response(recognised, response, request_id)
+        except AwsError as error:
+            return protocol.serialise_error(recognised, self._checked(recognised, error), request_id)
+        except Exception:  # the boundary: one broken handler must not take the connection with it
+            logger.exception("%s.%s failed (request %s)", recognised.service, recognised.name, request_id)
+            failure = AwsError(
+                "InternalFailure",
+                f"{recognised.service}.{recognised.name} failed in the local endpoint; "
+                f"its log has request {request_id}",
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+            )
+            return protocol.serialise_error(recognised, failure, request_id)
+
+    def _checked(self, recognised: Recognised, error: AwsError) -> AwsError:
+        """The error; another one where the operation does not answer it, and that is looked at."""
+        if self._checks_answers:
+            try:
+                response_checks.check_error(recognised.model, error)
+            except AwsError as wrong:
+                return wrong
+        return error
+
+    def _ask_moto(self, recognised: Recognised, environ: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+        captured: dict[str, Any] = {}
+
+        def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> Callable[..., Any]:
+            captured["status"], captured["headers"] = int(status.split(" ", 1)[0]), dict(headers)
+            return lambda _data: None
+
+        with self._kept(Change(recognised.service, recognised.name, alone=True)):
+            body = b"".join(self._moto(protocol.moto_environ(environ, recognised, request), start_response))
+        return protocol.parse_moto_response(recognised, captured["status"], captured["headers"], body)
+
+    def _delegate(
+        self, environ: dict[str, Any], start_response: StartResponse, scope: CredentialScope | None, request_id: str
+    ) -> Iterable[bytes]:
+        request = CurrentRequest(request_id, environ.get("REMOTE_ADDR", "127.0.0.1"))
+        hidden: list[AwsError] = []
+
+        def with_our_request_id(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            kept = [(name, value) for name, value in headers if name.lower() not in _REQUEST_ID_HEADERS]
+            is_s3 = scope is None or scope.signing_name == "s3"
+            named = ("x-amz-request-id" if is_s3 else "x-amzn-RequestId", request_id)
+            refused = self._endpoint.authorization.absence(environ, scope) if status.startswith("404") else None
+            if refused is not None:
+                hidden.append(refused)
+                return lambda _data: None
+            return start_response(status, [*kept, named], exc_info)
+
+        token = current_request.set(request)
+        try:
+            with ExitStack() as stack:
+                is_s3 = scope is None or scope.signing_name == "s3"
+                if is_s3 and is_upload(environ):
+                    environ = stack.enter_context(received_body(environ, self._state.blobs))
+                stack.enter_context(self._one_writer_per_object(environ, scope))
+                change = change_of(environ, scope.signing_name if scope else None)
+                stored = stack.enter_context(self._kept(change))
+                answer = self._moto(environ, with_our_request_id)
+                deliveries = deliveries_of(self._endpoint.events, request.s3_events)
+                stored |= {one.delivery_id: one.dump() for one in deliveries}
+                if environ["PATH_INFO"] == _RESET_PATH:
+                    self._state.forget()
+        except BrokenUploadError as error:
+            return _send(_service_error(scope, HTTPStatus.BAD_REQUEST, error.code, str(error)), start_response)
+        except NotImplementedError as error:
+            return _send(_not_implemented(environ, scope, error), start_response)
+        except Exception as error:  # noqa: BLE001 - the boundary: moto raises what it does not expect
+            return _send(_unexpected(error, environ, scope, request_id), start_response)
+        else:
+            self._endpoint.events.deliver(deliveries)
+            for one in hidden:
+                return _send(_service_error(scope, HTTPStatus(one.status), one.code, one.message), start_response)
+            return answer
+        finally:
+            current_request.reset(token)
+
+    @contextmanager
+    def _kept(self, change: Change | None) -> Iterator[dict[str, bytes]]:
+        """Store what moto changes in the block; yields where its deliveries go, see MotoState.recording."""
+        if change is None:
+            yield {}
+            return
+        with self._state.recording(change) as deliveries:
+            yield deliveries
+
+    @contextmanager
+    def _one_writer_per_object(self, environ: dict[str, Any], scope: CredentialScope | None) -> Iterator[None]:
+        """Make moto's conditional writes atomic: it looks at the object first and writes it later."""
+        writes = environ["REQUEST_METHOD"] in ("PUT", "POST", "DELETE")
+        is_s3 = scope is None or scope.signing_name == "s3"
+        has_key = environ["PATH_INFO"].strip("/").count("/") > 0
+        if not (writes and is_s3 and has_key) or "partNumber" in parse_qs(environ.get("QUERY_STRING", "")):
+            yield
+            return
+        with self._object_locks.hold(environ["PATH_INFO"]):
+            yield
+
+    def _health(self) -> HttpResponse:
+        endpoint = self._endpoint
+        return _json_response(
+            HTTPStatus.OK,
+            {
+                "status": "ready",
+                "account_id": endpoint.account_id,
+                "region": endpoint.region,
+                "state_dir": str(endpoint.state_dir),
+                "restored": str(self._state.restored),
+            },
+        )
+
+
+class _KeyedLocks:
+    """One lock per key, kept only while someone holds it or waits for it."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._locks: dict[str, tuple[threading.Lock, int]] = {}
+
+    @contextmanager
+    def hold(self, key: str) -> Iterator[None]:
+        with self._guard:
+            lock, holders = self._locks.get(key, (threading.Lock(), 0))
+            self._locks[key] = (lock, holders + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                lock, holders = self._locks[key]
+                if holders == 1:
+                    del self._locks[key]
+                else:
+                    self._locks[key] = (lock, holders - 1)
+
+
+def _from_a_web_page(environ: dict[str, Any]) -> bool:
+    """Whether a browser sent it for a page from elsewhere.
+
+    Without this any site could start a job here: the endpoint needs no credentials, and moto allows every origin.
+    """
+    if environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site"):
+        return True
+    origin = environ.get("HTTP_ORIGIN")
+    if origin and urlsplit(origin).hostname not in _LOOPBACK_NAMES:
+        return True
+    host = urlsplit(f"//{environ.get('HTTP_HOST', '127.0.0.1')}").hostname or ""
+    known = host in _LOOPBACK_NAMES or host.endswith((".localhost", ".amazonaws.com", ".localhost.localstack.cloud"))
+    return not known and "HTTP_SEC_FETCH_SITE" in environ
+
+
+def _not_implemented(environ: dict[str, Any], scope: CredentialScope | None, error: Exception) -> HttpResponse:
+    asked = environ.get("HTTP_X_AMZ_TARGET") or f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+    message = f"neither the local endpoint nor moto implements {asked} ({error})"
+    return _service_error(scope, HTTPStatus.NOT_IMPLEMENTED, "NotImplemented", message)
+
+
+def _unexpected(
+    error: Exception, environ: dict[str, Any], scope: CredentialScope | None, request_id: str
+) -> HttpResponse:
+    asked = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+    if isinstance(error, (OSError, sqlite3.OperationalError)):
+        logger.error("%s could not be stored", asked, exc_info=error)
+        message = f"the local endpoint could not store what this request changes: {error}"
+    else:
+        logger.error("moto failed on %s", asked, exc_info=error)
+        message = f"moto failed on this request; the log of the local endpoint has request {request_id}"
+    return _service_error(scope, HTTPStatus.INTERNAL_SERVER_ERROR, "InternalFailure", message)
+
+
+def _service_error(scope: CredentialScope | None, status: HTTPStatus, code: str, message: str) -> HttpResponse:
+    if scope is not None and scope.signing_name not in _XML_SERVICES:
+        return _json_response(status, {"__type": code, "message": message})
+    inner = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
+    is_s3 = scope is None or scope.signing_name == "s3"
+    body = f"<Error>{inner}</Error>" if is_s3 else f"<ErrorResponse><Error>{inner}</Error></ErrorResponse>"
+    return HttpResponse(status, {"Content-Type": "text/xml"}, body.encode())
+
+
+def _other_region(scope: CredentialScope, expected: str) -> HttpResponse:
+    """S3 names the region that it expects, and clients sign again for that."""
+    message = f"The authorization header is malformed; the region '{scope.region}' is wrong; expecting '{expected}'"
+    code = "AuthorizationHeaderMalformed"
+    body = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message><Region>{expected}</Region></Error>"
+    return HttpResponse(HTTPStatus.BAD_REQUEST, {"Content-Type": "application/xml"}, body.encode())
+
+
+def _json_response(status: HTTPStatus, content: dict[str, Any]) -> HttpResponse:
+    return HttpResponse(status, {"Content-Type": "application/json"}, json.dumps(content).encode())
+
+
+def _send(response: HttpResponse, start_response: StartResponse) -> Iterable[bytes]:
+    headers = {**response.headers, "Content-Length": str(len(response.body))}
+    start_response(f"{int(response.status)} {HTTPStatus(response.status).phrase}", list(headers.items()))
+    return [response.body]

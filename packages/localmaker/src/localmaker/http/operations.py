@@ -1,0 +1,89 @@
+"""The operations that the local endpoint answers itself; everything else is moto's.
+
+A handler receives the request as botocore's service model describes it (parsed and validated) and returns the
+response in the same terms. It raises :class:`localmaker.errors.AwsError` to refuse::
+
+    @operation("sagemaker", "DescribeProcessingJob")
+    def describe_processing_job(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+        return context.jobs.describe(JobKind.PROCESSING, request["ProcessingJobName"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from localmaker.endpoint import Endpoint
+    from localmaker.services.sagemaker.jobs.service import JobService
+    from localmaker.services.sagemaker.pipelines.service import PipelineService
+
+
+def _no_moto(_request: dict[str, Any]) -> dict[str, Any]:
+    raise LookupError("this request did not come through the gateway, so there is no moto answer to it")
+
+
+@dataclass(frozen=True)
+class RequestContext:
+    """Where a request arrived.
+
+    Attributes:
+        account_id: twelve digits.
+        region: from the request's credential scope.
+        endpoint: the endpoint that serves it.
+        ask_moto: moto's answer to the same operation, for handlers that check first or add to what moto does.
+            Takes a request and returns a response in botocore's terms; moto's refusal comes as ``AwsError``.
+    """
+
+    account_id: str
+    region: str
+    endpoint: Endpoint
+    ask_moto: Callable[[dict[str, Any]], dict[str, Any]] = _no_moto
+
+    @property
+    def jobs(self) -> JobService:
+        """The jobs of the request's region."""
+        return self.endpoint.regions.at(self.region).jobs
+
+    @property
+    def pipelines(self) -> PipelineService:
+        """The pipelines of the request's region."""
+        return self.endpoint.regions.at(self.region).pipelines
+
+
+Handler = Callable[[dict[str, Any], RequestContext], dict[str, Any]]
+
+_handlers: dict[tuple[str, str], Handler] = {}
+
+
+def operation(service: str, name: str) -> Callable[[Handler], Handler]:
+    """Register a function as the answer to one operation.
+
+    Args:
+        service: botocore's service name (``sagemaker``, ``sagemaker-featurestore-runtime``, ``s3``).
+        name: the operation as the service model spells it (``CreateProcessingJob``).
+
+    Raises:
+        ValueError: another function answers it already.
+    """
+
+    def register(handler: Handler) -> Handler:
+        known = _handlers.get((service, name))
+        if known is not None and (known.__module__, known.__qualname__) != (handler.__module__, handler.__qualname__):
+            raise ValueError(f"{service}.{name} is answered by {known.__module__}.{known.__qualname__} already")
+        _handlers[service, name] = handler
+        return handler
+
+    return register
+
+
+def find_handler(service: str, name: str) -> Handler | None:
+    """Our own answer to an operation, or None where moto answers."""
+    return _handlers.get((service, name))
+
+
+def registered_operations() -> Mapping[tuple[str, str], Handler]:
+    """Every operation we answer, by (service, operation). A live read-only view."""
+    return MappingProxyType(_handlers)

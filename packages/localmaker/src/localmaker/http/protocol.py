@@ -1,0 +1,236 @@
+"""AWS's wire protocols: which operation a request is, its parameters, and the response as AWS sends it.
+
+Parsing and serialising are moto's (``moto.core.parse``, ``moto.core.serialize``), driven by botocore's service
+models; errors are written here, since moto's need an exception class per code.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qs
+
+from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
+from botocore.utils import parse_timestamp
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import Request
+from moto.core.routing import get_service_router
+from moto.core.serialize import SerializationContext, get_serializer_class
+from moto.core.utils import get_service_model
+from werkzeug.exceptions import NotFound
+
+from localmaker.errors import AwsError
+from localmaker.http.operations import Handler, find_handler, registered_operations
+from pipedef.shapes import validate_request, validation_code
+
+logger = logging.getLogger(__name__)
+
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request")
+
+
+@dataclass(frozen=True)
+class CredentialScope:
+    """What a signature says about a request: whose key, which region, which service."""
+
+    access_key: str
+    region: str
+    signing_name: str
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """A request that one of our own handlers answers."""
+
+    service: str
+    name: str
+    handler: Handler
+    model: Any
+    path_parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """One HTTP response, ready to send."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def credential_scope(environ: dict[str, Any]) -> CredentialScope | None:
+    """The scope from the ``Authorization`` header or a presigned URL; None for an unsigned request."""
+    found = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    if found is None:
+        presigned = parse_qs(environ.get("QUERY_STRING", "")).get("X-Amz-Credential")
+        found = _CREDENTIAL.search(f"Credential={presigned[0]}") if presigned else None
+    return CredentialScope(found[1], found[3], found[4].lower()) if found else None
+
+
+def recognise(environ: dict[str, Any], scope: CredentialScope | None) -> Recognised | None:
+    """The operation of ours that a request asks for; None where moto has to answer.
+
+    The body is not read, so that what is not ours reaches moto untouched.
+    """
+    target = environ.get("HTTP_X_AMZ_TARGET", "")
+    if target:
+        prefix, _, name = target.rpartition(".")
+        for service in _services():
+            model = service_model(service)
+            handler = find_handler(service, name)
+            if handler is not None and model.metadata.get("targetPrefix") == prefix:
+                return Recognised(service, name, handler, model.operation_model(name), {})
+        return None
+    if scope is None:
+        return None
+    return next(_rest_matches(environ, scope), None)
+
+
+def _rest_matches(environ: dict[str, Any], scope: CredentialScope) -> Iterator[Recognised]:
+    for service in _services():
+        model = service_model(service)
+        if model.protocol != "rest-json" or model.signing_name != scope.signing_name:
+            continue
+        try:
+            operation_model, parameters = get_service_router(service).match(Request(environ))
+        except (NotFound, NotImplementedError):
+            continue
+        handler = find_handler(service, operation_model.name)
+        if handler is not None:
+            yield Recognised(service, operation_model.name, handler, operation_model, parameters)
+
+
+def _services() -> list[str]:
+    return list(dict.fromkeys(service for service, _ in registered_operations()))
+
+
+@cache
+def service_model(service: str) -> Any:
+    """botocore's model of a service, in moto's classes."""
+    return get_service_model(service)
+
+
+def parse_request(recognised: Recognised, environ: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """The request's parameters in botocore's terms, validated, and the body as it came.
+
+    Raises:
+        AwsError: the body cannot be read, or breaks a constraint of the service model.
+    """
+    request = Request(environ)
+    body = request.get_data(cache=True, parse_form_data=False)
+    parser = PROTOCOL_PARSERS[str(recognised.model.service_model.protocol)](
+        recognised.model, timestamp_parser=parse_timestamp
+    )
+    if recognised.model.input_shape is None:
+        return {}, body
+    try:
+        parsed = parser.parse(
+            {
+                "body": body,
+                "headers": request.headers,
+                "method": request.method,
+                "url_params": recognised.path_parameters,
+                "url_path": request.path,
+                "values": request.args,
+            }
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise AwsError(
+            "SerializationException", f"the request body is not what the operation takes: {error}"
+        ) from error
+    if not isinstance(parsed, dict):
+        raise AwsError("SerializationException", "the request body is not a JSON object")
+    request_parameters = _without_nulls(_without_unsent_lists(recognised.model, parsed))
+    validate_request(recognised.model, request_parameters)
+    return request_parameters, body
+
+
+def _without_unsent_lists(operation_model: Any, parsed: dict[str, Any]) -> dict[str, Any]:
+    # The parser makes an empty list of a query parameter that was not there; none can be sent empty.
+    located = {
+        name
+        for name, member in operation_model.input_shape.members.items()
+        if member.type_name == "list" and member.serialization.get("location") == "querystring"
+    }
+    return {name: value for name, value in parsed.items() if not (name in located and value == [])}
+
+
+def _without_nulls(value: Any) -> Any:
+    # JSON null means "not given" to AWS.
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return value
+
+
+def serialise_response(recognised: Recognised, response: dict[str, Any], request_id: str) -> HttpResponse:
+    """A handler's response as AWS sends it."""
+    protocol = str(recognised.model.service_model.protocol)
+    serializer = get_serializer_class(recognised.service, protocol)(
+        recognised.model, context=SerializationContext(request_id)
+    )
+    written = serializer.serialize(response)
+    body = written["body"]
+    headers = {**written["headers"], "x-amzn-RequestId": request_id}
+    status = _own_status(recognised.model.output_shape, response) or written["status_code"]
+    return HttpResponse(status, headers, body if isinstance(body, bytes) else (body or "").encode("utf-8"))
+
+
+def _own_status(shape: Any, response: dict[str, Any]) -> int | None:
+    """The HTTP status that a response carries as one of its members, as Lambda's do; moto's serialisers forget it."""
+    members = shape.members.items() if shape is not None else ()
+    located = (name for name, member in members if member.serialization.get("location") == "statusCode")
+    return next((response[name] for name in located if name in response), None)
+
+
+def serialise_error(recognised: Recognised, error: AwsError, request_id: str) -> HttpResponse:
+    """An error as AWS sends it over a JSON protocol: code in ``__type`` and in ``x-amzn-ErrorType``."""
+    shape = next((shape for shape in recognised.model.service_model.error_shapes if shape.name == error.code), None)
+    status = error.status
+    key = "message"
+    if shape is not None:
+        if status == 400:  # noqa: PLR2004 - the default of AwsError: the model may know better
+            status = shape.metadata.get("error", {}).get("httpStatusCode", 400)
+        key = next((name for name in shape.members if name.lower() == "message"), key)
+    body = {"__type": error.code, key: error.message}
+    content_type = "application/json"
+    if recognised.model.service_model.protocol == "json":
+        content_type = f"application/x-amz-json-{recognised.model.service_model.metadata.get('jsonVersion', '1.0')}"
+    headers = {"Content-Type": content_type, "x-amzn-ErrorType": error.code, "x-amzn-RequestId": request_id}
+    return HttpResponse(status, headers, json.dumps(body).encode("utf-8"))
+
+
+def moto_environ(environ: dict[str, Any], recognised: Recognised, request: dict[str, Any]) -> dict[str, Any]:
+    """The WSGI environment of the same operation with other parameters."""
+    protocol = str(recognised.model.service_model.protocol)
+    written = create_serializer(protocol, include_validation=False).serialize_to_request(request, recognised.model)
+    body = written["body"] if isinstance(written["body"], bytes) else written["body"].encode("utf-8")
+    return {
+        **environ,
+        "CONTENT_LENGTH": str(len(body)),
+        "CONTENT_TYPE": written["headers"].get("Content-Type", environ.get("CONTENT_TYPE", "")),
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.input_terminated": True,
+    }
+
+
+def parse_moto_response(recognised: Recognised, status: int, headers: dict[str, str], body: bytes) -> dict[str, Any]:
+    """moto's response in botocore's terms.
+
+    Raises:
+        AwsError: moto refused the request.
+    """
+    protocol = str(recognised.model.service_model.protocol)
+    parsed = create_parser(protocol).parse(
+        {"status_code": status, "headers": headers, "body": body}, recognised.model.output_shape
+    )
+    if "Error" in parsed and status >= 300:  # noqa: PLR2004 - HTTP
+        error = parsed["Error"]
+        raise AwsError(error.get("Code") or validation_code(recognised.model.service_model), error["Message"], status)
+    parsed.pop("ResponseMetadata", None)
+    return dict(parsed)

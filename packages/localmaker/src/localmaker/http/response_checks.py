@@ -1,0 +1,95 @@
+"""The endpoint's own answers checked against botocore's service model, as its requests always are.
+
+Off by default, as it costs time and is nothing that a client can do something about: ``LOCALMAKER_CHECK_RESPONSES=1``
+makes a wrong answer an ``InternalFailure`` that says what is wrong with it. Every endpoint of the test suite runs so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from localmaker.errors import AwsError
+from pipedef.shapes import violations
+
+# Members that the service model requires and AWS leaves out: a versioned package has no name of its own.
+_LEFT_OUT_BY_AWS = {"DescribeModelPackage": {"ModelPackageName": "none"}}
+#: Errors that any operation may answer ("Common Error Types" of the API references).
+COMMON_ERRORS = frozenset(
+    {
+        *("AccessDeniedException", "ExpiredTokenException", "IncompleteSignature", "InternalFailure"),
+        *("MalformedHttpRequestException", "NotAuthorized", "OptInRequired", "RequestAbortedException"),
+        *("RequestEntityTooLargeException", "RequestExpired", "RequestTimeoutException", "ServiceUnavailable"),
+        *("ThrottlingException", "UnrecognizedClientException", "UnknownOperationException"),
+        *("ValidationError", "ValidationException", "SerializationException"),
+    }
+)
+# What the service model leaves out of an operation's errors: a feature group that is not there.
+_MORE_ERRORS = {"PutRecord": {"ResourceNotFound"}, "DeleteRecord": {"ResourceNotFound"}}
+
+
+def are_on() -> bool:
+    """Whether answers are to be checked."""
+    return os.environ.get("LOCALMAKER_CHECK_RESPONSES", "") == "1"
+
+
+def check_response(operation_model: Any, response: dict[str, Any]) -> None:
+    """Compare an answer with the operation's output shape.
+
+    Raises:
+        AwsError: InternalFailure, with every member that is unknown, missing, or of a wrong type or value.
+    """
+    shape = operation_model.output_shape
+    whole = _LEFT_OUT_BY_AWS.get(operation_model.name, {}) | response
+    if shape is None:
+        problems = [f"'{name}' is unknown: the operation answers nothing" for name in whole]
+    else:
+        present = _as_read(shape, whole)
+        problems = [*_unknown(shape, present, ""), *violations(shape, present)]
+    if problems:
+        raise AwsError("InternalFailure", f"the answer to {operation_model.name} is wrong: {'; '.join(problems)}", 500)
+
+
+def check_error(operation_model: Any, error: AwsError) -> None:
+    """Compare an error with those that the operation may answer.
+
+    Raises:
+        AwsError: InternalFailure.
+    """
+    known = {shape.name for shape in operation_model.error_shapes} | _MORE_ERRORS.get(operation_model.name, set())
+    if error.code not in known | COMMON_ERRORS:
+        raise AwsError("InternalFailure", f"{operation_model.name} does not answer {error}", 500) from error
+
+
+def _as_read(shape: Any, value: Any) -> Any:
+    """What a client reads: members without a value are left out, numbers that are times are times."""
+    if shape.type_name == "structure" and isinstance(value, dict) and not getattr(shape, "is_document_type", False):
+        return {
+            name: _as_read(shape.members[name], item) if name in shape.members else item
+            for name, item in value.items()
+            if item is not None
+        }
+    if shape.type_name == "list" and isinstance(value, (list, tuple)):
+        return [_as_read(shape.member, item) for item in value]
+    if shape.type_name == "map" and isinstance(value, dict):
+        return {key: _as_read(shape.value, item) for key, item in value.items()}
+    if shape.type_name == "timestamp" and isinstance(value, (int, float)):
+        return datetime.fromtimestamp(value, UTC)
+    return value
+
+
+def _unknown(shape: Any, value: Any, path: str) -> Iterator[str]:
+    if shape.type_name == "structure" and isinstance(value, dict) and not getattr(shape, "is_document_type", False):
+        for name, item in value.items():
+            if name not in shape.members:
+                yield f"'{path}{name}' is unknown"
+            else:
+                yield from _unknown(shape.members[name], item, f"{path}{name}.")
+    elif shape.type_name == "list" and isinstance(value, list):
+        for item in value:
+            yield from _unknown(shape.member, item, path)
+    elif shape.type_name == "map" and isinstance(value, dict):
+        for key, item in value.items():
+            yield from _unknown(shape.value, item, f"{path}{key}.")

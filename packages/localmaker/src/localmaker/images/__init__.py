@@ -1,0 +1,1 @@
+"""Container images and the Python environments that stand in for them."""

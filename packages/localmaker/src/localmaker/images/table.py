@@ -1,0 +1,115 @@
+"""Which local environment stands in for a container image."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from localmaker.errors import LocalmakerError
+
+DEFAULT_TABLE = Path(__file__).parent.parent / "images" / "images.toml"
+DEFAULT_IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
+OWN_TABLE_NAME = "images.toml"
+OWN_TABLE_VARIABLE = "LOCALMAKER_IMAGES"
+
+
+class ImageTableError(LocalmakerError):
+    """The table of images cannot be read, or an entry in it is incomplete."""
+
+
+class UnknownImageError(LocalmakerError):
+    """No entry of the table matches an image. The message holds the lines to add.
+
+    Attributes:
+        lines: as they go into the file; with the scikit-learn image's libraries, which may be other versions.
+    """
+
+    def __init__(self, uri: str, table: Path | None, *fields: str) -> None:
+        self.lines = ("[[image]]", *fields)
+        place = str(table) if table else f"a file and name it in the environment variable {OWN_TABLE_VARIABLE}"
+        super().__init__(
+            f'no local environment stands in for the image "{uri}". Add these lines to {place}: {" ".join(self.lines)} '
+            "(these are the scikit-learn image's libraries; name a lock file of your own for others)"
+        )
+
+
+@dataclass(frozen=True)
+class ImageMapping:
+    """One entry of the table.
+
+    Attributes:
+        pattern: shell-style pattern of image URIs.
+        lock: requirements file with hashes.
+        python: the image's Python version, ``major.minor``.
+        environment: variables that the image sets.
+        source: requirements file with hashes of packages that are built from source.
+    """
+
+    pattern: str
+    lock: Path
+    python: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    source: Path | None = None
+
+
+def find_image(uri: str, state_dir: Path | None = None) -> ImageMapping:
+    """The entry for an image URI.
+
+    Args:
+        uri: of the image.
+        state_dir: of the endpoint; may hold a table of the user's own, which is asked first.
+
+    Raises:
+        UnknownImageError: there is none.
+        ImageTableError: a table is not readable.
+    """
+    own = _own_table(state_dir)
+    tables = [own, DEFAULT_TABLE] if own is not None and (own.exists() or _is_named(own)) else [DEFAULT_TABLE]
+    for mapping in (mapping for table in tables for mapping in read_table(table)):
+        if fnmatch.fnmatchcase(uri, mapping.pattern):
+            return mapping
+    default = find_image(DEFAULT_IMAGE)
+    name = uri.rsplit("/", 1)[-1].split("@", 1)[0]
+    raise UnknownImageError(
+        uri, own, f'pattern = "*{name}*"', f'lock = "{default.lock}"', f'python = "{default.python}"'
+    )
+
+
+def _own_table(state_dir: Path | None) -> Path | None:
+    named = os.environ.get(OWN_TABLE_VARIABLE)
+    if named:
+        return Path(named)
+    return None if state_dir is None else state_dir / OWN_TABLE_NAME
+
+
+def _is_named(table: Path) -> bool:
+    """Whether somebody wants this very file, so that it has to be there."""
+    return os.environ.get(OWN_TABLE_VARIABLE) == str(table)
+
+
+def read_table(path: Path) -> Iterable[ImageMapping]:
+    """All entries of a table, in order.
+
+    Raises:
+        ImageTableError: not readable, not TOML, or an entry lacks a field.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return [_read_entry(entry, path) for entry in table.get("image", [])]
+    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
+        raise ImageTableError(f"{path}: not a table of images: {error}") from error
+
+
+def _read_entry(entry: Mapping[str, Any], path: Path) -> ImageMapping:
+    return ImageMapping(
+        pattern=str(entry["pattern"]),
+        lock=path.parent / str(entry["lock"]),
+        python=str(entry["python"]),
+        environment={str(name): str(value) for name, value in entry.get("environment", {}).items()},
+        source=path.parent / str(entry["source"]) if "source" in entry else None,
+    )

@@ -1,0 +1,171 @@
+"""The endpoint's own process: ``python -m localmaker.process --state-dir DIR --port PORT``.
+
+It holds a lock on the state directory for as long as it lives, so that a process that was killed leaves nothing that
+has to be cleaned up before the next one starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from localmaker.errors import LocalmakerError, StateInUseError
+from localmaker.state.directory import LOCK_NAME, READINESS_NAME, write_atomically
+
+EXIT_FAILED = 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT; the exit code is 0 then, 1 when the endpoint could not start."""
+    parser = argparse.ArgumentParser(prog="python -m localmaker.process", description=__doc__)
+    parser.add_argument("--state-dir", type=Path, required=True, help="where everything that is kept lives")
+    parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
+    parser.add_argument("--port", type=int, required=True, help="0 takes a free one")
+    parser.add_argument(
+        "--ready-fd", type=int, help="file descriptor that gets the readiness record, or why there is none"
+    )
+    parser.add_argument("--record-actions", type=Path, help="file that gets the IAM actions that roles use")
+    parser.add_argument("--enforce-iam", action="store_true", help="refuse what a role's policies do not allow")
+    parser.add_argument("--detach", action="store_true", help="go on in a process that nobody has to wait for")
+    parser.add_argument("--until-stdin-closes", action="store_true", help="stop when the starting process ends")
+    options = parser.parse_args(arguments)
+    if options.detach and os.fork():
+        os._exit(0)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    logging.getLogger("localmaker").setLevel(logging.INFO)
+    try:
+        run(
+            options.state_dir,
+            options.port,
+            host=options.host,
+            ready_fd=options.ready_fd,
+            record_actions=options.record_actions,
+            enforce_iam=options.enforce_iam,
+            until_stdin_closes=options.until_stdin_closes,
+        )
+    except LocalmakerError as error:
+        with suppress(OSError):  # the log may lie on the disk that is full
+            sys.stderr.write(f"{error}\n")
+        _report(error, options.ready_fd)
+        return EXIT_FAILED
+    except OSError as error:
+        with suppress(OSError):  # as above
+            traceback.print_exc()
+        _report(error, options.ready_fd)
+        return EXIT_FAILED
+    return 0
+
+
+def _report(error: Exception, ready_fd: int | None) -> None:
+    """Tell whoever started the process why it ends, where nobody has been told that it is ready."""
+    if ready_fd is None:
+        return
+    with suppress(OSError), os.fdopen(ready_fd, "w") as pipe:
+        pipe.write(json.dumps({"error": type(error).__name__, "message": str(error)}))
+
+
+def run(
+    state_dir: Path,
+    port: int,
+    *,
+    host: str = "127.0.0.1",
+    ready_fd: int | None = None,
+    record_actions: Path | None = None,
+    enforce_iam: bool = False,
+    until_stdin_closes: bool = False,
+    on_ready: Any = None,
+) -> None:
+    """Serve in this process until a signal.
+
+    Args:
+        record_actions: file that gets the IAM actions that roles use.
+        enforce_iam: refuse what a role's policies do not allow.
+        on_ready: called with the readiness record once requests are answered.
+
+    Raises:
+        StateInUseError: another endpoint uses the state directory.
+        PortInUseError: the port is taken.
+        NotLoopbackError: ``host`` is not the loopback interface.
+    """
+    # A profile of the user's that is not there would make every boto3 session of this process fail.
+    os.environ.pop("AWS_PROFILE", None)
+    # moto invites web pages of every origin otherwise; the gateway refuses them anyway.
+    os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
+    state_dir = state_dir.absolute()
+    state_dir.mkdir(parents=True, exist_ok=True)
+    with _exclusive(state_dir):
+        from localmaker.endpoint import Endpoint, iam_settings  # a refused start must not wait for moto's import
+
+        iam = iam_settings(record_actions, enforce=enforce_iam)
+        endpoint = Endpoint(state_dir, host=host, port=port, iam=iam)
+        _shut_down_at_signals(endpoint)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        if until_stdin_closes:
+            threading.Thread(target=_shut_down_at_end_of_input, args=(endpoint,), daemon=True).start()
+        record = {
+            "pid": os.getpid(),
+            "url": endpoint.url,
+            "started_at": time.time(),
+            "region": endpoint.region,
+            "restored": str(endpoint.moto_state.restored),
+            "enforces_iam": endpoint.authorization.enforces,
+        }
+        readiness = state_dir / READINESS_NAME
+        endpoint.start()
+        try:
+            write_atomically(readiness, json.dumps(record))
+            if ready_fd is not None:
+                with os.fdopen(ready_fd, "w") as pipe:
+                    pipe.write(json.dumps(record))
+            if on_ready is not None:
+                on_ready(record)
+            endpoint.wait()
+        finally:
+            # One that comes while it closes changes nothing.
+            signal.set_wakeup_fd(-1)
+            readiness.unlink(missing_ok=True)
+            endpoint.close()
+
+
+def _shut_down_at_signals(endpoint: Any) -> None:
+    # A handler in Python runs in the main thread once that goes on, and it sleeps until somebody writes: a signal that
+    # another thread takes, or that comes just before the main thread falls asleep, would be lost. So the signal writes.
+    signal.set_wakeup_fd(endpoint.stop_writer, warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+
+
+def _shut_down_at_end_of_input(endpoint: Any) -> None:
+    sys.stdin.read()
+    endpoint.shutdown()
+
+
+@contextmanager
+def _exclusive(state_dir: Path) -> Iterator[None]:
+    with (state_dir / LOCK_NAME).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StateInUseError(
+                f"another local endpoint uses {state_dir}; stop it with `localmaker down`, "
+                "or give this one its own --state-dir"
+            ) from error
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())

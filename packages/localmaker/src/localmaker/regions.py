@@ -1,0 +1,140 @@
+"""Regions: each has pipelines, executions and jobs of its own, as in AWS; the machine they share.
+
+A region is opened by the first request that names it, and by the next start of the endpoint where it left something.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from localmaker.errors import AwsError
+from localmaker.services.events.job_events import job_event
+from localmaker.services.iam.acting import Acting
+from localmaker.services.sagemaker.jobs.service import JobClients, JobService, job_slots
+from localmaker.services.sagemaker.pipelines.service import PipelineService
+from localmaker.state.directory import set_aside
+
+if TYPE_CHECKING:
+    from localmaker.endpoint import Endpoint
+
+logger = logging.getLogger(__name__)
+
+_FOLDER = "regions"
+# What an earlier version kept for all regions together.
+_BEFORE_REGIONS = ("jobs", "pipelines.sqlite3")
+# Clients may sign for a region that AWS does not have; it has to be the name of a folder.
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+
+def is_region_name(name: str) -> bool:
+    """Whether a request may be signed for it."""
+    return _NAME.fullmatch(name) is not None
+
+
+@dataclass(frozen=True)
+class Region:
+    """What one region has.
+
+    Attributes:
+        name: such as ``eu-west-1``.
+        jobs, pipelines: the services that run them.
+        acting: what they act with under roles.
+    """
+
+    name: str
+    jobs: JobService
+    pipelines: PipelineService
+    acting: Acting
+
+
+class Regions:
+    """The regions of one endpoint.
+
+    Args:
+        endpoint: whose state directory, account and clients they use.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._folder = endpoint.state_dir / _FOLDER
+        self._slots = job_slots()
+        self._lock = threading.Lock()
+        self._opened: dict[str, Region] = {}
+        self._closed = False
+
+    def resume(self) -> None:
+        """Open those that were there before; queued executions go on. Call it once the endpoint answers."""
+        for name in _BEFORE_REGIONS:
+            if (self._endpoint.state_dir / name).exists():
+                logger.warning("%s", set_aside(self._endpoint.state_dir / name, "it is from before there were regions"))
+        names = {path.name for path in self._folder.iterdir()} if self._folder.is_dir() else set()
+        for name in sorted({*names, self._endpoint.region}):
+            self.at(name)
+
+    def at(self, name: str) -> Region:
+        """A region by its name.
+
+        Raises:
+            AwsError: it can be no region's name, or the endpoint shuts down.
+        """
+        with self._lock:
+            region = self._opened.get(name)
+            if region is not None:
+                return region
+            if self._closed:
+                raise AwsError("InternalFailure", "The local endpoint is shutting down.", 500)
+            region = self._open(name)
+            self._opened[name] = region
+        region.pipelines.resume()
+        return region
+
+    def close(self) -> None:
+        """Stop executions and jobs, while requests are still answered."""
+        with self._lock:
+            self._closed = True
+            opened = list(self._opened.values())
+        for region in opened:
+            region.pipelines.close()
+        for region in opened:
+            region.jobs.close()
+            region.acting.close()
+
+    def _open(self, name: str) -> Region:
+        if not is_region_name(name):
+            raise AwsError("ValidationException", f"{name!r} is not the name of a region.")
+        endpoint, folder = self._endpoint, self._folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        acting = endpoint.acting_in(name)
+        jobs = JobService(
+            folder,
+            JobClients(
+                s3=lambda: endpoint.client("s3", name),
+                logs=lambda: endpoint.client("logs", name),
+                sagemaker=lambda: endpoint.client("sagemaker", name),
+                acting=acting,
+                cloudwatch=lambda: endpoint.client("cloudwatch", name),
+            ),
+            url=endpoint.url,
+            region=name,
+            account_id=endpoint.account_id,
+            on_status_change=lambda kind, description: endpoint.events.publish(
+                {**job_event(kind.value, description), "region": name}
+            ),
+            slots=self._slots,
+            images_dir=endpoint.state_dir,
+        )
+        pipelines = PipelineService(
+            folder,
+            endpoint.account_id,
+            name,
+            jobs,
+            lambda service: endpoint.client(service, name),
+            on_event=endpoint.events.publish,
+            acting=acting,
+            functions_dir=endpoint.state_dir,
+        )
+        return Region(name, jobs, pipelines, acting)

@@ -1,0 +1,58 @@
+"""Archives of event buses: what comes to them, and its replay. moto keeps them, and the rules that stand for them.
+
+moto fills them with entries of PutEvents only, and replays all of an archive whatever the times that were asked for.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.core.utils import unix_time
+from moto.events.models import Replay, ReplayState, events_backends
+
+from localmaker.services.events.patterns import matches
+
+_ARCHIVE = re.compile(r'"archive-arn": "[^"]+/([^"]+)"')
+
+
+def install() -> None:
+    """Put the replay into moto, for the whole process; doing it again changes nothing."""
+    Replay.replay_events = _replay_events
+
+
+def archive(rule: Any, event: dict[str, Any]) -> None:
+    """Keep an event where the rule is one that moto made for an archive, and matches."""
+    for target in rule.targets:
+        marked = _ARCHIVE.search((target.get("InputTransformer") or {}).get("InputTemplate", ""))
+        if marked and matches(rule.event_pattern.get_pattern(), event):
+            rule._send_to_events_archive(marked[1], event)  # noqa: SLF001 - as moto calls it
+
+
+def is_for_an_archive(rule: Any) -> bool:
+    """Whether moto made a rule for an archive."""
+    return any(
+        "archive-arn" in (target.get("InputTransformer") or {}).get("InputTemplate", "") for target in rule.targets
+    )
+
+
+def _replay_events(replay: Any, archived: Any) -> None:
+    bus = events_backends[replay.account_id][replay.region].describe_event_bus(replay.destination["Arn"].split("/")[-1])
+    wanted = replay.destination.get("FilterArns") or [rule.arn for rule in bus.rules.values()]
+    begin, end = _moment(replay.event_start_time), _moment(replay.event_end_time)
+    for event in [one for one in archived.events if begin <= _moment(one["time"]) <= end]:
+        again = {**event, "id": str(uuid.uuid4()), "replay-name": replay.name}
+        for rule in list(bus.rules.values()):
+            if rule.arn in wanted:
+                rule.send_to_targets(again, transform_input=False)
+    replay.state = ReplayState.COMPLETED
+    replay.end_time = unix_time()
+
+
+def _moment(value: Any) -> datetime:
+    if isinstance(value, (int, float)):
+        return datetime.fromtimestamp(value, UTC)
+    found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

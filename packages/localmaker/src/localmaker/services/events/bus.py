@@ -1,0 +1,132 @@
+"""The event buses: moto keeps rules and targets, this matches events against them and hands them to delivery."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from moto.events.models import events_backends
+
+from localmaker.services.events.archives import archive, is_for_an_archive
+from localmaker.services.events.delivery import Deliveries, Outgoing, outgoing
+from localmaker.services.events.patterns import matches
+from localmaker.services.events.targets import Matched, RunningFunctions
+from localmaker.state.recording import Change
+from localmaker.state.tracking import only_looking
+
+if TYPE_CHECKING:
+    from localmaker.endpoint import Endpoint
+
+logger = logging.getLogger(__name__)
+
+
+class EventBridge:
+    """Publishes events to the rules of the endpoint's event buses.
+
+    Args:
+        endpoint: whose account, region and APIs are used.
+
+    Attributes:
+        functions: what deliveries have called and wait for.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._deliveries = Deliveries(endpoint)
+        self.functions = RunningFunctions()
+
+    def publish(self, event: dict[str, Any], bus: str = "default", region: str | None = None) -> None:
+        """Send an event to every matching rule of a bus. Returns at once and never fails on a target.
+
+        Args:
+            event: EventBridge's envelope. ``source``, ``detail-type`` and ``detail`` are needed; ``version``, ``id``,
+                ``time``, ``account``, ``region`` and ``resources`` are filled in where they are missing.
+            bus: the event bus's name.
+            region: of the bus; by default the event's own, else the endpoint's.
+        """
+        with self._endpoint.moto_state.recording(Change("", "", alone=False)) as kept:
+            deliveries = self.matching(event, bus, region)
+            kept |= {one.delivery_id: one.dump() for one in deliveries}
+        self.deliver(deliveries)
+
+    def matching(self, event: dict[str, Any], bus: str = "default", region: str | None = None) -> list[Outgoing]:
+        """Let the bus's archives keep an event, and give the deliveries that it causes.
+
+        The arguments are those of :meth:`publish`.
+        """
+        whole = self.envelope(event)
+        with only_looking():
+            found = events_backends[self._endpoint.account_id][region or whole["region"]].event_buses.get(bus)
+            rules = list(found.rules.values()) if found else []
+        for rule in rules:
+            archive(rule, whole)
+        return [one for rule in rules for one in _of_rule(rule, whole)]
+
+    def submit(self, deliveries: list[Outgoing]) -> None:
+        """Make deliveries that the outbox does not have yet."""
+        self._deliveries.submit(deliveries)
+
+    def deliver(self, deliveries: list[Outgoing]) -> None:
+        """Make deliveries that the outbox has already."""
+        self._deliveries.submit(deliveries, kept=True)
+
+    def offer(self, rule: Any, event: dict[str, Any]) -> None:
+        """Deliver an event to the targets of one of moto's rules, if it is enabled and matches."""
+        self._deliveries.submit(_of_rule(rule, event))
+
+    def resume(self) -> None:
+        """Make the deliveries that the endpoint before this one left."""
+        self._deliveries.resume()
+
+    def envelope(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The event with every field that EventBridge's envelope has, in its order."""
+        detail = event.get("detail")
+        return {
+            "version": "0",
+            "id": event.get("id") or str(uuid.uuid4()),
+            "detail-type": event["detail-type"],
+            "source": event["source"],
+            "account": event.get("account") or self._endpoint.account_id,
+            "time": iso_time(event.get("time")),
+            "region": event.get("region") or self._endpoint.region,
+            "resources": list(event.get("resources") or []),
+            "detail": json.loads(json.dumps(detail if detail is not None else {}, default=_json_value)),
+            **({"replay-name": event["replay-name"]} if "replay-name" in event else {}),
+        }
+
+    def close(self) -> None:
+        """Stop delivering."""
+        self.functions.stop_all()
+        self._deliveries.close()
+
+
+def _of_rule(rule: Any, event: dict[str, Any]) -> list[Outgoing]:
+    pattern = rule.event_pattern.get_pattern()
+    if rule.state == "DISABLED" or not pattern or not matches(pattern, event):
+        return []
+    if is_for_an_archive(rule):
+        return []
+    return [outgoing(Matched(event, rule.arn, copy.deepcopy(target))) for target in rule.targets]
+
+
+def iso_time(value: Any) -> str:
+    """A time as events carry it: ``2026-01-31T12:00:00Z``. Takes text, a datetime, seconds, or None for now."""
+    if value is None or value == "":
+        moment = datetime.now(UTC)
+    elif isinstance(value, datetime):
+        moment = value.astimezone(UTC)
+    elif isinstance(value, (int, float)):
+        moment = datetime.fromtimestamp(value, UTC)
+    else:
+        moment = datetime.fromisoformat(str(value)).astimezone(UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return iso_time(value)
+    raise TypeError(f"an event cannot hold a {type(value).__name__}")

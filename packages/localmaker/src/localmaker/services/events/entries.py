@@ -1,0 +1,71 @@
+"""The entries of PutEvents: what is wrong with one keeps none of the others back."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Callable, Collection
+from typing import Any
+
+from localmaker.errors import AwsError
+
+logger = logging.getLogger(__name__)
+
+_REQUIRED = ("Source", "DetailType", "Detail")
+_MOST_BYTES = 1 << 20
+_TIME_BYTES = 14
+
+
+def put_entries(
+    entries: list[dict[str, Any]], buses: Collection[str], publish: Callable[[list[dict[str, Any]]], list[Any]]
+) -> dict[str, Any]:
+    """Publish the valid entries and answer PutEvents.
+
+    Args:
+        buses: names of the event buses there are. An entry for another is accepted and reaches nobody, as on AWS.
+        publish: publishes entries, and gives the answer to each.
+
+    Raises:
+        AwsError: ValidationException for entries of 1 MiB or more together.
+    """
+    if sum(map(entry_size, entries)) >= _MOST_BYTES:
+        raise AwsError("ValidationException", "Total size of the entries in the request is over the limit.")
+    refusals = [refusal_of(entry) for entry in entries]
+    lost = [entry.get("EventBusName", "default").rsplit("/", 1)[-1] not in buses for entry in entries]
+    sent = [entry for entry, refused, gone in zip(entries, refusals, lost, strict=True) if not (refused or gone)]
+    published = iter(publish(sent) if sent else [])
+    answers: list[Any] = []
+    for entry, refused, gone in zip(entries, refusals, lost, strict=True):
+        if refused is not None:
+            answers.append({"ErrorCode": refused[0], "ErrorMessage": refused[1]})
+        elif gone:
+            logger.warning("there is no event bus %s; an event for it was dropped", entry["EventBusName"])
+            answers.append({"EventId": str(uuid.uuid4())})
+        else:
+            answers.append(next(published))
+    return {"FailedEntryCount": sum("ErrorCode" in answer for answer in answers), "Entries": answers}
+
+
+def entry_size(entry: dict[str, Any]) -> int:
+    """Bytes of an entry as EventBridge counts them ("Calculating PutEvents event entry size")."""
+    texts = [entry.get(name, "") for name in _REQUIRED] + entry.get("Resources", [])
+    return sum(len(text.encode()) for text in texts) + (_TIME_BYTES if "Time" in entry else 0)
+
+
+def refusal_of(entry: dict[str, Any]) -> tuple[str, str] | None:
+    """Error code and message of an entry that EventBridge does not take; None for a good one.
+
+    AWS keeps the sources ``aws.*`` to its services. Here whoever develops may send such an event, as the only way to
+    show what a rule does with it: a second delivery of an S3 event, one that comes late, a failed job.
+    """
+    for name in _REQUIRED:
+        if not entry.get(name):
+            return "InvalidArgument", f"Parameter {name} is not valid. Reason: {name} is a required argument."
+    try:
+        detail = json.loads(entry["Detail"])
+    except ValueError:
+        detail = None
+    if not isinstance(detail, dict):
+        return "MalformedDetail", "Detail is malformed."
+    return None

@@ -1,0 +1,136 @@
+"""Operations of EventBridge and its Scheduler that moto lacks, or that accept there what AWS refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from moto.events.models import events_backends
+
+from localmaker.errors import AwsError
+from localmaker.http.operations import RequestContext, operation
+from localmaker.services.events.entries import put_entries
+from localmaker.services.events.inputs import unknown_placeholders
+from localmaker.services.events.pattern_checks import InvalidPatternError, check_pattern
+from localmaker.services.events.patterns import matches
+from localmaker.services.scheduler.schedules import InvalidScheduleError, parse_schedule
+
+# AWS names resources as mandatory, too, and takes events without.
+_MANDATORY = ("id", "account", "source", "time", "region", "detail-type")
+_MOST_TARGETS = 5
+
+
+@operation("events", "PutRule")
+def put_rule(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Check pattern and schedule, then let moto keep the rule."""
+    if request.get("EventPattern"):
+        _parsed_pattern(request["EventPattern"])
+    if request.get("ScheduleExpression"):
+        if _bus_name(request) != "default":
+            raise AwsError("ValidationException", "ScheduleExpression is supported only on the default event bus.")
+        try:
+            parse_schedule(request["ScheduleExpression"])
+        except InvalidScheduleError as error:
+            raise AwsError(
+                "ValidationException", f"Parameter ScheduleExpression is not valid. Reason: {error}"
+            ) from error
+    return _then_look_at_the_timetable(request, context)
+
+
+@operation("events", "EnableRule")
+def enable_rule(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Let moto enable the rule; a schedule counts from now on."""
+    return _then_look_at_the_timetable(request, context)
+
+
+@operation("events", "PutTargets")
+def put_targets(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Let moto keep the targets, at most as many as AWS takes for one rule, whose input can be made."""
+    for target in request["Targets"]:
+        _check_input(target)
+    bus = events_backends[context.account_id][context.region].event_buses.get(_bus_name(request))
+    rule = bus.rules.get(request["Rule"]) if bus is not None else None
+    if rule is not None:
+        ids = {target["Id"] for target in [*rule.targets, *request["Targets"]]}
+        if len(ids) > _MOST_TARGETS:
+            raise AwsError(
+                "LimitExceededException",
+                "The requested resource exceeds the maximum number allowed.",
+            )
+    return context.ask_moto(request)
+
+
+def _check_input(target: dict[str, Any]) -> None:
+    if sum(name in target for name in ("Input", "InputPath", "InputTransformer")) > 1:
+        message = f"Only one of Input, InputPath, or InputTransformer must be provided for target {target['Id']}."
+        raise AwsError("ValidationException", message)
+    for name in unknown_placeholders(target["InputTransformer"]) if "InputTransformer" in target else []:
+        message = f"InputTemplate for target {target['Id']} contains invalid placeholder {name}."
+        raise AwsError("ValidationException", message)
+
+
+@operation("events", "PutEvents")
+def put_events(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Publish each entry that is valid; the others come back with the reason, in their places."""
+
+    def publish(entries: list[dict[str, Any]]) -> list[Any]:
+        return list(context.ask_moto({**request, "Entries": entries})["Entries"])
+
+    buses = events_backends[context.account_id][context.region].event_buses
+    return put_entries(request["Entries"], buses, publish)
+
+
+@operation("events", "TestEventPattern")
+def test_event_pattern(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:  # noqa: ARG001 - a handler's signature
+    """Whether a pattern matches an event."""
+    pattern = _parsed_pattern(request["EventPattern"])
+    try:
+        event = json.loads(request["Event"])
+    except ValueError as error:
+        raise AwsError("ValidationException", f"Parameter Event is not valid. Reason: {error}") from error
+    missing = [name for name in _MANDATORY if not isinstance(event, dict) or name not in event]
+    if missing:
+        raise AwsError("ValidationException", f"Parameter Event is not valid. Reason: it has no {missing[0]}")
+    return {"Result": matches(pattern, event)}
+
+
+@operation("scheduler", "CreateSchedule")
+def create_schedule(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Check when it is due, then let moto keep the schedule."""
+    _check_schedule(request)
+    return _then_look_at_the_timetable(request, context)
+
+
+@operation("scheduler", "UpdateSchedule")
+def update_schedule(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Check when it is due, then let moto keep the schedule."""
+    _check_schedule(request)
+    return _then_look_at_the_timetable(request, context)
+
+
+def _then_look_at_the_timetable(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    answer = context.ask_moto(request)
+    context.endpoint.timetable.wake()
+    return answer
+
+
+def _check_schedule(request: dict[str, Any]) -> None:
+    try:
+        zone = ZoneInfo(request.get("ScheduleExpressionTimezone", "UTC"))
+        parse_schedule(request["ScheduleExpression"], zone, once=True)
+    except (InvalidScheduleError, ZoneInfoNotFoundError, ValueError) as error:
+        raise AwsError("ValidationException", f"Invalid Schedule Expression: {error}") from error
+
+
+def _bus_name(request: dict[str, Any]) -> str:
+    return str(request.get("EventBusName", "default")).rsplit("/", 1)[-1]
+
+
+def _parsed_pattern(text: str) -> dict[str, Any]:
+    try:
+        pattern = json.loads(text)
+        check_pattern(pattern)
+    except (ValueError, InvalidPatternError) as error:
+        raise AwsError("InvalidEventPatternException", f"Event pattern is not valid. Reason: {error}") from error
+    return dict(pattern)

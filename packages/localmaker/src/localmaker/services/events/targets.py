@@ -1,0 +1,302 @@
+"""One delivery of one event to one target of a rule, through the target service's own API."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore import xform_name
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localmaker.errors import AwsError
+from localmaker.services.events.inputs import InvalidInputError, as_text, resolve_path, target_payload
+from localmaker.services.lambda_.calls import FunctionFailedError, call_function
+from localmaker.services.lambda_.table import FunctionTableError, UnknownFunctionError
+
+if TYPE_CHECKING:
+    from localmaker.endpoint import Endpoint
+
+logger = logging.getLogger(__name__)
+
+_NO_RESOURCE = ("NotFound", "NonExistent", "DoesNotExist", "NoSuch")
+_NO_PERMISSION = ("AccessDenied", "NotAuthorized", "UnauthorizedOperation", "AuthorizationError")
+_INVALID = ("Validation", "InvalidParameter", "Serialization", "InvalidInput", "MissingParameter")
+_THROTTLED = ("Throttl", "LimitExceeded", "TooManyRequests", "SlowDown")
+
+
+class DeliveryError(Exception):
+    """A delivery failed.
+
+    Args:
+        code: EventBridge's error code, as in the dead-letter attribute ERROR_CODE.
+        message: what the target answered.
+        retriable: whether trying again may help.
+    """
+
+    def __init__(self, code: str, message: str, *, retriable: bool) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.retriable = retriable
+
+
+@dataclass(frozen=True)
+class Matched:
+    """An event that matched a rule, for one of the rule's targets."""
+
+    event: dict[str, Any]
+    rule_arn: str
+    target: dict[str, Any]
+
+    @property
+    def token(self) -> str:
+        """The same for every attempt, so that a repeated delivery starts nothing twice."""
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.event['id']} {self.rule_arn} {self.target['Id']}"))
+
+
+@dataclass(frozen=True)
+class Arn:
+    """An ARN's parts; ``resource`` is all after the fifth colon."""
+
+    service: str
+    region: str
+    account_id: str
+    resource: str
+
+    @classmethod
+    def parse(cls, text: str) -> Arn:
+        parts = text.split(":", 5)
+        if len(parts) != 6 or parts[0] != "arn":  # noqa: PLR2004 - the parts of an ARN
+            raise DeliveryError("INVALID_PARAMETER", f"{text!r} is not an ARN", retriable=False)
+        return cls(parts[2], parts[3], parts[4], parts[5])
+
+
+class RunningFunctions:
+    """The functions that deliveries have called and wait for, so that they can be ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stop: list[Callable[[bool], None]] = []
+        self.stopped = False
+
+    def add(self, stop: Callable[[bool], None]) -> None:
+        """Remember how to end one; it is ended at once where all are."""
+        with self._lock:
+            self._stop.append(stop)
+            stopped = self.stopped
+        if stopped:
+            stop(True)
+
+    def stop_all(self) -> None:
+        """End them; their deliveries stay in the outbox."""
+        with self._lock:
+            self.stopped = True
+            running = list(self._stop)
+        for stop in running:
+            stop(True)
+
+
+def is_slow(matched: Matched) -> bool:
+    """Whether a delivery takes as long as somebody's code does."""
+    return str(matched.target["Arn"]).split(":")[2:3] == ["lambda"]
+
+
+def deliver(matched: Matched, endpoint: Endpoint) -> None:
+    """Deliver once.
+
+    Raises:
+        DeliveryError: it failed, and whether to try again.
+    """
+    arn = Arn.parse(matched.target["Arn"])
+    kind = arn.resource.split("/", 1)[0].split(":", 1)[0]
+    send = _SENDERS.get((arn.service, kind)) or _SENDERS.get((arn.service, ""))
+    if arn.service == "scheduler" and arn.resource.startswith("aws-sdk:"):
+        send = _call_any_api
+    if send is None:
+        raise DeliveryError(
+            "INVALID_PARAMETER",
+            f"the local endpoint cannot deliver to {matched.target['Arn']}: targets are SageMaker pipelines, Lambda "
+            "functions that a local Python function stands in for, SQS, SNS, CloudWatch Logs and event buses",
+            retriable=False,
+        )
+    try:
+        send(matched, arn, endpoint)
+    except InvalidInputError as error:
+        raise DeliveryError("INVALID_PARAMETER", str(error), retriable=False) from error
+    except ClientError as error:
+        raise _from_client_error(error) from error
+    except BotoCoreError as error:
+        raise DeliveryError("SDK_CLIENT_ERROR", str(error), retriable=True) from error
+
+
+def _from_client_error(error: Any) -> DeliveryError:
+    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+    text = f"{message} (Operation: {error.operation_name}; Error Code: {code})"
+    if any(part in code for part in _NO_RESOURCE):
+        return DeliveryError("NO_RESOURCE", text, retriable=False)
+    if any(part in code for part in _NO_PERMISSION):
+        return DeliveryError("NO_PERMISSIONS", text, retriable=False)
+    if any(part in code for part in _THROTTLED):
+        return DeliveryError("THROTTLING", text, retriable=True)
+    if any(part in code for part in _INVALID):
+        return DeliveryError("INVALID_PARAMETER", text, retriable=False)
+    return DeliveryError("ERROR_FROM_TARGET", text, retriable=True)
+
+
+def _start_pipeline(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
+    listed = (matched.target.get("SageMakerPipelineParameters") or {}).get("PipelineParameterList") or []
+    parameters = [{"Name": one["Name"], "Value": _parameter_value(one["Value"], matched.event)} for one in listed]
+    _client("sagemaker", matched, arn.region, endpoint).start_pipeline_execution(
+        PipelineName=matched.target["Arn"],
+        PipelineParameters=parameters,
+        ClientRequestToken=matched.token,
+    )
+
+
+def _parameter_value(value: str, event: dict[str, Any]) -> str:
+    """A literal, or the text at a JSON path of the event when the value starts with ``$.``."""
+    return as_text(resolve_path(value, event)) if value.startswith("$.") else value
+
+
+def _client(service: str, matched: Matched, region: str, endpoint: Endpoint) -> Any:
+    """A client that acts under the target's role; the endpoint's own where the target has none."""
+    try:
+        return endpoint.acting.client_of_events(service, matched.target.get("RoleArn"), matched.rule_arn, region)
+    except AwsError as error:
+        raise DeliveryError("NO_PERMISSIONS", error.message, retriable=False) from error
+
+
+def _as_itself(action: str, resource: str, matched: Matched, endpoint: Endpoint, policy: Callable[[], Any]) -> None:
+    """EventBridge acts on something that has a policy of its own."""
+    try:
+        endpoint.acting.as_service("events.amazonaws.com", action, resource, matched.rule_arn, policy)
+    except AwsError as error:
+        raise DeliveryError("NO_PERMISSIONS", error.message, retriable=False) from error
+
+
+def _queue_policy(sqs: Any, url: str) -> str | None:
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
+    policy: str | None = answer.get("Attributes", {}).get("Policy")
+    return policy
+
+
+def _send_to_queue(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
+    sqs = _client("sqs", matched, arn.region, endpoint)
+    group = (matched.target.get("SqsParameters") or {}).get("MessageGroupId")
+    fifo = {"MessageGroupId": group, "MessageDeduplicationId": matched.token} if group else {}
+    own = endpoint.client("sqs", arn.region)
+    url = own.get_queue_url(QueueName=arn.resource)["QueueUrl"]
+    if "RoleArn" not in matched.target:
+        _as_itself("sqs:SendMessage", matched.target["Arn"], matched, endpoint, lambda: _queue_policy(own, url))
+    sqs.send_message(QueueUrl=url, MessageBody=_payload(matched), **fifo)
+
+
+def _topic_policy(sns: Any, topic: str) -> str | None:
+    policy: str | None = sns.get_topic_attributes(TopicArn=topic)["Attributes"].get("Policy")
+    return policy
+
+
+def _publish_to_topic(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
+    sns, topic = _client("sns", matched, arn.region, endpoint), matched.target["Arn"]
+    if "RoleArn" not in matched.target:
+        own = endpoint.client("sns", arn.region)
+        _as_itself("sns:Publish", topic, matched, endpoint, lambda: _topic_policy(own, topic))
+    sns.publish(TopicArn=topic, Message=_payload(matched))
+
+
+def _write_log(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
+    logs = endpoint.client("logs", arn.region)
+    group = arn.resource.removeprefix("log-group:").removesuffix(":*")
+    stream = matched.token
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):  # an earlier attempt got as far as this
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+    message = {"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": _payload(matched)}
+    logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[message])
+
+
+def _forward_to_bus(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
+    endpoint.events.publish(matched.event, bus=arn.resource.removeprefix("event-bus/"), region=arn.region)
+
+
+def _call_function(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
+    """Call the function that stands in for a Lambda function.
+
+    As with Lambda's asynchronous invocation it counts as delivered whatever the function does then.
+    """
+    try:
+        call_function(
+            matched.target["Arn"],
+            json.loads(_payload(matched)),
+            state_dir=endpoint.state_dir,
+            url=endpoint.url,
+            region=arn.region,
+            logs=endpoint.client("logs", arn.region),
+            started=endpoint.events.functions.add,
+        )
+    except (FunctionTableError, UnknownFunctionError) as error:
+        raise DeliveryError("NO_RESOURCE", str(error), retriable=False) from error
+    except FunctionFailedError as error:
+        if endpoint.events.functions.stopped:
+            raise DeliveryError("INTERNAL_ERROR", str(error), retriable=True) from error
+        logger.warning("event %s of %s: %s", matched.event["id"], matched.rule_arn, error)
+
+
+def _call_any_api(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
+    """A universal target of EventBridge Scheduler: ``arn:aws:scheduler:::aws-sdk:sagemaker:startPipelineExecution``."""
+    _, service, action = arn.resource.split(":")
+    region = Arn.parse(matched.rule_arn).region
+    try:
+        call = getattr(_client(service, matched, region, endpoint), xform_name(action[:1].upper() + action[1:]))
+    except (AttributeError, BotoCoreError) as error:
+        raise DeliveryError("INVALID_PARAMETER", f"there is no API {service}:{action}", retriable=False) from error
+    call(**json.loads(matched.target.get("Input") or "{}"))
+
+
+def _payload(matched: Matched) -> str:
+    return target_payload(matched.target, matched.event, matched.rule_arn)
+
+
+_SENDERS: dict[tuple[str, str], Callable[[Matched, Arn, Any], None]] = {
+    ("sagemaker", "pipeline"): _start_pipeline,
+    ("sqs", ""): _send_to_queue,
+    ("sns", ""): _publish_to_topic,
+    ("logs", "log-group"): _write_log,
+    ("events", "event-bus"): _forward_to_bus,
+    ("lambda", "function"): _call_function,
+}
+
+
+def send_to_dead_letters(
+    matched: Matched, error: DeliveryError, retries: int, exhausted: str, endpoint: Endpoint
+) -> None:
+    """Put an undeliverable event into the target's dead-letter queue, with the attributes that AWS gives it.
+
+    Args:
+        exhausted: ``MaximumRetryAttempts`` or ``MaximumEventAgeInSeconds``; empty where nothing was retried.
+    """
+    arn = Arn.parse(matched.target["DeadLetterConfig"]["Arn"])
+    attributes = {
+        "SCHEDULE_ARN" if ":schedule/" in matched.rule_arn else "RULE_ARN": matched.rule_arn,
+        "TARGET_ARN": matched.target["Arn"],
+        "ERROR_CODE": error.code,
+        "ERROR_MESSAGE": error.message[:1024] or error.code,
+        "RETRY_ATTEMPTS": str(retries),
+    }
+    if exhausted:
+        attributes["EXHAUSTED_RETRY_CONDITION"] = exhausted
+    sqs = endpoint.client("sqs", arn.region)
+    url = sqs.get_queue_url(QueueName=arn.resource)["QueueUrl"]
+    queue = matched.target["DeadLetterConfig"]["Arn"]
+    _as_itself("sqs:SendMessage", queue, matched, endpoint, lambda: _queue_policy(sqs, url))
+    sqs.send_message(
+        QueueUrl=url,
+        MessageBody=json.dumps(matched.event),
+        MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
+    )

@@ -1,0 +1,106 @@
+"""``lambda:Invoke`` of the local Python functions that stand in for Lambda functions; moto would need Docker."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import threading
+import uuid
+from pathlib import Path
+from typing import Any
+
+from localmaker.errors import AwsError
+from localmaker.http.operations import RequestContext, operation
+from localmaker.services.lambda_.calls import FunctionFailedError, call_function, log_file
+from localmaker.services.lambda_.table import (
+    FunctionTableError,
+    function_name,
+    registered_function,
+    unknown_function,
+)
+from localmaker.services.lambda_.uploaded import find_uploaded
+
+_LOGGER = logging.getLogger(__name__)
+_LATEST = "$LATEST"
+_FAILED = "Unhandled"
+# What an answer carries of the log.
+_TAIL_BYTES = 4096
+
+
+@operation("lambda", "Invoke")
+def invoke(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Call a function: wait for what it returns, or let it run (``Event``), or only look (``DryRun``)."""
+    arn, kind = _arn(request["FunctionName"], context), request.get("InvocationType", "RequestResponse")
+    event = _event(request.get("Payload") or b"{}")
+    try:
+        known = registered_function(function_name(arn), context.endpoint.state_dir) or find_uploaded(
+            arn, context.region
+        )
+        if not known:
+            how = unknown_function(function_name(arn), context.endpoint.state_dir)
+            raise AwsError("ResourceNotFoundException", f"Function not found: {arn} ({how})", 404)
+        if kind == "DryRun":
+            return {"StatusCode": 204}
+        request_id = str(uuid.uuid4())
+        if kind == "Event":
+            call = threading.Thread(target=_let_run, args=(arn, event, request_id, context), name=request_id)
+            call.start()
+            return {"StatusCode": 202}
+        answer = _answer(arn, event, request_id, context)
+    except FunctionTableError as error:
+        raise AwsError("InvalidRuntimeException", str(error), 502) from error
+    if request.get("LogType") == "Tail":
+        log = _log_of(log_file(function_name(arn), context.endpoint.state_dir), request_id)
+        answer["LogResult"] = base64.b64encode(log[-_TAIL_BYTES:]).decode()
+    return answer
+
+
+def _event(payload: bytes) -> Any:
+    try:
+        return json.loads(payload)
+    except ValueError as error:
+        raise AwsError("InvalidRequestContentException", f"Could not parse request body into json: {error}") from error
+
+
+def _arn(name: str, context: RequestContext) -> str:
+    """The ARN of a function that is named by it, in part (``123456789012:function:name``) or by its name."""
+    if name.startswith("arn:"):
+        return name
+    return f"arn:aws:lambda:{context.region}:{context.account_id}:function:{name.rpartition('function:')[2]}"
+
+
+def _let_run(arn: str, event: Any, request_id: str, context: RequestContext) -> None:
+    """A call that nobody waits for; that the function fails is in its log."""
+    try:
+        _answer(arn, event, request_id, context)
+    except FunctionTableError:
+        _LOGGER.exception("request %s", request_id)
+
+
+def _answer(arn: str, event: Any, request_id: str, context: RequestContext) -> dict[str, Any]:
+    endpoint = context.endpoint
+    answer: dict[str, Any] = {"StatusCode": 200, "ExecutedVersion": _LATEST}
+    try:
+        value = call_function(
+            arn,
+            event,
+            state_dir=endpoint.state_dir,
+            url=endpoint.url,
+            region=context.region,
+            logs=endpoint.client("logs", context.region),
+            started=endpoint.events.functions.add,
+            request_id=request_id,
+        )
+    except FunctionFailedError as error:
+        said = {**error.error, "requestId": request_id}
+        return {**answer, "FunctionError": _FAILED, "Payload": json.dumps(said).encode()}
+    return {**answer, "Payload": json.dumps(value).encode()}
+
+
+def _log_of(path: Path, request_id: str) -> bytes:
+    """What one call has written, among those of others."""
+    whole = path.read_bytes() if path.exists() else b""
+    start = whole.rfind(f"START RequestId: {request_id}".encode())
+    end = whole.find(b"\n", max(whole.find(f"REPORT RequestId: {request_id}".encode(), start), 0))
+    return whole[start : end + 1] if start >= 0 else b""

@@ -1,0 +1,106 @@
+"""The output of one call of a local function: into a file, and to CloudWatch Logs as Lambda writes it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import selectors
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from localmaker.services.sagemaker.jobs.sandbox.logs import JobLog
+from localmaker.services.sagemaker.pipelines.naming import timestamp
+
+MEMORY_MB = 128
+_READ_BYTES = 64 * 1024
+
+
+def log_group(function: str) -> str:
+    """Where Lambda puts the output of a function."""
+    return f"/aws/lambda/{function}"
+
+
+def new_log_stream() -> str:
+    """A name as Lambda gives it."""
+    return f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{secrets.token_hex(16)}"
+
+
+@dataclass(frozen=True)
+class FunctionOutput:
+    """Where one call writes.
+
+    Attributes:
+        request_id: of the call.
+        file: gets the output, too; one for all calls of a function.
+        group, stream: in CloudWatch Logs.
+        client: of CloudWatch Logs.
+    """
+
+    request_id: str
+    file: Path
+    group: str
+    client: Any
+    stream: str = field(default_factory=new_log_stream)
+
+    @contextmanager
+    def opened(self) -> Iterator[int]:
+        """A descriptor to write to. At the end what has been written is sent, whoever still holds the descriptor."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        read, write = os.pipe()
+        wake_read, wake_write = os.pipe()
+        log = JobLog(self.file, self.client, self.group, self.stream)
+        log.say(f"START RequestId: {self.request_id} Version: $LATEST")
+        reader = threading.Thread(target=_copy, args=(read, wake_read, log), name=f"log-{self.request_id}", daemon=True)
+        reader.start()
+        began = time.monotonic()
+        try:
+            yield write
+        finally:
+            milliseconds = (time.monotonic() - began) * 1000
+            os.close(wake_write)
+            reader.join()
+            log.say(f"END RequestId: {self.request_id}")
+            log.say(
+                f"REPORT RequestId: {self.request_id}\tDuration: {milliseconds:.2f} ms\t"
+                f"Billed Duration: {int(milliseconds) + 1} ms\tMemory Size: {MEMORY_MB} MB"
+            )
+            log.close()
+            for descriptor in (read, write, wake_read):
+                os.close(descriptor)
+
+    def tell_time_out(self, descriptor: int, seconds: float) -> None:
+        """What Lambda writes when it ends a function."""
+        line = f"{timestamp(datetime.now(UTC))} {self.request_id} Task timed out after {seconds:.2f} seconds\n"
+        os.write(descriptor, line.encode())
+
+
+def _copy(source: int, wake: int, log: JobLog) -> None:
+    """Until ``wake`` is closed at its other end; then what is left."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(source, selectors.EVENT_READ)
+        selector.register(wake, selectors.EVENT_READ)
+        woken = False
+        while not woken:
+            due = log.flush_due
+            ready = {key.fd for key, _ in selector.select(None if due is None else max(0.0, due - time.monotonic()))}
+            woken = wake in ready
+            if source in ready:
+                log.write(os.read(source, _READ_BYTES))
+            if log.flush_due is not None and time.monotonic() >= log.flush_due:
+                log.flush()
+    os.set_blocking(source, False)
+    while data := _available(source):
+        log.write(data)
+
+
+def _available(source: int) -> bytes:
+    try:
+        return os.read(source, _READ_BYTES)
+    except BlockingIOError:
+        return b""

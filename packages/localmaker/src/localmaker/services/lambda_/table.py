@@ -1,0 +1,130 @@
+"""Local Python functions that stand in for Lambda functions: the table that registers them, and uploaded code.
+
+A function is found by the name in its ARN, first in the table, then among those that CreateFunction uploaded to the
+endpoint (as ``sagemaker.core.lambda_helper.Lambda`` does). The table is ``functions.toml`` in the state directory, or
+the file that the environment variable ``LOCALMAKER_FUNCTIONS`` names where the endpoint starts::
+
+    [[function]]
+    name = "notify"                  # arn:aws:lambda:us-east-1:123456789012:function:notify
+    handler = "notify.py:handler"    # file, relative to the table, and the function in it: handler(event, context)
+    timeout = 60                     # seconds, 600 at the most; 60 without
+    python = "/usr/bin/python3"      # without: the endpoint's own interpreter
+    environment = { LEVEL = "info" } # more variables
+
+It is read for each step, so a change counts at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from localmaker.errors import LocalmakerError
+
+TABLE_NAME = "functions.toml"
+TABLE_VARIABLE = "LOCALMAKER_FUNCTIONS"
+DEFAULT_TIMEOUT_SECONDS = 60
+# What Pipelines waits for a Lambda step at the most.
+MAX_TIMEOUT_SECONDS = 600
+
+
+class FunctionTableError(LocalmakerError):
+    """The table of functions cannot be read, or an entry in it is incomplete."""
+
+
+class UnknownFunctionError(LocalmakerError):
+    """No function of that name is registered. The message holds the lines to add."""
+
+
+@dataclass(frozen=True)
+class LocalFunction:
+    """A Python function that a Lambda step calls.
+
+    Attributes:
+        name: as in the ARN.
+        file: the Python file.
+        attribute: the function in it.
+        timeout_seconds: until it is killed.
+        python: interpreter.
+        environment: variables beside those of the endpoint.
+        root: folder of all of an uploaded function's code, where it runs.
+    """
+
+    name: str
+    file: Path
+    attribute: str
+    timeout_seconds: int = DEFAULT_TIMEOUT_SECONDS
+    python: str = sys.executable
+    environment: Mapping[str, str] = field(default_factory=dict)
+    root: Path | None = None
+
+
+def function_name(arn: str) -> str:
+    """The name in the ARN of a function, of one of its versions or aliases, or the name itself."""
+    parts = arn.split(":")
+    return parts[6] if len(parts) > 6 and parts[2] == "lambda" else arn  # noqa: PLR2004  arn:aws:lambda:…:function:name
+
+
+def registered_function(name: str, state_dir: Path) -> LocalFunction | None:
+    """The entry of the table with that name; None when there is none.
+
+    Raises:
+        FunctionTableError: the table is not readable, or an entry is wrong.
+    """
+    table = table_path(state_dir)
+    if not table.exists():
+        return None
+    return next((entry for entry in read_table(table) if entry.name == name), None)
+
+
+def table_path(state_dir: Path) -> Path:
+    """Where the table lies."""
+    own = os.environ.get(TABLE_VARIABLE)
+    return Path(own) if own else state_dir / TABLE_NAME
+
+
+def unknown_function(name: str, state_dir: Path) -> UnknownFunctionError:
+    """The error that says how to register a function."""
+    return UnknownFunctionError(
+        f"no local function stands in for the Lambda function [{name}]. Add these lines to {table_path(state_dir)}: "
+        f'[[function]] name = "{name}" handler = "/path/to/file.py:handler"'
+    )
+
+
+def read_table(path: Path) -> Iterator[LocalFunction]:
+    """All entries of a table, in order.
+
+    Raises:
+        FunctionTableError: not readable, not TOML, or an entry is wrong.
+    """
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("function", [])
+        for entry in entries:
+            yield _read_entry(entry, path)
+    except (OSError, tomllib.TOMLDecodeError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise FunctionTableError(f"{path}: not a table of functions: {type(error).__name__}: {error}") from error
+
+
+def _read_entry(entry: Mapping[str, Any], path: Path) -> LocalFunction:
+    known = {"name", "handler", "timeout", "python", "environment"}
+    if unknown := sorted(set(entry) - known):
+        raise ValueError(f"unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
+    name, timeout = str(entry["name"]), int(entry.get("timeout", DEFAULT_TIMEOUT_SECONDS))
+    file, separator, attribute = str(entry["handler"]).rpartition(":")
+    if not separator or not attribute.isidentifier():
+        raise ValueError(f"handler of {name!r} must be a file and a function in it, such as 'notify.py:handler'")
+    if not 1 <= timeout <= MAX_TIMEOUT_SECONDS:
+        raise ValueError(f"timeout of {name!r} is {timeout} s; it must be from 1 to {MAX_TIMEOUT_SECONDS}")
+    return LocalFunction(
+        name=name,
+        file=path.parent.absolute() / file,
+        attribute=attribute,
+        timeout_seconds=timeout,
+        python=str(entry.get("python", sys.executable)),
+        environment={str(key): str(value) for key, value in entry.get("environment", {}).items()},
+    )

@@ -1,0 +1,100 @@
+"""The offline store in the Glue data catalogue, so that Athena's clients and awswrangler find its tables.
+
+AWS makes the database ``sagemaker_featurestore`` and one table for each group in it, partitioned by year, month, day
+and hour of the event time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from localmaker.endpoint import Endpoint
+
+DATABASE = "sagemaker_featurestore"
+_TYPES = {"String": "string", "Integral": "bigint", "Fractional": "double"}
+_ADDED = (("write_time", "timestamp"), ("api_invocation_time", "timestamp"), ("is_deleted", "boolean"))
+_PARTITIONS = ("year", "month", "day", "hour")
+_PARQUET = {
+    "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",
+    "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
+}
+
+
+def create_table(description: Mapping[str, Any], endpoint: Endpoint) -> None:
+    """Make the table of a new group, and the database where it is the first one. Nothing without an offline store.
+
+    Args:
+        description: DescribeFeatureGroup.
+        endpoint: whose catalogue it is.
+    """
+    table = _table(description)
+    if table is None:
+        return
+    glue = _glue(description, endpoint)
+    with suppress(glue.exceptions.AlreadyExistsException):
+        glue.create_database(DatabaseInput={"Name": DATABASE, "Description": "Amazon SageMaker Feature Store"})
+    glue.create_table(DatabaseName=DATABASE, TableInput=table)
+
+
+def update_table(description: Mapping[str, Any], endpoint: Endpoint) -> None:
+    """Give the table of a group the features that were added to it; the arguments are those of :func:`create_table`."""
+    table = _table(description)
+    if table is None:
+        return
+    glue = _glue(description, endpoint)
+    with suppress(glue.exceptions.EntityNotFoundException):  # somebody may have removed it
+        glue.update_table(DatabaseName=DATABASE, TableInput=table)
+
+
+def add_partition(description: Mapping[str, Any], folder: str, endpoint: Endpoint) -> None:
+    """Register the folder of one hour.
+
+    Args:
+        description: DescribeFeatureGroup.
+        folder: ``year=2026/month=01/day=31/hour=12``.
+        endpoint: whose catalogue it is.
+    """
+    table = _table(description)
+    if table is None:
+        return
+    glue = _glue(description, endpoint)
+    storage = {**table["StorageDescriptor"], "Location": f"{table['StorageDescriptor']['Location']}/{folder}"}
+    values = [part.partition("=")[2] for part in folder.split("/")]
+    with suppress(glue.exceptions.AlreadyExistsException, glue.exceptions.EntityNotFoundException):
+        glue.create_partition(
+            DatabaseName=DATABASE,
+            TableName=table["Name"],
+            PartitionInput={"Values": values, "StorageDescriptor": storage},
+        )
+
+
+def _glue(description: Mapping[str, Any], endpoint: Endpoint) -> Any:
+    return endpoint.client("glue", str(description["FeatureGroupArn"]).split(":")[3])
+
+
+def _table(description: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The table as Glue takes it; None for a group that has none of ours."""
+    offline = description.get("OfflineStoreConfig") or {}
+    if not offline or offline.get("DisableGlueTableCreation"):
+        return None
+    columns = [{"Name": one["FeatureName"].lower(), "Type": _column(one)} for one in description["FeatureDefinitions"]]
+    return {
+        "Name": offline["DataCatalogConfig"]["TableName"],
+        "TableType": "EXTERNAL_TABLE",
+        "Parameters": {"EXTERNAL": "TRUE", "classification": "parquet"},
+        "PartitionKeys": [{"Name": name, "Type": "string"} for name in _PARTITIONS],
+        "StorageDescriptor": {
+            "Columns": [*columns, *({"Name": name, "Type": kind} for name, kind in _ADDED)],
+            "Location": offline["S3StorageConfig"]["ResolvedOutputS3Uri"],
+            **_PARQUET,
+        },
+    }
+
+
+def _column(definition: Mapping[str, Any]) -> str:
+    kind = _TYPES[definition["FeatureType"]]
+    return f"array<{kind}>" if definition.get("CollectionType") else kind

@@ -1,0 +1,243 @@
+"""The operations on feature groups themselves.
+
+moto keeps feature groups too, but loses the online store's configuration, refuses a group without an offline store,
+and deletes none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localmaker.errors import AwsError
+from localmaker.http.operations import RequestContext, operation
+from localmaker.services.sagemaker.documents import now
+from localmaker.services.sagemaker.featurestore.catalog import DATABASE, create_table, update_table
+from localmaker.services.sagemaker.listing import page, select
+from localmaker.services.sagemaker.tags import forget_tags
+
+_IDENTIFIER_TYPES = ("String", "Integral")
+_EVENT_TIME_TYPES = ("String", "Fractional")
+_RESERVED = {"is_deleted", "write_time", "api_invocation_time"}
+_LIST = "FeatureGroupSummaries"
+# AWS takes seconds; long enough that who does not wait for it finds out.
+_CHANGE_SECONDS = 0.2
+#: When a group that is Deleting began to; not part of its description.
+_DELETED = "DeletedAt"
+_SUMMARY = ("FeatureGroupName", "FeatureGroupArn", "CreationTime", "FeatureGroupStatus", "OfflineStoreStatus")
+_SORT_KEYS = {
+    "Name": "FeatureGroupName",
+    "FeatureGroupStatus": "FeatureGroupStatus",
+    "OfflineStoreStatus": "FeatureGroupName",
+    "CreationTime": "CreationTime",
+}
+
+
+def group_arn(name_or_arn: str, context: RequestContext) -> str:
+    """The ARN of a feature group in the request's region; names count without case, as in AWS."""
+    if name_or_arn.startswith("arn:"):
+        return name_or_arn
+    return f"arn:aws:sagemaker:{context.region}:{context.account_id}:feature-group/{name_or_arn.lower()}"
+
+
+@operation("sagemaker", "CreateFeatureGroup")
+def create_feature_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Keep a feature group with all of its configuration."""
+    name = request["FeatureGroupName"]
+    _check_definition(request)
+    arn = group_arn(name, context)
+    moment = now()
+    description = {
+        **{key: value for key, value in request.items() if key != "Tags"},
+        "FeatureGroupArn": arn,
+        "CreationTime": moment,
+        "LastModifiedTime": moment,
+        "FeatureGroupStatus": "Creating",
+        "ThroughputConfig": request.get("ThroughputConfig") or {"ThroughputMode": "OnDemand"},
+    }
+    if (request.get("OnlineStoreConfig") or {}).get("EnableOnlineStore"):
+        description["OnlineStoreConfig"] = {"StorageType": "Standard", **request["OnlineStoreConfig"]}
+    if "OfflineStoreConfig" in request:
+        description["OfflineStoreConfig"] = _resolved_offline_store(
+            name, request["OfflineStoreConfig"], moment, context
+        )
+        description["OfflineStoreStatus"] = {"Status": "Active"}
+    in_use = AwsError(
+        "ResourceInUse",
+        f"Resource Already Exists: FeatureGroup with name {name} already exists. Choose a different name.",
+    )
+    if _current(arn, context) is not None:
+        raise in_use
+    # First, so that a group is never there without it.
+    create_table(description, context.endpoint)
+    if not context.endpoint.feature_store.add_group(arn, description):
+        raise in_use
+    return {"FeatureGroupArn": arn}
+
+
+def _check_definition(request: dict[str, Any]) -> None:
+    types = {one["FeatureName"]: one["FeatureType"] for one in request["FeatureDefinitions"]}
+    if len(types) != len(request["FeatureDefinitions"]):
+        raise _invalid("FeatureDefinitions contain duplicate feature names")
+    for field, allowed in (
+        ("RecordIdentifierFeatureName", _IDENTIFIER_TYPES),
+        ("EventTimeFeatureName", _EVENT_TIME_TYPES),
+    ):
+        feature = request[field]
+        if feature not in types:
+            raise _invalid(f"{field} [{feature}] is not in FeatureDefinitions")
+        if types[feature] not in allowed:
+            raise _invalid(f"{field} [{feature}] must be of type {' or '.join(allowed)}, not {types[feature]}")
+    reserved = sorted(_RESERVED & types.keys())
+    if reserved:
+        raise _invalid(f"Feature names {reserved} are reserved")
+    if not (request.get("OnlineStoreConfig") or {}).get("EnableOnlineStore") and "OfflineStoreConfig" not in request:
+        raise _invalid("At least one of OnlineStoreConfig and OfflineStoreConfig must be enabled")
+
+
+def _resolved_offline_store(
+    name: str, config: dict[str, Any], moment: float, context: RequestContext
+) -> dict[str, Any]:
+    stamp = int(moment)
+    storage = config["S3StorageConfig"]
+    if "DataCatalogConfig" in config and not config.get("DisableGlueTableCreation"):
+        raise _invalid(
+            "DataCatalogConfig is not permitted in the request unless AutoCreateGlueTable is turned off. Please either "
+            "set AutoCreateGlueTable to false or remove DataCatalogConfig from the request."
+        )
+    prefix = f"{context.account_id}/sagemaker/{context.region}/offline-store/{name}-{stamp}/data"
+    resolved = {
+        **config,
+        "S3StorageConfig": {**storage, "ResolvedOutputS3Uri": f"{storage['S3Uri'].rstrip('/')}/{prefix}"},
+    }
+    if not config.get("DisableGlueTableCreation"):
+        resolved["DataCatalogConfig"] = {
+            "TableName": f"{name.lower().replace('-', '_')}_{stamp}",
+            "Catalog": "AwsDataCatalog",
+            "Database": DATABASE,
+        }
+    return resolved
+
+
+def with_status(description: dict[str, Any], moment: float) -> dict[str, Any] | None:
+    """A group as it is by now: made, changed or gone, a moment after that was asked for.
+
+    Args:
+        description: as it is stored.
+        moment: seconds since 1970.
+    """
+    found = {key: value for key, value in description.items() if key != _DELETED}
+    if _DELETED in description:
+        return found if moment - description[_DELETED] < _CHANGE_SECONDS else None
+    if description["FeatureGroupStatus"] == "Creating" and moment - description["CreationTime"] >= _CHANGE_SECONDS:
+        found["FeatureGroupStatus"] = "Created"
+    updating = description.get("LastUpdateStatus", {}).get("Status") == "InProgress"
+    if updating and moment - description["LastModifiedTime"] >= _CHANGE_SECONDS:
+        found["LastUpdateStatus"] = {"Status": "Successful"}
+    return found
+
+
+@operation("sagemaker", "DescribeFeatureGroup")
+def describe_feature_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """A feature group with its configuration."""
+    return {**existing_group(request["FeatureGroupName"], context), "NextToken": ""}
+
+
+@operation("sagemaker", "UpdateFeatureGroup")
+def update_feature_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Add features; change the online store's time to live, or the throughput."""
+    description = _settled(request["FeatureGroupName"], context)
+    changes: dict[str, Any] = {}
+    additions = request.get("FeatureAdditions") or []
+    known = {one["FeatureName"] for one in description["FeatureDefinitions"]}
+    for addition in additions:
+        if addition["FeatureName"] in known:
+            raise _invalid(f"Feature [{addition['FeatureName']}] exists already")
+    if additions:
+        changes["FeatureDefinitions"] = description["FeatureDefinitions"] + additions
+    if "TtlDuration" in (request.get("OnlineStoreConfig") or {}):
+        if "OnlineStoreConfig" not in description:
+            raise _invalid("the feature group has no online store")
+        ttl = request["OnlineStoreConfig"]["TtlDuration"]
+        changes["OnlineStoreConfig"] = {**description["OnlineStoreConfig"], "TtlDuration": ttl}
+    if "ThroughputConfig" in request:
+        changes["ThroughputConfig"] = request["ThroughputConfig"]
+    changes["LastModifiedTime"] = now()
+    changes["LastUpdateStatus"] = {"Status": "InProgress"}
+    context.endpoint.feature_store.change_group(description["FeatureGroupArn"], changes)
+    if additions:
+        update_table({**description, **changes}, context.endpoint)
+    return {"FeatureGroupArn": description["FeatureGroupArn"]}
+
+
+@operation("sagemaker", "DeleteFeatureGroup")
+def delete_feature_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Remove a feature group and its online records; the offline store and its Glue table stay, as in AWS."""
+    description = existing_group(request["FeatureGroupName"], context)
+    if description["FeatureGroupStatus"] == "Deleting":
+        return {}
+    arn = description["FeatureGroupArn"]
+    # What was put before belongs into the offline store, which stays.
+    context.endpoint.offline_store.write_now()
+    changes = {"FeatureGroupStatus": "Deleting", _DELETED: now()}
+    context.endpoint.feature_store.delete_records(arn, changes)
+    forget_tags(arn, context.endpoint)
+    return {}
+
+
+@operation("sagemaker", "ListFeatureGroups")
+def list_feature_groups(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """A page of feature groups, newest first unless asked otherwise."""
+    marker = f":{context.region}:{context.account_id}:feature-group/"
+    stored = (one for one in context.endpoint.feature_store.groups() if marker in one["FeatureGroupArn"])
+    found = [group for group in (with_status(one, now()) for one in stored) if group is not None]
+    found = select([one for one in found if _has_status(one, request)], request, "FeatureGroupName")
+    sort_key = _SORT_KEYS[request.get("SortBy", "CreationTime")]
+    found.sort(key=lambda one: (one[sort_key], one["FeatureGroupName"]))
+    if request.get("SortOrder", "Descending") == "Descending":
+        found.reverse()
+    return page([{name: one[name] for name in _SUMMARY if name in one} for one in found], request, _LIST)
+
+
+def _has_status(description: dict[str, Any], request: dict[str, Any]) -> bool:
+    offline = (description.get("OfflineStoreStatus") or {}).get("Status")
+    return request.get("FeatureGroupStatusEquals") in (None, description["FeatureGroupStatus"]) and request.get(
+        "OfflineStoreStatusEquals"
+    ) in (None, offline)
+
+
+def existing_group(name: str, context: RequestContext) -> dict[str, Any]:
+    """A feature group as DescribeFeatureGroup has it.
+
+    Raises:
+        AwsError: ResourceNotFound.
+    """
+    description = _current(group_arn(name, context), context)
+    if description is None:
+        raise AwsError("ResourceNotFound", f"Resource Not Found: FeatureGroup with name {name} does not exist.")
+    return description
+
+
+def _current(arn: str, context: RequestContext) -> dict[str, Any] | None:
+    """A group as it is now; one that is deleted by now is forgotten."""
+    stored = context.endpoint.feature_store.group(arn)
+    if stored is None:
+        return None
+    description = with_status(stored, now())
+    if description is None:
+        context.endpoint.feature_store.delete_group(arn)
+    return description
+
+
+def _settled(name: str, context: RequestContext) -> dict[str, Any]:
+    """A group that is neither being made, changed nor removed."""
+    description = existing_group(name, context)
+    status = description["FeatureGroupStatus"]
+    if status != "Created":
+        raise _invalid(f"FeatureGroup with name {description['FeatureGroupName']} is in status {status}, not Created.")
+    if description.get("LastUpdateStatus", {}).get("Status") == "InProgress":
+        raise _invalid(f"An update of FeatureGroup with name {description['FeatureGroupName']} is in progress.")
+    return description
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("ValidationException", f"Validation Error: {message}")

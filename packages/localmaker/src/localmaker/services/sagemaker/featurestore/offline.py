@@ -1,0 +1,188 @@
+"""The offline store: records as Parquet files in S3, in the folders that AWS uses.
+
+``<ResolvedOutputS3Uri>/year=2026/month=01/day=31/hour=12/20260131T120000Z_<16 characters>.parquet`` by event time, with
+the columns ``write_time``, ``api_invocation_time`` and ``is_deleted`` after the features. AWS gathers records for up to
+15 minutes; here they are gathered for a moment, in SQLite, and written in another thread. A killed endpoint writes
+what it had gathered when it comes up again, under the same names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import io
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localmaker.services.sagemaker.featurestore.catalog import add_partition
+from localmaker.services.sagemaker.featurestore.records import NANOSECONDS, FeatureValue
+
+if TYPE_CHECKING:
+    from localmaker.endpoint import Endpoint
+
+logger = logging.getLogger(__name__)
+
+_GATHER_SECONDS = 0.5
+_FILE_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class OfflineRow:
+    """One record on its way to the offline store.
+
+    Attributes:
+        number: in the order of writing.
+        event_time, written_at: nanoseconds since 1970.
+        deleted: whether it says that the record was deleted.
+    """
+
+    number: int
+    event_time: int
+    values: list[FeatureValue]
+    written_at: int
+    deleted: bool
+
+
+class OfflineWriter:
+    """Writes gathered records in a thread that starts with the first one.
+
+    Args:
+        endpoint: whose S3 and feature store are used.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._changed = threading.Condition()
+        self._writing = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._wanted = False
+        self._closed = False
+
+    def wake(self) -> None:
+        """Write what is gathered, soon."""
+        with self._changed:
+            if self._closed:
+                return
+            self._wanted = True
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="offline-store", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def write_now(self) -> None:
+        """Write what is gathered, and return when it is written."""
+        with self._writing:
+            self._write_all()
+
+    def close(self) -> None:
+        """Write what is gathered now, and stop."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._wanted or self._closed)
+                self._changed.wait_for(lambda: self._closed, _GATHER_SECONDS)
+                wanted, self._wanted = self._wanted, False
+                if not wanted:
+                    return
+            try:
+                self.write_now()
+            except Exception:  # a thread that died here would write nothing any more; the rows stay
+                logger.exception("the offline store was not written")
+
+    def _write_all(self) -> None:
+        store = self._endpoint.feature_store
+        for arn in store.groups_with_offline_rows():
+            description = store.group(arn)
+            if description is None:
+                store.forget_offline_rows(arn)
+                continue
+            while rows := store.offline_rows(arn, _FILE_ROWS):
+                try:
+                    self._write(description, rows)
+                except (ClientError, BotoCoreError) as error:
+                    logger.warning("the offline store of %s is blocked: %s", description["FeatureGroupName"], error)
+                    status = {"Status": "Blocked", "BlockedReason": str(error)[:1024]}
+                    store.change_group(arn, {"OfflineStoreStatus": status})
+                    break
+                store.forget_offline_rows(arn, rows[-1].number)
+                if (description.get("OfflineStoreStatus") or {}).get("Status") != "Active":
+                    description = {**description, "OfflineStoreStatus": {"Status": "Active"}}
+                    store.change_group(arn, {"OfflineStoreStatus": {"Status": "Active"}})
+
+    def _write(self, description: dict[str, Any], rows: Sequence[OfflineRow]) -> None:
+        location = urlsplit(description["OfflineStoreConfig"]["S3StorageConfig"]["ResolvedOutputS3Uri"])
+        region = description["FeatureGroupArn"].split(":")[3]
+        by_folder: dict[str, list[OfflineRow]] = {}
+        for row in rows:
+            by_folder.setdefault(folder_of(row.event_time), []).append(row)
+        for folder, members in by_folder.items():
+            key = f"{location.path.strip('/')}/{folder}/{file_name(description['FeatureGroupArn'], members)}"
+            body = parquet(description["FeatureDefinitions"], members)
+            self._endpoint.client("s3", region).put_object(Bucket=location.netloc, Key=key, Body=body)
+            add_partition(description, folder, self._endpoint)
+
+
+def _moment(nanoseconds: int) -> datetime:
+    return datetime.fromtimestamp(nanoseconds // NANOSECONDS, UTC)
+
+
+def folder_of(event_time: int) -> str:
+    """The partition of an event time (nanoseconds since 1970)."""
+    return _moment(event_time).strftime("year=%Y/month=%m/day=%d/hour=%H")
+
+
+def file_name(arn: str, rows: Sequence[OfflineRow]) -> str:
+    """The latest event time and 16 characters; the same for the same rows, so that writing again changes nothing."""
+    latest = _moment(max(row.event_time for row in rows)).strftime("%Y%m%dT%H%M%SZ")
+    identity = f"{arn} {[(row.number, row.written_at) for row in rows]}"
+    return f"{latest}_{hashlib.sha256(identity.encode()).hexdigest()[:16]}.parquet"
+
+
+def parquet(definitions: Sequence[dict[str, Any]], rows: Sequence[OfflineRow]) -> bytes:
+    """Rows as a Parquet file: the features in their order, then the three columns that AWS adds.
+
+    Args:
+        definitions: FeatureDefinitions of the group. String, Integral and Fractional become string, int64 and double;
+            collections become lists of them.
+    """
+    # Half a second and 60 MB: only who has an offline store pays for it.
+    pa: Any = importlib.import_module("pyarrow")
+    pq: Any = importlib.import_module("pyarrow.parquet")
+    types = {"String": pa.string(), "Integral": pa.int64(), "Fractional": pa.float64()}
+    values = [{one["FeatureName"]: one for one in row.values} for row in rows]
+    columns: dict[str, Any] = {}
+    for definition in definitions:
+        name, kind = definition["FeatureName"], definition["FeatureType"]
+        is_list = bool(definition.get("CollectionType"))
+        cells = [_cell(row.get(name), kind) for row in values]
+        columns[name] = pa.array(cells, pa.list_(types[kind]) if is_list else types[kind])
+    written = pa.array([row.written_at for row in rows], pa.timestamp("ns", tz="UTC"))
+    columns["write_time"] = columns["api_invocation_time"] = written.cast(pa.timestamp("ms", tz="UTC"), safe=False)
+    columns["is_deleted"] = pa.array([row.deleted for row in rows], pa.bool_())
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer, compression="snappy")
+    return buffer.getvalue()
+
+
+_READ = {"String": str, "Integral": int, "Fractional": float}
+
+
+def _cell(value: FeatureValue | None, kind: str) -> Any:
+    if value is None:
+        return None
+    if "ValueAsStringList" in value:
+        return [_READ[kind](text) for text in value["ValueAsStringList"]]
+    return _READ[kind](value["ValueAsString"]) if "ValueAsString" in value else None

@@ -1,0 +1,190 @@
+"""Records against their feature group's definition: pure checks and conversions.
+
+Times are whole nanoseconds since 1970, so that a fractional event time compares exactly.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from localmaker.errors import AwsError
+
+# The two event time formats of the Feature Store.
+_EVENT_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z")
+_INTEGRAL = re.compile(r"[+-]?\d+")
+_INT64 = 1 << 63
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNIT_SECONDS = {"Seconds": 1, "Minutes": 60, "Hours": 3600, "Days": 86_400, "Weeks": 604_800}
+NANOSECONDS = 1_000_000_000
+
+FeatureValue = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FeatureGroup:
+    """What the record operations need of a feature group.
+
+    Attributes:
+        feature_types: feature name to ``String``, ``Integral`` or ``Fractional``.
+        collections: names of the features that hold a list, set or vector.
+        online, offline: which stores it has.
+        ttl: the group's own TtlDuration, if any.
+        storage_type: ``Standard``, ``Standard_V2`` or ``InMemory``.
+    """
+
+    arn: str
+    name: str
+    identifier: str
+    event_time: str
+    feature_types: dict[str, str]
+    collections: frozenset[str]
+    online: bool
+    offline: bool
+    ttl: dict[str, Any] | None
+    storage_type: str
+
+    @classmethod
+    def from_description(cls, description: dict[str, Any]) -> FeatureGroup:
+        """From a DescribeFeatureGroup response."""
+        definitions = description["FeatureDefinitions"]
+        online = description.get("OnlineStoreConfig") or {}
+        return cls(
+            arn=description["FeatureGroupArn"],
+            name=description["FeatureGroupName"],
+            identifier=description["RecordIdentifierFeatureName"],
+            event_time=description["EventTimeFeatureName"],
+            feature_types={one["FeatureName"]: one["FeatureType"] for one in definitions},
+            collections=frozenset(one["FeatureName"] for one in definitions if one.get("CollectionType")),
+            online=bool(online.get("EnableOnlineStore")),
+            offline="OfflineStoreConfig" in description,
+            ttl=online.get("TtlDuration"),
+            storage_type=online.get("StorageType", "Standard"),
+        )
+
+
+@dataclass(frozen=True)
+class Record:
+    """One checked record.
+
+    Attributes:
+        values: the feature values as they came, in their order.
+        event_time: nanoseconds since 1970.
+        expires_at: nanoseconds since 1970, or None when it never expires.
+    """
+
+    identifier: str
+    event_time: int
+    values: list[FeatureValue]
+    expires_at: int | None
+
+
+def invalid(message: str) -> AwsError:
+    """The error that the Feature Store runtime gives for a bad record."""
+    return AwsError("ValidationError", f"Validation Error: {message}")
+
+
+def check_record(group: FeatureGroup, values: list[FeatureValue], ttl: dict[str, Any] | None) -> Record:
+    """A record of a group from the feature values of a request.
+
+    Raises:
+        AwsError: ``ValidationError`` that names the feature.
+    """
+    check_features(group, values)
+    by_name = {value["FeatureName"]: value for value in values}
+    identifier = _required(group, by_name, group.identifier, "RecordIdentifierFeatureName")
+    event_time = parse_event_time(
+        _required(group, by_name, group.event_time, "EventTimeFeatureName"), group.feature_types[group.event_time]
+    )
+    return Record(identifier, event_time, values, expiry(event_time, ttl or group.ttl))
+
+
+def check_features(group: FeatureGroup, values: list[FeatureValue]) -> None:
+    """Check names and types of feature values.
+
+    Raises:
+        AwsError: ``ValidationError`` that names the feature.
+    """
+    seen: set[str] = set()
+    for value in values:
+        name = value["FeatureName"]
+        if name in seen:
+            raise invalid(f"Feature name [{name}] is given more than once in the record")
+        seen.add(name)
+        if name not in group.feature_types:
+            raise invalid(f"Feature name [{name}] is not defined in feature group [{group.name}]")
+        _check_value(group, value)
+
+
+def _check_value(group: FeatureGroup, value: FeatureValue) -> None:
+    name = value["FeatureName"]
+    has_text, has_list = "ValueAsString" in value, "ValueAsStringList" in value
+    if has_text and has_list:
+        raise invalid(f"Feature [{name}] has both ValueAsString and ValueAsStringList; only one may be given")
+    if has_list and name not in group.collections:
+        raise invalid(f"Feature [{name}] is not of a collection type: ValueAsString is expected")
+    if has_text and name in group.collections:
+        raise invalid(f"Feature [{name}] is of a collection type: ValueAsStringList is expected")
+    kind = group.feature_types[name]
+    for text in value["ValueAsStringList"] if has_list else [value["ValueAsString"]] if has_text else []:
+        if not _is_of_type(text, kind):
+            raise invalid(f"Feature value [{text}] of feature [{name}] is not of type [{kind}]")
+
+
+def _is_of_type(text: str, kind: str) -> bool:
+    if kind == "Integral":
+        return bool(_INTEGRAL.fullmatch(text)) and -_INT64 <= int(text) < _INT64
+    if kind == "Fractional":
+        try:
+            float(text)
+        except ValueError:
+            return False
+    return True
+
+
+def _required(group: FeatureGroup, by_name: dict[str, FeatureValue], name: str, role: str) -> str:
+    text = by_name.get(name, {}).get("ValueAsString")
+    if not text:
+        raise invalid(f"The record has no value for feature [{name}], the {role} of feature group [{group.name}]")
+    return str(text)
+
+
+def parse_event_time(text: str, kind: str) -> int:
+    """Nanoseconds since 1970 of an event time.
+
+    Args:
+        kind: ``String`` for ISO 8601 in UTC (``2026-01-31T12:00:00Z``, also with fractions), else seconds.
+
+    Raises:
+        AwsError: ``ValidationError``; it is neither.
+    """
+    if kind == "String":
+        if not _EVENT_TIME.fullmatch(text):
+            raise invalid(
+                f"EventTime [{text}] is not in a supported format: yyyy-MM-dd'T'HH:mm:ssZ or yyyy-MM-dd'T'HH:mm:ss.SSSZ"
+            )
+        whole, _, fraction = text[:-1].partition(".")
+        try:
+            moment = datetime.fromisoformat(whole).replace(tzinfo=UTC)
+        except ValueError as error:
+            raise invalid(f"EventTime [{text}] is no date: {error}") from error
+        return (moment - _EPOCH) // timedelta(seconds=1) * NANOSECONDS + int(fraction.ljust(9, "0"))
+    try:
+        return int(Decimal(text) * NANOSECONDS)
+    except (InvalidOperation, OverflowError, ValueError) as error:
+        raise invalid(f"EventTime [{text}] is not a number of seconds") from error
+
+
+def expiry(event_time: int, ttl: dict[str, Any] | None) -> int | None:
+    """When a record expires: its event time plus the TtlDuration."""
+    if ttl is None:
+        return None
+    return event_time + int(ttl["Value"]) * _UNIT_SECONDS[ttl["Unit"]] * NANOSECONDS
+
+
+def expiry_text(expires_at: int) -> str:
+    """ExpiresAt as the API gives it."""
+    return (_EPOCH + timedelta(microseconds=expires_at // 1000)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,1 @@
+"""What goes into a job and comes out of it: objects, channels, pipes, archives."""

@@ -1,0 +1,80 @@
+"""Tar archives that go into and come out of a job."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from localmaker.services.sagemaker.jobs.data.objects import regular_files
+from localmaker.services.sagemaker.jobs.failures import client_error
+
+_COMPRESSION = 6
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack an archive from a stranger.
+
+    Raises:
+        JobFailure: not a tar archive, or a member that would leave the folder (``..``, an absolute name, a link to
+            the outside) or is a device. Nothing outside the folder is written in any case.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter=_checked)  # noqa: S202 - every member goes through the filter
+    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+        raise client_error(f'"{archive.name}" cannot be unpacked: {error}') from error
+
+
+def _checked(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
+    # The data filter would quietly make an absolute name relative; such an archive is not what it seems.
+    if member.name.startswith("/"):
+        raise tarfile.AbsolutePathError(member)
+    return tarfile.data_filter(member, path)
+
+
+def pack(folders: Sequence[Path], archive: Path) -> Sequence[str]:
+    """Pack the regular files of folders, at the archive's root, in a fixed order.
+
+    Times are kept; owner and group are not. Of files with the same name, that of the first folder is taken.
+
+    Returns:
+        The names of which there was more than one file.
+    """
+    packed_names: set[str] = set()
+    repeated: list[str] = []
+    with (
+        archive.open("wb") as raw,
+        gzip.GzipFile("", "wb", _COMPRESSION, raw, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for folder, path in ((each, path) for each in folders for path in regular_files(each)):
+            name = path.relative_to(folder).as_posix()
+            if name in packed_names:
+                repeated.append(name)
+                continue
+            packed_names.add(name)
+            tar.add(path, name, recursive=False, filter=_anonymous)
+    return repeated
+
+
+def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    return member
+
+
+def read_text_member(archive: Path, name: str) -> str | None:
+    """The text of one member, or None where the archive is unreadable or has none of that name."""
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                stream = tar.extractfile(member) if os.path.normpath(member.name) == name and member.isfile() else None
+                if stream is not None:
+                    return stream.read().decode(errors="replace")
+    except (tarfile.TarError, OSError, EOFError):
+        return None
+    return None

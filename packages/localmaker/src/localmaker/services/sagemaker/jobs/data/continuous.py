@@ -1,0 +1,186 @@
+"""Uploads while a job runs: S3UploadMode Continuous, and checkpoints."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from localmaker.services.sagemaker.jobs.data.objects import ObjectTransfer, S3Uri
+from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error
+
+_LOGGER = logging.getLogger(__name__)
+_PERIOD_SECONDS = 1.0
+
+_Version = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class WatchedFolder:
+    """A folder that the job writes, below its ``/opt/ml``, and the URI that its files go to.
+
+    Attributes:
+        mirrored: what is there at the beginning comes from the URI, and what is deleted is deleted there (checkpoints).
+    """
+
+    root: Path
+    relative: PurePosixPath
+    uri: str
+    mirrored: bool = False
+
+
+class ContinuousUpload:
+    """Uploads what a job writes, as it writes it, until the block is left.
+
+    A file goes up when it has stayed as it is from one look to the next, and again after each change. Deletions are
+    passed on from mirrored folders only. Leaving the block stops the looking; :meth:`finish` uploads what is new since.
+
+    Args:
+        transfer: to S3.
+        folders: what to watch; of files that would have the same key, the last folder's stays.
+        period_seconds: between two looks.
+    """
+
+    def __init__(
+        self, transfer: ObjectTransfer, folders: Sequence[WatchedFolder], period_seconds: float = _PERIOD_SECONDS
+    ) -> None:
+        self._transfer = transfer
+        self._folders = folders
+        self._period_seconds = period_seconds
+        self._uploaded: dict[tuple[WatchedFolder, str], _Version] = {}
+        self._seen: dict[tuple[WatchedFolder, str], _Version] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="continuous-upload", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._folders:
+            for watched in self._folders:
+                self._take_as_uploaded(watched)
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        if self._folders:
+            self._thread.join()
+
+    def finish(self) -> None:
+        """Upload what has changed since it was uploaded.
+
+        Raises:
+            JobFailure: S3 refuses.
+        """
+        self._look(settled_only=False)
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._period_seconds):
+            try:
+                self._look(settled_only=True)
+            except JobFailure as failure:
+                _LOGGER.warning("continuous upload, to be tried again: %s", failure)
+
+    def _take_as_uploaded(self, watched: WatchedFolder) -> None:
+        if watched.mirrored:
+            for name, file in _files(watched):
+                with file:
+                    self._uploaded[watched, name] = _version(file)
+
+    def _look(self, *, settled_only: bool) -> None:
+        for watched in self._folders:
+            try:
+                present = {name for name, file in _files(watched) if self._look_at(watched, name, file, settled_only)}
+            except FileNotFoundError as error:
+                if not watched.mirrored:
+                    _refuse(watched, error, settled_only=settled_only)
+                    continue
+                present = set()
+            except OSError as error:
+                _refuse(watched, error, settled_only=settled_only)
+                continue
+            if watched.mirrored:
+                self._delete_all_but(watched, present)
+
+    def _look_at(self, watched: WatchedFolder, name: str, file: BinaryIO, settled_only: bool) -> bool:
+        """Upload a file if it is time to. Returns that it is there."""
+        with file:
+            version = _version(file)
+            key = (watched, name)
+            settled = self._seen.get(key) == version
+            self._seen[key] = version
+            if self._uploaded.get(key) != version and (settled or not settled_only):
+                self._transfer.upload_file(file, _target(watched, name))
+                self._uploaded[key] = version
+        return True
+
+    def _delete_all_but(self, watched: WatchedFolder, present: Collection[str]) -> None:
+        gone = [name for each, name in self._uploaded if each == watched and name not in present]
+        for name in gone:
+            del self._uploaded[watched, name]
+            # Another instance of the job may still have it.
+            if all((each, name) not in self._uploaded for each in self._folders if each.uri == watched.uri):
+                self._transfer.delete(_target(watched, name))
+
+
+def _files(watched: WatchedFolder) -> Iterator[tuple[str, BinaryIO]]:
+    descriptor = open_folder(watched.root, watched.relative)
+    try:
+        yield from open_files(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _refuse(watched: WatchedFolder, error: OSError, *, settled_only: bool) -> None:
+    """A folder that cannot be read fails the job at its end; until then it may come back."""
+    if not settled_only:
+        raise client_error(
+            f'"/opt/ml/{watched.relative}" cannot be read: {error.strerror}. Symbolic links are not followed.'
+        ) from error
+
+
+def _version(file: BinaryIO) -> _Version:
+    state = os.fstat(file.fileno())
+    return (state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+def _target(watched: WatchedFolder, name: str) -> S3Uri:
+    where = S3Uri.parse(watched.uri)
+    return S3Uri(where.bucket, f"{where.key.rstrip('/')}/{name}" if where.key else name)
+
+
+def open_folder(root: Path, relative: PurePosixPath) -> int:
+    """A descriptor of a folder below one that someone else may be changing; no component of the way may be a link.
+
+    Raises:
+        OSError: it does not exist, or there is a link on the way.
+    """
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    for part in relative.parts:
+        try:
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
+        finally:
+            os.close(descriptor)
+        descriptor = inner
+    return descriptor
+
+
+def open_files(folder: int) -> Iterator[tuple[str, BinaryIO]]:
+    """The regular files below an open folder with their names relative to it; no link is followed."""
+    for parent, folders, names, descriptor in os.fwalk(".", dir_fd=folder, follow_symlinks=False):
+        folders.sort()
+        for name in sorted(names):
+            try:
+                opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=descriptor)
+            except OSError:
+                continue  # a link, a socket, or gone by now
+            if stat.S_ISREG(os.fstat(opened).st_mode):
+                yield PurePosixPath(parent, name).as_posix(), os.fdopen(opened, "rb")
+            else:
+                os.close(opened)

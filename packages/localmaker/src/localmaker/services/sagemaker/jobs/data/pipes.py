@@ -1,0 +1,212 @@
+"""Inputs in Pipe mode: each epoch's data comes through a named pipe, ``/opt/ml/input/data/<channel>_<epoch>``.
+
+The pipe of the next epoch is there before the present one ends, so a program can open it at once. Augmented manifests
+come this way only: the attributes of each line one after the other, objects in place of the ``-ref`` attributes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import random
+import shutil
+import stat
+import struct
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self, TypeVar
+
+from localmaker.services.sagemaker.jobs.data.inputs import InputSource, find_objects, read_augmented_manifest, share
+from localmaker.services.sagemaker.jobs.data.objects import ObjectTransfer, S3Object
+from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error
+
+_RECORD_MAGIC = 0xCED7230A
+_CHUNK = 1024 * 1024
+_Item = TypeVar("_Item")
+
+Write = Callable[[BinaryIO], None]
+
+
+@dataclass(frozen=True)
+class PipeForm:
+    """How a channel's data comes.
+
+    Attributes:
+        records: each object, or each attribute of an augmented manifest, as one RecordIO record.
+        gzipped: the objects are compressed; the pipe gives what is in them.
+        seed: of the order, which differs between epochs; None for the same order each time.
+    """
+
+    records: bool = False
+    gzipped: bool = False
+    seed: int | None = None
+
+    @classmethod
+    def of(cls, channel: Mapping[str, Any]) -> PipeForm:
+        """From a channel of a CreateTrainingJob request."""
+        return cls(
+            channel.get("RecordWrapperType", "None") == "RecordIO",
+            channel.get("CompressionType", "None") == "Gzip",
+            channel.get("ShuffleConfig", {}).get("Seed"),
+        )
+
+
+class ChannelPipe:
+    """Feeds one channel of one instance, from entering the block until leaving it.
+
+    Args:
+        transfer: from S3.
+        source: what comes through the pipes.
+        form: how it comes.
+        prefix: the pipes' path without ``_<epoch>``.
+        instance, count: the instance's number, from 1, and how many there are.
+        tell: receives a line when the data cannot be had; the program then sees the end of its pipe.
+
+    Attributes:
+        failure: why the data could not be had, so that the job fails whatever its program makes of what has come.
+    """
+
+    def __init__(
+        self,
+        transfer: ObjectTransfer,
+        source: InputSource,
+        form: PipeForm,
+        prefix: Path,
+        *,
+        instance: int,
+        count: int,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._transfer = transfer
+        self._tell = tell
+        self._form = form
+        self._prefix = prefix
+        self.failure: JobFailure | None = None
+        self._pieces: Sequence[Sequence[Write]]
+        if source.data_type == "AugmentedManifestFile":
+            lines = share(read_augmented_manifest(transfer, source), source, instance, count)
+            self._pieces = [[self._attribute(name, value) for name, value in line.items()] for line in lines]
+        else:
+            objects = share(find_objects(transfer, source), source, instance, count)
+            self._pieces = [[self._object(_uri(entry))] for entry in objects]
+        self._ended = False
+        self._folder = -1
+        self._thread = threading.Thread(target=self._run, name=f"pipe-{prefix.name}", daemon=True)
+
+    def __enter__(self) -> Self:
+        # Held open: the program may put something else in the folder's place, or a link in that of a pipe.
+        self._folder = os.open(self._prefix.parent, os.O_RDONLY | os.O_DIRECTORY)
+        os.mkfifo(self._name(0), dir_fd=self._folder)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended = True
+        while self._thread.is_alive():
+            # Whoever waits for a reader finds one, sees that all is over, and ends.
+            for name in os.listdir(self._folder):  # noqa: PTH208 - a descriptor
+                if name.startswith(self._name("")):
+                    with contextlib.suppress(OSError):
+                        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW
+                        os.close(os.open(name, flags, dir_fd=self._folder))
+            self._thread.join(0.01)
+        os.close(self._folder)
+
+    def _name(self, epoch: object) -> str:
+        return f"{self._prefix.name}_{epoch}"
+
+    def _run(self) -> None:
+        epoch = 0
+        while not self._ended:
+            with contextlib.suppress(BrokenPipeError):
+                if not self._feed(epoch):
+                    return
+            epoch += 1
+
+    def _feed(self, epoch: int) -> bool:
+        """Give one epoch's data to whoever reads its pipe. False where there is no such pipe any more."""
+        try:
+            # A pipe is opened for writing when someone reads it; that may be never.
+            opened = os.open(self._name(epoch), os.O_WRONLY | os.O_NOFOLLOW, dir_fd=self._folder)
+        except OSError as error:
+            self._tell(f"the pipe {self._name(epoch)} can no longer be written: {error.strerror}")
+            return False
+        with os.fdopen(opened, "wb") as pipe:
+            if not stat.S_ISFIFO(os.fstat(opened).st_mode):
+                self._tell(f"{self._name(epoch)} is no longer a pipe, so nothing is written there")
+                return False
+            with contextlib.suppress(FileExistsError):
+                os.mkfifo(self._name(epoch + 1), dir_fd=self._folder)
+            for piece in shuffled(self._pieces, self._form.seed, epoch):
+                for write in piece:
+                    if self._ended:
+                        return False
+                    self._write(write, pipe)
+        return True
+
+    def _write(self, write: Write, pipe: BinaryIO) -> None:
+        try:
+            write(pipe)
+        except JobFailure as failure:
+            self._tell(str(failure))
+            self.failure = self.failure or failure
+            raise BrokenPipeError from failure
+
+    def _object(self, uri: str) -> Write:
+        def write(pipe: BinaryIO) -> None:
+            with ExitStack() as stack:
+                body: Any = stack.enter_context(self._transfer.open_object(uri))
+                if self._form.gzipped:
+                    body = stack.enter_context(gzip.GzipFile(fileobj=body))
+                try:
+                    if self._form.records:
+                        pipe.write(as_record(body.read()))
+                    else:
+                        shutil.copyfileobj(body, pipe, _CHUNK)
+                except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+                    raise client_error(
+                        f'"{uri}" is not compressed with gzip, as CompressionType says: {error}'
+                    ) from error
+
+        return write
+
+    def _attribute(self, name: str, value: object) -> Write:
+        if name.endswith("-ref") and isinstance(value, str):
+            return self._object(value)
+        content = (value if isinstance(value, str) else json.dumps(value)).encode()
+
+        def write(pipe: BinaryIO) -> None:
+            pipe.write(as_record(content) if self._form.records else content)
+
+        return write
+
+
+def first_failure(pipes: Sequence[ChannelPipe]) -> JobFailure | None:
+    """Why data of one of the pipes did not come, or None."""
+    return next((pipe.failure for pipe in pipes if pipe.failure is not None), None)
+
+
+def shuffled(items: Sequence[_Item], seed: int | None, epoch: int) -> Iterator[_Item]:
+    """The items of one epoch: in their order, or with ShuffleConfig in another one each time."""
+    order = list(range(len(items)))
+    if seed is not None:
+        random.Random(f"{seed}/{epoch}").shuffle(order)  # noqa: S311 - an order, not a secret
+    return (items[index] for index in order)
+
+
+def as_record(content: bytes) -> bytes:
+    """Content as one RecordIO record: magic number, length, content, filled up to four bytes."""
+    return struct.pack("<II", _RECORD_MAGIC, len(content)) + content + b"\0" * (-len(content) % 4)
+
+
+def _uri(entry: S3Object) -> str:
+    return f"s3://{entry.bucket}/{entry.key}"

@@ -1,0 +1,226 @@
+"""One job from its start to its outcome: its directory, its logs, the code of its kind, and cleaning up."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localmaker.services.iam.acting import Acting, JobIdentity
+from localmaker.services.sagemaker.jobs import models, processing
+from localmaker.services.sagemaker.jobs.data.objects import ObjectTransfer
+from localmaker.services.sagemaker.jobs.failures import JobFailure, JobStopped, shorten
+from localmaker.services.sagemaker.jobs.kinds import JobId, JobKind, JobStatus
+from localmaker.services.sagemaker.jobs.outcome import Outcome
+from localmaker.services.sagemaker.jobs.records import JobRecord, Metric
+from localmaker.services.sagemaker.jobs.resources import instances_of, output_key
+from localmaker.services.sagemaker.jobs.sandbox import sandbox
+from localmaker.services.sagemaker.jobs.sandbox.following import StopSignal
+from localmaker.services.sagemaker.jobs.sandbox.limits import read_limits
+from localmaker.services.sagemaker.jobs.sandbox.logs import JobLog
+from localmaker.services.sagemaker.jobs.sandbox.running import Instance, RunningJob, host_name
+from localmaker.services.sagemaker.jobs.sandbox.sandbox import Isolation
+from localmaker.services.sagemaker.jobs.training.job import run as run_training
+from localmaker.services.sagemaker.jobs.training.metrics import MetricReader, publish
+from localmaker.services.sagemaker.jobs.transform.job import run as run_transform
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+
+_LOGGER = logging.getLogger(__name__)
+
+_RUNNERS: Mapping[JobKind, Callable[[RunningJob], Outcome]] = {
+    JobKind.PROCESSING: processing.run,
+    JobKind.TRAINING: run_training,
+    JobKind.TRANSFORM: run_transform,
+}
+
+
+@dataclass(frozen=True)
+class JobClients:
+    """Where clients on the endpoint come from; each is asked for once, when the first job needs it.
+
+    ``acting`` gives each job clients and credentials of its role; without it all jobs share the endpoint's. Without
+    ``cloudwatch`` metrics are in the jobs' descriptions only.
+    """
+
+    s3: Callable[[], S3Client]
+    logs: Callable[[], CloudWatchLogsClient]
+    sagemaker: Callable[[], SageMakerClient]
+    acting: Acting | None = None
+    cloudwatch: Callable[[], CloudWatchClient] | None = None
+
+
+class Executor:
+    """Executes jobs, each in the thread that asks for it.
+
+    Args:
+        clients: clients on the endpoint.
+        state_dir, url, region: of the endpoint.
+        stop_grace_seconds: time between the request to stop and the end of the process tree.
+        isolation: how jobs are kept apart from the machine; found out if None.
+
+    Raises:
+        LimitSettingError: a variable that sets a limit is no positive number.
+    """
+
+    def __init__(
+        self,
+        clients: JobClients,
+        *,
+        state_dir: Path,
+        url: str,
+        region: str,
+        stop_grace_seconds: float,
+        isolation: Isolation | None,
+    ) -> None:
+        self._state_dir = state_dir
+        self._limits = read_limits()
+        self._forced_isolation = isolation
+        self._acting = clients.acting
+        self._s3 = functools.cache(clients.s3)
+        self._logs = functools.cache(clients.logs)
+        self._sagemaker = functools.cache(clients.sagemaker)
+        self._cloudwatch = functools.cache(clients.cloudwatch) if clients.cloudwatch else None
+        self._url, self._region = url, region
+        self._stop_grace_seconds = stop_grace_seconds
+        self._client_lock = threading.Lock()
+
+    @property
+    def isolation(self) -> Isolation:
+        """How jobs are kept apart from the machine."""
+        return self._forced_isolation or sandbox.detect_isolation()
+
+    @property
+    def sagemaker(self) -> SageMakerClient:
+        """A client on the endpoint's SageMaker."""
+        client: SageMakerClient = self._client(self._sagemaker)
+        return client
+
+    def execute(
+        self,
+        record: JobRecord,
+        folder: Path,
+        stop: StopSignal,
+        progress: Callable[[str], None],
+    ) -> Outcome:
+        """Run a job to its end. What goes wrong is the outcome.
+
+        Args:
+            folder: the job's directory, for its logs and, while it runs, ``work/``.
+            progress: tells a training job's secondary status, or of any job that it is ``Stopping``.
+        """
+        try:
+            role, image = models.role_and_image(self.sagemaker, record.kind, record.request)
+            with self._identity(record, role, image) as identity:
+                return self._execute(record, folder, stop, progress, identity=identity, role=role)
+        except JobStopped:
+            return Outcome(JobStatus.STOPPED)
+        except JobFailure as failure:
+            return Outcome(JobStatus.FAILED, shorten(str(failure)))
+        except Exception as error:
+            _LOGGER.exception("%s job %s", record.kind, record.name)
+            return Outcome(JobStatus.FAILED, shorten(f"InternalServerError: {type(error).__name__}: {error}"))
+
+    def publish_metrics(self, job: JobId, metrics: Sequence[Metric]) -> None:
+        """Tell CloudWatch what a training job has printed. The job is what it is if that fails."""
+        if self._cloudwatch is None or not metrics:
+            return
+        try:
+            publish(self._client(self._cloudwatch), job.name, metrics)
+        except (BotoCoreError, ClientError):
+            _LOGGER.exception("the metrics of %s job %s could not be stored", job.kind, job.name)
+
+    def _execute(
+        self,
+        record: JobRecord,
+        folder: Path,
+        stop: StopSignal,
+        progress: Callable[[str], None],
+        *,
+        identity: JobIdentity,
+        role: str,
+    ) -> Outcome:
+        # Whatever can fail comes before the logs are opened.
+        isolation, sagemaker = self.isolation, self.sagemaker
+        key = output_key(record.kind, record.request)
+        transfer = ObjectTransfer(identity.s3, self._region, role, key=key, is_stopped=lambda: stop.requested)
+        metrics = MetricReader.of(record)
+        instances = [
+            self._make_instance(record, folder, number, metrics, identity.logs)
+            for number in range(1, instances_of(record.kind, record.request).count + 1)
+        ]
+        running = RunningJob(
+            record=record,
+            work=folder / "work",
+            instances=instances,
+            transfer=transfer,
+            sagemaker=sagemaker,
+            stop=stop,
+            progress=progress,
+            network_variables={**self._network_variables(), **identity.variables},
+            isolation=isolation,
+            stop_grace_seconds=self._stop_grace_seconds,
+            limits=self._limits,
+            state_dir=self._state_dir,
+        )
+        try:
+            return replace(_RUNNERS[record.kind](running), metrics=metrics.final(), series=metrics.all())
+        except JobFailure as failure:
+            running.log.say(str(failure))
+            raise
+        finally:
+            for instance in instances:
+                instance.log.close()
+                if instance.data_log is not None:
+                    instance.data_log.close()
+            running.clean_up()
+
+    def _identity(self, record: JobRecord, role: str, image: str | None) -> AbstractContextManager[JobIdentity]:
+        if self._acting is None:
+            return nullcontext(JobIdentity(self._client(self._s3), self._client(self._logs), {}))
+        return self._acting.job(record.kind, record.arn, role, image, record.request)
+
+    def _make_instance(
+        self, record: JobRecord, folder: Path, number: int, metrics: MetricReader, logs: CloudWatchLogsClient
+    ) -> Instance:
+        host = host_name(number)
+        work = folder / "work" / host
+        (work / "ml").mkdir(parents=True)
+        stream = (record.log_stream or f"{record.name}/{host_name(1)}").replace(f"/{host_name(1)}", f"/{host}")
+        path, group = log_file(folder, number), record.kind.log_group
+        log = JobLog(path, logs, group, stream, metrics.read)
+        if record.kind is not JobKind.TRANSFORM:
+            return Instance(number, work, log)
+        data_path = path.with_name(f"{path.name}-data")
+        return Instance(number, work, log, JobLog(data_path, logs, group, f"{stream}/data-log"))
+
+    def _client(self, make: Callable[[], Any]) -> Any:
+        # Making a boto3 client is not thread-safe; using one is.
+        with self._client_lock:
+            return make()
+
+    def _network_variables(self) -> Mapping[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self._url,
+            "AWS_DEFAULT_REGION": self._region,
+            "AWS_REGION": self._region,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+def log_file(folder: Path, instance: int) -> Path:
+    """Where an instance's output is kept: ``log`` for the first, ``log-algo-2`` and so on."""
+    return folder / ("log" if instance == 1 else f"log-{host_name(instance)}")

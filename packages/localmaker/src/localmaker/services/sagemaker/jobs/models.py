@@ -1,0 +1,142 @@
+"""Which container and artefact a model name stands for, and how its code gets into the job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localmaker.errors import AwsError
+from localmaker.services.sagemaker.jobs.data import archives
+from localmaker.services.sagemaker.jobs.data.objects import resolve_inside
+from localmaker.services.sagemaker.jobs.failures import client_error
+from localmaker.services.sagemaker.jobs.kinds import JobKind
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
+    from localmaker.services.sagemaker.jobs.sandbox.running import Instance, RunningJob
+
+_DEFAULT_PROGRAM = "inference.py"
+
+
+@dataclass(frozen=True)
+class ModelContainer:
+    """A model's one container.
+
+    Attributes:
+        data_uri: the model archive, or a folder of S3 (ending in ``/``) that holds the artefact uncompressed; None
+            for none.
+        isolated: the model asks for EnableNetworkIsolation.
+    """
+
+    image: str
+    data_uri: str | None
+    environment: Mapping[str, str]
+    isolated: bool = False
+
+
+def check_model(sagemaker: SageMakerClient, name: str, arn: str) -> None:
+    """Refuse a transform job whose model does not exist.
+
+    Raises:
+        AwsError: ValidationException, as CreateTransformJob says it.
+    """
+    try:
+        sagemaker.describe_model(ModelName=name)
+    except ClientError as error:
+        raise AwsError("ValidationException", f'Could not find model "{arn}".') from error
+
+
+def find_container(sagemaker: SageMakerClient, name: str) -> ModelContainer:
+    """What DescribeModel, and DescribeModelPackage where the model is made from one, say.
+
+    Raises:
+        JobFailure: the model or its package is gone, or is an inference pipeline of several containers.
+    """
+    try:
+        model: Mapping[str, Any] = sagemaker.describe_model(ModelName=name)
+        containers = [model["PrimaryContainer"]] if "PrimaryContainer" in model else list(model.get("Containers", []))
+        if len(containers) != 1:
+            raise client_error(
+                f'Model "{name}" has {len(containers)} containers; this endpoint serves models with one.'
+            )
+        container: dict[str, Any] = dict(containers[0])
+        package = container.get("ModelPackageName")
+        if package:
+            description: Mapping[str, Any] = sagemaker.describe_model_package(ModelPackageName=package)
+            packaged = description["InferenceSpecification"]["Containers"][0]
+            environment = {**packaged.get("Environment", {}), **container.get("Environment", {})}
+            container = {**packaged, **container, "Environment": environment}
+    except (ClientError, BotoCoreError) as error:
+        raise client_error(f'Model "{name}" cannot be described: {error}') from error
+    except (KeyError, IndexError) as error:
+        raise client_error(f'The package of model "{name}" has no InferenceSpecification with a container.') from error
+    if not container.get("Image"):
+        raise client_error(f'Model "{name}" names no image.')
+    source = container.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
+    return ModelContainer(
+        container["Image"],
+        container.get("ModelDataUrl") or source,
+        container.get("Environment", {}),
+        isolated=bool(model.get("EnableNetworkIsolation", False)),
+    )
+
+
+def role_and_image(sagemaker: SageMakerClient, kind: JobKind, request: Mapping[str, Any]) -> tuple[str, str | None]:
+    """The execution role of a job and the image that it runs; a transform job has those of its model.
+
+    Raises:
+        JobFailure: as :func:`find_container`.
+    """
+    if kind is not JobKind.TRANSFORM:
+        specification = request.get("AppSpecification") or request.get("AlgorithmSpecification") or {}
+        return request.get("RoleArn", ""), specification.get("ImageUri") or specification.get("TrainingImage")
+    image = find_container(sagemaker, request["ModelName"]).image
+    return sagemaker.describe_model(ModelName=request["ModelName"]).get("ExecutionRoleArn", ""), image
+
+
+def fetch_model(job: RunningJob, instance: Instance, container: ModelContainer) -> None:
+    """Put the artefact into ``/opt/ml/model``.
+
+    Raises:
+        JobFailure: there is none, or it is hostile.
+    """
+    folder = instance.ml / "model"
+    folder.mkdir()
+    if container.data_uri is None:
+        return
+    if container.data_uri.endswith("/"):
+        job.transfer.download_prefix(container.data_uri, folder)
+        return
+    archive = instance.work / "model.tar.gz"
+    job.transfer.download_object(container.data_uri, archive)
+    archives.unpack(archive, folder)
+
+
+def fetch_program(job: RunningJob, instance: Instance, variables: Mapping[str, str]) -> PurePosixPath:
+    """Find the serving program, downloading its archive if it lies in S3. Returns its path as the job sees it.
+
+    Raises:
+        JobFailure: it is not where the variables ``SAGEMAKER_PROGRAM`` and ``SAGEMAKER_SUBMIT_DIRECTORY`` say.
+    """
+    program = variables.get("SAGEMAKER_PROGRAM", _DEFAULT_PROGRAM)
+    directory = variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "/opt/ml/model/code")
+    if directory.startswith("s3://"):
+        archive = instance.work / "sourcedir.tar.gz"
+        job.transfer.download_object(directory, archive)
+        archives.unpack(archive, instance.ml / "code")
+        directory = "/opt/ml/code"
+    folder = PurePosixPath("/opt/ml/model/code") / directory
+    if folder.parts[:3] != ("/", "opt", "ml") or ".." in folder.parts:
+        raise client_error(f'SAGEMAKER_SUBMIT_DIRECTORY "{directory}" is neither in S3 nor below /opt/ml.')
+    on_machine: Path = instance.ml.joinpath(*folder.parts[3:])
+    if not resolve_inside(on_machine, program).is_file():
+        raise client_error(
+            f'The model has no program "{program}" in {folder}: set SAGEMAKER_PROGRAM and SAGEMAKER_SUBMIT_DIRECTORY '
+            "in its Environment, or put code/inference.py into its archive."
+        )
+    return folder / program

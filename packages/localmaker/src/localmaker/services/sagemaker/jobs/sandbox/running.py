@@ -1,0 +1,243 @@
+"""One job while it runs: its instances, their environment and their processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from localmaker.images import environments
+from localmaker.images.environments import EnvironmentBuildError, JobEnvironment
+from localmaker.images.table import ImageTableError, UnknownImageError, find_image
+from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error
+from localmaker.services.sagemaker.jobs.sandbox import sandbox
+from localmaker.services.sagemaker.jobs.sandbox.following import Follower, ProcessEnd, StopSignal
+from localmaker.services.sagemaker.jobs.sandbox.sandbox import Isolation, SandboxError, SandboxProcess, SandboxRequest
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
+    from localmaker.services.sagemaker.jobs.data.objects import ObjectTransfer
+    from localmaker.services.sagemaker.jobs.records import JobRecord
+    from localmaker.services.sagemaker.jobs.sandbox.limits import Limits
+    from localmaker.services.sagemaker.jobs.sandbox.logs import JobLog
+
+# What the machine's own package installer needs to reach its index; a job with network access gets them too.
+_INSTALLER_VARIABLES = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "PIP_CERT",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS",
+    "PIP_INDEX_URL",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+)
+_LOOPBACK = "127.0.0.1,localhost"
+
+
+def installer_variables(machine: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables of the machine that let ``pip install`` work in a job; the endpoint is never behind a proxy."""
+    found = {name: machine[name] for name in _INSTALLER_VARIABLES if name in machine}
+    around = ",".join(part for part in (machine.get("NO_PROXY") or machine.get("no_proxy"), _LOOPBACK) if part)
+    proxied = any(name.lower().endswith("_proxy") for name in found)
+    return {**found, "PIP_DISABLE_PIP_VERSION_CHECK": "1"} | (
+        {"NO_PROXY": around, "no_proxy": around} if proxied else {}
+    )
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One host of a job.
+
+    Attributes:
+        number: from 1.
+        work: its directory; ``work/ml`` is its ``/opt/ml``.
+        data_log: of an instance of a transform job, see :mod:`~localmaker.services.sagemaker.jobs.transform.data_log`.
+    """
+
+    number: int
+    work: Path
+    log: JobLog
+    data_log: JobLog | None = None
+
+    @property
+    def host(self) -> str:
+        """``algo-1`` and so on, as SageMaker names them."""
+        return host_name(self.number)
+
+    @property
+    def ml(self) -> Path:
+        return self.work / "ml"
+
+
+def host_name(number: int) -> str:
+    """The name of the instance with this number, from 1."""
+    return f"algo-{number}"
+
+
+@dataclass
+class RunningJob:
+    """What the code of one kind of job works with.
+
+    Attributes:
+        work: the job's directory; the instances' directories lie in it.
+        instances: at least one.
+        progress: tells a training job's secondary status, or of any job that it is ``Stopping``.
+        network_variables: variables that let the job find the endpoint.
+        state_dir: of the endpoint, for the user's own table of images.
+    """
+
+    record: JobRecord
+    work: Path
+    instances: Sequence[Instance]
+    transfer: ObjectTransfer
+    sagemaker: SageMakerClient
+    stop: StopSignal
+    progress: Callable[[str], None]
+    network_variables: Mapping[str, str]
+    isolation: Isolation
+    stop_grace_seconds: float
+    limits: Limits
+    state_dir: Path
+    environment: JobEnvironment | None = field(default=None)
+
+    @property
+    def request(self) -> Mapping[str, Any]:
+        return self.record.request
+
+    @property
+    def log(self) -> JobLog:
+        """Where the endpoint says what concerns the whole job: the first instance's log."""
+        return self.instances[0].log
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """In the order of the alphabet, as AWS lists them."""
+        return sorted(instance.host for instance in self.instances)
+
+    def prepare_environment(self, image: str, requirements: Sequence[str]) -> JobEnvironment:
+        """The image's environment with the job's requirements in it.
+
+        Requirements that cannot be installed are left to the job, whose own installation then fails as it would in
+        the container; so are those that refer to other files.
+
+        Raises:
+            JobFailure: no environment stands in for the image, or it cannot be built.
+        """
+        try:
+            environment = environments.image_environment(find_image(image, self.state_dir), self.log.say)
+        except UnknownImageError as error:
+            # As they go into the file; in a reason they have to be one line.
+            for line in error.lines:
+                self.log.say(line)
+            raise client_error(str(error)) from error
+        except (ImageTableError, EnvironmentBuildError) as error:
+            raise client_error(str(error)) from error
+        text = "\n".join(requirements)
+        if text.strip() and environments.is_self_contained(text):
+            try:
+                environment = environments.derived_environment(environment, text, self.log.say)
+            except EnvironmentBuildError as error:
+                self.log.say(str(error))
+        self.environment = environment
+        return environment
+
+    def start_process(
+        self,
+        instance: Instance,
+        command: Sequence[str],
+        variables: Mapping[str, str],
+        directory: str,
+        *,
+        network: bool = True,
+        inherited: Sequence[int] = (),
+        read_only: Sequence[str] = (),
+    ) -> SandboxProcess:
+        """Start a command in an instance's sandbox and the job's environment.
+
+        The arguments are those of :class:`~localmaker.services.sagemaker.jobs.sandbox.sandbox.SandboxRequest`.
+
+        Raises:
+            JobFailure: the entry point does not exist, or the sandbox could not be made.
+        """
+        if self.environment is None:
+            raise client_error("the job's environment was not prepared")
+        prefixes = self.environment.prefixes
+        request = SandboxRequest(
+            command=command,
+            environment={
+                **self.environment.variables,
+                **(installer_variables(os.environ) if network else {}),
+                **self.network_variables,
+                **variables,
+            },
+            directory=directory,
+            work=instance.work,
+            programs=[prefix / "bin" for prefix in prefixes],
+            kept=[self.environment.interpreter.prefix, *prefixes],
+            overlays=prefixes,
+            read_only=read_only,
+            network=network,
+            inherited=inherited,
+            host_name=instance.host,
+            hosts=self.hosts,
+            isolation=self.isolation,
+            limits=self.limits,
+        )
+        try:
+            return sandbox.start(request)
+        except SandboxError as error:
+            raise client_error(f"the container could not be started: {error}") from error
+
+    def start_all(self, start: Callable[[Instance], SandboxProcess]) -> list[tuple[Instance, SandboxProcess]]:
+        """Start a process on each instance, or on none.
+
+        Raises:
+            JobFailure: one could not be started; those that were are killed.
+        """
+        processes: list[tuple[Instance, SandboxProcess]] = []
+        try:
+            for instance in self.instances:
+                processes.append((instance, start(instance)))  # noqa: PERF401 - what was started must be known
+        except JobFailure:
+            for _, process in processes:
+                process.kill()
+                process.wait()
+            raise
+        return processes
+
+    def follow(
+        self,
+        processes: Sequence[tuple[Instance, SandboxProcess]],
+        seconds: float | None,
+        *,
+        together: bool = True,
+    ) -> ProcessEnd:
+        """Wait for the processes of the instances; see :class:`~.following.Follower`."""
+        follower = Follower(
+            processes,
+            self.stop,
+            self.stop_grace_seconds,
+            self.limits,
+            together=together,
+            on_time_limit=lambda: self.progress("Stopping"),
+        )
+        return follower.follow(seconds)
+
+    def clean_up(self) -> None:
+        """Remove the job's directory, whatever rights its files have."""
+
+        def make_writable(function: Callable[..., object], path: str, _error: object) -> None:
+            Path(path).parent.chmod(0o700)
+            if Path(path).is_dir() and not Path(path).is_symlink():
+                Path(path).chmod(0o700)
+            function(path)
+
+        shutil.rmtree(self.work, onerror=make_writable)

@@ -1,0 +1,225 @@
+"""What a training job does: channels down, the program, model and output up."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from localmaker.services.sagemaker.jobs import requirements
+from localmaker.services.sagemaker.jobs.data.continuous import ContinuousUpload
+from localmaker.services.sagemaker.jobs.data.inputs import InputSource, download, find_objects, share
+from localmaker.services.sagemaker.jobs.data.pipes import ChannelPipe, PipeForm, first_failure
+from localmaker.services.sagemaker.jobs.defaults import DEFAULT_RUNTIME_SECONDS
+from localmaker.services.sagemaker.jobs.failures import REASON_LIMIT, JobFailure, client_error, shorten
+from localmaker.services.sagemaker.jobs.kinds import JobStatus
+from localmaker.services.sagemaker.jobs.outcome import Outcome, read_failure, unzip_folder
+from localmaker.services.sagemaker.jobs.resources import instances_of
+from localmaker.services.sagemaker.jobs.sandbox import limits
+from localmaker.services.sagemaker.jobs.sandbox.following import ProcessEnd
+from localmaker.services.sagemaker.jobs.sandbox.running import Instance, RunningJob
+from localmaker.services.sagemaker.jobs.sandbox.sandbox import SandboxProcess
+from localmaker.services.sagemaker.jobs.training import outputs, script_mode
+
+_FOLDERS = ("input/config", "input/data", "model", "output/data", "checkpoints", "code")
+_SIGNALLED = 128
+
+
+@dataclass(frozen=True)
+class Program:
+    """What runs in the container.
+
+    Attributes:
+        sources: what the image's own entry point runs, whose exit status is 1 for every failure; None for another one.
+    """
+
+    command: Sequence[str]
+    directory: str
+    sources: script_mode.Sources | None = None
+
+
+def run(job: RunningJob) -> Outcome:
+    """Run the job to its end.
+
+    Raises:
+        JobFailure: it fails before its program started, or while its outputs are stored.
+    """
+    job.progress("Downloading")
+    program = _prepare(job)
+    if job.stop.requested:
+        return Outcome(JobStatus.STOPPED)
+    job.progress("Training")
+    with ContinuousUpload(job.transfer, outputs.watched_folders(job)) as uploads:
+        end, missing = _run_program(job, program)
+    failed = missing is not None or (end.code != 0 and not (end.stopped or end.timed_out))
+    job.progress("Uploading")
+    try:
+        uploads.finish()
+        outputs.upload(job, with_model=not failed)
+    except JobFailure as failure:
+        return Outcome(JobStatus.FAILED, shorten(str(failure)))
+    if failed:
+        reason = shorten(str(missing)) if missing is not None else _failure_reason(job, program, end)
+        return Outcome(JobStatus.FAILED, reason)
+    return _ending(end)
+
+
+def _ending(end: ProcessEnd) -> Outcome:
+    """How a job ended that did not fail."""
+    if end.stopped:
+        return Outcome(JobStatus.STOPPED)
+    if end.timed_out:
+        return Outcome(JobStatus.STOPPED, secondary_status="MaxRuntimeExceeded")
+    return Outcome(JobStatus.COMPLETED)
+
+
+def _prepare(job: RunningJob) -> Program:
+    """Everything that the container finds when it starts."""
+    for instance, folder in product(job.instances, _FOLDERS):
+        (instance.ml / folder).mkdir(parents=True)
+    channels = [
+        folder
+        for channel in job.request.get("InputDataConfig", [])
+        if input_mode(job.request, channel) != "Pipe"
+        for folder in _download_channel(job, channel)
+    ]
+    outputs.prepare_folders(job)
+    for instance in job.instances:
+        _write_configuration(job, instance)
+    return _program(job, channels)
+
+
+def _run_program(job: RunningJob, program: Program) -> tuple[ProcessEnd, JobFailure | None]:
+    """How it ended, and why data that it should have had did not come."""
+    limit = job.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_RUNTIME_SECONDS)
+    with ExitStack() as feeds:
+        pipes = [feeds.enter_context(pipe) for pipe in _pipes(job)]
+        end = job.follow(job.start_all(functools.partial(_start, job, program)), limit)
+    return end, first_failure(pipes)
+
+
+def _pipes(job: RunningJob) -> Iterator[ChannelPipe]:
+    for instance, channel in product(job.instances, job.request.get("InputDataConfig", [])):
+        if input_mode(job.request, channel) == "Pipe":
+            yield ChannelPipe(
+                job.transfer,
+                InputSource.of(channel["DataSource"]["S3DataSource"]),
+                PipeForm.of(channel),
+                instance.ml / "input" / "data" / channel["ChannelName"],
+                instance=instance.number,
+                count=len(job.instances),
+                tell=job.log.say_from_any_thread,
+            )
+
+
+def input_mode(request: Mapping[str, Any], channel: Mapping[str, Any]) -> str:
+    """``File``, ``FastFile`` or ``Pipe``."""
+    mode: str = channel.get("InputMode", request["AlgorithmSpecification"].get("TrainingInputMode", "File"))
+    return mode
+
+
+def _start(job: RunningJob, program: Program, instance: Instance) -> SandboxProcess:
+    request = job.request
+    sources = program.sources
+    return job.start_process(
+        instance,
+        program.command,
+        {
+            "TRAINING_JOB_NAME": job.record.name,
+            "TRAINING_JOB_ARN": job.record.arn,
+            **(script_mode.variables(job, instance, sources) if sources else {}),
+            **request.get("Environment", {}),
+        },
+        program.directory,
+        network=not request.get("EnableNetworkIsolation", False),
+        read_only=[
+            f"/opt/ml/input/data/{channel['ChannelName']}"
+            for channel in request.get("InputDataConfig", [])
+            if input_mode(request, channel) == "FastFile"
+        ],
+    )
+
+
+def _program(job: RunningJob, channels: Sequence[Path]) -> Program:
+    algorithm = job.request["AlgorithmSpecification"]
+    explicit = [*algorithm.get("ContainerEntrypoint", []), *algorithm.get("ContainerArguments", [])]
+    sources = script_mode.find_sources(job.request.get("HyperParameters", {}), job.request.get("Environment", {}))
+    if explicit:
+        job.prepare_environment(algorithm["TrainingImage"], requirements.find(channels))
+        return Program(explicit, "/opt/ml")
+    if sources is None:
+        raise client_error(
+            "the job has neither AlgorithmSpecification.ContainerEntrypoint nor the hyperparameters sagemaker_program "
+            "and sagemaker_submit_directory, so there is nothing to run."
+        )
+    for instance in job.instances:
+        script_mode.fetch_sources(job, instance, sources)
+    code = job.instances[0].ml / "code"
+    job.prepare_environment(algorithm["TrainingImage"], requirements.find([code]))
+    return Program(script_mode.command(code, sources), "/opt/ml/code", sources)
+
+
+def _failure_reason(job: RunningJob, program: Program, end: ProcessEnd) -> str:
+    if end.exceeded is not None:
+        return limits.failure_reason(end.exceeded, job.limits)
+    message = read_failure(end.instance.ml / "output" / "failure")
+    code = end.code if program.sources is None else 1
+    if message is None and program.sources is not None:
+        command = " ".join(script_mode.user_command(program.command))
+        # The toolkit tells of a signal as Python's subprocess does.
+        status = end.code if end.code <= _SIGNALLED else _SIGNALLED - end.code
+        message = f'ExecuteUserScriptError:\nExitCode {status}\nErrorMessage ""\nCommand "{command}"'
+    ending = f", exit code: {code}"
+    return f"AlgorithmError: {message or 'See job logs for more information'}"[: REASON_LIMIT - len(ending)] + ending
+
+
+def _download_channel(job: RunningJob, channel: Mapping[str, Any]) -> Sequence[Path]:
+    """Returns the channel's folder on each instance."""
+    source = InputSource.of(channel["DataSource"]["S3DataSource"])
+    objects = find_objects(job.transfer, source)
+    folders = [instance.ml / "input" / "data" / channel["ChannelName"] for instance in job.instances]
+    for number, folder in enumerate(folders, 1):
+        folder.mkdir()
+        download(job.transfer, share(objects, source, number, len(folders)), folder)
+        if channel.get("CompressionType") == "Gzip":
+            unzip_folder(folder)
+    return folders
+
+
+def _write_configuration(job: RunningJob, instance: Instance) -> None:
+    folder = instance.ml / "input" / "config"
+    request = job.request
+    kind = instances_of(job.record.kind, request).type
+    group = {"instance_group_name": "homogeneousCluster", "instance_type": kind, "hosts": job.hosts}
+    contents: dict[str, Any] = {
+        "hyperparameters": dict(request.get("HyperParameters", {})),
+        "inputdataconfig": {
+            channel["ChannelName"]: {
+                "TrainingInputMode": input_mode(request, channel),
+                "S3DistributionType": channel["DataSource"]["S3DataSource"].get(
+                    "S3DataDistributionType", "FullyReplicated"
+                ),
+                "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+                **({"ContentType": channel["ContentType"]} if "ContentType" in channel else {}),
+            }
+            for channel in request.get("InputDataConfig", [])
+        },
+        "resourceconfig": {
+            "current_host": instance.host,
+            "current_instance_type": kind,
+            "current_group_name": "homogeneousCluster",
+            "hosts": job.hosts,
+            "instance_groups": [group],
+            "network_interface_name": "lo",
+        },
+    }
+    checkpoints = outputs.checkpoint_configuration(request)
+    if checkpoints is not None:
+        contents["checkpointconfig"] = checkpoints
+    for name, content in contents.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))

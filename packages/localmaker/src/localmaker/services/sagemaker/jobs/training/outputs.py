@@ -1,0 +1,134 @@
+"""What a training job leaves: model and output at its end; checkpoints and logs for others while it runs.
+
+========================== ========================================================================================
+``/opt/ml/model``          ``<S3OutputPath>/<job>/output/model.tar.gz``, or ``model/`` without compression
+``/opt/ml/output/data``    ``<S3OutputPath>/<job>/output/output.tar.gz``, or ``data/``
+CheckpointConfig           as they are, at its ``S3Uri``, where the next job finds them; deletions go there, too
+TensorBoardOutputConfig    as it is, at ``<S3OutputPath>/<job>/tensorboard-output``
+DebugHookConfig            as it is, at ``<S3OutputPath>/<job>/debug-output``
+========================== ========================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from localmaker.services.sagemaker.jobs.data import archives
+from localmaker.services.sagemaker.jobs.data.continuous import WatchedFolder
+from localmaker.services.sagemaker.jobs.data.objects import S3Uri, has_link, regular_files
+from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error
+from localmaker.services.sagemaker.jobs.sandbox.running import Instance, RunningJob
+from localmaker.services.sagemaker.jobs.shapes import model_artifacts_uri
+
+_CHECKPOINTS = "/opt/ml/checkpoints"
+# Configuration, its default LocalPath, the folder below its S3OutputPath and the job's name.
+_STREAMED = (
+    ("TensorBoardOutputConfig", "/opt/ml/output/tensorboard", "tensorboard-output"),
+    ("DebugHookConfig", "/opt/ml/output/tensors", "debug-output"),
+)
+_ML = PurePosixPath("/opt/ml")
+
+
+def is_available(path: str) -> bool:
+    """Whether an instance has a folder of its own at a LocalPath: below ``/opt/ml``."""
+    where = PurePosixPath(path)
+    return where.is_relative_to(_ML) and where != _ML and ".." not in where.parts and "\0" not in path
+
+
+def local_paths(request: Mapping[str, Any]) -> Sequence[str]:
+    """The folders that are stored while the job runs, as the request names them."""
+    checkpoints = checkpoint_configuration(request)
+    streamed = [request[name].get("LocalPath", default) for name, default, _ in _STREAMED if name in request]
+    return [*([checkpoints["LocalPath"]] if checkpoints else []), *streamed]
+
+
+def checkpoint_configuration(request: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """CheckpointConfig with its defaults, as the container finds it; None where there is none."""
+    configuration = request.get("CheckpointConfig")
+    return None if configuration is None else {"LocalPath": _CHECKPOINTS, **configuration}
+
+
+def prepare_folders(job: RunningJob) -> None:
+    """Make the folders that are stored while the job runs, and get the checkpoints that earlier jobs left.
+
+    Raises:
+        JobFailure: S3 refuses.
+    """
+    for instance, path in product(job.instances, local_paths(job.request)):
+        (instance.ml / _below_ml(path)).mkdir(parents=True, exist_ok=True)
+    configuration = checkpoint_configuration(job.request)
+    if configuration is not None:
+        for instance in job.instances:
+            _download_checkpoints(job, instance, configuration)
+
+
+def _download_checkpoints(job: RunningJob, instance: Instance, configuration: Mapping[str, str]) -> None:
+    """None is normal."""
+    try:
+        job.transfer.download_prefix(
+            f"{configuration['S3Uri'].rstrip('/')}/", instance.ml / _below_ml(configuration["LocalPath"])
+        )
+    except JobFailure as failure:
+        if "No S3 objects found" not in str(failure):
+            raise
+
+
+def watched_folders(job: RunningJob) -> Sequence[WatchedFolder]:
+    """The folders that are stored while the job runs."""
+    request = job.request
+    places = [
+        (request[name].get("LocalPath", default), _below(request[name]["S3OutputPath"], job.record.name, folder), False)
+        for name, default, folder in _STREAMED
+        if name in request
+    ]
+    checkpoints = checkpoint_configuration(request)
+    if checkpoints is not None:
+        places.append((checkpoints["LocalPath"], checkpoints["S3Uri"], True))
+    return [
+        WatchedFolder(instance.ml, _below_ml(path), uri, mirrored=mirrored)
+        for instance in reversed(job.instances)
+        for path, uri, mirrored in places
+    ]
+
+
+def upload(job: RunningJob, *, with_model: bool) -> None:
+    """Store the model and the output. As on AWS, an empty folder makes no object.
+
+    Raises:
+        JobFailure: S3 refuses, or a folder is a link.
+    """
+    model_uri = model_artifacts_uri(job.record)
+    output_uri = _below(model_uri.rsplit("/output/", 1)[0], "output")
+    for instance, folder in product(job.instances, ("model", "output/data")):
+        if has_link(instance.ml, PurePosixPath(folder)):
+            raise client_error(f'"/opt/ml/{folder}" is a symbolic link; links are not followed.')
+    if with_model:
+        _upload_packed(job, "model", model_uri)
+    _upload_packed(job, "output/data", output_uri + ("/data/" if model_uri.endswith("/") else "/output.tar.gz"))
+
+
+def _upload_packed(job: RunningJob, folder: str, uri: str) -> None:
+    """A folder of all instances together. Of several files with one name, the first instance's is taken."""
+    folders = [instance.ml / folder for instance in job.instances]
+    if not any(True for each in folders for _ in regular_files(each)):
+        return
+    if uri.endswith("/"):
+        for each in reversed(folders):
+            job.transfer.upload_folder(each, uri)
+        return
+    archive = job.work / Path(uri).name
+    for name in archives.pack(folders, archive):
+        job.log.say(f"several instances wrote /opt/ml/{folder}/{name}; the first one's is kept")
+    job.transfer.upload(archive, S3Uri.parse(uri))
+
+
+def _below(uri: str, *parts: str) -> str:
+    return "/".join((uri.rstrip("/"), *parts))
+
+
+def _below_ml(path: str) -> PurePosixPath:
+    """Requests are validated before (``validation.py``)."""
+    return PurePosixPath(path).relative_to(_ML)

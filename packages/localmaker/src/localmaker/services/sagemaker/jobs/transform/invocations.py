@@ -1,0 +1,201 @@
+"""Requests to a transform job's model server: several at a time, their answers in order."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localmaker.services.sagemaker.jobs.failures import JobFailure
+from localmaker.services.sagemaker.jobs.transform.settings import Settings
+from localmaker.services.sagemaker.jobs.transform.splitting import split
+
+_OK, _NOT_FOUND, _CLIENT_ERRORS, _SERVER_ERRORS = 200, 404, 400, 500
+_SHOWN_BODY = 300
+
+
+class InvocationError(JobFailure):
+    """The model server did not answer a request with 200.
+
+    Args:
+        status: HTTP status of its answer; None for no answer.
+        body: of its answer, in part.
+    """
+
+    def __init__(self, text: str, status: int | None = None, body: str = "") -> None:
+        super().__init__(f"{text} {body}".rstrip())
+        self.text = text
+        self.status = status
+        self.body = body
+
+    @property
+    def is_clients_fault(self) -> bool:
+        """Whether the algorithm says that the request is wrong, so that it will say so again."""
+        return self.status is not None and _CLIENT_ERRORS <= self.status < _SERVER_ERRORS
+
+
+class ModelServerClient:
+    """HTTP to one model server; each thread has a connection of its own, opened anew for each request.
+
+    Args:
+        port: on loopback.
+    """
+
+    def __init__(self, port: int, settings: Settings) -> None:
+        self._port = port
+        self.settings = settings
+        self._own = threading.local()
+        self._all: list[http.client.HTTPConnection] = []
+
+    def ping(self) -> None:
+        """Return when the model is loaded.
+
+        Raises:
+            InvocationError: the server ended, or answers with an error.
+        """
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port)) as connection:
+            try:
+                connection.request("GET", "/ping")
+                status = connection.getresponse().status
+            except (OSError, http.client.HTTPException) as error:
+                raise InvocationError("the model server ended while it loaded the model") from error
+        if status != _OK:
+            raise InvocationError(f"the model server answered /ping with {status}")
+
+    def execution_parameters(self) -> Mapping[str, Any]:
+        """What the model answers on how it wants to be asked; nothing where it has no answer.
+
+        Raises:
+            InvocationError: the answer is an error, or no JSON object.
+        """
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port)) as connection:
+            try:
+                connection.request("GET", "/execution-parameters")
+                response = connection.getresponse()
+                answer = response.read()
+            except (OSError, http.client.HTTPException) as error:
+                raise InvocationError("the model server ended while it was asked for execution parameters") from error
+        if response.status == _NOT_FOUND:
+            return {}
+        try:
+            parameters = json.loads(answer) if response.status == _OK else None
+        except ValueError:
+            parameters = None
+        if not isinstance(parameters, dict):
+            raise _bad_answer("the execution parameters are no JSON object:", response.status, answer)
+        return parameters
+
+    def invoke(self, body: bytes) -> bytes:
+        """The answer to one request. One that the algorithm calls wrong (4xx) is not sent again.
+
+        Raises:
+            InvocationError: no answer, or not 200, after all retries.
+        """
+        for _ in range(self.settings.retries):
+            try:
+                return self._invoke_once(body)
+            except InvocationError as failure:
+                if failure.is_clients_fault:
+                    raise
+        return self._invoke_once(body)
+
+    def _invoke_once(self, body: bytes) -> bytes:
+        connection = self._connection()
+        headers = {"Content-Type": self.settings.content_type, "Accept": self.settings.accept}
+        try:
+            connection.request(
+                "POST", "/invocations", body, {name: value for name, value in headers.items() if value is not None}
+            )
+            response = connection.getresponse()
+            answer = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise InvocationError(f"Unable to get response from algorithm: {type(error).__name__}: {error}") from error
+        if response.status != _OK:
+            raise _bad_answer("Bad HTTP status received from algorithm:", response.status, answer)
+        return answer
+
+    def _connection(self) -> http.client.HTTPConnection:
+        connection: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
+        if connection is None:
+            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self.settings.timeout_seconds)
+            self._own.connection = connection
+            self._all.append(connection)
+        return connection
+
+    def close(self) -> None:
+        """Close all connections; call it when no thread sends any more."""
+        for connection in self._all:
+            connection.close()
+
+
+def _bad_answer(text: str, status: int, answer: bytes) -> InvocationError:
+    return InvocationError(f"{text} {status}", status, answer[:_SHOWN_BODY].decode(errors="replace"))
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Requests to one model server from several objects at once.
+
+    Attributes:
+        pool: sends them.
+        free: one unit for each request that may be under way or answered and not yet written.
+    """
+
+    client: ModelServerClient
+    pool: ThreadPoolExecutor
+    free: threading.BoundedSemaphore
+
+
+def transform_file(source: Path, target: Path, requests: Requests, settings: Settings) -> None:
+    """Send one object's records and write the answers, joined in order.
+
+    Args:
+        source: the object.
+        target: file that receives the answers; incomplete if an error is raised.
+
+    Raises:
+        JobFailure: a request failed, or a record is too large.
+    """
+    with source.open("rb") as file, target.open("wb") as joined:
+        bodies = split(file, settings.split_type, settings.strategy, settings.limit_mb)
+        for answer in _answers(bodies, requests, settings):
+            joined.write(answer)
+            if settings.line_after_each:
+                joined.write(b"\n")
+
+
+def _answers(bodies: Iterator[bytes], requests: Requests, settings: Settings) -> Iterator[bytes]:
+    waiting: deque[Future[bytes]] = deque()
+
+    def send(body: bytes) -> bytes:
+        answer = requests.client.invoke(settings.data.filter_input(body))
+        return settings.data.join(body, answer)
+
+    def oldest() -> bytes:
+        future = waiting.popleft()
+        try:
+            return future.result()
+        finally:
+            requests.free.release()
+
+    try:
+        for body in bodies:
+            # Own answers are written before waiting for the units of others: whoever waits holds nothing.
+            while not requests.free.acquire(blocking=not waiting):
+                yield oldest()
+            waiting.append(requests.pool.submit(send, body))
+        while waiting:
+            yield oldest()
+    finally:
+        for future in waiting:
+            if not future.cancel():
+                wait([future])
+            requests.free.release()

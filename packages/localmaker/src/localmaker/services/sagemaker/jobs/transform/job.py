@@ -1,0 +1,169 @@
+"""What a transform job does: the model served in a sandbox; objects down, split, sent, joined, up.
+
+Each input object gives one ``.out`` object, written when all of its records were answered. An object that fails does
+not stop the others, but fails the job.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from localmaker.services.sagemaker.jobs import models, requirements
+from localmaker.services.sagemaker.jobs.data.inputs import InputSource, find_objects
+from localmaker.services.sagemaker.jobs.data.objects import S3Object
+from localmaker.services.sagemaker.jobs.failures import JobFailure, shorten
+from localmaker.services.sagemaker.jobs.kinds import JobStatus
+from localmaker.services.sagemaker.jobs.outcome import Outcome
+from localmaker.services.sagemaker.jobs.sandbox import limits
+from localmaker.services.sagemaker.jobs.sandbox.running import Instance, RunningJob
+from localmaker.services.sagemaker.jobs.sandbox.sandbox import SandboxProcess
+from localmaker.services.sagemaker.jobs.transform.data_log import DataLog
+from localmaker.services.sagemaker.jobs.transform.invocations import InvocationError, ModelServerClient
+from localmaker.services.sagemaker.jobs.transform.objects import transform_objects
+from localmaker.services.sagemaker.jobs.transform.settings import Settings, batch_variables, read_settings
+
+_SERVER = Path(__file__).with_name("model_server.py")
+_BACKLOG = 128
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How each instance serves the model.
+
+    Attributes:
+        program: the serving program, as the job sees it.
+        variables: the server's environment.
+        settings: how objects are sent to it, as far as the model does not say otherwise.
+        isolated: without a network.
+    """
+
+    program: PurePosixPath
+    variables: Mapping[str, str]
+    settings: Settings
+    isolated: bool
+
+
+def run(job: RunningJob) -> Outcome:
+    """Run the job to its end.
+
+    Raises:
+        JobFailure: it fails before its model is served.
+    """
+    request = job.request
+    source = request["TransformInput"]["DataSource"]["S3DataSource"]
+    objects = find_objects(job.transfer, InputSource.of(source))
+    settings = read_settings(request)
+    container = models.find_container(job.sagemaker, request["ModelName"])
+    variables = {**container.environment, **batch_variables(request), **request.get("Environment", {})}
+    # As on AWS, an object belongs to one instance; instances without any would have nothing to do.
+    instances = job.instances[: len(objects)]
+    job = replace(job, instances=instances)
+    programs = [_fetch(job, instance, container, variables) for instance in instances]
+    folder = instances[0].ml.joinpath(*programs[0].parent.parts[3:])
+    job.prepare_environment(container.image, requirements.find([folder]))
+    if job.stop.requested:
+        return Outcome(JobStatus.STOPPED)
+    return _serve_and_transform(job, Serving(programs[0], variables, settings, isolated=container.isolated), objects)
+
+
+def _fetch(
+    job: RunningJob, instance: Instance, container: models.ModelContainer, variables: Mapping[str, str]
+) -> PurePosixPath:
+    models.fetch_model(job, instance, container)
+    program = models.fetch_program(job, instance, variables)
+    (instance.ml / "serving").mkdir()
+    shutil.copyfile(_SERVER, instance.ml / "serving" / _SERVER.name)
+    return program
+
+
+def _serve_and_transform(job: RunningJob, serving: Serving, objects: Sequence[S3Object]) -> Outcome:
+    """This thread follows the servers' output; one more an instance sends its objects and then ends its server."""
+    with ExitStack() as listeners:
+        sockets = {
+            instance.number: listeners.enter_context(socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG))
+            for instance in job.instances
+        }
+        ports = {number: listener.getsockname()[1] for number, listener in sockets.items()}
+        processes = job.start_all(lambda instance: _start_server(job, instance, serving, sockets[instance.number]))
+    senders = []
+    for number, (instance, process) in enumerate(processes):
+        client = ModelServerClient(ports[instance.number], serving.settings)
+        senders.append(_Sender(job, instance, process, client, objects[number :: len(processes)]))
+        senders[-1].start()
+    end = job.follow(processes, None, together=False)
+    for sender in senders:
+        sender.join()
+    if end.stopped:
+        return Outcome(JobStatus.STOPPED)
+    failures = [failure for sender in senders for failure in sender.failures]
+    for failure in failures:
+        job.log.say(failure)
+    exceeded = [process.exceeded for _, process in processes if process.exceeded is not None]
+    if exceeded:
+        return Outcome(JobStatus.FAILED, limits.failure_reason(exceeded[0], job.limits))
+    if failures:
+        return Outcome(JobStatus.FAILED, shorten(failures[0]))
+    return Outcome(JobStatus.COMPLETED)
+
+
+def _start_server(job: RunningJob, instance: Instance, serving: Serving, listener: socket.socket) -> SandboxProcess:
+    variables, settings = serving.variables, serving.settings
+    workers = int(variables.get("SAGEMAKER_MODEL_SERVER_WORKERS", min(settings.concurrent, os.cpu_count() or 1)))
+    return job.start_process(
+        instance,
+        [
+            "python3",
+            f"/opt/ml/serving/{_SERVER.name}",
+            f"--listen-fd={listener.fileno()}",
+            f"--workers={workers}",
+            "--model-dir=/opt/ml/model",
+            f"--program={serving.program}",
+        ],
+        variables,
+        str(serving.program.parent),
+        network=not serving.isolated,
+        inherited=[listener.fileno()],
+    )
+
+
+class _Sender(threading.Thread):
+    """Sends an instance's objects to its server, then ends the server. Its failures are there when it has ended."""
+
+    def __init__(
+        self,
+        job: RunningJob,
+        instance: Instance,
+        process: SandboxProcess,
+        client: ModelServerClient,
+        objects: Sequence[S3Object],
+    ) -> None:
+        super().__init__(name=f"transform-{job.record.name}-{instance.host}", daemon=True)
+        self._job, self._instance, self._process = job, instance, process
+        self._client, self._objects = client, objects
+        self.failures: list[str] = []
+
+    def run(self) -> None:
+        log = DataLog(self._instance.data_log)
+        try:
+            self._client.ping()
+            settings = read_settings(self._job.request, self._client.execution_parameters())
+            self._client.settings = settings
+            log.tell_settings(settings)
+            for failure in transform_objects(self._job, self._instance, self._client, self._objects):
+                log.tell_failure(failure)
+                self.failures.append(failure.reason)
+        except InvocationError as failure:
+            self.failures.append(f"AlgorithmError: See job logs for more information: {failure}")
+        except JobFailure as failure:
+            self.failures.append(str(failure))
+        except Exception as error:  # noqa: BLE001 - told as the job's failure by the thread that waits for this one
+            self.failures.append(f"InternalServerError: {type(error).__name__}: {error}")
+        finally:
+            self._process.kill()

@@ -1,0 +1,106 @@
+"""The objects of one instance of a transform job, several at a time: down, through the model server, up."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from localmaker.services.sagemaker.jobs.data.objects import S3Object, S3Uri, resolve_inside
+from localmaker.services.sagemaker.jobs.failures import JobFailure, JobStopped, client_error
+from localmaker.services.sagemaker.jobs.sandbox.running import Instance, RunningJob
+from localmaker.services.sagemaker.jobs.transform.invocations import (
+    InvocationError,
+    ModelServerClient,
+    Requests,
+    transform_file,
+)
+from localmaker.services.sagemaker.jobs.transform.settings import Settings
+
+
+@dataclass(frozen=True)
+class ObjectFailure:
+    """An object that could not be transformed, and why."""
+
+    entry: S3Object
+    error: JobFailure
+
+    @property
+    def place(self) -> str:
+        """Bucket and key, as SageMaker's log names objects."""
+        return f"{self.entry.bucket}/{self.entry.key}"
+
+    @property
+    def reason(self) -> str:
+        """A FailureReason of the job."""
+        if not isinstance(self.error, InvocationError):
+            return f"{self.error} (s3://{self.place})"
+        whose = "ClientError" if self.error.is_clients_fault else "AlgorithmError"
+        return f"{whose}: See job logs for more information: s3://{self.place}: {self.error}"
+
+
+def transform_objects(
+    job: RunningJob,
+    instance: Instance,
+    client: ModelServerClient,
+    objects: Sequence[S3Object],
+) -> Sequence[ObjectFailure]:
+    """Transform the objects, at most MaxConcurrentTransforms requests at a time over all of them.
+
+    Returns:
+        Those that failed, in their order.
+    """
+    settings = client.settings
+    requests = threading.BoundedSemaphore(settings.concurrent)
+    with (
+        ThreadPoolExecutor(settings.concurrent, thread_name_prefix=f"invoke-{job.record.name}") as senders,
+        ThreadPoolExecutor(settings.concurrent, thread_name_prefix=f"object-{job.record.name}") as readers,
+    ):
+        sending = Requests(client, senders, requests)
+        results = [
+            readers.submit(_transform_object, job, instance.work / f"object-{number}", entry, sending, settings)
+            for number, entry in enumerate(objects)
+        ]
+    client.close()
+    return [failure for result in results if (failure := result.result()) is not None]
+
+
+def _transform_object(
+    job: RunningJob, path: Path, entry: S3Object, requests: Requests, settings: Settings
+) -> ObjectFailure | None:
+    """Returns how it failed."""
+    if job.stop.requested:
+        return None
+    output = S3Uri.parse(job.request["TransformOutput"]["S3OutputPath"])
+    source, target = path, path.with_suffix(".out")
+    try:
+        # The tail names the output too, so one that leads elsewhere is refused although nothing is written under it.
+        resolve_inside(path, entry.tail)
+        job.transfer.download(entry, source)
+        if job.request["TransformInput"].get("CompressionType") == "Gzip":
+            source = _unzip(source)
+        transform_file(source, target, requests, settings)
+        prefix = f"{output.key.rstrip('/')}/" if output.key else ""
+        job.transfer.upload(target, S3Uri(output.bucket, f"{prefix}{entry.tail}.out"))
+    except JobStopped:
+        return None
+    except JobFailure as failure:
+        return ObjectFailure(entry, failure)
+    finally:
+        for each in (path, path.with_suffix(".plain"), target):
+            each.unlink(missing_ok=True)
+    return None
+
+
+def _unzip(path: Path) -> Path:
+    plain = path.with_suffix(".plain")
+    try:
+        with gzip.open(path, "rb") as packed, plain.open("wb") as target:
+            shutil.copyfileobj(packed, target)
+    except (OSError, EOFError) as error:
+        raise client_error(f"the object is not compressed with gzip, as CompressionType says: {error}") from error
+    return plain

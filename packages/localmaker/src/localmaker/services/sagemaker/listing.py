@@ -1,0 +1,90 @@
+"""What SageMaker's List operations have in common: filters by name and time, order, pages."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from localmaker.errors import AwsError
+
+# SageMaker's default page.
+DEFAULT_PAGE = 10
+
+
+def select(
+    documents: list[dict[str, Any]],
+    request: Mapping[str, Any],
+    name_field: str,
+    *,
+    name_filter: str = "NameContains",
+    created: str = "CreationTime",
+    modified: str = "LastModifiedTime",
+) -> list[dict[str, Any]]:
+    """The documents that a request's filters by name, CreationTime and LastModifiedTime leave.
+
+    Args:
+        documents: with times as seconds since 1970.
+        request: of a List operation.
+        name_field: of a document, in which ``name_filter`` has to be found, whatever the case.
+        name_filter: field of the request.
+        created, modified: fields of a document.
+    """
+    wanted = request.get(name_filter, "").lower()
+
+    def within(document: dict[str, Any], field: str, time: str) -> bool:
+        moment = datetime.fromtimestamp(document.get(field, 0), UTC)
+        after, before = request.get(f"{time}After"), request.get(f"{time}Before")
+        return (after is None or moment > after) and (before is None or moment < before)
+
+    return [
+        document
+        for document in documents
+        if wanted in document.get(name_field, "").lower()
+        and within(document, created, "CreationTime")
+        and within(document, modified, "LastModifiedTime")
+    ]
+
+
+def order(
+    documents: list[dict[str, Any]],
+    request: Mapping[str, Any],
+    fields: Mapping[str, str],
+    default: str,
+    direction: str = "Ascending",
+) -> None:
+    """Put documents into the order that a request asks for.
+
+    Args:
+        documents: are changed.
+        request: of a List operation.
+        fields: what SortBy may be → field of a document. Where two are the same, the first of ``fields`` decides.
+        default, direction: SortBy and SortOrder where the request has none.
+    """
+    chosen, *rest = (fields[request.get("SortBy", default)], *fields.values())
+    documents.sort(key=lambda one: (one.get(chosen), one.get(rest[0])))
+    if request.get("SortOrder", direction) == "Descending":
+        documents.reverse()
+
+
+def only(document: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
+    """Those of a document's fields that a summary has."""
+    return {field: document[field] for field in fields if field in document}
+
+
+def page(documents: list[Any], request: Mapping[str, Any], list_field: str) -> dict[str, Any]:
+    """One page as a response: the list, and NextToken where more follows.
+
+    Raises:
+        AwsError: the request's NextToken is not one of ours.
+    """
+    try:
+        start = int(base64.urlsafe_b64decode(request.get("NextToken") or "MA=="))
+    except ValueError as error:
+        raise AwsError("ValidationException", "NextToken is not one that this operation gave") from error
+    end = start + request.get("MaxResults", DEFAULT_PAGE)
+    response: dict[str, Any] = {list_field: documents[start:end]}
+    if end < len(documents):
+        response["NextToken"] = base64.urlsafe_b64encode(str(end).encode()).decode()
+    return response

@@ -1,0 +1,123 @@
+"""The pipelines of the local endpoint: the catalogue, and the executions that run.
+
+::
+
+    service = PipelineService(state_dir, account_id, region, jobs, client)
+    service.resume()                      # once the endpoint answers
+    service.catalog.create({...})         # CreatePipeline, in botocore's terms
+    service.executions.start({...})       # StartPipelineExecution
+    service.close()
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from localmaker.services.iam.acting import Acting
+from localmaker.services.sagemaker.pipelines.catalog import PipelineCatalog
+from localmaker.services.sagemaker.pipelines.executions import DEFAULT_MAX_RUNNING, PipelineExecutions
+from localmaker.services.sagemaker.pipelines.naming import parse_arn
+from localmaker.services.sagemaker.pipelines.ports import (
+    ClientFactory,
+    Clock,
+    EventSink,
+    JobService,
+    SystemClock,
+    World,
+)
+from localmaker.services.sagemaker.pipelines.steps.callbacks import Callbacks
+from localmaker.services.sagemaker.pipelines.store import PipelineStore
+
+logger = logging.getLogger(__name__)
+
+
+class PipelineService:
+    """Pipelines and executions of one account and region.
+
+    Opening it restores what the state directory holds; executions that were running when the process ended become
+    ``Failed`` and can be retried, executions that were still queued run after :meth:`resume`.
+
+    Args:
+        state_dir: where ``pipelines.sqlite3`` lives; created when missing.
+        account_id: twelve digits.
+        region: such as ``us-east-1``.
+        jobs: runs processing, training and transform jobs.
+        client: gives a boto3 client by service name; used from many threads.
+        max_running: executions that run at the same time; further ones wait in order.
+        on_event: gets every status change as a whole EventBridge event. It may be called from any thread. What it
+            raises is logged and does not disturb the execution.
+        clock: replaceable in tests.
+        acting: gives executions what they act with under their roles.
+        functions_dir: where ``functions.toml`` lives, if there is one; ``state_dir`` by default.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        account_id: str,
+        region: str,
+        jobs: JobService,
+        client: ClientFactory,
+        *,
+        max_running: int = DEFAULT_MAX_RUNNING,
+        on_event: EventSink | None = None,
+        clock: Clock | None = None,
+        acting: Acting | None = None,
+        functions_dir: Path | None = None,
+    ) -> None:
+        self._store = PipelineStore(state_dir)
+        self._on_event = on_event
+        clock = clock or SystemClock()
+        self.catalog = PipelineCatalog(self._store, account_id, region, client, clock)
+        self.callbacks = Callbacks()
+        world = World(
+            store=self._store,
+            jobs=jobs,
+            client=client,
+            clock=clock,
+            emit=self._emit,
+            state_dir=functions_dir or state_dir,
+            callbacks=self.callbacks,
+            acting=acting,
+        )
+        self.executions = PipelineExecutions(world, self.catalog, max_running)
+
+    def resume(self) -> None:
+        """Start the executions that were queued when the endpoint went down. Call it once the endpoint answers."""
+        self.executions.dispatch()
+
+    def close(self, timeout: float = 10.0) -> None:
+        """Stop what runs and close the store. Running executions end ``Failed`` and can be retried; queued ones stay.
+
+        Args:
+            timeout: seconds to wait for jobs to end; what is left over is set right by the next opening.
+        """
+        self.executions.close(timeout)
+        self._store.close()
+
+    def start_from_event(self, pipeline_arn: str, parameters: list[dict[str, str]]) -> str:
+        """Start an execution as an EventBridge target does; returns its ARN.
+
+        Args:
+            pipeline_arn: of the target.
+            parameters: ``[{"Name": ..., "Value": ...}]``, already resolved from the event.
+
+        Raises:
+            AwsError: ResourceNotFound, or ValidationException for parameters that do not fit.
+        """
+        request = {"PipelineName": pipeline_arn, "PipelineParameters": parameters}
+        return str(self.executions.start(request)["PipelineExecutionArn"])
+
+    def owns_arn(self, arn: str) -> bool:
+        """Whether an ARN belongs to a pipeline or execution: tag operations on it are ours to answer."""
+        return parse_arn(arn) is not None
+
+    def _emit(self, event: dict[str, Any]) -> None:
+        if self._on_event is None:
+            return
+        try:
+            self._on_event(event)
+        except Exception:
+            logger.exception("The receiver of status changes failed on %s", event["detail-type"])

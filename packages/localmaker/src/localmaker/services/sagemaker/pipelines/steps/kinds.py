@@ -1,0 +1,187 @@
+"""How one attempt of one step runs, by step type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localmaker.errors import AwsError
+from localmaker.services.sagemaker.jobs.kinds import JobKind
+from localmaker.services.sagemaker.pipelines.experiments import JobComponent
+from localmaker.services.sagemaker.pipelines.ports import ClientFactory
+from localmaker.services.sagemaker.pipelines.records import StepStatus, json_ready
+from localmaker.services.sagemaker.pipelines.steps.attempts import (
+    Attempt,
+    StepFailure,
+    StepResult,
+    refusal,
+    resolve_arguments,
+)
+from localmaker.services.sagemaker.pipelines.steps.callbacks import run_callback
+from localmaker.services.sagemaker.pipelines.steps.lambdas import run_lambda
+from pipedef.language.arguments import REQUEST_OPERATIONS, validate_step_request
+from pipedef.language.conditions import evaluate_all
+from pipedef.language.expressions import ExpressionError, resolve, to_text
+from pipedef.language.model import StepType
+from pipedef.language.retrying import classify_job_failure
+
+JOB_STEPS = frozenset({StepType.PROCESSING, StepType.TRAINING, StepType.TRANSFORM})
+# They say themselves when they have started.
+STOPPABLE_STEPS = JOB_STEPS | {StepType.CALLBACK, StepType.LAMBDA}
+
+_MAX_FAIL_MESSAGE = 3072
+
+
+def run_condition(attempt: Attempt) -> StepResult:
+    """Evaluate a Condition step."""
+    try:
+        holds = evaluate_all(attempt.step.arguments["Conditions"], attempt.scope)
+    except ExpressionError as exc:
+        raise StepFailure(f"ClientError: {exc}") from exc
+    # As a property it is a Boolean, so that Std:Join writes it in lower case; in the metadata it is a word.
+    word = "True" if holds else "False"
+    return StepResult(StepStatus.SUCCEEDED, {"Outcome": holds}, {"Condition": {"Outcome": word}})
+
+
+def run_fail(attempt: Attempt) -> StepResult:
+    """Fail the execution with the step's message."""
+    message = to_text(resolve_arguments(attempt.step, attempt.scope)["ErrorMessage"])
+    raise StepFailure(message, metadata={"Fail": {"ErrorMessage": message[:_MAX_FAIL_MESSAGE]}})
+
+
+def run_job(attempt: Attempt) -> StepResult:
+    """Run a processing, training or transform job and wait for its end."""
+    kind = attempt.step.type
+    request = _job_request(attempt)
+    _check(kind, request)
+    try:
+        arn = attempt.world.jobs.create(JobKind(kind), request)
+    except (AwsError, ClientError, BotoCoreError) as exc:
+        raise _refusal(kind, exc) from exc
+    metadata = {f"{kind}Job": {"Arn": arn}}
+    attempt.started(metadata, lambda _closing: _stop_job(attempt))
+    component = JobComponent(attempt.world, kind, attempt.resource_name, request.get("ExperimentConfig", {}))
+    component.begin()
+    described = attempt.world.jobs.wait(JobKind(kind), attempt.resource_name)
+    component.end(described)
+    status = described[f"{kind}JobStatus"]
+    if status == "Failed":
+        reason = described.get("FailureReason") or "The job failed and gave no reason."
+        raise StepFailure(f"ClientError: {reason}", classify_job_failure(reason), metadata)
+    ended = StepStatus.STOPPED if status == "Stopped" else StepStatus.SUCCEEDED
+    return StepResult(ended, json_ready(described), metadata)
+
+
+def _stop_job(attempt: Attempt) -> None:
+    attempt.world.jobs.stop(JobKind(attempt.step.type), attempt.resource_name)
+
+
+def _job_request(attempt: Attempt) -> dict[str, Any]:
+    kind = attempt.step.type
+    request = resolve_arguments(attempt.step, attempt.scope)
+    request[f"{kind}JobName"] = attempt.resource_name
+    if attempt.experiment is not None and "ExperimentConfig" not in request:
+        experiment = resolve(attempt.experiment, attempt.scope)
+        request["ExperimentConfig"] = {key: to_text(value) for key, value in experiment.items()}
+    return _tagged(request, attempt)
+
+
+def _tagged(request: dict[str, Any], attempt: Attempt) -> dict[str, Any]:
+    own = {"sagemaker:pipeline-execution-arn": attempt.execution.arn, "sagemaker:pipeline-step-name": attempt.step.name}
+    tags = [tag for tag in request.get("Tags", []) if tag["Key"] not in own]
+    return {**request, "Tags": [*tags, *({"Key": key, "Value": value} for key, value in own.items())]}
+
+
+def run_model(attempt: Attempt) -> StepResult:
+    """CreateModel."""
+    request = _tagged(resolve_arguments(attempt.step, attempt.scope), attempt)
+    request["ModelName"] = attempt.resource_name
+    _check(StepType.MODEL, request)
+    client = attempt.world.client("sagemaker")
+    try:
+        arn = client.create_model(**request)["ModelArn"]
+        described = client.describe_model(ModelName=attempt.resource_name)
+    except (ClientError, BotoCoreError) as exc:
+        raise _refusal(StepType.MODEL, exc) from exc
+    return StepResult(StepStatus.SUCCEEDED, json_ready(described), {"Model": {"Arn": arn}})
+
+
+def run_register_model(attempt: Attempt) -> StepResult:
+    """CreateModelPackage; the model package group is created when it is not there, as AWS does."""
+    request = resolve_arguments(attempt.step, attempt.scope)
+    metadata_properties = {"GeneratedBy": attempt.execution.arn, **request.get("MetadataProperties", {})}
+    request["MetadataProperties"] = metadata_properties
+    group = request.get("ModelPackageGroupName")
+    # A version of a group has no name of its own.
+    request.pop("ModelPackageName", None)
+    if group is None:
+        request["ModelPackageName"] = attempt.resource_name
+    _check(StepType.REGISTER_MODEL, request)
+    client = attempt.world.client("sagemaker")
+    try:
+        if group is not None:
+            _ensure_group(attempt.world.own_client or attempt.world.client, client, group)
+        arn = client.create_model_package(**request)["ModelPackageArn"]
+        described = client.describe_model_package(ModelPackageName=arn)
+    except (ClientError, BotoCoreError) as exc:
+        raise _refusal(StepType.REGISTER_MODEL, exc) from exc
+    return StepResult(StepStatus.SUCCEEDED, json_ready(described), {"RegisterModel": {"Arn": arn}})
+
+
+def run_endpoint_config(attempt: Attempt) -> StepResult:
+    """CreateEndpointConfig, under the name in the arguments if there is one."""
+    request = _tagged(resolve_arguments(attempt.step, attempt.scope), attempt)
+    name = request.setdefault("EndpointConfigName", attempt.resource_name)
+    _check(StepType.ENDPOINT_CONFIG, request)
+    client = attempt.world.client("sagemaker")
+    own = (attempt.world.own_client or attempt.world.client)("sagemaker")
+    try:
+        known = own.list_endpoint_configs(NameContains=name)["EndpointConfigs"]
+        if any(item["EndpointConfigName"] == name for item in known):
+            raise AwsError("ValidationException", f"Cannot create already existing endpoint configuration [{name}].")
+        arn = client.create_endpoint_config(**request)["EndpointConfigArn"]
+        described = client.describe_endpoint_config(EndpointConfigName=name)
+    except (AwsError, ClientError, BotoCoreError) as exc:
+        raise _refusal(StepType.ENDPOINT_CONFIG, exc) from exc
+    return StepResult(StepStatus.SUCCEEDED, json_ready(described), {"EndpointConfig": {"Arn": arn}})
+
+
+def _ensure_group(own: ClientFactory, client: Any, group: str) -> None:
+    try:
+        own("sagemaker").describe_model_package_group(ModelPackageGroupName=group)
+    except ClientError as missing:
+        if missing.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
+            raise
+        try:
+            client.create_model_package_group(ModelPackageGroupName=group)
+        except ClientError as exists:
+            # Two steps may register the first versions at the same time: the group is there then.
+            if "exist" not in exists.response["Error"]["Message"]:
+                raise
+
+
+def _check(step_type: StepType, request: dict[str, Any]) -> None:
+    try:
+        validate_step_request(step_type, request)
+    except AwsError as exc:
+        raise _refusal(step_type, exc) from exc
+
+
+def _refusal(step_type: StepType, exc: AwsError | ClientError | BotoCoreError) -> StepFailure:
+    return refusal(f"sagemaker:{REQUEST_OPERATIONS[step_type]}", exc)
+
+
+RUNNERS: Mapping[StepType, Callable[[Attempt], StepResult]] = {
+    StepType.CONDITION: run_condition,
+    StepType.FAIL: run_fail,
+    StepType.PROCESSING: run_job,
+    StepType.TRAINING: run_job,
+    StepType.TRANSFORM: run_job,
+    StepType.MODEL: run_model,
+    StepType.REGISTER_MODEL: run_register_model,
+    StepType.ENDPOINT_CONFIG: run_endpoint_config,
+    StepType.CALLBACK: run_callback,
+    StepType.LAMBDA: run_lambda,
+}

@@ -1,0 +1,215 @@
+"""One step of an execution from its start to its end: cache, attempts, retries, stop. Each has a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from localmaker.errors import AwsError
+from localmaker.services.sagemaker.pipelines.naming import job_name, new_suffix
+from localmaker.services.sagemaker.pipelines.ports import World
+from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, StepRecord, StepStatus
+from localmaker.services.sagemaker.pipelines.steps.attempts import (
+    Attempt,
+    StepFailure,
+    StepResult,
+    Stopper,
+    resolve_arguments,
+    resolve_target,
+)
+from localmaker.services.sagemaker.pipelines.steps.kinds import JOB_STEPS, RUNNERS, STOPPABLE_STEPS
+from localmaker.services.sagemaker.pipelines.steps.scope import ExecutionScope
+from localmaker.services.sagemaker.pipelines.steps.table import StepTable
+from localmaker.state.databases import StoreClosedError
+from pipedef.language.caching import cache_key, parse_duration
+from pipedef.language.model import Definition, Step, StepType
+from pipedef.language.retrying import ExceptionType, retry_delay
+
+logger = logging.getLogger(__name__)
+
+# A name in the arguments is the custom prefix of PipelineDefinitionConfig(use_custom_job_prefix=True).
+_NAME_ARGUMENTS = {
+    **{step_type: f"{step_type}JobName" for step_type in JOB_STEPS},
+    StepType.MODEL: "ModelName",
+    StepType.REGISTER_MODEL: "ModelPackageName",
+}
+
+
+@dataclass(frozen=True)
+class _CacheHit:
+    source: StepRecord
+
+
+class Halt:
+    """That no more steps start and those that run are stopped.
+
+    Attributes:
+        asked: set once.
+        closing: the endpoint shuts down, and nothing may be waited for.
+    """
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self.closing = False
+
+
+class StepRun:
+    """A step that runs.
+
+    Args:
+        world, execution, definition: of the step.
+        table: where its record is.
+        step: in the definition.
+        halt: of the execution.
+        on_end: called from the step's thread when it lets go, with the table locked.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        execution: ExecutionRecord,
+        definition: Definition,
+        table: StepTable,
+        step: Step,
+        *,
+        halt: Halt,
+        on_end: Callable[[str], object],
+    ) -> None:
+        self._world = world
+        self._execution = execution
+        self._definition = definition
+        self._table = table
+        self._step = step
+        self._halt = halt
+        self._on_end = on_end
+        self._stopper: Stopper | None = None
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._table.add(self._step)
+        threading.Thread(target=self._run, name=f"step-{self._step.name}", daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop what runs, if there is something that can be stopped; returns before it has ended."""
+        with self._table.changed:
+            stopper = self._stopper
+        if stopper is None:
+            return
+        self._table.update(self._step.name, status=StepStatus.STOPPING)
+        try:
+            stopper(self._halt.closing)
+        except AwsError as exc:
+            # A job ended between the look and the call; its thread reports how.
+            logger.info("Step %s of %s could not be stopped: %s", self._step.name, self._execution.arn, exc)
+        except (ClientError, BotoCoreError):
+            logger.exception("Nobody could be told that step %s of %s shall stop", self._step.name, self._execution.arn)
+
+    def _run(self) -> None:
+        name = self._step.name
+        self._table.tell_start(name)
+        try:
+            self._try_until_done()
+        except StoreClosedError:
+            logger.info("Step %s of %s ended after the endpoint had closed", name, self._execution.arn)
+        except Exception as exc:
+            logger.exception("Step %s of %s broke the engine", name, self._execution.arn)
+            self._table.end(name, StepStatus.FAILED, failure_reason=f"InternalFailure: {type(exc).__name__}: {exc}")
+        finally:
+            with self._table.changed:
+                self._stopper = None
+                self._on_end(name)
+                self._table.changed.notify_all()
+
+    def _try_until_done(self) -> None:
+        step, name = self._step, self._step.name
+        retries: Counter[ExceptionType] = Counter()
+        while True:
+            try:
+                outcome = self._attempt()
+            except StepFailure as failure:
+                record = self._table.records()[name]
+                elapsed = (self._world.clock.now() - record.started).total_seconds()
+                done = retries[failure.kind] if failure.kind else 0
+                delay = retry_delay(step.retry_policies, failure.kind, done, elapsed)
+                metadata = failure.metadata or record.metadata
+                if delay is None or failure.kind is None:
+                    self._table.end(name, StepStatus.FAILED, failure_reason=failure.reason, metadata=metadata)
+                    return
+                if self._world.clock.pause(delay, self._halt.asked):
+                    self._table.end(name, StepStatus.STOPPED, failure_reason=failure.reason, metadata=metadata)
+                    return
+                retries[failure.kind] += 1
+                self._table.update(name, attempt=record.attempt + 1)
+            else:
+                self._end_with(outcome)
+                return
+
+    def _end_with(self, outcome: StepResult | _CacheHit) -> None:
+        changes: dict[str, Any] = {"status": StepStatus.SUCCEEDED}
+        if isinstance(outcome, _CacheHit):
+            changes["properties"], changes["metadata"] = outcome.source.properties, outcome.source.metadata
+            changes["cache_source"] = outcome.source.execution_arn
+        else:
+            changes["status"] = outcome.status
+            changes["properties"], changes["metadata"] = outcome.properties, outcome.metadata
+        self._table.end(self._step.name, **changes)
+
+    def _attempt(self) -> StepResult | _CacheHit:
+        step = self._step
+        prefix = step.arguments.get(_NAME_ARGUMENTS.get(step.type, ""))
+        name = job_name(self._execution.id, step.name, new_suffix(), prefix if isinstance(prefix, str) else None)
+        scope = ExecutionScope(
+            self._execution,
+            self._definition,
+            self._table.records,
+            self._world.client,
+            now=self._world.clock.now(),
+            job_name=name,
+        )
+        hit = self._cached(scope)
+        if hit is not None:
+            return hit
+        if step.type not in STOPPABLE_STEPS:
+            self._table.update(step.name, status=StepStatus.EXECUTING)
+        return RUNNERS[step.type](
+            Attempt(
+                world=self._world,
+                execution=self._execution,
+                step=step,
+                scope=scope,
+                resource_name=name,
+                experiment=self._definition.experiment,
+                started=self._started,
+            )
+        )
+
+    def _started(self, metadata: dict[str, Any], stopper: Stopper) -> None:
+        self._table.update(self._step.name, status=StepStatus.EXECUTING, metadata=metadata)
+        with self._table.changed:
+            self._stopper = stopper
+            halted = self._halt.asked.is_set()
+        if halted:
+            # The stop came before this was known: it could not be stopped then.
+            self.stop()
+
+    def _cached(self, scope: ExecutionScope) -> _CacheHit | None:
+        step = self._step
+        if step.cache is None or not step.cache.enabled or step.cache.expire_after is None:
+            return None
+        key = cache_key(step.type, resolve_arguments(step, scope), resolve_target(step, scope))
+        lifetime = parse_duration(step.cache.expire_after)
+        if key is None or lifetime is None:
+            return None
+        self._table.update(step.name, cache_key=key)
+        earliest = datetime.min.replace(tzinfo=UTC)
+        now = self._world.clock.now()
+        since = now - lifetime if lifetime < now - earliest else earliest
+        source = self._world.store.cached_step(self._execution.pipeline_arn, step.name, key, since)
+        return None if source is None else _CacheHit(source)

@@ -1,0 +1,78 @@
+"""The steps of one execution as they are now. Every change is stored; EventBridge is told changes of status."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from localmaker.services.sagemaker.pipelines.ports import World
+from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, StepRecord, StepStatus
+from localmaker.services.sagemaker.pipelines.status_events import step_event
+from pipedef.language.model import Step
+
+_MAX_REASON = 1024
+
+
+class StepTable:
+    """The records of the steps that have started. Safe to use from any thread.
+
+    Attributes:
+        changed: guards the records and what else changes with them; notified when a step has ended.
+    """
+
+    def __init__(self, world: World, execution: ExecutionRecord) -> None:
+        self.changed = threading.Condition()
+        self._world = world
+        self._execution = execution
+        self._records = {record.name: record for record in world.store.steps(execution.arn)}
+
+    def records(self) -> Mapping[str, StepRecord]:
+        """By name, live."""
+        return self._records
+
+    def add(self, step: Step) -> None:
+        """A step starts. Its event is :meth:`tell_start`'s."""
+        with self.changed:
+            record = StepRecord(
+                execution_arn=self._execution.arn,
+                pipeline_arn=self._execution.pipeline_arn,
+                name=step.name,
+                type=step.type,
+                status=StepStatus.STARTING,
+                attempt=self._execution.attempts.get(step.name, 0) + 1,
+                position=1 + max((item.position for item in self._records.values()), default=0),
+                started=self._world.clock.now(),
+                display_name=step.display_name,
+                description=step.description,
+            )
+            self._records[step.name] = record
+            self._world.store.put_step(record)
+
+    def tell_start(self, name: str) -> None:
+        """Send the event of a step that was added."""
+        self._world.emit(step_event(self._records[name], None, self._world.clock.now()))
+
+    def update(self, name: str, **changes: Any) -> None:
+        """Change a step. What has ended stays as it is, and a status never goes back."""
+        with self.changed:
+            before = self._records[name]
+            if before.status.ended:
+                return
+            if before.status is StepStatus.STOPPING and changes.get("status") in (
+                StepStatus.STARTING,
+                StepStatus.EXECUTING,
+            ):
+                del changes["status"]
+            after = replace(before, **changes)
+            self._records[name] = after
+            self._world.store.put_step(after)
+        if after.status is not before.status:
+            self._world.emit(step_event(after, before.status, self._world.clock.now()))
+
+    def end(self, name: str, status: StepStatus, **changes: Any) -> None:
+        """The last change of a step."""
+        # A Fail step without a message gives no reason.
+        reason = (changes.pop("failure_reason", None) or "")[:_MAX_REASON] or None
+        self.update(name, status=status, ended=self._world.clock.now(), failure_reason=reason, **changes)

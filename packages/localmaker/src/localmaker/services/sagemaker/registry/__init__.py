@@ -1,0 +1,1 @@
+"""The model registry: packages, model cards and their exports."""

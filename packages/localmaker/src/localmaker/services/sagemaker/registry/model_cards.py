@@ -1,0 +1,149 @@
+"""Model cards and their versions.
+
+moto keeps them, too, but makes a version without content where only the status is updated, and gives the time of
+creation as that of the last change.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from localmaker.errors import AwsError
+from localmaker.http.operations import RequestContext, operation
+from localmaker.services.sagemaker.documents import arn_of, now, of_region
+from localmaker.services.sagemaker.listing import only, order, page, select
+from localmaker.services.sagemaker.tags import forget_tags
+
+KIND = "model-card"
+#: The kind of document that an export job is; its ARN is below that of its card.
+EXPORT_JOB = "model-card-export-job"
+_SUMMARY = ("ModelCardName", "ModelCardArn", "ModelCardStatus", "CreationTime", "LastModifiedTime")
+_SORTED_BY = {"Name": "ModelCardName", "CreationTime": "CreationTime"}
+# Those of a version; the others are the card's.
+_OF_A_VERSION = ("ModelCardVersion", "Content", "ModelCardStatus", "LastModifiedTime")
+
+
+@operation("sagemaker", "CreateModelCard")
+def create_card(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Keep a card; its first version."""
+    name = request["ModelCardName"]
+    arn, moment = arn_of(KIND, name, context), now()
+    _check_content(request["Content"])
+    document = {
+        "ModelCardName": name,
+        "ModelCardArn": arn,
+        "CreationTime": moment,
+        "CreatedBy": {},
+        "LastModifiedBy": {},
+        **only(request, ("SecurityConfig",)),
+        "Versions": [
+            {
+                "ModelCardVersion": 1,
+                "Content": request["Content"],
+                "ModelCardStatus": request["ModelCardStatus"],
+                "LastModifiedTime": moment,
+            }
+        ],
+    }
+    if not context.endpoint.resources.add(KIND, arn, document):
+        raise AwsError("ConflictException", f"Modelcard {arn} already exists")
+    return {"ModelCardArn": arn}
+
+
+@operation("sagemaker", "DescribeModelCard")
+def describe_card(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """A version of a card, the newest unless asked otherwise."""
+    description = card_version(request["ModelCardName"], request.get("ModelCardVersion"), context)
+    if request.get("IncludedData") == "MetadataOnly":
+        return {**description, "Content": ""}
+    return description
+
+
+@operation("sagemaker", "UpdateModelCard")
+def update_card(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """New content is a new version; a status is that of the newest one."""
+    document = _card(request["ModelCardName"], context)
+    if "Content" in request and "ModelCardStatus" in request:
+        raise AwsError("ValidationException", "Content and ModelCardStatus can't be updated in the same request.")
+    *earlier, newest = document["Versions"]
+    changed = {**newest, **only(request, ("Content", "ModelCardStatus")), "LastModifiedTime": now()}
+    if "Content" in request:
+        _check_content(request["Content"])
+        earlier.append(newest)
+        changed["ModelCardVersion"] += 1
+    document["Versions"] = [*earlier, changed]
+    context.endpoint.resources.put(KIND, document["ModelCardArn"], document)
+    return {"ModelCardArn": document["ModelCardArn"]}
+
+
+@operation("sagemaker", "ListModelCards")
+def list_cards(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """A page of cards as their newest versions are."""
+    newest = [_described(one, one["Versions"][-1]) for one in of_region(KIND, "ModelCardArn", context)]
+    found = [one for one in select(newest, request, "ModelCardName") if _has_status(one, request)]
+    order(found, request, _SORTED_BY, "CreationTime")
+    return page([only(one, _SUMMARY) for one in found], request, "ModelCardSummaries")
+
+
+@operation("sagemaker", "ListModelCardVersions")
+def list_versions(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """A page of a card's versions."""
+    document = _card(request["ModelCardName"], context)
+    versions = select([_described(document, one) for one in document["Versions"]], request, "ModelCardName")
+    found = [one for one in versions if _has_status(one, request)]
+    order(found, request, {"Version": "ModelCardVersion"}, "Version")
+    summaries = [only(one, (*_SUMMARY, "ModelCardVersion")) for one in found]
+    return page(summaries, request, "ModelCardVersionSummaryList")
+
+
+@operation("sagemaker", "DeleteModelCard")
+def delete_card(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Forget a card, its versions and its export jobs; exported files stay."""
+    arn = _card(request["ModelCardName"], context)["ModelCardArn"]
+    for job in of_region(EXPORT_JOB, "ModelCardExportJobArn", context):
+        if job["ModelCardExportJobArn"].startswith(f"{arn}/"):
+            context.endpoint.resources.remove(EXPORT_JOB, job["ModelCardExportJobArn"])
+    context.endpoint.resources.remove(KIND, arn)
+    forget_tags(arn, context.endpoint)
+    return {}
+
+
+def card_version(name: str, version: int | None, context: RequestContext) -> dict[str, Any]:
+    """DescribeModelCard of a version; of the newest one where ``version`` is None.
+
+    Raises:
+        AwsError: ResourceNotFound.
+    """
+    document = _card(name, context)
+    versions = document["Versions"]
+    found = versions[-1] if version is None else next((o for o in versions if o["ModelCardVersion"] == version), None)
+    if found is None:
+        raise AwsError("ResourceNotFound", f"Modelcard {document['ModelCardArn']} has no version {version}")
+    return _described(document, found)
+
+
+def _described(document: dict[str, Any], version: dict[str, Any]) -> dict[str, Any]:
+    card = {key: value for key, value in document.items() if key != "Versions"}
+    return {**card, **only(version, _OF_A_VERSION)}
+
+
+def _has_status(version: dict[str, Any], request: dict[str, Any]) -> bool:
+    return request.get("ModelCardStatus") in (None, version["ModelCardStatus"])
+
+
+def _card(name: str, context: RequestContext) -> dict[str, Any]:
+    arn = arn_of(KIND, name, context)
+    document: dict[str, Any] | None = context.endpoint.resources.get(KIND, arn)
+    if document is None:
+        raise AwsError("ResourceNotFound", f"Modelcard {arn} does not exist")
+    return document
+
+
+def _check_content(text: str) -> None:
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise AwsError("ValidationException", f"Model card content is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise AwsError("ValidationException", "Model card content is not a JSON object.")

@@ -1,0 +1,230 @@
+"""The model registry: model packages and their groups.
+
+moto keeps them, too, but drops the model card, source, life cycle and security of a package, gives a version number
+twice after a deletion (it has none), and knows instance types up to 2021 only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localmaker.errors import AwsError
+from localmaker.http.operations import RequestContext, operation
+from localmaker.services.sagemaker.documents import arn_of, now, of_region
+from localmaker.services.sagemaker.listing import only, page, select
+from localmaker.services.sagemaker.tags import forget_tags
+
+PACKAGE, GROUP = "model-package", "model-package-group"
+_TOKEN = "model-package-token"  # noqa: S105 - a kind of document
+_UPDATABLE = (
+    "ModelApprovalStatus",
+    "ModelPackageRegistrationType",
+    "ApprovalDescription",
+    "InferenceSpecification",
+    "SourceUri",
+    "ModelCard",
+    "ModelLifeCycle",
+)
+_SUMMARY = (
+    "ModelPackageName",
+    "ModelPackageGroupName",
+    "ModelPackageVersion",
+    "ModelPackageArn",
+    "ModelPackageDescription",
+    "CreationTime",
+    "ModelPackageStatus",
+    "ModelApprovalStatus",
+    "ModelLifeCycle",
+    "ModelPackageRegistrationType",
+)
+_BATCH_SUMMARY = (
+    "ModelPackageGroupName",
+    "ModelPackageVersion",
+    "ModelPackageArn",
+    "ModelPackageDescription",
+    "CreationTime",
+    "InferenceSpecification",
+    "ModelPackageStatus",
+    "ModelApprovalStatus",
+    "ModelPackageRegistrationType",
+)
+_GROUP_SUMMARY = (
+    "ModelPackageGroupName",
+    "ModelPackageGroupArn",
+    "ModelPackageGroupDescription",
+    "CreationTime",
+    "ModelPackageGroupStatus",
+)
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("ValidationException", message)
+
+
+@operation("sagemaker", "CreateModelPackageGroup")
+def create_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Keep a new group."""
+    name = request["ModelPackageGroupName"]
+    arn = arn_of(GROUP, name, context)
+    document = {
+        **{key: value for key, value in request.items() if key != "Tags"},
+        "ModelPackageGroupArn": arn,
+        "CreationTime": now(),
+        "CreatedBy": {},
+        "ModelPackageGroupStatus": "Completed",
+    }
+    if not context.endpoint.resources.add(GROUP, arn, document):
+        raise _invalid(f"Model Package Group already exists: {arn}")
+    return {"ModelPackageGroupArn": arn}
+
+
+@operation("sagemaker", "DescribeModelPackageGroup")
+def describe_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """A group."""
+    return _group(request["ModelPackageGroupName"], context)
+
+
+@operation("sagemaker", "ListModelPackageGroups")
+def list_groups(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """A page of groups."""
+    found = select(of_region(GROUP, "ModelPackageGroupArn", context), request, "ModelPackageGroupName")
+    _sort(found, request, "ModelPackageGroupName")
+    return page([only(one, _GROUP_SUMMARY) for one in found], request, "ModelPackageGroupSummaryList")
+
+
+@operation("sagemaker", "DeleteModelPackageGroup")
+def delete_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Remove an empty group."""
+    group = _group(request["ModelPackageGroupName"], context)
+    packages = of_region(PACKAGE, "ModelPackageArn", context)
+    if any(one.get("ModelPackageGroupName") == group["ModelPackageGroupName"] for one in packages):
+        raise AwsError("ConflictException", f"{group['ModelPackageGroupArn']} has model packages: delete them first")
+    context.endpoint.resources.remove(GROUP, group["ModelPackageGroupArn"])
+    forget_tags(group["ModelPackageGroupArn"], context.endpoint)
+    return {}
+
+
+@operation("sagemaker", "CreateModelPackage")
+def create_package(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Keep a package: the next version of its group, or one with a name of its own."""
+    resources = context.endpoint.resources
+    token = arn_of(_TOKEN, request.get("ClientToken", ""), context)
+    earlier = resources.get(_TOKEN, token) if "ClientToken" in request else None
+    if earlier is not None:
+        return {"ModelPackageArn": earlier}
+    if ("ModelPackageName" in request) == ("ModelPackageGroupName" in request):
+        raise _invalid("Exactly one of ModelPackageName and ModelPackageGroupName must be given")
+    document: dict[str, Any] = {
+        **{key: value for key, value in request.items() if key not in ("Tags", "ClientToken")},
+        "CreationTime": now(),
+        "CreatedBy": {},
+        "ModelPackageStatus": "Completed",
+        "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
+    }
+    if "ModelPackageGroupName" in request:
+        arn = _next_version(document, context)
+    else:
+        arn = arn_of(PACKAGE, request["ModelPackageName"], context)
+    document["ModelPackageArn"] = arn
+    if not resources.add(PACKAGE, arn, document):
+        raise _invalid(f"Model Package already exists: {arn}")
+    if "ClientToken" in request:
+        resources.put(_TOKEN, token, arn)
+    return {"ModelPackageArn": arn}
+
+
+def _next_version(document: dict[str, Any], context: RequestContext) -> str:
+    group = _group(document["ModelPackageGroupName"], context)
+    version = context.endpoint.resources.next_number(group["ModelPackageGroupArn"])
+    document["ModelPackageGroupName"] = group["ModelPackageGroupName"]
+    document["ModelPackageVersion"] = version
+    document.setdefault("ModelApprovalStatus", "PendingManualApproval")
+    return arn_of(PACKAGE, f"{group['ModelPackageGroupName']}/{version}", context)
+
+
+@operation("sagemaker", "DescribeModelPackage")
+def describe_package(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """A package with all that it was created with."""
+    return _package(request["ModelPackageName"], context)
+
+
+@operation("sagemaker", "BatchDescribeModelPackage")
+def batch_describe_packages(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Several packages; those that are not there are reported beside the others."""
+    found, errors = {}, {}
+    for arn in request["ModelPackageArnList"]:
+        try:
+            found[arn] = only(_package(arn, context), _BATCH_SUMMARY)
+        except AwsError as error:
+            errors[arn] = {"ErrorCode": error.code, "ErrorResponse": error.message}
+    return {"ModelPackageSummaries": found, "BatchDescribeModelPackageErrorMap": errors}
+
+
+@operation("sagemaker", "ListModelPackages")
+def list_packages(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """A page of packages: a group's versions, or by default those that have no group."""
+    group = request.get("ModelPackageGroupName")
+    if group is not None:
+        group = _group(group, context)["ModelPackageGroupName"]
+    kind = request.get("ModelPackageType", "Versioned" if group else "Unversioned")
+    found = [
+        one
+        for one in of_region(PACKAGE, "ModelPackageArn", context)
+        if (group is None or one.get("ModelPackageGroupName") == group)
+        and (kind == "Both" or ("ModelPackageVersion" in one) == (kind == "Versioned"))
+        and request.get("ModelApprovalStatus") in (None, one.get("ModelApprovalStatus"))
+    ]
+    found = select(found, request, "ModelPackageArn")
+    _sort(found, request, "ModelPackageArn")
+    return page([only(one, _SUMMARY) for one in found], request, "ModelPackageSummaryList")
+
+
+@operation("sagemaker", "UpdateModelPackage")
+def update_package(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Change approval, metadata, card or specifications of a package."""
+    document = _package(request["ModelPackageArn"], context)
+    document |= {key: request[key] for key in _UPDATABLE if key in request}
+    metadata = {**document.get("CustomerMetadataProperties", {}), **request.get("CustomerMetadataProperties", {})}
+    removed = set(request.get("CustomerMetadataPropertiesToRemove", []))
+    kept = {key: value for key, value in metadata.items() if key not in removed}
+    if kept or "CustomerMetadataProperties" in document:
+        document["CustomerMetadataProperties"] = kept
+    if "AdditionalInferenceSpecificationsToAdd" in request:
+        known = document.get("AdditionalInferenceSpecifications", [])
+        document["AdditionalInferenceSpecifications"] = known + request["AdditionalInferenceSpecificationsToAdd"]
+    document["LastModifiedTime"] = now()
+    document["LastModifiedBy"] = {}
+    context.endpoint.resources.put(PACKAGE, document["ModelPackageArn"], document)
+    return {"ModelPackageArn": document["ModelPackageArn"]}
+
+
+@operation("sagemaker", "DeleteModelPackage")
+def delete_package(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Remove a package; its version number is not given again."""
+    document = _package(request["ModelPackageName"], context)
+    context.endpoint.resources.remove(PACKAGE, document["ModelPackageArn"])
+    forget_tags(document["ModelPackageArn"], context.endpoint)
+    return {}
+
+
+def _package(name: str, context: RequestContext) -> dict[str, Any]:
+    arn = arn_of(PACKAGE, name, context)
+    document = context.endpoint.resources.get(PACKAGE, arn)
+    if document is None:
+        raise _invalid(f"ModelPackage {arn} does not exist.")
+    return dict(document)
+
+
+def _group(name: str, context: RequestContext) -> dict[str, Any]:
+    arn = arn_of(GROUP, name, context)
+    document = context.endpoint.resources.get(GROUP, arn)
+    if document is None:
+        raise _invalid(f"ModelPackageGroup {arn} does not exist.")
+    return dict(document)
+
+
+def _sort(found: list[dict[str, Any]], request: dict[str, Any], name_field: str) -> None:
+    by_name = request.get("SortBy") == "Name"
+    found.sort(key=lambda one: (one[name_field] if by_name else one["CreationTime"], one.get("ModelPackageVersion", 0)))
+    if request.get("SortOrder") == "Descending":
+        found.reverse()

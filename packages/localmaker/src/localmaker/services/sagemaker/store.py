@@ -1,0 +1,69 @@
+"""Resources of the control plane as JSON documents in one SQLite file; every method is one transaction."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from localmaker.state.databases import Database
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS resource (
+    kind TEXT NOT NULL,
+    arn TEXT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (kind, arn)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_VERSION = 1
+
+
+class ResourceStore:
+    """Documents by kind and ARN.
+
+    Args:
+        path: the SQLite file, created if missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, _SCHEMA, _VERSION)
+
+    def close(self) -> None:
+        """Close the file; nothing is lost."""
+        self._database.close()
+
+    def add(self, kind: str, arn: str, document: Any) -> bool:
+        """Keep a new document; False when there is one."""
+        with self._database.transaction() as database:
+            row = (kind, arn, json.dumps(document))
+            return database.execute("INSERT OR IGNORE INTO resource VALUES (?, ?, ?)", row).rowcount == 1
+
+    def put(self, kind: str, arn: str, document: Any) -> None:
+        """Keep a document in place of what was there."""
+        with self._database.transaction() as database:
+            database.execute("INSERT OR REPLACE INTO resource VALUES (?, ?, ?)", (kind, arn, json.dumps(document)))
+
+    def get(self, kind: str, arn: str) -> Any:
+        """A document, or None."""
+        rows = self._database.rows("SELECT document FROM resource WHERE kind = ? AND arn = ?", kind, arn)
+        return json.loads(rows[0][0]) if rows else None
+
+    def remove(self, kind: str, arn: str) -> bool:
+        """Forget a document; False when there was none."""
+        with self._database.transaction() as database:
+            return database.execute("DELETE FROM resource WHERE kind = ? AND arn = ?", (kind, arn)).rowcount == 1
+
+    def all(self, kind: str) -> list[Any]:
+        """Every document of a kind, by ARN."""
+        rows = self._database.rows("SELECT document FROM resource WHERE kind = ? ORDER BY arn", kind)
+        return [json.loads(text) for (text,) in rows]
+
+    def next_number(self, name: str) -> int:
+        """1, 2, 3, ...: never the same number twice for one name, also after a restart."""
+        with self._database.transaction() as database:
+            row = database.execute(
+                "INSERT INTO counter VALUES (?, 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value", (name,)
+            ).fetchone()
+        return int(row[0])

@@ -1,0 +1,1 @@
+"""Schedules of EventBridge rules and of EventBridge Scheduler."""

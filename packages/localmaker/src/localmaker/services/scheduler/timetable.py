@@ -1,0 +1,203 @@
+"""Starts what is due: scheduled rules of EventBridge and schedules of EventBridge Scheduler, which moto keeps.
+
+A time that passes while no endpoint runs is missed. A rate is counted from the creation of a schedule, and for a rule
+(which does not know its creation) from when the endpoint first saw it.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from localmaker.services.events.delivery import Outgoing, outgoing
+from localmaker.services.events.targets import Matched
+from localmaker.services.scheduler.schedules import InvalidScheduleError, Schedule, parse_schedule
+
+if TYPE_CHECKING:
+    from localmaker.endpoint import Endpoint
+
+logger = logging.getLogger(__name__)
+
+# Waits longer than this end early, since the clock may have been set meanwhile.
+_LONGEST_WAIT_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something that is due from time to time.
+
+    Attributes:
+        identity: of the rule or schedule, and of what it says; changed, it counts anew.
+        resource: moto's object.
+        since, until: it is due after the one and before the other.
+    """
+
+    identity: tuple[str, ...]
+    resource: Any
+    schedule: Schedule
+    since: datetime
+    until: datetime | None
+    is_rule: bool
+
+    def next_after(self, moment: datetime) -> datetime | None:
+        """When it is due next."""
+        due = self.schedule.next_after(moment, self.since)
+        return None if due is None or (self.until is not None and due > self.until) else due
+
+
+class Timetable:
+    """Starts what is due, in a thread that sleeps until then; there is none where nothing is scheduled.
+
+    Args:
+        endpoint: whose rules and schedules these are, and which delivers.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._changed = threading.Condition()
+        self._seen: dict[tuple[str, ...], datetime] = {}
+        self._due: dict[tuple[str, ...], datetime | None] = {}
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._woken = False
+
+    def wake(self) -> None:
+        """Look anew at what is scheduled; returns at once."""
+        with self._changed:
+            if self._closed:
+                return
+            self._woken = True
+            if self._thread is None:
+                if next(self._entries(), None) is None:
+                    return
+                self._thread = threading.Thread(target=self._run, name="timetable", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Start nothing any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            now = datetime.now(UTC)
+            try:
+                first = self.fire(now)
+            except Exception:  # a thread that died here would start nothing any more
+                logger.exception("what was due at %s was not started", now)
+                first = None
+            seconds = None if first is None else (first - datetime.now(UTC)).total_seconds()
+            with self._changed:
+                if not (self._closed or self._woken):
+                    self._changed.wait(None if seconds is None else max(0.0, min(seconds, _LONGEST_WAIT_SECONDS)))
+                self._woken = False
+                if self._closed:
+                    return
+
+    def fire(self, now: datetime) -> datetime | None:
+        """Start what has become due; gives when something is due next."""
+        entries = {entry.identity: entry for entry in self._entries()}
+        self._due = {identity: due for identity, due in self._due.items() if identity in entries}
+        for identity, entry in entries.items():
+            if identity not in self._due:
+                self._due[identity] = entry.next_after(now)
+            due = self._due[identity]
+            if due is not None and due <= now:
+                self._start(entry, due)
+                self._due[identity] = entry.next_after(now)
+        return min((due for due in self._due.values() if due is not None), default=None)
+
+    def _start(self, entry: Entry, due: datetime) -> None:
+        made = _rule_deliveries(entry.resource, due) if entry.is_rule else [_schedule_delivery(entry.resource, due)]
+        self._endpoint.events.submit(made)
+        resource = entry.resource
+        if not entry.is_rule and resource.action_after_completion == "DELETE" and entry.next_after(due) is None:
+            region = resource.arn.split(":")[3]
+            self._endpoint.client("scheduler", region).delete_schedule(
+                Name=resource.name, GroupName=resource.group_name
+            )
+
+    def _entries(self) -> Iterator[Entry]:
+        from moto.events.models import events_backends
+
+        for _, _, backend in list(events_backends.iter_backends()):
+            for bus in list(backend.event_buses.values()):
+                for rule in list(bus.rules.values()):
+                    if rule.scheduled_expression and rule.state != "DISABLED":
+                        yield from self._rule_entry(rule)
+        # Where nobody has used it, moto has not loaded it.
+        loaded: Any = sys.modules.get("moto.scheduler.models")
+        if loaded is None:
+            return
+        for _, _, backend in list(loaded.scheduler_backends.iter_backends()):
+            for group in list(backend.schedule_groups.values()):
+                for schedule in list(group.schedules.values()):
+                    if schedule.state != "DISABLED":
+                        yield from _schedule_entry(schedule)
+
+    def _rule_entry(self, rule: Any) -> Iterator[Entry]:
+        identity = (rule.arn, rule.scheduled_expression)
+        try:
+            schedule = parse_schedule(rule.scheduled_expression)
+        except InvalidScheduleError:  # of a template: PutRule refuses it
+            return
+        since = self._seen.setdefault(identity, datetime.now(UTC))
+        yield Entry(identity, rule, schedule, since, None, is_rule=True)
+
+
+def _schedule_entry(schedule: Any) -> Iterator[Entry]:
+    try:
+        zone = ZoneInfo(schedule.schedule_expression_timezone)
+        parsed = parse_schedule(schedule.schedule_expression, zone, once=True)
+    except (InvalidScheduleError, ZoneInfoNotFoundError, ValueError):  # of a template: CreateSchedule refuses it
+        return
+    identity = (schedule.arn, schedule.schedule_expression, str(zone), str(schedule.start_date), str(schedule.end_date))
+    since = _moment(schedule.start_date) or _moment(schedule.creation_date) or datetime.now(UTC)
+    yield Entry(identity, schedule, parsed, since, _moment(schedule.end_date), is_rule=False)
+
+
+def _moment(value: Any) -> datetime | None:
+    if value is None or isinstance(value, datetime):
+        return value
+    if isinstance(value, (int, float)):
+        return datetime.fromtimestamp(value, UTC)
+    found = datetime.fromisoformat(str(value))
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _event(source: str, arn: str, due: datetime, detail: Any) -> dict[str, Any]:
+    parts = arn.split(":")
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": "Scheduled Event",
+        "source": source,
+        "account": parts[4],
+        "time": due.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": parts[3],
+        "resources": [arn],
+        "detail": detail,
+    }
+
+
+def _rule_deliveries(rule: Any, due: datetime) -> list[Outgoing]:
+    event = _event("aws.events", rule.arn, due, {})
+    return [outgoing(Matched(event, rule.arn, copy.deepcopy(target))) for target in rule.targets]
+
+
+def _schedule_delivery(schedule: Any, due: datetime) -> Outgoing:
+    # Scheduler sends the detail as text, which is how it differs from a rule's event.
+    event = _event("aws.scheduler", schedule.arn, due, "{}")
+    return outgoing(Matched(event, schedule.arn, {"Id": schedule.name, **copy.deepcopy(schedule.target)}))

@@ -1,0 +1,158 @@
+"""What is done with the messages of moto's SQS queues: one thing at a time in each queue, and without counting them.
+
+moto counts a queue's messages several times for each request that only adds one, and keeps no two requests apart, so
+that two receivers get the same message, or an error.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from typing import Any
+
+from moto.core.utils import unix_time_millis
+from moto.sqs.exceptions import InvalidParameterValue, ReceiptHandleIsInvalid
+from moto.sqs.models import Queue, SQSBackend, _filter_message_attributes
+
+from localmaker.state.queue_messages import end_of_life, lock_of, messages_of
+
+_COUNTS = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesDelayed",
+    "ApproximateNumberOfMessagesNotVisible",
+)
+_LONGEST_INVISIBLE_MILLISECONDS = 43_200_000
+
+
+def install() -> None:
+    """Put it into moto, for the whole process; doing it again changes nothing."""
+    # They are counted when somebody asks for them.
+    Queue.BASE_ATTRIBUTES = [name for name in Queue.BASE_ATTRIBUTES if name not in _COUNTS]
+    Queue.add_message = _add_message
+    Queue.delete_message = _delete_message
+    SQSBackend.receive_message = _receive_message
+    SQSBackend.change_message_visibility = _change_message_visibility
+    SQSBackend.purge_queue = _purge_queue
+    SQSBackend.get_queue_attributes = _get_queue_attributes
+
+
+_moto_add_message = Queue.add_message
+_moto_get_queue_attributes = SQSBackend.get_queue_attributes
+_moto_purge_queue = SQSBackend.purge_queue
+
+
+def _add_message(queue: Any, message: Any) -> None:
+    with lock_of(queue):  # moto looks for a duplicate first, and adds the message later
+        _moto_add_message(queue, message)
+
+
+def _delete_message(queue: Any, receipt_handle: str) -> None:
+    messages = messages_of(queue)
+    with lock_of(queue):
+        message = messages.find(receipt_handle)
+        if message is not None:
+            messages.delete(message)
+            lock_of(queue).notify_all()  # the next of its group can be had now
+        elif not messages.was_deleted(receipt_handle):
+            raise ReceiptHandleIsInvalid
+
+
+def _change_message_visibility(backend: Any, queue_name: str, receipt_handle: str, visibility_timeout: int) -> None:
+    queue = backend.get_queue(queue_name)
+    with lock_of(queue):
+        message = messages_of(queue).find(receipt_handle)
+        if message is None:
+            raise ReceiptHandleIsInvalid
+        milliseconds = int(visibility_timeout) * 1000
+        if unix_time_millis() + milliseconds - message.sent_timestamp > _LONGEST_INVISIBLE_MILLISECONDS:
+            raise InvalidParameterValue(
+                f"Value {visibility_timeout} for parameter VisibilityTimeout is invalid. Reason: Total "
+                "VisibilityTimeout for the message is beyond the limit [43200 seconds]"
+            )
+        message.change_visibility(visibility_timeout)
+        messages_of(queue).touch(message.id)
+        lock_of(queue).notify_all()
+
+
+def _purge_queue(backend: Any, queue_name: str) -> None:
+    queue = backend.get_queue(queue_name)
+    with lock_of(queue):
+        messages = messages_of(queue)
+        _moto_purge_queue(backend, queue_name)
+        messages.clear()
+        queue._messages = messages  # noqa: SLF001 - moto has put a list there
+
+
+def _get_queue_attributes(backend: Any, queue_name: str, attribute_names: list[str]) -> dict[str, Any]:
+    others = [name for name in attribute_names if name not in _COUNTS]
+    found: dict[str, Any] = _moto_get_queue_attributes(backend, queue_name, others) if others else {}
+    wanted = set(_COUNTS if "All" in attribute_names else attribute_names).intersection(_COUNTS)
+    counts = _counts(backend.get_queue(queue_name)) if wanted else {}
+    return {**found, **{name: count for name, count in counts.items() if name in wanted}}
+
+
+def _receive_message(  # noqa: PLR0917 - moto's signature
+    backend: Any,
+    queue_name: str,
+    count: int,
+    wait_seconds_timeout: int,
+    visibility_timeout: int,
+    message_attribute_names: list[str] | None = None,
+) -> list[Any]:
+    queue = backend.get_queue(queue_name)
+    end = time.monotonic() + wait_seconds_timeout
+    while True:
+        with lock_of(queue):
+            received, given_up = _take(queue, int(count), int(visibility_timeout))
+            remaining = end - time.monotonic()
+            if not (received or given_up) and remaining > 0:
+                lock_of(queue).wait(min(remaining, _seconds_until_one_is_visible(queue)))
+        for message in given_up:
+            _add_message(queue.dead_letter_queue, message)
+        if received or remaining <= 0:
+            break
+    for message in received:
+        _filter_message_attributes(message, message_attribute_names or [])
+    return received
+
+
+def _take(queue: Any, count: int, visibility_timeout: int) -> tuple[list[Any], list[Any]]:
+    """Copies of the next messages, which are somebody's from now on; and those that were received too often."""
+    messages, now = messages_of(queue), unix_time_millis()
+    received: list[Any] = []
+    given_up: list[Any] = []
+    expired: list[Any] = []
+    # A group's next message is given to nobody while one before it is somebody's.
+    held = {message.group_id for message in messages if message.visible_at >= now} if queue.fifo_queue else set()
+    limit = queue.redrive_policy["maxReceiveCount"] if queue.dead_letter_queue and queue.redrive_policy else None
+    for message in messages:
+        if len(received) == count:
+            break
+        if message.visible_at >= now or message.delayed_until > now or message.group_id in held:
+            continue
+        if end_of_life(queue, message) <= now:
+            expired.append(message)
+        elif limit is not None and message.approximate_receive_count >= limit:
+            given_up.append(message)
+        else:
+            messages.receive(message, visibility_timeout)
+            received.append(copy.copy(message))
+    for message in (*given_up, *expired):
+        messages.remove(message)
+    return received, given_up
+
+
+def _seconds_until_one_is_visible(queue: Any) -> float:
+    now = unix_time_millis()
+    hidden = [float(max(message.visible_at, message.delayed_until)) for message in messages_of(queue)]
+    first = min((moment for moment in hidden if moment >= now), default=float("inf"))
+    return (first - float(now) + 1) / 1000
+
+
+def _counts(queue: Any) -> dict[str, int]:
+    now = unix_time_millis()
+    with lock_of(queue):
+        alive = [message for message in messages_of(queue) if end_of_life(queue, message) > now]
+    invisible = sum(message.visible_at >= now for message in alive)
+    delayed = sum(message.delayed_until > now for message in alive)
+    return dict(zip(_COUNTS, (len(alive) - invisible - delayed, delayed, invisible), strict=True))

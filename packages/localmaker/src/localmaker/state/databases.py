@@ -1,0 +1,130 @@
+"""The SQLite files of the endpoint's own stores: opened, read and changed in one way.
+
+A change is one transaction, so that a process that is killed leaves the state before or after it, never between.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from localmaker.errors import LocalmakerError, StateUnavailableError
+from localmaker.state.directory import set_aside
+
+logger = logging.getLogger(__name__)
+
+
+# What SQLite says of a file that is broken, none of its own, or of other tables. Anything else may pass, such as a disk
+# that is full or a file that may not be opened.
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+
+
+def require_damage(error: sqlite3.DatabaseError, path: Path) -> None:
+    """Give up where an error is no reason to set a file aside.
+
+    Raises:
+        StateUnavailableError: the file itself may be good.
+    """
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF not in _DAMAGE:
+        raise StateUnavailableError(
+            f"{path} cannot be used now ({error}); nothing was changed. See whether the disk is full and whose it is"
+        ) from error
+
+
+class StoreClosedError(LocalmakerError):
+    """A store was closed while something still used it: the endpoint shuts down."""
+
+
+class Database:
+    """One SQLite file, for any thread, one at a time.
+
+    What cannot be used is set aside with a line in the log, and a new file begun.
+
+    Args:
+        path: the file, created if missing.
+        schema: statements that create what is missing.
+        version: of the schema; a file without one is of version 1.
+
+    Raises:
+        StateUnavailableError: it cannot be read or written now.
+    """
+
+    def __init__(self, path: Path, schema: str, version: int) -> None:
+        self._lock = threading.RLock()
+        self._closed = False
+        self._connection = _open(path, schema, version)
+
+    def close(self) -> None:
+        """Close the file; nothing is lost. Every other method raises StoreClosedError after it."""
+        with self._lock:
+            self._closed = True
+            self._connection.close()
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """All rows of a query.
+
+        Raises:
+            StoreClosedError: it is closed.
+        """
+        with self._opened() as connection:
+            return connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """What the block does is done whole, or not at all where it raises.
+
+        Raises:
+            StoreClosedError: it is closed.
+        """
+        with self._opened() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            if self._closed:
+                raise StoreClosedError("The store is closed: the endpoint shuts down.")
+            yield self._connection
+
+
+def _open(path: Path, schema: str, version: int) -> sqlite3.Connection:
+    try:
+        return _connection(path, schema, version)
+    except sqlite3.DatabaseError as error:
+        require_damage(error, path)
+        logger.warning("%s", set_aside(path, str(error)))
+    return _connection(path, schema, version)
+
+
+def _connection(path: Path, schema: str, version: int) -> sqlite3.Connection:
+    database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    try:
+        # A killed process loses nothing under WAL; NORMAL gives up only what a power cut would take.
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        found = database.execute("PRAGMA user_version").fetchone()[0] or _unnumbered(database)
+        if found not in (None, version):
+            raise sqlite3.DatabaseError(f"it is in format {found}, and this version reads format {version}")
+        database.executescript(schema)
+        database.execute(f"PRAGMA user_version = {version}")
+    except sqlite3.DatabaseError:
+        database.close()
+        raise
+    return database
+
+
+def _unnumbered(database: sqlite3.Connection) -> int | None:
+    """The version of a file that has no number: the first one, or none where the file is new."""
+    return 1 if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] else None

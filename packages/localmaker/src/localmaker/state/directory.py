@@ -1,0 +1,107 @@
+"""The state directory: what lies in it, and which process uses it. Imports nothing slow: every command reads it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+# Any credentials do; these are what the endpoint, its jobs and the tests sign with.
+ACCESS_KEY_ID = "local"
+SECRET_ACCESS_KEY = "local"  # noqa: S105 - nothing checks it
+
+LOCK_NAME = "endpoint.lock"
+LOG_NAME = "endpoint.log"
+READINESS_NAME = "endpoint.json"
+
+
+def default_state_dir() -> Path:
+    """``$XDG_STATE_HOME/localmaker``, by default ``~/.local/state/localmaker``."""
+    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(base).expanduser() / "localmaker"
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running endpoint, as its readiness file describes it.
+
+    Attributes:
+        url: what clients take as ``AWS_ENDPOINT_URL``.
+        started_at: seconds since 1970.
+        restored: which state it came up with, in words.
+        enforces_iam: whether it refuses what a role's policies do not allow.
+    """
+
+    url: str
+    pid: int
+    region: str
+    started_at: float
+    state_dir: Path
+    restored: str = ""
+    enforces_iam: bool = False
+
+    @property
+    def log_file(self) -> Path:
+        """Where a detached endpoint writes its log."""
+        return self.state_dir / LOG_NAME
+
+    @property
+    def port(self) -> int:
+        """The TCP port."""
+        return int(self.url.rsplit(":", 1)[1])
+
+
+def running_of(record: dict[str, Any], state_dir: Path) -> Running:
+    """What a readiness record says."""
+    restored = record.get("restored", "")
+    return Running(
+        record["url"],
+        record["pid"],
+        record["region"],
+        record["started_at"],
+        state_dir,
+        restored,
+        record.get("enforces_iam", False),
+    )
+
+
+def find_running(state_dir: Path) -> Running | None:
+    """The endpoint that uses a state directory, or None; what a killed one left behind counts as none."""
+    try:
+        record = json.loads((state_dir / READINESS_NAME).read_text())
+        lock = (state_dir / LOCK_NAME).open("r+")
+    except (FileNotFoundError, ValueError):
+        return None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return running_of(record, state_dir)
+    return None
+
+
+def set_aside(path: Path, reason: str) -> str:
+    """Move state that cannot be used out of the way, with SQLite's files beside it; nothing is deleted.
+
+    Returns:
+        What happened and where it is now, for the log and for ``local status``.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    target = path.with_name(f"{path.name}.set-aside-{stamp}")
+    path.rename(target)
+    for suffix in ("-wal", "-shm"):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.rename(target.with_name(target.name + suffix))
+    return f"{path.name} could not be used and is set aside as {target}: {reason}"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file that readers see whole or not at all."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text)
+    temporary.replace(path)

@@ -1,0 +1,189 @@
+"""The messages of SQS queues: found without a search, and stored one by one. What is done with them is in
+:mod:`localmaker.services.sqs.queues`."""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from moto.core.utils import unix_time_millis
+from moto.sqs.models import Queue
+
+from localmaker.state.parts import part_id, part_name
+from localmaker.state.recording import MESSAGE_OPERATIONS, Change
+from localmaker.state.tracking import touch_part
+
+_KIND = "message"
+# What moto keeps beside the messages themselves, and nothing else needs here.
+_OF_MESSAGES = ("_messages", "_messages_lock", "_pending_messages", "deleted_messages")
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """What is left of a deleted message: deleting it again is no error.
+
+    Attributes:
+        handles: every receipt handle that it had.
+        until: when nobody can have it any more; milliseconds since 1970.
+    """
+
+    handles: tuple[str, ...]
+    until: float
+
+
+class Messages:
+    """The messages of one queue in order; whoever changes them holds the queue's lock.
+
+    Args:
+        queue: moto's.
+    """
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
+        self._by_id: dict[str, Any] = {}
+        self._by_handle: dict[str, Any] = {}
+        self._deleted: dict[str, Deleted] = {}
+        self._deleted_handles: set[str] = set()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._by_id.values())
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def append(self, message: Any) -> None:
+        """Add a message behind the others."""
+        self._by_id[message.id] = message
+        for handle in message.all_receipt_handles:
+            if handle is not None:
+                self._by_handle[handle] = message
+        self.touch(message.id)
+
+    def receive(self, message: Any, visibility_timeout: int) -> None:
+        """Give a message to somebody."""
+        message.mark_received(visibility_timeout=visibility_timeout)
+        self._by_handle[message.receipt_handle] = message
+        self.touch(message.id)
+
+    def find(self, handle: str) -> Any:
+        """The message that had a receipt handle; None where there is none."""
+        return self._by_handle.get(handle)
+
+    def remove(self, message: Any) -> None:
+        """Take a message out."""
+        del self._by_id[message.id]
+        for handle in message.all_receipt_handles:
+            self._by_handle.pop(handle, None)
+        self.touch(message.id)
+
+    def delete(self, message: Any) -> None:
+        """Take a message out, and remember its handles."""
+        self.remove(message)
+        handles = tuple(handle for handle in message.all_receipt_handles if handle is not None)
+        self.remember(message.id, Deleted(handles, end_of_life(self._queue, message)))
+
+    def remember(self, message_id: str, deleted: Deleted) -> None:
+        """Remember a message that was deleted."""
+        self._deleted[message_id] = deleted
+        self._deleted_handles.update(deleted.handles)
+
+    def was_deleted(self, handle: str) -> bool:
+        """Whether a receipt handle is that of a deleted message."""
+        return handle in self._deleted_handles
+
+    def clear(self) -> None:
+        """Take out all."""
+        for message in list(self):
+            self.remove(message)
+
+    def ids(self) -> list[str]:
+        """Of the messages that are there, and of those that are remembered."""
+        return [*self._by_id, *self._deleted]
+
+    def state(self, message_id: str) -> Any:
+        """What is stored of a message."""
+        return self._by_id.get(message_id) or self._deleted.get(message_id)
+
+    def touch(self, message_id: str) -> None:
+        """Note that a message is another than before."""
+        touch_part(part_id(_KIND, self._queue.account_id, self._queue.region, self._queue.name, message_id))
+
+
+class QueueMessages:
+    """The messages of a region's queues as pieces of their own."""
+
+    kind = _KIND
+    service = "sqs"
+
+    def are_all_of(self, change: Change) -> bool:
+        # Other services send messages.
+        return change.operation in MESSAGE_OPERATIONS or change.service not in ("sqs", "cloudformation")
+
+    def names(self, backend: Any) -> Iterator[str]:
+        for queue in list(backend.queues.values()):
+            with lock_of(queue):
+                ids = messages_of(queue).ids()
+            for message_id in ids:
+                yield part_name(queue.name, message_id)
+
+    def find(self, backend: Any, name: str) -> Any:
+        queue_name, message_id = json.loads(name)
+        queue = backend.queues.get(queue_name)
+        if queue is None:
+            return None
+        with lock_of(queue):
+            return copy.copy(messages_of(queue).state(message_id))
+
+    def restore(self, backend: Any, name: str, state: Any) -> None:
+        queue_name, message_id = json.loads(name)
+        messages = messages_of(backend.queues[queue_name])
+        if not isinstance(state, Deleted):
+            messages.append(state)
+        elif state.until > unix_time_millis():
+            messages.remember(message_id, state)
+
+
+def messages_of(queue: Any) -> Messages:
+    """The messages of moto's queue."""
+    messages: Messages = queue._messages  # noqa: SLF001 - ours, in moto's object
+    return messages
+
+
+def lock_of(queue: Any) -> threading.Condition:
+    """What whoever changes a queue's messages holds; those who wait for a message are told through it."""
+    lock: threading.Condition = queue._messages_lock  # noqa: SLF001 - moto's own
+    return lock
+
+
+def end_of_life(queue: Any, message: Any) -> float:
+    """When a message is dropped because nobody wanted it; milliseconds since 1970."""
+    return float(message.sent_timestamp + queue.message_retention_period * 1000)
+
+
+def install() -> None:
+    """Put it into moto, for the whole process; doing it again changes nothing."""
+    Queue.__init__ = _new_queue
+    Queue.__getstate__ = _get_state
+    Queue.__setstate__ = _set_state
+
+
+_moto_new_queue = Queue.__init__
+
+
+def _new_queue(queue: Any, *args: Any, **kwargs: Any) -> None:
+    _moto_new_queue(queue, *args, **kwargs)
+    queue._messages = Messages(queue)  # noqa: SLF001 - in place of moto's list
+
+
+def _get_state(queue: Any) -> dict[str, Any]:
+    return {name: value for name, value in queue.__dict__.items() if name not in _OF_MESSAGES}
+
+
+def _set_state(queue: Any, state: dict[str, Any]) -> None:
+    queue.__dict__.update(state)
+    queue._messages = Messages(queue)  # noqa: SLF001 - in place of moto's list
+    queue._messages_lock = threading.Condition()  # noqa: SLF001 - moto's own

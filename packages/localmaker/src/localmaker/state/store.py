@@ -1,0 +1,208 @@
+"""The SQLite file of moto's state: pieces that are written together are one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localmaker.state.databases import require_damage
+
+FORMAT = 2
+# The triggers count changes and note when the last one was, so that most changes are one statement.
+_SCHEMA = """
+CREATE TABLE piece (
+    kind TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    files TEXT NOT NULL,   -- JSON list of the names of files that the state refers to
+    digest BLOB NOT NULL,  -- of the state
+    state BLOB NOT NULL,
+    PRIMARY KEY (kind, owner, name)
+);
+CREATE TABLE change (number INTEGER NOT NULL, at REAL NOT NULL);  -- one row: of the last change, in seconds since 1970
+INSERT INTO change VALUES (0, 0);
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+_TRIGGER = """
+CREATE TRIGGER {event}_is_a_change AFTER {event} ON piece BEGIN
+    UPDATE change SET number = number + 1, at = (julianday('now') - 2440587.5) * 86400.0;
+END
+"""
+# A piece keeps its place, so that lists come in the order in which things were made.
+_PUT = """
+INSERT INTO piece VALUES {rows} ON CONFLICT DO UPDATE
+SET files = excluded.files, digest = excluded.digest, state = excluded.state
+"""
+_ROW = "(?, ?, ?, ?, ?, ?)"
+_DELETE = "DELETE FROM piece WHERE kind = ? AND owner = ? AND name = ?"
+# SQLite takes so many values in one statement at least.
+_ROWS_AT_ONCE = 100
+# What others belong to comes first; by row, none has to be sorted.
+_ALL = "SELECT kind, owner, name, files, digest, state FROM piece"
+_IN_ORDER = (
+    f"{_ALL} WHERE kind = 'backend' ORDER BY rowid",
+    f"{_ALL} WHERE kind = 'bucket' ORDER BY rowid",
+    f"{_ALL} WHERE kind NOT IN ('backend', 'bucket') ORDER BY rowid",
+)
+
+
+class UnusableStateError(Exception):
+    """The file cannot be read as state of this version; the message says why."""
+
+
+@dataclass(frozen=True)
+class PieceId:
+    """Which part of the state: a backend, a bucket, an object, ..."""
+
+    kind: str
+    owner: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One part of the state; ``data`` None removes it."""
+
+    id: PieceId
+    data: bytes | None
+    files: tuple[str, ...] = ()
+
+
+def digest(data: bytes) -> bytes:
+    """What tells whether data changed, or was damaged."""
+    return hashlib.blake2b(data, digest_size=16).digest()
+
+
+class StateFile:
+    """Pieces of state, and the number of the last transaction.
+
+    Args:
+        path: created if missing.
+        moto_version: of the moto whose objects are stored.
+
+    Raises:
+        UnusableStateError: it is no such file, is damaged, or another version wrote it.
+        StateUnavailableError: it cannot be read or written now.
+    """
+
+    def __init__(self, path: Path, moto_version: str) -> None:
+        self._lock = threading.Lock()
+        self._path = path
+        try:
+            self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode = WAL")
+            # A killed process loses nothing under WAL; NORMAL gives up only what a power cut would take.
+            self._database.execute("PRAGMA synchronous = NORMAL")
+            self._open(moto_version)
+        except sqlite3.DatabaseError as error:
+            require_damage(error, path)
+            raise UnusableStateError(f"{path.name} is damaged ({error})") from error
+
+    def _open(self, moto_version: str) -> None:
+        database = self._database
+        if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            with self._transaction():
+                for statement in _SCHEMA.split(";"):
+                    database.execute(statement)
+                for event in ("INSERT", "UPDATE", "DELETE"):
+                    database.execute(_TRIGGER.format(event=event))
+                database.executemany("INSERT INTO meta VALUES (?, ?)", {"moto": moto_version, "closed": "yes"}.items())
+                database.execute(f"PRAGMA user_version = {FORMAT}")
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        if version != FORMAT:
+            raise UnusableStateError(f"it is in format {version}, and this version reads format {FORMAT}")
+        meta = dict(database.execute("SELECT name, value FROM meta").fetchall())
+        if meta.get("moto") != moto_version:
+            raise UnusableStateError(f"moto {meta.get('moto')} wrote it, and moto {moto_version} is installed")
+        self.was_closed = meta["closed"] == "yes"
+
+    def last_change(self) -> tuple[int, float]:
+        """The number of the last change, and when it was; seconds since 1970, 0 where there was none."""
+        number, at = self._database.execute("SELECT number, at FROM change").fetchone()
+        return int(number), float(at)
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._database)
+
+    def pieces(self) -> Iterator[tuple[Piece, bytes]]:
+        """Every piece with its digest, backends and buckets before what belongs to them.
+
+        Raises:
+            UnusableStateError: a piece is not what was written.
+        """
+        try:
+            rows = (row for query in _IN_ORDER for row in self._database.execute(query))
+            for kind, owner, name, files, expected, state in rows:
+                if digest(state) != expected:
+                    raise UnusableStateError(f"{kind} {owner} {name} is damaged")
+                yield Piece(PieceId(kind, owner, name), state, tuple(json.loads(files))), expected
+        except sqlite3.DatabaseError as error:
+            require_damage(error, self._path)
+            raise UnusableStateError(f"it is damaged ({error})") from error
+
+    def write(self, pieces: list[tuple[Piece, bytes]]) -> None:
+        """Store pieces with their digests, all or none."""
+        statements = list(_statements(pieces))
+        with self._lock:
+            if len(statements) == 1:
+                self._database.execute(*statements[0])
+                return
+            with self._transaction() as database:
+                for statement in statements:
+                    database.execute(*statement)
+
+    def mark(self, *, closed: bool) -> None:
+        """Note whether the endpoint that uses the file has ended in order.
+
+        Raises:
+            StateUnavailableError: it cannot be written now.
+        """
+        with self._lock:
+            try:
+                self._set("closed", "yes" if closed else "no")
+            except sqlite3.DatabaseError as error:
+                require_damage(error, self._path)
+                raise
+
+    def _set(self, name: str, value: str) -> None:
+        self._database.execute("UPDATE meta SET value = ? WHERE name = ?", (value, name))
+
+    def close(self) -> None:
+        """Close the file; nothing is lost."""
+        with self._lock:
+            self._database.close()
+
+
+def _statements(pieces: list[tuple[Piece, bytes]]) -> Iterator[tuple[str, list[Any]]]:
+    put = [
+        (piece.id.kind, piece.id.owner, piece.id.name, json.dumps(piece.files), expected, piece.data)
+        for piece, expected in pieces
+        if piece.data is not None
+    ]
+    for start in range(0, len(put), _ROWS_AT_ONCE):
+        rows = put[start : start + _ROWS_AT_ONCE]
+        yield _PUT.format(rows=", ".join([_ROW] * len(rows))), [value for row in rows for value in row]
+    for piece, _ in pieces:
+        if piece.data is None:
+            yield _DELETE, [piece.id.kind, piece.id.owner, piece.id.name]
+
+
+class _Transaction:
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._database.execute("BEGIN IMMEDIATE")
+        return self._database
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._database.execute("COMMIT")
+        elif self._database.in_transaction:  # a full disk has ended it
+            self._database.execute("ROLLBACK")

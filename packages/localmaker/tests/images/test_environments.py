@@ -1,0 +1,154 @@
+"""Job environments: keys, tables of images, requirements; builds with an empty lock so that they are quick."""
+
+import re
+import subprocess
+import threading
+
+import pytest
+
+from localmaker.images import environments
+from localmaker.images.environments import EnvironmentBuildError, derived_environment, image_environment
+from localmaker.images.table import (
+    DEFAULT_IMAGE,
+    ImageMapping,
+    ImageTableError,
+    UnknownImageError,
+    find_image,
+    read_table,
+)
+
+WHEEL = "tomli-w==1.2.0"
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "localmaker" / "environments"
+
+
+@pytest.fixture
+def empty_image(tmp_path):
+    lock = tmp_path / "empty-1.lock"
+    lock.write_text("# nothing\n")
+    return ImageMapping("*", lock, "3.12", {"A": "b"})
+
+
+def test_environment_is_built_once_also_by_several_at_a_time(cache, empty_image):
+    lines = []
+    threads = [threading.Thread(target=image_environment, args=(empty_image, lines.append)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(lines) == 2, lines
+    environment = image_environment(empty_image, lines.append)
+    assert len(lines) == 2
+    assert environment.variables == {"A": "b"}
+    assert environment.prefix.parent == cache
+    assert subprocess.check_output([environment.python, "-c", "print(1)"]) == b"1\n"
+
+
+def test_other_content_is_another_environment(cache, empty_image):
+    first = image_environment(empty_image).prefix
+    empty_image.lock.write_text("# something\n")
+    assert image_environment(empty_image).prefix != first
+
+
+def test_incomplete_environment_is_built_again(cache, empty_image):
+    prefix = image_environment(empty_image).prefix
+    (prefix / "complete.json").unlink()
+    (prefix / "stale").touch()
+    assert image_environment(empty_image).prefix == prefix
+    assert not (prefix / "stale").exists()
+
+
+def test_failed_build_leaves_nothing_and_says_why(cache, empty_image):
+    empty_image.lock.write_text("no-such-package-anywhere==1.0 --hash=sha256:" + "0" * 64 + "\n")
+    with pytest.raises(EnvironmentBuildError, match="no-such-package-anywhere"):
+        image_environment(empty_image)
+    assert [path for path in cache.iterdir() if path.is_dir()] == []
+
+
+def test_missing_lock_file_is_named(empty_image):
+    empty_image.lock.unlink()
+    with pytest.raises(EnvironmentBuildError, match=r"empty-1\.lock"):
+        image_environment(empty_image)
+
+
+def test_derived_environment_adds_to_the_images(image):
+    derived = derived_environment(image, f"{WHEEL}\nnumpy\n")
+    code = "import numpy, tomli_w; print(numpy.__file__); print(tomli_w.__file__)"
+    numpy, added = subprocess.check_output([derived.python, "-c", code], text=True).splitlines()
+    assert numpy.startswith(str(image.site_packages))
+    assert added.startswith(str(derived.site_packages))
+    assert derived.prefixes == (derived.prefix, image.prefix)
+    assert not (image.site_packages / "tomli_w").exists()
+
+
+def test_pip_finds_the_requirements_satisfied(image):
+    derived = derived_environment(image, f"{WHEEL}\nnumpy\n")
+    command = [derived.prefix / "bin" / "pip", "install", "--no-index", WHEEL, "numpy", "pandas==2.2.3"]
+    output = subprocess.check_output(command, text=True)
+    assert output.count("already satisfied") >= 3
+
+
+@pytest.mark.parametrize(
+    ("requirements", "expected"),
+    [
+        ("numpy\npandas>=2 # comment\n", True),
+        ("-r other.txt", False),
+        ("  --requirement=x", False),
+        ("./local", False),
+        ("-e .", False),
+        ("x @ file:///tmp/x.whl", False),
+        ("--index-url https://example.org/simple\nx", True),
+    ],
+)
+def test_self_contained_requirements(requirements, expected):
+    assert environments.is_self_contained(requirements) is expected
+
+
+def test_default_image_has_an_environment():
+    for uri in (DEFAULT_IMAGE, f"141502667606.dkr.ecr.eu-west-1.amazonaws.com/{DEFAULT_IMAGE}"):
+        mapping = find_image(uri)
+        assert mapping.lock.is_file()
+        assert mapping.python == "3.12"
+
+
+def test_default_image_has_the_containers_libraries(image):
+    # What scripts import that were written for the container, beside scikit-learn and its own.
+    names = ("PIL", "certifi", "cryptography", "google.protobuf", "psutil", "requests")
+    code = f"import yaml, setuptools, sagemaker_inference.decoder, {', '.join(names)}; print(requests.__version__)"
+    command = [image.python, "-W", "ignore", "-c", code]
+    assert subprocess.check_output(command, text=True, cwd=image.prefix).strip() == "2.33.0"
+
+
+def test_own_table_comes_first(tmp_path, monkeypatch):
+    table = tmp_path / "images.toml"
+    table.write_text('[[image]]\npattern = "*/mine:*"\nlock = "mine.lock"\npython = "3.13"\n')
+    monkeypatch.setenv("LOCALMAKER_IMAGES", str(table))
+    assert find_image("registry/mine:1").lock == tmp_path / "mine.lock"
+    assert find_image(DEFAULT_IMAGE).python == "3.12"
+    with pytest.raises(UnknownImageError, match=r'pattern = "\*other:2\*"'):
+        find_image("registry/other:2")
+    table.unlink()
+    with pytest.raises(ImageTableError, match=r"images\.toml"):
+        find_image(DEFAULT_IMAGE)
+
+
+def test_lines_to_add_make_the_image_known(tmp_path):
+    with pytest.raises(
+        UnknownImageError, match=re.escape(f"Add these lines to {tmp_path / 'images.toml'}: ")
+    ) as unknown:
+        find_image("registry/other:2", tmp_path)
+    (tmp_path / "images.toml").write_text("\n".join(unknown.value.lines))
+    found = find_image("registry/other:2", tmp_path)
+    assert (found.lock, found.python) == (find_image(DEFAULT_IMAGE).lock, "3.12")
+
+
+@pytest.mark.parametrize("content", ["[[image]]\npattern = 'x'\n", "= nonsense"])
+def test_broken_table_is_named(tmp_path, content):
+    table = tmp_path / "images.toml"
+    table.write_text(content)
+    with pytest.raises(ImageTableError, match=r"images\.toml"):
+        read_table(table)

@@ -1,0 +1,227 @@
+"""The sandbox in each of its ways: what a job sees, what it cannot change, and the substitution without namespaces."""
+
+import io
+import os
+import platform
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import psutil
+import pytest
+
+from localmaker.services.sagemaker.jobs.kinds import JobKind
+from localmaker.services.sagemaker.jobs.sandbox import substitution
+from localmaker.services.sagemaker.jobs.sandbox.running import installer_variables
+from localmaker.services.sagemaker.jobs.sandbox.sandbox import (
+    Isolation,
+    SandboxError,
+    SandboxRequest,
+    detect_isolation,
+    start,
+)
+
+KIND = JobKind.PROCESSING
+OUT = "/opt/ml/processing/output/out"
+
+
+def works(isolation):
+    if isolation is Isolation.NONE:
+        return True
+    if platform.system() != "Linux" or (isolation is Isolation.ROOT and os.geteuid() != 0):
+        return False
+    return detect_isolation() is not Isolation.NONE
+
+
+def require(isolation):
+    if not works(isolation):
+        pytest.skip(f"{isolation} namespaces are not available on this machine")
+
+
+@pytest.fixture(params=list(Isolation))
+def each_way(request, make_jobs):
+    require(request.param)
+    return make_jobs(isolation=request.param)
+
+
+@pytest.fixture(params=[Isolation.ROOT, Isolation.USER])
+def isolated(request, make_jobs):
+    require(request.param)
+    return make_jobs(isolation=request.param)
+
+
+def read(jobs, description, name):
+    assert description["ProcessingJobStatus"] == "Completed", description.get("FailureReason")
+    return jobs.read(f"{description['ProcessingJobName']}/out/{name}").decode()
+
+
+def test_processing_works_each_way(each_way):
+    each_way.put("ways/code/run.sh", f"cat /opt/ml/processing/input/data/x > {OUT}/copy; echo $WHERE >> {OUT}/copy")
+    each_way.put("ways/data/x", "/opt/ml is data here\n")
+    description = each_way.process(
+        "bash /opt/ml/processing/input/code/run.sh && echo done > /opt/ml/output/message",
+        inputs={"code": "s3://artifacts/ways/code/", "data": "s3://artifacts/ways/data/"},
+        environment={"WHERE": "/opt/ml/processing"},
+    )
+    lines = read(each_way, description, "copy").splitlines()
+    assert lines[0] == "/opt/ml is data here"
+    assert lines[1].endswith("/ml/processing")
+    assert description["ExitMessage"] == "done"
+
+
+def test_training_works_each_way(each_way):
+    program = "import os, sys; open('/opt/ml/model/m', 'w').write('1'); print(sorted(os.listdir('/opt/ml')))"
+    description = each_way.train({"train.py": program})
+    assert description["TrainingJobStatus"] == "Completed", each_way.log(
+        JobKind.TRAINING, description["TrainingJobName"]
+    )
+
+
+def test_tree_is_killed_each_way(each_way):
+    description = each_way.process(
+        "trap '' TERM; (setsid sleep 77.7 &); while :; do sleep 77.7; done",
+        StoppingCondition={"MaxRuntimeInSeconds": 1},
+    )
+    assert description["ProcessingJobStatus"] == "Stopped"
+
+
+def test_jobs_at_the_same_time_have_their_own_opt_ml(isolated):
+    script = f"echo $MINE > /opt/ml/mark; sleep 0.3; cp /opt/ml/mark {OUT}/mark; ls -A /tmp ~ > /dev/null"
+    requests = [isolated.processing_request(script, environment={"MINE": str(n)}) for n in range(3)]
+    for request in requests:
+        isolated.service.create(KIND, request)
+    for number, request in enumerate(requests):
+        description = isolated.service.wait(KIND, request["ProcessingJobName"])
+        assert read(isolated, description, "mark") == f"{number}\n"
+    assert not Path("/opt/ml/mark").exists()
+
+
+def test_home_and_temporary_folder_are_private(isolated, tmp_path):
+    (tmp_path / "secret").write_text("s")
+    mine = f"mine-{os.getpid()}"
+    description = isolated.process(
+        f"cd {OUT}; touch ~/{mine} /tmp/{mine}; ls -A ~ /tmp /var/tmp > names; "
+        f"cat {tmp_path}/secret; echo $HOME >> names"
+    )
+    names = read(isolated, description, "names")
+    assert mine in names
+    assert "No such file" in isolated.log(KIND, description["ProcessingJobName"])
+    assert ".ssh" not in names
+    assert names.endswith(f"{Path.home()}\n")
+    assert not (Path.home() / mine).exists()
+    assert not Path("/tmp", mine).exists()  # noqa: S108
+
+
+def test_the_machine_cannot_be_changed(isolated, tmp_path):
+    description = isolated.process(
+        f"touch /etc/intruder; touch /usr/intruder; touch {Path.cwd()}/intruder; true", outputs=()
+    )
+    log = isolated.log(KIND, description["ProcessingJobName"])
+    # A checkout below /tmp is not even seen: the job has a /tmp of its own.
+    assert log.count("Read-only file system") + log.count("No such file or directory") == 3
+    assert log.count("Read-only file system") >= 2
+    assert not (Path.cwd() / "intruder").exists()
+
+
+def test_job_sees_only_its_own_processes_and_host_name(isolated):
+    description = isolated.process(f"(hostname; ls -d /proc/[0-9]* | wc -l; getent hosts algo-1) > {OUT}/seen")
+    name, processes, host = read(isolated, description, "seen").splitlines()
+    assert name == "algo-1"
+    assert int(processes) < 12
+    assert host.split() == ["127.0.0.1", "localhost", "algo-1"]
+
+
+def test_what_lies_in_opt_stays_visible(isolated):
+    description = isolated.process(f"ls -A /opt > {OUT}/names")
+    present = {entry.name for entry in Path("/opt").iterdir()}
+    assert set(read(isolated, description, "names").split()) == present | {"ml"}
+
+
+def test_home_below_the_temporary_folder(isolated, tmp_path, monkeypatch, image):
+    # Environments stay where they are; only the home directory moves below /tmp, as in a throw-away account.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(image.prefix.parent.parent.parent))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "secret").touch()
+    description = isolated.process(f"ls -A ~ > {OUT}/names; echo $HOME >> {OUT}/names; touch ~/mine")
+    assert read(isolated, description, "names") == f"{tmp_path}\n"
+    assert not (tmp_path / "mine").exists()
+
+
+def test_tree_ends_when_the_endpoint_is_killed(tmp_path):
+    program = f"""
+import time
+from pathlib import Path
+from localmaker.services.sagemaker.jobs.sandbox.sandbox import SandboxRequest, detect_isolation, start
+start(SandboxRequest(["/bin/sh", "-c", "trap '' TERM; (setsid sleep 600 &); sleep 600"], {{}}, "/",
+      Path({str(tmp_path)!r}), isolation=detect_isolation()))
+print("started", flush=True)
+time.sleep(600)
+"""
+    if detect_isolation() is Isolation.NONE:
+        pytest.skip("without namespaces, what detached itself outlives a killed endpoint")
+    endpoint = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    with endpoint, endpoint.stdout:
+        assert endpoint.stdout.readline() == b"started\n"
+        tree = psutil.Process(endpoint.pid).children(recursive=True)
+        endpoint.kill()
+    assert tree
+    assert psutil.wait_procs(tree, timeout=30)[1] == []
+
+
+def test_missing_command_is_told(tmp_path):
+    request = SandboxRequest(command=["no-such-program"], environment={}, directory="/", work=tmp_path)
+    with pytest.raises(SandboxError, match="no-such-program: No such file or directory"):
+        start(request)
+
+
+def test_way_can_be_forced(monkeypatch):
+    detect_isolation.cache_clear()
+    monkeypatch.setenv("LOCALMAKER_SANDBOX", "none")
+    assert detect_isolation() is Isolation.NONE
+    detect_isolation.cache_clear()
+
+
+def test_installer_variables_let_pip_reach_its_index_and_the_job_its_endpoint():
+    machine = {"HTTPS_PROXY": "http://proxy:1", "NO_PROXY": "intra", "PIP_INDEX_URL": "https://index", "SECRET": "1"}
+    assert installer_variables(machine) == {
+        "HTTPS_PROXY": "http://proxy:1",
+        "PIP_INDEX_URL": "https://index",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "NO_PROXY": "intra,127.0.0.1,localhost",
+        "no_proxy": "intra,127.0.0.1,localhost",
+    }
+    assert "NO_PROXY" not in installer_variables({})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/opt/ml", "W/ml"),
+        ("--dir=/opt/ml/model/x", "--dir=W/ml/model/x"),
+        ("'/opt/ml'", "'W/ml'"),
+        ("/opt/mlops /opt/ml-x /opt/ml.d", "/opt/mlops /opt/ml-x /opt/ml.d"),
+        ("/usr/opt/ml", "/usr/opt/ml"),
+        ("a=/opt/ml:/opt/ml/b", "a=W/ml:W/ml/b"),
+    ],
+)
+def test_substitution_replaces_whole_components(text, expected):
+    assert substitution.replace(text, Path("W")) == expected
+
+
+def test_substitution_rewrites_programs_and_leaves_data(tmp_path):
+    folder = tmp_path / "ml" / "input"
+    folder.mkdir(parents=True)
+    (folder / "run.sh").write_text("ls /opt/ml/model")
+    (folder / "data.csv").write_text("/opt/ml/model")
+    (folder / "latin.py").write_bytes(b"# \xe9 /opt/ml")
+    with tarfile.open(folder / "sourcedir.tar.gz", "w:gz") as tar:
+        member = tarfile.TarInfo("a/train.py")
+        member.size = 7
+        tar.addfile(member, io.BytesIO(b"/opt/ml"))
+    substitution.rewrite_files(tmp_path)
+    assert (folder / "run.sh").read_text() == f"ls {tmp_path}/ml/model"
+    assert (folder / "data.csv").read_text() == "/opt/ml/model"
+    assert (folder / "latin.py").read_bytes() == b"# \xe9 /opt/ml"
+    with tarfile.open(folder / "sourcedir.tar.gz") as tar:
+        assert tar.extractfile("a/train.py").read().decode() == f"{tmp_path}/ml"

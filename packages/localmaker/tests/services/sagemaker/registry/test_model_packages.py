@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from localmaker.daemon import EndpointHandle
+
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scikit:1.9-0"
+PACKAGE: dict[str, Any] = {
+    "ModelPackageDescription": "d",
+    "InferenceSpecification": {
+        "Containers": [
+            {
+                "Image": IMAGE,
+                "ModelDataUrl": "s3://b/model.tar.gz",
+                "Environment": {"SAGEMAKER_PROGRAM": "inference.py"},
+            }
+        ],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+        "SupportedTransformInstanceTypes": ["ml.m7i.large"],
+    },
+    "ModelMetrics": {
+        "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": "s3://b/evaluation.json"}}
+    },
+    "ModelCard": {"ModelCardContent": '{"model_overview": {}}', "ModelCardStatus": "Draft"},
+    "CustomerMetadataProperties": {"data": "abc", "code": "def"},
+    "SourceUri": "s3://b/source",
+    "SkipModelValidation": "All",
+}
+
+
+@pytest.fixture
+def sagemaker(endpoint: EndpointHandle) -> Any:
+    return endpoint.client("sagemaker")
+
+
+@pytest.fixture
+def group(sagemaker: Any, unique: str) -> str:
+    sagemaker.create_model_package_group(
+        ModelPackageGroupName=unique, ModelPackageGroupDescription="g", Tags=[{"Key": "k", "Value": "v"}]
+    )
+    return unique
+
+
+def test_every_field_comes_back(sagemaker: Any, group: str) -> None:
+    arn = sagemaker.create_model_package(ModelPackageGroupName=group, **PACKAGE)["ModelPackageArn"]
+    assert arn.endswith(f":model-package/{group}/1")
+    described = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert {key: described[key] for key in PACKAGE} == PACKAGE
+    assert described["ModelApprovalStatus"] == "PendingManualApproval"
+    assert described["ModelPackageVersion"] == 1
+    assert described["ModelPackageStatus"] == "Completed"
+
+
+def test_approval_and_metadata(sagemaker: Any, group: str) -> None:
+    arn = sagemaker.create_model_package(ModelPackageGroupName=group, **PACKAGE)["ModelPackageArn"]
+    sagemaker.update_model_package(
+        ModelPackageArn=arn,
+        ModelApprovalStatus="Approved",
+        ApprovalDescription="good",
+        CustomerMetadataProperties={"more": "x"},
+        CustomerMetadataPropertiesToRemove=["code"],
+    )
+    described = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert described["ModelApprovalStatus"] == "Approved"
+    assert described["ApprovalDescription"] == "good"
+    assert described["CustomerMetadataProperties"] == {"data": "abc", "more": "x"}
+    assert described["LastModifiedTime"] >= described["CreationTime"]
+    with pytest.raises(sagemaker.exceptions.ClientError, match="Member must satisfy enum value set"):
+        sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Maybe")
+
+
+def test_versions_are_listed_and_never_given_twice(sagemaker: Any, group: str) -> None:
+    arns = [sagemaker.create_model_package(ModelPackageGroupName=group)["ModelPackageArn"] for _ in range(12)]
+    sagemaker.delete_model_package(ModelPackageName=arns.pop())
+    arns.append(sagemaker.create_model_package(ModelPackageGroupName=group)["ModelPackageArn"])
+    assert arns[-1].endswith("/13")
+    pages = sagemaker.get_paginator("list_model_packages").paginate(
+        ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending"
+    )
+    found = [one["ModelPackageArn"] for page in pages for one in page["ModelPackageSummaryList"]]
+    assert found == arns[::-1]
+    sagemaker.update_model_package(ModelPackageArn=arns[3], ModelApprovalStatus="Approved")
+    approved = sagemaker.list_model_packages(ModelPackageGroupName=group, ModelApprovalStatus="Approved")
+    assert [one["ModelPackageArn"] for one in approved["ModelPackageSummaryList"]] == [arns[3]]
+
+
+def test_a_client_token_creates_once(sagemaker: Any, group: str) -> None:
+    arns = {
+        sagemaker.create_model_package(ModelPackageGroupName=group, ClientToken=group)["ModelPackageArn"]
+        for _ in range(2)
+    }
+    assert len(arns) == 1
+
+
+def test_groups(sagemaker: Any, group: str, unique: str) -> None:
+    described = sagemaker.describe_model_package_group(ModelPackageGroupName=group)
+    assert described["ModelPackageGroupDescription"] == "g"
+    assert described["ModelPackageGroupStatus"] == "Completed"
+    arn = described["ModelPackageGroupArn"]
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "k", "Value": "v"}]
+    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "k", "Value": "w"}, {"Key": "l", "Value": "x"}])
+    sagemaker.delete_tags(ResourceArn=arn, TagKeys=["l"])
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "k", "Value": "w"}]
+    with pytest.raises(sagemaker.exceptions.ClientError, match="already exists"):
+        sagemaker.create_model_package_group(ModelPackageGroupName=group)
+    package = sagemaker.create_model_package(ModelPackageGroupName=group)["ModelPackageArn"]
+    with pytest.raises(sagemaker.exceptions.ConflictException):
+        sagemaker.delete_model_package_group(ModelPackageGroupName=group)
+    sagemaker.delete_model_package(ModelPackageName=package)
+    sagemaker.delete_model_package_group(ModelPackageGroupName=group)
+    with pytest.raises(sagemaker.exceptions.ClientError, match="does not exist"):
+        sagemaker.describe_model_package_group(ModelPackageGroupName=group)
+
+
+def test_what_does_not_exist(sagemaker: Any, group: str, unique: str) -> None:
+    with pytest.raises(sagemaker.exceptions.ClientError, match="does not exist"):
+        sagemaker.describe_model_package(ModelPackageName=f"{unique}-none")
+    with pytest.raises(sagemaker.exceptions.ClientError, match="does not exist"):
+        sagemaker.create_model_package(ModelPackageGroupName=f"{unique}-none")
+    arn = sagemaker.create_model_package(ModelPackageGroupName=group, **PACKAGE)["ModelPackageArn"]
+    answer = sagemaker.batch_describe_model_package(ModelPackageArnList=[arn, f"{arn}9"])
+    assert list(answer["ModelPackageSummaries"]) == [arn]
+    assert list(answer["BatchDescribeModelPackageErrorMap"]) == [f"{arn}9"]
+
+
+def test_a_model_from_a_package(sagemaker: Any, group: str) -> None:
+    package = sagemaker.create_model_package(ModelPackageGroupName=group, **PACKAGE)["ModelPackageArn"]
+    role = "arn:aws:iam::123456789012:role/r"
+    sagemaker.create_model(ModelName=group, Containers=[{"ModelPackageName": package}], ExecutionRoleArn=role)
+    assert sagemaker.describe_model(ModelName=group)["Containers"][0]["ModelPackageName"] == package
+    arn = sagemaker.describe_model(ModelName=group)["ModelArn"]
+    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "of", "Value": "moto"}])
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "of", "Value": "moto"}]
+    sagemaker.delete_model(ModelName=group)

@@ -1,0 +1,1 @@
+"""The definition language of SageMaker Pipelines, and a linter for it."""

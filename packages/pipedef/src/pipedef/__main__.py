@@ -1,0 +1,5 @@
+"""``python -m pipedef`` is ``pipedef``."""
+
+from pipedef.cli import main
+
+main()

@@ -1,0 +1,33 @@
+"""ARNs behind image URIs and queue URLs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+_IMAGE = re.compile(r"(\d{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/([a-z0-9._/-]+?)(?:[:@].*)?")
+_QUEUE_URL = re.compile(r"https?://[^/]+/(\d{12})/([A-Za-z0-9_-]+(?:\.fifo)?)")
+
+
+def partition_of(region: str) -> str:
+    """The part of AWS that a region belongs to, as ARNs name it."""
+    for prefix, partition in _PARTITIONS.items():
+        if region.startswith(prefix):
+            return partition
+    return "aws"
+
+
+def repository_arn(image: Any) -> str | None:
+    """ARN of the repository that an image in ECR is in; None for what is no such image."""
+    match = _IMAGE.fullmatch(image) if isinstance(image, str) else None
+    if match is None:
+        return None
+    account, region, name = match.groups()
+    return f"arn:{partition_of(region)}:ecr:{region}:{account}:repository/{name}"
+
+
+def queue_arn(url: Any, region: str) -> str | None:
+    """ARN of a queue of a region by its URL; None for what is no such URL."""
+    match = _QUEUE_URL.fullmatch(url) if isinstance(url, str) else None
+    return f"arn:{partition_of(region)}:sqs:{region}:{match[1]}:{match[2]}" if match else None

@@ -1,0 +1,166 @@
+"""SageMaker's limits on pipelines that are in no request's shape. One table; where each comes from stands beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipedef.checks.registry import Problem, definition_check
+from pipedef.document.definition import Definition, Step
+from pipedef.document.values import follow, listed, objects
+from pipedef.language.caching import parse_duration
+from pipedef.language.retrying import (
+    MAX_ATTEMPTS_LIMIT,
+    MAX_EXPIRE_AFTER_MINUTES,
+    MAX_INTERVAL_SECONDS,
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a pipeline may have at most."""
+
+    #: Service quota "steps in a pipeline", by default; an account can ask for more.
+    steps: int = 50
+    #: ParameterList of StartPipelineExecution, and EventBridge's PipelineParameterList.
+    parameters: int = 200
+    #: PipelineDefinition of CreatePipeline, in characters.
+    definition: int = 1_048_576
+    #: Value of Parameter, in characters.
+    parameter_value: int = 1024
+    #: EnumValues (github.com/aws/sagemaker-python-sdk/issues/2314).
+    enum_values: int = 16
+    #: MaxPayloadInMB times MaxConcurrentTransforms of CreateTransformJob, in MB.
+    transform_payload: int = 100
+    #: MaxRuntimeInSeconds and MaxWaitTimeInSeconds of a training job's StoppingCondition: 28 days.
+    training_seconds: int = 2_419_200
+
+
+LIMITS = Limits()
+
+
+@definition_check("limits", "steps, parameters, size, retries and payloads stay within SageMaker's limits")
+def limits_are_kept(definition: Definition) -> Iterator[Problem]:
+    compact = len(json.dumps(definition.content, separators=(",", ":")))
+    for found, most, what, field in (
+        (len(definition.steps), LIMITS.steps, "steps", "Steps"),
+        (len(definition.parameters), LIMITS.parameters, "parameters", "Parameters"),
+        (compact, LIMITS.definition, "characters", "(whole definition)"),
+    ):
+        if found > most:
+            yield Problem(
+                f"The pipeline has {found} {what}; SageMaker takes {most}.",
+                "Split it into two pipelines, or put data that it carries into S3.",
+                field=field,
+            )
+    yield from _parameters(definition)
+    for step in definition.steps:
+        yield from _retries(step)
+    for step in definition.steps_of_type("Transform"):
+        yield from _transform(step)
+    for step in definition.steps_of_type("Training", "Tuning"):
+        for path, job in step.training_jobs():
+            for field, message, fix in _training(job):
+                yield Problem(message, fix, step=step.name, field=f"{path}.{field}")
+
+
+def _parameters(definition: Definition) -> Iterator[Problem]:
+    for index, parameter in enumerate(definition.parameters):
+        field = f"Parameters[{index}]"
+        values = listed(parameter.get("EnumValues"))
+        if len(values) > LIMITS.enum_values:
+            yield Problem(
+                f"Parameter {parameter.get('Name')} has {len(values)} allowed values, more than {LIMITS.enum_values}.",
+                "Leave EnumValues out and check the value in the step.",
+                field=f"{field}.EnumValues",
+            )
+        default = parameter.get("DefaultValue")
+        if values and default is not None and default not in values:
+            yield Problem(
+                f"The default {default!r} of parameter {parameter.get('Name')} is not among its allowed values.",
+                f"Use one of {', '.join(map(str, values))}.",
+                field=f"{field}.DefaultValue",
+            )
+        if isinstance(default, str) and len(default) > LIMITS.parameter_value:
+            yield Problem(
+                f"The default of parameter {parameter.get('Name')} has {len(default)} characters; "
+                f"{LIMITS.parameter_value} are the most.",
+                "Put the value into S3 and pass its location.",
+                field=f"{field}.DefaultValue",
+            )
+
+
+def _retries(step: Step) -> Iterator[Problem]:
+    for index, policy in objects(step.content.get("RetryPolicies")):
+        for key, low, high in (
+            ("MaxAttempts", 1, MAX_ATTEMPTS_LIMIT),
+            ("IntervalSeconds", 1, MAX_INTERVAL_SECONDS),
+            ("ExpireAfterMin", 1, MAX_EXPIRE_AFTER_MINUTES),
+            ("BackoffRate", 1, None),
+        ):
+            value = policy.get(key)
+            right = isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= (high or value)
+            if key in policy and not right:
+                allowed = f"from {low} to {high}" if high is not None else f"of at least {low}"
+                yield Problem(
+                    f"{key} {value!r} is not what SageMaker takes.",
+                    f"Use a number {allowed}.",
+                    step=step.name,
+                    field=f"RetryPolicies[{index}].{key}",
+                )
+
+
+def _transform(step: Step) -> Iterator[Problem]:
+    payload, together = (step.arguments.get(key) for key in ("MaxPayloadInMB", "MaxConcurrentTransforms"))
+    if isinstance(payload, int) and isinstance(together, int) and payload * together > LIMITS.transform_payload:
+        yield Problem(
+            f"MaxPayloadInMB times MaxConcurrentTransforms is {payload * together} MB, more than "
+            f"{LIMITS.transform_payload}.",
+            "Lower one of the two.",
+            step=step.name,
+            field="Arguments.MaxPayloadInMB",
+        )
+    split = follow(step.arguments, "TransformInput", "SplitType")
+    if step.arguments.get("BatchStrategy") == "MultiRecord" and split in (None, "None"):
+        yield Problem(
+            "BatchStrategy MultiRecord without a SplitType sends whole files.",
+            "Set SplitType to Line.",
+            step=step.name,
+            field="Arguments.TransformInput.SplitType",
+        )
+
+
+def _training(job: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """(field, what is wrong, what mends it) of a training job's request."""
+    runtime, wait = (follow(job, "StoppingCondition", f"Max{name}InSeconds") for name in ("Runtime", "WaitTime"))
+    for name, seconds in (("MaxRuntimeInSeconds", runtime), ("MaxWaitTimeInSeconds", wait)):
+        if isinstance(seconds, int) and seconds > LIMITS.training_seconds:
+            message = f"{seconds} seconds are more than the {LIMITS.training_seconds} that a training job may take."
+            yield f"StoppingCondition.{name}", message, f"Use at most {LIMITS.training_seconds}."
+    # "If you use managed spot training": StoppingCondition of CreateTrainingJob.
+    if job.get("EnableManagedSpotTraining") is True:
+        short = isinstance(wait, int) and isinstance(runtime, int) and wait < runtime
+        if wait is None or short:
+            message = "Managed spot training waits for capacity, and its MaxWaitTimeInSeconds is " + (
+                f"{wait}, less than its MaxRuntimeInSeconds." if short else "not given."
+            )
+            fix = "Give at least MaxRuntimeInSeconds: waiting and running together."
+            yield "StoppingCondition.MaxWaitTimeInSeconds", message, fix
+    count = follow(job, "ResourceConfig", "InstanceCount")
+    if count == 0 and not follow(job, "ResourceConfig", "InstanceGroups"):
+        yield "ResourceConfig.InstanceCount", "A training job without an instance does nothing.", "Use at least 1."
+
+
+@definition_check("cache-expiry", "every cached step says for how long, as a duration that SageMaker reads")
+def cache_expires(definition: Definition) -> Iterator[Problem]:
+    for step in definition.steps:
+        expiry = (step.content.get("CacheConfig") or {}).get("ExpireAfter")
+        if step.cached and (not isinstance(expiry, str) or parse_duration(expiry) is None):
+            yield Problem(
+                f"ExpireAfter {expiry!r} is no ISO 8601 duration.",
+                "Write a duration such as P30D or T12H.",
+                step=step.name,
+                field="CacheConfig.ExpireAfter",
+            )

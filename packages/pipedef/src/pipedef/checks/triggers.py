@@ -1,0 +1,83 @@
+"""What starts the pipeline against the pipeline: parameters, and outputs that would start it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipedef.checks.names import PARAMETER_NAME
+from pipedef.checks.registry import Deployment, Problem, Trigger, deployment_check
+from pipedef.document.definition import Definition, Step
+from pipedef.document.locations import default_location, overlap, pattern_of
+from pipedef.document.values import follow, texts
+from pipedef.language.parsing import TARGETS
+
+
+@deployment_check("trigger-parameters", "triggers set parameters that exist, as text, and all that have no default")
+def trigger_parameters_match(definition: Definition, deployment: Deployment) -> Iterator[Problem]:
+    for trigger in deployment.own_triggers:
+        for name, path in trigger.parameters.items():
+            parameter = definition.parameter_named.get(name)
+            field = f"rule {trigger.name}: {name}"
+            if parameter is None or not PARAMETER_NAME.fullmatch(name):
+                yield Problem(
+                    f"The trigger sets {name}, which the pipeline does not declare: no execution would start.",
+                    "Declare the parameter, or remove it from the rule's target.",
+                    field=field,
+                )
+            elif parameter.get("Type") != "String":
+                yield Problem(
+                    f"The trigger sets {name}, which is of type {parameter.get('Type')}, from an event's text.",
+                    "Make it a ParameterString.",
+                    field=field,
+                )
+            if not path.startswith("$."):
+                yield Problem(
+                    f"{path!r} is no JSON path into the event: every execution would get this very text.",
+                    "Write it as $.detail.…",
+                    field=field,
+                )
+        yield from _unset(definition, trigger)
+
+
+def _unset(definition: Definition, trigger: Trigger) -> Iterator[Problem]:
+    for name, parameter in definition.parameter_named.items():
+        if parameter.get("DefaultValue") is None and name not in trigger.parameters:
+            yield Problem(
+                f"Parameter {name} has no default and the trigger does not set it: no execution would start.",
+                "Give it a default, or set it in the rule's target.",
+                field=f"rule {trigger.name}: {name}",
+            )
+
+
+def _told(step: Step) -> Iterator[tuple[str, Any]]:
+    """(field, value) of everything that code is given to read: arguments, environment, hyperparameters; and all that
+    a Callback or Lambda step hands over.
+    """
+    if step.type in TARGETS:
+        yield from texts(step.arguments, "Arguments")
+    for name in ("Environment", "HyperParameters"):
+        yield from texts(step.arguments.get(name), f"Arguments.{name}")
+    for name in ("AppSpecification", "AlgorithmSpecification"):
+        given = follow(step.arguments, name, "ContainerArguments")
+        yield from texts(given, f"Arguments.{name}.ContainerArguments")
+
+
+@deployment_check("trigger-loops", "nothing is written where it would start a pipeline")
+def no_output_starts_a_pipeline(definition: Definition, deployment: Deployment) -> Iterator[Problem]:
+    """A location counts when the job writes there itself, or when its code is told it."""
+    for step in definition.steps:
+        for field, value in [*((path, uri) for _, path, uri in step.outputs()), *_told(step)]:
+            # What a parameter is by default is where it goes unless somebody says otherwise.
+            locations = [pattern_of(value, definition), default_location(value, definition)]
+            for trigger in deployment.triggers:
+                watched = f"s3://{trigger.bucket}/{trigger.key_pattern}"
+                hits = [one for one in locations if one.startswith("s3:/") and overlap(f"{one}*", watched)]
+                if hits:
+                    yield Problem(
+                        f"It writes to {hits[0]}, and a new object under {watched} starts {trigger.pipeline}: "
+                        "an endless loop.",
+                        "Write to another bucket, or to a prefix that no rule watches.",
+                        step=step.name,
+                        field=field,
+                    )

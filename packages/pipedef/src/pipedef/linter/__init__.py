@@ -1,0 +1,11 @@
+"""The linter: runs every check over definitions and reports what they find. No network, no credentials, no SDK.
+
+Rooms of the package; each imports only what stands below it::
+
+    cli              ``pipedef check definition.json``
+    linter           ``runner`` runs all checks, ``report`` shows findings as text and as JSON
+    checks           a few small functions a module, one concern each, declared in ``registry``
+    document         the definition as frozen data: steps with their place, references, locations; scripts' sources
+    language         the definition language itself: expressions, conditions, parameters, graph, caching, retries
+    shapes, arns     botocore's service models, and names of AWS
+"""

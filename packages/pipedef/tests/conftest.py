@@ -1,0 +1,11 @@
+"""For every test."""
+
+from __future__ import annotations
+
+import pytest
+from definition_builder import Build
+
+
+@pytest.fixture
+def build():
+    return Build

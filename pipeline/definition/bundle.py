@@ -1,0 +1,83 @@
+"""The code of ``steps/`` packed reproducibly and addressed by its content.
+
+The same files give the same bytes on every machine and at every time: entries sorted, times 0, owner 0, modes
+normalised. So the SHA-256 of the archive is the version of the code, the definition changes exactly when the code does,
+and step caching works across upserts.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def _steps_folder() -> Path:
+    """Beside the package in a checkout, inside it in a wheel."""
+    packaged = Path(__file__).parents[1] / "_steps"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "steps"
+
+
+STEPS_FOLDER = _steps_folder()
+REQUIREMENTS_FILE = STEPS_FOLDER / "requirements.txt"
+ARCHIVE_NAME = "sourcedir.tar.gz"
+LAUNCHER_NAME = "run.sh"
+
+_SUFFIXES = {".py", ".txt", ".sh", ".html", ".jinja", ".css", ".toml", ".json"}
+_EXECUTABLE, _PLAIN = 0o755, 0o644
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The packed code.
+
+    Attributes:
+        sha256: of the archive before compression, and the launcher; 64 hexadecimal digits.
+        archive: gzip-compressed tar with the content of ``steps/`` at its root.
+        launcher: ``run.sh``, which unpacks the archive inside a processing job and runs one script.
+    """
+
+    sha256: str
+    archive: bytes
+    launcher: bytes
+
+    @property
+    def prefix(self) -> str:
+        """S3 key prefix of this version, without a slash at the end."""
+        return f"code/{self.sha256}"
+
+    def objects(self) -> dict[str, bytes]:
+        """S3 key → content of everything that has to be in the artifacts bucket before an execution starts."""
+        return {f"{self.prefix}/{ARCHIVE_NAME}": self.archive, f"{self.prefix}/{LAUNCHER_NAME}": self.launcher}
+
+
+def bundled_files(folder: Path = STEPS_FOLDER) -> list[Path]:
+    """The files that travel, sorted by their path: sources and their data, no caches, nothing hidden."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not path.is_symlink()
+        and path.suffix in _SUFFIXES
+        and not any(part.startswith((".", "__pycache__")) for part in path.relative_to(folder).parts)
+    )
+
+
+def build_bundle(folder: Path = STEPS_FOLDER) -> Bundle:
+    """Pack ``folder``; a pure function of the files' relative paths and bytes."""
+    launcher = (folder / LAUNCHER_NAME).read_bytes()
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for path in bundled_files(folder):
+            content = path.read_bytes()
+            entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
+            entry.size = len(content)
+            entry.mode = _EXECUTABLE if path.suffix == ".sh" else _PLAIN
+            archive.addfile(entry, io.BytesIO(content))
+    # Hashed before compression: zlib builds differ in what they make of one input, and the version must not.
+    digest = hashlib.sha256(raw.getvalue())
+    digest.update(launcher)
+    return Bundle(sha256=digest.hexdigest(), archive=gzip.compress(raw.getvalue(), mtime=0), launcher=launcher)

@@ -1,0 +1,88 @@
+"""The traps of the SageMaker SDK v3, each handled here and nowhere else.
+
+- Importing the SDK takes seconds, so only :mod:`pipeline.definition.compiler` and the modules of its steps import it,
+  and no command pays for it that does not compile a definition.
+- ``ModelTrainer`` simulates IAM policies while a definition is made unless ``SAGEMAKER_VALIDATE_ROLE`` is ``false``.
+- Telemetry is on by default; it is switched off by configuration, not by blocking the network.
+- Importing it makes clients from boto3's default session, which needs a region and would stay behind for all that runs
+  later in the process.
+- Sessions look up credentials, an account and a default bucket; this one is given all three and calls nothing.
+- Each look-up in a session's configuration validates all of it against a JSON schema again, which makes up nine tenths
+  of the time of a compile; the configuration given here is a constant and validated by a test.
+- Names and S3 paths carry the time of the compile; the factories pass explicit ones instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+if TYPE_CHECKING:
+    from pipeline.settings.environment import Settings
+
+TELEMETRY_OFF = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}}}
+_ENVIRONMENT = {
+    "SAGEMAKER_VALIDATE_ROLE": "false",
+    # Deterministic and offline: no profile, no metadata service, no endpoint of the caller's shell.
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    # Site-wide defaults of the SDK would leak into the definition.
+    "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": os.devnull,
+    "SAGEMAKER_USER_CONFIG_OVERRIDE": os.devnull,
+}
+_UNSET = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SAGEMAKER")
+
+
+@contextmanager
+def offline_sdk(region: str) -> Iterator[None]:
+    """Make the SDK offline and quiet while a definition is compiled, and put the environment back afterwards."""
+    import boto3
+
+    changed = {**_ENVIRONMENT, "AWS_DEFAULT_REGION": region}
+    before = {name: os.environ.get(name) for name in (*changed, *_UNSET)}
+    default_session = boto3.DEFAULT_SESSION
+    os.environ.update(changed)
+    for name in _UNSET:
+        os.environ.pop(name, None)
+    # "Popping out 'TrainingJobName' from the pipeline definition" is what a pipeline is expected to do.
+    disabled = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecations inside the SDK and what it imports
+            from sagemaker.core.config.config_manager import SageMakerConfig
+
+            with mock.patch.object(SageMakerConfig, "validate_sagemaker_config"):
+                yield
+    finally:
+        boto3.DEFAULT_SESSION = default_session
+        logging.disable(disabled)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def offline_session(settings: Settings) -> Any:
+    """A ``PipelineSession`` that knows region, account bucket and telemetry choice, and holds no usable credentials."""
+    import boto3
+    from sagemaker.core.workflow.pipeline_context import PipelineSession
+
+    boto_session = boto3.Session(
+        region_name=settings.region,
+        aws_access_key_id="offline",
+        aws_secret_access_key="offline",  # noqa: S106 - a placeholder, so that boto3 looks for no real one
+    )
+    return PipelineSession(
+        boto_session=boto_session,
+        sagemaker_client=boto_session.client("sagemaker"),
+        default_bucket=settings.artifacts_bucket,
+        sagemaker_config=TELEMETRY_OFF,
+    )

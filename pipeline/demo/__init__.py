@@ -1,0 +1,1 @@
+"""Everything once on this machine, on a generated sample."""

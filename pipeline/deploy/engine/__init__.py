@@ -1,0 +1,1 @@
+"""Plan and apply, whatever the resources are: compare, show, act in order."""

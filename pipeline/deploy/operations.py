@@ -1,0 +1,86 @@
+"""Plan, deploy, look for drift, destroy one environment: compile, compare, act, say what was done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.aws.clients import Aws
+from pipeline.definition.bundle import build_bundle
+from pipeline.deploy.compiled import compiled_definitions
+from pipeline.deploy.engine.planner import Plan, apply_plan, destroy, make_plan
+from pipeline.deploy.engine.rendering import print_change, print_removal, print_removal_summary, print_summary
+from pipeline.deploy.engine.resource import Removal, Resource
+from pipeline.deploy.stack import FLOWS, resources, resources_to_remove
+from pipeline.errors import DeploymentError
+from pipeline.settings.environment import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def plan_environment(settings: Settings, aws: Aws) -> Plan:
+    """What deploy would do; changes nothing."""
+    aws.check_account()
+    bundle = build_bundle()
+    return make_plan(resources(settings, bundle, compiled_definitions(settings, bundle, FLOWS)), aws)
+
+
+def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approved: str | None = None) -> Plan:
+    """Bring the environment to what the settings say; safe to interrupt and to repeat.
+
+    Args:
+        settings: of the environment.
+        aws: its clients.
+        console: told of each change.
+        approved: identity of the plan that somebody has seen; None applies whatever plan there is.
+
+    Raises:
+        DeploymentError: the plan is another one than the approved; or a resource could not be made or changed.
+        DefinitionError: the offline checks find a problem in a definition; nothing is changed.
+    """
+    with console.status("Planning"):
+        plan = plan_environment(settings, aws)
+    if approved not in {None, plan.identity} and not plan.is_empty:
+        raise DeploymentError(
+            f"The plan is now {plan.identity}, not {approved}: settings, sources or resources have changed since.",
+            hint=f"Look at it again: bikeshare plan {settings.options}",
+        )
+    if not plan.is_empty:
+        from pipeline.deploy.checks import refuse_wrong_definitions  # planning does without the checks' imports
+
+        refuse_wrong_definitions(settings, build_bundle())
+    try:
+        apply_plan(plan, aws, lambda change, done: print_change(change, console, done=done))
+    except KeyboardInterrupt:
+        _print_interrupted("What is done stays", f"bikeshare deploy {settings.options}", console)
+        raise
+    print_summary(plan, console)
+    return plan
+
+
+def destroy_environment(
+    settings: Settings, aws: Aws, console: Console, *, keep_data: bool
+) -> list[tuple[Resource, Removal]]:
+    """Remove the environment's resources, triggers first; each, and what came of it.
+
+    Needs no compiled definition, so no SDK.
+    """
+    aws.check_account()
+    done: list[tuple[Resource, Removal]] = []
+
+    def tell(resource: Resource, removal: Removal) -> None:
+        done.append((resource, removal))
+        print_removal(resource, console, removal)
+
+    again = f"bikeshare destroy {settings.options}" + ("" if keep_data else " --delete-data")
+    try:
+        destroy(resources_to_remove(settings, build_bundle()), aws, keep_data=keep_data, progress=tell)
+    except KeyboardInterrupt:
+        _print_interrupted("What is removed is gone", again, console)
+        raise
+    print_removal_summary([removal for _, removal in done], console, settings)
+    return done
+
+
+def _print_interrupted(what: str, command: str, console: Console) -> None:
+    console.print(f"Interrupted. {what}; go on with: {command}", markup=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Who may deploy: policies for people and for GitHub Actions."""

@@ -1,0 +1,151 @@
+"""A SageMaker pipeline, created or updated with a compiled definition."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.aws.clients import Aws
+from pipeline.aws.not_found import is_missing, unless_missing
+from pipeline.deploy.engine.resource import Difference, Removal, State
+from pipeline.deploy.engine.tags import tag_list
+from pipeline.deploy.resources.model_package_groups import set_tags, tags_of
+from pipeline.errors import DeploymentError
+
+#: Above this many bytes CreatePipeline takes the definition only from S3.
+INLINE_LIMIT = 100 * 1024
+#: How long a job may take to stop: two minutes until it is killed, and its machine after that.
+_STOP_SECONDS = 900
+_RUNNING = frozenset({"Executing", "Stopping"})
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One pipeline.
+
+    Attributes:
+        name: of the pipeline.
+        arn: of the pipeline.
+        role_arn: role that it runs as.
+        definition: compiled, as JSON text.
+        artifacts_bucket: where a definition goes that is too large to be sent inline.
+        max_parallel_steps: steps of one execution that run at the same time.
+        tags: name → value.
+    """
+
+    name: str
+    arn: str
+    role_arn: str
+    definition: str
+    artifacts_bucket: str
+    max_parallel_steps: int
+    tags: Mapping[str, str]
+    kind: str = "pipeline"
+
+    def desired(self) -> State:
+        """Definition, role, parallelism, tags."""
+        return {
+            "definition": json.loads(self.definition),
+            "role": self.role_arn,
+            "parallel steps": self.max_parallel_steps,
+            "tags": dict(self.tags),
+        }
+
+    def current(self, aws: Aws) -> State | None:
+        """The pipeline as it is; None where it does not exist."""
+        answer = unless_missing(lambda: aws.sagemaker.describe_pipeline(PipelineName=self.name))
+        if answer is None:
+            return None
+        return {
+            "definition": json.loads(answer["PipelineDefinition"]),
+            "role": answer["RoleArn"],
+            "parallel steps": answer.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps"),
+            "tags": tags_of(aws, answer["PipelineArn"]),
+        }
+
+    def _request(self, aws: Aws) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "PipelineName": self.name,
+            "RoleArn": self.role_arn,
+            "ParallelismConfiguration": {"MaxParallelExecutionSteps": self.max_parallel_steps},
+        }
+        compact = json.dumps(json.loads(self.definition), separators=(",", ":"))
+        if len(compact.encode()) <= INLINE_LIMIT:
+            return {**request, "PipelineDefinition": compact}
+        key = f"definitions/{self.name}.json"
+        aws.s3.put_object(Bucket=self.artifacts_bucket, Key=key, Body=compact.encode())
+        return {**request, "PipelineDefinitionS3Location": {"Bucket": self.artifacts_bucket, "ObjectKey": key}}
+
+    def create(self, aws: Aws) -> None:
+        """Make the pipeline."""
+        aws.sagemaker.create_pipeline(
+            **self._request(aws), ClientRequestToken=str(uuid.uuid4()), Tags=tag_list(self.tags)
+        )
+
+    def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
+        """Replace definition, role and parallelism; running executions keep the definition they started with."""
+        if set(differences) - {"tags"}:
+            aws.sagemaker.update_pipeline(**self._request(aws))
+        if "tags" in differences:
+            set_tags(aws, self.arn, self.tags, differences["tags"])
+
+    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:  # noqa: ARG002
+        """Remove the pipeline and its history of executions; those that run are stopped first, as AWS asks for.
+
+        Raises:
+            DeploymentError: an execution did not stop.
+        """
+        if unless_missing(lambda: aws.sagemaker.describe_pipeline(PipelineName=self.name)) is None:
+            return Removal.ABSENT
+        stop_executions(aws, self.name)
+        aws.sagemaker.delete_pipeline(PipelineName=self.name, ClientRequestToken=str(uuid.uuid4()))
+        return Removal.REMOVED
+
+
+def stop_executions(aws: Aws, name: str) -> None:
+    """Stop what runs of a pipeline and wait until it has ended; nothing where the pipeline is not there.
+
+    Raises:
+        DeploymentError: an execution did not stop.
+    """
+    from botocore.exceptions import ClientError
+    from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
+
+    for arn in _running(aws, name):
+        try:
+            aws.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid.uuid4()))
+        except ClientError as error:
+            # It may have ended, or be stopping, by now.
+            if error.response["Error"]["Code"] != "ValidationException" and not is_missing(error):
+                raise
+    waiting = Retrying(
+        retry=retry_if_result(bool),
+        wait=wait_exponential(multiplier=0.05, max=10),
+        stop=stop_after_delay(_STOP_SECONDS),
+        retry_error_callback=lambda state: state.outcome and state.outcome.result(),
+    )
+    left = waiting(lambda: _running(aws, name))
+    if left:
+        raise DeploymentError(
+            f"Execution {left[0]} does not stop; a callback step is waited for until it is answered.",
+            hint="Answer its callback or wait for its time-out, then destroy again.",
+        )
+
+
+def _running(aws: Aws, name: str) -> list[str]:
+    found = _executions(aws, name)
+    return [item["PipelineExecutionArn"] for item in found if item["PipelineExecutionStatus"] in _RUNNING]
+
+
+def execution_ids(aws: Aws, name: str) -> list[str]:
+    """Ids of all executions of a pipeline; none where it is not there."""
+    return [item["PipelineExecutionArn"].rpartition("/")[2] for item in _executions(aws, name)]
+
+
+def _executions(aws: Aws, name: str) -> list[Any]:
+    pages = aws.sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=name)
+    found = unless_missing(lambda: [item for page in pages for item in page["PipelineExecutionSummaries"]])
+    return found or []

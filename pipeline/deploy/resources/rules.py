@@ -1,0 +1,207 @@
+"""EventBridge rules with one target each: an upload starts a pipeline, a failed execution alarms people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.aws.clients import Aws
+from pipeline.aws.not_found import unless_missing
+from pipeline.deploy.engine.resource import Difference, Removal, State
+from pipeline.deploy.engine.tags import surplus, tag_list, tag_map
+
+# An event that can't be delivered is tried again for a day; EventBridge's own maximum.
+_RETRIES = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of the default event bus.
+
+    Attributes:
+        name: of the rule.
+        pattern: which events.
+        target: what gets them, in the form of PutTargets.
+        tags: name → value.
+        starts: ARN of the pipeline that the rule starts; None for a rule that starts none.
+    """
+
+    name: str
+    pattern: Mapping[str, Any]
+    target: Mapping[str, Any]
+    tags: Mapping[str, str]
+    starts: str | None = None
+    kind: str = "rule"
+
+    def desired(self) -> State:
+        """Pattern and no schedule beside it, state, targets, tags."""
+        return {
+            "pattern": dict(self.pattern),
+            "schedule": None,
+            "state": "ENABLED",
+            "targets": [dict(self.target)],
+            "tags": dict(self.tags),
+        }
+
+    def current(self, aws: Aws) -> State | None:
+        """The rule as it is; None where it does not exist."""
+        rule = unless_missing(lambda: aws.events.describe_rule(Name=self.name))
+        if rule is None:
+            return None
+        return {
+            "pattern": json.loads(rule.get("EventPattern") or "{}"),
+            "schedule": rule.get("ScheduleExpression"),
+            "state": rule.get("State"),
+            "targets": self._targets(aws),
+            "tags": tag_map(aws.events.list_tags_for_resource(ResourceARN=rule["Arn"])["Tags"]),
+        }
+
+    def _targets(self, aws: Aws) -> list[dict[str, Any]]:
+        pages = aws.events.get_paginator("list_targets_by_rule").paginate(Rule=self.name)
+        return sorted((dict(target) for page in pages for target in page["Targets"]), key=lambda item: item["Id"])
+
+    def create(self, aws: Aws) -> None:
+        """Make rule and target. The rule is enabled last, so that it never fires without a target."""
+        aws.events.put_rule(
+            Name=self.name, EventPattern=json.dumps(self.pattern), State="DISABLED", Tags=tag_list(self.tags)
+        )
+        self._put_target(aws, [])
+        self._put_rule(aws)
+
+    def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
+        """Set the fields named."""
+        if "targets" in differences:
+            self._put_target(aws, [target["Id"] for target in differences["targets"].current])
+        if {"pattern", "schedule", "state"} & set(differences):
+            self._put_rule(aws)
+        if "tags" in differences:
+            arn = aws.events.describe_rule(Name=self.name)["Arn"]
+            unwanted = surplus(self.tags, differences["tags"])
+            if unwanted:
+                aws.events.untag_resource(ResourceARN=arn, TagKeys=unwanted)
+            aws.events.tag_resource(ResourceARN=arn, Tags=tag_list(self.tags))
+
+    def pause(self, aws: Aws) -> None:
+        """Let it start nothing until the next ``update`` of its state."""
+        aws.events.disable_rule(Name=self.name)
+
+    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:  # noqa: ARG002
+        """Disable the rule, then remove targets and rule."""
+        if unless_missing(lambda: aws.events.describe_rule(Name=self.name)) is None:
+            return Removal.ABSENT
+        aws.events.disable_rule(Name=self.name)
+        targets = self._targets(aws)
+        if targets:
+            aws.events.remove_targets(Rule=self.name, Ids=[target["Id"] for target in targets])
+        aws.events.delete_rule(Name=self.name)
+        return Removal.REMOVED
+
+    def _put_rule(self, aws: Aws) -> None:
+        # What is not given here the rule has no more, such as a schedule. It keeps its tags, which count only when a
+        # rule is made.
+        aws.events.put_rule(Name=self.name, EventPattern=json.dumps(self.pattern), State="ENABLED")
+
+    def _put_target(self, aws: Aws, present: list[str]) -> None:
+        unwanted = sorted(set(present) - {self.target["Id"]})
+        if unwanted:
+            aws.events.remove_targets(Rule=self.name, Ids=unwanted)
+        target: Any = dict(self.target)
+        answer = aws.events.put_targets(Rule=self.name, Targets=[target])
+        if answer.get("FailedEntryCount"):
+            from botocore.exceptions import ClientError
+
+            failed = answer["FailedEntries"][0]
+            raise ClientError(
+                {"Error": {"Code": failed.get("ErrorCode", ""), "Message": failed.get("ErrorMessage", "")}},
+                "PutTargets",
+            )
+
+
+def upload_rule(
+    name: str,
+    *,
+    bucket: str,
+    key_pattern: str,
+    pipeline_arn: str,
+    role_arn: str,
+    parameters: Mapping[str, str],
+    dead_letters: str,
+    tags: Mapping[str, str],
+) -> Rule:
+    """A rule that starts a pipeline for each new object whose key fits.
+
+    Args:
+        name: of the rule.
+        bucket: whose objects it watches.
+        key_pattern: wildcard pattern of EventBridge, such as ``raw/training/*.csv``.
+        pipeline_arn: what it starts.
+        role_arn: role with which EventBridge starts it.
+        parameters: pipeline parameter → JSON path into the event.
+        dead_letters: ARN of the queue for events that could not be delivered.
+        tags: name → value.
+    """
+    return Rule(
+        name=name,
+        pattern={
+            "source": ["aws.s3"],
+            "detail-type": ["Object Created"],
+            "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"wildcard": key_pattern}]}},
+        },
+        target={
+            "Id": "pipeline",
+            "Arn": pipeline_arn,
+            "RoleArn": role_arn,
+            "SageMakerPipelineParameters": {
+                "PipelineParameterList": [{"Name": field, "Value": path} for field, path in parameters.items()]
+            },
+            "RetryPolicy": _RETRIES,
+            "DeadLetterConfig": {"Arn": dead_letters},
+        },
+        tags=tags,
+        starts=pipeline_arn,
+    )
+
+
+def failure_rule(
+    name: str,
+    *,
+    pipeline_arns: list[str],
+    topic_arn: str,
+    region: str,
+    dead_letters: str,
+    tags: Mapping[str, str],
+    options: str = "",
+) -> Rule:
+    """A rule that tells a topic, in a sentence, of each execution that failed.
+
+    Args:
+        name: of the rule.
+        pipeline_arns: whose executions.
+        topic_arn: SNS topic that gets the sentence.
+        region: for the sentence.
+        dead_letters: ARN of the queue for alarms that could not be delivered.
+        tags: name → value.
+        options: of the command that tells why, such as ``--env prod``.
+    """
+    return Rule(
+        name=name,
+        pattern={
+            "source": ["aws.sagemaker"],
+            "detail-type": ["SageMaker Model Building Pipeline Execution Status Change"],
+            "detail": {"currentPipelineExecutionStatus": ["Failed"], "pipelineArn": sorted(pipeline_arns)},
+        },
+        target={
+            "Id": "alarm",
+            "Arn": topic_arn,
+            "InputTransformer": {
+                "InputPathsMap": {"execution": "$.detail.pipelineExecutionArn", "time": "$.time"},
+                "InputTemplate": f'"A pipeline execution in {region} failed at <time>: <execution>. '
+                f'Why: {" ".join(["bikeshare watch <execution>", *options.split()])}"',
+            },
+            "RetryPolicy": _RETRIES,
+            "DeadLetterConfig": {"Arn": dead_letters},
+        },
+        tags=tags,
+    )

@@ -1,0 +1,1 @@
+"""Executions: start, find, watch, logs, costs."""

@@ -1,0 +1,1 @@
+"""What came out: predictions, reports, the model registry."""

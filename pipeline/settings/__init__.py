@@ -1,0 +1,1 @@
+"""Settings of an environment, and the names that follow from them."""

@@ -1,0 +1,258 @@
+"""The sections of :class:`~.environment.Settings`: what can be set, its defaults, and what is impossible."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from pipeline.settings.aws_names import LOG_RETENTION_DAYS, bucket_name_problem, key_problem
+from pipeline.settings.problems import Form
+
+
+def _bucket_name(value: str) -> str:
+    if problem := bucket_name_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+def _key(value: str) -> str:
+    if problem := key_problem(value):
+        raise ValueError(problem)
+    return value
+
+
+def _retention(value: int) -> int:
+    if value not in LOG_RETENTION_DAYS:
+        raise ValueError(f"CloudWatch Logs keeps logs for {', '.join(map(str, LOG_RETENTION_DAYS))} days")
+    return value
+
+
+def _different(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("one of them stands there twice")
+    return values
+
+
+InstanceType = Annotated[
+    str, AfterValidator(Form(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "an instance type of SageMaker, such as ml.m5.large"))
+]
+BucketName = Annotated[str, AfterValidator(_bucket_name)]
+KmsKey = Annotated[str, AfterValidator(_key)]
+# ISO 8601 duration as step caching takes it.
+_HOURS_AND_MINUTES = "[Tt]([0-9]+[Hh]([0-9]+[Mm])?|[0-9]+[Mm])"
+Duration = Annotated[
+    str,
+    AfterValidator(
+        Form(
+            f"[Pp]([0-9]+[Dd]({_HOURS_AND_MINUTES})?|{_HOURS_AND_MINUTES})",
+            "a duration of days, hours and minutes, such as P30D or PT12H30M",
+        )
+    ),
+]
+#: A number with an end: JSON, which definitions are written in, knows no other.
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+#: Steps that run a job, by their name in the definition.
+JobStep = Literal[
+    "ClaimInput", "SelectModel", "Preprocess", "IngestFeatures", "Train", "Evaluate", "Transform", "PublishPredictions"
+]
+#: Steps whose container needs no network: they call no AWS API. (Transform is isolated by its model, CreateModel.)
+ISOLABLE = ("Preprocess", "Train", "CreateModel")
+#: The one job that shares out its work; our scripts would all do the same on each instance.
+_ON_SEVERAL_INSTANCES = ("Transform",)
+
+
+class Section(BaseModel):
+    """Frozen, and closed to keys that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StepInstances(Section):
+    """Instances of one step, where they are to be other than those of its kind."""
+
+    #: Instead of the pipeline parameter for steps of this kind.
+    type: InstanceType | None = None
+    count: int = Field(default=1, ge=1, le=100)
+    volume_size_gib: int | None = Field(default=None, ge=1, le=16384)
+
+
+class Instances(Section):
+    """Instance types, counts and volumes of the jobs."""
+
+    processing: InstanceType = "ml.m5.large"
+    training: InstanceType = "ml.m5.large"
+    transform: InstanceType = "ml.m5.large"
+    #: Of processing and training jobs; batch transform has its own.
+    volume_size_gib: int = Field(default=30, ge=1, le=16384)
+    #: Keeps the training instance after a job (managed warm pool), 3600 seconds at most; 0 switches it off.
+    warm_pool_seconds: int = Field(default=0, ge=0, le=3600)
+    #: Step name → what differs for it.
+    steps: dict[JobStep, StepInstances] = Field(default_factory=dict)
+
+    @field_validator("steps", mode="before")
+    @classmethod
+    def _any_case(cls, value: Any) -> Any:
+        """Step names in the definition's spelling: environment variables come in small letters."""
+        if not isinstance(value, Mapping):
+            return value
+        spelling = {name.lower(): name for name in get_args(JobStep)}
+        return {spelling.get(str(key).lower(), key): one for key, one in value.items()}
+
+    @field_validator("steps")
+    @classmethod
+    def _possible(cls, value: dict[JobStep, StepInstances]) -> dict[JobStep, StepInstances]:
+        for name, one in value.items():
+            if one.count > 1 and name not in _ON_SEVERAL_INSTANCES:
+                raise ValueError(
+                    f"{name}.count: {one.count} instances would all do the same work; more than one is for "
+                    f"{', '.join(_ON_SEVERAL_INSTANCES)}"
+                )
+            if one.volume_size_gib is not None and name == "Transform":
+                raise ValueError(f"{name}.volume_size_gib: a transform job's volume has no size to choose")
+        return value
+
+    def of(self, step: str) -> StepInstances:
+        """What differs for a step; nothing for one that is not named."""
+        return {str(name): one for name, one in self.steps.items()}.get(step, StepInstances())
+
+    def volume_of(self, step: str) -> int:
+        """Volume of a step's instances in GiB."""
+        return self.of(step).volume_size_gib or self.volume_size_gib
+
+
+class Analysis(Section):
+    """Defaults of the pipeline parameters that steer split and model."""
+
+    profile: Literal["forecast", "parity"] = "forecast"
+    train_fraction: Number = Field(default=0.7, gt=0, lt=1)
+    random_state: int = Field(default=333, ge=0, lt=2**32)
+    feature_count: int = Field(default=15, ge=1)
+
+
+class Quality(Section):
+    """What a file and a model have to reach."""
+
+    #: On the test rows, before a model is registered. The leakage verdict is checked beside it and can't be waived.
+    minimum_r_squared: Number = Field(default=0.8, le=1)
+    #: Adjusted R-squared of the target on its features from which the answer counts as given away.
+    leakage_threshold: Number = Field(default=0.999, gt=0, le=1)
+    #: How many rows of a file are repaired (and counted in its quality report) before it is refused.
+    maximum_duplicate_rows: int = Field(default=0, ge=0)
+    maximum_duplicate_days: int = Field(default=0, ge=0)
+    maximum_missing_rows: int = Field(default=0, ge=0)
+    maximum_invalid_rows: int = Field(default=0, ge=0)
+    #: Rows whose cnt is not casual + registered; they are kept.
+    maximum_unequal_sums: int = Field(default=0, ge=0)
+    #: Fewer rows than this are not trained on.
+    minimum_training_rows: int = Field(default=60, ge=30)
+
+
+class Registry(Section):
+    """The model registry."""
+
+    approval_status: Literal["PendingManualApproval", "Approved", "Rejected"] = "PendingManualApproval"
+
+
+class Features(Section):
+    """The Feature Store."""
+
+    #: Days after the upload for which a record is kept; None keeps it. AWS lets it be changed, and not taken back.
+    time_to_live_days: int | None = Field(default=None, ge=1)
+
+
+class Network(Section):
+    """Where the jobs run."""
+
+    #: At most as many as VpcConfig of SageMaker takes.
+    subnets: Annotated[
+        tuple[Annotated[str, AfterValidator(Form("subnet-[0-9a-f]+", "the id of a subnet, subnet-…"))], ...],
+        Field(max_length=16),
+        AfterValidator(_different),
+    ] = ()
+    security_groups: Annotated[
+        tuple[Annotated[str, AfterValidator(Form("sg-[0-9a-f]+", "the id of a security group, sg-…"))], ...],
+        Field(max_length=5),
+        AfterValidator(_different),
+    ] = ()
+    encrypt_inter_container_traffic: bool = False
+    #: Steps whose container gets no network at all. Possible for steps that call no AWS API.
+    isolated_steps: tuple[str, ...] = ()
+    #: Folder of the artifacts bucket with wheels of all that ``steps/requirements.txt`` names: jobs install from there
+    #: and ask no package index. Needed where they can't reach one.
+    wheels_folder: (
+        Annotated[
+            str,
+            AfterValidator(
+                Form(
+                    "[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?",
+                    "letters, digits and ._/- with a letter or digit at each end, such as wheels/1",
+                )
+            ),
+        ]
+        | None
+    ) = None
+
+    @field_validator("isolated_steps")
+    @classmethod
+    def _can_be_isolated(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in ISOLABLE:
+                known = name in get_args(JobStep)
+                why = "calls AWS APIs and can't do without a network" if known else "is no step that runs a container"
+                raise ValueError(f"{name} {why}; these can be isolated: {', '.join(ISOLABLE)}")
+        return value
+
+    @model_validator(mode="after")
+    def _packages_from_somewhere(self) -> Self:
+        installing = [name for name in self.isolated_steps if name != "CreateModel"]
+        if installing and self.wheels_folder is None:
+            raise ValueError(
+                f"isolated_steps needs wheels_folder: {', '.join(installing)} can't reach a package index without a "
+                "network"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if bool(self.subnets) != bool(self.security_groups):
+            raise ValueError("subnets and security_groups go together: a VPC job needs both")
+        return self
+
+
+class Running(Section):
+    """Time-outs, caching, retries, parallelism."""
+
+    step_timeout_seconds: int = Field(default=3600, ge=60, le=432000)
+    cache_expire_after: Duration = "P30D"
+    #: Steps of one execution that run at the same time.
+    max_parallel_steps: int = Field(default=4, ge=1, le=50)
+    retry_attempts: int = Field(default=3, ge=1, le=20)
+    retry_interval_seconds: int = Field(default=30, ge=1, le=43200)
+    retry_backoff_rate: Number = Field(default=2.0, ge=1)
+    log_retention_days: Annotated[int, AfterValidator(_retention)] = 30
+
+
+class Alarms(Section):
+    """Who hears of executions that failed."""
+
+    #: Each address has to confirm the mail that SNS sends it.
+    emails: Annotated[
+        tuple[Annotated[str, AfterValidator(Form(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"))], ...],
+        AfterValidator(_different),
+    ] = ()
+
+
+class Buckets(Section):
+    """Buckets that are there already, by name; deployment sets them up, and never removes them.
+
+    One that is left out is made, under a name of environment, purpose and account.
+    """
+
+    raw: BucketName | None = None
+    artifacts: BucketName | None = None
+    predictions: BucketName | None = None
+    #: Keys that these buckets are encrypted with by their owners: the execution role may use them.
+    kms_keys: tuple[KmsKey, ...] = ()

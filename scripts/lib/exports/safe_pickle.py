@@ -1,0 +1,136 @@
+"""Loads pickles that hold data, and refuses every other before a single instruction of it is carried out.
+
+A pickle is a program for a small stack machine; what makes one dangerous are the instructions that import a name, call
+it, or set an object's state. The whole program is read first, with ``pickletools``, and each instruction has to stand
+in ``ALLOWED_INSTRUCTIONS``: numbers, text, lists, dictionaries. None of them can name a class or a function, so the
+list of allowed names is empty, and an ``Unpickler`` that finds no name stands behind the check as a second door.
+
+Joblib's files are pickles too. Its own loader is not used: where a file says that an array of objects follows, it hands
+the rest to an ordinary, unrestricted ``pickle.load``, and it opens compressed files by itself.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import pickletools
+from typing import Any, NoReturn
+
+from scripts.lib.errors import ExportRefusedError
+
+PROTOCOL = 4
+"""Read by every Python since 3.4; both formats are written with it."""
+
+ALLOWED_INSTRUCTIONS = frozenset(
+    {
+        *("PROTO", "FRAME", "MARK", "STOP"),
+        *("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
+        *("SHORT_BINUNICODE", "BINUNICODE"),
+        *("EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_DICT", "SETITEM", "SETITEMS"),
+        *("MEMOIZE", "BINGET", "LONG_BINGET"),
+    }
+)
+"""What protocol 4 writes for ``dict``, ``list``, ``str``, ``int``, ``float``, ``bool`` and ``None``."""
+
+_START = b"\x80\x04"
+_COMPRESSED = (b"\x1f\x8b", b"BZ", b"\xfd7zXZ", b"\x5d\x00", b"\x78", b"ZF", b"PK", b"\x28\xb5\x2f\xfd", b"\x04\x22")
+_NAMED_INLINE = frozenset({"GLOBAL", "INST"})
+_NAMED_ON_STACK = "STACK_GLOBAL"
+_TEXT = frozenset({"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE"})
+_LONGEST_SHOWN = 80
+_DAMAGE = (
+    *(pickle.UnpicklingError, EOFError, ValueError, OverflowError),
+    *(TypeError, IndexError, KeyError, AttributeError),
+)
+"""What Python's unpickler raises for a program that makes no sense."""
+_HINT = "Don't load it by other means. Export the model again: python scripts/export_model.py --help"
+
+
+def load_data(content: bytes, source: str) -> object:
+    """The object that a pickle or joblib file of plain data holds.
+
+    Args:
+        content: the whole file.
+        source: its name for messages.
+
+    Raises:
+        ExportRefusedError: it is compressed, of another protocol, damaged, or holds any instruction that is not
+            allowed; the message names it and, where it imports something, what.
+    """
+    check_instructions(content, source)
+    try:
+        return _NamelessUnpickler(io.BytesIO(content)).load()
+    except _DAMAGE as error:
+        raise ExportRefusedError(f"{source} is damaged: {error}.", _HINT) from error
+
+
+def check_instructions(content: bytes, source: str) -> None:
+    """Read the whole pickle without carrying it out; raises ExportRefusedError as `load_data` says."""
+    if not content.startswith(_START):
+        kind = "is compressed" if content.startswith(_COMPRESSED) else f"is no pickle of protocol {PROTOCOL}"
+        raise ExportRefusedError(f"{source} {kind}; exports are plain pickles of protocol {PROTOCOL}.", _HINT)
+    texts = _Texts()
+    end = -1
+    try:
+        for opcode, argument, position in pickletools.genops(content):
+            if opcode.name not in ALLOWED_INSTRUCTIONS:
+                _refuse(opcode.name, argument, position or 0, texts, source)
+            texts.follow(opcode.name, argument)
+            end = (position or 0) + 1
+    except ValueError as error:
+        raise ExportRefusedError(f"{source} is damaged: {error}.", _HINT) from error
+    if end != len(content):
+        raise ExportRefusedError(f"{source} has {len(content) - end} bytes after its end.", _HINT)
+
+
+def _refuse(instruction: str, argument: object, position: int, texts: _Texts, source: str) -> NoReturn:
+    if instruction in _NAMED_INLINE:
+        what = f"names {_shown(str(argument).replace(' ', '.'))}"
+    elif instruction == _NAMED_ON_STACK:
+        what = f"names {_shown('.'.join(texts.last_two()))}"
+    else:
+        what = f"holds the instruction {instruction}"
+    raise ExportRefusedError(
+        f"{source} {what} (byte {position}), which is not on the allow-list: an export is data and names nothing. "
+        "It was not loaded.",
+        _HINT,
+    )
+
+
+def _shown(text: str) -> str:
+    """Text of a stranger, safe for a terminal: escapes shown as such, and not too long."""
+    return ascii(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "...")
+
+
+class _Texts:
+    """Follows the texts of a pickle just far enough to say which name an instruction means. Decides nothing."""
+
+    def __init__(self) -> None:
+        self._pushed: list[str] = []
+        self._memo: list[str] = []
+        self._top = "?"
+
+    def follow(self, instruction: str, argument: Any) -> None:
+        if instruction in _TEXT:
+            self._top = str(argument)
+            self._pushed.append(self._top)
+        elif instruction == "MEMOIZE":
+            self._memo.append(self._top)
+        elif instruction in {"BINGET", "LONG_BINGET"} and argument < len(self._memo):
+            self._pushed.append(self._memo[argument])
+        elif instruction != "FRAME":
+            self._top = "?"
+
+    def last_two(self) -> list[str]:
+        return self._pushed[-2:] or ["?"]
+
+
+class _NamelessUnpickler(pickle.Unpickler):
+    """Finds no class, no function and no object kept elsewhere."""
+
+    def find_class(self, module_name: str, global_name: str) -> NoReturn:
+        name = _shown(f"{module_name}.{global_name}")
+        raise pickle.UnpicklingError(f"it names {name}, which is not on the allow-list")
+
+    def persistent_load(self, pid: object) -> NoReturn:
+        raise pickle.UnpicklingError(f"it refers to {_shown(str(pid))}, which is kept elsewhere")

@@ -1,0 +1,93 @@
+"""The content of evaluation.json, computed from a model and the rows that it was and was not trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from analysis.evaluation.diagnostics import independence, is_exact, side_diagnostics
+from analysis.evaluation.leakage import check_leakage
+from analysis.evaluation.metrics import all_metrics, coverage, resampled_deviations
+from analysis.evaluation.previous import PreviousModel, comparison
+from analysis.features.profiles import profile_named
+from analysis.features.rows import Floats, LabelledRows
+from analysis.model.artefact import LinearModel
+from analysis.runtime.errors import ModelError
+
+
+def evaluation(
+    model: LinearModel,
+    sides: tuple[LabelledRows, LabelledRows],
+    quality: dict[str, Any],
+    threshold: float,
+    previous: PreviousModel,
+) -> dict[str, Any]:
+    """The content of evaluation.json.
+
+    sides: training and test rows; threshold: of the leakage check.
+    regression_metrics: of the test rows, in the shape of SageMaker's model-quality statistics. train, test: all metrics
+    of either. baseline: the test metrics of always predicting the training mean, and the share of its squared error
+    that the model saves. intervals: the share of test rows within their prediction interval. diagnostics: tests on the
+    residuals of either side, and in the order of the days on both. leakage: whether the target is a (near-)exact linear
+    combination of input columns of the training rows. previous_model: see analysis.evaluation.previous. model, data:
+    what was evaluated, on what.
+    """
+    train, test = sides
+    predicted = model.predict(test.inputs)
+    fitted = model.predict(train.inputs).prediction
+    features = len(model.selected)
+    on_test = all_metrics(test.actual, predicted.prediction, features)
+    if on_test["r2"] is None:
+        raise ModelError("All test rows have the same actual value, so that R-squared has no meaning. Use more rows.")
+    deviations = resampled_deviations(test.actual, predicted.prediction)
+    mean = float(train.actual.mean())
+    always_mean = all_metrics(test.actual, np.full(test.actual.size, mean), 0)
+    leakage = check_leakage(
+        train.frame[list(model.input_columns)],
+        train.frame[model.target],
+        known=profile_named(model.profile).known_leakage,
+        threshold=threshold,
+    )
+    return {
+        "regression_metrics": {
+            name: {"value": on_test[name], "standard_deviation": deviations[name]}
+            for name in ("mae", "mse", "rmse", "r2")
+        },
+        "train": all_metrics(train.actual, fitted, features),
+        "test": on_test,
+        "baseline": {
+            "prediction": mean,
+            **always_mean,
+            "saved_squared_error": 1.0 - on_test["mse"] / always_mean["mse"],
+        },
+        "intervals": {
+            "level": model.interval_level,
+            "coverage": coverage(test.actual, predicted.lower, predicted.upper),
+            "mean_width": float((predicted.upper - predicted.lower).mean()),
+        },
+        "diagnostics": _diagnostics(model, sides, (fitted, predicted.prediction)),
+        "leakage": leakage.to_dict(),
+        "previous_model": comparison(previous, model, test, on_test),
+        "model": {
+            "profile": model.profile,
+            "selected_features": list(model.selected),
+            "provenance": model.provenance,
+        },
+        "data": {"file": quality.get("file"), "sha256": quality.get("sha256"), "rows": quality.get("rows")},
+    }
+
+
+def _diagnostics(
+    model: LinearModel, sides: tuple[LabelledRows, LabelledRows], predictions: tuple[Floats, Floats]
+) -> dict[str, Any]:
+    train, test = sides
+    residuals = [rows.actual - predicted for rows, predicted in zip(sides, predictions, strict=True)]
+    # The split shuffles days, so that their order in time is only to be had with both sides together.
+    order = np.argsort(np.concatenate([train.days, test.days]), kind="stable")
+    return {
+        "exact_fit": is_exact(residuals[0], train.actual),
+        "train": side_diagnostics(residuals[0], model.scaled(train.inputs)),
+        "test": side_diagnostics(residuals[1], model.scaled(test.inputs)),
+        "in_order_of_days": independence(np.concatenate(residuals)[order]),
+    }

@@ -1,0 +1,1 @@
+"""From a checked table to the model's inputs."""

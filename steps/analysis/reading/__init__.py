@@ -1,0 +1,1 @@
+"""The raw table: read, checked, converted, its quality reported."""

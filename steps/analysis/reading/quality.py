@@ -1,0 +1,250 @@
+"""From text cells to checked days: gaps, duplicates, domains, sums; what is repaired or refused; the quality report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.reading.columns import (
+    CATEGORIES,
+    COUNTS,
+    DATE,
+    FLAGS,
+    INPUTS,
+    KNOWN_COLUMNS,
+    RAREST_WEATHER,
+    TARGET,
+    TARGET_PARTS,
+    WEATHER_STANDS_FOR,
+    Purpose,
+)
+from analysis.reading.conversion import typed_days
+from analysis.reading.findings import Findings, lines_of
+from analysis.reading.redundancy import removed_columns
+from analysis.reading.schema import broken_rules
+from analysis.reading.table import Table
+from analysis.runtime.errors import InputError, Problem, SettingsError
+
+_MISSING_MARKS = frozenset({"", "na", "n/a", "nan", "null", "none", "#n/a", "-", "?"})
+
+
+@dataclass(frozen=True)
+class QualityLimits:
+    """How many rows may be repaired (and counted) before the file is refused. 0 refuses the first.
+
+    duplicate_rows: rows equal to an earlier one in every cell; the repair keeps the first.
+    duplicate_days: rows of a day that an earlier row has, with other values; the repair keeps the first.
+    missing_rows: rows without a value in an input column (or the target, in training); the repair drops them.
+    invalid_rows: rows with an unknown level, a value out of range or a month that is not its date's; the repair drops
+        them.
+    unequal_sums: rows where cnt is not casual + registered; they are kept, the repair is only a count.
+    minimum_training_rows: a training file with fewer rows is refused.
+    correlation: absolute correlation of two inputs from which on the second counts as a repetition of the first.
+    constant_share: share of rows with the commonest value from which on an input counts as constant.
+    """
+
+    duplicate_rows: int = 0
+    duplicate_days: int = 0
+    missing_rows: int = 0
+    invalid_rows: int = 0
+    unequal_sums: int = 0
+    minimum_training_rows: int = 60
+    correlation: float = 1.0 - 1e-12
+    constant_share: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("correlation", "constant_share"):
+            if not 0.0 < getattr(self, name) <= 1.0:
+                raise SettingsError(f"The quality limit {name} is {getattr(self, name)}, not above 0 and up to 1.")
+
+
+@dataclass(frozen=True)
+class CheckedDays:
+    """Days that passed every check.
+
+    days: sorted by date; the date as datetime64, categories, flags and counts as whole numbers, measures in physical
+        units (degrees Celsius, percent, km/h); the index is the line in the file. Counts only where the file has them.
+    report: the machine-readable quality report, as it is written to quality.json.
+    """
+
+    days: pd.DataFrame
+    report: dict[str, Any]
+
+
+def check_days(
+    table: Table,
+    purpose: Purpose,
+    required_counts: tuple[str, ...],
+    limits: QualityLimits,
+    *,
+    removes_columns: bool = False,
+) -> CheckedDays:
+    """Type, repair and check `table`; raises InputError with every problem found.
+
+    required_counts: which of cnt, casual, registered the file must have (none of them for honest scoring).
+    removes_columns: whether inputs that carry nothing of their own are kept from the model; a profile whose columns are
+        fixed, and a file that is only scored, have them reported instead.
+    """
+    required = (DATE, *INPUTS, *required_counts)
+    absent = [name for name in required if name not in table.cells.columns]
+    if absent:
+        raise InputError(table.file, [Problem("the column is missing", 1, name) for name in absent])
+    used = [name for name in KNOWN_COLUMNS if name in table.cells.columns and name in {DATE, *INPUTS, *COUNTS}]
+    findings = Findings()
+    cells = _drop_duplicate_rows(table.cells, limits, findings)
+    cells = _drop_missing(cells[used], required, limits, findings)
+    _stop_on_problems(table, findings)
+    if cells.empty:
+        raise InputError(table.file, [Problem("no row is left: each one lacks a value or repeats another")])
+    days, form = typed_days(cells, findings)
+    _stop_on_problems(table, findings)
+    findings.check("every cell can be read as its type")
+    days = _drop_broken_rows(days, limits, findings)
+    _check_sums(days, limits, findings)
+    _stop_on_problems(table, findings)
+    _fold_rarest_weather(days, findings)
+    _check_size(table.file, len(days), purpose, limits, findings)
+    days = days.sort_values(DATE, kind="stable")
+    report = {
+        "file": table.file,
+        "sha256": table.sha256,
+        "bytes": table.size,
+        "form": form,
+        "purpose": purpose.value,
+        "rows": {"read": len(table.cells), "used": len(days)},
+        "first_day": days[DATE].min().date().isoformat(),
+        "last_day": days[DATE].max().date().isoformat(),
+        "has_target": TARGET in days.columns,
+        "columns": [_column_report(days, str(name)) for name in days.columns],
+        "missing_cells": _missing_cells(table.cells),
+        "checks": findings.checks,
+        "removed_columns": removed_columns(
+            table.cells, days, required_counts, (limits.correlation, limits.constant_share), removes=removes_columns
+        ),
+        "repairs": findings.repairs,
+        "limits": asdict(limits),
+    }
+    return CheckedDays(days=days, report=report)
+
+
+def _stop_on_problems(table: Table, findings: Findings) -> None:
+    if findings.problems:
+        raise InputError(table.file, sorted(findings.problems, key=lambda problem: problem.line or 0))
+
+
+def _check_size(file: str, rows: int, purpose: Purpose, limits: QualityLimits, findings: Findings) -> None:
+    if not rows:
+        raise InputError(file, [Problem("no row is left: every one was dropped")])
+    if purpose is not Purpose.TRAINING:
+        return
+    needed = limits.minimum_training_rows
+    if rows < needed:
+        subject = "1 usable row is" if rows == 1 else f"{rows} usable rows are"
+        raise InputError(file, [Problem(f"{subject} too few to train on; {needed} are needed")])
+    findings.check(f"at least {needed} rows to train on")
+
+
+def _missing_cells(cells: pd.DataFrame) -> dict[str, int]:
+    """Empty cells of each column of the file as it was read."""
+    return {str(name): int(column.str.lower().isin(_MISSING_MARKS).sum()) for name, column in cells.items()}
+
+
+def _drop_broken_rows(days: pd.DataFrame, limits: QualityLimits, findings: Findings) -> pd.DataFrame:
+    """Rows that break the schema, and later rows of a day that is there already, are dropped or refused."""
+    problems = broken_rules(days)
+    invalid = [problem for problem in problems if problem.column != DATE]
+    lines = sorted({problem.line for problem in invalid if problem.line is not None})
+    if len(lines) > limits.invalid_rows:
+        findings.refuse(problems)
+        return days
+    days = days.drop(index=lines)
+    findings.repair("rows outside their domain or range dropped", lines)
+    findings.check("levels, ranges and months as the schema has them", len(lines), limits.invalid_rows)
+    repeated = lines_of(days[DATE].duplicated(keep="first"))
+    if len(repeated) > limits.duplicate_days:
+        findings.refuse(problem for problem in problems if problem.column == DATE)
+        return days
+    findings.repair("further rows of a day dropped", repeated)
+    findings.check("no day twice", len(repeated), limits.duplicate_days)
+    return days.drop(index=repeated)
+
+
+def _drop_duplicate_rows(cells: pd.DataFrame, limits: QualityLimits, findings: Findings) -> pd.DataFrame:
+    repeated = cells.duplicated(keep="first")
+    lines = lines_of(repeated)
+    if len(lines) > limits.duplicate_rows:
+        first_seen: dict[tuple[Any, ...], int] = {}
+        for line, row in zip(cells.index, cells.itertuples(index=False, name=None), strict=True):
+            first_seen.setdefault(row, int(line))
+        for line in lines:
+            original = first_seen[tuple(cells.loc[line])]
+            findings.refuse([Problem(f"the row repeats line {original}", line, DATE)])
+        return cells
+    findings.repair("duplicate rows dropped", lines)
+    findings.check("no row twice", len(lines), limits.duplicate_rows)
+    return cells[~repeated]
+
+
+def _drop_missing(
+    cells: pd.DataFrame, required: tuple[str, ...], limits: QualityLimits, findings: Findings
+) -> pd.DataFrame:
+    """Cells that are empty become None; rows without a required value are dropped or refused."""
+    cells = cells.mask(cells.apply(lambda column: column.str.lower().isin(_MISSING_MARKS)), None)
+    empty = cells.isna()
+    all_empty = [name for name in required if len(cells) and bool(empty[name].all())]
+    if all_empty and (len(cells) > 1 or not limits.missing_rows):
+        message = f"the column has no value in any of the {len(cells)} rows"
+        findings.refuse(Problem(message, int(cells.index[0]), name) for name in all_empty)
+        return cells
+    # Counts that the purpose does not need may be empty: they are dropped as a column, not row by row.
+    optional = [name for name in cells.columns if name not in required and bool(empty[name].any())]
+    cells = cells.drop(columns=optional)
+    lacking = empty[list(required)].any(axis="columns")
+    lines = lines_of(lacking)
+    if len(lines) > limits.missing_rows:
+        for name in required:
+            findings.refuse(Problem("the cell is empty", line, name) for line in lines_of(empty[name]))
+        return cells
+    findings.repair("rows with a missing value dropped", lines)
+    findings.check("no value missing", len(lines), limits.missing_rows)
+    return cells[~lacking]
+
+
+def _check_sums(days: pd.DataFrame, limits: QualityLimits, findings: Findings) -> None:
+    if not set(COUNTS) <= set(days.columns):
+        return
+    parts = days[list(TARGET_PARTS)].sum(axis="columns")
+    lines = lines_of(parts != days[TARGET])
+    if len(lines) > limits.unequal_sums:
+        for line in lines:
+            message = f"{days.loc[line, TARGET]!s} is not casual + registered ({parts[line]})"
+            findings.problems.append(Problem(message, line, TARGET))
+    else:
+        findings.repair("rows kept although cnt is not casual + registered", lines)
+        findings.check("cnt = casual + registered", len(lines), limits.unequal_sums)
+
+
+def _fold_rarest_weather(days: pd.DataFrame, findings: Findings) -> None:
+    rare = days["weathersit"] == RAREST_WEATHER
+    findings.repair(f"weathersit {RAREST_WEATHER} prepared as {WEATHER_STANDS_FOR}", lines_of(rare))
+    days.loc[rare, "weathersit"] = WEATHER_STANDS_FOR
+
+
+def _column_report(days: pd.DataFrame, name: str) -> dict[str, Any]:
+    values = days[name]
+    if name == DATE:
+        return {"column": name, "kind": "date", "distinct": int(values.nunique())}
+    report: dict[str, Any] = {
+        "column": name,
+        "kind": "category" if name in CATEGORIES else "flag" if name in FLAGS else "number",
+        "distinct": int(values.nunique()),
+        "minimum": float(values.min()),
+        "maximum": float(values.max()),
+        "mean": float(np.mean(values.to_numpy(dtype="float64"))),
+    }
+    if name in CATEGORIES:
+        report["levels"] = {str(level): int((values == level).sum()) for level in CATEGORIES[name].levels}
+    return report

@@ -1,0 +1,1 @@
+"""What a script needs inside a job: the container's paths, AWS, errors, files."""

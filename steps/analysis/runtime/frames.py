@@ -1,0 +1,48 @@
+"""CSV files between steps, written and read so that every float keeps its bits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.runtime.errors import SettingsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def write_frame(frame: pd.DataFrame, path: Path, *, header: bool = True) -> None:
+    """Write `frame` without its index: UTF-8, line feeds, shortest digits that read back to the same float."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(path, index=False, header=header, lineterminator="\n", encoding="utf-8")
+
+
+def read_frame(path: Path, *, text: bool = False) -> pd.DataFrame:
+    """Read what `write_frame` wrote with a header. text: keep every cell as written, empty ones as ""."""
+    # Imported here because most steps use this module for JSON alone, and pandas takes most of a second.
+    import pandas as pd
+
+    try:
+        if text:
+            return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        return pd.read_csv(path, float_precision="round_trip", encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} can't be read: {error}.") from error
+
+
+def write_json(document: dict[str, Any], path: Path) -> None:
+    """Write `document` readably; NaN and infinity are refused, because JSON has no such numbers."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object, or raise SettingsError naming the file."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} can't be read as JSON: {error}.") from error
+    if not isinstance(document, dict):
+        raise SettingsError(f"{path} holds no JSON object.")
+    return document

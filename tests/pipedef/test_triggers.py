@@ -1,0 +1,142 @@
+from dataclasses import replace
+
+import pytest
+
+from pipedef.document.locations import overlap
+
+pytestmark = pytest.mark.xdist_group("validate")
+
+
+def with_parameters(deployment, parameters):
+    return replace(
+        deployment, triggers=tuple(replace(trigger, parameters=parameters) for trigger in deployment.triggers)
+    )
+
+
+@pytest.mark.parametrize("flow", ["training", "scoring"])
+def test_our_triggers_match(compiled, problems, deployments, request, flow):
+    draft = request.getfixturevalue(flow)
+    assert len(deployments[flow].own_triggers) == 1
+    assert problems("trigger-parameters", draft, deployments[flow]) == []
+    assert problems("trigger-loops", draft, deployments[flow]) == []
+
+
+def test_a_parameter_that_the_pipeline_lacks_is_found(training, problems):
+    training.parameter("InputETag")["Name"] = "InputEtag"
+    (found,) = problems("trigger-parameters", training)
+    assert "sets InputETag, which the pipeline does not declare" in found.message
+
+
+def test_a_parameter_of_another_type_is_found(training, problems):
+    training.parameter("InputETag").update(Type="Integer", DefaultValue=0)
+    (found,) = problems("trigger-parameters", training)
+    assert "of type Integer" in found.message
+
+
+def test_a_parameter_that_nothing_sets_is_found(training, problems):
+    del training.parameter("Profile")["DefaultValue"]
+    (found,) = problems("trigger-parameters", training)
+    assert "Profile has no default" in found.message
+
+
+def test_a_text_in_place_of_a_path_is_found(training, problems, deployments):
+    parameters = {**deployments["training"].own_triggers[0].parameters, "InputKey": "detail.object.key"}
+    (found,) = problems("trigger-parameters", training, with_parameters(deployments["training"], parameters))
+    assert "no JSON path" in found.message
+
+
+def output(draft, step):
+    return draft.arguments(step)["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]
+
+
+def test_an_output_below_a_triggers_prefix_is_found(training, problems, settings):
+    output(training, "Evaluate")["S3Uri"] = f"s3://{settings.raw_bucket}/raw/training/reports"
+    (found,) = problems("trigger-loops", training)
+    assert (found.step, found.field) == (
+        "Evaluate",
+        "Arguments.ProcessingOutputConfig.Outputs[0].S3Output.S3Uri",
+    )
+    assert "endless loop" in found.message
+
+
+def test_an_output_that_only_may_be_below_a_triggers_prefix_is_found(training, problems):
+    key = {"Std:Join": {"On": "/", "Values": ["s3:/", {"Get": "Parameters.InputBucket"}, "raw"]}}
+    training.arguments("Transform")["TransformOutput"]["S3OutputPath"] = key
+    found = problems("trigger-loops", training)
+    assert {problem.step for problem in found} == {"Transform"}
+
+
+def test_an_output_that_starts_the_other_pipeline_is_found(training, problems, settings):
+    training.arguments("Train")["OutputDataConfig"]["S3OutputPath"] = f"s3://{settings.raw_bucket}/raw/scoring"
+    (found,) = problems("trigger-loops", training)
+    assert settings.scoring_pipeline_name in found.message
+
+
+def test_a_location_that_a_script_is_given_is_looked_at(training, problems, settings):
+    arguments = training.arguments("PublishPredictions")["AppSpecification"]["ContainerArguments"]
+    arguments[arguments.index("--predictions-uri") + 1] = f"s3://{settings.raw_bucket}"
+    assert {problem.step for problem in problems("trigger-loops", training)} == {"PublishPredictions"}
+
+
+def test_another_prefix_of_the_watched_bucket_is_no_loop(training, problems, settings):
+    output(training, "Evaluate")["S3Uri"] = f"s3://{settings.raw_bucket}/reports"
+    assert problems("trigger-loops", training) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("", "", True),
+        ("*", "", True),
+        ("a*c", "abc", True),
+        ("a*c", "ab", False),
+        ("a*", "*b", True),
+        ("raw/*.csv", "raw/training/x*", True),
+        ("raw/*.csv", "reports*", False),
+        ("a*b*c", "a**c", True),
+        ("ab*", "ac*", False),
+    ],
+)
+def test_patterns_overlap(first, second, expected):
+    assert overlap(first, second) is expected
+    assert overlap(second, first) is expected
+
+
+@pytest.mark.parametrize(
+    ("step", "keys"),
+    [
+        ("Train", ("DebugHookConfig", "S3OutputPath")),
+        ("Train", ("ProfilerConfig", "S3OutputPath")),
+        ("Train", ("TensorBoardOutputConfig", "S3OutputPath")),
+        ("Train", ("HyperParameters", "reports")),
+        ("Transform", ("DataCaptureConfig", "DestinationS3Uri")),
+        ("PublishPredictions", ("Environment", "COPY_TO")),
+    ],
+)
+def test_every_place_that_a_job_writes_to_or_is_told_counts(training, problems, settings, step, keys):
+    first, second = keys
+    training.arguments(step).setdefault(first, {})[second] = f"s3://{settings.raw_bucket}/raw/training/more"
+    (found,) = problems("trigger-loops", training)
+    assert (found.step, found.field) == (step, f"Arguments.{first}.{second}")
+
+
+def test_an_output_that_goes_there_by_a_parameters_default_is_found(training, problems, settings):
+    place = f"s3://{settings.raw_bucket}/raw/scoring"
+    training.content["Parameters"].append({"Name": "Place", "Type": "String", "DefaultValue": place})
+    output(training, "Evaluate")["S3Uri"] = {
+        "Std:Join": {"On": "/", "Values": [{"Get": "Parameters.Place"}, "reports"]}
+    }
+    (found,) = problems("trigger-loops", training)
+    assert f"{place}/reports" in found.message
+
+
+LAMBDA = {"Type": "Lambda", "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:a"}
+CALLBACK = {"Type": "Callback", "SqsQueueUrl": "https://sqs.us-east-1.amazonaws.com/123456789012/a"}
+
+
+@pytest.mark.parametrize("step", [LAMBDA, CALLBACK])
+def test_what_is_handed_over_counts(training, problems, settings, step):
+    place = f"s3://{settings.raw_bucket}/raw/training/more.csv"
+    training.content["Steps"].append({"Name": "Hand", "Arguments": {"to": {"place": place}}, **step})
+    (found,) = problems("trigger-loops", training)
+    assert (found.step, found.field) == ("Hand", "Arguments.to.place")

@@ -1,0 +1,80 @@
+"""The bundle: the same files give the same hash, any change gives another."""
+
+import io
+import os
+import shutil
+import tarfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.definition.bundle import STEPS_FOLDER, build_bundle, bundled_files
+
+
+@pytest.fixture
+def copy(tmp_path):
+    folder = tmp_path / "steps"
+    shutil.copytree(STEPS_FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def names(bundle):
+    with tarfile.open(fileobj=io.BytesIO(bundle.archive)) as archive:
+        return archive.getnames()
+
+
+def test_times_owners_modes_and_caches_do_not_count(copy):
+    before = build_bundle(copy)
+    for path in copy.rglob("*"):
+        os.utime(path, (1, 1))
+        if path.is_file():
+            path.chmod(0o600)
+    (copy / "__pycache__").mkdir()
+    (copy / "__pycache__" / "train.cpython-312.pyc").write_bytes(b"x")
+    (copy / ".hidden.py").write_text("x = 1")
+    assert build_bundle(copy).sha256 == before.sha256
+    assert build_bundle(copy).archive == before.archive
+
+
+def test_each_file_counts(copy):
+    before = build_bundle(copy).sha256
+    for path in bundled_files(copy):
+        original = path.read_bytes()
+        path.write_bytes(original + b"\n")
+        assert build_bundle(copy).sha256 != before, path
+        path.write_bytes(original)
+    assert build_bundle(copy).sha256 == before
+
+
+def test_the_archive_holds_scripts_and_shared_code_at_its_root():
+    found = names(build_bundle())
+    assert {
+        "train.py",
+        "preprocess.py",
+        "inference.py",
+        "run.sh",
+        "requirements.txt",
+        "analysis/reading/columns.py",
+    } <= set(found)
+    assert found == sorted(found)
+    assert not any(name.startswith(("/", "tests", ".")) for name in found)
+
+
+def test_links_do_not_travel(copy, tmp_path):
+    secret = tmp_path / "secret.py"
+    secret.write_text("password = 'x'")
+    (copy / "link.py").symlink_to(secret)
+    assert "link.py" not in names(build_bundle(copy))
+
+
+@given(content=st.dictionaries(st.from_regex(r"[a-z]{1,8}\.py", fullmatch=True), st.binary(max_size=50), max_size=5))
+def test_the_hash_is_a_function_of_names_and_bytes(tmp_path_factory, content):
+    hashes = set()
+    for order in (sorted(content), sorted(content, reverse=True)):
+        folder = tmp_path_factory.mktemp("steps")
+        (folder / "run.sh").write_text("#!/bin/bash\n")
+        for name in order:
+            (folder / name).write_bytes(content[name])
+        hashes.add(build_bundle(folder).sha256)
+    assert len(hashes) == 1

@@ -1,0 +1,268 @@
+"""The two definitions: deterministic, offline, and of the shape that AWS takes."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import botocore.session
+import pytest
+from botocore.validate import ParamValidator
+
+from pipeline.definition.bundle import Bundle
+from pipeline.definition.compiler import compile_scoring, compile_training
+from pipeline.definition.sdk import TELEMETRY_OFF, offline_sdk
+from pipeline.deploy.permissions.needs import steps_of
+from pipeline.settings.environment import environment_names, load_settings
+
+ROOT = Path(__file__).parents[3]
+COMPILE = (
+    "import sys; from pipeline.definition import compiler; from pipeline.settings.environment import load_settings;"
+    "sys.stdout.write(getattr(compiler, 'compile_' + sys.argv[1])(load_settings('local')))"
+)
+COMPILERS = {"training": compile_training, "scoring": compile_scoring}
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return load_settings("local")
+
+
+@pytest.fixture(scope="module", params=COMPILERS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def definition(settings, kind):
+    return COMPILERS[kind](settings)
+
+
+@pytest.fixture(scope="module")
+def steps(definition):
+    return {step["Name"]: step for step in steps_of(definition)}
+
+
+def references(value, key="Get"):
+    """Every value of ``{"Get": …}`` in a definition."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if name == key and isinstance(item, str):
+                yield item
+            else:
+                yield from references(item, key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from references(item, key)
+
+
+def placeholders_filled(value):
+    """A definition's arguments as a request might look once its variables are known."""
+    if isinstance(value, dict):
+        if set(value) & {"Get", "Std:Join", "Std:JsonGet"}:
+            return "s3://bucket/some/value"
+        return {name: placeholders_filled(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [placeholders_filled(item) for item in value]
+    return value
+
+
+def test_two_processes_make_the_same_bytes_without_network_and_credentials(definition, kind, tmp_path):
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONHASHSEED": "7",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # Whatever tries to reach the network fails at once and makes the compile fail.
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+    }
+    other = subprocess.run(
+        [sys.executable, "-c", COMPILE, kind],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert other.stdout == definition
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs a network namespace of its own")
+def test_it_compiles_where_there_is_no_network_at_all(definition, kind, tmp_path):
+    found = subprocess.run(
+        ["unshare", "--net", sys.executable, "-c", COMPILE, kind],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout == definition
+
+
+def test_compiling_leaves_environment_and_default_session_alone(settings):
+    before, session = dict(os.environ), boto3.DEFAULT_SESSION
+    compile_training(settings)
+    assert dict(os.environ) == before
+    assert boto3.DEFAULT_SESSION is session
+
+
+def test_the_sdk_configuration_is_valid_by_the_sdks_own_schema():
+    import jsonschema
+
+    with offline_sdk("us-east-1"):
+        from sagemaker.core.config.config_schema import SAGEMAKER_PYTHON_SDK_CONFIG_SCHEMA
+    jsonschema.validate(TELEMETRY_OFF, SAGEMAKER_PYTHON_SDK_CONFIG_SCHEMA)
+
+
+def test_only_the_code_hash_changes_when_only_the_code_does(settings, kind):
+    one, other = (COMPILERS[kind](settings, Bundle(digit * 64, b"", b"")) for digit in "ef")
+    assert one != other
+    assert one.replace("e" * 64, "f" * 64) == other
+
+
+def test_every_declared_parameter_is_used_and_every_used_one_declared(definition):
+    content = json.loads(definition)
+    declared = {parameter["Name"] for parameter in content["Parameters"]}
+    used = {path.split(".")[1] for path in references(content["Steps"]) if path.startswith("Parameters.")}
+    assert used == declared
+
+
+def test_every_kind_of_step_is_there(steps, kind):
+    kinds = {step["Type"] for step in steps.values()}
+    common = {"Processing", "Condition", "Model", "Transform"}
+    assert kinds == common | ({"Training", "RegisterModel", "Fail"} if kind == "training" else set())
+
+
+def test_every_job_has_retries_time_out_and_tags(steps):
+    for name, step in steps.items():
+        if step["Type"] in {"Condition", "Fail"}:
+            continue
+        assert step["RetryPolicies"], name
+        if step["Type"] in {"Processing", "Training"}:
+            assert step["Arguments"]["StoppingCondition"]["MaxRuntimeInSeconds"] == 3600, name
+        if step["Type"] in {"Processing", "Training", "Model", "Transform"}:
+            assert {tag["Key"] for tag in step["Arguments"]["Tags"]} >= {"project", "environment"}, name
+
+
+def test_only_pure_steps_are_cached(steps, kind):
+    cached = {name for name, step in steps.items() if step.get("CacheConfig", {}).get("Enabled")}
+    assert cached == ({"Preprocess", "Train"} if kind == "training" else {"Preprocess"})
+
+
+def test_scoring_takes_its_model_from_the_registry_and_fits_nothing(settings):
+    steps = {step["Name"]: step for step in steps_of(compile_scoring(settings))}
+    assert not [name for name, step in steps.items() if step["Type"] == "Training"]
+    (container,) = steps["CreateModel"]["Arguments"]["Containers"]
+    assert container["ModelPackageName"]["Std:JsonGet"]["Path"] == "model_package_arn"
+    assert "train" not in {
+        output["OutputName"] for output in steps["Preprocess"]["Arguments"]["ProcessingOutputConfig"]["Outputs"]
+    }
+
+
+def test_nothing_changes_from_compile_to_compile(definition):
+    assert not re.search(r"20\d\d-\d\d-\d\d-\d\d|sagemaker-(us|eu)-", definition)
+
+
+def test_no_secret_stands_in_the_definition(definition):
+    assert "offline" not in definition
+    assert not re.search(r"AKIA[0-9A-Z]{16}|aws_secret", definition)
+
+
+SERVICE_CALLS = {
+    "Processing": ("CreateProcessingJob", {"ProcessingJobName": "x"}),
+    "Training": ("CreateTrainingJob", {"TrainingJobName": "x"}),
+    "Transform": ("CreateTransformJob", {"TransformJobName": "x"}),
+    "Model": ("CreateModel", {"ModelName": "x"}),
+    "RegisterModel": ("CreateModelPackage", {}),
+}
+
+
+@pytest.mark.parametrize("environment", environment_names())
+def test_arguments_fit_the_calls_that_they_become(environment, kind):
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    for step in steps_of(COMPILERS[kind](load_settings(environment))):
+        if step["Type"] not in SERVICE_CALLS:
+            continue
+        operation, pipeline_adds = SERVICE_CALLS[step["Type"]]
+        request = {**placeholders_filled(step["Arguments"]), **pipeline_adds}
+        report = ParamValidator().validate(request, model.operation_model(operation).input_shape)
+        assert not report.has_errors(), f"{step['Name']}: {report.generate_report()}"
+
+
+def test_a_private_network_and_a_key_reach_every_job(kind):
+    settings = load_settings("prod")
+    assert settings.kms_key
+    for step in steps_of(COMPILERS[kind](settings)):
+        arguments = step["Arguments"]
+        if step["Type"] == "Processing":
+            assert arguments["NetworkConfig"]["VpcConfig"]["Subnets"], step["Name"]
+            assert arguments["NetworkConfig"]["EnableInterContainerTrafficEncryption"] is True
+            assert arguments["ProcessingResources"]["ClusterConfig"]["VolumeKmsKeyId"] == settings.kms_key
+        if step["Type"] == "Training":
+            assert arguments["VpcConfig"]["Subnets"]
+            assert arguments["EnableInterContainerTrafficEncryption"] is True
+            assert arguments["OutputDataConfig"]["KmsKeyId"] == settings.kms_key
+        if step["Type"] == "Model":
+            assert arguments["VpcConfig"]["Subnets"]
+        if step["Type"] == "Transform":
+            assert arguments["TransformOutput"]["KmsKeyId"] == settings.kms_key
+
+
+SPECIAL = """
+environment = "x"
+account_id = "111122223333"
+region = "eu-west-1"
+
+[instances]
+warm_pool_seconds = 600
+
+[instances.steps.Preprocess]
+type = "ml.m5.4xlarge"
+volume_size_gib = 100
+
+[instances.steps.Transform]
+count = 2
+
+[network]
+isolated_steps = ["Preprocess", "Train", "CreateModel"]
+wheels_folder = "wheels/1"
+"""
+
+
+def test_isolation_instances_and_warm_pools_reach_the_jobs(tmp_path, kind):
+    file = tmp_path / "special.toml"
+    file.write_text(SPECIAL, encoding="utf-8")
+    steps = {step["Name"]: step["Arguments"] for step in steps_of(COMPILERS[kind](load_settings(file=file)))}
+    cluster = steps["Preprocess"]["ProcessingResources"]["ClusterConfig"]
+    assert (cluster["InstanceType"], cluster["InstanceCount"], cluster["VolumeSizeInGB"]) == ("ml.m5.4xlarge", 1, 100)
+    assert steps["IngestFeatures"]["ProcessingResources"]["ClusterConfig"]["VolumeSizeInGB"] == 30
+    assert steps["Transform"]["TransformResources"]["InstanceCount"] == 2
+    isolated = {
+        name
+        for name, arguments in steps.items()
+        if arguments.get("EnableNetworkIsolation") or arguments.get("NetworkConfig", {}).get("EnableNetworkIsolation")
+    }
+    assert isolated == {"Preprocess", "CreateModel"} | ({"Train"} if kind == "training" else set())
+    assert steps["Preprocess"]["Environment"]["PIP_FIND_LINKS"] == "/opt/ml/processing/input/wheels"
+    if kind == "training":
+        train = steps["Train"]
+        assert train["ResourceConfig"]["KeepAlivePeriodInSeconds"] == 600
+        assert [channel["ChannelName"] for channel in train["InputDataConfig"]] == ["code", "wheels", "train"]
+        directory = train["HyperParameters"]["sagemaker_submit_directory"]
+        assert directory == "/opt/ml/input/data/code/sourcedir.tar.gz"
+        assert train["Environment"]["PIP_FIND_LINKS"] == "/opt/ml/input/data/wheels"
+
+
+def test_the_model_card_is_json_once_its_numbers_are_in(settings):
+    steps = {step["Name"]: step for step in steps_of(compile_training(settings))}
+    pieces = steps["RegisterModel"]["Arguments"]["ModelCard"]["ModelCardContent"]["Std:Join"]["Values"]
+    text = "".join(piece if isinstance(piece, str) else "0.5" for piece in pieces)
+    card = json.loads(text)
+    metrics = card["evaluation_details"][0]["metric_groups"][0]["metric_data"]
+    assert [metric["value"] for metric in metrics] == [0.5, 0.5, 0.5]

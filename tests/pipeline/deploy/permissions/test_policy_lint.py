@@ -1,0 +1,214 @@
+"""Every policy that is generated passes cfn-lint's checks of IAM documents: grammar, and actions that exist."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from cfnlint.api import lint_all
+
+from pipedef.document.locations import overlap
+from pipeline.definition.bundle import Bundle
+from pipeline.deploy.operators.github import deployer_policy, github_trust_policy
+from pipeline.deploy.operators.policy import operator_policy
+from pipeline.deploy.permissions.policies import document, events_policy, execution_policy
+from pipeline.deploy.resources.queues import Queue
+from pipeline.deploy.resources.roles import Role
+from pipeline.deploy.resources.topics import Topic
+from pipeline.deploy.stack import FLOWS, resources
+from pipeline.errors import SettingsError
+from pipeline.settings.environment import environment_names, load_settings
+from pipeline.settings.sections import Buckets, Network
+
+# A definition with every kind of step and script, so that every permission is generated without compiling one.
+SCRIPTS = ("claim.py", "ingest_features.py", "select_model.py", "publish.py")
+EVERYTHING = json.dumps(
+    {
+        "PipelineExperimentConfig": {"ExperimentName": "x"},
+        "Steps": [
+            *(
+                {
+                    "Name": script,
+                    "Type": "Processing",
+                    "Arguments": {"AppSpecification": {"ContainerEntrypoint": ["/bin/bash", "run.sh", script]}},
+                }
+                for script in SCRIPTS
+            ),
+            *({"Name": kind, "Type": kind, "Arguments": {}} for kind in ("Training", "Transform", "Model")),
+            {"Name": "Register", "Type": "RegisterModel", "Arguments": {}},
+        ],
+    }
+)
+
+
+def role(trust, policy):
+    return {
+        "Type": "AWS::IAM::Role",
+        "Properties": {
+            "AssumeRolePolicyDocument": trust,
+            "Policies": [{"PolicyName": "generated", "PolicyDocument": policy}],
+        },
+    }
+
+
+def findings(template):
+    found = lint_all(json.dumps({"AWSTemplateFormatVersion": "2010-09-09", **template}))
+    # I… are remarks about templates, which the policies stand in only for this check.
+    return [f"{match.rule.id} {match.message}" for match in found if not match.rule.id.startswith("I")]
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_generated_policies_pass_the_linter(name):
+    settings = load_settings(name)
+    definitions = dict.fromkeys(FLOWS, EVERYTHING)
+    things = resources(settings, Bundle("ab" * 32, b"", b""), definitions)
+    roles = {thing.name: thing for thing in things if isinstance(thing, Role)}
+    queue = next(thing for thing in things if isinstance(thing, Queue))
+    topic = next(thing for thing in things if isinstance(thing, Topic))
+    template = {
+        "Execution": role(
+            roles[settings.execution_role_name].desired()["trust"], execution_policy(settings, definitions)
+        ),
+        "Events": role(roles[settings.events_role_name].desired()["trust"], events_policy(settings, FLOWS)),
+        "Plan": role(github_trust_policy(settings, "a/b", "plan"), deployer_policy(settings, "plan")),
+        "Deploy": role(github_trust_policy(settings, "a/b", "deploy"), deployer_policy(settings, "deploy")),
+        "People": role(github_trust_policy(settings, "a/b", "deploy"), operator_policy(settings)),
+        "QueuePolicy": {
+            "Type": "AWS::SQS::QueuePolicy",
+            "Properties": {"PolicyDocument": queue.policy(), "Queues": ["https://sqs.example/q"]},
+        },
+        "TopicPolicy": {
+            "Type": "AWS::SNS::TopicPolicy",
+            "Properties": {"PolicyDocument": topic.policy(), "Topics": [topic.arn]},
+        },
+    }
+    assert findings({"Resources": template}) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Effect": "Allow", "Action": ["sagemaker:CreateProcessingJobb"], "Resource": ["*"]},
+        {"Effect": "Permit", "Action": ["s3:GetObject"], "Resource": ["*"]},
+        {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["bucket/*"]},
+    ],
+)
+def test_the_linter_finds_what_is_wrong(statement):
+    settings = load_settings("dev")
+    trust = github_trust_policy(settings, "a/b", "plan")
+    assert findings({"Resources": {"Wrong": role(trust, document([statement]))}})
+
+
+@pytest.mark.parametrize(("purpose", "subject"), [("plan", "pull_request"), ("deploy", "environment:dev")])
+def test_trust_is_for_one_repository_and_one_purpose(purpose, subject):
+    (statement,) = github_trust_policy(load_settings("dev"), "owner/name", purpose)["Statement"]
+    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert statement["Condition"]["StringEquals"] == {
+        "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+        "token.actions.githubusercontent.com:sub": f"repo:owner/name:{subject}",
+    }
+
+
+@pytest.mark.parametrize("repository", ["owner_corp/na.me", "owner@123456/name@456789"])
+def test_a_repository_is_named_as_its_tokens_name_it(repository):
+    (statement,) = github_trust_policy(load_settings("dev"), repository, "plan")["Statement"]
+    subject = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+    assert subject == f"repo:{repository}:pull_request"
+
+
+@pytest.mark.parametrize(
+    "repository", ["name", "owner/*", "a/b/c", "", "owner@1/name", "owner/name@1", "owner@*/name@*", "owner@/name@"]
+)
+def test_a_pattern_is_no_repository(repository):
+    with pytest.raises(SettingsError, match="is not OWNER/NAME"):
+        github_trust_policy(load_settings("dev"), repository, "deploy")
+
+
+def test_planning_changes_nothing():
+    policy = deployer_policy(load_settings("prod"), "plan")
+    verbs = {action.split(":")[1] for statement in policy["Statement"] for action in statement["Action"]}
+    assert all(verb.startswith(("Get", "List", "Describe")) for verb in verbs)
+
+
+def test_the_trust_policy_in_the_documentation_is_the_generated_one():
+    page = (Path(__file__).parents[4] / "docs" / "deploying.md").read_text(encoding="utf-8")
+    blocks = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, flags=re.DOTALL)]
+    assert github_trust_policy(load_settings("dev"), "OWNER/NAME", "deploy") in blocks
+
+
+# "IAM and AWS STS quotas" (IAM user guide), in characters other than white space.
+INLINE_POLICIES_OF_A_ROLE, TRUST_POLICY = 10_240, 2_048
+
+
+def test_policies_with_the_longest_names_fit_into_a_role():
+    settings = load_settings("prod").model_copy(
+        update={
+            "project": "p" * 16,
+            "environment": "e" * 16,
+            "region": "ap-southeast-2",
+            "kms_key": f"arn:aws:kms:ap-southeast-2:111122223333:alias/{'k' * 200}",
+            "buckets": Buckets(raw="r" * 63, artifacts="a" * 63, predictions="p" * 63),
+            "network": Network(
+                subnets=tuple(f"subnet-{n:017x}" for n in range(16)), security_groups=[f"sg-{n:017x}" for n in range(5)]
+            ),
+        }
+    )
+    definitions = dict.fromkeys(FLOWS, EVERYTHING)
+    for policy in (
+        execution_policy(settings, definitions),
+        events_policy(settings, FLOWS),
+        deployer_policy(settings, "plan"),
+        deployer_policy(settings, "deploy"),
+        operator_policy(settings),
+    ):
+        assert len(json.dumps(policy, separators=(",", ":"))) <= INLINE_POLICIES_OF_A_ROLE
+    trust = github_trust_policy(settings, f"{'o' * 39}@{10**12}/{'n' * 100}@{10**12}", "deploy")
+    assert len(json.dumps(trust, separators=(",", ":"))) <= TRUST_POLICY
+
+
+#: Where AWS's own pages say something else than the table of resource types does → why.
+ELSEWHERE = {
+    "cloudwatch:PutMetricData": "metrics of a namespace have no resource; the condition names the namespace",
+    "glue:TagResource": "tags of a new database are asked for on the catalog as well",
+    "logs:DescribeLogGroups": "refusals name log-group::log-stream:, which the pattern fits",
+    "sagemaker:CreateModelPackage": "a version in a group is asked for on the group as well",
+}
+
+
+@cache
+def service_authorization():
+    """What AWS publishes of its services' actions and resource types, as cfn-lint carries it."""
+    path = files("cfnlint.data.AdditionalSpecs") / "Policies.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def arn_patterns(action):
+    """Patterns of the resources that an action can be allowed on; none where it has no resource level."""
+    service, _, name = action.partition(":")
+    table = service_authorization()[service]
+    types = table["Actions"][name.lower()].get("Resources", [])
+    found = [arn for kind in types for arn in table["Resources"].get(kind, {}).get("ARNFormats", [])]
+    return types, [re.sub(r"\$\{[^}]*\}", "*", arn).replace(".*", "*") for arn in found]
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_every_action_is_allowed_on_resources_that_it_has(name):
+    settings = load_settings(name)
+    definitions = dict.fromkeys(FLOWS, EVERYTHING)
+    for policy in (
+        execution_policy(settings, definitions),
+        events_policy(settings, FLOWS),
+        deployer_policy(settings, "plan"),
+        deployer_policy(settings, "deploy"),
+        operator_policy(settings),
+    ):
+        for statement in policy["Statement"]:
+            for action in set(statement["Action"]) - set(ELSEWHERE):
+                types, patterns = arn_patterns(action)
+                assert (statement["Resource"] == ["*"]) == (types == []), action
+                for resource in statement["Resource"] if types else ():
+                    assert any(overlap(resource, pattern) for pattern in patterns), (action, resource)

@@ -1,0 +1,207 @@
+"""Settings: where values come from, and what a wrong one says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import SettingsError
+from pipeline.settings.environment import environment_names, load_settings
+
+ROOT = Path(__file__).parents[3]
+VPC = '[network]\nsubnets = [{subnets}]\nsecurity_groups = ["sg-0a"]\n'
+KEY = "arn:aws:kms:{}:111122223333:key/0123abcd-0123-0123-0123-0123456789ab"
+MINIMAL = 'environment = "x"\naccount_id = "111122223333"\nregion = "eu-west-1"\n'
+
+
+@pytest.fixture
+def write(tmp_path):
+    def _write(text: str) -> Path:
+        path = tmp_path / "settings.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return _write
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_every_shipped_environment_loads(name):
+    assert load_settings(name).environment == name
+
+
+def test_names_are_derived_from_environment_and_account(write):
+    settings = load_settings(file=write(MINIMAL))
+    assert settings.raw_bucket == "bikeshare-x-raw-111122223333"
+    assert settings.training_pipeline_name == "bikeshare-x-training"
+    assert settings.role_arn(settings.events_role_name) == "arn:aws:iam::111122223333:role/bikeshare-x-events"
+
+
+def test_a_bucket_of_ones_own_is_taken_by_name(write):
+    settings = load_settings(file=write(MINIMAL + '[buckets]\nraw = "uploads-of-ours"\n'))
+    assert settings.raw_bucket == "uploads-of-ours"
+    assert settings.artifacts_bucket == "bikeshare-x-artifacts-111122223333"
+
+
+def test_environment_variables_win_over_the_file(write, monkeypatch):
+    monkeypatch.setenv("BIKESHARE_QUALITY__MINIMUM_R_SQUARED", "0.55")
+    settings = load_settings(file=write(MINIMAL + "[quality]\nminimum_r_squared = 0.9\n"))
+    assert settings.quality.minimum_r_squared == 0.55
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("colour = 1\n", "colour: unknown key"),
+        ("[quality]\nminimum_r_sqared = 0.9\n", "quality.minimum_r_sqared: unknown key"),
+        ("[quality]\nminimum_r_squared = 2\n", "quality.minimum_r_squared"),
+        ("[analysis]\ntrain_fraction = 1\n", "analysis.train_fraction"),
+        ('[instances]\ntraining = "m5.large"\n', "instances.training"),
+        ('[network]\nsubnets = ["subnet-0a"]\n', "security_groups"),
+        ("[instances]\nwarm_pool_seconds = 3601\n", "instances.warm_pool_seconds"),
+        ("[instances]\nvolume_size_gib = 0\n", "instances.volume_size_gib"),
+        ("[instances.steps.Train]\nvolume_size_gib = 16385\n", "instances.steps.Train.volume_size_gib"),
+        ("[instances.steps.Transform]\ncount = 0\n", "instances.steps.Transform.count"),
+        ("[instances.steps.Train]\ncount = 2\n", "Train.count: 2 instances would all do the same work"),
+        ("[instances.steps.Transform]\nvolume_size_gib = 5\n", "Transform.volume_size_gib: a transform job's volume"),
+        ("[instances.steps.Trian]\ncount = 1\n", "instances.steps.Trian"),
+        ("[instances.steps.Train]\ncolour = 1\n", "instances.steps.Train.colour: unknown key"),
+        ('[network]\nisolated_steps = ["ClaimInput"]\n', "network.isolated_steps: ClaimInput calls AWS APIs"),
+        ('[network]\nisolated_steps = ["Claim"]\n', "network.isolated_steps: Claim is no step that runs a container"),
+        ('[network]\nisolated_steps = ["Train"]\n', "network: isolated_steps needs wheels_folder"),
+        ('[network]\nwheels_folder = "/wheels"\n', "network.wheels_folder"),
+        ('[registry]\napproval_status = "Maybe"\n', "registry.approval_status"),
+        ('[running]\ncache_expire_after = "a month"\n', "running.cache_expire_after"),
+        ('[running]\ncache_expire_after = "P30DT"\n', "running.cache_expire_after"),
+        ("[running]\nlog_retention_days = 31\n", "running.log_retention_days: CloudWatch Logs keeps logs for 1, 3,"),
+        ("[running]\nretry_interval_seconds = 43201\n", "running.retry_interval_seconds"),
+        ("[running]\nretry_backoff_rate = inf\n", "running.retry_backoff_rate"),
+        ("[quality]\nminimum_r_squared = -inf\n", "quality.minimum_r_squared"),
+        ("[instances]\nsteps = 5\n", "instances.steps: Input should be a valid dictionary"),
+        ('[instances]\nsteps = ["Train"]\n', "instances.steps: Input should be a valid dictionary"),
+        (VPC.format(subnets='"subnet-0a", "subnet-0a"'), "network.subnets: one of them stands there twice"),
+        (VPC.format(subnets=", ".join(f'"subnet-{n}"' for n in range(17))), "network.subnets: .* at most 16 items"),
+        ('[buckets]\nraw = "a..b"\n', "buckets.raw: a bucket name has no two dots"),
+        ('kms_key = "alias/aws/s3"\n', "kms_key: keys of AWS services"),
+        ('[buckets]\nraw = "one"\npredictions = "one"\n', "buckets: one bucket can't be two of one, bikeshare-x-a"),
+        ('[buckets]\nkms_keys = ["x"]\n', "buckets.kms_keys.0: a key is named by its id"),
+        ('kms_key = "my key"\n', "kms_key: a key is named by its id"),
+        ('project = "sthree"\n', "project: its buckets would have names such as sthree-x-raw-111122223333;"),
+        ('[tags]\nnote = "a & b"\n', "tags.note: a tag's value takes letters, digits, spaces and .*, and not &"),
+        ('[tags]\nProject = "p"\n', "tags.Project: it differs from project in nothing but case"),
+        ('endpoint_url = "127.0.0.1:4566"\n', "endpoint_url: has to be a URL"),
+        ('Region = "us-east-1"\n', "Region: unknown key"),
+        ('KMS_KEY = "alias/mine"\n', "KMS_KEY: unknown key"),
+        ("[Quality]\nminimum_r_squared = 0.9\n", "Quality: unknown key"),
+        ('[tags]\nproject = "theirs"\n', "tags.project: the setting project says that"),
+        ('[tags]\nenvironment = "theirs"\n', "tags.environment: the setting environment says that"),
+        (f'kms_key = "{KEY.format("us-east-1")}"\n', "kms_key: a key of us-east-1 can't be used in eu-west-1"),
+        (f'[buckets]\nkms_keys = ["{KEY.format("us-east-1")}"]\n', "buckets.kms_keys: a key of us-east-1"),
+        ('[alarms]\nemails = ["a@b.c", "a@b.c"]\n', "alarms.emails: one of them stands there twice"),
+        ('[alarms]\nemails = "a@b.c"\n', "alarms.emails: has to be a list"),
+        ('[alarms]\nemails = ["a at b"]\n', "alarms.emails.0: has to be an e-mail address"),
+        ('project = "Bike"\n', "project: has to be 1 to 16 lower-case letters, digits and hyphens"),
+        ("project = 7\n", "project: has to be text, in quotes"),
+        ("[instances.steps.Trian]\ncount = 1\n", "instances.steps.Trian: Input should be 'ClaimInput'"),
+    ],
+)
+def test_a_wrong_value_is_named_by_its_key(write, text, named):
+    with pytest.raises(SettingsError, match=re.sub(r"\.(?!\*)", r"\.", named)) as caught:
+        load_settings(file=write(MINIMAL + text))
+    assert f"{caught.value.message.splitlines()[0]}".endswith("settings.toml are wrong:")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'kms_key = "mrk-0123456789abcdef0123456789abcdef"\n',
+        'kms_key = "arn:aws:kms:eu-west-1:111122223333:alias/mine"\n',
+        "[running]\nlog_retention_days = 3653\n",
+        '[running]\ncache_expire_after = "PT12H30M"\n',
+        '[tags]\n"Größe:x/y" = "a b+c=d.e_f-g@h"\nempty = ""\n',
+    ],
+)
+def test_what_aws_takes_passes(write, text):
+    load_settings(file=write(MINIMAL + text))
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("eu-west-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+)
+def test_arns_are_of_the_part_of_aws_that_the_region_belongs_to(write, region, partition):
+    settings = load_settings(file=write(MINIMAL.replace("eu-west-1", region)))
+    assert settings.arn("sqs", "q") == f"arn:{partition}:sqs:{region}:111122223333:q"
+    assert settings.role_arn("r") == f"arn:{partition}:iam::111122223333:role/r"
+    assert settings.bucket_arn("b") == f"arn:{partition}:s3:::b"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("BIKESHARE_QUALTIY__MINIMUM_R_SQUARED", "0.7", "BIKESHARE_QUALTIY__MINIMUM_R_SQUARED: there is no setting q"),
+        ("BIKESHARE_COLOUR", "red", "BIKESHARE_COLOUR: there is no setting colour"),
+        ("BIKESHARE_ALARMS__EMAILS", "a@b.c", r"BIKESHARE_ALARMS__EMAILS can't be read\..*\n.*written as JSON"),
+        ("BIKESHARE_QUALITY", "{", "BIKESHARE_QUALITY can't be read"),
+        ("BIKESHARE_REGION", "europe", "region"),
+    ],
+)
+def test_a_wrong_variable_is_named(write, monkeypatch, variable, value, words):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=words):
+        load_settings(file=write(MINIMAL))
+
+
+def test_the_example_in_the_documentation_is_taken(write, monkeypatch):
+    monkeypatch.setenv("BIKESHARE_RUNNING__LOG_RETENTION_DAYS", "90")
+    assert load_settings(file=write(MINIMAL)).running.log_retention_days == 90
+
+
+def test_a_file_of_another_environment_is_not_taken_for_the_one_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.settings.environment.ENVIRONMENTS_FOLDER", tmp_path)
+    (tmp_path / "dev.toml").write_text(MINIMAL, encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"environment: it is 'x', and the file is dev\.toml"):
+        load_settings("dev")
+    monkeypatch.setenv("BIKESHARE_ENVIRONMENT", "pr-12")
+    renamed = load_settings("dev")
+    assert renamed.environment == "pr-12"
+    # The file's name, since there is none of the other.
+    assert renamed.command("runs") == "bikeshare runs --env dev"
+
+
+def test_instances_of_one_step_can_differ_from_those_of_its_kind(write, monkeypatch):
+    monkeypatch.setenv("BIKESHARE_INSTANCES__STEPS__PREPROCESS__VOLUME_SIZE_GIB", "100")
+    settings = load_settings(file=write(MINIMAL + '[instances.steps.Transform]\ntype = "ml.c5.xlarge"\ncount = 3\n'))
+    assert settings.instances.volume_of("Preprocess") == 100
+    assert settings.instances.volume_of("Train") == 30
+    assert (settings.instances.of("Transform").type, settings.instances.of("Transform").count) == ("ml.c5.xlarge", 3)
+    assert settings.instances.of("Train").type is None
+
+
+def test_broken_toml_and_missing_files_say_so(write, tmp_path):
+    with pytest.raises(SettingsError, match=r"There is no settings file .*none\.toml"):
+        load_settings(file=tmp_path / "none.toml")
+    with pytest.raises(SettingsError, match="There is no settings file"):
+        load_settings(file=tmp_path)
+    with pytest.raises(SettingsError, match="can't be read"):
+        load_settings(file=write("environment = \n"))
+    with pytest.raises(SettingsError, match="no environment 'staging'") as caught:
+        load_settings("staging")
+    assert "local" in str(caught.value)
+    with pytest.raises(SettingsError):
+        load_settings("../../etc/passwd")
+
+
+def test_settings_can_not_be_changed(write):
+    settings = load_settings(file=write(MINIMAL))
+    with pytest.raises(ValueError, match="frozen"):
+        settings.region = "us-east-1"
+
+
+def test_commands_that_are_suggested_are_for_these_settings(write):
+    assert load_settings("local").command("runs") == "bikeshare runs"
+    assert load_settings("local").options == "--env local"
+    assert load_settings("dev").command("watch x") == "bikeshare watch x --env dev"
+    file = write(MINIMAL)
+    assert load_settings(file=file).command("runs") == f"bikeshare runs --settings {file}"
+    # It is no setting: nothing that is made of them depends on where they were read.
+    assert load_settings(file=file).model_dump() == load_settings(file=file.resolve()).model_dump()
+    assert "_file" not in load_settings(file=file).model_dump_json()

@@ -1,0 +1,79 @@
+"""`bikeshare local` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import psutil
+import pytest
+
+from localmaker import daemon
+
+ROOT = Path(__file__).parents[2]
+
+
+def bikeshare(*arguments, code=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def state_dir(tmp_path):
+    folder = tmp_path / "state"
+    yield folder
+    if folder.is_dir() and daemon.status(folder) is not None:
+        daemon.down(folder)
+
+
+def test_up_status_kill_and_up_again(state_dir, tmp_path):
+    where = ("--state-dir", str(state_dir))
+    assert "does not run" in bikeshare("local", "status", *where, code=8)
+    said = bikeshare("local", "up", "--detach", "--port", "0", *where)
+    assert "this machine only" in said
+    assert "new state" in said
+    status = json.loads(bikeshare("local", "status", "--json", *where))
+    assert status["running"] is True
+    assert status["enforces_iam"] is False
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=status["url"],
+        region_name="us-east-1",
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+    )
+    s3.create_bucket(Bucket="kept")
+    os.kill(status["pid"], signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(status["pid"])] if psutil.pid_exists(status["pid"]) else [], timeout=30)
+    assert "does not run" in bikeshare("local", "status", *where, code=8)
+    record = tmp_path / "actions.jsonl"
+    again = bikeshare("local", "up", "-d", "--port", "0", "--enforce-iam", "--record-actions", str(record), *where)
+    assert "the endpoint before was killed" in again
+    assert "It came up with: state " in bikeshare("local", "status", *where)
+    assert json.loads(bikeshare("local", "status", "--json", *where))["enforces_iam"] is True
+    assert record.exists()
+    refused = bikeshare("local", "up", "-d", "--port", "0", "--record-actions", str(record), *where, code=8)
+    assert "started with other options" in refused
+    bikeshare("local", "down", *where)
+    assert "no local endpoint runs" in bikeshare("local", "down", *where, code=8)
+
+
+@pytest.mark.parametrize("detach", [["--detach"], []])
+def test_more_than_loopback_is_refused_in_so_many_words(state_dir, detach):
+    said = bikeshare(
+        *("local", "up", "--host", "0.0.0.0", "--port", "0", "--state-dir", str(state_dir)),  # noqa: S104
+        *detach,
+        code=8,
+    )
+    assert "binds to 127.0.0.1 only" in said
+    assert "ssh -L" in said
+    assert "Traceback" not in said
+    assert not state_dir.exists()

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import preprocess
+from analysis.model.artefact import LinearModel, read_model
+from analysis.reading.columns import MEASURES
+from analysis.runtime.errors import InputError
+from analysis.runtime.frames import read_frame
+from pipeline.demo.sample import sample_rows
+from scripts.lib.errors import ExportRefusedError
+from scripts.lib.exports.comparison import predictions_table, prepare, summary
+
+
+@pytest.fixture
+def model(trained) -> LinearModel:
+    return read_model(trained.model_dir)
+
+
+def written(path: Path, rows: list[dict[str, str]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+@pytest.fixture
+def rows() -> list[dict[str, str]]:
+    return sample_rows(days=20)
+
+
+def test_days_are_prepared_as_the_pipeline_prepares_them(trained, model) -> None:
+    prepared = prepare(trained.raw, model)
+    text = (trained.prepared / "scoring" / "features.csv").read_text()
+    assert np.array_equal(prepared.inputs, [[float(cell) for cell in line.split(",")] for line in text.splitlines()])
+    days = read_frame(trained.prepared / "rows" / "rows.csv", text=True)
+    assert prepared.dates == days["date"].tolist()
+    assert prepared.actual.tolist() == [float(value) for value in days["actual"]]
+
+
+def test_both_published_forms_predict_the_same(tmp_path, rows, model) -> None:
+    uci = []
+    for row in rows:
+        day, month, year = row["dteday"].split("-")
+        scaled = {name: repr(float(row[name]) / measure.scale) for name, measure in MEASURES.items()}
+        uci.append({**row, **scaled, "dteday": f"20{year}-{month}-{day}"})
+    one = predictions_table(model, prepare(written(tmp_path / "a.csv", rows), model), "x", "y")
+    other = predictions_table(model, prepare(written(tmp_path / "b.csv", uci), model), "x", "y")
+    assert one["date"].tolist() == other["date"].tolist()
+    assert one["prediction"].tolist() == pytest.approx(other["prediction"].tolist(), rel=1e-12)
+
+
+def test_errors_per_row_and_their_summary(tmp_path, rows, model) -> None:
+    prepared = prepare(written(tmp_path / "days.csv", rows), model)
+    table = predictions_table(model, prepared, "m.pickle", "days.csv")
+    counts = [int(row["cnt"]) for row in rows]
+    errors = [count - prediction for count, prediction in zip(counts, table["prediction"], strict=True)]
+    assert table["actual"].tolist() == counts
+    assert table["error"].tolist() == pytest.approx(errors, rel=1e-15)
+    inside = [low <= count <= up for low, up, count in zip(table["lower_95"], table["upper_95"], counts, strict=True)]
+    assert table["within"].tolist() == [int(value) for value in inside]
+    result = summary(model, prepared)
+    assert (result["days"], result["compared"], result["trained_on_this_file"]) == (20, 20, False)
+    assert result["rmse"] == pytest.approx(math.sqrt(sum(error**2 for error in errors) / 20), rel=1e-12)
+    assert result["mae"] == pytest.approx(sum(map(abs, errors)) / 20, rel=1e-12)
+    mean = sum(counts) / 20
+    r2 = 1 - sum(error**2 for error in errors) / sum((count - mean) ** 2 for count in counts)
+    assert result["r2"] == pytest.approx(r2, rel=1e-12)
+    assert result["coverage"] == sum(inside) / 20
+    worst = max(range(20), key=lambda row: abs(errors[row]))
+    assert result["largest_error"]["date"] == table["date"][worst]
+    assert result["largest_error"]["error"] == pytest.approx(errors[worst], rel=1e-12)
+
+
+def test_days_without_counts(tmp_path, rows, model) -> None:
+    for row in rows:
+        for name in ("casual", "registered", "cnt"):
+            del row[name]
+    prepared = prepare(written(tmp_path / "days.csv", rows), model)
+    table = predictions_table(model, prepared, "x", "y")
+    assert table["prediction"].notna().all()
+    assert table[["actual", "error", "within"]].isna().all(axis=None)
+    assert summary(model, prepared) == {"days": 20, "compared": 0, "trained_on_this_file": False}
+
+
+def test_only_days_with_a_count_are_compared(tmp_path, rows, model) -> None:
+    for row in rows[5:]:
+        row["cnt"] = row["casual"] = row["registered"] = ""
+    prepared = prepare(written(tmp_path / "days.csv", rows), model)
+    table = predictions_table(model, prepared, "x", "y")
+    assert table["actual"].notna().tolist() == [True] * 5 + [False] * 15
+    assert table["error"].notna().tolist() == [True] * 5 + [False] * 15
+    result = summary(model, prepared)
+    assert (result["days"], result["compared"]) == (20, 5)
+    assert math.isfinite(result["rmse"])
+
+
+def test_one_day(tmp_path, rows, model) -> None:
+    result = summary(model, prepare(written(tmp_path / "days.csv", rows[:1]), model))
+    assert result["compared"] == 1
+    assert result["r2"] is None
+
+
+def test_the_file_that_it_was_trained_on_is_recognised(trained, model) -> None:
+    assert summary(model, prepare(trained.raw, model))["trained_on_this_file"] is True
+
+
+def test_names_can_not_start_a_formula(tmp_path, rows, model) -> None:
+    prepared = prepare(written(tmp_path / "days.csv", rows), model)
+    table = predictions_table(model, prepared, "=cmd|'/c calc'!A1.pickle", "@days.csv")
+    assert table["model"][0] == "'=cmd|'/c calc'!A1.pickle"
+    assert table["source_file"][0] == "'@days.csv"
+
+
+def test_a_wrong_cell_is_named(tmp_path, rows, model) -> None:
+    rows[2]["season"] = "7"
+    with pytest.raises(InputError, match=r"days\.csv: line 4, column season: 7 is none of"):
+        prepare(written(tmp_path / "days.csv", rows), model)
+
+
+@pytest.mark.parametrize("options", [("--first-levels", "keep"), ("--measures", "bins")])
+def test_variants_of_a_profile_are_recognised_by_their_columns(trained, model, tmp_path, options) -> None:
+    preprocess.main(
+        ["--input-dir", str(trained.raw.parent), "--input-key", trained.raw.name, "--output-dir", str(tmp_path),
+         "--message-file", str(tmp_path / "message"), *options]
+    )  # fmt: skip
+    columns = (tmp_path / "train" / "train.csv").read_text().splitlines()[0].split(",")[:-1]
+    assert tuple(columns) != model.input_columns
+    prepared = prepare(trained.raw, replace(model, input_columns=tuple(columns)))
+    text = (tmp_path / "scoring" / "features.csv").read_text()
+    assert np.array_equal(prepared.inputs, [[float(cell) for cell in line.split(",")] for line in text.splitlines()])
+
+
+def test_a_model_of_other_columns_is_refused(trained, model) -> None:
+    other = replace(model, input_columns=(*model.input_columns, "humour"))
+    with pytest.raises(ExportRefusedError, match="takes other columns"):
+        prepare(trained.raw, other)

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.model.artefact import Bounds, LinearModel, model_from_json, read_model
+from analysis.runtime.errors import ModelError
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False, width=64)
+
+MODEL = LinearModel(
+    profile="forecast",
+    target="cnt",
+    input_columns=("a", "b", "c"),
+    selected=("a", "c"),
+    intercept=0.1,
+    coefficients=(2.0, -3.5),
+    bounds={"c": Bounds(10.0, 20.0)},
+    residual_variance=4.0,
+    residual_degrees_of_freedom=30,
+    covariance=((0.5, 0.01, 0.02), (0.01, 0.25, 0.0), (0.02, 0.0, 0.125)),
+    interval_level=0.95,
+    t_quantile=2.042272456301238,
+    training={"rows": 33},
+    provenance={"data_sha256": None},
+)
+
+
+def test_prediction_and_interval_follow_the_textbook() -> None:
+    rows = np.array([[1.0, 99.0, 15.0], [0.0, -1.0, 30.0]])
+    x = np.column_stack([np.ones(2), rows[:, 0], (rows[:, 2] - 10.0) / 10.0])
+    mean = x @ np.array([0.1, 2.0, -3.5])
+    half = MODEL.t_quantile * np.sqrt(4.0 + np.sum((x @ np.array(MODEL.covariance)) * x, axis=1))
+    found = MODEL.predict(rows)
+    np.testing.assert_allclose(found.prediction, mean, rtol=1e-14)
+    np.testing.assert_allclose(found.lower, mean - half, rtol=1e-14)
+    np.testing.assert_allclose(found.upper, mean + half, rtol=1e-14)
+
+
+@settings(deadline=None)
+@given(
+    size=st.integers(min_value=1, max_value=40), cut=st.integers(min_value=0, max_value=40), seed=st.integers(0, 9999)
+)
+def test_a_row_is_predicted_the_same_to_the_bit_whatever_comes_with_it(size: int, cut: int, seed: int) -> None:
+    rows = np.random.Generator(np.random.PCG64(seed)).normal(15.0, 30.0, (size, 3))
+    whole = MODEL.predict(rows)
+    parts = [MODEL.predict(part) for part in (rows[:cut], rows[cut:])]
+    for name in ("prediction", "lower", "upper"):
+        joined = np.concatenate([getattr(part, name) for part in parts])
+        assert joined.tolist() == getattr(whole, name).tolist()
+
+
+@settings(deadline=None)
+@given(intercept=FINITE, coefficients=st.tuples(FINITE, FINITE), low=FINITE, high=FINITE, variance=FINITE)
+def test_json_keeps_every_bit(intercept, coefficients, low, high, variance) -> None:
+    model = replace(
+        MODEL,
+        intercept=intercept,
+        coefficients=coefficients,
+        bounds={"c": Bounds(low, high)},
+        residual_variance=variance,
+    )
+    assert model_from_json(model.to_json()) == model
+
+
+def test_a_column_that_never_changed_is_shifted_not_divided() -> None:
+    model = replace(MODEL, bounds={"c": Bounds(7.0, 7.0)})
+    assert model.predict(np.array([[0.0, 0.0, 7.0]])).prediction.tolist() == [0.1]
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3,), (1, 4)])
+def test_rows_of_another_width_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ModelError, match=r"takes 3 values a row \(a, b, c\)"):
+        MODEL.predict(np.zeros(shape))
+
+
+def damaged(**changes: object) -> str:
+    return json.dumps({**json.loads(MODEL.to_json()), **changes})
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no model file"),
+        ("[]", "no model file"),
+        ("{}", "format is None"),
+        (damaged(format="bikeshare-linear-model/9"), "/9"),
+        (damaged(intercept="much"), "no model file"),
+        (damaged(coefficients={"a": 1.0}), "no model file"),
+        (damaged(selected_features=["a", "zz"], coefficients={"a": 1.0, "zz": 2.0}), "no input column"),
+        (damaged(covariance={"values": [[1.0]]}), "not 3 by 3"),
+        (damaged(intercept=float("nan")), "not finite"),
+    ],
+)
+def test_a_damaged_model_is_refused(text: str, says: str) -> None:
+    with pytest.raises(ModelError, match=says):
+        model_from_json(text)
+
+
+def test_a_missing_model_is_named(tmp_path) -> None:
+    with pytest.raises(ModelError, match=r"model\.json"):
+        read_model(tmp_path)

@@ -1,0 +1,350 @@
+"""Every kind of bad file is refused with a message that names file, line (as an editor counts) and column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analysis.reading.columns import TARGET, Purpose
+from analysis.reading.quality import QualityLimits, check_days
+from analysis.reading.table import read_table
+from analysis.runtime.errors import InputError
+from pipeline.demo.sample import INPUT_COLUMNS, TARGET_COLUMNS
+
+HEADER = (*INPUT_COLUMNS, *TARGET_COLUMNS)
+
+
+@pytest.fixture
+def table(csv_of, rows):
+    return csv_of, rows
+
+
+def refusal(path: Path, purpose: Purpose = Purpose.TRAINING, limits: QualityLimits | None = None) -> InputError:
+    required = (TARGET,) if purpose is Purpose.TRAINING else ()
+    with pytest.raises(InputError) as caught:
+        check_days(read_table(path, name="raw/training/days.csv"), purpose, required, limits or QualityLimits())
+    assert str(caught.value).startswith("raw/training/days.csv: ")
+    return caught.value
+
+
+def places(error: InputError) -> list[tuple[int | None, str | None]]:
+    return [(problem.line, problem.column) for problem in error.problems]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n  \r\n", b"\xef\xbb\xbf"])
+def test_empty_file(write, content: bytes) -> None:
+    error = refusal(write(content))
+    assert places(error) == [(1, None)]
+    assert "empty" in str(error)
+
+
+def test_header_only(write) -> None:
+    error = refusal(write(",".join(HEADER) + "\n\n"))
+    assert places(error) == [(2, None)]
+    assert "no rows" in str(error)
+
+
+@pytest.mark.parametrize("column", [*INPUT_COLUMNS[1:], TARGET])
+def test_missing_column(write, csv_of, rows, column: str) -> None:
+    error = refusal(write(csv_of(rows, tuple(name for name in HEADER if name != column))))
+    assert places(error) == [(1, column)]
+    assert "missing" in str(error)
+
+
+@pytest.mark.parametrize("text", ["warm", "1,5", "0x10", "1_000", "inf", "1e", "١٢"])
+def test_text_in_a_number_column(write, csv_of, rows, text: str) -> None:
+    rows[4]["temp"] = f'"{text}"'
+    error = refusal(write(csv_of(rows)))
+    assert places(error) == [(6, "temp")]
+    assert text in str(error)
+
+
+def test_fraction_in_a_whole_number_column(write, csv_of, rows) -> None:
+    rows[0]["season"] = "1.5"
+    error = refusal(write(csv_of(rows)))
+    assert places(error) == [(2, "season")]
+    assert "whole number" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("30-02-18", "no day of the calendar"),
+        ("01-13-18", "no day of the calendar"),
+        ("yesterday", "is no date"),
+        ("2018/01/05", "is no date"),
+        ("2018-01-05", "another form"),
+        ("05-01-2018 10:00", "is no date"),
+    ],
+)
+def test_impossible_date(write, csv_of, rows, text: str, says: str) -> None:
+    rows[4]["dteday"] = text
+    error = refusal(write(csv_of(rows)))
+    assert places(error) == [(6, "dteday")]
+    assert says in str(error)
+
+
+def test_impossible_iso_date(write, csv_of, uci_of, rows) -> None:
+    converted = uci_of(rows)
+    converted[2]["dteday"] = "2018-02-30"
+    assert places(refusal(write(csv_of(converted)))) == [(4, "dteday")]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [
+        ("season", "7", "7 is none of 1 (winter), 2 (spring), 3 (summer), 4 (autumn)"),
+        ("season", "0", "0 is none of"),
+        ("mnth", "13", "13 is none of"),
+        ("weekday", "7", "7 is none of"),
+        ("weathersit", "5", "5 is none of"),
+        ("yr", "2", "2 is none of"),
+        ("holiday", "-1", "-1 is none of"),
+        ("temp", "41.5", "41.5 is outside 0 to 41 degrees Celsius"),
+        ("atemp", "-0.1", "-0.1 is outside 0 to 50 degrees Celsius"),
+        ("hum", "101", "101.0 is outside 0 to 100 percent"),
+        ("windspeed", "1e400", "inf is outside 0 to 67 km/h"),
+    ],
+)
+def test_out_of_range(write, table, column: str, value: str, says: str) -> None:
+    csv_of, rows = table
+    rows[9][column] = value
+    error = refusal(write(csv_of(rows)))
+    assert places(error) == [(11, column)]
+    assert says in str(error)
+
+
+def test_negative_count(write, csv_of, rows) -> None:
+    rows[9].update(casual="-5", registered="5", cnt="0")
+    assert places(refusal(write(csv_of(rows)))) == [(11, "casual")]
+
+
+def test_month_that_is_not_the_month_of_the_date(write, csv_of, rows) -> None:
+    """Also catches dates written month first: 02-01-18 for 1 February."""
+    rows[1]["mnth"] = "2"
+    error = refusal(write(csv_of(rows)))
+    assert places(error) == [(3, "mnth")]
+    assert "2018-01-02" in str(error)
+
+
+@pytest.mark.parametrize(("delimiter", "called"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")])
+def test_wrong_delimiter(write, csv_of, rows, delimiter: str, called: str) -> None:
+    error = refusal(write(csv_of(rows).replace(",", delimiter)))
+    assert places(error) == [(1, None)]
+    assert called in str(error)
+
+
+def test_not_utf8(write, csv_of, rows) -> None:
+    rows[2]["hum"] = "\u00e4"
+    error = refusal(write(csv_of(rows).encode("latin-1")))
+    assert places(error) == [(4, "hum")]
+    assert "0xe4 is not UTF-8" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"PK\x03\x04rest of a workbook", "Excel workbook"),
+        (b"\x1f\x8b\x08\x00", "gzip"),
+        (b"PAR1abc", "Parquet"),
+        (b"\x7fELF\x01\x00\x00", "binary"),
+        ("instant,dteday\n1,2".encode("utf-16"), "UTF-16"),
+    ],
+)
+def test_binary_file(write, content: bytes, says: str) -> None:
+    error = refusal(write(content))
+    assert places(error) == [(1, None)]
+    assert says in str(error)
+
+
+def test_nul_byte_deep_in_the_file(write, csv_of, rows) -> None:
+    rows[7]["season"] = "\0"
+    error = refusal(write(csv_of(rows)))
+    assert places(error) == [(9, "season")]
+    assert "binary" in str(error)
+
+
+def test_duplicate_rows(write, csv_of, rows) -> None:
+    rows.insert(10, rows[3])
+    error = refusal(write(csv_of(rows)))
+    assert (12, "dteday") in places(error)
+    assert "the row repeats line 5" in str(error)
+
+
+def test_duplicate_days(write, csv_of, rows) -> None:
+    rows.insert(10, {**rows[3], "instant": "999", "hum": "50"})
+    error = refusal(write(csv_of(rows)))
+    assert places(error) == [(12, "dteday")]
+    assert "2018-01-04 already stands on line 5" in str(error)
+
+
+@pytest.mark.parametrize("column", ["temp", "season", "dteday", "cnt"])
+def test_all_null_column(write, csv_of, rows, column: str) -> None:
+    for row in rows:
+        row[column] = ""
+    error = refusal(write(csv_of(rows)))
+    assert places(error) == [(2, column)]
+    assert "no value in any of the 90 rows" in str(error)
+
+
+@pytest.mark.parametrize("mark", ["", "  ", "NA", "null", "NaN"])
+def test_empty_cell(write, csv_of, rows, mark: str) -> None:
+    rows[5]["windspeed"] = mark
+    error = refusal(write(csv_of(rows)))
+    assert places(error) == [(7, "windspeed")]
+    assert "empty" in str(error)
+
+
+def test_quoted_line_break(write, csv_of, rows) -> None:
+    rows[5]["weathersit"] = '"1\n"'
+    error = refusal(write(csv_of(rows)))
+    assert places(error) == [(7, "weathersit")]
+    assert "line break" in str(error)
+
+
+def test_lines_after_a_line_break_keep_the_editors_number(write, csv_of, rows) -> None:
+    rows[5]["weathersit"] = '"1\n"'
+    rows[8]["hum"] = "1,2"
+    assert places(refusal(write(csv_of(rows)))) == [(7, "weathersit"), (11, "cnt")]
+
+
+def test_blank_lines_are_skipped_and_counted(write, csv_of, rows) -> None:
+    lines = csv_of(rows).splitlines()
+    rows_with_gap = [*lines[:3], "", *lines[3:]]
+    rows_with_gap[8] = rows_with_gap[8].replace(",1,0,", ",9,0,", 1)
+    error = refusal(write("\n".join(rows_with_gap)))
+    assert places(error) == [(9, "season")]
+
+
+def test_windows_line_ends_and_byte_order_mark(write, csv_of, rows) -> None:
+    text = "\ufeff" + csv_of(rows).replace("\n", "\r\n")
+    checked = check_days(read_table(write(text)), Purpose.TRAINING, (TARGET,), QualityLimits())
+    assert len(checked.days) == 90
+
+
+def test_unbalanced_quotes(write, csv_of, rows) -> None:
+    rows[88]["hum"] = '"50'
+    assert "quotes" in str(refusal(write(csv_of(rows))))
+
+
+def test_too_few_and_too_many_values(write, csv_of, rows) -> None:
+    lines = csv_of(rows).splitlines()
+    lines[3] = lines[3].rpartition(",")[0]
+    lines[5] += ",1"
+    error = refusal(write("\n".join(lines)))
+    assert places(error) == [(4, "cnt"), (6, "cnt")]
+    assert "15 values, the header names 16 columns" in str(error)
+
+
+def test_no_header(write, csv_of, rows) -> None:
+    error = refusal(write("\n".join(csv_of(rows).splitlines()[1:])))
+    assert places(error) == [(1, None)]
+    assert "no header" in str(error)
+
+
+def test_column_named_twice(write, csv_of, rows) -> None:
+    error = refusal(write(csv_of(rows).replace("atemp", "temp", 1)))
+    assert places(error) == [(1, "temp")]
+
+
+def test_one_row_is_too_few_to_train_on(write, csv_of, rows) -> None:
+    error = refusal(write(csv_of(rows[:1])))
+    assert "1 usable row is too few to train on; 60 are needed" in str(error)
+
+
+def test_one_row_can_be_scored(write, csv_of, rows) -> None:
+    path = write(csv_of(rows[:1], INPUT_COLUMNS))
+    assert len(check_days(read_table(path), Purpose.SCORING, (), QualityLimits()).days) == 1
+
+
+def test_physical_values_under_iso_dates(write, csv_of, uci_of, rows) -> None:
+    converted = uci_of(rows)
+    converted[3]["temp"] = "14.2"
+    error = refusal(write(csv_of(converted)))
+    assert places(error) == [(5, "temp")]
+    assert "write dates as dd-mm-yy" in str(error)
+
+
+def test_scaled_values_under_day_first_dates(write, csv_of, uci_of, rows) -> None:
+    mixed = [{**scaled, "dteday": row["dteday"]} for scaled, row in zip(uci_of(rows), rows, strict=True)]
+    error = refusal(write(csv_of(mixed)))
+    assert places(error) == [(2, "hum")]
+    assert "ISO dates" in str(error)
+
+
+def test_count_that_is_not_the_sum_of_its_parts(write, csv_of, rows) -> None:
+    rows[20]["cnt"] = "1"
+    error = refusal(write(csv_of(rows)))
+    assert places(error) == [(22, "cnt")]
+    assert "casual + registered" in str(error)
+
+
+def test_a_long_list_of_problems_is_cut_and_counted(write, csv_of, rows) -> None:
+    for row in rows:
+        row["season"] = "7"
+    error = refusal(write(csv_of(rows)))
+    assert len(error.problems) == 90
+    assert "and 82 more" in str(error)
+    assert len(str(error)) < 1024
+
+
+def test_the_file_is_left_as_it_was(write, csv_of, rows) -> None:
+    rows[0]["season"] = "7"
+    path = write(csv_of(rows))
+    before = path.read_bytes()
+    refusal(path)
+    assert path.read_bytes() == before
+
+
+def test_limits_turn_refusals_into_counted_repairs(write, csv_of, rows) -> None:
+    rows.insert(10, rows[3])
+    rows[30]["hum"] = ""
+    rows[40]["cnt"] = "5"
+    limits = QualityLimits(duplicate_rows=1, missing_rows=1, unequal_sums=1)
+    checked = check_days(read_table(write(csv_of(rows))), Purpose.TRAINING, (TARGET,), limits)
+    assert len(checked.days) == 89
+    assert checked.report["rows"] == {"read": 91, "used": 89}
+    assert [(repair["what"], repair["lines"]) for repair in checked.report["repairs"]] == [
+        ("duplicate rows dropped", [12]),
+        ("rows with a missing value dropped", [32]),
+        ("rows kept although cnt is not casual + registered", [42]),
+    ]
+
+
+def test_a_file_of_which_nothing_is_left(write, csv_of, rows) -> None:
+    rows[0]["hum"], rows[1]["temp"] = "", ""
+    error = refusal(write(csv_of(rows[:2])), Purpose.SCORING, QualityLimits(missing_rows=5))
+    assert "no row is left" in str(error)
+
+
+def test_rows_outside_their_range_may_be_dropped(write, csv_of, rows) -> None:
+    rows[3]["season"], rows[3]["hum"], rows[9]["temp"] = "7", "-1", "60"
+    table = read_table(write(csv_of(rows)))
+    report = check_days(table, Purpose.TRAINING, (TARGET,), QualityLimits(invalid_rows=2)).report
+    assert report["repairs"] == [{"what": "rows outside their domain or range dropped", "rows": 2, "lines": [5, 11]}]
+    assert report["rows"] == {"read": 90, "used": 88}
+    assert len(refusal(write(csv_of(rows)), limits=QualityLimits(invalid_rows=1)).problems) == 3
+
+
+def test_further_rows_of_a_day_may_be_dropped(write, csv_of, rows) -> None:
+    rows.append({**rows[4], "temp": "20.5"})
+    table = read_table(write(csv_of(rows)))
+    checked = check_days(table, Purpose.TRAINING, (TARGET,), QualityLimits(duplicate_days=1))
+    assert checked.report["repairs"] == [{"what": "further rows of a day dropped", "rows": 1, "lines": [92]}]
+    assert checked.days["dteday"].is_unique
+
+
+def test_every_check_leaves_a_line(write, csv_of, rows) -> None:
+    report = check_days(read_table(write(csv_of(rows))), Purpose.TRAINING, (TARGET,), QualityLimits()).report
+    assert [(check["check"], check["outcome"]) for check in report["checks"]] == [
+        ("no row twice", "passed"),
+        ("no value missing", "passed"),
+        ("every cell can be read as its type", "passed"),
+        ("levels, ranges and months as the schema has them", "passed"),
+        ("no day twice", "passed"),
+        ("cnt = casual + registered", "passed"),
+        ("at least 60 rows to train on", "passed"),
+    ]
+    assert set(report["missing_cells"]) == set(HEADER)
+    assert not any(report["missing_cells"].values())

@@ -1,0 +1,183 @@
+"""The run report as text: one well-formed file that loads nothing, says what the numbers say, and escapes the data."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from analysis.features.rows import labelled_rows
+from analysis.model.archive import read_archive
+from analysis.report.figures import Axes, Plot, Series, normal_quantiles, scatter, ticks
+from analysis.report.interpretation import findings
+from analysis.report.page import figure, report_html
+
+_VOID = {"meta", "link", "br", "path"}
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, and whether every one is closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag) -> None:
+        assert self.open.pop() == tag
+
+    def all(self, *tags: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.elements if tag in tags]
+
+
+def test_it_is_well_formed_and_accessible(trained) -> None:
+    page = Page(trained.report)
+    assert page.open == []
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in page.elements:
+        for target in (attributes.get("aria-labelledby") or "").split():
+            assert target in ids
+    assert all(attributes.get("scope") in {"col", "row"} for attributes in page.all("th"))
+    assert all(link["href"][1:] in ids for link in page.all("a"))
+    headings = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
+    assert headings[0] == 1
+    assert headings.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(headings))
+    assert len(page.all("svg")) == 4
+    assert all(svg["role"] == "img" and svg["aria-labelledby"] for svg in page.all("svg"))
+    assert page.all("html")[0]["lang"] == "en"
+
+
+def test_it_loads_nothing(trained) -> None:
+    assert not re.search(r"(src|href)=[\"'](?!#|data:)", trained.report)
+    assert not re.search(r"https?://|@import|url\(|<script|<iframe", trained.report)
+
+
+def test_everything_is_in_it(trained) -> None:
+    for text in (
+        *("Data quality", "Coefficients", "VIF", "Predicted against actual", "Residuals against predicted", "Q-Q plot"),
+        *("Rentals by weather", "The approved model", "In plain words", "OLS Regression Results", "Breusch-Pagan"),
+        *("identifier: numbers the rows", "light breeze", "Durbin-Watson", "Condition number"),
+    ):
+        assert text in trained.report, text
+    summary = trained.document("data/summary.json")
+    for entry in summary["coefficients"]:
+        assert f'<th scope="row">{entry["name"]}</th><td>{figure(entry["coefficient"])}</td>' in trained.report
+
+
+def test_it_says_what_an_r_squared_of_one_means(sample_runs) -> None:
+    parity, forecast = sample_runs["parity"].report, sample_runs["forecast"].report
+    assert "An R-squared of 1.000 is too good to be true" in parity
+    assert "This is arithmetic, not a forecast" in parity
+    assert "Published and reproduced figures" in parity
+    assert "these tests mean nothing" in parity
+    assert "too good to be true" not in forecast
+    assert "Published and reproduced figures" not in forecast
+
+
+def test_tests_that_suggest_a_problem_are_named(real_runs) -> None:
+    evaluation, summary = real_runs["forecast"].evaluation, real_runs["forecast"].document("data/summary.json")
+    problems = {finding.title: finding.text for finding in findings(evaluation, summary) if finding.tone == "problem"}
+    assert "Jarque-Bera" in problems["Errors are not normal"]
+    assert "Breusch-Pagan" in problems["Errors are larger on some kinds of days"]
+    assert "Ljung-Box" in problems["One day's error tells of the next"]
+    assert "temp and atemp" in problems["Some columns say the same"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "title"),
+    [
+        (("intervals", "coverage"), 0.80, "The intervals miss their promise"),
+        (("test", "r2"), -0.2, "The model is no better than a constant"),
+        (("train", "r2"), 0.99, "It remembers more than it learned"),
+        (("baseline", "rmse"), 1.0, "No better than guessing the mean"),
+    ],
+)
+def test_words_follow_the_numbers(sample_runs, path, value, title) -> None:
+    run = sample_runs["forecast"]
+    evaluation = run.evaluation
+    assert title not in {finding.title for finding in findings(evaluation, {})}
+    evaluation[path[0]][path[1]] = value
+    assert title in {finding.title for finding in findings(evaluation, {})}
+
+
+@pytest.fixture
+def render(sample_runs):
+    run = sample_runs["forecast"]
+    archive = read_archive(run.root / "archive" / "model.tar.gz")
+    sides = tuple(labelled_rows(run.root / "prepared" / side, side, archive.model) for side in ("train", "test"))
+
+    def again(quality: dict) -> str:
+        return report_html(archive, sides, quality, run.evaluation)
+
+    return again, run.document("prepared/quality/quality.json")
+
+
+def test_the_same_run_gives_the_same_bytes(render, sample_runs) -> None:
+    again, quality = render
+    assert again(quality) == again(quality) == sample_runs["forecast"].report
+
+
+def test_data_can_not_become_markup(render) -> None:
+    again, quality = render
+    nasty = "<script>alert(1)</script>\"'&.csv"
+    quality["file"] = nasty
+    quality["removed_columns"].append({"column": nasty, "action": "removed", "reason": nasty})
+    quality["repairs"].append({"what": nasty, "rows": 1, "lines": [2]})
+    page = again(json.loads(json.dumps(quality)))
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 5
+    assert Page(page).open == []
+
+
+def test_a_quality_report_of_an_older_version_still_renders(render) -> None:
+    assert Page(render[0]({})).open == []
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "\N{EN DASH}"),
+        (0.0, "0.0000"),
+        (510, "510"),
+        (12345.678, "12,345.68"),
+        (-0.5, "\N{MINUS SIGN}0.5000"),
+        (3.2e-12, "3.200e-12"),
+    ],
+)
+def test_figures_of_tables(value, text) -> None:
+    assert figure(value) == text
+
+
+def test_ticks_are_round_and_inside() -> None:
+    assert ticks(-130.0, 8600.0) == [0.0, 2000.0, 4000.0, 6000.0, 8000.0]
+    assert ticks(-4e-12, 3e-12) == pytest.approx([-4e-12, -2e-12, 0.0, 2e-12])
+
+
+def test_quantiles_of_a_normal_sample_lie_on_the_line() -> None:
+    expected, ordered = normal_quantiles(np.random.Generator(np.random.PCG64(1)).normal(5.0, 9.0, 4000))
+    assert np.abs(expected - ordered)[100:-100].max() < 0.1
+
+
+def test_figures_escape_their_texts_and_thin_out_many_points() -> None:
+    many = np.arange(20_000, dtype=float)
+    axes = Axes("<x>", "&y")
+    svg = scatter(Plot("one", "<title>", "a & b", "", [Series("points-test", many, many)], axes, (0.0, 1.0)))
+    assert "&lt;title&gt;" in svg
+    assert "&lt;x&gt;" in svg
+    assert "&amp;y" in svg
+    assert len(svg) < 40_000
