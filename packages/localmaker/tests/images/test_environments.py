@@ -152,3 +152,10 @@ def test_broken_table_is_named(tmp_path, content):
     table.write_text(content)
     with pytest.raises(ImageTableError, match=r"images\.toml"):
         read_table(table)
+
+
+def test_a_cache_behind_a_link_is_named_by_where_it_is(tmp_path, monkeypatch):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "link"))
+    assert environments.cache_root() == tmp_path / "disk" / "localmaker" / "environments"

@@ -79,8 +79,9 @@ class JobEnvironment:
 
 
 def cache_root() -> Path:
-    """Where environments are kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "localmaker" / "environments"
+    """Return where environments are kept, links resolved: a job's sandbox hides the home that a link may stand in."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return (cache / "localmaker" / "environments").resolve()
 
 
 def image_environment(image: ImageMapping, report: Report = lambda _line: None) -> JobEnvironment:
