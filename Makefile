@@ -1,6 +1,6 @@
 # Everything runs in .venv, made from requirements.lock. `make demo` and `make test` need Python 3.11 to 3.13 and make, nothing else.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check environment benchmark lock format clean
+.PHONY: help demo test acceptance check environment benchmark lock format clean
 
 # No bar and no colour where nobody looks.
 UV := .venv/bin/uv --quiet
@@ -22,6 +22,16 @@ demo: $(STAMP)  ## Run everything once on this machine: endpoint, deploy, upload
 
 test: check  ## Run every check and every test
 	@for product in $(PRODUCTS); do (cd $$product && $(PYTEST) --durations 25) || exit 1; done
+
+# Budgets of the randomised tests: `make acceptance KILLS=20 EXAMPLES=500`; what each counts is in `pytest --help`.
+EXAMPLES ?= 2000
+SEEDS ?= 20
+KILLS ?= 50
+FAULTS ?= 20
+
+acceptance: $(STAMP)  ## Run the randomised tests in full: seeds, kills, faults, examples (under an hour)
+	@for product in $(PRODUCTS); do (cd $$product && $(PYTEST) -m randomised --timeout 3600 --durations 10 \
+		--examples $(EXAMPLES) --seeds $(SEEDS) --kills $(KILLS) --faults $(FAULTS)) || exit 1; done
 
 check: $(STAMP)  ## Lint, formatting, types, import contracts, workflows, offline checks of every environment's pipelines
 	@.venv/bin/ruff check .

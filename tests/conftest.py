@@ -13,6 +13,8 @@ import pytest
 # Every endpoint of the suite checks its own answers against botocore's service models.
 os.environ["LOCALMAKER_CHECK_RESPONSES"] = "1"
 
+pytest_plugins = ["budgets"]
+
 
 @pytest.fixture
 def eventually() -> Callable[..., Any]:

@@ -24,6 +24,8 @@ _JSON_PROTOCOLS = ("json", "rest-json")
 # Every endpoint of the suite checks its own answers against botocore's service models.
 os.environ["LOCALMAKER_CHECK_RESPONSES"] = "1"
 
+pytest_plugins = ["budgets"]
+
 
 @pytest.fixture
 def eventually() -> Callable[..., Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from definition_builder import Build
 
+pytest_plugins = ["budgets"]
+
 
 @pytest.fixture
 def build():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import typer.main
@@ -134,3 +136,28 @@ def test_every_command_that_compiles_nothing_is_asked_whether_it_imports_the_sdk
     assert {
         words for words in names - compiling if words not in asked and words[:1] not in {one[:1] for one in asked}
     } == set()
+
+
+@pytest.mark.slow
+@pytest.mark.randomised("kills")
+def test_killed_at_a_random_moment_and_repeated(aws, environment_of_ours, seed):
+    """Deploy, killed for good some time after some line, leaves nothing that a second deploy does not set right."""
+    draw = random.Random(seed)
+    settings = environment_of_ours
+    changes = len(resources_to_remove(settings, build_bundle()))
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "deploy"], stdout=subprocess.PIPE, text=True, env=os.environ
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(draw.randint(1, changes)):
+            process.stdout.readline()
+        time.sleep(draw.uniform(0, 0.05))
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode in (-signal.SIGKILL, 0)
+    repeated = bikeshare("deploy")
+    assert repeated.returncode == 0, repeated.stdout + repeated.stderr
+    planned = bikeshare("plan", "--json")
+    assert planned.returncode == 0, planned.stdout
+    assert json.loads(planned.stdout)["empty"]
+    destroyed = bikeshare("destroy", "--yes", "--delete-data")
+    assert destroyed.returncode == 0, destroyed.stdout + destroyed.stderr

@@ -21,6 +21,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from budgets import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -238,7 +239,7 @@ def test_any_plain_data_comes_back(value) -> None:
     assert load_data(joblib_bytes(value), "x") == value
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(400))
 @given(st.binary(max_size=40))
 @example(b"\x8e\xff\xff\xff\xff\xff\xff\xff\x7f")
 def test_any_other_bytes_load_as_plain_data_or_are_refused(rest: bytes) -> None:
@@ -249,7 +250,7 @@ def test_any_other_bytes_load_as_plain_data_or_are_refused(rest: bytes) -> None:
     assert value is None or type(value) in {dict, list, str, int, float, bool}
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=examples(400))
 @given(st.data())
 def test_a_damaged_export_loads_as_plain_data_or_is_refused(data) -> None:
     content = bytearray(dumped({"format": "x", "coefficients": {"a": 1.5, "b": [1, "t"]}}))
