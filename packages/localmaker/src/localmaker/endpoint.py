@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import localmaker.moto_patches.verified  # noqa: F401 - first: the imports below reach into moto
+
+# isort: split
+
 import importlib
 import os
 import threading
