@@ -42,7 +42,6 @@ _OPERATION_MODULES = (
     "localmaker.services.sagemaker.featurestore.operations",
     "localmaker.services.sagemaker.code_repositories",
     "localmaker.services.sagemaker.endpoints",
-    "localmaker.services.sagemaker.invocations",
     "localmaker.services.sagemaker.registry.model_card_exports",
     "localmaker.services.sagemaker.registry.model_cards",
     "localmaker.services.sagemaker.registry.model_packages",

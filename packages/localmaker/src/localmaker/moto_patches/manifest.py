@@ -31,19 +31,19 @@ _CORE = (
     *_replaced(
         "moto.backends",
         "moto_patches.speed",
-        "moto lists its modules for every request",
+        "caches the list of moto's modules",
         {"list_of_moto_modules": "()"},
     ),
     *_replaced(
         "moto.core.responses",
         "moto_patches.speed",
-        "moto lists the methods of a class for every request",
+        "caches the methods of a class",
         {"method_names_from_class": "(clazz)"},
     ),
     *_replaced(
         "moto.core.serialize",
         "moto_patches.speed",
-        "the same answers in less time",
+        "the same responses in less time",
         {
             "BaseXMLSerializer._serialize_body": "(self, body) 50b30cdd",
             "ResponseSerializer.get_value": "(self, value, key, shape) 5152cba7",
@@ -54,7 +54,7 @@ _CORE = (
     *_places(
         "moto.core.serialize",
         "moto_patches.speed",
-        "which names a member may have, remembered",
+        "caches the names that a member may have",
         {
             "AttributePicker.alias_providers": INSTANCE_ATTRIBUTE,
             "AttributePicker.get_possible_keys": "(self, context) 20e1411b",
@@ -75,7 +75,7 @@ _CORE = (
     *_replaced(
         "moto.moto_server.werkzeug_app",
         "moto_patches.speed",
-        "moto matches a host against every service for every request",
+        "caches the service of a host",
         {"DomainDispatcherApplication.get_backend_for_host": "(self, host)"},
     ),
     *_places(
@@ -87,7 +87,7 @@ _CORE = (
     *_replaced(
         "moto.core.base_backend",
         "state",
-        "notes which backends a request reaches for",
+        "records which backends a request uses",
         {"AccountSpecificBackend.__getitem__": "(self, region_name)"},
     ),
     *_places(
@@ -101,7 +101,7 @@ _CORE = (
             "BaseBackend": "class object",
         },
     ),
-    *_places("moto.backends", "state", "finds the backend of a service", {"get_backend": "(name)"}),
+    *_places("moto.backends", "state", "finds the backends of a service", {"get_backend": "(name)"}),
     *_places("moto.core.parse", "http", "reads requests", {"PROTOCOL_PARSERS": "dict"}),
     *_places("moto.core.request", "http", "reads requests", {"Request": "class Request"}),
     *_places("moto.core.routing", "http", "finds the operation of a path", {"get_service_router": "(service_name)"}),
@@ -115,7 +115,7 @@ _CORE = (
     *_places(
         "moto.core.responses",
         "services",
-        "how moto's responses read a request and write an answer",
+        "how moto reads a request and writes a response",
         {
             "ActionResult": "class object",
             "BaseResponse._get_param": "(self, param_name, if_none=)",
@@ -166,7 +166,7 @@ _S3 = (
     *_replaced(
         "moto.s3.models",
         "state",
-        "notes which buckets, objects and uploads a request reaches for",
+        "records which buckets, objects and uploads a request uses",
         {
             "FakeBucket.__init__": "(self, name, account_id, region_name, bucket_namespace=)",
             "FakeMultipart.set_part": "(self, part_id, value)",
@@ -179,7 +179,7 @@ _S3 = (
     *_places(
         "moto.s3.utils",
         "state",
-        "notes which keys of a bucket change",
+        "records which keys of a bucket change",
         {
             "_VersionedKeyStore.__setitem__": "(self, key, value)",
             "_VersionedKeyStore.getlist": "(self, key, default=)",
@@ -190,7 +190,7 @@ _S3 = (
     *_replaced(
         "moto.s3.models",
         "services.s3",
-        "what S3 does otherwise with buckets, versions and parts",
+        "moto treats buckets, versions and parts differently from S3",
         {
             "FakeBucket.get_permission": "(self, action, resource) d56c169c",
             "MultipartDict.__missing__": ABSENT,
@@ -211,7 +211,7 @@ _S3 = (
     *_replaced(
         "moto.s3.responses",
         "services.s3",
-        "conditions, refusals, single parts, and what answers say besides",
+        "conditions, errors, single parts, and members that moto's responses lack",
         {
             "S3Response._complete_multipart_body": "(self, body)",
             "S3Response._key_response": "(self, request, full_url)",
@@ -234,7 +234,7 @@ _S3 = (
     *_replaced(
         "moto.s3.notifications",
         "services.s3",
-        "each event once, as AWS writes it, and to those who asked",
+        "each event once, in AWS's form, to its subscribers",
         {
             "_get_s3_event": "(event_name, bucket, key, notification_id)",
             "_invoke_awslambda": "(account_id, event_body, fn_arn, region_name) 399fd448",
@@ -251,7 +251,7 @@ _S3 = (
     *_places(
         "moto.s3.models",
         "services.s3",
-        "parts of buckets and objects",
+        "fields of buckets and objects",
         {
             "FakeDeleteMarker._version_id": INSTANCE_ATTRIBUTE,
             "FakeKey._expiry": INSTANCE_ATTRIBUTE,
@@ -263,13 +263,13 @@ _S3 = (
     *_places(
         "moto.s3.responses",
         "services.s3",
-        "the object that a request is about",
+        "finds the object of a request",
         {"S3Response._get_key": "(self, validate_storage_class=)", "S3Response.parse_key_name": "(self)"},
     ),
     *_places(
         "moto.s3.exceptions",
         "services.s3",
-        "refusals",
+        "errors",
         {
             "AccessDeniedByLock": "class S3ClientError",
             "EntityTooSmall": "class S3ClientError",
@@ -284,7 +284,7 @@ _S3 = (
     *_places(
         "moto.iam.access_control",
         "services.s3",
-        "judges a bucket policy",
+        "evaluates a bucket policy",
         {
             "IAMPolicy.is_action_permitted": "(self, action, resource=, principal=, incoming_condition_values=)",
             "PermissionResult": "class Enum",
@@ -302,13 +302,13 @@ _SQS = (
     *_places(
         "moto.sqs.models",
         "services.sqs.set_queue_attributes",
-        "the policy before and after",
+        "reads and restores the policy",
         {"Queue.policy": "property"},
     ),
     *_replaced(
         "moto.sqs.models",
         "services.sqs.queues",
-        "one change of a queue at a time, and no counting that nobody asked for",
+        "one change of a queue at a time, and counts only on request",
         {
             "Queue.BASE_ATTRIBUTES": "list",
             "Queue.add_message": "(self, message)",
@@ -323,19 +323,19 @@ _SQS = (
     *_places(
         "moto.sqs.models",
         "services.sqs.queues",
-        "what a receiver asked for of a message",
+        "the message attributes that a receiver asked for",
         {"_filter_message_attributes": "(message, input_message_attributes)"},
     ),
     *_places(
         "moto.sqs.exceptions",
         "services.sqs.queues",
-        "refusals",
+        "errors",
         {"InvalidParameterValue": "class SQSException", "ReceiptHandleIsInvalid": "class SQSException"},
     ),
     *_replaced(
         "moto.sqs.models",
         "state",
-        "stores each message by itself",
+        "stores each message separately",
         {
             "Queue.__getstate__": ABSENT,
             "Queue.__init__": "(self, name, region, account_id, **kwargs)",
@@ -359,7 +359,7 @@ _LOGS = (
     *_replaced(
         "moto.logs.responses",
         "services.logs.filter_log_events",
-        "moto takes no prefix and no identifier, and orders events by stream",
+        "moto ignores the prefix and the identifier, and orders events by stream",
         {"LogsResponse.filter_log_events": "(self) b17a2199"},
     ),
     *_places(
@@ -374,13 +374,13 @@ _LOGS = (
     *_places(
         "moto.logs.exceptions",
         "services.logs.filter_log_events",
-        "refusals",
+        "errors",
         {"InvalidParameterException": "class LogsClientError"},
     ),
     *_replaced(
         "moto.logs.models",
         "state",
-        "stores each stream by itself",
+        "stores each stream separately",
         {
             "LogGroup.__getstate__": ABSENT,
             "LogGroup.create_log_stream": "(self, log_stream_name)",
@@ -388,7 +388,7 @@ _LOGS = (
             "LogStream.put_log_events": "(self, log_events)",
         },
     ),
-    *_places("moto.logs.models", "state", "ids go on after a restart", {"LogEvent._event_id": "int"}),
+    *_places("moto.logs.models", "state", "ids continue after a restart", {"LogEvent._event_id": "int"}),
 )
 
 _EVENTS = (
@@ -401,7 +401,7 @@ _EVENTS = (
     *_replaced(
         "moto.events.models",
         "services.events",
-        "moto replays all of an archive, whatever the times asked for",
+        "moto replays a whole archive, whatever times the request has",
         {"Replay.replay_events": "(self, archive) 02ee271d"},
     ),
     *_places(
@@ -413,7 +413,7 @@ _EVENTS = (
     *_replaced(
         "moto.events.models",
         "state",
-        "stores each archived event by itself",
+        "stores each archived event separately",
         {
             "Archive.__getstate__": ABSENT,
             "Rule._send_to_events_archive": "(self, resource_id, event)",
@@ -425,7 +425,7 @@ _IAM = (
     *_replaced(
         "moto.iam.models",
         "services.iam.managed_policies",
-        "a policy of AWS's own is known as soon as somebody names it",
+        "an AWS managed policy is known as soon as a request names it",
         {
             "IAMBackend.attach_group_policy": "(self, policy_arn, group_name)",
             "IAMBackend.attach_role_policy": "(self, policy_arn, role_name)",
@@ -441,13 +441,13 @@ _IAM = (
     *_places(
         "moto.iam.models",
         "services.iam.managed_policies",
-        "makes moto's object of a policy of AWS's own",
+        "makes moto's object of an AWS managed policy",
         {"AWSManagedPolicy.from_data": "classmethod (cls, name, account_id, region_name, data)"},
     ),
     *_places(
         "moto.iam.aws_managed_policies",
         "services.iam.managed_policies",
-        "the policies of AWS's own",
+        "the AWS managed policies",
         {"aws_managed_policies_data": "str"},
     ),
     *_replaced(
@@ -471,7 +471,7 @@ _IAM = (
     *_places(
         "moto.iam.exceptions",
         "services.iam",
-        "refusals",
+        "errors",
         {"InvalidInput": "class IAMException", "NotFoundException": "class IAMException"},
     ),
     *_places("moto.kms.models", "services.iam", "the policies of keys", {"kms_backends": "BackendDict"}),
@@ -484,7 +484,7 @@ _IAM = (
     *_places(
         "moto.sts.models",
         "services.iam.sessions",
-        "the credentials that STS gave",
+        "the credentials that STS issued",
         {"AssumedRole": "class BaseModel", "sts_backends": "BackendDict"},
     ),
 )
@@ -493,24 +493,23 @@ _OTHERS = (
     *_replaced(
         "moto.sns.models",
         "state",
-        "moto keeps every notification, for tests of its own users",
+        "moto keeps every notification, for the tests of its users",
         {"Topic.__getstate__": ABSENT},
     ),
     *_places(
         "moto.sagemaker.models",
         "services.sagemaker.models",
-        "whether a model is there",
+        "whether a model exists",
         {"SageMakerModelBackend._models": INSTANCE_ATTRIBUTE, "sagemaker_backends": "BackendDict"},
     ),
     *_places(
         "moto.sagemakerruntime.models",
-        "services.sagemaker.invocations",
-        "answers that a test has prepared",
+        "services.sagemaker.endpoints",
+        "responses that a test has prepared",
         {"sagemakerruntime_backends": "BackendDict"},
     ),
 )
 
-#: The backends of Lambda and Scheduler are not listed: their modules are loaded only where somebody uses them.
 PLACES = (*_CORE, *_S3, *_SQS, *_LOGS, *_EVENTS, *_IAM, *_OTHERS)
 
 

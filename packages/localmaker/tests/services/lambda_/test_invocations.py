@@ -1,4 +1,4 @@
-"""``lambda:Invoke`` of functions that were uploaded to the endpoint."""
+"""``lambda:Invoke`` of functions uploaded to the endpoint."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def handler(event, context):
 
 @pytest.fixture
 def create(endpoint, unique):
-    """Uploads a function of some files; its name is the test's own."""
+    """Return a function that uploads files as a Lambda function under the test's unique name."""
 
     def upload(files, handler):
         return _upload(endpoint, unique, files, handler)
@@ -40,7 +40,7 @@ def create(endpoint, unique):
 
 @pytest.fixture
 def function(create):
-    """The name of a function that the tests may call."""
+    """Upload a function, and return its name."""
     return create({"code.py": SOURCE}, "code.handler")
 
 

@@ -1,4 +1,4 @@
-"""Which events FilterLogEvents gives, and in which order."""
+"""Which events FilterLogEvents returns, and in which order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 @pytest.fixture
 def logs(endpoint, unique):
-    """A client; the log group has two streams of one job and one of another, written by turns."""
+    """Return a client, with a log group of three streams, two of one job, whose events alternate in time."""
     client = endpoint.client("logs")
     client.create_log_group(logGroupName=unique)
     start = int(time.time() * 1000)

@@ -1,4 +1,4 @@
-"""Endpoints and their configurations are described as botocore's service model has them; the client checks that."""
+"""Endpoints and their configurations match botocore's service model, which the client checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queues of SQS: what each receiver gets, and what is left of a queue after a kill."""
+"""SQS queues: what each receiver gets, and what remains of a queue after a kill."""
 
 from __future__ import annotations
 

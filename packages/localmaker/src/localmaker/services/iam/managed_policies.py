@@ -1,6 +1,6 @@
-"""A patch of moto: a policy of AWS's own is known as soon as a request names it.
+"""A patch of moto: an AWS managed policy is known as soon as a request names it.
 
-- moto: knows none of them, or all when told so at the start; all make every change of IAM's state slow to store.
+- moto: knows none of them, or all if configured so. With all, every change of IAM's state is slow to store.
 - IAM: has all of them.
 - Replaced: the methods of ``moto.iam.models.IAMBackend`` that take the ARN of a policy.
 """
@@ -37,11 +37,11 @@ def install() -> None:
 
 
 def load(backend: IAMBackend, arn: str) -> None:
-    """Make a policy of AWS's own known to a backend; any other ARN changes nothing."""
+    """Add an AWS managed policy to a backend; any other ARN changes nothing."""
     if not arn.startswith(_AWS_MANAGED) or arn in backend.managed_policies:
         return
     name = arn.rpartition("/")[2]
-    # Not kept: it is 5 MB, and needed once for each policy.
+    # The parsed data is not kept: it takes 5 MB, and each policy needs it once.
     data = json.loads(aws_managed_policies_data).get(name)
     if data is None:
         return

@@ -29,7 +29,7 @@ def _filter_log_events(response: Any) -> str:
         raise InvalidParameterException("Only one of logStreamNames and logStreamNamePrefix can be given")
     if prefix:
         found = response.logs_backend.groups.get(group)
-        # moto takes an empty list for all streams; no stream can have this name.
+        # moto reads an empty list as all streams, so name one that cannot exist.
         streams = [name for name in found.streams if name.startswith(prefix)] if found else []
         streams = streams or [":"]
     events, following, searched = response.logs_backend.filter_log_events(
