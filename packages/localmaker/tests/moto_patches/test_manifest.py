@@ -60,6 +60,14 @@ def test_a_place_without_its_class_is_noticed(module: str) -> None:
     assert place.difference() == f"{place.path} is gone with its module or class instead of absent"
 
 
+def test_a_missing_dependency_of_moto_is_no_change_of_moto(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "needs_another.py").write_text("import no_such_dependency")
+    monkeypatch.syspath_prepend(tmp_path)
+    place = Place("needs_another", "Class.member", ABSENT, "state", "adds it", is_replaced=True)
+    with pytest.raises(ModuleNotFoundError, match="no_such_dependency"):
+        place.difference()
+
+
 def test_every_replaced_place_is_in_the_manifest() -> None:
     assert _run(_HERE / "replaced_places.py") == sorted(place.path for place in PLACES if place.is_replaced)
 

@@ -62,7 +62,9 @@ class Place:
     def _found(self) -> str:
         try:
             owner: Any = importlib.import_module(self.module)
-        except ImportError:
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{self.module}.".startswith(f"{error.name}."):
+                raise  # something that moto needs is not installed
             return _WITHOUT_OWNER
         *owners, name = self.name.split(".")
         for one in owners:
