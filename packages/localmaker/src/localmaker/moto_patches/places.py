@@ -1,13 +1,13 @@
-"""Places inside moto, and what they look like: enough to notice that another moto has another thing there.
+"""Places inside moto, and a description of each that shows whether another version of moto has changed it.
 
-A look is a line of text, so that the manifest is read and compared like a table:
+A description is a line of text, its "look", so that the manifest reads like a table:
 
 - ``(self, name=, *args)``: a function, by its parameters; a default value is not compared, only that there is one.
-- ``(self) 1a2b3c4d``: the same, and a hash of its source, for a function that is not called any more but replaced as a
-  whole: nobody would see what a new moto does there. Likewise ``property`` and ``property 1a2b3c4d``.
+- ``(self) 1a2b3c4d``: the same with a hash of its source, for a function that is replaced as a whole and never called,
+  so that a new behaviour would go unnoticed. Likewise ``property`` and ``property 1a2b3c4d``.
 - ``class Base, Other``: a class, by its bases.
 - ``list``: any other value, by its type.
-- ``instance attribute``: what the class's ``__init__`` sets.
+- ``instance attribute``: one that the ``__init__`` of the class sets.
 - ``absent``: moto has nothing there, and the endpoint adds something.
 """
 
@@ -34,11 +34,11 @@ class Place:
     """Something inside moto that the endpoint replaces, or relies on.
 
     Attributes:
-        module: of moto.
+        module: a module of moto.
         name: dotted, within the module.
-        look: what it must look like.
+        look: its expected description.
         used_by: the module or room of localmaker that needs it.
-        why: what it needs it for.
+        why: the purpose.
         is_replaced: whether the endpoint puts something else there.
     """
 
@@ -55,7 +55,7 @@ class Place:
         return f"{self.module}.{self.name}"
 
     def difference(self) -> str | None:
-        """Say how the installed moto differs here; None where it does not."""
+        """Describe how the installed moto differs here; None if it does not."""
         found = self._found()
         return None if found == self.look else f"{self.path} is {found} instead of {self.look}"
 
@@ -64,7 +64,7 @@ class Place:
             owner: Any = importlib.import_module(self.module)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{self.module}.".startswith(f"{error.name}."):
-                raise  # something that moto needs is not installed
+                raise  # a dependency of moto is not installed
             return _WITHOUT_OWNER
         *owners, name = self.name.split(".")
         for one in owners:
@@ -74,17 +74,17 @@ class Place:
         if self.look == INSTANCE_ATTRIBUTE:
             code = getattr(owner.__init__, "__code__", None)
             return INSTANCE_ATTRIBUTE if code is not None and name in code.co_names else ABSENT
-        # What a class only inherits is not in its own namespace: replacing it there would do something else.
+        # An inherited member is not in the namespace: replacing it in this class would have another effect.
         if name not in vars(owner):
             return ABSENT
         return look_of(vars(owner)[name], with_source=_ENDS_WITH_HASH.search(self.look) is not None)
 
 
 def look_of(value: Any, *, with_source: bool = False) -> str:
-    """Describe a value as the manifest does.
+    """Describe a value in the form of the manifest.
 
     Args:
-        value: as it stands in the namespace of its module or class.
+        value: from the namespace of its module or class.
         with_source: add a hash of the source of a function or property.
     """
     if isinstance(value, type):
@@ -115,10 +115,10 @@ def _parameters(function: Callable[..., Any]) -> str:
 
 
 def _source_hash(functions: tuple[Callable[..., Any], ...]) -> str:
-    """Hash the lines that say something, with their indentation; the same in every version of Python."""
+    """Hash the lines that are not blank, with their indentation; the result is the same in every Python version."""
     try:
         source = "\n".join(textwrap.dedent(inspect.getsource(function)) for function in functions)
-    except (OSError, TypeError):  # there is none, or the function is not written in Python
+    except (OSError, TypeError):  # no source file, or not written in Python
         return "without source"
     lines = [line.rstrip() for line in source.splitlines() if line.strip()]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:_HASH_CHARACTERS]

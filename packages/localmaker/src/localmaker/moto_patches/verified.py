@@ -1,7 +1,7 @@
 """Importing this module verifies the installed moto, once.
 
-Modules that replace or use something inside moto reach for it while they are imported. So this import comes before
-theirs, and another moto ends in one clear sentence instead of an ``AttributeError`` somewhere.
+Modules that patch moto look up the originals while they are imported. This import comes before theirs, so that another
+version of moto results in one clear sentence instead of an ``AttributeError``.
 """
 
 from localmaker.moto_patches.manifest import verify

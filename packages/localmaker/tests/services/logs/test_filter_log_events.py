@@ -43,7 +43,7 @@ def test_a_group_may_be_named_by_its_arn(logs, unique):
         assert found == ["other/algo-1 1", "other/algo-1 2"]
 
 
-def test_a_prefix_and_names_are_too_much(logs, unique):
+def test_a_prefix_and_names_are_exclusive(logs, unique):
     with pytest.raises(ClientError, match="InvalidParameterException"):
         logs.filter_log_events(logGroupName=unique, logStreamNamePrefix="job", logStreamNames=["job/algo-1"])
 

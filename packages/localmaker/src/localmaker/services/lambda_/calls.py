@@ -109,15 +109,15 @@ def _call(
     error = answer.get("error")
     if stopped:
         kind, message, stack = "Runtime.ExitError", "the local endpoint was stopped", None
-        said = message
+        reason = message
     elif error:
         kind, message, stack = error["type"], error["message"], error["stack"]
-        said = f"{kind}: {message}"
+        reason = f"{kind}: {message}"
     else:
-        said = f"its process ended with exit code {code}"
+        reason = f"its process ended with exit code {code}"
         kind, stack = "Runtime.ExitError", None
         message = f"RequestId: {output.request_id} Error: Runtime exited with error: exit status {code}"
-    text = f"Lambda function [{function.name}] failed: {said}. {_where(output)}"
+    text = f"Lambda function [{function.name}] failed: {reason}. {_where(output)}"
     raise FunctionFailedError(text, kind, message, stack)
 
 

@@ -93,8 +93,8 @@ def _answer(arn: str, event: Any, request_id: str, context: RequestContext) -> d
             request_id=request_id,
         )
     except FunctionFailedError as error:
-        said = {**error.error, "requestId": request_id}
-        return {**answer, "FunctionError": _FAILED, "Payload": json.dumps(said).encode()}
+        payload = {**error.error, "requestId": request_id}
+        return {**answer, "FunctionError": _FAILED, "Payload": json.dumps(payload).encode()}
     return {**answer, "Payload": json.dumps(value).encode()}
 
 

@@ -43,7 +43,7 @@ def invoke_endpoint(request: dict[str, Any], context: RequestContext) -> dict[st
         raise AwsError("ValidationError", f"Endpoint {name} of account {context.account_id} not found.") from error
     raise AwsError(
         "ModelError",
-        f"The local endpoint keeps endpoint {name} and serves nothing from it. A transform job runs its model here.",
+        f"Endpoint {name} is stored, but the local endpoint serves no models. Run it in a transform job instead.",
         424,
     )
 
