@@ -66,7 +66,7 @@ def validate(
     as_json: AsJson = False,
 ) -> None:
     """Check definitions and step scripts, offline. Exit code 0: no problem; 4: problems found."""
-    from pipedef.linter.report import check_lines, checks_as_json, report_as_json, report_lines
+    from pipedef.linter import check_lines, checks_as_json, report_as_json, report_lines
 
     if list_checks:
         print_json(checks_as_json()) if as_json else typer.echo("\n".join(check_lines()))

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from pipedef.checks.registry import Deployment, Trigger
 from pipedef.document.definition import Definition, read_definition
-from pipedef.document.source_code import Sources
-from pipedef.linter.report import report_lines
-from pipedef.linter.runner import validate
+from pipedef.document.project import Sources
+from pipedef.linter import report_lines, validate
 from pipeline.definition.bundle import STEPS_FOLDER, Bundle, bundled_files
 from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.resources.rules import Rule
+from pipeline.deploy.script_conventions import PROJECT
 from pipeline.deploy.stack import FLOWS, resources
 from pipeline.errors import DefinitionError
 from pipeline.settings.environment import Settings
@@ -37,7 +37,7 @@ def refuse_wrong_definitions(settings: Settings, bundle: Bundle) -> None:
     Raises:
         DefinitionError: names each problem with its step and field, or its line of a script.
     """
-    report = validate(environment_subjects(settings, bundle), script_sources())
+    report = validate(environment_subjects(settings, bundle), script_sources(), PROJECT)
     if report.findings:
         raise DefinitionError(
             "\n".join(["Nothing is deployed:", *report_lines(report)]),

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from pipedef.document.definition import read_definition
 from pipedef.errors import DefinitionError, UnreadableFileError
-from pipedef.linter.runner import Report, read_file, unreadable, validate
+from pipedef.linter import Report, read_file, unreadable, validate
 from pipeline.definition.bundle import build_bundle
 from pipeline.deploy.checks import deployment_around, environment_subjects, script_sources
+from pipeline.deploy.script_conventions import PROJECT
 from pipeline.deploy.stack import FLOWS, NO_STEPS
 from pipeline.errors import InputFileError
 from pipeline.settings.environment import environment_names, load_settings
@@ -27,7 +28,7 @@ def validate_environments(environment: str | None, settings_file: Path | None) -
     subjects = [
         subject for name in names for subject in environment_subjects(load_settings(name, settings_file), bundle)
     ]
-    return validate(subjects, script_sources())
+    return validate(subjects, script_sources(), PROJECT)
 
 
 def validate_file(path: Path, environment: str | None, settings_file: Path | None) -> Report:
@@ -56,4 +57,4 @@ def validate_file(path: Path, environment: str | None, settings_file: Path | Non
         # Of the other pipeline its trigger is enough: what this one writes must not start it either.
         definitions = {**dict.fromkeys(FLOWS, NO_STEPS), flow: text}
         deployment = deployment_around(settings, build_bundle(), definitions, flow)
-    return validate([(definition, deployment)])
+    return validate([(definition, deployment)], project=PROJECT)

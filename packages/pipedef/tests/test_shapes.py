@@ -3,11 +3,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import botocore.session
 import pytest
 
-from localmaker.http.protocol import service_model
 from pipedef.errors import AwsError
 from pipedef.shapes import validate_request
+
+
+def service_model(service: str) -> Any:
+    """Return botocore's model of a service."""
+    return botocore.session.get_session().get_service_model(service)
+
 
 LOCATION = {"S3Uri": "s3://b/k", "LocalPath": "/opt/ml"}
 

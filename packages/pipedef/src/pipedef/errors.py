@@ -3,9 +3,13 @@
 ::
 
     PipedefError
-    ├── AwsError         AWS would refuse the definition or request: code and message are the ones it answers with
-    ├── DefinitionError  a text is no definition at all: not JSON, or not an object with steps
+    ├── AwsError             AWS would refuse the definition or request, with this code and message
+    ├── DefinitionError      a text is no definition at all: not JSON, or not an object with steps
+    ├── UnknownCheckError    a check is selected or ignored that does not exist
     └── UnreadableFileError  a file that is to be checked is missing, or is not UTF-8
+
+Catch :class:`DefinitionError` around ``read_definition``, and :class:`AwsError` around ``parse_definition`` and
+``validate`` of the language. The command line turns every one of them into a message and exit code 2.
 """
 
 from __future__ import annotations
@@ -43,6 +47,10 @@ class DefinitionError(PipedefError):
         super().__init__(message if hint is None else f"{message}\n  → {hint}")
         self.message = message
         self.hint = hint
+
+
+class UnknownCheckError(PipedefError):
+    """There is no check of this name."""
 
 
 class UnreadableFileError(PipedefError):

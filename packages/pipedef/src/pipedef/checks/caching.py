@@ -11,8 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from pipedef.checks.permissions import script_actions
-from pipedef.checks.registry import Deployment, Problem, definition_check, deployment_check
+from pipedef.checks.registry import Deployment, Problem, Severity, definition_check, deployment_check
 from pipedef.document.definition import Definition, Step
 from pipedef.document.locations import differs_by_execution
 from pipedef.document.values import leaves, references
@@ -44,7 +43,9 @@ def _cached(definition: Definition) -> Iterator[Step]:
     return (step for step in definition.steps if step.cached)
 
 
-@definition_check("cache-hits", "caching is not defeated by an execution id, a time or a changing path")
+@definition_check(
+    "cache-hits", "caching is not defeated by an execution id, a time or a changing path", Severity.WARNING
+)
 def cache_can_hit(definition: Definition) -> Iterator[Problem]:
     for step in _cached(definition):
         for path, value in _key(step):
@@ -62,7 +63,7 @@ def cache_can_hit(definition: Definition) -> Iterator[Problem]:
                 if isinstance(text, str) and _has_a_time(text) and not _ROLE.match(text):
                     yield Problem(
                         f"{text!r} has a time in it: the next compile changes it, and the cached step never hits.",
-                        "Name code and data by their content, as pipeline/definition/bundle.py does.",
+                        "Name code and data by their content, such as a SHA-256.",
                         step=step.name,
                         field=place,
                     )
@@ -91,10 +92,12 @@ def _changes(reference: object, text: str, definition: Definition) -> str:
     return ""
 
 
-@definition_check("cache-effects", "no step is cached whose script changes something outside, or asks what is there")
+@definition_check(
+    "cache-effects", "no step is cached whose script changes something outside, or asks what is there", Severity.WARNING
+)
 def cached_steps_are_pure(definition: Definition) -> Iterator[Problem]:
     for step in _cached(definition):
-        actions = script_actions(step)
+        actions = definition.script_actions(step)
         if actions:
             yield Problem(
                 f"{step.script} calls {', '.join(actions)}, which a cached result would leave out.",
@@ -104,7 +107,11 @@ def cached_steps_are_pure(definition: Definition) -> Iterator[Problem]:
             )
 
 
-@deployment_check("cache-identity", "a cached step that reads an uploaded file has the file's version in its cache key")
+@deployment_check(
+    "cache-identity",
+    "a cached step that reads an uploaded file has the file's version in its cache key",
+    Severity.WARNING,
+)
 def cached_steps_know_the_version(definition: Definition, deployment: Deployment) -> Iterator[Problem]:
     """Without it a replaced file of the same name is answered with the result of the old one."""
     for trigger in deployment.own_triggers:

@@ -1,32 +1,35 @@
-"""Which rows a model learns from: none is fitted before the split or on test rows, none again at scoring, and none is
-registered that nobody has judged.
-"""
+"""Which rows a model learns from, and on which it is judged."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
-from pipedef.checks.registry import Problem, definition_check
+from pipedef.checks.registry import Problem, Severity, definition_check
 from pipedef.document.definition import Definition, Step
 from pipedef.document.locations import origin_below, pattern_of
 from pipedef.document.values import code_channel, follow, json_gets, listed, objects, property_file_read, references
-from pipedef.language.expressions import StepReference
+from pipedef.language.expressions import GET, StepReference
 
-SPLIT_SCRIPT, FITTING_SCRIPT, EVALUATION_SCRIPT = "preprocess.py", "train.py", "evaluate.py"
-SELECTION_SCRIPT = "select_model.py"
 TRAINING_ROWS, VALIDATION_ROWS, TEST_ROWS = "train", "validation", "test"
-#: Channels without rows: packages to install. The code's own channel is named by the hyperparameters.
-_PACKAGES = "wheels"
 #: The SDK's ModelTrainer brings code and what starts it as channels.
 _DRIVERS, _CODE = "sm_drivers", "code"
 _FITTING_TYPES = ("Training", "Tuning", "AutoML")
 
 
-def _purpose(step: Step) -> str:
-    """What rows are prepared for, as the script is told; a pipeline variable is no purpose that can be checked."""
-    purpose = step.flag("--purpose")
-    return purpose if isinstance(purpose, str) else ""
+def _runs(step: Step, script: str | None) -> bool:
+    """Tell whether a step runs a script of the project; False where the project does not name it."""
+    return script is not None and step.script == script
+
+
+def _purposes(definition: Definition) -> Iterator[tuple[Step, str]]:
+    """Yield (step that runs the split script, what for); empty where the flag is missing or a pipeline variable."""
+    flag = definition.project.purpose_flag
+    for step in definition.steps if flag else ():
+        if _runs(step, definition.project.split_script):
+            purpose = step.flag(str(flag))
+            yield step, purpose if isinstance(purpose, str) else ""
 
 
 def _splits(definition: Definition) -> set[str]:
@@ -38,9 +41,12 @@ def _splits(definition: Definition) -> set[str]:
     }
 
 
-def without_rows(step: Step) -> set[str | None]:
-    """Channels of a training step that bring something else than rows."""
-    channels: set[str | None] = {_PACKAGES}
+def without_rows(step: Step, definition: Definition) -> set[str | None]:
+    """Return the channels of a training step that bring something else than rows.
+
+    The hyperparameters name the channel with the code.
+    """
+    channels: set[str | None] = set(definition.project.rowless_channels)
     for _, job in step.training_jobs():
         for parameters in ("HyperParameters", "StaticHyperParameters"):
             channels.add(code_channel(follow(job, parameters, "sagemaker_submit_directory")))
@@ -62,14 +68,16 @@ def models_at(uri: Any, definition: Definition) -> set[str]:
     return fitting & named
 
 
-@definition_check("fit-after-split", "models are fitted on the training rows of a split, and on nothing else")
+@definition_check(
+    "fit-after-split", "models are fitted on the training rows of a split, and on nothing else", Severity.WARNING
+)
 def fitted_after_the_split(definition: Definition) -> Iterator[Problem]:
-    splits = _splits(definition)
-    # Where nothing in the pipeline splits rows, they come split, and from where they come nobody can tell.
-    split_here = splits or any(step.script == SPLIT_SCRIPT for step in definition.steps)
-    splitting = ", ".join(sorted(splits)) or f"the step that runs {SPLIT_SCRIPT}"
+    splits, project = _splits(definition), definition.project
+    # Where nothing in the pipeline splits rows, they were split before, and where they come from is not known.
+    split_here = splits or any(_runs(step, project.split_script) for step in definition.steps)
+    splitting = ", ".join(sorted(splits)) or f"the step that runs {project.split_script}"
     for step in definition.steps_of_type(*_FITTING_TYPES) if split_here else ():
-        no_rows = without_rows(step)
+        no_rows = without_rows(step, definition)
         for name, path, uri in step.inputs():
             if name in no_rows or is_model(uri, definition):
                 continue
@@ -91,17 +99,21 @@ def fitted_after_the_split(definition: Definition) -> Iterator[Problem]:
                     field=path,
                 )
     for step in definition.steps_of_type("Processing"):
-        if step.script == FITTING_SCRIPT:
+        if _runs(step, project.training_script):
             yield Problem(
-                f"{FITTING_SCRIPT} runs in a processing job, where no channel says which rows it learns from.",
+                f"{step.script} runs in a processing job, where no channel says which rows it learns from.",
                 "Run it in a training job.",
                 step=step.name,
                 field="Arguments.AppSpecification.ContainerEntrypoint",
             )
 
 
-@definition_check("quality-gate", "a trained model is registered only behind a condition on its evaluation")
+@definition_check(
+    "quality-gate", "a trained model is registered only behind a condition on its evaluation", Severity.WARNING
+)
 def registered_behind_a_gate(definition: Definition) -> Iterator[Problem]:
+    script = definition.project.evaluation_script
+    evaluation = f"the step that runs {script}" if script else "its evaluation"
     for step in definition.steps_of_type("RegisterModel"):
         containers = objects(follow(step.arguments, "InferenceSpecification", "Containers"))
         trained = {model for _, item in containers for model in models_at(item.get("ModelDataUrl"), definition)}
@@ -110,8 +122,7 @@ def registered_behind_a_gate(definition: Definition) -> Iterator[Problem]:
         for model in sorted(trained - judged):
             yield Problem(
                 f"The model of {model} is registered whatever its evaluation says.",
-                f"Put the step into if_steps of a condition on the property file of the step that runs "
-                f"{EVALUATION_SCRIPT}.",
+                f"Put the step into if_steps of a condition on the property file of {evaluation}.",
                 step=step.name,
                 field=step.place,
             )
@@ -122,18 +133,19 @@ def _judged_models(condition: Step, definition: Definition) -> set[str]:
 
     Where no step runs the evaluation script, any result that came of the model counts as one.
     """
-    if not any(step.script == EVALUATION_SCRIPT for step in definition.steps):
+    script = definition.project.evaluation_script
+    if not any(_runs(step, script) for step in definition.steps):
         return definition.behind(condition.name)
     found: set[str] = set()
     for _, body in json_gets(condition.arguments, ""):
         reference = property_file_read(body)
         judge = definition.step_named.get(reference.step) if reference else None
-        if judge is not None and judge.script == EVALUATION_SCRIPT:
+        if judge is not None and _runs(judge, script):
             found |= {model for _, _, uri in judge.inputs() for model in models_at(uri, definition)}
     return found
 
 
-@definition_check("no-refit-at-scoring", "scoring fits nothing: its model comes from the registry")
+@definition_check("no-refit-at-scoring", "scoring fits nothing: its model comes from the registry", Severity.WARNING)
 def nothing_is_fitted_at_scoring(definition: Definition) -> Iterator[Problem]:
     if not _scores(definition):
         yield from _prepared_for("training", definition) if any(definition.steps_of_type("Training")) else ()
@@ -160,11 +172,11 @@ def nothing_is_fitted_at_scoring(definition: Definition) -> Iterator[Problem]:
 
 def _scores(definition: Definition) -> bool:
     """Whether a pipeline makes predictions with a model that is there already."""
-    purposes = {_purpose(step) for step in definition.steps if step.script == SPLIT_SCRIPT}
+    purposes = {purpose for _, purpose in _purposes(definition)}
     fits = any(definition.steps_of_type(*_FITTING_TYPES))
     if purposes and (purposes == {"scoring"} or fits):
         return purposes == {"scoring"}
-    if any(step.script == SELECTION_SCRIPT for step in definition.steps):
+    if any(_runs(step, definition.project.selection_script) for step in definition.steps):
         return True
     registers = any(definition.steps_of_type("RegisterModel"))
     return not registers and any(_approved(step) for step in definition.steps_of_type("Model"))
@@ -184,12 +196,147 @@ def _approved(step: Step) -> bool:
 
 
 def _prepared_for(purpose: str, definition: Definition) -> Iterator[Problem]:
-    for step in definition.steps:
-        if step.script == SPLIT_SCRIPT and _purpose(step) != purpose:
+    for step, found in _purposes(definition):
+        if found != purpose:
             does = "trains" if purpose == "training" else "scores"
             yield Problem(
-                f"The pipeline {does}, and its rows are prepared for {_purpose(step)!r}.",
-                f"Pass --purpose {purpose}.",
+                f"The pipeline {does}, and its rows are prepared for {found!r}.",
+                f"Pass {definition.project.purpose_flag} {purpose}.",
                 step=step.name,
                 field="Arguments.AppSpecification.ContainerArguments",
             )
+
+
+#: Where rows come from: (step, output), or ("", location) where no step of the pipeline has written them.
+_Source = tuple[str, str]
+_INPUT = ("TransformInput", "DataSource", "S3DataSource", "S3Uri")
+
+
+@definition_check(
+    "evaluated-on-test-rows",
+    "models are judged on test rows of the split that they were trained with",
+    Severity.WARNING,
+)
+def evaluated_on_test_rows(definition: Definition) -> Iterator[Problem]:
+    deciding = _deciding(definition)
+    for step in definition.steps_of_type("Processing"):
+        if _runs(step, definition.project.evaluation_script):
+            yield from _evaluation(step, definition)
+        elif step.name in deciding:
+            yield from _judge(step, definition)
+    for step in definition.steps_of_type("Transform"):
+        learned = _learned(_served(step, definition), definition)
+        source = _source(follow(step.arguments, *_INPUT), definition)
+        if source in learned:
+            yield Problem(
+                f"The model makes predictions for {_shown(source)}, which it has learned from.",
+                f"Take output {TEST_ROWS!r} of the step that splits rows, or new rows.",
+                step=step.name,
+                field=f"Arguments.{'.'.join(_INPUT)}",
+            )
+
+
+def _evaluation(step: Step, definition: Definition) -> Iterator[Problem]:
+    """The evaluation script is told its test rows by the name of the input, or takes them from an output so named."""
+    inputs = {name: (path, _source(uri, definition)) for name, path, uri in step.inputs()}
+    learned = _learned(_models_of(step, definition), definition)
+    splits = {source[0] for source in learned if source[0]}
+    named = [item for item in inputs.values() if item[1][0] in splits and item[1][1] == TEST_ROWS]
+    path, judged_on = inputs.get(TEST_ROWS) or next(iter(named), ("Arguments.ProcessingInputs", ("", "")))
+    # Where no step splits rows, they come split, each side from a place of its own.
+    elsewhere = not splits and judged_on != ("", "")
+    if judged_on in learned or not (elsewhere or (judged_on[0] in splits and judged_on[1] == TEST_ROWS)):
+        yield Problem(
+            f"Input {TEST_ROWS!r} is {_shown(judged_on)}: the model would not be judged on rows that its training "
+            "left out.",
+            f"Take output {TEST_ROWS!r} of {', '.join(sorted(splits)) or 'the step that splits rows'}.",
+            step=step.name,
+            field=path,
+        )
+
+
+def _judge(step: Step, definition: Definition) -> Iterator[Problem]:
+    """Another script may say nothing of its inputs: at least one has to bring rows that the training has not seen, and
+    what is called test rows has to.
+    """
+    models = _models_of(step, definition)
+    learned = _learned(models, definition)
+    # What rows were split from has the training rows in it.
+    whole = {
+        _source(uri, definition)
+        for split in {source[0] for source in learned if source[0]}
+        for name, _, uri in definition.step_named[split].inputs()
+        if name != "code"
+    }
+    rows = [
+        (name, path, _source(uri, definition))
+        for name, path, uri in step.inputs()
+        if name != "code" and not is_model(uri, definition)
+    ]
+    called_test = [item for item in rows if item[0] == TEST_ROWS]
+    seen = [item for item in called_test or rows if item[2] in learned | whole]
+    if models and seen and len(seen) == len(called_test or rows):
+        _, path, source = seen[0]
+        yield Problem(
+            f"The model of {', '.join(sorted(models))} is judged on {_shown(source)}, which it has learned from.",
+            f"Take output {TEST_ROWS!r} of the step that splits rows.",
+            step=step.name,
+            field=path,
+        )
+
+
+def _deciding(definition: Definition) -> set[str]:
+    """Processing steps whose results a condition reads or a registered model carries; and those named for it."""
+    found = {step.name for step in definition.steps_of_type("Processing") if (step.script or "").startswith("evaluat")}
+    for step in definition.steps_of_type("Condition"):
+        read = [property_file_read(body) for _, body in json_gets(step.arguments, "")]
+        found |= {reference.step for reference in read if reference is not None}
+    for step in definition.steps_of_type("RegisterModel"):
+        metrics = follow(step.arguments, "ModelMetrics", "ModelQuality", "Statistics", "S3Uri")
+        source = origin_below(metrics, definition)
+        found |= {source[0]} if source else set()
+    return found
+
+
+def _models_of(step: Step, definition: Definition) -> set[str]:
+    return {model for _, _, uri in step.inputs() for model in models_at(uri, definition)}
+
+
+def _served(step: Step, definition: Definition) -> set[str]:
+    """The fitting steps whose model a transform uses, by way of the step that made it a model."""
+    made = definition.upstream.get(step.name, frozenset())
+    containers = [
+        item
+        for model in (definition.step_named[name] for name in made)
+        if model.type == "Model"
+        for item in (
+            model.arguments.get("PrimaryContainer"),
+            *(item for _, item in objects(model.arguments.get("Containers"))),
+        )
+    ]
+    return {name for item in containers for name in models_at(follow(item, "ModelDataUrl"), definition)}
+
+
+def _learned(models: set[str], definition: Definition) -> set[_Source]:
+    """Where the rows come from that models have learned from."""
+    return {
+        _source(uri, definition)
+        for model in models
+        for name, _, uri in definition.step_named[model].inputs()
+        if name not in without_rows(definition.step_named[model], definition)
+    }
+
+
+def _source(uri: Any, definition: Definition) -> _Source:
+    """Where rows come from; the same text is the same place, whatever its variables turn out to be."""
+    found = origin_below(uri, definition)
+    if found is not None:
+        return found
+    if isinstance(uri, str):
+        return "", uri.rstrip("/")
+    return "", str(follow(uri, GET) or json.dumps(uri, sort_keys=True))
+
+
+def _shown(source: _Source) -> str:
+    step, what = source
+    return f"output {what!r} of {step}" if step else what or "nothing"

@@ -1,22 +1,108 @@
-"""What a definition's parts say about each other: references, property files, parameters, branches, cycles."""
+"""What a definition's parts say about each other: references to steps, their properties, files and parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from functools import cache
 
-from pipedef.checks.properties import broken_property
-from pipedef.checks.registry import Problem, definition_check
-from pipedef.document.definition import Definition, Guard, Step
+import botocore.session
+from botocore.model import ListShape, MapShape, Shape, StructureShape
+
+from pipedef.checks.registry import Problem, Severity, definition_check
+from pipedef.document.definition import Definition, Step
 from pipedef.document.values import Found, json_gets, listed, references
+from pipedef.language.arguments import PROPERTY_OPERATIONS
 from pipedef.language.expressions import (
     ExecutionReference,
     ExpressionError,
     ParameterReference,
     StepReference,
+    Token,
     property_file_reference,
 )
-from pipedef.language.parsing import CONFIGURATION_MEMBERS
+from pipedef.language.parsing import CONFIGURATION_MEMBERS, TARGETS
 from pipedef.language.validation import EXECUTION_VARIABLES
+
+#: Step type → the operations whose responses are the step's properties.
+_OPERATIONS: Mapping[str, tuple[str, ...]] = {
+    **{str(kind): (operation,) for kind, operation in PROPERTY_OPERATIONS.items()},
+    "Tuning": ("DescribeHyperParameterTuningJob", "ListTrainingJobsForHyperParameterTuningJob"),
+}
+_SHOWN_MEMBERS = 8
+
+
+def broken_property(reference: StepReference, target: Step, step: str, field: str) -> Problem | None:
+    """What is wrong with a reference to a property of ``target``; None where it is there.
+
+    Args:
+        reference: to a property, and not to a property file.
+        target: the step that it leads to.
+        step: that refers to it.
+        field: path of the reference.
+    """
+    members = _members_instead(reference.path, target)
+    if members is not None:
+        shown = reference.text.removeprefix(f"Steps.{target.name}.")
+        where = "Declare it among the outputs of the step" if target.type in TARGETS else "Read what is there"
+        fix = f"{where}: {', '.join(_nearest(str(reference.path[-1]), members)) or 'nothing'}."
+        return Problem(f"A step of type {target.type} has no property {shown}.", fix, step=step, field=field)
+    match reference.path:
+        case ("ProcessingOutputConfig", "Outputs", item, *_):
+            what, names = "output", [name for name, _, _ in target.outputs()]
+        case ("ProcessingInputs" | "InputDataConfig", item, *_):
+            what, names = "input", [name for name, _, _ in target.inputs()]
+        case _:
+            return None
+    if item in names or (isinstance(item, int) and item < len(names)):
+        return None
+    message = f"Step {target.name} has no {what} {item}."
+    return Problem(message, f"Its {what}s: {', '.join(names) or 'none'}.", step=step, field=field)
+
+
+def _members_instead(path: Sequence[Token], target: Step) -> Sequence[str] | None:
+    """What there is where a property is missing; None where it is not, or where nothing here knows the step's."""
+    if target.type in TARGETS:
+        there = len(path) == 2 and path[0] == "OutputParameters" and str(path[1]) in target.output_types  # noqa: PLR2004
+        return None if there else [f"OutputParameters[{name!r}]" for name in target.output_types]
+    if target.type == "Condition":
+        return None if tuple(path) == ("Outcome",) else ["Outcome"]
+    if target.type == "Fail":
+        return []
+    shapes = [_response(operation) for operation in _OPERATIONS.get(target.type, ())]
+    found = [_missing(path, shape) for shape in shapes]
+    if not found or None in found:
+        return None
+    # Of several responses the one that the path leads into furthest.
+    return max((one for one in found if one is not None), key=lambda one: one[0])[1]
+
+
+@cache
+def _response(operation: str) -> Shape:
+    service = botocore.session.get_session().get_service_model("sagemaker")
+    shape = service.operation_model(operation).output_shape
+    assert shape is not None  # noqa: S101  what describes and lists answers with something
+    return shape
+
+
+def _missing(path: Sequence[Token], shape: Shape) -> tuple[int, Sequence[str]] | None:
+    """(how far a path leads, what there is then); None where it leads to its end."""
+    for depth, token in enumerate(path):
+        if isinstance(shape, StructureShape) and token in shape.members:
+            shape = shape.members[str(token)]
+        elif isinstance(shape, ListShape):
+            shape = shape.member
+        elif isinstance(shape, MapShape):
+            shape = shape.value
+        else:
+            return depth, list(shape.members) if isinstance(shape, StructureShape) else []
+    return None
+
+
+def _nearest(name: str, members: Sequence[str]) -> Sequence[str]:
+    """The members that are spelt alike, or have the name in theirs; the first few where none is."""
+    alike = get_close_matches(name, members) or [member for member in members if name.lower() in member.lower()]
+    return (alike or members)[:_SHOWN_MEMBERS]
 
 
 @definition_check("references", "every step, property and execution variable that is referred to exists")
@@ -131,7 +217,7 @@ def parameters_are_declared(definition: Definition) -> Iterator[Problem]:
             )
 
 
-@definition_check("parameters-used", "every parameter that is declared is used")
+@definition_check("parameters-used", "every parameter that is declared is used", Severity.WARNING)
 def parameters_are_used(definition: Definition) -> Iterator[Problem]:
     used = {
         found.reference.name
@@ -189,74 +275,3 @@ def parameters_have_their_type(definition: Definition) -> Iterator[Problem]:
                     f"Write a value of type {kind}.",
                     field=f"Parameters[{index}].{field}",
                 )
-
-
-@definition_check("cycles", "no step waits for itself, directly or through others")
-def no_cycles(definition: Definition) -> Iterator[Problem]:
-    upstream = definition.upstream
-    settled: set[str] = set()
-    while ready := [name for name in upstream if name not in settled and upstream[name] <= settled]:
-        settled.update(ready)
-    # What is left waits for a cycle or is on one: walking upstream from any of it ends in the cycle.
-    rest = [name for name in upstream if name not in settled]
-    if rest:
-        path = [rest[0]]
-        while path[-1] not in path[:-1]:
-            path.append(min(upstream[path[-1]] - settled))
-        cycle = path[path.index(path[-1]) :]
-        yield Problem(
-            f"Steps wait for each other: {' → '.join(reversed(cycle))}.",
-            "Remove one of the references or DependsOn entries between them.",
-            step=cycle[0],
-            field=_reason(definition.step_named[cycle[0]], cycle[1]),
-        )
-
-
-def _reason(step: Step, upstream: str) -> str:
-    """Path of what makes a step wait for another."""
-    named = [f"DependsOn[{index}]" for index, name in step.dependencies if name == upstream]
-    read = [found.path for found in step.variables if getattr(found.reference, "step", None) == upstream]
-    return next(iter([*named, *read]), step.place)
-
-
-@definition_check("branches", "no step waits for one of a branch that is not taken when its own is")
-def no_crossed_branches(definition: Definition) -> Iterator[Problem]:
-    for step in definition.steps:
-        own = {guard.condition: guard.branch for guard in step.guards}
-        # What its own condition waits for runs before there is a branch, or there is a cycle.
-        for name in sorted(definition.upstream[step.name] - set(own)):
-            other, guard = _crossed(own, name, definition)
-            if guard is not None:
-                through = name if other == name else f"{name}, and so for {other}"
-                yield Problem(
-                    f"It waits for {through}, which is in the other branch of {guard.condition}: it can never run.",
-                    f"Move both into one branch of {guard.condition}.",
-                    step=step.name,
-                    field=_reason(step, name),
-                )
-
-
-def _crossed(own: Mapping[str, str], name: str, definition: Definition) -> tuple[str, Guard | None]:
-    """(step, guard) of the first step at or behind ``name`` that runs only where ``own`` branches are not taken."""
-    guarded = {guard.condition for guard in definition.step_named[name].guards}
-    for each in (name, *sorted(definition.behind(name))):
-        for guard in definition.step_named[each].guards:
-            # Of a step in a branch of the same condition it is said there.
-            directly = each == name or guard.condition not in guarded
-            if directly and own.get(guard.condition, guard.branch) != guard.branch:
-                return each, guard
-    return name, None
-
-
-@definition_check("nested-conditions", "no condition stands in a branch of another")
-def no_nested_conditions(definition: Definition) -> Iterator[Problem]:
-    # "Amazon SageMaker Pipelines doesn't support the use of nested condition steps" (Condition step, developer guide).
-    for step in definition.steps_of_type("Condition"):
-        if step.guards:
-            outer = step.guards[-1]
-            yield Problem(
-                f"It stands in {outer.branch} of condition {outer.condition}; SageMaker takes no condition in another.",
-                f"Put it beside {outer.condition}: it still waits for the steps whose results it reads.",
-                step=step.name,
-                field="Type",
-            )

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from pipedef.document.definition import Definition
-from pipedef.document.source_code import Sources
+from pipedef.document.project import ScriptFolder
 
 
 class Scope(StrEnum):
@@ -26,13 +26,24 @@ class Scope(StrEnum):
     SOURCES = "step scripts"
 
 
+class Severity(StrEnum):
+    """How bad it is when a check finds something.
+
+    ``ERROR``: AWS refuses the definition, an execution fails or never ends, or a secret is given away.
+    ``WARNING``: it runs, and may not do what it should: style, safety, statistics.
+    """
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong, where, and what mends it.
+    """What is wrong, where, and how to fix it.
 
     Attributes:
         message: what is wrong, one sentence.
-        fix: the edit that mends it, one sentence.
+        fix: the edit that fixes it, one sentence.
         step: name of the step; empty where it is the whole pipeline.
         field: path inside the step (or the definition), such as ``Arguments.RoleArn``.
         file: source file and line, where it is about a script.
@@ -59,7 +70,7 @@ class Trigger:
 
 @dataclass(frozen=True)
 class Deployment:
-    """What stands around one pipeline.
+    """What is deployed around one pipeline.
 
     Attributes:
         pipeline: name of the pipeline.
@@ -83,15 +94,16 @@ class Deployment:
 
 DefinitionFunction = Callable[[Definition], Iterator[Problem]]
 DeploymentFunction = Callable[[Definition, Deployment], Iterator[Problem]]
-SourceFunction = Callable[[Sources], Iterator[Problem]]
+SourceFunction = Callable[[ScriptFolder], Iterator[Problem]]
 
 
 @dataclass(frozen=True)
 class Check:
-    """A registered check: exactly one of the three functions is there, as ``scope`` says."""
+    """A registered check. Exactly one of the three functions is set, the one that ``scope`` names."""
 
     name: str
     summary: str
+    severity: Severity
     scope: Scope
     on_definition: DefinitionFunction | None = None
     on_deployment: DeploymentFunction | None = None
@@ -108,35 +120,41 @@ def _register(check: Check) -> None:
 
 
 def registered() -> tuple[Check, ...]:
-    """All checks, sorted by name."""
+    """Return all checks, sorted by name."""
     return tuple(_CHECKS[name] for name in sorted(_CHECKS))
 
 
-def definition_check(name: str, summary: str) -> Callable[[DefinitionFunction], DefinitionFunction]:
+def definition_check(
+    name: str, summary: str, severity: Severity = Severity.ERROR
+) -> Callable[[DefinitionFunction], DefinitionFunction]:
     """Register a check of one definition under ``name``; ``summary`` completes "checks that …"."""
 
     def register(function: DefinitionFunction) -> DefinitionFunction:
-        _register(Check(name, summary, Scope.DEFINITION, on_definition=function))
+        _register(Check(name, summary, severity, Scope.DEFINITION, on_definition=function))
         return function
 
     return register
 
 
-def deployment_check(name: str, summary: str) -> Callable[[DeploymentFunction], DeploymentFunction]:
+def deployment_check(
+    name: str, summary: str, severity: Severity = Severity.ERROR
+) -> Callable[[DeploymentFunction], DeploymentFunction]:
     """Register a check of a definition and what is deployed around it."""
 
     def register(function: DeploymentFunction) -> DeploymentFunction:
-        _register(Check(name, summary, Scope.DEPLOYMENT, on_deployment=function))
+        _register(Check(name, summary, severity, Scope.DEPLOYMENT, on_deployment=function))
         return function
 
     return register
 
 
-def source_check(name: str, summary: str) -> Callable[[SourceFunction], SourceFunction]:
+def source_check(
+    name: str, summary: str, severity: Severity = Severity.WARNING
+) -> Callable[[SourceFunction], SourceFunction]:
     """Register a check of the step scripts."""
 
     def register(function: SourceFunction) -> SourceFunction:
-        _register(Check(name, summary, Scope.SOURCES, on_sources=function))
+        _register(Check(name, summary, severity, Scope.SOURCES, on_sources=function))
         return function
 
     return register

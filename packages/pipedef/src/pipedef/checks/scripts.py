@@ -1,14 +1,19 @@
-"""The step scripts' sources, read and never run: who fits, on what, and whether the split can be repeated."""
+"""The step scripts' sources, read and never run: who fits, on what, and which AWS calls they make."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import botocore.session
+from botocore import xform_name
 
 from pipedef.checks.registry import Problem, source_check
-from pipedef.document.source_code import Call, Sources, calls, parsed, scopes, scripts
+from pipedef.document.project import ScriptFolder, Sources
 
-TRAINING_SCRIPT, SPLIT_SCRIPT = "train.py", "preprocess.py"
 #: Beginnings of the names of scripts that may fit: the training has to, the evaluation may fit baselines. Any other
 #: script handles rows and learns nothing from them.
 _TRAINING, _EVALUATION = ("train", "tun", "fit"), ("evaluat",)
@@ -21,37 +26,46 @@ _FITTING_METHODS = frozenset(
 )
 _SPLITTING = frozenset({"train_test_split"})
 _TEST_ROWS = ("test.csv", "SM_CHANNEL_TEST", "/test/")
+#: Services that scripts have clients of → prefix of their IAM actions.
+_SERVICES = {"s3": "s3", "sagemaker": "sagemaker", "sagemaker-featurestore-runtime": "sagemaker"}
+#: Operations whose actions have other names than they have ("Actions, resources, and condition keys for Amazon S3").
+_OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
+    "s3:CopyObject": ("s3:GetObject", "s3:PutObject"),
+    "s3:HeadBucket": ("s3:ListBucket",),
+    "s3:HeadObject": ("s3:GetObject",),
+    "s3:ListObjects": ("s3:ListBucket",),
+    "s3:ListObjectsV2": ("s3:ListBucket",),
+}
 
 
-@source_check("scripts-parse", "every step script is Python that can be read")
-def scripts_are_python(sources: Sources) -> Iterator[Problem]:
-    for file in sorted(sources):
-        _, reason = parsed(sources[file], file)
+@source_check("scripts-parse", "every step script is valid Python")
+def scripts_are_python(folder: ScriptFolder) -> Iterator[Problem]:
+    for file in sorted(folder.sources):
+        _, reason = parsed(folder.sources[file], file)
         if reason:
-            yield Problem(
-                f"{file} is no Python: {reason}.", "Correct it; nothing in it is checked.", file=f"steps/{file}"
-            )
+            yield Problem(f"{file} is not valid Python: {reason}.", "Correct it; nothing in it is checked.", file=file)
 
 
-@source_check("fit-in-training-only", "no script fits anything but the training's: preparation, serving, publishing")
-def only_training_fits(sources: Sources) -> Iterator[Problem]:
-    for script in scripts(sources):
+@source_check("fit-in-training-only", "only training scripts fit: preparation, serving and publishing learn nothing")
+def only_training_fits(folder: ScriptFolder) -> Iterator[Problem]:
+    for script in entry_points(folder.sources):
         if script.startswith((*_TRAINING, *_EVALUATION)):
             continue
-        for call in calls(script, sources):
+        for call in calls(script, folder.sources):
             if call.name in _FITTING_METHODS:
+                training = folder.project.training_script or "the training script"
                 yield Problem(
                     f"{script} calls {call.name}(): it learns from rows of which some are test rows or new.",
-                    f"Move what is learned to {TRAINING_SCRIPT} and let it travel in the model artefact.",
-                    file=f"steps/{call.file}:{call.line}",
+                    f"Move what is learned to {training} and store it in the model artefact.",
+                    file=f"{call.file}:{call.line}",
                 )
 
 
 @source_check("split-before-fit", "where one function splits rows and fits, it splits first")
-def rows_are_split_before_the_fit(sources: Sources) -> Iterator[Problem]:
-    """By the order of the text, through the functions that a function calls."""
-    for script in scripts(sources):
-        functions = list(scopes(script, sources))
+def rows_are_split_before_the_fit(folder: ScriptFolder) -> Iterator[Problem]:
+    """Follow the order of the text, through the functions that a function calls."""
+    for script in entry_points(folder.sources):
+        functions = list(scopes(script, folder.sources))
         fitting = _reaching(_FITTING_METHODS, functions)
         splitting = _reaching(_SPLITTING, functions)
         for _, made in functions:
@@ -62,12 +76,12 @@ def rows_are_split_before_the_fit(sources: Sources) -> Iterator[Problem]:
                         f"{script} calls {call.name}() and splits the rows after that: what it learns, it learns "
                         "from test rows, too.",
                         "Split first, and fit on the training rows.",
-                        file=f"steps/{call.file}:{call.line}",
+                        file=f"{call.file}:{call.line}",
                     )
 
 
 def _reaching(names: frozenset[str], functions: list[tuple[str, list[Call]]]) -> frozenset[str]:
-    """The names, and those of the functions that call one of them, directly or through others."""
+    """Return the names, and those of the functions that call one of them, directly or through others."""
     while True:
         more = {name for name, made in functions if name and any(call.name in names for call in made)}
         if more <= names:
@@ -76,11 +90,11 @@ def _reaching(names: frozenset[str], functions: list[tuple[str, list[Call]]]) ->
 
 
 @source_check("test-rows-unseen", "the training script names no test rows")
-def training_reads_no_test_rows(sources: Sources) -> Iterator[Problem]:
-    for script in scripts(sources):
+def training_reads_no_test_rows(folder: ScriptFolder) -> Iterator[Problem]:
+    for script in entry_points(folder.sources):
         if not script.startswith(_TRAINING):
             continue
-        tree, _ = parsed(sources[script], script)
+        tree, _ = parsed(folder.sources[script], script)
         prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
@@ -89,19 +103,19 @@ def training_reads_no_test_rows(sources: Sources) -> Iterator[Problem]:
                     yield Problem(
                         f"{script} names {named[0]}: the model could learn from the rows that judge it.",
                         "Read the training channel only.",
-                        file=f"steps/{script}:{node.lineno}",
+                        file=f"{script}:{node.lineno}",
                     )
 
 
 @source_check("split-repeatable", "rows are split with a seed, and the preparation splits them")
-def split_has_a_seed(sources: Sources) -> Iterator[Problem]:
-    for script in scripts(sources):
-        splits = [call for call in calls(script, sources) if call.name in _SPLITTING]
-        if script == SPLIT_SCRIPT and not splits and not parsed(sources[script], script)[1]:
+def split_has_a_seed(folder: ScriptFolder) -> Iterator[Problem]:
+    for script in entry_points(folder.sources):
+        splits = [call for call in calls(script, folder.sources) if call.name in _SPLITTING]
+        if script == folder.project.split_script and not splits and not parsed(folder.sources[script], script)[1]:
             yield Problem(
-                f"{SPLIT_SCRIPT} splits no rows.",
+                f"{script} splits no rows.",
                 "Call scikit-learn's train_test_split there.",
-                file=f"steps/{SPLIT_SCRIPT}",
+                file=script,
             )
         for call in splits:
             seeded = call.keywords.get("random_state") is not None or call.keywords.get("shuffle") is False
@@ -109,5 +123,139 @@ def split_has_a_seed(sources: Sources) -> Iterator[Problem]:
                 yield Problem(
                     "The split has no seed: the same file gives other test rows each time.",
                     "Pass random_state.",
-                    file=f"steps/{call.file}:{call.line}",
+                    file=f"{call.file}:{call.line}",
                 )
+
+
+@source_check(
+    "script-permissions", "every AWS call that a script makes is in the table of what scripts need to be allowed"
+)
+def calls_are_in_the_table(folder: ScriptFolder) -> Iterator[Problem]:
+    for script in entry_points(folder.sources):
+        known = {action for actions in folder.project.script_actions.get(script, {}).values() for action in actions}
+        for call in calls(script, folder.sources):
+            method = call.text if call.name in {"get_paginator", "get_waiter"} else call.name
+            missing = [action for action in _actions().get(method, ()) if action not in known]
+            if missing:
+                yield Problem(
+                    f"{script} calls {method}, and the table of script_actions does not list {', '.join(missing)}.",
+                    "Add it to the project's script_actions, and to the role's policy.",
+                    file=f"{call.file}:{call.line}",
+                )
+
+
+@cache
+def _actions() -> Mapping[str, tuple[str, ...]]:
+    """Map methods of boto3 clients to IAM actions, without one-word methods: other objects have them, too."""
+    session = botocore.session.get_session()
+    found: dict[str, tuple[str, ...]] = {}
+    for service, prefix in _SERVICES.items():
+        for operation in session.get_service_model(service).operation_names:
+            name = f"{prefix}:{operation}"
+            if "_" in xform_name(operation):
+                found[xform_name(operation)] = _OTHER_NAMES.get(name, (name,))
+    return found
+
+
+#: Stands for the value of a keyword that is not a literal.
+UNKNOWN = object()
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function call in a file.
+
+    Attributes:
+        file: path below the folder of the scripts.
+        line: where it begins.
+        name: of the function or method.
+        keywords: name → literal value, or :data:`UNKNOWN`; under None what is unpacked.
+        text: its first argument, where that is a literal text.
+    """
+
+    file: str
+    line: int
+    name: str
+    keywords: Mapping[str | None, Any]
+    text: str
+
+
+def entry_points(sources: Sources) -> list[str]:
+    """Return the files that can run as a step: those in no subfolder."""
+    return sorted(name for name in sources if "/" not in name)
+
+
+def trees(script: str, sources: Sources) -> Iterator[tuple[str, ast.Module]]:
+    """Yield a script and the modules beside it that it imports, directly or not, at any depth of its functions."""
+    waiting, seen = [script], {script}
+    while waiting:
+        file = waiting.pop()
+        tree, _ = parsed(sources[file], file)
+        yield file, tree
+        for module in _imported(tree):
+            for candidate in (f"{module.replace('.', '/')}.py", f"{module.replace('.', '/')}/__init__.py"):
+                if candidate in sources and candidate not in seen:
+                    seen.add(candidate)
+                    waiting.append(candidate)
+
+
+@cache
+def parsed(source: str, file: str) -> tuple[ast.Module, str]:
+    """Return (tree, why there is none); the tree is empty where the source is not valid Python."""
+    try:
+        return ast.parse(source, file), ""
+    except SyntaxError as error:
+        return ast.Module([], []), f"line {error.lineno}: {error.msg}"
+    except ValueError as error:
+        return ast.Module([], []), str(error)
+    except RecursionError:
+        return ast.Module([], []), "it is nested too deeply"
+
+
+def _imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def calls(script: str, sources: Sources) -> Iterator[Call]:
+    """Yield every call in a script and in the modules beside it that it imports."""
+    for file, tree in trees(script, sources):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                yield _call(node, file)
+
+
+def scopes(script: str, sources: Sources) -> Iterator[tuple[str, list[Call]]]:
+    """Yield (name of a function, the calls that it makes itself) in the order of the text; a module has no name."""
+    for file, tree in trees(script, sources):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef):
+                found = sorted(_own_calls(node), key=lambda call: (call.end_lineno or 0, call.end_col_offset or 0))
+                yield getattr(node, "name", ""), [_call(call, file) for call in found]
+
+
+def _own_calls(scope: ast.AST) -> Iterator[ast.Call]:
+    """Yield the calls of a function, without those of the functions in it."""
+    waiting: list[ast.AST] = list(ast.iter_child_nodes(scope))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Call):
+            yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            waiting += ast.iter_child_nodes(node)
+
+
+def _call(node: ast.Call, file: str) -> Call:
+    function = node.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    first = node.args[0] if node.args else None
+    text = first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
+    keywords = {
+        keyword.arg: keyword.value.value if isinstance(keyword.value, ast.Constant) else UNKNOWN
+        for keyword in node.keywords
+    }
+    return Call(file, node.lineno, name, keywords, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipedef.checks.names import PARAMETER_NAME
+from pipedef.checks.limits import PARAMETER_NAME
 from pipedef.checks.registry import Deployment, Problem, Trigger, deployment_check
 from pipedef.document.definition import Definition, Step
 from pipedef.document.locations import default_location, overlap, pattern_of

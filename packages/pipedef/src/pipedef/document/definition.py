@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 from pipedef.document.json_text import HINT, parse_json
+from pipedef.document.project import ALWAYS, Project
 from pipedef.document.values import Found, follow, listed, objects, references
 from pipedef.errors import DefinitionError
 from pipedef.language.expressions import StepReference
@@ -148,12 +149,14 @@ class Definition:
         text: the JSON text.
         content: the same, parsed.
         steps: all of them, those inside branches included, in the order of the text.
+        project: what its project tells about its scripts.
     """
 
     source: str
     text: str
     content: Mapping[str, Any]
     steps: tuple[Step, ...]
+    project: Project = field(default_factory=Project)
 
     @property
     def parameters(self) -> Sequence[Mapping[str, Any]]:
@@ -176,6 +179,11 @@ class Definition:
     def steps_of_type(self, *types: str) -> Iterator[Step]:
         """Steps of these types."""
         return (step for step in self.steps if step.type in types)
+
+    def script_actions(self, step: Step) -> tuple[str, ...]:
+        """Return the IAM actions that a step's script takes itself, with the arguments that it is given."""
+        table = self.project.script_actions.get(step.script or "", {})
+        return tuple(name for flag, names in table.items() if flag == ALWAYS or step.flag(flag) for name in names)
 
     @cached_property
     def upstream(self) -> Mapping[str, frozenset[str]]:

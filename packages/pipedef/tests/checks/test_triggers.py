@@ -1,10 +1,10 @@
+"""What starts the pipeline."""
+
 from dataclasses import replace
 
 import pytest
 
 from pipedef.document.locations import overlap
-
-pytestmark = pytest.mark.xdist_group("validate")
 
 
 def with_parameters(deployment, parameters):
@@ -14,7 +14,7 @@ def with_parameters(deployment, parameters):
 
 
 @pytest.mark.parametrize("flow", ["training", "scoring"])
-def test_our_triggers_match(compiled, problems, deployments, request, flow):
+def test_good_triggers_match(compiled, problems, deployments, request, flow):
     draft = request.getfixturevalue(flow)
     assert len(deployments[flow].own_triggers) == 1
     assert problems("trigger-parameters", draft, deployments[flow]) == []
@@ -49,8 +49,8 @@ def output(draft, step):
     return draft.arguments(step)["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]
 
 
-def test_an_output_below_a_triggers_prefix_is_found(training, problems, settings):
-    output(training, "Evaluate")["S3Uri"] = f"s3://{settings.raw_bucket}/raw/training/reports"
+def test_an_output_below_a_triggers_prefix_is_found(training, problems, raw_bucket):
+    output(training, "Evaluate")["S3Uri"] = f"s3://{raw_bucket}/raw/training/reports"
     (found,) = problems("trigger-loops", training)
     assert (found.step, found.field) == (
         "Evaluate",
@@ -66,20 +66,20 @@ def test_an_output_that_only_may_be_below_a_triggers_prefix_is_found(training, p
     assert {problem.step for problem in found} == {"Transform"}
 
 
-def test_an_output_that_starts_the_other_pipeline_is_found(training, problems, settings):
-    training.arguments("Train")["OutputDataConfig"]["S3OutputPath"] = f"s3://{settings.raw_bucket}/raw/scoring"
+def test_an_output_that_starts_the_other_pipeline_is_found(training, problems, raw_bucket):
+    training.arguments("Train")["OutputDataConfig"]["S3OutputPath"] = f"s3://{raw_bucket}/raw/scoring"
     (found,) = problems("trigger-loops", training)
-    assert settings.scoring_pipeline_name in found.message
+    assert "rides-prod-scoring" in found.message
 
 
-def test_a_location_that_a_script_is_given_is_looked_at(training, problems, settings):
+def test_a_location_that_a_script_is_given_is_looked_at(training, problems, raw_bucket):
     arguments = training.arguments("PublishPredictions")["AppSpecification"]["ContainerArguments"]
-    arguments[arguments.index("--predictions-uri") + 1] = f"s3://{settings.raw_bucket}"
+    arguments[arguments.index("--predictions-uri") + 1] = f"s3://{raw_bucket}"
     assert {problem.step for problem in problems("trigger-loops", training)} == {"PublishPredictions"}
 
 
-def test_another_prefix_of_the_watched_bucket_is_no_loop(training, problems, settings):
-    output(training, "Evaluate")["S3Uri"] = f"s3://{settings.raw_bucket}/reports"
+def test_another_prefix_of_the_watched_bucket_is_no_loop(training, problems, raw_bucket):
+    output(training, "Evaluate")["S3Uri"] = f"s3://{raw_bucket}/reports"
     assert problems("trigger-loops", training) == []
 
 
@@ -113,15 +113,15 @@ def test_patterns_overlap(first, second, expected):
         ("PublishPredictions", ("Environment", "COPY_TO")),
     ],
 )
-def test_every_place_that_a_job_writes_to_or_is_told_counts(training, problems, settings, step, keys):
+def test_every_place_that_a_job_writes_to_or_is_told_counts(training, problems, raw_bucket, step, keys):
     first, second = keys
-    training.arguments(step).setdefault(first, {})[second] = f"s3://{settings.raw_bucket}/raw/training/more"
+    training.arguments(step).setdefault(first, {})[second] = f"s3://{raw_bucket}/raw/training/more"
     (found,) = problems("trigger-loops", training)
     assert (found.step, found.field) == (step, f"Arguments.{first}.{second}")
 
 
-def test_an_output_that_goes_there_by_a_parameters_default_is_found(training, problems, settings):
-    place = f"s3://{settings.raw_bucket}/raw/scoring"
+def test_an_output_that_goes_there_by_a_parameters_default_is_found(training, problems, raw_bucket):
+    place = f"s3://{raw_bucket}/raw/scoring"
     training.content["Parameters"].append({"Name": "Place", "Type": "String", "DefaultValue": place})
     output(training, "Evaluate")["S3Uri"] = {
         "Std:Join": {"On": "/", "Values": [{"Get": "Parameters.Place"}, "reports"]}
@@ -135,8 +135,8 @@ CALLBACK = {"Type": "Callback", "SqsQueueUrl": "https://sqs.us-east-1.amazonaws.
 
 
 @pytest.mark.parametrize("step", [LAMBDA, CALLBACK])
-def test_what_is_handed_over_counts(training, problems, settings, step):
-    place = f"s3://{settings.raw_bucket}/raw/training/more.csv"
+def test_what_is_handed_over_counts(training, problems, raw_bucket, step):
+    place = f"s3://{raw_bucket}/raw/training/more.csv"
     training.content["Steps"].append({"Name": "Hand", "Arguments": {"to": {"place": place}}, **step})
     (found,) = problems("trigger-loops", training)
     assert (found.step, found.field) == ("Hand", "Arguments.to.place")

@@ -1,4 +1,4 @@
-"""Condition steps and Fail steps: what SageMaker Pipelines itself decides, and says where it fails."""
+"""The order of steps: cycles, branches, conditions, and the messages of Fail steps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipedef.checks.registry import Problem, definition_check
-from pipedef.document.definition import Definition
+from pipedef.document.definition import Definition, Guard, Step
 from pipedef.document.values import listed, references
 from pipedef.language.conditions import check_condition
 from pipedef.language.expressions import (
@@ -90,3 +90,74 @@ def _kind(value: Any, definition: Definition) -> str:
     if isinstance(reference, ParameterReference):
         return str((definition.parameter_named.get(reference.name) or {}).get("Type", ""))
     return ""
+
+
+@definition_check("cycles", "no step waits for itself, directly or through others")
+def no_cycles(definition: Definition) -> Iterator[Problem]:
+    upstream = definition.upstream
+    settled: set[str] = set()
+    while ready := [name for name in upstream if name not in settled and upstream[name] <= settled]:
+        settled.update(ready)
+    # What is left waits for a cycle or is on one: walking upstream from any of it ends in the cycle.
+    rest = [name for name in upstream if name not in settled]
+    if rest:
+        path = [rest[0]]
+        while path[-1] not in path[:-1]:
+            path.append(min(upstream[path[-1]] - settled))
+        cycle = path[path.index(path[-1]) :]
+        yield Problem(
+            f"Steps wait for each other: {' → '.join(reversed(cycle))}.",
+            "Remove one of the references or DependsOn entries between them.",
+            step=cycle[0],
+            field=_reason(definition.step_named[cycle[0]], cycle[1]),
+        )
+
+
+def _reason(step: Step, upstream: str) -> str:
+    """Path of what makes a step wait for another."""
+    named = [f"DependsOn[{index}]" for index, name in step.dependencies if name == upstream]
+    read = [found.path for found in step.variables if getattr(found.reference, "step", None) == upstream]
+    return next(iter([*named, *read]), step.place)
+
+
+@definition_check("branches", "no step waits for one of a branch that is not taken when its own is")
+def no_crossed_branches(definition: Definition) -> Iterator[Problem]:
+    for step in definition.steps:
+        own = {guard.condition: guard.branch for guard in step.guards}
+        # What its own condition waits for runs before there is a branch, or there is a cycle.
+        for name in sorted(definition.upstream[step.name] - set(own)):
+            other, guard = _crossed(own, name, definition)
+            if guard is not None:
+                through = name if other == name else f"{name}, and so for {other}"
+                yield Problem(
+                    f"It waits for {through}, which is in the other branch of {guard.condition}: it can never run.",
+                    f"Move both into one branch of {guard.condition}.",
+                    step=step.name,
+                    field=_reason(step, name),
+                )
+
+
+def _crossed(own: Mapping[str, str], name: str, definition: Definition) -> tuple[str, Guard | None]:
+    """(step, guard) of the first step at or behind ``name`` that runs only where ``own`` branches are not taken."""
+    guarded = {guard.condition for guard in definition.step_named[name].guards}
+    for each in (name, *sorted(definition.behind(name))):
+        for guard in definition.step_named[each].guards:
+            # Of a step in a branch of the same condition it is said there.
+            directly = each == name or guard.condition not in guarded
+            if directly and own.get(guard.condition, guard.branch) != guard.branch:
+                return each, guard
+    return name, None
+
+
+@definition_check("nested-conditions", "no condition stands in a branch of another")
+def no_nested_conditions(definition: Definition) -> Iterator[Problem]:
+    # "Amazon SageMaker Pipelines doesn't support the use of nested condition steps" (Condition step, developer guide).
+    for step in definition.steps_of_type("Condition"):
+        if step.guards:
+            outer = step.guards[-1]
+            yield Problem(
+                f"It stands in {outer.branch} of condition {outer.condition}; SageMaker takes no condition in another.",
+                f"Put it beside {outer.condition}: it still waits for the steps whose results it reads.",
+                step=step.name,
+                field="Type",
+            )

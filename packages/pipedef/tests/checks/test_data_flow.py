@@ -1,6 +1,6 @@
-import pytest
+"""Which rows a model learns from, and on which it is judged."""
 
-pytestmark = pytest.mark.xdist_group("validate")
+import pytest
 
 CHECKS = ["fit-after-split", "evaluated-on-test-rows", "quality-gate", "no-refit-at-scoring"]
 OUTPUT = "Steps.Preprocess.ProcessingOutputConfig.Outputs['{}'].S3Output.S3Uri"
@@ -8,7 +8,7 @@ OUTPUT = "Steps.Preprocess.ProcessingOutputConfig.Outputs['{}'].S3Output.S3Uri"
 
 @pytest.mark.parametrize("flow", ["training", "scoring"])
 @pytest.mark.parametrize("check", CHECKS)
-def test_our_pipelines_pass(problems, request, flow, check):
+def test_good_pipelines_pass(problems, request, flow, check):
     assert problems(check, request.getfixturevalue(flow)) == []
 
 

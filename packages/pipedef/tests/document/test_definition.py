@@ -1,3 +1,5 @@
+"""Reading definitions: what is refused, and that no check fails on what is read."""
+
 import json
 
 import pytest
@@ -7,10 +9,7 @@ from hypothesis import strategies as st
 
 from pipedef.document.definition import read_definition
 from pipedef.errors import DefinitionError
-from pipedef.linter.runner import validate
-from pipeline.deploy.checks import deployment_around
-
-pytestmark = pytest.mark.xdist_group("validate")
+from pipedef.linter import validate
 
 STEP = {"Name": "A", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}
 ODD = st.sampled_from(
@@ -61,11 +60,10 @@ def test_steps_inside_branches_are_found_with_their_guards(training):
     assert "IfSteps" not in steps["QualityGate"].arguments
 
 
-def test_a_step_that_hands_over_may_have_nothing_to_say(settings, bundle):
+def test_a_step_that_hands_over_may_have_nothing_to_say():
     step = {"Name": "A", "Type": "Lambda", "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:a"}
     definition = read_definition(json.dumps({"Version": "2020-12-01", "Steps": [step]}), "file.json")
     assert validate([(definition, None)]).findings == ()
-    assert deployment_around(settings, bundle, {"training": definition.text}, "training").policy["Statement"]
 
 
 def places(value, path=()):
@@ -77,7 +75,7 @@ def places(value, path=()):
 
 @hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_no_check_stumbles_over_a_spoiled_definition(settings, bundle, compiled, deployments, data):
+def test_no_check_stumbles_over_a_spoiled_definition(compiled, deployments, project, data):
     flow = data.draw(st.sampled_from(["training", "scoring"]))
     content = json.loads(compiled[flow])
     *above, last = data.draw(st.sampled_from(list(places(content))))
@@ -89,6 +87,4 @@ def test_no_check_stumbles_over_a_spoiled_definition(settings, bundle, compiled,
         definition = read_definition(json.dumps(content), "spoiled.json")
     except DefinitionError:
         return
-    validate([(definition, deployments[flow])])
-    # `--file` with `--env` derives the role of the environment from what it is given.
-    deployment_around(settings, bundle, {flow: definition.text}, flow)
+    validate([(definition, deployments[flow])], project=project)

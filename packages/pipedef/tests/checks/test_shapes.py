@@ -1,6 +1,6 @@
-import pytest
+"""Arguments against AWS's request shapes."""
 
-pytestmark = pytest.mark.xdist_group("validate")
+import pytest
 
 
 def spoil_length(draft):
@@ -152,55 +152,3 @@ def test_a_check_of_data_runs_in_a_processing_job(training, problems):
 def test_a_wrong_instance_size_is_answered_with_the_right_ones(training, problems):
     spoil_default(training)
     assert "ml.m5.large" in problems("arguments", training)[0].fix
-
-
-def test_unknown_conditions_are_found(training, problems):
-    assert problems("conditions", training) == []
-    training.arguments("QualityGate")["Conditions"][0]["Type"] = "AtLeast"
-    (found,) = problems("conditions", training)
-    assert (found.step, found.field) == ("QualityGate", "Arguments.Conditions[0]")
-
-
-def test_a_condition_step_without_a_condition_is_found(training, problems):
-    training.arguments("QualityGate")["Conditions"] = []
-    (found,) = problems("conditions", training)
-    assert found.message == "There is no condition."
-
-
-@pytest.mark.parametrize("message", [5, ["no"], "x" * 3073])
-def test_a_message_that_aws_refuses_is_found(training, problems, message):
-    training.step("QualityGateFailed")["Arguments"]["ErrorMessage"] = message
-    (found,) = problems("conditions", training)
-    assert found.field == "Arguments.ErrorMessage"
-
-
-def test_a_fail_step_without_its_message_is_found(training, problems):
-    training.step("QualityGateFailed")["Arguments"] = {}
-    (found,) = problems("conditions", training)
-    assert "ErrorMessage" in found.message
-
-
-@pytest.mark.parametrize(
-    ("left", "right", "found"),
-    [
-        ({"Get": "Parameters.Profile"}, 5, True),
-        ({"Get": "Parameters.MinimumRSquared"}, "0.8", True),
-        ({"Get": "Execution.PipelineName"}, 1, True),
-        (True, 1, True),
-        ({"Get": "Parameters.MinimumRSquared"}, 1, False),
-        ({"Get": "Parameters.Profile"}, "forecast", False),
-        ({"Get": "Parameters.Profile"}, {"Std:Join": {"On": "", "Values": ["fore", "cast"]}}, False),
-    ],
-)
-def test_values_without_a_common_type_are_found(training, problems, left, right, found):
-    condition = {"Type": "Equals", "LeftValue": left, "RightValue": right}
-    training.arguments("QualityGate")["Conditions"] = [condition, {"Type": "Not", "Condition": condition}]
-    paths = ["Arguments.Conditions[0]", "Arguments.Conditions[1].Condition"]
-    assert [problem.field for problem in problems("conditions", training)] == paths * found
-
-
-def test_a_value_among_others_of_another_type_is_found(training, problems):
-    condition = {"Type": "In", "QueryValue": {"Get": "Parameters.Profile"}, "Values": ["forecast", 1]}
-    training.arguments("QualityGate")["Conditions"] = [condition]
-    (found,) = problems("conditions", training)
-    assert "String is compared with" in found.message

@@ -1,4 +1,5 @@
-import ast
+"""`bikeshare validate`: the template's own definitions and scripts under every check of the linter."""
+
 import json
 import os
 import subprocess
@@ -6,18 +7,82 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from pipedef.checks.registry import Scope, registered
+from pipedef.document.definition import BRANCHES, read_definition
+from pipedef.errors import DefinitionError
+from pipedef.linter import validate
 from pipeline.cli import app
 from pipeline.definition.bundle import build_bundle
-from pipeline.deploy.checks import environment_subjects, script_sources
+from pipeline.definition.compiler import compile_scoring, compile_training
+from pipeline.deploy.checks import deployment_around, environment_subjects, script_sources
+from pipeline.deploy.script_conventions import PROJECT
 from pipeline.deploy.validation import validate_environments
 from pipeline.settings.environment import environment_names, load_settings
 
 pytestmark = pytest.mark.xdist_group("validate")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
+
+
+ISOLATED = """
+environment = "x"
+account_id = "111122223333"
+region = "eu-west-1"
+
+[instances]
+warm_pool_seconds = 600
+
+[instances.steps.Transform]
+count = 2
+
+[network]
+isolated_steps = ["Preprocess", "Train", "CreateModel"]
+wheels_folder = "wheels/1"
+"""
+
+
+class Draft:
+    """A definition that a test changes before it is checked."""
+
+    def __init__(self, text):
+        self.content = json.loads(text)
+
+    def _steps(self, items):
+        for item in items:
+            yield item
+            for branch in BRANCHES:
+                yield from self._steps(item["Arguments"].get(branch, []))
+
+    def step(self, name):
+        return next(item for item in self._steps(self.content["Steps"]) if item["Name"] == name)
+
+    def arguments(self, name):
+        return self.step(name)["Arguments"]
+
+
+@pytest.fixture(scope="module")
+def prod():
+    return load_settings("prod")
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    return build_bundle()
+
+
+@pytest.fixture(scope="module")
+def compiled(prod, bundle):
+    return {"training": compile_training(prod, bundle), "scoring": compile_scoring(prod, bundle)}
+
+
+@pytest.fixture
+def training(compiled):
+    return Draft(compiled["training"])
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +137,7 @@ def test_a_bad_file_is_refused_with_file_step_field_and_fix(run, training, tmp_p
     file.write_text(json.dumps(training.content))
     result = run("--file", str(file))
     assert result.exit_code == 4
-    assert f"{file}, step Train, Arguments.AlgorithmSpecification.TrainingImage: own:latest" in result.output
+    assert f"{file}, step Train, Arguments.AlgorithmSpecification.TrainingImage: warning: own:latest" in result.output
     assert "[images-pinned]" in result.output
     assert "→ Name the version" in result.output
 
@@ -92,7 +157,7 @@ def test_what_is_no_definition_is_a_finding(run, tmp_path, text, words):
     file.write_text(text)
     shown = run("--file", str(file))
     assert shown.exit_code == 4
-    assert shown.output.startswith(f"{file}: {words}")
+    assert shown.output.startswith(f"{file}: error: {words}")
     assert "[structure]" in shown.output
     answer = json.loads(run("--file", str(file), "--json", "--env", "prod").output)
     assert (answer["ok"], answer["checks"]) == (False, ["structure"])
@@ -151,27 +216,6 @@ def test_the_list_names_every_check(run):
     assert all(item["summary"] for item in described)
 
 
-def bad_cases(source):
-    """Names of the checks that a test file expects to find something: ``problems("name", …)`` but for ``… == []``."""
-    tree = ast.parse(source)
-    expected_empty = {
-        id(node.left)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Compare) and ast.unparse(node.comparators[0]) == "[]"
-    }
-    for node in ast.walk(tree):
-        called = isinstance(node, ast.Call) and ast.unparse(node.func) == "problems" and id(node) not in expected_empty
-        if called and isinstance(node.args[0], ast.Constant):
-            yield node.args[0].value
-
-
-def test_every_check_has_a_test_in_which_it_finds_something():
-    """That it finds nothing where nothing is wrong is what the shipped environments show, with all checks."""
-    tests = [path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py")]
-    tested = {name for source in tests for name in bad_cases(source)}
-    assert {check.name for check in registered()} - tested == set()
-
-
 def test_script_sources_are_those_that_travel():
     sources = script_sources()
     assert {"preprocess.py", "train.py", "analysis/model/fitting.py"} <= set(sources)
@@ -213,3 +257,100 @@ def test_a_file_that_is_not_there_is_an_input_error(training, tmp_path):
 
     with pytest.raises(InputFileError, match=r"missing\.json"):
         validate_file(tmp_path / "missing.json", None, None)
+
+
+def test_what_the_settings_allow_passes_every_check(bundle, tmp_path):
+    file = tmp_path / "isolated.toml"
+    file.write_text(ISOLATED, encoding="utf-8")
+    settings = load_settings(file=file)
+    texts = {"training": compile_training(settings, bundle), "scoring": compile_scoring(settings, bundle)}
+    subjects = [
+        (read_definition(text, flow), deployment_around(settings, bundle, texts, flow)) for flow, text in texts.items()
+    ]
+    assert validate(subjects, project=PROJECT).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("script", "step", "check"),
+    [
+        ("train.py", "Preprocess", "fit-after-split"),
+        ("preprocess.py --purpose scoring", "Train", "no-refit-at-scoring"),
+        ("claim.py", "Preprocess", "cache-effects"),
+    ],
+)
+def test_the_linter_knows_the_projects_scripts(training, script, step, check):
+    """The names in PROJECT are those of steps/, so each check that goes by them finds what it is for."""
+    arguments = training.arguments("Preprocess")["AppSpecification"]
+    arguments["ContainerEntrypoint"][-1] = script.split()[0]
+    if " " in script:
+        given = arguments["ContainerArguments"]
+        given[given.index("--purpose") + 1] = "scoring"
+    report = validate([(read_definition(json.dumps(training.content), "draft"), None)], project=PROJECT)
+    assert (step, check) in {(finding.problem.step, finding.check) for finding in report.findings}
+
+
+def test_every_script_that_the_conventions_name_exists():
+    named = {
+        *(PROJECT.split_script, PROJECT.training_script, PROJECT.evaluation_script, PROJECT.selection_script),
+        *PROJECT.script_actions,
+    }
+    assert named <= set(script_sources())
+
+
+FUNCTION = "arn:aws:lambda:eu-west-1:444455556666:function:notify"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"Type": "Lambda", "FunctionArn": FUNCTION},
+        {"Type": "Callback", "SqsQueueUrl": "https://sqs.eu-west-1.amazonaws.com/444455556666/ask"},
+        {"Type": "Tuning"},
+        {"Type": "EndpointConfig"},
+    ],
+)
+def test_the_derived_role_is_allowed_other_kinds_of_steps(training, prod, bundle, step):
+    training.content["Steps"].append({"Name": "More", "Arguments": {}, "OutputParameters": [], **step})
+    text = json.dumps(training.content)
+    around = deployment_around(prod, bundle, {"training": text, "scoring": text}, "training")
+    report = validate([(read_definition(text, "draft"), around)], project=PROJECT)
+    assert [finding for finding in report.findings if finding.check == "permissions"] == []
+
+
+def test_a_step_that_hands_over_may_have_no_arguments(prod, bundle):
+    step = {"Name": "A", "Type": "Lambda", "FunctionArn": FUNCTION}
+    text = json.dumps({"Version": "2020-12-01", "Steps": [step]})
+    assert deployment_around(prod, bundle, {"training": text}, "training").policy["Statement"]
+
+
+ODD = st.sampled_from(
+    [
+        *(None, True, 0, -1.5, "", "s3://a/b", [], ["x"], [[]], {}, [{}], {"a": 1}),
+        *({"Get": "Steps.X.y"}, {"Get": 1}, {"Get": "Steps.Train['"}, {"Std:Join": {}}, {"Std:Join": {"Values": "x"}}),
+    ]
+)
+
+
+def paths(value, path=()):
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield (*path, key)
+        yield from paths(item, (*path, key))
+
+
+@hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_role_is_derived_from_a_spoiled_definition(prod, bundle, compiled, data):
+    """`--file` with `--env` derives the role of the environment from what it is given."""
+    flow = data.draw(st.sampled_from(["training", "scoring"]))
+    content = json.loads(compiled[flow])
+    *above, last = data.draw(st.sampled_from(list(paths(content))))
+    spoiled = content
+    for key in above:
+        spoiled = spoiled[key]
+    spoiled[last] = data.draw(ODD)
+    try:
+        definition = read_definition(json.dumps(content), "spoiled.json")
+    except DefinitionError:
+        return
+    deployment_around(prod, bundle, {flow: definition.text}, flow)

@@ -1,8 +1,8 @@
+"""Names and sizes."""
+
 from dataclasses import replace
 
 import pytest
-
-pytestmark = pytest.mark.xdist_group("validate")
 
 
 def test_a_step_name_that_aws_refuses_is_found(training, problems):

@@ -1,3 +1,5 @@
+"""The frame of a definition and of its steps."""
+
 import json
 
 import pytest
@@ -5,14 +7,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from localmaker.errors import AwsError
 from pipedef.document.definition import read_definition
-from pipedef.errors import DefinitionError
+from pipedef.errors import AwsError, DefinitionError
 from pipedef.language.parsing import parse_definition
 from pipedef.language.validation import validate as refuse_what_aws_refuses
-from pipedef.linter.runner import validate
-
-pytestmark = pytest.mark.xdist_group("validate")
+from pipedef.linter import validate
 
 ALL_TYPES_OF_REFERENCE = (
     {"Get": "Steps.Train"},
@@ -33,7 +32,7 @@ FUNCTION = {
 
 @pytest.mark.parametrize("check", ["structure", "expressions"])
 @pytest.mark.parametrize("flow", ["training", "scoring"])
-def test_our_pipelines_pass(problems, request, flow, check):
+def test_good_pipelines_pass(problems, request, flow, check):
     assert problems(check, request.getfixturevalue(flow)) == []
 
 
@@ -153,7 +152,7 @@ def has_findings(text):
 
 
 def refusal(text):
-    """What CreatePipeline says against a definition; empty where it takes it."""
+    """Return what CreatePipeline says against a definition; empty where it accepts it."""
     try:
         refuse_what_aws_refuses(parse_definition(text))
     except AwsError as refused:

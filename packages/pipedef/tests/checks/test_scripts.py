@@ -1,6 +1,6 @@
-import pytest
+"""The step scripts' sources."""
 
-pytestmark = pytest.mark.xdist_group("validate")
+import pytest
 
 CHECKS = [
     *("fit-in-training-only", "split-before-fit", "test-rows-unseen", "split-repeatable"),
@@ -9,7 +9,7 @@ CHECKS = [
 
 
 @pytest.mark.parametrize("check", CHECKS)
-def test_our_scripts_pass(problems, sources, check):
+def test_good_scripts_pass(problems, sources, check):
     assert problems(check, sources) == []
 
 
@@ -19,7 +19,7 @@ def test_fitting_outside_of_the_training_is_found(problems, sources, script, cal
     spoiled = {**sources, script: f"{sources[script]}\n\ndef again(rows, scaler):\n    return {call}\n"}
     (found,) = problems("fit-in-training-only", spoiled)
     line = len(spoiled[script].splitlines())
-    assert found.file == f"steps/{script}:{line}"
+    assert found.file == f"{script}:{line}"
     assert found.message.startswith(script)
 
 
@@ -31,14 +31,14 @@ def test_fitting_in_a_module_that_a_script_imports_is_found(problems, sources):
     spoiled["inference.py"] = spoiled["inference.py"].replace("from __future__ import annotations\n", "")
     found = problems("fit-in-training-only", spoiled)
     assert found
-    assert all(problem.file.startswith("steps/analysis/model/fitting.py:") for problem in found)
+    assert all(problem.file.startswith("analysis/model/fitting.py:") for problem in found)
 
 
 @pytest.mark.parametrize("script", ["preprocess_mine.py", "score.py", "clean.py"])
 def test_a_script_of_somebodys_own_learns_nothing_either(problems, sources, script):
     added = {**sources, script: "def again(rows, scaler):\n    return scaler.fit(rows)\n"}
     (found,) = problems("fit-in-training-only", added)
-    assert found.file == f"steps/{script}:2"
+    assert found.file == f"{script}:2"
 
 
 @pytest.mark.parametrize("script", ["train_forest.py", "tune.py"])
@@ -72,7 +72,7 @@ def main():
 @pytest.mark.parametrize("script", ["train.py", "train_mine.py"])
 def test_fitting_before_the_split_is_found(problems, sources, script, source, line):
     (found,) = problems("split-before-fit", {**sources, script: source})
-    assert found.file == f"steps/{script}:{line}"
+    assert found.file == f"{script}:{line}"
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_fitting_after_the_split_passes(problems, sources, source):
 def test_what_is_no_python_is_named_and_left_out(problems, sources, source):
     spoiled = {**sources, "preprocess.py": source}
     (found,) = problems("scripts-parse", spoiled)
-    assert found.file == "steps/preprocess.py"
+    assert found.file == "preprocess.py"
     assert [name for name in CHECKS if name != "scripts-parse" and problems(name, spoiled)] == []
 
 
@@ -110,13 +110,13 @@ def test_a_split_that_can_be_repeated_passes(problems, sources, seed):
 def test_a_training_that_reads_test_rows_is_found(problems, sources):
     spoiled = {**sources, "train.py": sources["train.py"].replace('"train.csv"', '"test.csv"')}
     (found,) = problems("test-rows-unseen", spoiled)
-    assert found.file.startswith("steps/train.py:")
+    assert found.file.startswith("train.py:")
 
 
 def test_a_split_without_a_seed_is_found(problems, sources):
     source = "from sklearn.model_selection import train_test_split\n\ntrain, test = train_test_split([1, 2, 3])\n"
     (found,) = problems("split-repeatable", {**sources, "preprocess.py": source})
-    assert found.file == "steps/preprocess.py:3"
+    assert found.file == "preprocess.py:3"
 
 
 def test_a_preparation_without_a_split_is_found(problems, sources):
@@ -136,4 +136,4 @@ def test_an_aws_call_that_is_not_in_the_table_is_found(problems, sources, call, 
     spoiled = {**sources, "publish.py": f"{sources['publish.py']}\n\ndef more(client):\n    return {call}\n"}
     (found,) = problems("script-permissions", spoiled)
     assert action in found.message
-    assert found.file.startswith("steps/publish.py:")
+    assert found.file.startswith("publish.py:")

@@ -1,6 +1,6 @@
-import pytest
+"""References to steps, properties, property files and parameters."""
 
-pytestmark = pytest.mark.xdist_group("validate")
+import pytest
 
 
 def point_at(draft, text):
@@ -70,39 +70,6 @@ def test_an_unused_parameter_is_found(training, problems):
     training.content["Parameters"].append({"Name": "Spare", "Type": "String", "DefaultValue": ""})
     (found,) = problems("parameters-used", training)
     assert "Spare is declared and no step uses it" in found.message
-
-
-def test_a_cycle_is_found_and_named(training, problems):
-    assert problems("cycles", training) == []
-    training.step("Preprocess")["DependsOn"] = ["Evaluate"]
-    (found,) = problems("cycles", training)
-    assert "Preprocess" in found.message
-    assert "Evaluate" in found.message
-    assert found.message.count("→") >= 2
-
-
-def test_a_step_that_waits_for_itself_is_found(training, problems):
-    training.step("Train")["DependsOn"] = ["Train"]
-    (found,) = problems("cycles", training)
-    assert "Train → Train" in found.message
-
-
-def test_waiting_for_the_other_branch_is_found(training, problems):
-    assert problems("branches", training) == []
-    training.step("QualityGateFailed")["DependsOn"] = ["RegisterModel"]
-    (found,) = problems("branches", training)
-    assert found.step == "QualityGateFailed"
-    assert "other branch of QualityGate" in found.message
-
-
-def test_a_condition_in_a_branch_of_another_is_found(training, problems):
-    assert problems("nested-conditions", training) == []
-    gate = training.step("QualityGate")
-    training.content["Steps"].remove(gate)
-    training.arguments("IsNewInput")["IfSteps"].append(gate)
-    (found,) = problems("nested-conditions", training)
-    assert (found.step, found.field) == ("QualityGate", "Type")
-    assert "in IfSteps of condition IsNewInput" in found.message
 
 
 def test_an_output_that_a_lambda_step_declares_is_known(training, problems):
@@ -212,25 +179,6 @@ def test_a_step_in_the_name_of_the_experiment_is_found(training, problems):
     training.content["PipelineExperimentConfig"] = {"ExperimentName": {"Get": "Steps.Train.TrainingJobName"}}
     (found,) = problems("references", training)
     assert found.field == "PipelineExperimentConfig.ExperimentName"
-
-
-def test_waiting_for_the_other_branch_through_another_step_is_found(training, problems):
-    function = {"Type": "Lambda", "FunctionArn": "arn:aws:lambda:us-east-1:123456789012:function:a", "Arguments": {}}
-    training.arguments("QualityGate")["ElseSteps"].append({**function, "Name": "Tell"})
-    training.content["Steps"].append({**function, "Name": "Between", "DependsOn": ["Tell"]})
-    training.step("RegisterModel")["DependsOn"] = ["Between"]
-    (found,) = problems("branches", training)
-    assert (found.step, found.field) == ("RegisterModel", "DependsOn[0]")
-    assert "Between, and so for Tell" in found.message
-
-
-def test_a_cycle_is_found_at_the_reference_that_closes_it(training, problems):
-    training.arguments("Preprocess")["Environment"]["JOB"] = {"Get": "Steps.Train.TrainingJobName"}
-    (found,) = problems("cycles", training)
-    assert found.field in {
-        "Arguments.Environment.JOB",
-        "Arguments.InputDataConfig[0].DataSource.S3DataSource.S3Uri",
-    }
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,24 @@
+"""What the linter can't know of this project: names of the step scripts, and the AWS calls that they make."""
+
+from __future__ import annotations
+
+from pipedef.document.project import ALWAYS, Project
+
+_REGISTRY_READ = ("sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages")
+
+PROJECT = Project(
+    scripts_folder="steps",
+    split_script="preprocess.py",
+    training_script="train.py",
+    evaluation_script="evaluate.py",
+    selection_script="select_model.py",
+    purpose_flag="--purpose",
+    rowless_channels=frozenset({"wheels"}),
+    script_actions={
+        "claim.py": {ALWAYS: ("s3:GetObject", "s3:PutObject", "sagemaker:DescribePipelineExecution")},
+        "evaluate.py": {"--model-package-group-name": ("s3:GetObject", *_REGISTRY_READ)},
+        "ingest_features.py": {ALWAYS: ("sagemaker:BatchWriteRecord", "sagemaker:PutRecord")},
+        "publish.py": {ALWAYS: ("s3:PutObject",)},
+        "select_model.py": {ALWAYS: _REGISTRY_READ},
+    },
+)
