@@ -14,6 +14,8 @@ PROJECT = Project(
     selection_script="select_model.py",
     purpose_flag="--purpose",
     rowless_channels=frozenset({"wheels"}),
+    code_named_by_digest=True,
+    transforms_read_one_file=True,
     script_actions={
         "claim.py": {ALWAYS: ("s3:GetObject", "s3:PutObject", "sagemaker:DescribePipelineExecution")},
         "evaluate.py": {"--model-package-group-name": ("s3:GetObject", *_REGISTRY_READ)},

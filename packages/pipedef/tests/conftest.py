@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from definition_builder import Build
 
-from pipedef.checks.registry import Deployment, Trigger, registered
+from pipedef.checks.registry import Deployment, Trigger
 from pipedef.document.definition import BRANCHES, read_definition
 from pipedef.document.project import ALWAYS, Project, ScriptFolder
+from pipedef.linter import chosen_checks
 
 pytest_plugins = ["budgets"]
 
@@ -26,6 +27,8 @@ PROJECT = Project(
     selection_script="select_model.py",
     purpose_flag="--purpose",
     rowless_channels=frozenset({"wheels"}),
+    code_named_by_digest=True,
+    transforms_read_one_file=True,
     script_actions={
         "claim.py": {ALWAYS: ("s3:GetObject", "s3:PutObject", "sagemaker:DescribePipelineExecution")},
         "evaluate.py": {"--model-package-group-name": ("s3:GetObject", *_REGISTRY_READ)},
@@ -134,7 +137,7 @@ def problems(deployments):
     """problems(check, draft, deployment): what one check finds; sources instead of a draft for checks of scripts."""
 
     def run(name, subject, deployment=None):
-        check = next(check for check in registered() if check.name == name)
+        check = next(iter(chosen_checks([name])))
         if check.on_sources is not None:
             return list(check.on_sources(ScriptFolder(subject, PROJECT)))
         if check.on_deployment is not None:

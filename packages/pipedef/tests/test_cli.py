@@ -9,8 +9,8 @@ from importlib.metadata import version
 import pytest
 from typer.testing import CliRunner
 
-from pipedef.checks.registry import registered
 from pipedef.cli import app
+from pipedef.linter import registered
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_without_a_project_nothing_is_taken_for_granted(training, scoring, deplo
 
 def test_a_finding_in_a_script_names_its_folder(sources, project):
     (finding,) = validate([], {**sources, "train.py": "def main(:\n"}, project).findings
-    assert finding_line(finding).startswith("jobs/train.py: warning: train.py is not valid Python")
+    assert finding_line(finding).startswith("jobs/train.py: error: train.py is not valid Python")
 
 
 def test_a_finding_is_one_line(training):

@@ -11,7 +11,7 @@ _QUEUE_URL = re.compile(r"https?://[^/]+/(\d{12})/([A-Za-z0-9_-]+(?:\.fifo)?)")
 
 
 def partition_of(region: str) -> str:
-    """The part of AWS that a region belongs to, as ARNs name it."""
+    """Return the partition of AWS that a region belongs to."""
     for prefix, partition in _PARTITIONS.items():
         if region.startswith(prefix):
             return partition
@@ -19,7 +19,7 @@ def partition_of(region: str) -> str:
 
 
 def repository_arn(image: Any) -> str | None:
-    """ARN of the repository that an image in ECR is in; None for what is no such image."""
+    """Return the ARN of the repository that an ECR image is in; None for any other image."""
     match = _IMAGE.fullmatch(image) if isinstance(image, str) else None
     if match is None:
         return None
@@ -28,6 +28,6 @@ def repository_arn(image: Any) -> str | None:
 
 
 def queue_arn(url: Any, region: str) -> str | None:
-    """ARN of a queue of a region by its URL; None for what is no such URL."""
+    """Return the ARN of a queue by its URL; None for any other URL."""
     match = _QUEUE_URL.fullmatch(url) if isinstance(url, str) else None
     return f"arn:{partition_of(region)}:sqs:{region}:{match[1]}:{match[2]}" if match else None

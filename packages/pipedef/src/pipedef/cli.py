@@ -58,7 +58,7 @@ def pipedef(
 @app.command()
 def check(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="JSON text that CreatePipeline takes; - is standard input.")
+        list[Path], typer.Argument(metavar="FILE", help="JSON text that CreatePipeline takes; - is standard input.")
     ],
     select: Annotated[list[str], typer.Option(metavar="NAME", help="Run this check only; may be repeated.")] = [],  # noqa: B006
     ignore: Annotated[list[str], typer.Option(metavar="NAME", help="Leave this check out; may be repeated.")] = [],  # noqa: B006
@@ -70,9 +70,12 @@ def check(
     Exit codes: 0 no error found; 1 errors found (with --strict: warnings, too); 2 wrong usage, or a file that can't be
     read.
     """
+    from pipedef.checks.registry import Scope
     from pipedef.linter import check_text, chosen_checks, read_file, report_as_json, report_lines
 
-    checks = chosen_checks(select, ignore)
+    chosen = chosen_checks(select, ignore)
+    # A file alone tells nothing of what is deployed, nor of the scripts.
+    checks = chosen if select else tuple(check for check in chosen if check.scope is Scope.DEFINITION)
     texts = [
         (str(file), read_file(file)) if file != _STANDARD_INPUT else ("stdin", _standard_input()) for file in files
     ]

@@ -51,7 +51,7 @@ def validate_request(operation_model: Any, request: dict[str, Any]) -> None:
 
 
 def validation_code(service_model: Any) -> str:
-    """The code that a service gives for an invalid request: few spell it ``ValidationError``."""
+    """Return the code that a service gives for an invalid request: few spell it ``ValidationError``."""
     names = {shape.name for shape in service_model.error_shapes}
     return (
         "ValidationError"
@@ -61,12 +61,12 @@ def validation_code(service_model: Any) -> str:
 
 
 def violations(shape: Any, value: Any, path: str = "") -> Iterator[str]:
-    """What is wrong with a value, in AWS's words.
+    """Yield what is wrong with a value, in AWS's words.
 
     Args:
         shape: botocore's.
         value: in botocore's terms.
-        path: where the value stands.
+        path: of the value in the request.
 
     Raises:
         AwsError: SerializationException for a wrong type.
@@ -103,7 +103,7 @@ def _constraints(shape: Any, value: Any, path: str) -> Iterator[str]:
 
 
 def broken_constraints(type_name: str, metadata: dict[str, Any], value: Any) -> Iterator[str]:
-    """The lengths, ranges, patterns and enumerations of a shape that a value of its type does not keep to."""
+    """Yield the constraints of a shape that a value breaks: length, range, pattern, enumeration."""
     low, high = metadata.get("min"), metadata.get("max")
     if type_name in _LENGTH_TYPES:
         if low is not None and len(value) < low:
@@ -127,7 +127,7 @@ def broken_constraints(type_name: str, metadata: dict[str, Any], value: Any) -> 
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """The pattern, or None where it is one that only Java's dialect knows (``\\p{L}``): then it is not checked."""
+    """Compile a pattern; None where only Java knows its syntax (Unicode classes): such patterns are not checked."""
     try:
         return re.compile(pattern)
     except re.error:

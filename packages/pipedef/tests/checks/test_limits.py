@@ -9,7 +9,7 @@ def test_a_step_name_that_aws_refuses_is_found(training, problems):
     assert problems("names", training) == []
     training.step("IngestFeatures")["Name"] = "Ingest features"
     (found,) = problems("names", training)
-    assert "is no step name" in found.message
+    assert "is not a valid step name" in found.message
 
 
 def test_a_step_name_that_is_too_long_is_found(training, problems):
@@ -33,7 +33,7 @@ def test_an_unknown_step_type_is_found(training, problems):
 def test_a_parameter_name_that_aws_refuses_is_found(training, problems, name):
     training.parameter("InputKey")["Name"] = name
     (found,) = problems("names", training)
-    assert "is no parameter name" in found.message
+    assert "is not a valid parameter name" in found.message
 
 
 def test_two_parameters_of_one_name_are_found(training, problems):

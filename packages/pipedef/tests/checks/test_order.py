@@ -33,7 +33,7 @@ def test_a_condition_in_a_branch_of_another_is_found(training, problems):
     training.arguments("IsNewInput")["IfSteps"].append(gate)
     (found,) = problems("nested-conditions", training)
     assert (found.step, found.field) == ("QualityGate", "Type")
-    assert "in IfSteps of condition IsNewInput" in found.message
+    assert "in IfSteps of IsNewInput" in found.message
 
 
 def test_waiting_for_the_other_branch_through_another_step_is_found(training, problems):

@@ -149,6 +149,7 @@ def test_a_long_text_is_read_once(training, problems):
         ("DB_SECRET", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rides-AbCdEf"),
         ("DIGEST", "9f7e9917f2bee269d1d64dc5a889815c26e73431ce77b8e6dfe449d20ee10998"),
         ("TOKENIZER", "words"),
+        ("SECRET_KEY", "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----"),
         ("DB_SECRET", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:MyDatabase2026-a1B2c3"),
         ("SECRET_NAME", "rides/database"),
         ("SECRET_ID", "rides/database"),

@@ -14,7 +14,7 @@ def point_at(draft, text):
         ("Steps.Train.ModelArtefacts", "has no property ModelArtefacts"),
         ("Steps.Preprocess.ProcessingOutputConfig.Outputs['trian'].S3Output.S3Uri", "has no output trian"),
         ("Execution.PipelineExecutionName", "no execution variable PipelineExecutionName"),
-        ("Pipeline.Name", "is no reference"),
+        ("Pipeline.Name", "is not a reference"),
     ],
 )
 def test_references_to_nothing_are_found(training, problems, reference, words):

@@ -42,7 +42,7 @@ def test_a_parameter_that_nothing_sets_is_found(training, problems):
 def test_a_text_in_place_of_a_path_is_found(training, problems, deployments):
     parameters = {**deployments["training"].own_triggers[0].parameters, "InputKey": "detail.object.key"}
     (found,) = problems("trigger-parameters", training, with_parameters(deployments["training"], parameters))
-    assert "no JSON path" in found.message
+    assert "not a JSON path" in found.message
 
 
 def output(draft, step):

@@ -24,13 +24,13 @@ from pipedef.language.parsing import TARGETS
 _TIME = re.compile(r"20\d\d[-/]?[01]\d[-/]?[0-3]\d[-T/_]?[0-2]\d|(?<![0-9A-Za-z])1[6-9]\d{8}(\d{3})?(?![0-9A-Za-z])")
 _DIGEST = re.compile(r"[0-9a-f]{32,}")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam:")
-#: Ends of the properties that a job or model gets anew each time: names that Pipelines makes, ARNs, artefacts, times.
-_MADE_ANEW = ("JobName", "ModelName", "ConfigName", "Arn", "S3ModelArtifacts", "Time", "PackageVersion")
+#: Endings of properties that differ for each job or model: names that Pipelines makes, ARNs, artefacts, times.
+_PER_JOB = ("JobName", "ModelName", "ConfigName", "Arn", "S3ModelArtifacts", "Time", "PackageVersion")
 _STABLE_VARIABLES = frozenset({"PipelineName", "PipelineArn"})
 
 
 def _key(step: Step) -> Iterator[tuple[str, Any]]:
-    """(path, value) of the arguments that SageMaker compares."""
+    """Yield (path, value) of the arguments that SageMaker compares."""
     names: Iterable[str] = KEY_ARGUMENTS.get(StepType(step.type), ()) if step.type in set(StepType) else ()
     if step.type in {*TARGETS, StepType.ENDPOINT_CONFIG}:
         names = step.arguments
@@ -43,10 +43,9 @@ def _cached(definition: Definition) -> Iterator[Step]:
     return (step for step in definition.steps if step.cached)
 
 
-@definition_check(
-    "cache-hits", "caching is not defeated by an execution id, a time or a changing path", Severity.WARNING
-)
+@definition_check("cache-hits", Severity.WARNING)
 def cache_can_hit(definition: Definition) -> Iterator[Problem]:
+    """Check that caching is not defeated by an execution id, a time or a changing path."""
     for step in _cached(definition):
         for path, value in _key(step):
             for found in references(value, path):
@@ -58,24 +57,24 @@ def cache_can_hit(definition: Definition) -> Iterator[Problem]:
                         step=step.name,
                         field=found.path,
                     )
-            for place, text in leaves(value, path):
-                # Roles that SageMaker's console makes are named by the time of their making, which stays.
+            for field, text in leaves(value, path):
+                # The console puts the time of its creation into a role's name; it does not change.
                 if isinstance(text, str) and _has_a_time(text) and not _ROLE.match(text):
                     yield Problem(
                         f"{text!r} has a time in it: the next compile changes it, and the cached step never hits.",
                         "Name code and data by their content, such as a SHA-256.",
                         step=step.name,
-                        field=place,
+                        field=field,
                     )
 
 
 def _has_a_time(text: str) -> bool:
-    """Whether a text names a time; one digest in some thousands has the figures of one."""
+    """Tell whether a text names a time. Digests are left out: one in some thousands has the digits of a time."""
     return bool(_TIME.search(_DIGEST.sub("", text)))
 
 
 def _changes(reference: object, text: str, definition: Definition) -> str:
-    """Why a reference has another value in each execution; empty where it has not."""
+    """Return why a reference has another value in each execution; empty where it has the same."""
     if isinstance(reference, ExecutionReference):
         return "" if reference.variable in _STABLE_VARIABLES else "is different in each execution"
     if isinstance(reference, ParameterReference):
@@ -87,15 +86,14 @@ def _changes(reference: object, text: str, definition: Definition) -> str:
             return ""
         if differs_by_execution({GET: text}, definition):
             return f"lies in the execution's own folder, because {upstream.name} is not cached"
-        if reference.path[-1:] and str(reference.path[-1]).endswith(_MADE_ANEW):
+        if reference.path[-1:] and str(reference.path[-1]).endswith(_PER_JOB):
             return f"has a name or a time of this execution in it, because {upstream.name} is not cached"
     return ""
 
 
-@definition_check(
-    "cache-effects", "no step is cached whose script changes something outside, or asks what is there", Severity.WARNING
-)
+@definition_check("cache-effects", Severity.WARNING)
 def cached_steps_are_pure(definition: Definition) -> Iterator[Problem]:
+    """Check that no step is cached whose script changes something outside, or asks what is there."""
     for step in _cached(definition):
         actions = definition.script_actions(step)
         if actions:
@@ -107,13 +105,12 @@ def cached_steps_are_pure(definition: Definition) -> Iterator[Problem]:
             )
 
 
-@deployment_check(
-    "cache-identity",
-    "a cached step that reads an uploaded file has the file's version in its cache key",
-    Severity.WARNING,
-)
+@deployment_check("cache-identity", Severity.WARNING)
 def cached_steps_know_the_version(definition: Definition, deployment: Deployment) -> Iterator[Problem]:
-    """Without it a replaced file of the same name is answered with the result of the old one."""
+    """Check that a cached step that reads an uploaded file has the file's version in its cache key.
+
+    Without it a replaced file of the same name is answered with the result of the old one.
+    """
     for trigger in deployment.own_triggers:
         keys = {name for name, path in trigger.parameters.items() if path.endswith(".object.key")}
         versions = {name for name, path in trigger.parameters.items() if path.endswith((".etag", ".version-id"))}
@@ -131,7 +128,7 @@ def cached_steps_know_the_version(definition: Definition, deployment: Deployment
 
 
 def _parameters_in_key(step: Step, definition: Definition) -> tuple[set[str], set[str]]:
-    """(parameters in a step's cache key, the same and those that decide on a property file that the key reads)."""
+    """Return (parameters in a step's cache key, these and those behind a property file that the key reads)."""
     found = [item.reference for path, value in _key(step) for item in references(value, path)]
     used = {reference.name for reference in found if isinstance(reference, ParameterReference)}
     writers = {

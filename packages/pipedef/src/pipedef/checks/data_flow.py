@@ -33,7 +33,7 @@ def _purposes(definition: Definition) -> Iterator[tuple[Step, str]]:
 
 
 def _splits(definition: Definition) -> set[str]:
-    """Names of the steps that split rows: that write training rows and test rows."""
+    """Return the names of the steps that split rows: that write training rows and test rows."""
     return {
         step.name
         for step in definition.steps_of_type("Processing")
@@ -57,21 +57,20 @@ def without_rows(step: Step, definition: Definition) -> set[str | None]:
 
 
 def is_model(uri: Any, definition: Definition) -> bool:
-    """Whether an input is a model to go on from, or to judge, and no rows."""
+    """Tell whether an input is a model, to continue from or to evaluate, and not rows."""
     return bool(models_at(uri, definition)) or pattern_of(uri, definition).endswith(".tar.gz")
 
 
 def models_at(uri: Any, definition: Definition) -> set[str]:
-    """The steps that fitted what lies at a location: the artefact of a training step, or the best one of a tuning."""
+    """Return the steps that fitted the model at a location: a training step, or a tuning step for its best model."""
     fitting = {step.name for step in definition.steps_of_type(*_FITTING_TYPES)}
     named = {found.reference.step for found in references(uri, "") if isinstance(found.reference, StepReference)}
     return fitting & named
 
 
-@definition_check(
-    "fit-after-split", "models are fitted on the training rows of a split, and on nothing else", Severity.WARNING
-)
+@definition_check("fit-after-split", Severity.WARNING)
 def fitted_after_the_split(definition: Definition) -> Iterator[Problem]:
+    """Check that models are fitted on the training rows of a split, and on nothing else."""
     splits, project = _splits(definition), definition.project
     # Where nothing in the pipeline splits rows, they were split before, and where they come from is not known.
     split_here = splits or any(_runs(step, project.split_script) for step in definition.steps)
@@ -108,10 +107,9 @@ def fitted_after_the_split(definition: Definition) -> Iterator[Problem]:
             )
 
 
-@definition_check(
-    "quality-gate", "a trained model is registered only behind a condition on its evaluation", Severity.WARNING
-)
+@definition_check("quality-gate", Severity.WARNING)
 def registered_behind_a_gate(definition: Definition) -> Iterator[Problem]:
+    """Check that a trained model is registered only behind a condition on its evaluation."""
     script = definition.project.evaluation_script
     evaluation = f"the step that runs {script}" if script else "its evaluation"
     for step in definition.steps_of_type("RegisterModel"):
@@ -129,7 +127,7 @@ def registered_behind_a_gate(definition: Definition) -> Iterator[Problem]:
 
 
 def _judged_models(condition: Step, definition: Definition) -> set[str]:
-    """Training steps whose evaluation a condition looks at.
+    """Return the training steps whose evaluation a condition looks at.
 
     Where no step runs the evaluation script, any result that came of the model counts as one.
     """
@@ -145,8 +143,9 @@ def _judged_models(condition: Step, definition: Definition) -> set[str]:
     return found
 
 
-@definition_check("no-refit-at-scoring", "scoring fits nothing: its model comes from the registry", Severity.WARNING)
+@definition_check("no-refit-at-scoring", Severity.WARNING)
 def nothing_is_fitted_at_scoring(definition: Definition) -> Iterator[Problem]:
+    """Check that scoring fits nothing: its model comes from the registry."""
     if not _scores(definition):
         yield from _prepared_for("training", definition) if any(definition.steps_of_type("Training")) else ()
         return
@@ -163,7 +162,7 @@ def nothing_is_fitted_at_scoring(definition: Definition) -> Iterator[Problem]:
     for step in definition.steps_of_type("Model"):
         if _containers(step) and not _approved(step):
             yield Problem(
-                "The model does not come from the registry: nobody has approved it.",
+                "The model does not come from the registry, so it has not been approved.",
                 "Give the container a ModelPackageName instead of image and model data.",
                 step=step.name,
                 field="Arguments.PrimaryContainer",
@@ -171,7 +170,7 @@ def nothing_is_fitted_at_scoring(definition: Definition) -> Iterator[Problem]:
 
 
 def _scores(definition: Definition) -> bool:
-    """Whether a pipeline makes predictions with a model that is there already."""
+    """Tell whether a pipeline makes predictions with an existing model."""
     purposes = {purpose for _, purpose in _purposes(definition)}
     fits = any(definition.steps_of_type(*_FITTING_TYPES))
     if purposes and (purposes == {"scoring"} or fits):
@@ -183,14 +182,14 @@ def _scores(definition: Definition) -> bool:
 
 
 def _containers(step: Step) -> list[Any]:
-    """Those of a Model step."""
+    """Return the containers of a Model step."""
     return [
         item for item in (step.arguments.get("PrimaryContainer"), *listed(step.arguments.get("Containers"))) if item
     ]
 
 
 def _approved(step: Step) -> bool:
-    """Whether all that a Model step takes comes from the registry."""
+    """Tell whether all that a Model step takes comes from the registry."""
     containers = _containers(step)
     return bool(containers) and all(follow(item, "ModelPackageName") for item in containers)
 
@@ -212,12 +211,9 @@ _Source = tuple[str, str]
 _INPUT = ("TransformInput", "DataSource", "S3DataSource", "S3Uri")
 
 
-@definition_check(
-    "evaluated-on-test-rows",
-    "models are judged on test rows of the split that they were trained with",
-    Severity.WARNING,
-)
+@definition_check("evaluated-on-test-rows", Severity.WARNING)
 def evaluated_on_test_rows(definition: Definition) -> Iterator[Problem]:
+    """Check that models are evaluated on test rows of the split that they were trained with."""
     deciding = _deciding(definition)
     for step in definition.steps_of_type("Processing"):
         if _runs(step, definition.project.evaluation_script):
@@ -237,13 +233,13 @@ def evaluated_on_test_rows(definition: Definition) -> Iterator[Problem]:
 
 
 def _evaluation(step: Step, definition: Definition) -> Iterator[Problem]:
-    """The evaluation script is told its test rows by the name of the input, or takes them from an output so named."""
+    """Check the evaluation script: its test rows are the input of that name, or come from an output of that name."""
     inputs = {name: (path, _source(uri, definition)) for name, path, uri in step.inputs()}
     learned = _learned(_models_of(step, definition), definition)
     splits = {source[0] for source in learned if source[0]}
     named = [item for item in inputs.values() if item[1][0] in splits and item[1][1] == TEST_ROWS]
     path, judged_on = inputs.get(TEST_ROWS) or next(iter(named), ("Arguments.ProcessingInputs", ("", "")))
-    # Where no step splits rows, they come split, each side from a place of its own.
+    # Where no step splits rows, they were split before, and each side has a location of its own.
     elsewhere = not splits and judged_on != ("", "")
     if judged_on in learned or not (elsewhere or (judged_on[0] in splits and judged_on[1] == TEST_ROWS)):
         yield Problem(
@@ -256,9 +252,7 @@ def _evaluation(step: Step, definition: Definition) -> Iterator[Problem]:
 
 
 def _judge(step: Step, definition: Definition) -> Iterator[Problem]:
-    """Another script may say nothing of its inputs: at least one has to bring rows that the training has not seen, and
-    what is called test rows has to.
-    """
+    """Check any other script that evaluates: its test rows, or else one of its inputs, are new to the model."""
     models = _models_of(step, definition)
     learned = _learned(models, definition)
     # What rows were split from has the training rows in it.
@@ -286,7 +280,7 @@ def _judge(step: Step, definition: Definition) -> Iterator[Problem]:
 
 
 def _deciding(definition: Definition) -> set[str]:
-    """Processing steps whose results a condition reads or a registered model carries; and those named for it."""
+    """Return the processing steps that evaluate: by their script's name, or what reads their result."""
     found = {step.name for step in definition.steps_of_type("Processing") if (step.script or "").startswith("evaluat")}
     for step in definition.steps_of_type("Condition"):
         read = [property_file_read(body) for _, body in json_gets(step.arguments, "")]
@@ -303,7 +297,7 @@ def _models_of(step: Step, definition: Definition) -> set[str]:
 
 
 def _served(step: Step, definition: Definition) -> set[str]:
-    """The fitting steps whose model a transform uses, by way of the step that made it a model."""
+    """Return the fitting steps whose model a transform uses, through the Model step between them."""
     made = definition.upstream.get(step.name, frozenset())
     containers = [
         item
@@ -318,7 +312,7 @@ def _served(step: Step, definition: Definition) -> set[str]:
 
 
 def _learned(models: set[str], definition: Definition) -> set[_Source]:
-    """Where the rows come from that models have learned from."""
+    """Return the sources of the rows that models were fitted on."""
     return {
         _source(uri, definition)
         for model in models
@@ -328,7 +322,7 @@ def _learned(models: set[str], definition: Definition) -> set[_Source]:
 
 
 def _source(uri: Any, definition: Definition) -> _Source:
-    """Where rows come from; the same text is the same place, whatever its variables turn out to be."""
+    """Return where rows come from; the same expression is the same source, whatever its variables are."""
     found = origin_below(uri, definition)
     if found is not None:
         return found

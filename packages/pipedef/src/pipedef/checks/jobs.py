@@ -12,6 +12,8 @@ from pipedef.document.locations import ANYTHING, default_location, differs_by_ex
 from pipedef.document.values import code_channel, follow, objects
 from pipedef.language.expressions import is_expression
 
+#: Steps whose image AWS publishes without a version.
+_IMAGES_OF_AWS = frozenset({"ClarifyCheck", "QualityCheck"})
 _IMAGE_FIELDS = frozenset({"Image", "ImageUri", "TrainingImage"})
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 _MOVING_TAGS = frozenset(
@@ -26,9 +28,12 @@ _MOVING_PARTS = frozenset({"latest", "nightly"})
 _CONTENT_ADDRESSED = re.compile(r"/[0-9a-f]{64}(/|$)")
 
 
-@definition_check("images-pinned", "every container image has a tag that does not move, or a digest", Severity.WARNING)
+@definition_check("images-pinned", Severity.WARNING)
 def images_are_pinned(definition: Definition) -> Iterator[Problem]:
+    """Check that every container image has a tag that does not move, or a digest."""
     for step in definition.steps:
+        if step.type in _IMAGES_OF_AWS:
+            continue
         for field, image in _images(step.arguments, "Arguments"):
             reason = _moving(image)
             if reason:
@@ -41,7 +46,7 @@ def images_are_pinned(definition: Definition) -> Iterator[Problem]:
 
 
 def _images(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """(path, image URI) of every image below a JSON value."""
+    """Yield (path, image URI) of every image below a JSON value."""
     if isinstance(value, Mapping) and not is_expression(value):
         for key, item in value.items():
             if key in _IMAGE_FIELDS:
@@ -54,7 +59,7 @@ def _images(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _moving(image: Any) -> str:
-    """Why an image can be another one tomorrow; empty where it can't."""
+    """Return why an image can change; empty where it can't."""
     if not isinstance(image, str):
         return "The image is a pipeline variable: which one will run is not known."
     if _DIGEST.search(image):
@@ -68,13 +73,20 @@ def _moving(image: Any) -> str:
     return f"{image} has a tag that moves." if moves else ""
 
 
-@definition_check("code-pinned", "the path of every job's code has the SHA-256 of the code in it", Severity.WARNING)
+@definition_check("code-pinned", Severity.WARNING)
 def code_is_pinned(definition: Definition) -> Iterator[Problem]:
-    for step in definition.steps:
+    """Check that the code of every cached step is in a path that names its content, so that new code runs.
+
+    A step's cache compares where the code is, not what it is.
+    """
+    checked = [step for step in definition.steps if step.cached or definition.project.code_named_by_digest]
+    for step in checked:
         for field, location in _code(step, definition):
             if not _CONTENT_ADDRESSED.search(location):
                 yield Problem(
-                    f"{location} can hold other code tomorrow.",
+                    f"{location} can hold other code tomorrow, and a cached result would stay."
+                    if step.cached
+                    else f"{location} can hold other code tomorrow.",
                     "Put the SHA-256 of the code into its path.",
                     step=step.name,
                     field=field,
@@ -95,15 +107,16 @@ def _code(step: Step, definition: Definition) -> Iterator[tuple[str, str]]:
 
 
 def _isolation(step: Step) -> str | None:
-    """Path of the field that takes the network from a step's container; None where it has one."""
+    """Return the path of the field that takes the network from a step's container; None where it has one."""
     for keys in (("EnableNetworkIsolation",), ("NetworkConfig", "EnableNetworkIsolation")):
         if follow(step.arguments, *keys) is True:
             return ".".join(("Arguments", *keys))
     return None
 
 
-@definition_check("network-isolation", "containers without a network call no AWS API and fetch no code")
+@definition_check("network-isolation")
 def isolated_steps_need_no_network(definition: Definition) -> Iterator[Problem]:
+    """Check that containers without a network call no AWS API and fetch no code."""
     for step in definition.steps:
         field = _isolation(step)
         if field is None:
@@ -126,10 +139,9 @@ def isolated_steps_need_no_network(definition: Definition) -> Iterator[Problem]:
             )
 
 
-@definition_check(
-    "instances-share-work", "several instances of a processing job do not all do the same", Severity.WARNING
-)
+@definition_check("instances-share-work", Severity.WARNING)
 def instances_share_the_work(definition: Definition) -> Iterator[Problem]:
+    """Check that several instances of a processing job share the input."""
     for step in definition.steps_of_type("Processing"):
         count = follow(step.arguments, "ProcessingResources", "ClusterConfig", "InstanceCount")
         distributions = [
@@ -148,13 +160,13 @@ def instances_share_the_work(definition: Definition) -> Iterator[Problem]:
 _FILE_AT_THE_END = re.compile(r".*/[^/*]+\.[A-Za-z0-9]+", re.DOTALL)
 
 
-@definition_check(
-    "transform-input",
-    "a transform takes one exact key, in a folder that no other execution writes to",
-    Severity.WARNING,
-)
+@definition_check("transform-input", Severity.WARNING)
 def transform_takes_one_file(definition: Definition) -> Iterator[Problem]:
-    for step in definition.steps_of_type("Transform"):
+    """Check that a transform that is to read one file names it, in a folder that no other execution writes to.
+
+    The type S3Prefix takes every object whose key begins like the location: ``a.csv`` also takes ``a.csv.bak``.
+    """
+    for step in definition.steps_of_type("Transform") if definition.project.transforms_read_one_file else ():
         source = follow(step.arguments, "TransformInput", "DataSource", "S3DataSource")
         if follow(source, "S3DataType") != "S3Prefix":
             continue  # a manifest lists its objects

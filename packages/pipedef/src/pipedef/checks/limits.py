@@ -30,14 +30,13 @@ PARAMETER_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 LONGEST_PIPELINE_NAME = 82
 
 
-@definition_check(
-    "names", "names of steps, parameters, inputs, outputs and property files are valid and not used twice"
-)
+@definition_check("names")
 def names_are_valid(definition: Definition) -> Iterator[Problem]:
+    """Check that names of steps, parameters, inputs, outputs and property files are valid and not used twice."""
     for step in definition.steps:
         if not STEP_NAME.fullmatch(step.name):
             fix = "Use 1 to 64 letters, digits, hyphens and underscores."
-            yield Problem(f"{step.name!r} is no step name.", fix, step=step.name, field=f"{step.place}.Name")
+            yield Problem(f"{step.name!r} is not a valid step name.", fix, step=step.name, field=f"{step.place}.Name")
         if step.type not in {*StepType, *AWS_ONLY_STEP_TYPES}:
             yield Problem(
                 f"There is no step type {step.type}.",
@@ -51,7 +50,7 @@ def names_are_valid(definition: Definition) -> Iterator[Problem]:
     for index, parameter in enumerate(definition.parameters):
         if not PARAMETER_NAME.fullmatch(str(parameter.get("Name"))):
             yield Problem(
-                f"{parameter.get('Name')!r} is no parameter name.",
+                f"{parameter.get('Name')!r} is not a valid parameter name.",
                 "Use 1 to 256 letters, digits, hyphens and underscores.",
                 field=f"Parameters[{index}].Name",
             )
@@ -70,7 +69,7 @@ def _twice_within(step: Step) -> Iterator[Problem]:
 
 
 def _inputs(step: Step) -> dict[str, list[str]]:
-    """Path of a list of inputs → their names; each training job of a tuning has a list of its own."""
+    """Map the path of each list of inputs to their names; each training job of a tuning has its own list."""
     found: dict[str, list[str]] = {}
     for name, path, _ in step.inputs():
         # The last index of a path is that in the list of inputs.
@@ -82,12 +81,13 @@ def _twice(names: Iterable[str]) -> list[str]:
     return [name for name, count in Counter(names).items() if count > 1]
 
 
-@deployment_check("pipeline-name", "the pipeline's name is one that CreatePipeline takes")
+@deployment_check("pipeline-name")
 def pipeline_name_is_valid(definition: Definition, deployment: Deployment) -> Iterator[Problem]:  # noqa: ARG001
+    """Check that the pipeline's name is one that CreatePipeline takes."""
     name = deployment.pipeline
     if not PIPELINE_NAME.fullmatch(name) or len(name) > LONGEST_PIPELINE_NAME:
         yield Problem(
-            f"{name!r} is no pipeline name.",
+            f"{name!r} is not a valid pipeline name.",
             f"Use up to {LONGEST_PIPELINE_NAME} letters, digits and single hyphens: shorten project or environment.",
             field="PipelineName",
         )
@@ -116,8 +116,9 @@ class Limits:
 LIMITS = Limits()
 
 
-@definition_check("limits", "steps, parameters, size, retries and payloads stay within SageMaker's limits")
+@definition_check("limits")
 def limits_are_kept(definition: Definition) -> Iterator[Problem]:
+    """Check that steps, parameters, size, retries and payloads stay within SageMaker's limits."""
     compact = len(json.dumps(definition.content, separators=(",", ":")))
     for found, most, what, field in (
         (len(definition.steps), LIMITS.steps, "steps", "Steps"),
@@ -208,7 +209,7 @@ def _transform(step: Step) -> Iterator[Problem]:
 
 
 def _training(job: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """(field, what is wrong, what mends it) of a training job's request."""
+    """Yield (field, what is wrong, how to fix it) of a training job's request."""
     runtime, wait = (follow(job, "StoppingCondition", f"Max{name}InSeconds") for name in ("Runtime", "WaitTime"))
     for name, seconds in (("MaxRuntimeInSeconds", runtime), ("MaxWaitTimeInSeconds", wait)):
         if isinstance(seconds, int) and seconds > LIMITS.training_seconds:
@@ -228,13 +229,14 @@ def _training(job: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "ResourceConfig.InstanceCount", "A training job without an instance does nothing.", "Use at least 1."
 
 
-@definition_check("cache-expiry", "every cached step says for how long, as a duration that SageMaker reads")
+@definition_check("cache-expiry")
 def cache_expires(definition: Definition) -> Iterator[Problem]:
+    """Check that every cached step says how long its result may be used, as an ISO 8601 duration."""
     for step in definition.steps:
         expiry = (step.content.get("CacheConfig") or {}).get("ExpireAfter")
         if step.cached and (not isinstance(expiry, str) or parse_duration(expiry) is None):
             yield Problem(
-                f"ExpireAfter {expiry!r} is no ISO 8601 duration.",
+                f"ExpireAfter {expiry!r} is not an ISO 8601 duration.",
                 "Write a duration such as P30D or T12H.",
                 step=step.name,
                 field="CacheConfig.ExpireAfter",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipedef.checks.registry import Problem, definition_check
-from pipedef.document.definition import Definition, Guard, Step
+from pipedef.document.definition import BRANCHES, Definition, Guard, Step
 from pipedef.document.values import listed, references
 from pipedef.language.conditions import check_condition
 from pipedef.language.expressions import (
@@ -22,8 +22,9 @@ _MESSAGE_CHARACTERS = 3072
 _NUMBERS = frozenset({"Integer", "Float"})
 
 
-@definition_check("conditions", "each condition is one that SageMaker knows, and each Fail step has its message")
+@definition_check("conditions")
 def conditions_are_known(definition: Definition) -> Iterator[Problem]:
+    """Check that each condition is one that SageMaker knows, and each Fail step has its message."""
     for step in definition.steps_of_type("Condition"):
         conditions = step.arguments.get("Conditions")
         if not isinstance(conditions, list) or not conditions:
@@ -56,7 +57,7 @@ def conditions_are_known(definition: Definition) -> Iterator[Problem]:
         message = step.arguments["ErrorMessage"]
         if not is_expression(message) and not (isinstance(message, str) and len(message) <= _MESSAGE_CHARACTERS):
             yield Problem(
-                f"ErrorMessage is no text of up to {_MESSAGE_CHARACTERS} characters.",
+                f"ErrorMessage is not a text of up to {_MESSAGE_CHARACTERS} characters.",
                 "Say in a sentence why the execution fails; numbers go into it with Join.",
                 step=step.name,
                 field="Arguments.ErrorMessage",
@@ -64,7 +65,7 @@ def conditions_are_known(definition: Definition) -> Iterator[Problem]:
 
 
 def _unlike(condition: Mapping[str, Any], path: str, definition: Definition) -> Iterator[tuple[str, str, str]]:
-    """(path, type, other type) of the comparisons in a condition between what is known to have no common type."""
+    """Yield (path, type, other type) of the comparisons in a condition between what is known to have no common type."""
     for index, inner in enumerate(listed(condition.get("Conditions"))):
         yield from _unlike(inner, f"{path}.Conditions[{index}]", definition)
     if "Condition" in condition:
@@ -77,7 +78,7 @@ def _unlike(condition: Mapping[str, Any], path: str, definition: Definition) -> 
 
 
 def _kind(value: Any, definition: Definition) -> str:
-    """String, Integer, Float or Boolean; empty where it is known only when the pipeline runs."""
+    """Return String, Integer, Float or Boolean; empty where the type is known only when the pipeline runs."""
     if not is_expression(value):
         kinds = {bool: "Boolean", int: "Integer", float: "Float", str: "String"}
         return kinds.get(type(value), "")
@@ -92,8 +93,9 @@ def _kind(value: Any, definition: Definition) -> str:
     return ""
 
 
-@definition_check("cycles", "no step waits for itself, directly or through others")
+@definition_check("cycles")
 def no_cycles(definition: Definition) -> Iterator[Problem]:
+    """Check that no step waits for itself, directly or through others."""
     upstream = definition.upstream
     settled: set[str] = set()
     while ready := [name for name in upstream if name not in settled and upstream[name] <= settled]:
@@ -114,14 +116,15 @@ def no_cycles(definition: Definition) -> Iterator[Problem]:
 
 
 def _reason(step: Step, upstream: str) -> str:
-    """Path of what makes a step wait for another."""
+    """Return the path of the field that makes a step wait for another."""
     named = [f"DependsOn[{index}]" for index, name in step.dependencies if name == upstream]
     read = [found.path for found in step.variables if getattr(found.reference, "step", None) == upstream]
     return next(iter([*named, *read]), step.place)
 
 
-@definition_check("branches", "no step waits for one of a branch that is not taken when its own is")
+@definition_check("branches")
 def no_crossed_branches(definition: Definition) -> Iterator[Problem]:
+    """Check that no step waits for a step in a branch that is not taken when its own is."""
     for step in definition.steps:
         own = {guard.condition: guard.branch for guard in step.guards}
         # What its own condition waits for runs before there is a branch, or there is a cycle.
@@ -138,7 +141,7 @@ def no_crossed_branches(definition: Definition) -> Iterator[Problem]:
 
 
 def _crossed(own: Mapping[str, str], name: str, definition: Definition) -> tuple[str, Guard | None]:
-    """(step, guard) of the first step at or behind ``name`` that runs only where ``own`` branches are not taken."""
+    """Return (step, guard) of the first step at or behind ``name`` that runs only where an own branch is not taken."""
     guarded = {guard.condition for guard in definition.step_named[name].guards}
     for each in (name, *sorted(definition.behind(name))):
         for guard in definition.step_named[each].guards:
@@ -149,14 +152,15 @@ def _crossed(own: Mapping[str, str], name: str, definition: Definition) -> tuple
     return name, None
 
 
-@definition_check("nested-conditions", "no condition stands in a branch of another")
+@definition_check("nested-conditions")
 def no_nested_conditions(definition: Definition) -> Iterator[Problem]:
+    """Check that no Condition step is in a branch of another."""
     # "Amazon SageMaker Pipelines doesn't support the use of nested condition steps" (Condition step, developer guide).
     for step in definition.steps_of_type("Condition"):
-        if step.guards:
-            outer = step.guards[-1]
+        outer = next((guard for guard in reversed(step.guards) if guard.branch in BRANCHES), None)
+        if outer is not None:
             yield Problem(
-                f"It stands in {outer.branch} of condition {outer.condition}; SageMaker takes no condition in another.",
+                f"It is in {outer.branch} of {outer.condition}; SageMaker does not support nested conditions.",
                 f"Put it beside {outer.condition}: it still waits for the steps whose results it reads.",
                 step=step.name,
                 field="Type",

@@ -89,8 +89,9 @@ def is_allowed(policy: Mapping[str, Any], action: str, resource: str = "*") -> b
     )
 
 
-@deployment_check("permissions", "the role is allowed every action that its steps and their scripts take")
+@deployment_check("permissions")
 def role_is_allowed(definition: Definition, deployment: Deployment) -> Iterator[Problem]:
+    """Check that the role is allowed every action that its steps and their scripts take."""
     known = {**STEP_ACTIONS, **definition.project.step_actions}
     for step in definition.steps:
         if step.type not in known and step.type not in _HARMLESS:

@@ -49,12 +49,14 @@ _ABOUT_A_SECRET = re.compile(
     r"|(^|[-_. ])(client|idempotency)[-_](request[-_])?token$",
     re.IGNORECASE,
 )
-#: Values that name where a secret is, and not the secret; switches; and places that something else fills.
+#: Values that name where a secret is, and not the secret; switches; and placeholders.
 _NO_SECRET = re.compile(
-    r"arn:aws|s3://|ssm:|secretsmanager:|/opt/ml/|\{\{resolve:|alias/"
+    r"arn:aws|s3://|-----BEGIN (PUBLIC KEY|CERTIFICATE)-----|ssm:|secretsmanager:|/opt/ml/|\{\{resolve:|alias/"
     r"|(?:(/[\w.-]+)+|true|false|yes|no|none|null|<[^>]*>|\[[^\]]*\]|\$\{[^}]*\})$",
     re.IGNORECASE,
 )
+#: Beginnings of long texts that hold no secret: names, with characters that Secrets Manager adds, and public keys.
+_NEVER_SECRET = ("arn:aws", "-----BEGIN PUBLIC KEY-----", "-----BEGIN CERTIFICATE-----")
 #: What a secret is identified by may be a path; without one it may be a secret itself, as of HashiCorp's Vault.
 _IDENTIFIER, _PATH = re.compile(r"[-_. ]id$", re.IGNORECASE), re.compile(r"[\w.-]+(/[\w.-]+)+")
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
@@ -63,13 +65,12 @@ _RANDOM = 3.8
 #: Letters or digits in a row that read as one word or number. Random base64 has less than 4, words in CamelCase more.
 _WORD, _SHORT = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+"), 4
 _SHOWN_CHARACTERS = 4
-_FIX = (
-    "Keep it in AWS Secrets Manager, pass its ARN, and let the job read it; then replace the secret, it is known now."
-)
+_FIX = "Keep it in AWS Secrets Manager, pass its ARN and let the job read it; then replace it: it is no longer secret."
 
 
-@definition_check("plain-secrets", "no key, password or token stands in the definition")
+@definition_check("plain-secrets")
 def no_plain_secrets(definition: Definition) -> Iterator[Problem]:
+    """Check that no key, password or token is in the definition."""
     for index, parameter in enumerate(definition.parameters):
         yield from _of_parameter(parameter, f"Parameters[{index}]")
     around = {key: value for key, value in definition.content.items() if key not in {"Parameters", "Steps"}}
@@ -98,7 +99,7 @@ def _of_parameter(parameter: Mapping[str, Any], field: str) -> Iterator[Problem]
 
 
 def _by_their_looks(part: Any, field: str, step: str, named: set[str]) -> Iterator[Problem]:
-    """What looks like a secret below a part of the definition; ``named`` are paths that are reported already."""
+    """Yield what looks like a secret below a part of the definition; ``named`` are paths that are reported already."""
     for path, value in leaves(part, field):
         if not any(path == place or path.startswith(f"{place}.") for place in named):
             reason = _looks_secret(value)
@@ -107,8 +108,9 @@ def _by_their_looks(part: Any, field: str, step: str, named: set[str]) -> Iterat
 
 
 def _named_values(value: Any, path: str) -> Iterator[tuple[str, str, Any]]:
-    """(name, path, value) of everything below a value that has a name: members, environment variables,
-    hyperparameters, tags, and ``--flag value`` arguments.
+    """Yield (name, path, value) of everything below a value that has a name.
+
+    These are members, environment variables, hyperparameters, tags, and ``--flag value`` arguments.
     """
     if is_expression(value):
         return
@@ -126,7 +128,7 @@ def _named_values(value: Any, path: str) -> Iterator[tuple[str, str, Any]]:
 
 
 def _flags(given: list[Any], path: str) -> Iterator[tuple[str, str, Any]]:
-    """The same of ``--flag value`` and ``--flag=value``; one hyphen will do."""
+    """Yield (name, path, value) of ``--flag value`` and ``--flag=value``, with one hyphen or two."""
     for index, value in enumerate(given):
         before = given[index - 1] if index else None
         if isinstance(before, str) and before.startswith("-") and "=" not in before:
@@ -137,8 +139,9 @@ def _flags(given: list[Any], path: str) -> Iterator[tuple[str, str, Any]]:
 
 
 def _literal(value: Any, definition: Definition) -> tuple[Any, str]:
-    """(text, where it is kept) of a value that stands in the definition: itself, the literal pieces of a joined text,
-    or a parameter's default.
+    """Return (text, where it is kept) of a value that the definition holds.
+
+    It is the value itself, the literal pieces of a joined text, or a parameter's default.
     """
     if not is_expression(value):
         return value, ""
@@ -150,12 +153,12 @@ def _literal(value: Any, definition: Definition) -> tuple[Any, str]:
         return None, ""
     parameter = definition.parameter_named.get(found.reference.name) or {}
     if _named_secret(found.reference.name, parameter.get("DefaultValue")):
-        return None, ""  # reported where the parameter stands
+        return None, ""  # reported at the parameter itself
     return parameter.get("DefaultValue"), f", the default of parameter {found.reference.name},"
 
 
 def _named_secret(name: str, value: Any) -> str:
-    """Why a name makes its value a secret; empty where it does not."""
+    """Return why a name makes its value a secret; empty where it does not."""
     if not isinstance(value, str) or not value or _NO_SECRET.match(value):
         return ""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
@@ -176,18 +179,19 @@ def _looks_secret(value: Any) -> str:
 
 
 def _tokens(value: str) -> Iterator[str]:
-    """Runs of characters that could be a token. Paths and URLs are taken apart, other text is not: keys of AWS
-    have slashes in them.
+    """Yield runs of characters that could be a token.
+
+    Paths and URLs are split at their slashes, other text is not: AWS's secret keys have slashes in them.
     """
-    if value.startswith("arn:aws"):
-        return  # names, and the characters that Secrets Manager adds to them
+    if value.startswith(_NEVER_SECRET):
+        return
     pieces = value.split("/") if "://" in value or value.startswith("/") else [value]
     for piece in pieces:
         yield from _TOKEN.findall(piece)
 
 
 def _is_random(token: str) -> bool:
-    """Whether a token mixes kinds of characters as words, numbers and hexadecimal digests do not."""
+    """Tell whether a token mixes kinds of characters as words, numbers and hexadecimal digests do not."""
     kinds = (re.search(r"[a-z]", token), re.search(r"[A-Z]", token), re.search(r"[0-9]", token))
     if not all(kinds):
         return False
@@ -200,6 +204,6 @@ def _is_random(token: str) -> bool:
 
 
 def _hidden(value: Any) -> str:
-    """The first characters, at most a quarter: enough to find it, not to use it."""
+    """Return the first characters of a secret, at most a quarter: enough to find it, not enough to use it."""
     text = str(value)
     return f"{text[: min(_SHOWN_CHARACTERS, len(text) // 4)]}… ({len(text)} characters)"

@@ -30,10 +30,12 @@ _OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "Tuning": ("DescribeHyperParameterTuningJob", "ListTrainingJobsForHyperParameterTuningJob"),
 }
 _SHOWN_MEMBERS = 8
+#: Beginnings of what the body and the selector of a ForEach step refer to.
+_OF_A_LOOP = frozenset({"ForEach", "IterationOutput"})
 
 
 def broken_property(reference: StepReference, target: Step, step: str, field: str) -> Problem | None:
-    """What is wrong with a reference to a property of ``target``; None where it is there.
+    """Return what is wrong with a reference to a property of ``target``; None where it is there.
 
     Args:
         reference: to a property, and not to a property file.
@@ -61,7 +63,7 @@ def broken_property(reference: StepReference, target: Step, step: str, field: st
 
 
 def _members_instead(path: Sequence[Token], target: Step) -> Sequence[str] | None:
-    """What there is where a property is missing; None where it is not, or where nothing here knows the step's."""
+    """Return what exists where a property is missing; None where it exists, or where the step's are not known."""
     if target.type in TARGETS:
         there = len(path) == 2 and path[0] == "OutputParameters" and str(path[1]) in target.output_types  # noqa: PLR2004
         return None if there else [f"OutputParameters[{name!r}]" for name in target.output_types]
@@ -86,7 +88,7 @@ def _response(operation: str) -> Shape:
 
 
 def _missing(path: Sequence[Token], shape: Shape) -> tuple[int, Sequence[str]] | None:
-    """(how far a path leads, what there is then); None where it leads to its end."""
+    """Return (how far a path leads, what there is then); None where it leads to its end."""
     for depth, token in enumerate(path):
         if isinstance(shape, StructureShape) and token in shape.members:
             shape = shape.members[str(token)]
@@ -100,13 +102,14 @@ def _missing(path: Sequence[Token], shape: Shape) -> tuple[int, Sequence[str]] |
 
 
 def _nearest(name: str, members: Sequence[str]) -> Sequence[str]:
-    """The members that are spelt alike, or have the name in theirs; the first few where none is."""
+    """Return the members with a similar name, or with the name in theirs; the first few where there are none."""
     alike = get_close_matches(name, members) or [member for member in members if name.lower() in member.lower()]
     return (alike or members)[:_SHOWN_MEMBERS]
 
 
-@definition_check("references", "every step, property and execution variable that is referred to exists")
+@definition_check("references")
 def references_exist(definition: Definition) -> Iterator[Problem]:
+    """Check that every step, property and execution variable that is referred to exists."""
     for step in definition.steps:
         for index, upstream in step.dependencies:
             target = definition.step_named.get(upstream)
@@ -136,16 +139,18 @@ def references_exist(definition: Definition) -> Iterator[Problem]:
 
 
 def configuration_references(definition: Definition) -> Iterator[Found]:
-    """Every ``Get`` beside the steps, such as in the name of the experiment."""
+    """Yield every ``Get`` beside the steps, such as in the name of the experiment."""
     for name in CONFIGURATION_MEMBERS:
         yield from references(definition.content.get(name), name)
 
 
 def _broken(found: Found, step: str, definition: Definition) -> Problem | None:
     reference = found.reference
+    if reference is None and found.text.partition(".")[0] in _OF_A_LOOP and any(definition.steps_of_type("ForEach")):
+        return None
     if reference is None:
         fix = "Start it with Parameters., Execution. or Steps."
-        return Problem(f"{found.text!r} is no reference.", fix, step=step, field=found.path)
+        return Problem(f"{found.text!r} is not a reference.", fix, step=step, field=found.path)
     if isinstance(reference, ExecutionReference) and reference.variable not in EXECUTION_VARIABLES:
         return Problem(
             f"There is no execution variable {reference.variable}.",
@@ -167,8 +172,9 @@ def _unknown_step(definition: Definition, name: str, step: str, field: str) -> P
     return Problem(f"There is no step {name}.", f"Use one of {known}.", step=step, field=field)
 
 
-@definition_check("property-files", "every property file that is read is declared, by a step that writes it")
+@definition_check("property-files")
 def property_files_exist(definition: Definition) -> Iterator[Problem]:
+    """Check that every property file that is read is declared, by a step that writes it."""
     for step in definition.steps:
         outputs = {name for name, _, _ in step.outputs()} if step.type == "Processing" else set()
         for index, file in enumerate(step.property_files):
@@ -203,22 +209,24 @@ def _unread(body: object, path: str, step: Step, definition: Definition) -> Iter
         )
 
 
-@definition_check("parameters-declared", "every parameter that is used is declared")
+@definition_check("parameters-declared")
 def parameters_are_declared(definition: Definition) -> Iterator[Problem]:
+    """Check that every parameter that is used is declared."""
     everywhere = [("", found) for found in configuration_references(definition)]
     everywhere += [(step.name, found) for step in definition.steps for found in step.variables]
     for step, found in everywhere:
         if isinstance(found.reference, ParameterReference) and found.reference.name not in definition.parameter_named:
             yield Problem(
                 f"Parameter {found.reference.name} is used and not declared.",
-                "Add it to the pipeline's parameters; the SDK drops entries that are no Parameter without a word.",
+                "Add it to the pipeline's parameters; the SDK silently drops entries that are not a Parameter.",
                 step=step,
                 field=found.path,
             )
 
 
-@definition_check("parameters-used", "every parameter that is declared is used", Severity.WARNING)
+@definition_check("parameters-used", Severity.WARNING)
 def parameters_are_used(definition: Definition) -> Iterator[Problem]:
+    """Check that every parameter that is declared is used."""
     used = {
         found.reference.name
         for found in [
@@ -245,10 +253,9 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
-@definition_check(
-    "parameter-types", "every parameter has a type of SageMaker's, and a default and allowed values of it"
-)
+@definition_check("parameter-types")
 def parameters_have_their_type(definition: Definition) -> Iterator[Problem]:
+    """Check that every parameter has a known type, and a default and allowed values of that type."""
     for index, parameter in enumerate(definition.parameters):
         name, kind = parameter.get("Name"), str(parameter.get("Type"))
         if kind not in _TYPES:
@@ -261,17 +268,19 @@ def parameters_have_their_type(definition: Definition) -> Iterator[Problem]:
         allowed = parameter.get("EnumValues")
         if allowed is not None and not isinstance(allowed, list):
             yield Problem(
-                f"The allowed values of parameter {name} are no list.",
+                f"The allowed values of parameter {name} are not a list.",
                 "Make them a list.",
                 field=f"Parameters[{index}].EnumValues",
             )
         default = parameter.get("DefaultValue")
         values = [("DefaultValue", default)] if default is not None else []
-        values += [(f"EnumValues[{place}]", value) for place, value in enumerate(listed(parameter.get("EnumValues")))]
+        values += [
+            (f"EnumValues[{position}]", value) for position, value in enumerate(listed(parameter.get("EnumValues")))
+        ]
         for field, value in values:
             if not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "Boolean"):
                 yield Problem(
-                    f"{value!r} is no {kind}, which parameter {name} is.",
+                    f"{value!r} is not of type {kind}, the type of parameter {name}.",
                     f"Write a value of type {kind}.",
                     field=f"Parameters[{index}].{field}",
                 )

@@ -29,8 +29,8 @@ class Scope(StrEnum):
 class Severity(StrEnum):
     """How bad it is when a check finds something.
 
-    ``ERROR``: AWS refuses the definition, an execution fails or never ends, or a secret is given away.
-    ``WARNING``: it runs, and may not do what it should: style, safety, statistics.
+    ``ERROR``: AWS refuses the definition, an execution fails or starts others without end, or a secret is public.
+    ``WARNING``: it runs, but may not do what it should: style, safety, statistics.
     """
 
     ERROR = "error"
@@ -111,12 +111,7 @@ class Check:
 
 
 _CHECKS: dict[str, Check] = {}
-
-
-def _register(check: Check) -> None:
-    if check.name in _CHECKS:
-        raise ValueError(f"There are two checks named {check.name}.")
-    _CHECKS[check.name] = check
+_SUMMARY_BEGINS = "Check that "
 
 
 def registered() -> tuple[Check, ...]:
@@ -125,36 +120,46 @@ def registered() -> tuple[Check, ...]:
 
 
 def definition_check(
-    name: str, summary: str, severity: Severity = Severity.ERROR
+    name: str, severity: Severity = Severity.ERROR
 ) -> Callable[[DefinitionFunction], DefinitionFunction]:
-    """Register a check of one definition under ``name``; ``summary`` completes "checks that …"."""
+    """Register a check of one definition under ``name``; its docstring begins with "Check that …"."""
 
     def register(function: DefinitionFunction) -> DefinitionFunction:
-        _register(Check(name, summary, severity, Scope.DEFINITION, on_definition=function))
+        _add(Check(name, _summary(function), severity, Scope.DEFINITION, on_definition=function))
         return function
 
     return register
 
 
 def deployment_check(
-    name: str, summary: str, severity: Severity = Severity.ERROR
+    name: str, severity: Severity = Severity.ERROR
 ) -> Callable[[DeploymentFunction], DeploymentFunction]:
     """Register a check of a definition and what is deployed around it."""
 
     def register(function: DeploymentFunction) -> DeploymentFunction:
-        _register(Check(name, summary, severity, Scope.DEPLOYMENT, on_deployment=function))
+        _add(Check(name, _summary(function), severity, Scope.DEPLOYMENT, on_deployment=function))
         return function
 
     return register
 
 
-def source_check(
-    name: str, summary: str, severity: Severity = Severity.WARNING
-) -> Callable[[SourceFunction], SourceFunction]:
+def source_check(name: str, severity: Severity = Severity.WARNING) -> Callable[[SourceFunction], SourceFunction]:
     """Register a check of the step scripts."""
 
     def register(function: SourceFunction) -> SourceFunction:
-        _register(Check(name, summary, severity, Scope.SOURCES, on_sources=function))
+        _add(Check(name, _summary(function), severity, Scope.SOURCES, on_sources=function))
         return function
 
     return register
+
+
+def _add(check: Check) -> None:
+    if check.name in _CHECKS:
+        raise ValueError(f"There are two checks named {check.name}.")
+    _CHECKS[check.name] = check
+
+
+def _summary(function: Callable[..., Iterator[Problem]]) -> str:
+    """Return the first sentence of a check's docstring, without "Check that"."""
+    first = (function.__doc__ or "").strip().partition("\n")[0]
+    return first.removeprefix(_SUMMARY_BEGINS).removesuffix(".")

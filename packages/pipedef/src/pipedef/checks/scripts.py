@@ -11,7 +11,7 @@ from typing import Any
 import botocore.session
 from botocore import xform_name
 
-from pipedef.checks.registry import Problem, source_check
+from pipedef.checks.registry import Problem, Severity, source_check
 from pipedef.document.project import ScriptFolder, Sources
 
 #: Beginnings of the names of scripts that may fit: the training has to, the evaluation may fit baselines. Any other
@@ -38,16 +38,18 @@ _OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@source_check("scripts-parse", "every step script is valid Python")
+@source_check("scripts-parse", Severity.ERROR)
 def scripts_are_python(folder: ScriptFolder) -> Iterator[Problem]:
+    """Check that every step script is valid Python."""
     for file in sorted(folder.sources):
         _, reason = parsed(folder.sources[file], file)
         if reason:
             yield Problem(f"{file} is not valid Python: {reason}.", "Correct it; nothing in it is checked.", file=file)
 
 
-@source_check("fit-in-training-only", "only training scripts fit: preparation, serving and publishing learn nothing")
+@source_check("fit-in-training-only")
 def only_training_fits(folder: ScriptFolder) -> Iterator[Problem]:
+    """Check that only training scripts fit: preparation, serving and publishing learn nothing."""
     for script in entry_points(folder.sources):
         if script.startswith((*_TRAINING, *_EVALUATION)):
             continue
@@ -61,9 +63,12 @@ def only_training_fits(folder: ScriptFolder) -> Iterator[Problem]:
                 )
 
 
-@source_check("split-before-fit", "where one function splits rows and fits, it splits first")
+@source_check("split-before-fit")
 def rows_are_split_before_the_fit(folder: ScriptFolder) -> Iterator[Problem]:
-    """Follow the order of the text, through the functions that a function calls."""
+    """Check that where one function splits rows and fits, it splits first.
+
+    Follow the order of the text, through the functions that a function calls.
+    """
     for script in entry_points(folder.sources):
         functions = list(scopes(script, folder.sources))
         fitting = _reaching(_FITTING_METHODS, functions)
@@ -89,8 +94,9 @@ def _reaching(names: frozenset[str], functions: list[tuple[str, list[Call]]]) ->
         names |= more
 
 
-@source_check("test-rows-unseen", "the training script names no test rows")
+@source_check("test-rows-unseen")
 def training_reads_no_test_rows(folder: ScriptFolder) -> Iterator[Problem]:
+    """Check that the training script names no test rows."""
     for script in entry_points(folder.sources):
         if not script.startswith(_TRAINING):
             continue
@@ -107,8 +113,9 @@ def training_reads_no_test_rows(folder: ScriptFolder) -> Iterator[Problem]:
                     )
 
 
-@source_check("split-repeatable", "rows are split with a seed, and the preparation splits them")
+@source_check("split-repeatable")
 def split_has_a_seed(folder: ScriptFolder) -> Iterator[Problem]:
+    """Check that rows are split with a seed, and the preparation splits them."""
     for script in entry_points(folder.sources):
         splits = [call for call in calls(script, folder.sources) if call.name in _SPLITTING]
         if script == folder.project.split_script and not splits and not parsed(folder.sources[script], script)[1]:
@@ -127,10 +134,9 @@ def split_has_a_seed(folder: ScriptFolder) -> Iterator[Problem]:
                 )
 
 
-@source_check(
-    "script-permissions", "every AWS call that a script makes is in the table of what scripts need to be allowed"
-)
+@source_check("script-permissions", Severity.ERROR)
 def calls_are_in_the_table(folder: ScriptFolder) -> Iterator[Problem]:
+    """Check that every AWS call that a script makes is in the table of what scripts need to be allowed."""
     for script in entry_points(folder.sources):
         known = {action for actions in folder.project.script_actions.get(script, {}).values() for action in actions}
         for call in calls(script, folder.sources):

@@ -2,8 +2,8 @@
 
 botocore's own validator knows types and minimum lengths only, and SageMaker looks at most arguments when the step
 runs: half an hour into an execution. So required and unknown members, types, lengths, ranges, patterns and enumerations
-are all checked here. A pipeline variable stands where its type may stand; of a parameter, the default and the allowed
-values are checked in its place.
+are all checked here. A pipeline variable is accepted where its type is; of a parameter, the default and the
+allowed values are checked.
 """
 
 from __future__ import annotations
@@ -59,17 +59,18 @@ _TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {
 }
 _SHOWN_CHARACTERS = 60
 
-#: (path of the field, what is wrong with it, what mends it)
-Misfit = tuple[str, str, str]
+#: (path of the field, what is wrong with it, how to fix it)
+Mismatch = tuple[str, str, str]
 
 
-@definition_check("arguments", "each step's arguments fit the AWS request that they become, to length and pattern")
+@definition_check("arguments")
 def arguments_fit(definition: Definition) -> Iterator[Problem]:
+    """Check that each step's arguments fit the AWS request that they become, to length and pattern."""
     for step in definition.steps:
         operation = _OPERATIONS.get(step.type)
         if operation is None:
             continue
-        for path, message, fix in _misfits(step.arguments, _request(operation), "Arguments", definition):
+        for path, message, fix in _mismatches(step.arguments, _request(operation), "Arguments", definition):
             yield Problem(f"{message} ({operation}).", fix, step=step.name, field=path)
 
 
@@ -94,7 +95,7 @@ def _request(operation: str) -> Shape:
     return shape
 
 
-def _misfits(value: Any, shape: Shape, path: str, definition: Definition) -> Iterator[Misfit]:
+def _mismatches(value: Any, shape: Shape, path: str, definition: Definition) -> Iterator[Mismatch]:
     if is_expression(value):
         yield from _expression(value, shape, path, definition)
     elif isinstance(shape, StructureShape):
@@ -105,7 +106,7 @@ def _misfits(value: Any, shape: Shape, path: str, definition: Definition) -> Ite
             return
         yield from _constraints(value, shape, path)
         for index, item in enumerate(value):
-            yield from _misfits(item, shape.member, f"{path}[{index}]", definition)
+            yield from _mismatches(item, shape.member, f"{path}[{index}]", definition)
     elif isinstance(shape, MapShape):
         if not isinstance(value, Mapping):
             yield path, "An object of names and values is needed", "Make it an object."
@@ -113,12 +114,12 @@ def _misfits(value: Any, shape: Shape, path: str, definition: Definition) -> Ite
         yield from _constraints(value, shape, path)
         for key, item in value.items():
             yield from _constraints(key, shape.key, f"{path}.{key} (the name)")
-            yield from _misfits(item, shape.value, f"{path}.{key}", definition)
+            yield from _mismatches(item, shape.value, f"{path}.{key}", definition)
     else:
         yield from _scalar(value, shape, path)
 
 
-def _structure(value: Any, shape: StructureShape, path: str, definition: Definition) -> Iterator[Misfit]:
+def _structure(value: Any, shape: StructureShape, path: str, definition: Definition) -> Iterator[Mismatch]:
     if not isinstance(value, Mapping):
         yield path, "An object is needed", f"It takes {', '.join(list(shape.members)[:6])}."
         return
@@ -129,18 +130,18 @@ def _structure(value: Any, shape: StructureShape, path: str, definition: Definit
         if name not in shape.members:
             yield f"{path}.{name}", f"There is no member {name}", "Remove it, or correct its spelling."
         else:
-            yield from _misfits(item, shape.members[name], f"{path}.{name}", definition)
+            yield from _mismatches(item, shape.members[name], f"{path}.{name}", definition)
 
 
-def _scalar(value: Any, shape: Shape, path: str) -> Iterator[Misfit]:
+def _scalar(value: Any, shape: Shape, path: str) -> Iterator[Mismatch]:
     wanted, types = _TYPES.get(shape.type_name, (shape.type_name, (object,)))
     if not isinstance(value, types) or (isinstance(value, bool) and wanted not in {"Boolean", shape.type_name}):
-        yield path, f"{_shown(value)} is no {wanted}", f"Write a {wanted}."
+        yield path, f"{_shown(value)} is not of type {wanted}", f"Write a {wanted}."
         return
     yield from _constraints(value, shape, path)
 
 
-def _constraints(value: Any, shape: Shape, path: str) -> Iterator[Misfit]:
+def _constraints(value: Any, shape: Shape, path: str) -> Iterator[Mismatch]:
     metadata = shape.metadata
     low, high = metadata.get("min"), metadata.get("max")
     measured = isinstance(value, str | list | Mapping)
@@ -172,21 +173,21 @@ def _constraints(value: Any, shape: Shape, path: str) -> Iterator[Misfit]:
 
 
 def _choice(value: str, choices: list[str]) -> str:
-    """The values that begin like the wrong one, as an instance family's sizes do; all where they are few."""
+    """Suggest the values that begin like the wrong one, as an instance family's sizes do; all where they are few."""
     similar = choices if len(choices) <= 6 else [item for item in choices if item[:5] == value[:5]]  # noqa: PLR2004
     return f"Use one of {', '.join(similar[:8])}." if similar else "Look the allowed values up in the API reference."
 
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """The pattern; None where it is one that only Java's dialect knows (``\\p{L}``): such patterns are not checked."""
+    """Compile a pattern; None where only Java knows its syntax (Unicode classes): such patterns are not checked."""
     try:
         return re.compile(pattern)
     except re.error:
         return None
 
 
-def _expression(value: Mapping[str, Any], shape: Shape, path: str, definition: Definition) -> Iterator[Misfit]:
+def _expression(value: Mapping[str, Any], shape: Shape, path: str, definition: Definition) -> Iterator[Mismatch]:
     wanted = _TYPES.get(shape.type_name, (shape.type_name.capitalize(), ()))[0]
     if JOIN in value:
         if wanted != "String":
@@ -199,13 +200,13 @@ def _expression(value: Mapping[str, Any], shape: Shape, path: str, definition: D
         beginning, schemes = _beginning(value), _SCHEMES.get(shape.name, ())
         if schemes and not any(beginning.startswith(one) or one.startswith(beginning) for one in schemes):
             fix = f"Let the first piece begin with {' or '.join(schemes)}."
-            yield path, f"{_shown(beginning)} is no beginning of an {shape.name}", fix
+            yield path, f"{_shown(beginning)} can't begin an {shape.name}", fix
     elif GET in value:
         yield from _variable(str(value[GET]), shape, wanted, path, definition)
 
 
 def _least_length(value: Any) -> int:
-    """Characters that a value has whatever its variables are."""
+    """Return the characters that a value has whatever its variables are."""
     if not is_expression(value):
         return len(str(value))
     body = value.get(JOIN)
@@ -217,7 +218,7 @@ def _least_length(value: Any) -> int:
 
 
 def _beginning(value: Any) -> str:
-    """What a joined text begins with, as far as it is written out."""
+    """Return what a joined text begins with, as far as it is written out."""
     if not is_expression(value):
         return str(value)
     text, between = "", str(follow(value, JOIN, "On") or "")
@@ -228,7 +229,7 @@ def _beginning(value: Any) -> str:
     return text
 
 
-def _variable(text: str, shape: Shape, wanted: str, path: str, definition: Definition) -> Iterator[Misfit]:
+def _variable(text: str, shape: Shape, wanted: str, path: str, definition: Definition) -> Iterator[Mismatch]:
     try:
         reference = parse_reference(text)
         given = "String"
@@ -250,7 +251,7 @@ def _variable(text: str, shape: Shape, wanted: str, path: str, definition: Defin
         yield path, f"{text} is of type {given}, and a {wanted} is needed", fix
 
 
-def _parameter_values(parameter: Mapping[str, Any], shape: Shape, path: str) -> Iterator[Misfit]:
+def _parameter_values(parameter: Mapping[str, Any], shape: Shape, path: str) -> Iterator[Mismatch]:
     values = [parameter["DefaultValue"]] if parameter.get("DefaultValue") is not None else []
     for value in [*values, *(item for item in listed(parameter.get("EnumValues")) if item not in values)]:
         if isinstance(value, str) == (shape.type_name == "string"):

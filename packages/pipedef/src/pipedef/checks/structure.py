@@ -1,6 +1,6 @@
-"""What CreatePipeline refuses about the frame of a definition: members, and what stands beside a step's arguments.
+"""What CreatePipeline refuses about the structure of a definition: members, and what is beside a step's arguments.
 
-SageMaker takes no member that it does not know, so that a misspelt one is refused there, and not passed over.
+SageMaker refuses members that it does not know, and so every misspelt one.
 """
 
 from __future__ import annotations
@@ -37,13 +37,14 @@ _TARGET_FORMS = {
 _CORRECT = "Remove it, or correct its spelling."
 
 
-@definition_check("structure", "the frame of the definition and of each step is one that CreatePipeline takes")
+@definition_check("structure")
 def structure_is_known(definition: Definition) -> Iterator[Problem]:
+    """Check that the definition and each step have the members that CreatePipeline takes."""
     content = definition.content
     if content.get("Version") != SCHEMA_VERSION:
         found = content.get("Version")
         fix = f"Write {SCHEMA_VERSION}, the version of the schema; it is not the version of your pipeline."
-        yield Problem(f"The Version {found!r} is none that SageMaker knows.", fix, field="Version")
+        yield Problem(f"SageMaker does not know the Version {found!r}.", fix, field="Version")
     if not definition.steps:
         yield Problem("There is no step.", "Give the pipeline at least one.", field="Steps")
     yield from _unknown(content, DEFINITION_MEMBERS, "", "")
@@ -64,7 +65,9 @@ def _step(step: Step) -> Iterator[Problem]:
     for member, limit in (("DisplayName", MAX_DISPLAY_NAME), ("Description", MAX_DESCRIPTION)):
         text = content.get(member)
         if text is not None and (not isinstance(text, str) or len(text) > limit):
-            yield Problem(f"{member} is no text of up to {limit} characters.", "Shorten it.", step=name, field=member)
+            yield Problem(
+                f"{member} is not a text of up to {limit} characters.", "Shorten it.", step=name, field=member
+            )
     if step.type == "Condition":
         yield from _condition(step)
     yield from _target(step)
@@ -87,7 +90,7 @@ def _object(content: Mapping[str, Any], name: str, known: frozenset[str] | None,
     if isinstance(value, Mapping):
         yield from _unknown(value, known, name, step) if known is not None else ()
     elif value is not None:
-        yield Problem(f"{name} is no object.", "Make it an object, or leave it out.", step=step, field=name)
+        yield Problem(f"{name} is not an object.", "Make it an object, or leave it out.", step=step, field=name)
 
 
 def _condition(step: Step) -> Iterator[Problem]:
@@ -131,7 +134,7 @@ def _cache(step: Step) -> Iterator[Problem]:
         return
     yield from _unknown(cache, CACHE_MEMBERS, "CacheConfig", step.name)
     if not isinstance(cache.get("Enabled", False), bool):
-        message = f"Enabled {cache.get('Enabled')!r} is no Boolean."
+        message = f"Enabled {cache.get('Enabled')!r} is not a Boolean."
         yield Problem(message, "Write true or false.", step=step.name, field="CacheConfig.Enabled")
 
 
@@ -170,12 +173,13 @@ def _retries(step: Step) -> Iterator[Problem]:
             fix = f"Give a list of {', '.join(ExceptionType)}."
             yield Problem(message, fix, step=step.name, field=f"{field}.ExceptionType")
         if policy.get("MaxAttempts") is not None and policy.get("ExpireAfterMin") is not None:
-            message = "MaxAttempts and ExpireAfterMin are given, and SageMaker takes one of them."
+            message = "MaxAttempts and ExpireAfterMin are both given; SageMaker takes only one of them."
             yield Problem(message, "Remove one.", step=step.name, field=field)
 
 
-@definition_check("expressions", "every Std:Join is whole, and no other function is used than SageMaker knows")
-def expressions_are_whole(definition: Definition) -> Iterator[Problem]:
+@definition_check("expressions")
+def expressions_are_complete(definition: Definition) -> Iterator[Problem]:
+    """Check that every Std:Join is complete, and no unknown function is used."""
     for step in definition.steps:
         beside = {key: value for key, value in step.content.items() if key != "Arguments"}
         for field, part in {"Arguments": step.arguments, **beside}.items():
@@ -185,10 +189,10 @@ def expressions_are_whole(definition: Definition) -> Iterator[Problem]:
 
 
 def _broken(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """(path, what is wrong) of each expression below a value that SageMaker can't read."""
+    """Yield (path, what is wrong) of each expression below a value that SageMaker can't read."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            if key == JOIN and not _whole_join(item):
+            if key == JOIN and not _is_complete_join(item):
                 yield path, f"A {JOIN} takes On, a text, and Values, a list."
             elif key.startswith("Std:") and key not in {JOIN, JSON_GET}:
                 yield path, f"There is no function {key}."
@@ -198,5 +202,5 @@ def _broken(value: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from _broken(item, f"{path}[{index}]")
 
 
-def _whole_join(body: Any) -> bool:
+def _is_complete_join(body: Any) -> bool:
     return isinstance(body, Mapping) and isinstance(body.get("Values"), list) and isinstance(body.get("On", ""), str)

@@ -13,8 +13,9 @@ from pipedef.document.values import follow, texts
 from pipedef.language.parsing import TARGETS
 
 
-@deployment_check("trigger-parameters", "triggers set parameters that exist, as text, and all that have no default")
+@deployment_check("trigger-parameters")
 def trigger_parameters_match(definition: Definition, deployment: Deployment) -> Iterator[Problem]:
+    """Check that triggers set parameters that exist, as text, and all those without a default."""
     for trigger in deployment.own_triggers:
         for name, path in trigger.parameters.items():
             parameter = definition.parameter_named.get(name)
@@ -33,7 +34,7 @@ def trigger_parameters_match(definition: Definition, deployment: Deployment) -> 
                 )
             if not path.startswith("$."):
                 yield Problem(
-                    f"{path!r} is no JSON path into the event: every execution would get this very text.",
+                    f"{path!r} is not a JSON path into the event: every execution would get this literal text.",
                     "Write it as $.detail.…",
                     field=field,
                 )
@@ -50,9 +51,10 @@ def _unset(definition: Definition, trigger: Trigger) -> Iterator[Problem]:
             )
 
 
-def _told(step: Step) -> Iterator[tuple[str, Any]]:
-    """(field, value) of everything that code is given to read: arguments, environment, hyperparameters; and all that
-    a Callback or Lambda step hands over.
+def _given(step: Step) -> Iterator[tuple[str, Any]]:
+    """Yield (field, value) of everything that a step hands to code.
+
+    These are arguments, environment and hyperparameters, and all of a Callback or Lambda step.
     """
     if step.type in TARGETS:
         yield from texts(step.arguments, "Arguments")
@@ -63,12 +65,15 @@ def _told(step: Step) -> Iterator[tuple[str, Any]]:
         yield from texts(given, f"Arguments.{name}.ContainerArguments")
 
 
-@deployment_check("trigger-loops", "nothing is written where it would start a pipeline")
+@deployment_check("trigger-loops")
 def no_output_starts_a_pipeline(definition: Definition, deployment: Deployment) -> Iterator[Problem]:
-    """A location counts when the job writes there itself, or when its code is told it."""
+    """Check that nothing is written where it would start a pipeline again.
+
+    A location counts when the job writes there itself, or when its code is given it.
+    """
     for step in definition.steps:
-        for field, value in [*((path, uri) for _, path, uri in step.outputs()), *_told(step)]:
-            # What a parameter is by default is where it goes unless somebody says otherwise.
+        for field, value in [*((path, uri) for _, path, uri in step.outputs()), *_given(step)]:
+            # A parameter has its default unless an execution sets it.
             locations = [pattern_of(value, definition), default_location(value, definition)]
             for trigger in deployment.triggers:
                 watched = f"s3://{trigger.bucket}/{trigger.key_pattern}"

@@ -15,11 +15,13 @@ from pipedef.errors import DefinitionError
 from pipedef.language.expressions import StepReference
 
 BRANCHES = ("IfSteps", "ElseSteps")
+#: Step type → arguments that hold further steps.
+_NESTED: Mapping[str, tuple[str, ...]] = {"Condition": BRANCHES, "ForEach": ("ForEachBody",)}
 
 
 @dataclass(frozen=True)
 class Guard:
-    """A branch around a step: it runs only where ``condition`` takes ``branch`` (``IfSteps`` or ``ElseSteps``)."""
+    """What is around a step: it runs only where ``condition`` takes ``branch``, or for each item of a ForEach step."""
 
     condition: str
     branch: str
@@ -32,7 +34,7 @@ class Step:
     Attributes:
         name: of the step.
         type: ``Processing``, ``Training``, …
-        place: where it stands, such as ``Steps[1].Arguments.IfSteps[0]``.
+        place: path in the definition, such as ``Steps[1].Arguments.IfSteps[0]``.
         content: the JSON object.
         guards: branches around it, outermost first.
     """
@@ -45,9 +47,9 @@ class Step:
 
     @property
     def arguments(self) -> Mapping[str, Any]:
-        """Its arguments, without the steps inside a condition's branches."""
+        """Its arguments, without the steps inside a condition's branches or a loop's body."""
         arguments: Mapping[str, Any] = self.content.get("Arguments") or {}
-        return {key: value for key, value in arguments.items() if self.type != "Condition" or key not in BRANCHES}
+        return {key: value for key, value in arguments.items() if key not in _NESTED.get(self.type, ())}
 
     @property
     def variables(self) -> Iterator[Found]:
@@ -97,12 +99,12 @@ class Step:
         return listed(follow(self.arguments, "AppSpecification", "ContainerArguments"))
 
     def flag(self, name: str) -> Any:
-        """The value after ``--name`` among the container's arguments; None where it is not given."""
+        """Return the value after ``--name`` among the container's arguments; None where it is not given."""
         arguments = self.container_arguments
         return next((value for flag, value in pairwise(arguments) if flag == name), None)
 
     def inputs(self) -> Iterator[tuple[str, str, Any]]:
-        """(name, path of the URI's field, S3 URI) of each input of a processing job and channel of training jobs."""
+        """Yield (name, path of the URI's field, S3 URI) of processing inputs and training channels."""
         for index, item in objects(self.arguments.get("ProcessingInputs")):
             uri = follow(item, "S3Input", "S3Uri")
             yield str(item.get("InputName")), f"Arguments.ProcessingInputs[{index}].S3Input.S3Uri", uri
@@ -113,7 +115,7 @@ class Step:
                 yield str(item.get("ChannelName")), field, uri
 
     def training_jobs(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        """(path, request) of the training jobs that a step describes: its own arguments, or those of a tuning."""
+        """Yield (path, request) of the training jobs that a step describes: its own arguments, or those of a tuning."""
         yield "Arguments", self.arguments
         job = self.arguments.get("TrainingJobDefinition")
         if isinstance(job, Mapping):
@@ -122,7 +124,7 @@ class Step:
             yield f"Arguments.TrainingJobDefinitions[{index}]", job
 
     def outputs(self) -> Iterator[tuple[str, str, Any]]:
-        """(name, path of the URI's field, S3 URI) of everything that the job itself writes."""
+        """Yield (name, path of the URI's field, S3 URI) of everything that the job itself writes."""
         arguments = self.arguments
         for index, item in objects(follow(arguments, "ProcessingOutputConfig", "Outputs")):
             path = f"Arguments.ProcessingOutputConfig.Outputs[{index}].S3Output.S3Uri"
@@ -177,7 +179,7 @@ class Definition:
         return found
 
     def steps_of_type(self, *types: str) -> Iterator[Step]:
-        """Steps of these types."""
+        """Yield the steps of these types."""
         return (step for step in self.steps if step.type in types)
 
     def script_actions(self, step: Step) -> tuple[str, ...]:
@@ -187,11 +189,11 @@ class Definition:
 
     @cached_property
     def upstream(self) -> Mapping[str, frozenset[str]]:
-        """Step → the steps that it waits for: those it depends on, refers to, and whose branch it stands in."""
+        """Step → the steps that it waits for: those it depends on, refers to, and whose branch it is in."""
         return {name: _waits_for(step) & frozenset(self.step_named) for name, step in self.step_named.items()}
 
     def behind(self, name: str) -> set[str]:
-        """Names of all steps that one waits for, directly or through others."""
+        """Return the names of all steps that one waits for, directly or through others."""
         found: set[str] = set()
         waiting = [name]
         while waiting:
@@ -211,7 +213,7 @@ def read_definition(text: str, source: str) -> Definition:
     """Read a definition's JSON.
 
     Raises:
-        DefinitionError: it is no JSON, or a part that every check relies on is missing; the message says where.
+        DefinitionError: it is not JSON, or a part that every check relies on is missing; the message says where.
     """
     content = parse_json(text, source)
     if not isinstance(content, dict):
@@ -231,10 +233,9 @@ def _steps(items: Any, place: str, guards: tuple[Guard, ...], source: str) -> It
             raise DefinitionError(f"{source}: {here} has to be a JSON object.")
         _require(item, here, source)
         yield Step(item["Name"], item["Type"], here, item, guards)
-        if item["Type"] == "Condition":
-            for branch in BRANCHES:
-                inner = item["Arguments"].get(branch) or []
-                yield from _steps(inner, f"{here}.Arguments.{branch}", (*guards, Guard(item["Name"], branch)), source)
+        for branch in _NESTED.get(item["Type"], ()):
+            inner = item["Arguments"].get(branch) or []
+            yield from _steps(inner, f"{here}.Arguments.{branch}", (*guards, Guard(item["Name"], branch)), source)
 
 
 #: Where jobs write besides a processing job's outputs.
@@ -248,7 +249,7 @@ _OUTPUT_FIELDS = (
     ("TensorBoardOutputConfig", "S3OutputPath"),
     ("TrainingJobDefinition", "OutputDataConfig", "S3OutputPath"),
 )
-#: Members of a step: type, and whether it must be there. The arguments themselves are checked against AWS's shapes.
+#: Members of a step: type, and whether it is required. The arguments themselves are checked against AWS's shapes.
 _MEMBERS: tuple[tuple[str, type, bool], ...] = (
     ("Name", str, True),
     ("Type", str, True),
@@ -264,7 +265,7 @@ _MAY_LACK = (("Arguments", "Callback"), ("Arguments", "Lambda"))
 
 
 def _require(item: Mapping[str, Any], here: str, source: str) -> None:
-    """Refuse a step whose frame is not what every check relies on."""
+    """Refuse a step that lacks what every check relies on."""
     for key, kind, always in _MEMBERS:
         value = item.get(key)
         needed = always and (key, item.get("Type")) not in _MAY_LACK

@@ -1,4 +1,4 @@
-"""JSON text, read so that nothing after it has to reckon with what no JSON parser of a service takes."""
+"""Strict JSON: what a service's parser refuses is refused here, so that no check has to expect it."""
 
 from __future__ import annotations
 
@@ -7,31 +7,32 @@ from typing import Any
 
 from pipedef.errors import DefinitionError
 
-#: Levels of objects and lists. A definition of SageMaker's has about fifteen; the checks walk down them one by one.
-MOST_LEVELS = 200
+#: Nested objects and lists. A definition has about fifteen levels; the checks recurse into them.
+MAX_LEVELS = 200
 HINT = "It has to be the JSON text that CreatePipeline takes."
 
 
 def parse_json(text: str, source: str) -> Any:
-    """The value that a text holds.
+    """Parse a text.
 
     Raises:
-        DefinitionError: it is no JSON, gives a member twice, has half a character in it, or is nested without end.
+        DefinitionError: it is not JSON, gives a member twice, has an unpaired surrogate, or is nested too deeply.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_members, parse_constant=_no_number)
+        value = json.loads(text, object_pairs_hook=_members, parse_constant=_refuse_constant)
     except RecursionError as error:
         raise _too_deep(source) from error
     except ValueError as error:
-        raise DefinitionError(f"{source} is no JSON: {error}", hint=HINT) from error
-    if _levels(value) > MOST_LEVELS:
+        raise DefinitionError(f"{source} is not JSON: {error}", hint=HINT) from error
+    if _levels(value) > MAX_LEVELS:
         raise _too_deep(source)
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         half = error.object[error.start : error.start + 1]
         raise DefinitionError(
-            f"{source} is no JSON: {half.encode('ascii', 'backslashreplace').decode()} is half a character.", hint=HINT
+            f"{source} is not JSON: {half.encode('ascii', 'backslashreplace').decode()} is an unpaired surrogate.",
+            hint=HINT,
         ) from error
     return value
 
@@ -41,16 +42,16 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"an object has two members named {twice!a}, of which one would count")
+        raise ValueError(f"an object has two members named {twice!a}")
     return found
 
 
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number of JSON's")
+def _refuse_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not a number in JSON")
 
 
 def _levels(value: Any) -> int:
-    """How deep objects and lists stand in each other."""
+    """Return how deeply objects and lists are nested."""
     count, level = 0, [value]
     while level := [item for item in level if isinstance(item, dict | list)]:
         count += 1
@@ -60,6 +61,6 @@ def _levels(value: Any) -> int:
 
 def _too_deep(source: str) -> DefinitionError:
     return DefinitionError(
-        f"{source} has objects and lists in more than {MOST_LEVELS} levels of each other.",
+        f"{source} is nested more than {MAX_LEVELS} levels deep.",
         hint=HINT,
     )

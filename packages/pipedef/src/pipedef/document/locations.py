@@ -20,7 +20,7 @@ ANYTHING = "*"
 
 
 def pattern_of(value: Any, definition: Definition, visited: frozenset[str] = frozenset()) -> str:
-    """What a string argument can be once the pipeline runs.
+    """Return what a string argument can be once the pipeline runs.
 
     References to another step's output are followed to where that output goes. Parameters can be anything.
 
@@ -45,7 +45,7 @@ def pattern_of(value: Any, definition: Definition, visited: frozenset[str] = fro
 
 
 def default_location(value: Any, definition: Definition) -> str:
-    """The same as :func:`pattern_of`, with parameters at their defaults."""
+    """Return :func:`pattern_of` with parameters at their defaults."""
     return pattern_of(_with_defaults(value, definition), definition)
 
 
@@ -65,7 +65,7 @@ def _with_defaults(value: Any, definition: Definition) -> Any:
 
 
 def referred_output(value: Any, definition: Definition) -> tuple[Any, str] | None:
-    """Where an output lies that a ``Get`` names: (S3 location of the step that writes it, what comes below it)."""
+    """Return the output that a ``Get`` names: (S3 location of the step that writes it, path below it)."""
     found = origin(value, definition)
     if found is None:
         return None
@@ -76,8 +76,9 @@ def referred_output(value: Any, definition: Definition) -> tuple[Any, str] | Non
 
 
 def origin(value: Any, definition: Definition) -> tuple[str, str] | None:
-    """(step, output) that a ``Get`` names; the output of a training job is ``OutputDataConfig``, of a transform job
-    ``TransformOutput``. None for anything else.
+    """Return (step, output) that a ``Get`` names; None for anything else.
+
+    The output of a training job is ``OutputDataConfig``, that of a transform job ``TransformOutput``.
     """
     found = next(references(value, ""), None) if is_expression(value) and GET in value else None
     reference = found.reference if found else None
@@ -97,14 +98,14 @@ def origin(value: Any, definition: Definition) -> tuple[str, str] | None:
 
 
 def origin_below(value: Any, definition: Definition) -> tuple[str, str] | None:
-    """The same, also of what lies below an output: of a joined text that begins with a ``Get``."""
+    """Return (step, output) like :func:`origin`, also for a joined text that begins with a ``Get``."""
     while is_expression(value) and JOIN in value:
         value = next(iter(listed(follow(value, JOIN, "Values"))), None)
     return origin(value, definition)
 
 
 def differs_by_execution(value: Any, definition: Definition) -> bool:
-    """Whether a location has something in it that no two executions share, such as the execution's id or the time."""
+    """Tell whether a location differs in each execution, by the execution's id or the time."""
     seen: set[str] = set()
     waiting = [value]
     while waiting:
@@ -122,14 +123,14 @@ def differs_by_execution(value: Any, definition: Definition) -> bool:
 
 @cache
 def overlap(first: str, second: str) -> bool:
-    """Whether there is a text that fits both patterns; ``*`` is any number of any characters."""
+    """Tell whether there is a text that fits both patterns; ``*`` is any number of any characters."""
     reached = {(0, 0)}
     waiting = [(0, 0)]
 
-    def reach(place: tuple[int, int]) -> None:
-        if place not in reached:
-            reached.add(place)
-            waiting.append(place)
+    def reach(pair: tuple[int, int]) -> None:
+        if pair not in reached:
+            reached.add(pair)
+            waiting.append(pair)
 
     while waiting:
         i, j = waiting.pop()
@@ -150,5 +151,5 @@ def overlap(first: str, second: str) -> bool:
 
 
 def object_arn(uri_pattern: str, partition: str) -> str:
-    """ARN pattern of the objects at a location: ``s3://bucket/key`` → ``arn:aws:s3:::bucket/key``."""
+    """Return the ARN pattern of the objects at a location: ``s3://bucket/key`` → ``arn:aws:s3:::bucket/key``."""
     return f"arn:{partition}:s3:::{uri_pattern.removeprefix('s3://')}"

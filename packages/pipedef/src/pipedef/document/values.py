@@ -1,4 +1,4 @@
-"""JSON values of a definition, walked through: what stands where, every reference, every scalar."""
+"""JSON values of a definition, walked through: every path, reference and scalar."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipedef.language.expressions import (
 
 @dataclass(frozen=True)
 class Found:
-    """A ``Get`` and where it stands: ``reference`` is None where it is malformed, and ``text`` what is written."""
+    """A ``Get`` and its path; ``text`` is what is written, and ``reference`` is None where that is malformed."""
 
     path: str
     text: str
@@ -33,24 +33,24 @@ _CHANNELS = "/opt/ml/input/data/"
 
 
 def code_channel(submitted: Any) -> str | None:
-    """Channel that holds the code where ``sagemaker_submit_directory`` is a path in one, else None."""
+    """Return the channel that holds the code where ``sagemaker_submit_directory`` is a path in one, else None."""
     if not isinstance(submitted, str) or not submitted.startswith(_CHANNELS):
         return None
     return submitted.removeprefix(_CHANNELS).partition("/")[0]
 
 
 def listed(value: Any) -> list[Any]:
-    """A list as it is; of anything else, an empty one: that it is no list is for the check of arguments to say."""
+    """Return a list as it is, and an empty one for anything else, which the check of arguments reports."""
     return value if isinstance(value, list) else []
 
 
 def objects(value: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """(index, object) of the objects in a list; what is no object is for the check of arguments to report."""
+    """Yield (index, object) of the objects in a list; the check of arguments reports anything else."""
     return ((index, item) for index, item in enumerate(listed(value)) if isinstance(item, Mapping))
 
 
 def property_file_read(body: Mapping[str, Any]) -> StepReference | None:
-    """The property file that a ``Std:JsonGet`` reads; None where it reads an S3 object, or is malformed."""
+    """Return the property file that a ``Std:JsonGet`` reads; None where it reads an S3 object, or is malformed."""
     try:
         return property_file_reference(body)
     except ExpressionError:
@@ -58,7 +58,7 @@ def property_file_read(body: Mapping[str, Any]) -> StepReference | None:
 
 
 def follow(value: Any, *keys: str) -> Any:
-    """The value below nested objects; None where one of the keys is missing."""
+    """Return the value below nested objects; None where one of the keys is missing."""
     for key in keys:
         if not isinstance(value, Mapping):
             return None
@@ -67,7 +67,7 @@ def follow(value: Any, *keys: str) -> Any:
 
 
 def leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """(path, scalar) of everything below a JSON value, the literal pieces of expressions included."""
+    """Yield (path, scalar) of everything below a JSON value, the literal pieces of expressions included."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from leaves(item, f"{path}.{key}")
@@ -79,7 +79,7 @@ def leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def texts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """(path, text or expression) of everything below a JSON value, expressions whole."""
+    """Yield (path, text or expression) of everything below a JSON value, expressions whole."""
     if isinstance(value, str) or is_expression(value):
         yield path, value
     elif isinstance(value, Mapping):
@@ -91,7 +91,7 @@ def texts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def json_gets(value: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """(path, body) of every ``Std:JsonGet`` below a JSON value."""
+    """Yield (path, body) of every ``Std:JsonGet`` below a JSON value."""
     if isinstance(value, Mapping):
         if is_expression(value) and JSON_GET in value:
             yield path, value[JSON_GET]
@@ -103,7 +103,7 @@ def json_gets(value: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def references(value: Any, path: str) -> Iterator[Found]:
-    """Every ``Get`` below a JSON value."""
+    """Yield every ``Get`` below a JSON value."""
     if is_expression(value) and GET in value:
         text = str(value[GET])
         try:

@@ -64,14 +64,14 @@ def _model() -> ServiceModel:
 
 
 def request_shape(step_type: StepType) -> StructureShape:
-    """The request that a step of this type makes."""
+    """Return the request that a step of this type makes."""
     shape = _model().operation_model(REQUEST_OPERATIONS[step_type]).input_shape
     assert isinstance(shape, StructureShape)  # noqa: S101  every Create* operation takes a structure
     return shape
 
 
 def property_shape(step_type: StepType) -> StructureShape:
-    """The response that a step of this type has as its properties."""
+    """Return the response that a step of this type has as its properties."""
     shape = _model().operation_model(PROPERTY_OPERATIONS[step_type]).output_shape
     assert isinstance(shape, StructureShape)  # noqa: S101  every Describe* operation answers with a structure
     return shape
@@ -80,7 +80,7 @@ def property_shape(step_type: StepType) -> StructureShape:
 def property_type(
     step_type: StepType, path: tuple[Token, ...], text: str, outputs: Mapping[str, str] | None = None
 ) -> str:
-    """The type of a step's property: String, Integer, Float, Boolean, List, Map or Structure.
+    """Return the type of a step's property: String, Integer, Float, Boolean, List, Map or Structure.
 
     Args:
         step_type: of the step.
@@ -129,7 +129,7 @@ def check_arguments(
     parameters: Mapping[str, Parameter],
     steps: Mapping[str, Step],
 ) -> Iterator[str]:
-    """What is wrong with the arguments of a step, in AWS's words where they are known.
+    """Yield what is wrong with the arguments of a step, in AWS's words where they are known.
 
     References to steps that do not exist are another check's concern.
     """
@@ -174,7 +174,7 @@ def _check_constraints(value: Any, shape: Shape) -> Iterator[str]:
 
 
 def _members(value: Any, shape: Shape) -> Iterator[tuple[str, Any, Shape | None]]:
-    """The parts of a container as (key, value, shape); None for the shape of a key that has none."""
+    """Yield the parts of a container as (key, value, shape); None for the shape of a key that has none."""
     if isinstance(shape, ListShape):
         yield from (("", item, shape.member) for item in value)
     elif isinstance(shape, MapShape):
@@ -210,7 +210,7 @@ def _check_assignment(
 
 
 def fit(value: Any, shape: Shape) -> Any:
-    """A resolved value in the type that the request wants: strings from numbers, numbers from digits.
+    """Return a resolved value in the type that the request wants: strings from numbers, numbers from digits.
 
     What cannot be converted is left as it is; :func:`validate_step_request` then reports it.
     """

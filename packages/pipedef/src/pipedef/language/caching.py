@@ -43,7 +43,7 @@ _UNITS = (
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """An ISO 8601 duration; a year counts 365 days and a month 30. None when the text is no duration."""
+    """Read an ISO 8601 duration; a year counts 365 days and a month 30. None when the text is not a duration."""
     match = _DURATION.fullmatch(text.strip())
     if match is None or not any(match.groups()):
         return None
@@ -51,7 +51,7 @@ def parse_duration(text: str) -> timedelta | None:
 
 
 def cache_key(step_type: StepType, arguments: Mapping[str, Any], target: str | None = None) -> str | None:
-    """The SHA-256 of the resolved arguments that count, or None when steps of this type are never cached.
+    """Return the SHA-256 of the resolved arguments that count, or None when steps of this type are never cached.
 
     Of a Callback, Lambda or EndpointConfig step all of them count, and the queue or function that it hands over to.
     """

@@ -55,7 +55,7 @@ def check_condition(condition: Any) -> None:
 
 
 def evaluate_all(conditions: Sequence[Mapping[str, Any]], scope: Scope) -> bool:
-    """Whether every condition holds. All of them are evaluated, so that a broken one is never hidden by another.
+    """Tell whether every condition holds. All of them are evaluated, so that a broken one is never hidden by another.
 
     Raises:
         ExpressionError: a value does not exist, or two values have no order.
@@ -65,7 +65,7 @@ def evaluate_all(conditions: Sequence[Mapping[str, Any]], scope: Scope) -> bool:
 
 
 def evaluate(condition: Mapping[str, Any], scope: Scope) -> bool:
-    """Whether one condition holds.
+    """Tell whether one condition holds.
 
     Raises:
         ExpressionError: a value does not exist, or two values have no order.

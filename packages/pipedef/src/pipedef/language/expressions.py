@@ -59,19 +59,19 @@ class Scope(Protocol):
     """Where an expression finds its values while an execution runs."""
 
     def parameter(self, name: str) -> Any:
-        """The typed value of a pipeline parameter."""
+        """Return the typed value of a pipeline parameter."""
 
     def execution_variable(self, name: str) -> str:
-        """The value of ``Execution.<name>``."""
+        """Return the value of ``Execution.<name>``."""
 
     def step_properties(self, step: str) -> Mapping[str, Any]:
-        """The Describe* response of a finished step. Raises ExpressionError for a step that did not run."""
+        """Return the Describe* response of a finished step. Raises ExpressionError for a step that did not run."""
 
     def property_file(self, step: str, name: str) -> Any:
-        """The parsed JSON of a property file."""
+        """Return the parsed JSON of a property file."""
 
     def json_document(self, s3_uri: str) -> Any:
-        """The parsed JSON of an S3 object."""
+        """Return the parsed JSON of an S3 object."""
 
 
 def parse_path(text: str) -> tuple[Token, ...]:
@@ -115,12 +115,12 @@ def parse_reference(text: str) -> Reference:
 
 
 def is_expression(value: Any) -> bool:
-    """Whether a JSON value is an expression rather than a literal."""
+    """Tell whether a JSON value is an expression rather than a literal."""
     return isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in (GET, JOIN, JSON_GET)
 
 
 def references(value: Any) -> Iterator[Reference]:
-    """Every reference below a JSON value, depth first.
+    """Yield every reference below a JSON value, depth first.
 
     Raises:
         ExpressionError: an expression is malformed.
@@ -168,7 +168,7 @@ def _json_get_parts(body: Any) -> tuple[Any, Any]:
 
 
 def property_file_reference(body: Any) -> StepReference | None:
-    """The step and property file that a ``Std:JsonGet`` body reads; None when it reads an S3 URI.
+    """Return the step and property file that a ``Std:JsonGet`` body reads; None when it reads an S3 URI.
 
     Raises:
         ExpressionError: the property file is not written as ``Steps.<step>.PropertyFiles.<name>``.
@@ -188,7 +188,7 @@ def property_file_reference(body: Any) -> StepReference | None:
 
 
 def json_gets(value: Any) -> Iterator[Mapping[str, Any]]:
-    """The body of every ``Std:JsonGet`` below a JSON value."""
+    """Yield the body of every ``Std:JsonGet`` below a JSON value."""
     if isinstance(value, Mapping):
         if is_expression(value) and JSON_GET in value:
             yield value[JSON_GET]
@@ -200,7 +200,7 @@ def json_gets(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def follow(document: Any, path: Sequence[Token], described: str) -> Any:
-    """The value at a path of a JSON document.
+    """Return the value at a path of a JSON document.
 
     Objects take keys and lists take indices; a list of named objects also takes a name, so that
     ``Outputs['train']`` finds the output whose ``OutputName`` is ``train``, as in AWS.
@@ -227,12 +227,12 @@ def _named(items: list[Any], name: str) -> Any | None:
 
 
 def to_text(value: Any) -> str:
-    """A value as it stands inside a string: ``Std:Join`` and ``to_string()`` in the SDK."""
+    """Return a value as text: ``Std:Join`` and ``to_string()`` in the SDK."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def resolve(value: Any, scope: Scope) -> Any:
-    """A JSON value with every expression replaced by its value.
+    """Return a JSON value with every expression replaced by its value.
 
     Raises:
         ExpressionError: a value does not exist.

@@ -45,7 +45,7 @@ class Node:
     guards: tuple[Guard, ...]
 
     def waits_for(self) -> frozenset[str]:
-        """Names of every step that must end before this one can start."""
+        """Return the names of every step that must end before this one can start."""
         return frozenset(self.upstream) | {guard.condition for guard in self.guards}
 
 
@@ -53,7 +53,7 @@ Graph = Mapping[str, Node]
 
 
 def build_graph(definition: Definition) -> Graph:
-    """The graph of a definition. References to steps that do not exist are kept; validation reports them."""
+    """Return the graph of a definition. References to steps that do not exist are kept; validation reports them."""
     return {step.name: Node(step.name, _upstream(step), step.guards) for step in definition.steps.values()}
 
 
@@ -63,7 +63,7 @@ def _upstream(step: Step) -> dict[str, Trigger]:
 
 
 def find_cycle(graph: Graph) -> tuple[str, ...]:
-    """The names along one cycle, first repeated at the end; empty when there is none."""
+    """Return the names along one cycle, first repeated at the end; empty when there is none."""
     done: set[str] = set()
     for start in graph:
         path: list[str] = []
@@ -96,7 +96,7 @@ class Decision:
 
 
 def decide(graph: Graph, outcomes: Mapping[str, Outcome], branches: Mapping[str, str]) -> Decision:
-    """Which waiting steps may start now, and which never will.
+    """Return which waiting steps may start now, and which never will.
 
     Args:
         graph: of the whole definition.
@@ -124,7 +124,7 @@ def decide(graph: Graph, outcomes: Mapping[str, Outcome], branches: Mapping[str,
 
 
 def _judge(node: Node, settled: Mapping[str, Outcome], branches: Mapping[str, str]) -> Outcome:
-    """NEVER, WAITING, or SUCCEEDED when nothing keeps the step from starting."""
+    """Return NEVER, WAITING, or SUCCEEDED when nothing keeps the step from starting."""
     verdict = Outcome.SUCCEEDED
     for guard in node.guards:
         state = settled[guard.condition]
@@ -142,7 +142,7 @@ def _judge(node: Node, settled: Mapping[str, Outcome], branches: Mapping[str, st
 
 
 def handled(graph: Graph, name: str, never: frozenset[str]) -> bool:
-    """Whether a step that failed or stopped has a step that runs because of that (Trigger Failed, Stopped or Any)."""
+    """Tell whether a step runs because this one failed or stopped (Trigger Failed, Stopped or Any)."""
     return any(
         node.upstream.get(name, Trigger.COMPLETED) is not Trigger.COMPLETED and node.name not in never
         for node in graph.values()

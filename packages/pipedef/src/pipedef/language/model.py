@@ -15,7 +15,7 @@ from pipedef.language.retrying import RetryPolicy
 
 
 class StepType(StrEnum):
-    """The step types that run on the local endpoint."""
+    """The step types whose semantics this package knows."""
 
     PROCESSING = "Processing"
     TRAINING = "Training"
@@ -95,12 +95,12 @@ class Step:
     outputs: Mapping[str, str] = field(default_factory=dict)
 
     def references(self) -> Iterator[Reference]:
-        """Every reference in the arguments and the target."""
+        """Yield every reference in the arguments and the target."""
         yield from references(self.arguments)
         yield from references(self.target)
 
     def referenced_steps(self) -> frozenset[str]:
-        """Names of the steps whose results this one uses."""
+        """Return the names of the steps whose results this one uses."""
         return frozenset(item.step for item in self.references() if isinstance(item, StepReference))
 
 

@@ -12,7 +12,7 @@ MAX_VALUE_LENGTH = 1024
 
 
 def typed_outputs(declared: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of the declared output parameters, each in its type.
+    """Return the values of the declared output parameters, each in its type.
 
     Args:
         declared: String, Integer, Float or Boolean by name.
@@ -29,7 +29,7 @@ def typed_outputs(declared: Mapping[str, str], given: Mapping[str, Any]) -> dict
 
 
 def output_list(values: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Output parameters as step metadata has them: every value is text there."""
+    """Return the output parameters as step metadata has them: every value is text there."""
     return [{"Name": name, "Value": to_text(value)} for name, value in values.items()]
 
 

@@ -22,7 +22,7 @@ Value = str | int | float | bool
 
 
 def parse_parameter(value: Any) -> Parameter:
-    """One entry of a definition's Parameters.
+    """Read one entry of a definition's Parameters.
 
     Raises:
         AwsError: ValidationException.
@@ -49,7 +49,7 @@ def parse_parameter(value: Any) -> Parameter:
 
 
 def bind_parameters(declared: Mapping[str, Parameter], given: Sequence[Mapping[str, str]]) -> dict[str, Value]:
-    """Typed values of every declared parameter.
+    """Return the typed values of every declared parameter.
 
     Args:
         declared: by name.

@@ -1,4 +1,4 @@
-"""Reads the JSON of a pipeline definition and checks its structure.
+"""Read the JSON of a pipeline definition and checks its structure.
 
 What the parts say about each other is :mod:`pipedef.language.validation`'s to check.
 """
@@ -126,7 +126,7 @@ def _read_document(text: str) -> dict[str, Any]:
 
 
 def _parse_config(document: Mapping[str, Any], name: str) -> dict[str, Any] | None:
-    """A configuration without the members that say nothing: the SDK writes them as null."""
+    """Return a configuration without its null members, which the SDK writes."""
     if document.get(name) is None:
         return None
     given = json_object(document[name], name)

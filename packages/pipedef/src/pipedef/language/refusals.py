@@ -1,4 +1,4 @@
-"""Saying no to a definition, in AWS's words."""
+"""Refusals of a definition, in AWS's words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def refuse(message: str) -> NoReturn:
 
 
 def json_object(value: Any, where: str) -> dict[str, Any]:
-    """A value that has to be an object; ``where`` is for the message.
+    """Return a value as an object; ``where`` is for the message.
 
     Raises:
         AwsError: ValidationException.
@@ -24,7 +24,7 @@ def json_object(value: Any, where: str) -> dict[str, Any]:
 
 
 def json_list(value: Any, where: str) -> list[Any]:
-    """A value that has to be an array; ``where`` is for the message.
+    """Return a value as a list; ``where`` is for the message.
 
     Raises:
         AwsError: ValidationException.

@@ -80,7 +80,7 @@ def _in_range(item: Mapping[str, Any], key: str, default: float, low: float, hig
 
 
 def classify_refusal(code: str, status: int) -> ExceptionType | None:
-    """The kind of failure when an AWS call was refused with an error code and an HTTP status."""
+    """Return the kind of failure when an AWS call was refused with an error code and an HTTP status."""
     if "Throttl" in code or code in {"TooManyRequestsException", "SlowDown", "RequestLimitExceeded"}:
         return ExceptionType.THROTTLING
     if code == "ResourceLimitExceeded":
@@ -91,7 +91,7 @@ def classify_refusal(code: str, status: int) -> ExceptionType | None:
 
 
 def classify_job_failure(reason: str) -> ExceptionType | None:
-    """The kind of failure when a job ended ``Failed`` with a reason. A failing script is no retryable kind."""
+    """Return the kind of failure when a job ended ``Failed`` with a reason. A failing script is not retried."""
     prefixes = {
         "InternalServerError": ExceptionType.JOB_INTERNAL_ERROR,
         "CapacityError": ExceptionType.CAPACITY_ERROR,
@@ -104,7 +104,7 @@ def classify_job_failure(reason: str) -> ExceptionType | None:
 def retry_delay(
     policies: Sequence[RetryPolicy], failure: ExceptionType | None, retries_done: int, elapsed_seconds: float
 ) -> float | None:
-    """Seconds until the next attempt, or None when the step has failed for good.
+    """Return the seconds until the next attempt, or None when the step has failed for good.
 
     Args:
         policies: the step's own; the first that names the failure counts, AWS's default after them.
