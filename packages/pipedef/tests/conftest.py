@@ -83,37 +83,37 @@ class Draft:
 
 @pytest.fixture
 def build():
-    """Pieces of definitions."""
+    """Return a builder of definitions."""
     return Build
 
 
 @pytest.fixture(scope="session")
 def compiled():
-    """Two definitions of a project, as the SDK has compiled them."""
+    """Return two definitions of a project, as the SDK has compiled them."""
     return {flow: (FIXTURES / f"{flow}.json").read_text(encoding="utf-8") for flow in ("training", "scoring")}
 
 
 @pytest.fixture
 def training(compiled):
-    """A pipeline that splits, trains, evaluates and registers."""
+    """Return a pipeline that splits, trains, evaluates and registers."""
     return Draft(compiled["training"])
 
 
 @pytest.fixture
 def scoring(compiled):
-    """A pipeline that makes predictions with a model of the registry."""
+    """Return a pipeline that makes predictions with a model of the registry."""
     return Draft(compiled["scoring"])
 
 
 @pytest.fixture(scope="session")
 def raw_bucket():
-    """The bucket whose uploads start the pipelines."""
+    """Return the bucket whose uploads start the pipelines."""
     return "rides-prod-raw-444455556666"
 
 
 @pytest.fixture(scope="session")
 def deployments():
-    """What is deployed around the pipelines, by flow."""
+    """Return what is deployed around the pipelines, by flow."""
     around = json.loads((FIXTURES / "deployment.json").read_text(encoding="utf-8"))
     pipelines = around.pop("pipelines")
     triggers = tuple(Trigger(**trigger) for trigger in around.pop("triggers"))
@@ -122,19 +122,19 @@ def deployments():
 
 @pytest.fixture(scope="session")
 def project():
-    """What the project tells about its scripts."""
+    """Return what the project tells about its scripts."""
     return PROJECT
 
 
 @pytest.fixture(scope="session")
 def sources():
-    """Small step scripts without a problem."""
+    """Return small step scripts without a problem."""
     return SOURCES
 
 
 @pytest.fixture(scope="session")
 def problems(deployments):
-    """problems(check, draft, deployment): what one check finds; sources instead of a draft for checks of scripts."""
+    """Return a function that lists what one check finds in a draft, or in sources for a check of scripts."""
 
     def run(name, subject, deployment=None):
         check = next(iter(chosen_checks([name])))

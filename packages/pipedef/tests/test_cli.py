@@ -15,13 +15,13 @@ from pipedef.linter import registered
 
 @pytest.fixture
 def run():
-    """run(*arguments, text): the command with that standard input."""
+    """Return a function that runs the command with standard input."""
     return lambda *arguments, text=None: CliRunner().invoke(app, arguments, input=text)
 
 
 @pytest.fixture
 def file(training, tmp_path):
-    """A definition with a warning."""
+    """Write a definition with a warning."""
     training.arguments("Train")["AlgorithmSpecification"]["TrainingImage"] = "own:latest"
     path = tmp_path / "definition.json"
     path.write_text(json.dumps(training.content), encoding="utf-8")
@@ -30,7 +30,7 @@ def file(training, tmp_path):
 
 @pytest.fixture
 def wrong(training, tmp_path):
-    """A definition with an error."""
+    """Write a definition with an error."""
     training.step("Train")["CacheConfig"]["ExpireAfter"] = "soon"
     path = tmp_path / "wrong.json"
     path.write_text(json.dumps(training.content), encoding="utf-8")

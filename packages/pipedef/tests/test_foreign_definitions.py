@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipedef.document.definition import read_definition
 from pipedef.language.parsing import AWS_ONLY_STEP_TYPES
-from pipedef.linter import check_text
+from pipedef.linter import check_text, chosen_checks
 
 FOLDER = Path(__file__).parent / "fixtures" / "foreign"
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.json"))}
@@ -35,6 +35,42 @@ def test_they_have_steps_of_most_types():
         *("Processing", "Training", "Transform", "Model", "RegisterModel", "Condition", "Fail", "Callback", "Lambda"),
         *("Tuning", "ClarifyCheck", "QualityCheck", "EMR", "EMRServerless", "Cleanup", "ForEach", "Lineage"),
     }
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("Steps.Features.ProcessingOutputConfig.Outputs['train'].S3Output.S3Uri", []),
+        ("Parameters.Embeddings", []),
+        ("Parameters.Rows", ["fit-after-split"]),
+        ("Steps.Split.ProcessingOutputConfig.Outputs['test'].S3Output.S3Uri", ["fit-after-split"]),
+    ],
+)
+def test_steps_between_split_and_training_are_allowed(build, source, found):
+    """Only what certainly has test rows in it is worth a warning."""
+    rows = {"InputName": "rows", "S3Input": {"S3Uri": build.get("Parameters.Rows"), "LocalPath": "/opt/ml/rows"}}
+    split = build.processing(
+        "Split", outputs={"train": "s3://b/train", "test": "s3://b/test"}, extra={"ProcessingInputs": [rows]}
+    )
+    features = build.processing("Features", outputs={"train": "s3://b/features"}, DependsOn=["Split"])
+    channel = {"ChannelName": "train", "DataSource": {"S3DataSource": {"S3Uri": build.get(source)}}}
+    train = build.training("Train", extra={"InputDataConfig": [channel]})
+    parameters = (build.parameter("Rows"), build.parameter("Embeddings"))
+    report = check_text(
+        build.definition(split, features, train, parameters=parameters), "", chosen_checks(["fit-after-split"])
+    )
+    assert [finding.check for finding in report.findings] == found
+
+
+@pytest.mark.parametrize(("status", "found"), [("PendingManualApproval", []), ("Approved", ["quality-gate"])])
+def test_a_person_may_be_the_gate(status, found):
+    content = json.loads(TEXTS["abalone"])
+    condition = next(step for step in content["Steps"] if step["Type"] == "Condition")
+    content["Steps"] += condition["Arguments"].pop("IfSteps")
+    parameter = next(item for item in content["Parameters"] if item["Name"] == "ModelApprovalStatus")
+    parameter["DefaultValue"] = status
+    report = check_text(json.dumps(content), "", chosen_checks(["quality-gate"]))
+    assert [finding.check for finding in report.findings] == found
 
 
 @pytest.mark.parametrize("kind", sorted(AWS_ONLY_STEP_TYPES - {"ForEach", "ClarifyCheck", "QualityCheck", "Tuning"}))

@@ -87,7 +87,7 @@ def training(compiled):
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
-    """A place for compiled definitions that is this module's own."""
+    """Keep compiled definitions in a folder of this module's own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield

@@ -112,7 +112,7 @@ def test_training_on_rows_prepared_for_scoring_is_found(training, problems):
 
 @pytest.fixture
 def named_otherwise(training):
-    """The same pipeline with scripts of other names, and code that comes as ModelTrainer of the SDK brings it."""
+    """Rename the pipeline's scripts, and bring the code as the SDK's ModelTrainer does."""
     for step, script in (("Preprocess", "prepare.py"), ("Evaluate", "judge.py")):
         training.arguments(step)["AppSpecification"]["ContainerEntrypoint"][-1] = script
     train = training.arguments("Train")
@@ -165,7 +165,7 @@ def test_a_script_of_another_name_that_judges_on_training_rows_is_found(problems
 
 
 def numbered(draft):
-    """Inputs of the evaluation that say nothing by their names, as the SDK numbers them: model and test rows."""
+    """Number the evaluation's inputs as the SDK does, model and test rows, so that their names say nothing."""
     inputs = draft.arguments("Evaluate")["ProcessingInputs"]
     inputs[:] = [item for item in inputs if item["InputName"] in {"code", "model", "test"}]
     for index, item in enumerate(inputs[1:], start=1):

@@ -327,7 +327,7 @@ ODD = (
 
 
 def places(value, path=()):
-    """The path of every value in a JSON document, but for the document's own."""
+    """Yield the path of every value in a JSON document, without the document's own."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
         yield (*path, key)

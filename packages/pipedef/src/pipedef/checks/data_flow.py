@@ -8,7 +8,7 @@ from typing import Any
 
 from pipedef.checks.registry import Problem, Severity, definition_check
 from pipedef.document.definition import Definition, Step
-from pipedef.document.locations import origin_below, pattern_of
+from pipedef.document.locations import default_location, origin_below, pattern_of
 from pipedef.document.values import code_channel, follow, json_gets, listed, objects, property_file_read, references
 from pipedef.language.expressions import GET, StepReference
 
@@ -82,6 +82,9 @@ def fitted_after_the_split(definition: Definition) -> Iterator[Problem]:
                 continue
             source = origin_below(uri, definition)
             if source is None or source[0] not in splits:
+                # Of another project's channels, what they bring is known only where it is what the split reads.
+                if project.split_script is None and _source(uri, definition) not in _unsplit(splits, definition):
+                    continue
                 yield Problem(
                     f"Channel {name} does not come from a step that splits rows: the model would be fitted before "
                     "the split.",
@@ -113,10 +116,13 @@ def registered_behind_a_gate(definition: Definition) -> Iterator[Problem]:
     script = definition.project.evaluation_script
     evaluation = f"the step that runs {script}" if script else "its evaluation"
     for step in definition.steps_of_type("RegisterModel"):
+        status = default_location(step.arguments.get("ModelApprovalStatus"), definition)
+        if script is None and status == "PendingManualApproval":
+            continue  # a person is the gate
         containers = objects(follow(step.arguments, "InferenceSpecification", "Containers"))
         trained = {model for _, item in containers for model in models_at(item.get("ModelDataUrl"), definition)}
         behind = [definition.step_named[guard.condition] for guard in step.guards if guard.branch == "IfSteps"]
-        judged = {model for condition in behind for model in _judged_models(condition, definition)}
+        judged = {model for condition in behind for model in _evaluated_models(condition, definition)}
         for model in sorted(trained - judged):
             yield Problem(
                 f"The model of {model} is registered whatever its evaluation says.",
@@ -126,14 +132,14 @@ def registered_behind_a_gate(definition: Definition) -> Iterator[Problem]:
             )
 
 
-def _judged_models(condition: Step, definition: Definition) -> set[str]:
+def _evaluated_models(condition: Step, definition: Definition) -> set[str]:
     """Return the training steps whose evaluation a condition looks at.
 
     Where no step runs the evaluation script, any result that came of the model counts as one.
     """
     script = definition.project.evaluation_script
     if not any(_runs(step, script) for step in definition.steps):
-        return definition.behind(condition.name)
+        return definition.all_upstream(condition.name)
     found: set[str] = set()
     for _, body in json_gets(condition.arguments, ""):
         reference = property_file_read(body)
@@ -214,14 +220,14 @@ _INPUT = ("TransformInput", "DataSource", "S3DataSource", "S3Uri")
 @definition_check("evaluated-on-test-rows", Severity.WARNING)
 def evaluated_on_test_rows(definition: Definition) -> Iterator[Problem]:
     """Check that models are evaluated on test rows of the split that they were trained with."""
-    deciding = _deciding(definition)
+    deciding = _evaluating_steps(definition)
     for step in definition.steps_of_type("Processing"):
         if _runs(step, definition.project.evaluation_script):
-            yield from _evaluation(step, definition)
+            yield from _check_evaluation(step, definition)
         elif step.name in deciding:
-            yield from _judge(step, definition)
+            yield from _check_other_evaluation(step, definition)
     for step in definition.steps_of_type("Transform"):
-        learned = _learned(_served(step, definition), definition)
+        learned = _fitted_on(_served(step, definition), definition)
         source = _source(follow(step.arguments, *_INPUT), definition)
         if source in learned:
             yield Problem(
@@ -232,10 +238,10 @@ def evaluated_on_test_rows(definition: Definition) -> Iterator[Problem]:
             )
 
 
-def _evaluation(step: Step, definition: Definition) -> Iterator[Problem]:
+def _check_evaluation(step: Step, definition: Definition) -> Iterator[Problem]:
     """Check the evaluation script: its test rows are the input of that name, or come from an output of that name."""
     inputs = {name: (path, _source(uri, definition)) for name, path, uri in step.inputs()}
-    learned = _learned(_models_of(step, definition), definition)
+    learned = _fitted_on(_models_of(step, definition), definition)
     splits = {source[0] for source in learned if source[0]}
     named = [item for item in inputs.values() if item[1][0] in splits and item[1][1] == TEST_ROWS]
     path, judged_on = inputs.get(TEST_ROWS) or next(iter(named), ("Arguments.ProcessingInputs", ("", "")))
@@ -251,17 +257,12 @@ def _evaluation(step: Step, definition: Definition) -> Iterator[Problem]:
         )
 
 
-def _judge(step: Step, definition: Definition) -> Iterator[Problem]:
+def _check_other_evaluation(step: Step, definition: Definition) -> Iterator[Problem]:
     """Check any other script that evaluates: its test rows, or else one of its inputs, are new to the model."""
     models = _models_of(step, definition)
-    learned = _learned(models, definition)
+    learned = _fitted_on(models, definition)
     # What rows were split from has the training rows in it.
-    whole = {
-        _source(uri, definition)
-        for split in {source[0] for source in learned if source[0]}
-        for name, _, uri in definition.step_named[split].inputs()
-        if name != "code"
-    }
+    whole = _unsplit({source[0] for source in learned if source[0]}, definition)
     rows = [
         (name, path, _source(uri, definition))
         for name, path, uri in step.inputs()
@@ -279,7 +280,7 @@ def _judge(step: Step, definition: Definition) -> Iterator[Problem]:
         )
 
 
-def _deciding(definition: Definition) -> set[str]:
+def _evaluating_steps(definition: Definition) -> set[str]:
     """Return the processing steps that evaluate: by their script's name, or what reads their result."""
     found = {step.name for step in definition.steps_of_type("Processing") if (step.script or "").startswith("evaluat")}
     for step in definition.steps_of_type("Condition"):
@@ -290,6 +291,16 @@ def _deciding(definition: Definition) -> set[str]:
         source = origin_below(metrics, definition)
         found |= {source[0]} if source else set()
     return found
+
+
+def _unsplit(splits: set[str], definition: Definition) -> set[_Source]:
+    """Return the sources of the rows that steps split."""
+    return {
+        _source(uri, definition)
+        for split in splits
+        for name, _, uri in definition.step_named[split].inputs()
+        if name != "code"
+    }
 
 
 def _models_of(step: Step, definition: Definition) -> set[str]:
@@ -311,7 +322,7 @@ def _served(step: Step, definition: Definition) -> set[str]:
     return {name for item in containers for name in models_at(follow(item, "ModelDataUrl"), definition)}
 
 
-def _learned(models: set[str], definition: Definition) -> set[_Source]:
+def _fitted_on(models: set[str], definition: Definition) -> set[_Source]:
     """Return the sources of the rows that models were fitted on."""
     return {
         _source(uri, definition)

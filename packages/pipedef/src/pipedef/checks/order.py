@@ -143,7 +143,7 @@ def no_crossed_branches(definition: Definition) -> Iterator[Problem]:
 def _crossed(own: Mapping[str, str], name: str, definition: Definition) -> tuple[str, Guard | None]:
     """Return (step, guard) of the first step at or behind ``name`` that runs only where an own branch is not taken."""
     guarded = {guard.condition for guard in definition.step_named[name].guards}
-    for each in (name, *sorted(definition.behind(name))):
+    for each in (name, *sorted(definition.all_upstream(name))):
         for guard in definition.step_named[each].guards:
             # Of a step in a branch of the same condition it is said there.
             directly = each == name or guard.condition not in guarded

@@ -11,7 +11,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from pipedef.checks.registry import Problem, Severity, definition_check
 from pipedef.document.definition import Definition, Step
-from pipedef.document.values import Found, json_gets, listed, references
+from pipedef.document.values import FoundReference, json_gets, listed, references
 from pipedef.language.arguments import PROPERTY_OPERATIONS
 from pipedef.language.expressions import (
     ExecutionReference,
@@ -138,13 +138,13 @@ def references_exist(definition: Definition) -> Iterator[Problem]:
             )
 
 
-def configuration_references(definition: Definition) -> Iterator[Found]:
+def configuration_references(definition: Definition) -> Iterator[FoundReference]:
     """Yield every ``Get`` beside the steps, such as in the name of the experiment."""
     for name in CONFIGURATION_MEMBERS:
         yield from references(definition.content.get(name), name)
 
 
-def _broken(found: Found, step: str, definition: Definition) -> Problem | None:
+def _broken(found: FoundReference, step: str, definition: Definition) -> Problem | None:
     reference = found.reference
     if reference is None and found.text.partition(".")[0] in _OF_A_LOOP and any(definition.steps_of_type("ForEach")):
         return None

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipedef.document.json_text import HINT, parse_json
 from pipedef.document.project import ALWAYS, Project
-from pipedef.document.values import Found, follow, listed, objects, references
+from pipedef.document.values import FoundReference, follow, listed, objects, references
 from pipedef.errors import DefinitionError
 from pipedef.language.expressions import StepReference
 
@@ -52,7 +52,7 @@ class Step:
         return {key: value for key, value in arguments.items() if key not in _NESTED.get(self.type, ())}
 
     @property
-    def variables(self) -> Iterator[Found]:
+    def variables(self) -> Iterator[FoundReference]:
         """Every ``Get`` of the step: in its arguments, and beside them, as in a FunctionArn or a SkipCheck."""
         yield from references(self.arguments, "Arguments")
         for key, value in self.content.items():
@@ -192,7 +192,7 @@ class Definition:
         """Step → the steps that it waits for: those it depends on, refers to, and whose branch it is in."""
         return {name: _waits_for(step) & frozenset(self.step_named) for name, step in self.step_named.items()}
 
-    def behind(self, name: str) -> set[str]:
+    def all_upstream(self, name: str) -> set[str]:
         """Return the names of all steps that one waits for, directly or through others."""
         found: set[str] = set()
         waiting = [name]

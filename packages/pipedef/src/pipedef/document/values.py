@@ -20,7 +20,7 @@ from pipedef.language.expressions import (
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundReference:
     """A ``Get`` and its path; ``text`` is what is written, and ``reference`` is None where that is malformed."""
 
     path: str
@@ -102,14 +102,14 @@ def json_gets(value: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield from json_gets(item, f"{path}[{index}]")
 
 
-def references(value: Any, path: str) -> Iterator[Found]:
+def references(value: Any, path: str) -> Iterator[FoundReference]:
     """Yield every ``Get`` below a JSON value."""
     if is_expression(value) and GET in value:
         text = str(value[GET])
         try:
-            yield Found(path, text, parse_reference(text))
+            yield FoundReference(path, text, parse_reference(text))
         except ExpressionError:
-            yield Found(path, text, None)
+            yield FoundReference(path, text, None)
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from references(item, path if key in {JOIN, "Values"} else f"{path}.{key}")
