@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from budgets import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,8 +33,23 @@ def test_definitions_of_other_projects_pass(name):
 def test_they_have_steps_of_most_types():
     types = {step.type for text in TEXTS.values() for step in read_definition(text, "").steps}
     assert types >= {
-        *("Processing", "Training", "Transform", "Model", "RegisterModel", "Condition", "Fail", "Callback", "Lambda"),
-        *("Tuning", "ClarifyCheck", "QualityCheck", "EMR", "EMRServerless", "Cleanup", "ForEach", "Lineage"),
+        "Processing",
+        "Training",
+        "Transform",
+        "Model",
+        "RegisterModel",
+        "Condition",
+        "Fail",
+        "Callback",
+        "Lambda",
+        "Tuning",
+        "ClarifyCheck",
+        "QualityCheck",
+        "EMR",
+        "EMRServerless",
+        "Cleanup",
+        "ForEach",
+        "Lineage",
     }
 
 
@@ -104,7 +120,7 @@ def paths(value, path=()):
 ODD = st.sampled_from([None, True, 0, "", [], ["x"], {}, [{}], {"Get": "Steps.X.y"}, {"Get": 1}, {"Std:Join": {}}])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(data=st.data())
 def test_no_check_fails_on_a_spoiled_definition(data):
     content = json.loads(TEXTS[data.draw(st.sampled_from(sorted(TEXTS)))])

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from budgets import examples
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -291,7 +292,10 @@ def test_the_linter_knows_the_projects_scripts(training, script, step, check):
 
 def test_every_script_that_the_conventions_name_exists():
     named = {
-        *(PROJECT.split_script, PROJECT.training_script, PROJECT.evaluation_script, PROJECT.selection_script),
+        PROJECT.split_script,
+        PROJECT.training_script,
+        PROJECT.evaluation_script,
+        PROJECT.selection_script,
         *PROJECT.script_actions,
     }
     assert named <= set(script_sources())
@@ -325,8 +329,23 @@ def test_a_step_that_hands_over_may_have_no_arguments(prod, bundle):
 
 ODD = st.sampled_from(
     [
-        *(None, True, 0, -1.5, "", "s3://a/b", [], ["x"], [[]], {}, [{}], {"a": 1}),
-        *({"Get": "Steps.X.y"}, {"Get": 1}, {"Get": "Steps.Train['"}, {"Std:Join": {}}, {"Std:Join": {"Values": "x"}}),
+        None,
+        True,
+        0,
+        -1.5,
+        "",
+        "s3://a/b",
+        [],
+        ["x"],
+        [[]],
+        {},
+        [{}],
+        {"a": 1},
+        {"Get": "Steps.X.y"},
+        {"Get": 1},
+        {"Get": "Steps.Train['"},
+        {"Std:Join": {}},
+        {"Std:Join": {"Values": "x"}},
     ]
 )
 
@@ -338,7 +357,9 @@ def paths(value, path=()):
         yield from paths(item, (*path, key))
 
 
-@hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(
+    max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_a_role_is_derived_from_a_spoiled_definition(prod, bundle, compiled, data):
     """`--file` with `--env` derives the role of the environment from what it is given."""

@@ -53,9 +53,15 @@ REPOSITORY = "141502667606.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-scikit-lear
 @pytest.mark.parametrize(
     "image",
     [
-        *(REPOSITORY, f"{REPOSITORY}:latest", f"{REPOSITORY}:1.9-latest", f"{REPOSITORY}:"),
-        *(f"{REPOSITORY}:develop", f"{REPOSITORY}:production", f"{REPOSITORY}@sha256:9f7e"),
-        *({"Get": "Parameters.Profile"}, "localhost:5000/own"),
+        REPOSITORY,
+        f"{REPOSITORY}:latest",
+        f"{REPOSITORY}:1.9-latest",
+        f"{REPOSITORY}:",
+        f"{REPOSITORY}:develop",
+        f"{REPOSITORY}:production",
+        f"{REPOSITORY}@sha256:9f7e",
+        {"Get": "Parameters.Profile"},
+        "localhost:5000/own",
     ],
 )
 def test_an_image_that_can_change_is_found(training, problems, image):

@@ -3,8 +3,12 @@
 import pytest
 
 CHECKS = [
-    *("fit-in-training-only", "split-before-fit", "test-rows-unseen", "split-repeatable"),
-    *("script-permissions", "scripts-parse"),
+    "fit-in-training-only",
+    "split-before-fit",
+    "test-rows-unseen",
+    "split-repeatable",
+    "script-permissions",
+    "scripts-parse",
 ]
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from budgets import examples
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -130,7 +131,9 @@ def places(value, path=()):
         yield from places(item, (*path, key))
 
 
-@hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(
+    max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_what_create_pipeline_refuses_is_found(compiled, data):
     content = json.loads(compiled[data.draw(st.sampled_from(["training", "scoring"]))])

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from budgets import examples
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -14,9 +15,25 @@ from pipedef.linter import validate
 STEP = {"Name": "A", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}
 ODD = st.sampled_from(
     [
-        *(None, True, 0, -1.5, "", "s3://a/b", [], ["x"], [[]], {}, [{}], {"a": 1}),
-        *({"Get": "Steps.X.y"}, {"Get": 1}, {"Get": "Steps.Train['"}, {"Std:Join": {}}, {"Std:Join": {"Values": "x"}}),
-        *({"Std:JsonGet": {}}, {"Std:JsonGet": {"PropertyFile": 1, "Path": 2}}),
+        None,
+        True,
+        0,
+        -1.5,
+        "",
+        "s3://a/b",
+        [],
+        ["x"],
+        [[]],
+        {},
+        [{}],
+        {"a": 1},
+        {"Get": "Steps.X.y"},
+        {"Get": 1},
+        {"Get": "Steps.Train['"},
+        {"Std:Join": {}},
+        {"Std:Join": {"Values": "x"}},
+        {"Std:JsonGet": {}},
+        {"Std:JsonGet": {"PropertyFile": 1, "Path": 2}},
     ]
 )
 
@@ -73,7 +90,9 @@ def places(value, path=()):
         yield from places(item, (*path, key))
 
 
-@hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(
+    max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_no_check_stumbles_over_a_spoiled_definition(compiled, deployments, project, data):
     flow = data.draw(st.sampled_from(["training", "scoring"]))

@@ -18,9 +18,28 @@ _IMAGE_FIELDS = frozenset({"Image", "ImageUri", "TrainingImage"})
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 _MOVING_TAGS = frozenset(
     {
-        *("latest", "stable", "edge", "nightly", "canary", "current", "next", "release", "lts", "snapshot"),
-        *("main", "master", "trunk", "head", "dev", "develop", "development", "test", "stage", "staging"),
-        *("prod", "production"),
+        "latest",
+        "stable",
+        "edge",
+        "nightly",
+        "canary",
+        "current",
+        "next",
+        "release",
+        "lts",
+        "snapshot",
+        "main",
+        "master",
+        "trunk",
+        "head",
+        "dev",
+        "develop",
+        "development",
+        "test",
+        "stage",
+        "staging",
+        "prod",
+        "production",
     }
 )
 #: Of a tag such as ``1.9-latest``.

@@ -15,9 +15,16 @@ from pipedef.document.values import follow, leaves
 from pipedef.language.expressions import GET, is_expression
 
 _EVERY_JOB = (
-    *("iam:PassRole", "s3:GetObject", "s3:PutObject", "s3:ListBucket"),
-    *("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
-    *("cloudwatch:PutMetricData", "ecr:GetAuthorizationToken"),
+    "iam:PassRole",
+    "s3:GetObject",
+    "s3:PutObject",
+    "s3:ListBucket",
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "logs:DescribeLogStreams",
+    "logs:PutLogEvents",
+    "cloudwatch:PutMetricData",
+    "ecr:GetAuthorizationToken",
 )
 
 
@@ -47,9 +54,14 @@ FIELD_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "KmsKeyId": ("kms:Decrypt", "kms:GenerateDataKey"),
     "VolumeKmsKeyId": ("kms:CreateGrant", "kms:DescribeKey"),
     "Subnets": (
-        *("ec2:CreateNetworkInterface", "ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface"),
-        *("ec2:DescribeDhcpOptions", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups"),
-        *("ec2:DescribeSubnets", "ec2:DescribeVpcs"),
+        "ec2:CreateNetworkInterface",
+        "ec2:CreateNetworkInterfacePermission",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeDhcpOptions",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
     ),
 }
 
@@ -124,7 +136,7 @@ def _field_actions(step: Step) -> Iterator[tuple[str, tuple[str, ...]]]:
         # Of a key's ARN alone SageMaker can tell that it may be used ("KmsKeyId" of OutputDataConfig, API reference).
         by_another_name = key == "KmsKeyId" and not all(":key/" in value for value in values)
         if values:
-            yield key, (*FIELD_ACTIONS[key], *(("kms:Encrypt",) if by_another_name else ()))
+            yield key, FIELD_ACTIONS[key] + (("kms:Encrypt",) if by_another_name else ())
 
 
 def _refused(step: Step, field: str, missing: Iterable[str]) -> Problem:

@@ -19,9 +19,17 @@ from pipedef.document.project import ScriptFolder, Sources
 _TRAINING, _EVALUATION = ("train", "tun", "fit"), ("evaluat",)
 _FITTING_METHODS = frozenset(
     {
-        *("fit", "fit_transform", "partial_fit", "fit_predict", "fit_regularized"),
+        "fit",
+        "fit_transform",
+        "partial_fit",
+        "fit_predict",
+        "fit_regularized",
         # Functions of scikit-learn that scale by what they are given.
-        *("maxabs_scale", "minmax_scale", "robust_scale", "power_transform", "quantile_transform"),
+        "maxabs_scale",
+        "minmax_scale",
+        "robust_scale",
+        "power_transform",
+        "quantile_transform",
     }
 )
 _SPLITTING = frozenset({"train_test_split"})
