@@ -149,7 +149,7 @@ def test_a_bad_file_is_refused_with_file_step_field_and_fix(run, training, tmp_p
         ("{", "is not JSON"),
         ("Version: 2020-12-01", "is not JSON"),
         ("[]", "a definition is a JSON object"),
-        ('{"name": "x"}', "Steps has to be a list"),
+        ('{"name": "x"}', "Steps must be a list"),
         ('{"Steps": [{"Name": "A", "Type": "Training"}]}', "Steps[0].Arguments is missing"),
     ],
 )

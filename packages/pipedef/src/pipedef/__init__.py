@@ -1,6 +1,6 @@
 """The definition language of SageMaker Pipelines, and a linter for it.
 
-Rooms of the package; each imports only what stands below it::
+Rooms of the package; each imports only what is below it::
 
     cli           ``pipedef check definition.json``
     linter        runs the checks, and shows findings as text and as JSON

@@ -49,12 +49,12 @@ ODD = st.sampled_from(
         ("[" * 100_000, "nested more than 200 levels deep"),
         ("[" * 300 + "]" * 300, "nested more than 200 levels deep"),
         ("[]", "is a JSON object"),
-        ("{}", "Steps has to be a list"),
-        (json.dumps({"Steps": ["x"]}), "Steps[0] has to be a JSON object"),
+        ("{}", "Steps must be a list"),
+        (json.dumps({"Steps": ["x"]}), "Steps[0] must be a JSON object"),
         (json.dumps({"Steps": [{"Name": "A", "Type": "Fail"}]}), "Steps[0].Arguments is missing"),
         (json.dumps({"Steps": [{**STEP, "DependsOn": "B"}]}), "Steps[0].DependsOn is missing or of the wrong type"),
         (json.dumps({"Steps": [{**STEP, "PropertyFiles": ["x"]}]}), "Steps[0].PropertyFiles"),
-        (json.dumps({"Steps": [STEP], "Parameters": ["x"]}), "Parameters has to be a list of objects"),
+        (json.dumps({"Steps": [STEP], "Parameters": ["x"]}), "Parameters must be a list of objects"),
     ],
 )
 def test_what_is_no_definition_is_refused_with_its_place(text, words):

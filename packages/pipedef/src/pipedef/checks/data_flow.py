@@ -1,4 +1,4 @@
-"""Which rows a model learns from, and on which it is judged."""
+"""Which rows a model learns from, and on which it is evaluated."""
 
 from __future__ import annotations
 
@@ -122,8 +122,8 @@ def registered_behind_a_gate(definition: Definition) -> Iterator[Problem]:
         containers = objects(follow(step.arguments, "InferenceSpecification", "Containers"))
         trained = {model for _, item in containers for model in models_at(item.get("ModelDataUrl"), definition)}
         behind = [definition.step_named[guard.condition] for guard in step.guards if guard.branch == "IfSteps"]
-        judged = {model for condition in behind for model in _evaluated_models(condition, definition)}
-        for model in sorted(trained - judged):
+        evaluated = {model for condition in behind for model in _evaluated_models(condition, definition)}
+        for model in sorted(trained - evaluated):
             yield Problem(
                 f"The model of {model} is registered whatever its evaluation says.",
                 f"Put the step into if_steps of a condition on the property file of {evaluation}.",
@@ -143,9 +143,9 @@ def _evaluated_models(condition: Step, definition: Definition) -> set[str]:
     found: set[str] = set()
     for _, body in json_gets(condition.arguments, ""):
         reference = property_file_read(body)
-        judge = definition.step_named.get(reference.step) if reference else None
-        if judge is not None and _runs(judge, script):
-            found |= {model for _, _, uri in judge.inputs() for model in models_at(uri, definition)}
+        evaluation_step = definition.step_named.get(reference.step) if reference else None
+        if evaluation_step is not None and _runs(evaluation_step, script):
+            found |= {model for _, _, uri in evaluation_step.inputs() for model in models_at(uri, definition)}
     return found
 
 
@@ -244,13 +244,13 @@ def _check_evaluation(step: Step, definition: Definition) -> Iterator[Problem]:
     learned = _fitted_on(_models_of(step, definition), definition)
     splits = {source[0] for source in learned if source[0]}
     named = [item for item in inputs.values() if item[1][0] in splits and item[1][1] == TEST_ROWS]
-    path, judged_on = inputs.get(TEST_ROWS) or next(iter(named), ("Arguments.ProcessingInputs", ("", "")))
+    path, evaluated_on = inputs.get(TEST_ROWS) or next(iter(named), ("Arguments.ProcessingInputs", ("", "")))
     # Where no step splits rows, they were split before, and each side has a location of its own.
-    elsewhere = not splits and judged_on != ("", "")
-    if judged_on in learned or not (elsewhere or (judged_on[0] in splits and judged_on[1] == TEST_ROWS)):
+    elsewhere = not splits and evaluated_on != ("", "")
+    if evaluated_on in learned or not (elsewhere or (evaluated_on[0] in splits and evaluated_on[1] == TEST_ROWS)):
         yield Problem(
-            f"Input {TEST_ROWS!r} is {_shown(judged_on)}: the model would not be judged on rows that its training "
-            "left out.",
+            f"Input {TEST_ROWS!r} is {_shown(evaluated_on)}: the model would not be evaluated on rows that its "
+            "training left out.",
             f"Take output {TEST_ROWS!r} of {', '.join(sorted(splits)) or 'the step that splits rows'}.",
             step=step.name,
             field=path,
@@ -262,18 +262,18 @@ def _check_other_evaluation(step: Step, definition: Definition) -> Iterator[Prob
     models = _models_of(step, definition)
     learned = _fitted_on(models, definition)
     # What rows were split from has the training rows in it.
-    whole = _unsplit({source[0] for source in learned if source[0]}, definition)
+    unsplit = _unsplit({source[0] for source in learned if source[0]}, definition)
     rows = [
         (name, path, _source(uri, definition))
         for name, path, uri in step.inputs()
         if name != "code" and not is_model(uri, definition)
     ]
     called_test = [item for item in rows if item[0] == TEST_ROWS]
-    seen = [item for item in called_test or rows if item[2] in learned | whole]
+    seen = [item for item in called_test or rows if item[2] in learned | unsplit]
     if models and seen and len(seen) == len(called_test or rows):
         _, path, source = seen[0]
         yield Problem(
-            f"The model of {', '.join(sorted(models))} is judged on {_shown(source)}, which it has learned from.",
+            f"The model of {', '.join(sorted(models))} is evaluated on {_shown(source)}, which it has learned from.",
             f"Take output {TEST_ROWS!r} of the step that splits rows.",
             step=step.name,
             field=path,

@@ -115,7 +115,7 @@ def training_reads_no_test_rows(folder: ScriptFolder) -> Iterator[Problem]:
                 named = [mark for mark in _TEST_ROWS if mark in node.value]
                 if named:
                     yield Problem(
-                        f"{script} names {named[0]}: the model could learn from the rows that judge it.",
+                        f"{script} names {named[0]}: the model could learn from the rows that evaluate it.",
                         "Read the training channel only.",
                         file=f"{script}:{node.lineno}",
                     )
@@ -215,7 +215,7 @@ def trees(script: str, sources: Sources) -> Iterator[tuple[str, ast.Module]]:
 
 @cache
 def parsed(source: str, file: str) -> tuple[ast.Module, str]:
-    """Return (tree, why there is none); the tree is empty where the source is not valid Python."""
+    """Return (tree, why it can't be parsed); the tree is empty where the source is not valid Python."""
     try:
         return ast.parse(source, file), ""
     except SyntaxError as error:

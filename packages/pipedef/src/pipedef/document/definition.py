@@ -82,7 +82,7 @@ class Step:
 
     @property
     def cached(self) -> bool:
-        """Whether an earlier execution may stand in for it."""
+        """Whether the result of an earlier execution may be used instead."""
         return bool((self.content.get("CacheConfig") or {}).get("Enabled"))
 
     @property
@@ -220,17 +220,17 @@ def read_definition(text: str, source: str) -> Definition:
         raise DefinitionError(f"{source}: a definition is a JSON object.", hint=HINT)
     parameters = content.get("Parameters") or []
     if not isinstance(parameters, list) or not all(isinstance(item, dict) for item in parameters):
-        raise DefinitionError(f"{source}: Parameters has to be a list of objects.")
+        raise DefinitionError(f"{source}: Parameters must be a list of objects.")
     return Definition(source, text, content, tuple(_steps(content.get("Steps"), "Steps", (), source)))
 
 
 def _steps(items: Any, place: str, guards: tuple[Guard, ...], source: str) -> Iterator[Step]:
     if not isinstance(items, list):
-        raise DefinitionError(f"{source}: {place} has to be a list of steps.", hint=HINT)
+        raise DefinitionError(f"{source}: {place} must be a list of steps.", hint=HINT)
     for index, item in enumerate(items):
         here = f"{place}[{index}]"
         if not isinstance(item, dict):
-            raise DefinitionError(f"{source}: {here} has to be a JSON object.")
+            raise DefinitionError(f"{source}: {here} must be a JSON object.")
         _require(item, here, source)
         yield Step(item["Name"], item["Type"], here, item, guards)
         for branch in _NESTED.get(item["Type"], ()):

@@ -9,7 +9,7 @@ from pipedef.errors import DefinitionError
 
 #: Nested objects and lists. A definition has about fifteen levels; the checks recurse into them.
 MAX_LEVELS = 200
-HINT = "It has to be the JSON text that CreatePipeline takes."
+HINT = "Give the JSON text that CreatePipeline takes."
 
 
 def parse_json(text: str, source: str) -> Any:

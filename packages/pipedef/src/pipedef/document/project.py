@@ -14,7 +14,7 @@ ALWAYS = ""
 
 @dataclass(frozen=True)
 class Project:
-    """A project's conventions. Nothing of this has to be known: checks that need it leave out what they can't tell.
+    """A project's conventions. All of them are optional: a check leaves out what it can't tell without them.
 
     Attributes:
         scripts_folder: where the step scripts are, as findings name it.
