@@ -6,7 +6,7 @@ import importlib
 import os
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3.session
 from botocore.config import Config
@@ -14,16 +14,21 @@ from botocore.config import Config
 from localmaker.http.gateway import Gateway
 from localmaker.http.server import LoopbackServer
 from localmaker.moto_patches.application import create_moto_application
+from localmaker.ports import ServiceT
 from localmaker.regions import Regions
 from localmaker.services.events.bus import EventBridge
+from localmaker.services.events.timetable import Timetable
 from localmaker.services.iam.acting import Acting
 from localmaker.services.iam.authorization import Authorization, IamSettings
 from localmaker.services.iam.sessions import Credentials, answer_caller_identity
+from localmaker.services.lambda_.running import RunningFunctions
+from localmaker.services.sagemaker import tags
 from localmaker.services.sagemaker.featurestore.offline import OfflineWriter
 from localmaker.services.sagemaker.featurestore.store import FeatureStore
+from localmaker.services.sagemaker.jobs.service import JobService
+from localmaker.services.sagemaker.pipelines.service import PipelineService
 from localmaker.services.sagemaker.registry.model_card_exports import CardExports
 from localmaker.services.sagemaker.store import ResourceStore
-from localmaker.services.scheduler.timetable import Timetable
 from localmaker.state.directory import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from localmaker.state.moto_state import MotoState
 
@@ -34,6 +39,7 @@ _OWN = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None)
 # Importing them registers their operations.
 _OPERATION_MODULES = (
     "localmaker.services.events.operations",
+    "localmaker.services.scheduler.operations",
     "localmaker.services.sagemaker.featurestore.metadata",
     "localmaker.services.sagemaker.featurestore.operations",
     "localmaker.services.sagemaker.code_repositories",
@@ -114,21 +120,44 @@ class Endpoint:
         answer_caller_identity(self.authorization.sessions)
         self._stop_reader, self.stop_writer = os.pipe()
         os.set_blocking(self.stop_writer, False)
-        self.events = EventBridge(self)
-        self.timetable = Timetable(self)
+        functions = RunningFunctions()
+        self.events = EventBridge(self, self.acting, functions, lambda: self.moto_state)
+        self.timetable = Timetable(self.events, self)
         self.feature_store = FeatureStore(state_dir / "feature-store.db")
-        self.offline_store = OfflineWriter(self)
+        self.offline_store = OfflineWriter(self.feature_store, self)
         self.resources = ResourceStore(state_dir / "resources.db")
-        self.card_exports = CardExports(self)
+        self.card_exports = CardExports(self.resources, self)
         self.card_exports.fail_interrupted()
         import_operations()
         moto_application = create_moto_application(self.events)
-        self.moto_state = MotoState(state_dir)
-        gateway = Gateway(self, moto_application, self.moto_state)
+        self.moto_state: MotoState = MotoState(state_dir)
+        gateway = Gateway(
+            self,
+            moto_application,
+            self.moto_state,
+            authorization=self.authorization,
+            events=self.events,
+            on_answer=lambda request, response: tags.remember_tags(request, response, self.resources),
+        )
         self._server = LoopbackServer(gateway, host, port)
         self._server_thread = threading.Thread(target=self._server.serve_forever, name="server", daemon=True)
         self.url = self._server.url
-        self.regions = Regions(self)
+        self.regions = Regions(self, self.events, self.acting_in)
+        parts = (functions, self.timetable, self.feature_store, self.offline_store, self.resources, self.card_exports)
+        self._services: dict[type, object] = {type(part): part for part in parts}
+
+    def service(self, kind: type[ServiceT], region: str) -> ServiceT:
+        """Return the service of a class: the region's own of jobs and pipelines, else the endpoint's.
+
+        Raises:
+            LookupError: the endpoint has no such service.
+            AwsError: there can be no region of that name.
+        """
+        if kind is JobService:
+            return cast("ServiceT", self.regions.at(region).jobs)
+        if kind is PipelineService:
+            return cast("ServiceT", self.regions.at(region).pipelines)
+        return cast("ServiceT", self._services[kind])
 
     def acting_in(self, region: str) -> Acting:
         """What services of a region act with under roles."""

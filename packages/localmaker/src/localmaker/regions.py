@@ -6,33 +6,24 @@ A region is opened by the first request that names it, and by the next start of 
 from __future__ import annotations
 
 import logging
-import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from localmaker.errors import AwsError
+from localmaker.http.protocol import is_region_name
+from localmaker.ports import EventPublisher, LocalEndpoint
 from localmaker.services.events.job_events import job_event
 from localmaker.services.iam.acting import Acting
 from localmaker.services.sagemaker.jobs.service import JobClients, JobService, job_slots
 from localmaker.services.sagemaker.pipelines.service import PipelineService
 from localmaker.state.directory import set_aside
 
-if TYPE_CHECKING:
-    from localmaker.endpoint import Endpoint
-
 logger = logging.getLogger(__name__)
 
 _FOLDER = "regions"
 # What an earlier version kept for all regions together.
 _BEFORE_REGIONS = ("jobs", "pipelines.sqlite3")
-# Clients may sign for a region that AWS does not have; it has to be the name of a folder.
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-
-
-def is_region_name(name: str) -> bool:
-    """Whether a request may be signed for it."""
-    return _NAME.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
@@ -56,10 +47,14 @@ class Regions:
 
     Args:
         endpoint: whose state directory, account and clients they use.
+        events: is told what becomes of jobs and executions.
+        acting_in: gives what the services of a region act with under roles.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: LocalEndpoint, events: EventPublisher, acting_in: Callable[[str], Acting]) -> None:
         self._endpoint = endpoint
+        self._events = events
+        self._acting_in = acting_in
         self._folder = endpoint.state_dir / _FOLDER
         self._slots = job_slots()
         self._lock = threading.Lock()
@@ -108,7 +103,7 @@ class Regions:
             raise AwsError("ValidationException", f"{name!r} is not the name of a region.")
         endpoint, folder = self._endpoint, self._folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        acting = endpoint.acting_in(name)
+        acting = self._acting_in(name)
         jobs = JobService(
             folder,
             JobClients(
@@ -121,7 +116,7 @@ class Regions:
             url=endpoint.url,
             region=name,
             account_id=endpoint.account_id,
-            on_status_change=lambda kind, description: endpoint.events.publish(
+            on_status_change=lambda kind, description: self._events.publish(
                 {**job_event(kind.value, description), "region": name}
             ),
             slots=self._slots,
@@ -133,7 +128,7 @@ class Regions:
             name,
             jobs,
             lambda service: endpoint.client(service, name),
-            on_event=endpoint.events.publish,
+            on_event=self._events.publish,
             acting=acting,
             functions_dir=endpoint.state_dir,
         )

@@ -5,7 +5,7 @@ response in the same terms. It raises :class:`localmaker.errors.AwsError` to ref
 
     @operation("sagemaker", "DescribeProcessingJob")
     def describe_processing_job(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        return context.jobs.describe(JobKind.PROCESSING, request["ProcessingJobName"])
+        return context.service(JobService).describe(JobKind.PROCESSING, request["ProcessingJobName"])
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from localmaker.endpoint import Endpoint
-    from localmaker.services.sagemaker.jobs.service import JobService
-    from localmaker.services.sagemaker.pipelines.service import PipelineService
+from localmaker.ports import LocalEndpoint, ServiceT
 
 
 def _no_moto(_request: dict[str, Any]) -> dict[str, Any]:
@@ -39,18 +36,12 @@ class RequestContext:
 
     account_id: str
     region: str
-    endpoint: Endpoint
+    endpoint: LocalEndpoint
     ask_moto: Callable[[dict[str, Any]], dict[str, Any]] = _no_moto
 
-    @property
-    def jobs(self) -> JobService:
-        """The jobs of the request's region."""
-        return self.endpoint.regions.at(self.region).jobs
-
-    @property
-    def pipelines(self) -> PipelineService:
-        """The pipelines of the request's region."""
-        return self.endpoint.regions.at(self.region).pipelines
+    def service(self, kind: type[ServiceT]) -> ServiceT:
+        """Return the service of a class, of the request's region where each region has its own."""
+        return self.endpoint.service(kind, self.region)
 
 
 Handler = Callable[[dict[str, Any], RequestContext], dict[str, Any]]

@@ -28,20 +28,14 @@ from werkzeug.exceptions import NotFound
 
 from localmaker.errors import AwsError
 from localmaker.http.operations import Handler, find_handler, registered_operations
+from localmaker.ports import CredentialScope
 from pipedef.shapes import validate_request, validation_code
 
 logger = logging.getLogger(__name__)
 
+# Clients may sign for a region that AWS does not have; its name becomes that of a folder.
+_REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request")
-
-
-@dataclass(frozen=True)
-class CredentialScope:
-    """What a signature says about a request: whose key, which region, which service."""
-
-    access_key: str
-    region: str
-    signing_name: str
 
 
 @dataclass(frozen=True)
@@ -71,6 +65,11 @@ def credential_scope(environ: dict[str, Any]) -> CredentialScope | None:
         presigned = parse_qs(environ.get("QUERY_STRING", "")).get("X-Amz-Credential")
         found = _CREDENTIAL.search(f"Credential={presigned[0]}") if presigned else None
     return CredentialScope(found[1], found[3], found[4].lower()) if found else None
+
+
+def is_region_name(name: str) -> bool:
+    """Return whether a request may be signed for it."""
+    return _REGION.fullmatch(name) is not None
 
 
 def recognise(environ: dict[str, Any], scope: CredentialScope | None) -> Recognised | None:

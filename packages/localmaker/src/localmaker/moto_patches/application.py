@@ -7,7 +7,7 @@ are what they are expected to be.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import moto
 from moto import backends
@@ -18,6 +18,7 @@ from moto.s3 import notifications
 from localmaker.errors import MotoVersionError
 from localmaker.moto_patches import speed
 from localmaker.services.events import archives
+from localmaker.services.events.bus import EventBridge
 from localmaker.services.iam.policies import load_managed_policies_when_named
 from localmaker.services.iam.simulation import answer_policy_simulations
 from localmaker.services.logs.repairs import repair_logs
@@ -25,9 +26,6 @@ from localmaker.services.s3 import notifications as s3_notifications
 from localmaker.services.s3.repairs import repair_s3
 from localmaker.services.sqs import queues as sqs_queues
 from localmaker.services.sqs.repairs import repair_sqs
-
-if TYPE_CHECKING:
-    from localmaker.services.events.bus import EventBridge
 
 
 def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes]]:

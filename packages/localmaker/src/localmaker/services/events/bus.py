@@ -6,20 +6,22 @@ import copy
 import json
 import logging
 import uuid
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.events.models import events_backends
 
+from localmaker.ports import LocalEndpoint, PendingDeliveries
 from localmaker.services.events.archives import archive, is_for_an_archive
 from localmaker.services.events.delivery import Deliveries, Outgoing, outgoing
 from localmaker.services.events.patterns import matches
-from localmaker.services.events.targets import Matched, RunningFunctions
+from localmaker.services.events.targets import Matched, TargetAccess
+from localmaker.services.iam.acting import Acting
+from localmaker.services.lambda_.running import RunningFunctions
+from localmaker.state.moto_state import MotoState
 from localmaker.state.recording import Change
 from localmaker.state.tracking import only_looking
-
-if TYPE_CHECKING:
-    from localmaker.endpoint import Endpoint
 
 logger = logging.getLogger(__name__)
 
@@ -29,15 +31,18 @@ class EventBridge:
 
     Args:
         endpoint: whose account, region and APIs are used.
-
-    Attributes:
-        functions: what deliveries have called and wait for.
+        acting: what targets are reached with under roles.
+        functions: gets the functions that deliveries call and wait for.
+        outbox: gives the state that keeps deliveries; asked for with the first event.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(
+        self, endpoint: LocalEndpoint, acting: Acting, functions: RunningFunctions, outbox: Callable[[], MotoState]
+    ) -> None:
         self._endpoint = endpoint
-        self._deliveries = Deliveries(endpoint)
-        self.functions = RunningFunctions()
+        self._outbox = outbox
+        self._functions = functions
+        self._deliveries = Deliveries(TargetAccess(endpoint, acting, functions, self), outbox)
 
     def publish(self, event: dict[str, Any], bus: str = "default", region: str | None = None) -> None:
         """Send an event to every matching rule of a bus. Returns at once and never fails on a target.
@@ -48,10 +53,14 @@ class EventBridge:
             bus: the event bus's name.
             region: of the bus; by default the event's own, else the endpoint's.
         """
-        with self._endpoint.moto_state.recording(Change("", "", alone=False)) as kept:
+        with self._outbox().recording(Change("", "", alone=False)) as kept:
             deliveries = self.matching(event, bus, region)
             kept |= {one.delivery_id: one.dump() for one in deliveries}
-        self.deliver(deliveries)
+        self._deliveries.submit(deliveries, kept=True)
+
+    def prepare(self, events: Iterable[dict[str, Any]]) -> PendingDeliveries:
+        """Let the archives keep events, and return the deliveries that they cause."""
+        return self._deliveries.pending([one for event in events for one in self.matching(event)])
 
     def matching(self, event: dict[str, Any], bus: str = "default", region: str | None = None) -> list[Outgoing]:
         """Let the bus's archives keep an event, and give the deliveries that it causes.
@@ -69,10 +78,6 @@ class EventBridge:
     def submit(self, deliveries: list[Outgoing]) -> None:
         """Make deliveries that the outbox does not have yet."""
         self._deliveries.submit(deliveries)
-
-    def deliver(self, deliveries: list[Outgoing]) -> None:
-        """Make deliveries that the outbox has already."""
-        self._deliveries.submit(deliveries, kept=True)
 
     def offer(self, rule: Any, event: dict[str, Any]) -> None:
         """Deliver an event to the targets of one of moto's rules, if it is enabled and matches."""
@@ -100,7 +105,7 @@ class EventBridge:
 
     def close(self) -> None:
         """Stop delivering."""
-        self.functions.stop_all()
+        self._functions.stop_all()
         self._deliveries.close()
 
 

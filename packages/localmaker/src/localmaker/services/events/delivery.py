@@ -9,13 +9,18 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING
 
-from localmaker.services.events.targets import DeliveryError, Matched, deliver, is_slow, send_to_dead_letters
-
-if TYPE_CHECKING:
-    from localmaker.endpoint import Endpoint
+from localmaker.services.events.targets import (
+    DeliveryError,
+    Matched,
+    TargetAccess,
+    deliver,
+    is_slow,
+    send_to_dead_letters,
+)
+from localmaker.state.moto_state import MotoState
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +102,19 @@ def outgoing(matched: Matched) -> Outgoing:
     return Outgoing(uuid.uuid4().hex, matched, time.time())
 
 
+@dataclass(frozen=True)
+class _Pending:
+    deliveries: Deliveries
+    outgoing: list[Outgoing]
+
+    @property
+    def records(self) -> dict[str, bytes]:
+        return {one.delivery_id: one.dump() for one in self.outgoing}
+
+    def start(self) -> None:
+        self.deliveries.submit(self.outgoing, kept=True)
+
+
 class Deliveries:
     """Delivers matched events without holding up who published them; threads start with the first event.
 
@@ -105,11 +123,13 @@ class Deliveries:
     its token is the same, so that it starts nothing twice.
 
     Args:
-        endpoint: whose APIs the targets are reached through.
+        access: what the targets are reached with.
+        outbox: gives the state that keeps deliveries.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self, access: TargetAccess, outbox: Callable[[], MotoState]) -> None:
+        self._access = access
+        self._outbox = outbox
         self._due: list[_Due] = []
         self._order = itertools.count()
         self._changed = threading.Condition()
@@ -125,15 +145,19 @@ class Deliveries:
             kept: the outbox has them already.
         """
         if not kept and deliveries:
-            self._endpoint.moto_state.keep_deliveries({one.delivery_id: one.dump() for one in deliveries})
+            self._outbox().keep_deliveries({one.delivery_id: one.dump() for one in deliveries})
         now = time.monotonic()
         for one in deliveries:
             age = max(0.0, time.time() - one.seen_at)
             self._schedule(Attempt(one.matched, first_seen=now - age, delivery_id=one.delivery_id), now)
 
+    def pending(self, deliveries: list[Outgoing]) -> _Pending:
+        """Return deliveries that the caller stores before it starts them."""
+        return _Pending(self, deliveries)
+
     def resume(self) -> None:
         """Make the deliveries that the endpoint before this one left in the outbox."""
-        left = [Outgoing.load(name, data) for name, data in self._endpoint.moto_state.undelivered.items()]
+        left = [Outgoing.load(name, data) for name, data in self._outbox().undelivered.items()]
         if left:
             logger.info("%d events were not delivered when the endpoint ended, and are now", len(left))
         self.submit(left, kept=True)
@@ -188,15 +212,15 @@ class Deliveries:
     def _make(self, attempt: Attempt) -> None:
         try:
             if self._attempt(attempt):
-                self._endpoint.moto_state.forget_delivery(attempt.delivery_id)
+                self._outbox().forget_delivery(attempt.delivery_id)
         except Exception:  # a thread that died here would deliver nothing any more
             logger.exception("event %s was lost on its way", attempt.matched.event.get("id"))
-            self._endpoint.moto_state.forget_delivery(attempt.delivery_id)
+            self._outbox().forget_delivery(attempt.delivery_id)
 
     def _attempt(self, attempt: Attempt) -> bool:
         """Try once; whether that was the end of it."""
         try:
-            deliver(attempt.matched, self._endpoint)
+            deliver(attempt.matched, self._access)
         except DeliveryError as error:
             return self._failed(attempt, error)
         return True
@@ -214,5 +238,5 @@ class Deliveries:
             matched.event.get("id"), matched.rule_arn, matched.target["Arn"], attempt.retries, error,
         )  # fmt: skip
         if (matched.target.get("DeadLetterConfig") or {}).get("Arn"):
-            send_to_dead_letters(matched, error, attempt.retries, exhausted, self._endpoint)
+            send_to_dead_letters(matched, error, attempt.retries, exhausted, self._access)
         return True

@@ -1,10 +1,9 @@
-"""Operations of EventBridge and its Scheduler that moto lacks, or that accept there what AWS refuses."""
+"""Operations of EventBridge that moto lacks, or that accept there what AWS refuses."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from moto.events.models import events_backends
 
@@ -14,7 +13,8 @@ from localmaker.services.events.entries import put_entries
 from localmaker.services.events.inputs import unknown_placeholders
 from localmaker.services.events.pattern_checks import InvalidPatternError, check_pattern
 from localmaker.services.events.patterns import matches
-from localmaker.services.scheduler.schedules import InvalidScheduleError, parse_schedule
+from localmaker.services.events.schedules import InvalidScheduleError, parse_schedule
+from localmaker.services.events.timetable import Timetable
 
 # AWS names resources as mandatory, too, and takes events without.
 _MANDATORY = ("id", "account", "source", "time", "region", "detail-type")
@@ -35,13 +35,13 @@ def put_rule(request: dict[str, Any], context: RequestContext) -> dict[str, Any]
             raise AwsError(
                 "ValidationException", f"Parameter ScheduleExpression is not valid. Reason: {error}"
             ) from error
-    return _then_look_at_the_timetable(request, context)
+    return then_wake_timetable(request, context)
 
 
 @operation("events", "EnableRule")
 def enable_rule(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Let moto enable the rule; a schedule counts from now on."""
-    return _then_look_at_the_timetable(request, context)
+    return then_wake_timetable(request, context)
 
 
 @operation("events", "PutTargets")
@@ -95,32 +95,11 @@ def test_event_pattern(request: dict[str, Any], context: RequestContext) -> dict
     return {"Result": matches(pattern, event)}
 
 
-@operation("scheduler", "CreateSchedule")
-def create_schedule(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Check when it is due, then let moto keep the schedule."""
-    _check_schedule(request)
-    return _then_look_at_the_timetable(request, context)
-
-
-@operation("scheduler", "UpdateSchedule")
-def update_schedule(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Check when it is due, then let moto keep the schedule."""
-    _check_schedule(request)
-    return _then_look_at_the_timetable(request, context)
-
-
-def _then_look_at_the_timetable(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+def then_wake_timetable(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Let moto answer, then look again at what is scheduled."""
     answer = context.ask_moto(request)
-    context.endpoint.timetable.wake()
+    context.service(Timetable).wake()
     return answer
-
-
-def _check_schedule(request: dict[str, Any]) -> None:
-    try:
-        zone = ZoneInfo(request.get("ScheduleExpressionTimezone", "UTC"))
-        parse_schedule(request["ScheduleExpression"], zone, once=True)
-    except (InvalidScheduleError, ZoneInfoNotFoundError, ValueError) as error:
-        raise AwsError("ValidationException", f"Invalid Schedule Expression: {error}") from error
 
 
 def _bus_name(request: dict[str, Any]) -> str:

@@ -12,19 +12,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from localmaker.errors import AwsError
+from localmaker.errors import AwsError, LocalmakerError
 from localmaker.services.iam.actions import Place
 from localmaker.services.iam.authorization import Authorization
 from localmaker.services.iam.calls import Operation
 from localmaker.services.iam.evaluation import Call
 from localmaker.services.iam.service_work import work_for_job
 from localmaker.services.iam.sessions import Credentials, RoleSession
-from localmaker.services.sagemaker.jobs.failures import client_error
-from localmaker.services.sagemaker.jobs.kinds import JobKind
 
 SAGEMAKER, EVENTS, SCHEDULER = "sagemaker.amazonaws.com", "events.amazonaws.com", "scheduler.amazonaws.com"
 #: (service, region, credentials) → boto3 client of the endpoint
 NewClient = Callable[[str, str, Credentials | None], Any]
+
+
+class RoleRefusedError(LocalmakerError):
+    """A role may not do what a job needs before it can run."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,19 @@ class Acting:
 
     @contextmanager
     def job(
-        self, kind: JobKind, arn: str, role_arn: str, image: str | None, request: Mapping[str, Any]
+        self, log_group: str, arn: str, role_arn: str, image: str | None, request: Mapping[str, Any]
     ) -> Iterator[JobIdentity]:
         """A job while it runs.
 
         Args:
-            kind: of the job.
+            log_group: ``/aws/sagemaker/TrainingJobs`` and so on.
             arn: of the job.
             role_arn: its execution role; without one it works with the endpoint's own credentials.
             image: URI of its container image, if it is known.
             request: the Create request.
 
         Raises:
-            JobFailure: the role may not do what every such job needs.
+            RoleRefusedError: the role may not do what every such job needs.
         """
         if not _is_role(role_arn):
             yield JobIdentity(self._own("s3"), self._own("logs"), {})
@@ -91,25 +93,25 @@ class Acting:
 
         try:
             if self._authorization.enabled:
-                self._start(session, kind, image, request)
+                self._start(session, log_group, image, request)
             yield JobIdentity(client("s3"), client("logs"), credentials.variables())
         finally:
             self._authorization.sessions.close(credentials.access_key)
             for one in clients:
                 one.close()
 
-    def _start(self, session: RoleSession, kind: JobKind, image: str | None, request: Mapping[str, Any]) -> None:
+    def _start(self, session: RoleSession, log_group: str, image: str | None, request: Mapping[str, Any]) -> None:
         account = {"aws:sourceaccount": self._place.account, "aws:sourcearn": session.source}
         try:
             self._authorization.check_trust(session.role_arn, SAGEMAKER, account)
         except AwsError as error:
-            raise client_error(error.message) from error
-        for work in work_for_job(kind.log_group, image, request, self._place):
+            raise RoleRefusedError(error.message) from error
+        for work in work_for_job(log_group, image, request, self._place):
             try:
                 self._authorization.call(session, work.call, self._place.region)
             except AwsError as error:
                 if work.refused:
-                    raise client_error(f"{work.refused} {error.message}") from error
+                    raise RoleRefusedError(f"{work.refused} {error.message}") from error
 
     def client(self, service: str, role_arn: str | None, source: str, name: str, region: str | None = None) -> Any:
         """A client that acts under a role; the endpoint's own where there is no role.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from localmaker.errors import AwsError
-from localmaker.http.protocol import CredentialScope
+from localmaker.ports import CredentialScope
 from localmaker.services.iam.actions import Place, needed
 from localmaker.services.iam.calls import Operation, operation_of
 from localmaker.services.iam.encryption import key_use

@@ -21,7 +21,8 @@ from moto.core.request import Request
 from moto.core.routing import get_service_router
 from werkzeug.exceptions import NotFound
 
-from localmaker.http.protocol import CredentialScope, service_model
+from localmaker.http.protocol import service_model
+from localmaker.ports import CredentialScope
 
 _LARGEST_BODY = 1 << 22
 # Smithy's RPC protocols name the operation in the path.

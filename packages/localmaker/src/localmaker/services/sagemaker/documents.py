@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from localmaker.http.operations import RequestContext
+from localmaker.services.sagemaker.store import ResourceStore
 
 
 def arn_of(kind: str, name_or_arn: str, context: RequestContext) -> str:
@@ -33,4 +34,4 @@ def of_region(kind: str, arn_field: str, context: RequestContext) -> list[dict[s
         arn_field: of a document.
     """
     start = f"arn:aws:sagemaker:{context.region}:{context.account_id}:"
-    return [one for one in context.endpoint.resources.all(kind) if one[arn_field].startswith(start)]
+    return [one for one in context.service(ResourceStore).all(kind) if one[arn_field].startswith(start)]

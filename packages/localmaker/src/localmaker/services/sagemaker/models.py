@@ -10,6 +10,7 @@ from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.endpoints import given
 from localmaker.services.sagemaker.listing import order, page, select
+from localmaker.services.sagemaker.store import ResourceStore
 from localmaker.state.tracking import only_looking
 
 # moto forgets EnableNetworkIsolation; the models that have it are kept under their ARNs.
@@ -25,9 +26,9 @@ def create_model(request: dict[str, Any], context: RequestContext) -> dict[str, 
         raise AwsError("ValidationException", f'Cannot create already existing model "{_arn(name, context)}".')
     answer = context.ask_moto(request)
     if request.get("EnableNetworkIsolation", False):
-        context.endpoint.resources.put(_ISOLATED, answer["ModelArn"], {})
+        context.service(ResourceStore).put(_ISOLATED, answer["ModelArn"], {})
     else:
-        context.endpoint.resources.remove(_ISOLATED, answer["ModelArn"])
+        context.service(ResourceStore).remove(_ISOLATED, answer["ModelArn"])
     return answer
 
 
@@ -36,7 +37,7 @@ def describe_model(request: dict[str, Any], context: RequestContext) -> dict[str
     """moto's model without the empty structures that stand there for what was not given."""
     _require(request["ModelName"], context)
     model = given(context.ask_moto(request))
-    isolated = context.endpoint.resources.get(_ISOLATED, model["ModelArn"]) is not None
+    isolated = context.service(ResourceStore).get(_ISOLATED, model["ModelArn"]) is not None
     return {**model, "EnableNetworkIsolation": isolated}
 
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
+from localmaker.ports import AwsClients
 from localmaker.services.sagemaker.documents import now, of_region
 from localmaker.services.sagemaker.listing import only, order, page, select
 from localmaker.services.sagemaker.registry.card_pdf import card_pdf
 from localmaker.services.sagemaker.registry.model_cards import EXPORT_JOB, card_version
-
-if TYPE_CHECKING:
-    from localmaker.endpoint import Endpoint
+from localmaker.services.sagemaker.store import ResourceStore
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +50,9 @@ def create_export_job(request: dict[str, Any], context: RequestContext) -> dict[
         "CreatedAt": moment,
         "LastModifiedAt": moment,
     }
-    if not context.endpoint.resources.add(EXPORT_JOB, arn, document):
+    if not context.service(ResourceStore).add(EXPORT_JOB, arn, document):
         raise AwsError("ConflictException", f"Model card export job {arn} already exists")
-    context.endpoint.card_exports.start(document, card, context.region)
+    context.service(CardExports).start(document, card, context.region)
     return {"ModelCardExportJobArn": arn}
 
 
@@ -61,7 +60,7 @@ def create_export_job(request: dict[str, Any], context: RequestContext) -> dict[
 def describe_export_job(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """A job, and where its file is once it is written."""
     arn = request["ModelCardExportJobArn"]
-    document: dict[str, Any] | None = context.endpoint.resources.get(EXPORT_JOB, arn)
+    document: dict[str, Any] | None = context.service(ResourceStore).get(EXPORT_JOB, arn)
     if document is None:
         raise AwsError("ResourceNotFound", f"Model card export job {arn} does not exist")
     return document
@@ -96,17 +95,19 @@ class CardExports:
     """The export jobs that are running.
 
     Args:
-        endpoint: whose S3 and documents they use.
+        resources: keeps their documents.
+        clients: of S3.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self, resources: ResourceStore, clients: AwsClients) -> None:
+        self._resources = resources
+        self._clients = clients
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
 
     def fail_interrupted(self) -> None:
         """Set right what the endpoint before this one left."""
-        for job in self._endpoint.resources.all(EXPORT_JOB):
+        for job in self._resources.all(EXPORT_JOB):
             if job["Status"] == "InProgress":
                 self._end(job, "Failed", FailureReason=INTERRUPTED)
 
@@ -137,7 +138,7 @@ class CardExports:
             where = urlsplit(job["OutputConfig"]["S3OutputPath"])
             folder = f"{where.path.strip('/')}/" if where.path.strip("/") else ""
             key = f"{folder}{job['ModelCardName']}/{job['ModelCardVersion']}/{job['ModelCardExportJobName']}.pdf"
-            s3 = self._endpoint.client("s3", region)
+            s3 = self._clients.client("s3", region)
             s3.put_object(Bucket=where.netloc, Key=key, Body=card_pdf(card), ContentType="application/pdf")
         except (ClientError, BotoCoreError) as error:
             self._end(job, "Failed", FailureReason=str(error)[:_REASON_CHARACTERS])
@@ -153,5 +154,5 @@ class CardExports:
     def _end(self, job: dict[str, Any], status: str, **more: Any) -> None:
         arn = job["ModelCardExportJobArn"]
         # A job whose card was deleted meanwhile is gone.
-        if self._endpoint.resources.get(EXPORT_JOB, arn) is not None:
-            self._endpoint.resources.put(EXPORT_JOB, arn, {**job, "Status": status, "LastModifiedAt": now(), **more})
+        if self._resources.get(EXPORT_JOB, arn) is not None:
+            self._resources.put(EXPORT_JOB, arn, {**job, "Status": status, "LastModifiedAt": now(), **more})

@@ -20,7 +20,8 @@ from localmaker.services.sagemaker.jobs.data import archives
 from localmaker.services.sagemaker.jobs.data.continuous import WatchedFolder
 from localmaker.services.sagemaker.jobs.data.objects import S3Uri, has_link, regular_files
 from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error
-from localmaker.services.sagemaker.jobs.sandbox.running import Instance, RunningJob
+from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
+from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
 from localmaker.services.sagemaker.jobs.shapes import model_artifacts_uri
 
 _CHECKPOINTS = "/opt/ml/checkpoints"

@@ -12,7 +12,7 @@ from moto.events.models import Rule
 
 from localmaker.daemon import EndpointHandle
 from localmaker.services.events.delivery import Outgoing
-from localmaker.services.scheduler.timetable import Timetable
+from localmaker.services.events.timetable import Timetable
 
 ROLE = "arn:aws:iam::123456789012:role/r"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -23,7 +23,7 @@ class Rules(Timetable):
 
     def __init__(self, *rules: Rule) -> None:
         self.made: list[Outgoing] = []
-        super().__init__(SimpleNamespace(events=SimpleNamespace(submit=self.made.extend)))  # type: ignore[arg-type]
+        super().__init__(SimpleNamespace(submit=self.made.extend), SimpleNamespace())  # type: ignore[arg-type]
         self.rules = rules
 
     def _entries(self) -> Any:

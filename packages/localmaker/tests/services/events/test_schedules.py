@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from localmaker.services.scheduler.schedules import InvalidScheduleError, parse_schedule
+from localmaker.services.events.schedules import InvalidScheduleError, parse_schedule
 
 
 def at(text: str) -> datetime:

@@ -14,15 +14,14 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from localmaker.ports import AwsClients
+from localmaker.services.events.bus import EventBridge
 from localmaker.services.events.delivery import Outgoing, outgoing
+from localmaker.services.events.schedules import InvalidScheduleError, Schedule, parse_schedule
 from localmaker.services.events.targets import Matched
-from localmaker.services.scheduler.schedules import InvalidScheduleError, Schedule, parse_schedule
-
-if TYPE_CHECKING:
-    from localmaker.endpoint import Endpoint
 
 logger = logging.getLogger(__name__)
 
@@ -57,11 +56,13 @@ class Timetable:
     """Starts what is due, in a thread that sleeps until then; there is none where nothing is scheduled.
 
     Args:
-        endpoint: whose rules and schedules these are, and which delivers.
+        events: delivers what is due.
+        clients: for the schedules that are deleted once they are through.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self, events: EventBridge, clients: AwsClients) -> None:
+        self._events = events
+        self._clients = clients
         self._changed = threading.Condition()
         self._seen: dict[tuple[str, ...], datetime] = {}
         self._due: dict[tuple[str, ...], datetime | None] = {}
@@ -121,13 +122,11 @@ class Timetable:
 
     def _start(self, entry: Entry, due: datetime) -> None:
         made = _rule_deliveries(entry.resource, due) if entry.is_rule else [_schedule_delivery(entry.resource, due)]
-        self._endpoint.events.submit(made)
+        self._events.submit(made)
         resource = entry.resource
         if not entry.is_rule and resource.action_after_completion == "DELETE" and entry.next_after(due) is None:
             region = resource.arn.split(":")[3]
-            self._endpoint.client("scheduler", region).delete_schedule(
-                Name=resource.name, GroupName=resource.group_name
-            )
+            self._clients.client("scheduler", region).delete_schedule(Name=resource.name, GroupName=resource.group_name)
 
     def _entries(self) -> Iterator[Entry]:
         from moto.events.models import events_backends
