@@ -50,7 +50,7 @@ def forbidden_imports(contract: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
-    """A copy of the packages, side by side, with the settings of the import linter."""
+    """Copy the packages side by side, with the settings of the import linter."""
     for source in SOURCES:
         target = tmp_path / Path(source).name
         shutil.copytree(ROOT / source, target, ignore=lambda folder, names: _no_module(Path(folder), names))

@@ -1,4 +1,4 @@
-"""The local AWS endpoint of one process: its parts, and how they reach each other."""
+"""The local AWS endpoint of one process: it creates the parts and hands each what it needs."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ _OPERATION_MODULES = (
 
 
 def default_region() -> str:
-    """The region of the endpoint's own calls; clients may use any."""
+    """Return the region of the endpoint's own calls; clients may use any."""
     return os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or "us-east-1"
 
 
 def iam_settings(record: Path | None, *, enforce: bool) -> IamSettings:
-    """What was asked for; ``LOCALMAKER_RECORD_ACTIONS`` and ``LOCALMAKER_ENFORCE_IAM`` count where nothing was."""
+    """Return the settings asked for, with ``LOCALMAKER_RECORD_ACTIONS`` and ``LOCALMAKER_ENFORCE_IAM`` as defaults."""
     named = os.environ.get("LOCALMAKER_RECORD_ACTIONS")
     wanted = os.environ.get("LOCALMAKER_ENFORCE_IAM", "").lower() in ("1", "true", "yes")
     return IamSettings(record or (Path(named) if named else None), enforce or wanted)
@@ -82,24 +82,24 @@ class Endpoint:
     There can be one in a process: moto's state is global.
 
     Args:
-        state_dir: where everything that is kept lives; created if missing.
+        state_dir: where the state is kept; created if missing.
         host: a loopback address.
-        port: TCP port; 0 takes a free one.
+        port: TCP port; 0 picks a free one.
         iam: whether actions under roles are recorded or refused; neither by default.
 
     Attributes:
         url: what clients take as ``AWS_ENDPOINT_URL``.
-        account_id, region, state_dir: as they are.
+        account_id, region, state_dir: of the endpoint.
         events: publishes to EventBridge.
-        timetable: starts what EventBridge has scheduled.
+        timetable: starts scheduled rules and schedules when they are due.
         feature_store: feature groups and their records.
         offline_store: writes records to S3.
-        resources: the control-plane resources that are neither moto's nor a service's own.
-        card_exports: writes model cards as PDF.
-        moto_state: what moto holds, and what of it was there at the start.
+        resources: documents of the control-plane resources that have no store of their own.
+        card_exports: writes model cards as PDFs.
+        moto_state: keeps moto's state on disk; knows what was restored at the start.
         regions: pipelines and jobs of each region.
-        authorization: is told every action under a role.
-        acting: what EventBridge acts with under roles.
+        authorization: records and decides every action under a role.
+        acting: gives EventBridge clients that act under roles.
         stop_writer: a file descriptor; a byte in it makes :meth:`wait` return, as :meth:`shutdown` does.
 
     Raises:
@@ -151,7 +151,7 @@ class Endpoint:
 
         Raises:
             LookupError: the endpoint has no such service.
-            AwsError: there can be no region of that name.
+            AwsError: the region's name is invalid.
         """
         if kind is JobService:
             return cast("ServiceT", self.regions.at(region).jobs)
@@ -160,11 +160,11 @@ class Endpoint:
         return cast("ServiceT", self._services[kind])
 
     def acting_in(self, region: str) -> Acting:
-        """What services of a region act with under roles."""
+        """Return what gives a region's services clients that act under roles."""
         return Acting(self.authorization, self._client_of, region, self.account_id)
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """A boto3 client of this endpoint itself, over HTTP; shared between threads."""
+        """Return a boto3 client of this endpoint itself, over HTTP; shared between threads."""
         key = (service, region or self.region)
         with self._clients_lock:
             if key not in self._clients:
@@ -172,7 +172,7 @@ class Endpoint:
             return self._clients[key]
 
     def _client_of(self, service: str, region: str, credentials: Credentials | None) -> Any:
-        """A new client with somebody's credentials; the shared one of the endpoint without any."""
+        """Return a new client with the given credentials, or the endpoint's shared one without any."""
         if credentials is None:
             return self.client(service, region)
         with self._clients_lock:
@@ -200,7 +200,7 @@ class Endpoint:
         )
 
     def start(self) -> None:
-        """Answer requests from now on, in other threads."""
+        """Start to answer requests, in other threads."""
         self._server_thread.start()
         self.events.resume()
         if self.feature_store.groups_with_offline_rows():

@@ -26,14 +26,14 @@ class CredentialScope:
 
 
 class AwsClients(Protocol):
-    """Gives clients of the endpoint itself."""
+    """Creates clients of the endpoint itself."""
 
     def client(self, service: str, region: str | None = None) -> Any:
         """Return a boto3 client with the endpoint's own credentials; by default for the endpoint's region."""
 
 
 class LocalEndpoint(AwsClients, Protocol):
-    """The endpoint as services see it: where it is, its clients, and the services that it is made of."""
+    """The endpoint as services see it: its address, its clients and its other services."""
 
     @property
     def account_id(self) -> str:
@@ -45,7 +45,7 @@ class LocalEndpoint(AwsClients, Protocol):
 
     @property
     def state_dir(self) -> Path:
-        """Where everything that is kept lives."""
+        """Where the state is kept."""
 
     @property
     def url(self) -> str:

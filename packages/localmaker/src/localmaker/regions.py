@@ -1,6 +1,6 @@
-"""Regions: each has pipelines, executions and jobs of its own, as in AWS; the machine they share.
+"""Regions: each has its own pipelines, executions and jobs, as in AWS; they share the machine.
 
-A region is opened by the first request that names it, and by the next start of the endpoint where it left something.
+A region is opened by the first request that names it, or at the start of the endpoint if it has stored state.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from localmaker.state.directory import set_aside
 logger = logging.getLogger(__name__)
 
 _FOLDER = "regions"
-# What an earlier version kept for all regions together.
+# Where an earlier version kept the state of all regions together.
 _BEFORE_REGIONS = ("jobs", "pipelines.sqlite3")
 
 
 @dataclass(frozen=True)
 class Region:
-    """What one region has.
+    """The services of one region.
 
     Attributes:
         name: such as ``eu-west-1``.
         jobs, pipelines: the services that run them.
-        acting: what they act with under roles.
+        acting: gives them clients that act under roles.
     """
 
     name: str
@@ -47,8 +47,8 @@ class Regions:
 
     Args:
         endpoint: whose state directory, account and clients they use.
-        events: is told what becomes of jobs and executions.
-        acting_in: gives what the services of a region act with under roles.
+        events: receives the status changes of jobs and executions.
+        acting_in: returns what gives a region's services clients that act under roles.
     """
 
     def __init__(self, endpoint: LocalEndpoint, events: EventPublisher, acting_in: Callable[[str], Acting]) -> None:
@@ -62,19 +62,19 @@ class Regions:
         self._closed = False
 
     def resume(self) -> None:
-        """Open those that were there before; queued executions go on. Call it once the endpoint answers."""
+        """Open the regions with stored state; queued executions continue. Call it once the endpoint answers."""
         for name in _BEFORE_REGIONS:
             if (self._endpoint.state_dir / name).exists():
-                logger.warning("%s", set_aside(self._endpoint.state_dir / name, "it is from before there were regions"))
+                logger.warning("%s", set_aside(self._endpoint.state_dir / name, "it is from a version without regions"))
         names = {path.name for path in self._folder.iterdir()} if self._folder.is_dir() else set()
         for name in sorted({*names, self._endpoint.region}):
             self.at(name)
 
     def at(self, name: str) -> Region:
-        """A region by its name.
+        """Return a region by its name, opened if need be.
 
         Raises:
-            AwsError: it can be no region's name, or the endpoint shuts down.
+            AwsError: the name is invalid, or the endpoint is shutting down.
         """
         with self._lock:
             region = self._opened.get(name)

@@ -24,14 +24,14 @@ def _no_moto(_request: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class RequestContext:
-    """Where a request arrived.
+    """The context of a request.
 
     Attributes:
         account_id: twelve digits.
         region: from the request's credential scope.
         endpoint: the endpoint that serves it.
-        ask_moto: moto's answer to the same operation, for handlers that check first or add to what moto does.
-            Takes a request and returns a response in botocore's terms; moto's refusal comes as ``AwsError``.
+        ask_moto: returns moto's response to the same operation, for handlers that check first or add to what moto does.
+            Request and response are in botocore's terms; moto's refusal is raised as ``AwsError``.
     """
 
     account_id: str
@@ -50,14 +50,14 @@ _handlers: dict[tuple[str, str], Handler] = {}
 
 
 def operation(service: str, name: str) -> Callable[[Handler], Handler]:
-    """Register a function as the answer to one operation.
+    """Register a function as the handler of an operation.
 
     Args:
         service: botocore's service name (``sagemaker``, ``sagemaker-featurestore-runtime``, ``s3``).
         name: the operation as the service model spells it (``CreateProcessingJob``).
 
     Raises:
-        ValueError: another function answers it already.
+        ValueError: another function is registered already.
     """
 
     def register(handler: Handler) -> Handler:
@@ -71,10 +71,10 @@ def operation(service: str, name: str) -> Callable[[Handler], Handler]:
 
 
 def find_handler(service: str, name: str) -> Handler | None:
-    """Our own answer to an operation, or None where moto answers."""
+    """Return our handler of an operation, or None if moto answers."""
     return _handlers.get((service, name))
 
 
 def registered_operations() -> Mapping[tuple[str, str], Handler]:
-    """Every operation we answer, by (service, operation). A live read-only view."""
+    """Return every operation we answer, by (service, operation); a live read-only view."""
     return MappingProxyType(_handlers)

@@ -107,7 +107,7 @@ def test_a_schedule_calls_any_api_and_says_what_it_cannot(endpoint: EndpointHand
 
 def test_what_is_no_schedule_is_refused(endpoint: EndpointHandle, unique: str) -> None:
     events, scheduler = endpoint.client("events"), endpoint.client("scheduler")
-    with pytest.raises(ClientError, match=r"ScheduleExpression is not valid.*the unit is minute"):
+    with pytest.raises(ClientError, match=r"ScheduleExpression is not valid.*the unit for 1 is minute"):
         events.put_rule(Name=unique, ScheduleExpression="rate(1 minutes)")
     events.create_event_bus(Name=unique)
     with pytest.raises(ClientError, match="only on the default event bus"):

@@ -1,4 +1,4 @@
-"""The event buses: moto keeps rules and targets, this matches events against them and hands them to delivery."""
+"""The event buses: moto keeps rules and targets, this matches events against them and delivers them."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class EventBridge:
 
     Args:
         endpoint: whose account, region and APIs are used.
-        acting: what targets are reached with under roles.
-        functions: gets the functions that deliveries call and wait for.
-        outbox: gives the state that keeps deliveries; asked for with the first event.
+        acting: gives clients that act under the targets' roles.
+        functions: holds the calls of functions that deliveries wait for.
+        outbox: returns the state that stores deliveries; called from the first event on.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class EventBridge:
         self._deliveries = Deliveries(TargetAccess(endpoint, acting, functions, self), outbox)
 
     def publish(self, event: dict[str, Any], bus: str = "default", region: str | None = None) -> None:
-        """Send an event to every matching rule of a bus. Returns at once and never fails on a target.
+        """Send an event to every matching rule of a bus. Return at once; a failing target raises nothing.
 
         Args:
             event: EventBridge's envelope. ``source``, ``detail-type`` and ``detail`` are needed; ``version``, ``id``,
-                ``time``, ``account``, ``region`` and ``resources`` are filled in where they are missing.
+                ``time``, ``account``, ``region`` and ``resources`` are filled in if missing.
             bus: the event bus's name.
             region: of the bus; by default the event's own, else the endpoint's.
         """
@@ -59,11 +59,11 @@ class EventBridge:
         self._deliveries.submit(deliveries, kept=True)
 
     def prepare(self, events: Iterable[dict[str, Any]]) -> PendingDeliveries:
-        """Let the archives keep events, and return the deliveries that they cause."""
+        """Archive events, and return the deliveries that they cause."""
         return self._deliveries.pending([one for event in events for one in self.matching(event)])
 
     def matching(self, event: dict[str, Any], bus: str = "default", region: str | None = None) -> list[Outgoing]:
-        """Let the bus's archives keep an event, and give the deliveries that it causes.
+        """Archive an event, and return the deliveries that it causes.
 
         The arguments are those of :meth:`publish`.
         """
@@ -76,7 +76,7 @@ class EventBridge:
         return [one for rule in rules for one in _of_rule(rule, whole)]
 
     def submit(self, deliveries: list[Outgoing]) -> None:
-        """Make deliveries that the outbox does not have yet."""
+        """Store deliveries in the outbox and make them."""
         self._deliveries.submit(deliveries)
 
     def offer(self, rule: Any, event: dict[str, Any]) -> None:
@@ -84,11 +84,11 @@ class EventBridge:
         self._deliveries.submit(_of_rule(rule, event))
 
     def resume(self) -> None:
-        """Make the deliveries that the endpoint before this one left."""
+        """Make the deliveries that an earlier endpoint left in the outbox."""
         self._deliveries.resume()
 
     def envelope(self, event: dict[str, Any]) -> dict[str, Any]:
-        """The event with every field that EventBridge's envelope has, in its order."""
+        """Return the event with every field of EventBridge's envelope, in its order."""
         detail = event.get("detail")
         return {
             "version": "0",
@@ -119,7 +119,11 @@ def _of_rule(rule: Any, event: dict[str, Any]) -> list[Outgoing]:
 
 
 def iso_time(value: Any) -> str:
-    """A time as events carry it: ``2026-01-31T12:00:00Z``. Takes text, a datetime, seconds, or None for now."""
+    """Return a time as events carry it: ``2026-01-31T12:00:00Z``.
+
+    Args:
+        value: text, a datetime, seconds since 1970, or None for now.
+    """
     if value is None or value == "":
         moment = datetime.now(UTC)
     elif isinstance(value, datetime):

@@ -1,4 +1,4 @@
-"""One delivery of one event to one target of a rule, through the target service's own API."""
+"""Delivery of one event to one target of a rule, through the target service's own API."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class DeliveryError(Exception):
 
     Args:
         code: EventBridge's error code, as in the dead-letter attribute ERROR_CODE.
-        message: what the target answered.
-        retriable: whether trying again may help.
+        message: the target's error message.
+        retriable: whether another attempt may succeed.
     """
 
     def __init__(self, code: str, message: str, *, retriable: bool) -> None:
@@ -56,13 +56,13 @@ class Matched:
 
     @property
     def token(self) -> str:
-        """The same for every attempt, so that a repeated delivery starts nothing twice."""
+        """A client request token, the same for every attempt, so that a repeated delivery starts nothing twice."""
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.event['id']} {self.rule_arn} {self.target['Id']}"))
 
 
 @dataclass(frozen=True)
 class Arn:
-    """An ARN's parts; ``resource`` is all after the fifth colon."""
+    """The parts of an ARN; ``resource`` is everything after the fifth colon."""
 
     service: str
     region: str
@@ -71,6 +71,11 @@ class Arn:
 
     @classmethod
     def parse(cls, text: str) -> Arn:
+        """Read an ARN.
+
+        Raises:
+            DeliveryError: it is not an ARN.
+        """
         parts = text.split(":", 5)
         if len(parts) != 6 or parts[0] != "arn":  # noqa: PLR2004 - the parts of an ARN
             raise DeliveryError("INVALID_PARAMETER", f"{text!r} is not an ARN", retriable=False)
@@ -79,13 +84,13 @@ class Arn:
 
 @dataclass(frozen=True)
 class TargetAccess:
-    """What targets are reached with.
+    """The way to the targets.
 
     Attributes:
         endpoint: whose APIs are called.
         acting: gives clients that act under roles.
-        functions: gets the functions that are called.
-        events: takes what goes to other buses.
+        functions: holds the calls of functions in progress.
+        events: publishes to other buses.
     """
 
     endpoint: LocalEndpoint
@@ -99,7 +104,7 @@ class TargetAccess:
 
 
 def is_slow(matched: Matched) -> bool:
-    """Whether a delivery takes as long as somebody's code does."""
+    """Return whether a delivery runs somebody's code, which may take long."""
     return str(matched.target["Arn"]).split(":")[2:3] == ["lambda"]
 
 
@@ -107,7 +112,7 @@ def deliver(matched: Matched, access: TargetAccess) -> None:
     """Deliver once.
 
     Raises:
-        DeliveryError: it failed, and whether to try again.
+        DeliveryError: it failed; says whether to try again.
     """
     arn = Arn.parse(matched.target["Arn"])
     kind = arn.resource.split("/", 1)[0].split(":", 1)[0]
@@ -118,7 +123,7 @@ def deliver(matched: Matched, access: TargetAccess) -> None:
         raise DeliveryError(
             "INVALID_PARAMETER",
             f"the local endpoint cannot deliver to {matched.target['Arn']}: targets are SageMaker pipelines, Lambda "
-            "functions that a local Python function stands in for, SQS, SNS, CloudWatch Logs and event buses",
+            "functions that a local Python function replaces, SQS, SNS, CloudWatch Logs and event buses",
             retriable=False,
         )
     try:
@@ -156,12 +161,12 @@ def _start_pipeline(matched: Matched, arn: Arn, access: TargetAccess) -> None:
 
 
 def _parameter_value(value: str, event: dict[str, Any]) -> str:
-    """A literal, or the text at a JSON path of the event when the value starts with ``$.``."""
+    """Return a literal, or the text at a JSON path of the event if the value starts with ``$.``."""
     return as_text(resolve_path(value, event)) if value.startswith("$.") else value
 
 
 def _client(service: str, matched: Matched, region: str, access: TargetAccess) -> Any:
-    """A client that acts under the target's role; the endpoint's own where the target has none."""
+    """Return a client that acts under the target's role, or the endpoint's own if the target has none."""
     try:
         return access.acting.client_of_events(service, matched.target.get("RoleArn"), matched.rule_arn, region)
     except AwsError as error:
@@ -169,7 +174,7 @@ def _client(service: str, matched: Matched, region: str, access: TargetAccess) -
 
 
 def _as_itself(action: str, resource: str, matched: Matched, access: TargetAccess, policy: Callable[[], Any]) -> None:
-    """EventBridge acts on something that has a policy of its own."""
+    """Check that a resource's own policy allows EventBridge an action."""
     try:
         access.acting.as_service("events.amazonaws.com", action, resource, matched.rule_arn, policy)
     except AwsError as error:
@@ -210,7 +215,7 @@ def _write_log(matched: Matched, arn: Arn, access: TargetAccess) -> None:
     logs = access.client("logs", arn.region)
     group = arn.resource.removeprefix("log-group:").removesuffix(":*")
     stream = matched.token
-    with suppress(logs.exceptions.ResourceAlreadyExistsException):  # an earlier attempt got as far as this
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):  # from an earlier attempt
         logs.create_log_stream(logGroupName=group, logStreamName=stream)
     message = {"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": _payload(matched)}
     logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[message])
@@ -221,9 +226,9 @@ def _forward_to_bus(matched: Matched, arn: Arn, access: TargetAccess) -> None:
 
 
 def _call_function(matched: Matched, arn: Arn, access: TargetAccess) -> None:
-    """Call the function that stands in for a Lambda function.
+    """Call the local function for a Lambda function.
 
-    As with Lambda's asynchronous invocation it counts as delivered whatever the function does then.
+    As with Lambda's asynchronous invocation, the event counts as delivered even if the function fails.
     """
     try:
         call_function(
@@ -244,7 +249,7 @@ def _call_function(matched: Matched, arn: Arn, access: TargetAccess) -> None:
 
 
 def _call_any_api(matched: Matched, arn: Arn, access: TargetAccess) -> None:
-    """A universal target of EventBridge Scheduler: ``arn:aws:scheduler:::aws-sdk:sagemaker:startPipelineExecution``."""
+    """Call a universal target of the Scheduler: ``arn:aws:scheduler:::aws-sdk:sagemaker:startPipelineExecution``."""
     _, service, action = arn.resource.split(":")
     region = Arn.parse(matched.rule_arn).region
     try:
@@ -271,10 +276,10 @@ _SENDERS: dict[tuple[str, str], Callable[[Matched, Arn, Any], None]] = {
 def send_to_dead_letters(
     matched: Matched, error: DeliveryError, retries: int, exhausted: str, access: TargetAccess
 ) -> None:
-    """Put an undeliverable event into the target's dead-letter queue, with the attributes that AWS gives it.
+    """Send an undeliverable event to the target's dead-letter queue, with AWS's attributes.
 
     Args:
-        exhausted: ``MaximumRetryAttempts`` or ``MaximumEventAgeInSeconds``; empty where nothing was retried.
+        exhausted: ``MaximumRetryAttempts`` or ``MaximumEventAgeInSeconds``; empty if nothing was retried.
     """
     arn = Arn.parse(matched.target["DeadLetterConfig"]["Arn"])
     attributes = {

@@ -1,7 +1,7 @@
-"""Starts what is due: scheduled rules of EventBridge and schedules of EventBridge Scheduler, which moto keeps.
+"""Start scheduled rules of EventBridge and schedules of EventBridge Scheduler when they are due; moto stores them.
 
-A time that passes while no endpoint runs is missed. A rate is counted from the creation of a schedule, and for a rule
-(which does not know its creation) from when the endpoint first saw it.
+A time that passes while no endpoint is running is missed. A rate is counted from the creation of a schedule, or from
+when the endpoint first saw a rule, which does not know its creation.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from localmaker.services.events.targets import Matched
 
 logger = logging.getLogger(__name__)
 
-# Waits longer than this end early, since the clock may have been set meanwhile.
+# Longer waits end early, since the clock may have been set meanwhile.
 _LONGEST_WAIT_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Something that is due from time to time.
+    """A rule or schedule with its due times.
 
     Attributes:
-        identity: of the rule or schedule, and of what it says; changed, it counts anew.
+        identity: of the resource and its expression; a changed expression starts from the beginning.
         resource: moto's object.
-        since, until: it is due after the one and before the other.
+        since, until: the period in which it can be due.
     """
 
     identity: tuple[str, ...]
@@ -47,17 +47,17 @@ class Entry:
     is_rule: bool
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """When it is due next."""
+        """Return the next due time, or None."""
         due = self.schedule.next_after(moment, self.since)
         return None if due is None or (self.until is not None and due > self.until) else due
 
 
 class Timetable:
-    """Starts what is due, in a thread that sleeps until then; there is none where nothing is scheduled.
+    """Starts what is due, in a thread that sleeps until then and exists only if something is scheduled.
 
     Args:
         events: delivers what is due.
-        clients: for the schedules that are deleted once they are through.
+        clients: delete schedules that are complete.
     """
 
     def __init__(self, events: EventBridge, clients: AwsClients) -> None:
@@ -71,7 +71,7 @@ class Timetable:
         self._woken = False
 
     def wake(self) -> None:
-        """Look anew at what is scheduled; returns at once."""
+        """Read the rules and schedules again; return at once."""
         with self._changed:
             if self._closed:
                 return
@@ -84,7 +84,7 @@ class Timetable:
             self._changed.notify()
 
     def close(self) -> None:
-        """Start nothing any more."""
+        """Stop; nothing is started any more."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -96,8 +96,8 @@ class Timetable:
             now = datetime.now(UTC)
             try:
                 first = self.fire(now)
-            except Exception:  # a thread that died here would start nothing any more
-                logger.exception("what was due at %s was not started", now)
+            except Exception:  # the thread must outlive every failure
+                logger.exception("could not start what was due at %s", now)
                 first = None
             seconds = None if first is None else (first - datetime.now(UTC)).total_seconds()
             with self._changed:
@@ -108,7 +108,7 @@ class Timetable:
                     return
 
     def fire(self, now: datetime) -> datetime | None:
-        """Start what has become due; gives when something is due next."""
+        """Start what has become due; return the next due time."""
         entries = {entry.identity: entry for entry in self._entries()}
         self._due = {identity: due for identity, due in self._due.items() if identity in entries}
         for identity, entry in entries.items():
@@ -136,7 +136,7 @@ class Timetable:
                 for rule in list(bus.rules.values()):
                     if rule.scheduled_expression and rule.state != "DISABLED":
                         yield from self._rule_entry(rule)
-        # Where nobody has used it, moto has not loaded it.
+        # moto loads it with its first use.
         loaded: Any = sys.modules.get("moto.scheduler.models")
         if loaded is None:
             return
@@ -150,7 +150,7 @@ class Timetable:
         identity = (rule.arn, rule.scheduled_expression)
         try:
             schedule = parse_schedule(rule.scheduled_expression)
-        except InvalidScheduleError:  # of a template: PutRule refuses it
+        except InvalidScheduleError:  # from a template; PutRule refuses it
             return
         since = self._seen.setdefault(identity, datetime.now(UTC))
         yield Entry(identity, rule, schedule, since, None, is_rule=True)
@@ -160,7 +160,7 @@ def _schedule_entry(schedule: Any) -> Iterator[Entry]:
     try:
         zone = ZoneInfo(schedule.schedule_expression_timezone)
         parsed = parse_schedule(schedule.schedule_expression, zone, once=True)
-    except (InvalidScheduleError, ZoneInfoNotFoundError, ValueError):  # of a template: CreateSchedule refuses it
+    except (InvalidScheduleError, ZoneInfoNotFoundError, ValueError):  # from a template; CreateSchedule refuses it
         return
     identity = (schedule.arn, schedule.schedule_expression, str(zone), str(schedule.start_date), str(schedule.end_date))
     since = _moment(schedule.start_date) or _moment(schedule.creation_date) or datetime.now(UTC)
@@ -197,6 +197,6 @@ def _rule_deliveries(rule: Any, due: datetime) -> list[Outgoing]:
 
 
 def _schedule_delivery(schedule: Any, due: datetime) -> Outgoing:
-    # Scheduler sends the detail as text, which is how it differs from a rule's event.
+    # Unlike a rule, Scheduler sends the detail as text.
     event = _event("aws.scheduler", schedule.arn, due, "{}")
     return outgoing(Matched(event, schedule.arn, {"Id": schedule.name, **copy.deepcopy(schedule.target)}))

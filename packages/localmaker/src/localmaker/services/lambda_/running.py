@@ -1,4 +1,4 @@
-"""The calls of functions that run now."""
+"""The calls of functions in progress."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class RunningFunctions:
-    """The functions that deliveries have called and wait for, so that they can be ended."""
+    """Calls of functions in progress, so that they can be stopped."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -15,7 +15,7 @@ class RunningFunctions:
         self.stopped = False
 
     def add(self, stop: Callable[[bool], None]) -> None:
-        """Remember how to end one; it is ended at once where all are."""
+        """Register how to stop a call; stop it at once if all calls have been stopped."""
         with self._lock:
             self._stop.append(stop)
             stopped = self.stopped
@@ -23,7 +23,7 @@ class RunningFunctions:
             stop(True)
 
     def stop_all(self) -> None:
-        """End them; their deliveries stay in the outbox."""
+        """Stop all calls; their deliveries stay in the outbox."""
         with self._lock:
             self.stopped = True
             running = list(self._stop)

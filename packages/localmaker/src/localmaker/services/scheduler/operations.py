@@ -1,4 +1,4 @@
-"""Operations of EventBridge Scheduler, where moto accepts expressions that AWS refuses."""
+"""Operations of EventBridge Scheduler for which moto accepts expressions that AWS refuses."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from localmaker.services.events.schedules import InvalidScheduleError, parse_sch
 
 @operation("scheduler", "CreateSchedule")
 def create_schedule(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Check when it is due, then let moto keep the schedule."""
+    """Check the schedule expression, then let moto store the schedule."""
     _check_schedule(request)
     return then_wake_timetable(request, context)
 
 
 @operation("scheduler", "UpdateSchedule")
 def update_schedule(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Check when it is due, then let moto keep the schedule."""
+    """Check the schedule expression, then let moto store the schedule."""
     _check_schedule(request)
     return then_wake_timetable(request, context)
 
