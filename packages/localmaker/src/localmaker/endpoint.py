@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import localmaker.moto_patches.verified  # noqa: F401 - first: the imports below reach into moto
+
+# isort: split
+
 import importlib
 import os
 import threading
@@ -44,7 +48,6 @@ _OPERATION_MODULES = (
     "localmaker.services.sagemaker.featurestore.operations",
     "localmaker.services.sagemaker.code_repositories",
     "localmaker.services.sagemaker.endpoints",
-    "localmaker.services.sagemaker.invocations",
     "localmaker.services.sagemaker.registry.model_card_exports",
     "localmaker.services.sagemaker.registry.model_cards",
     "localmaker.services.sagemaker.registry.model_packages",

@@ -54,4 +54,4 @@ class NotLoopbackError(LocalmakerError):
 
 
 class MotoVersionError(LocalmakerError):
-    """The installed moto lacks an internal that the endpoint extends; install the version of the lock file."""
+    """The installed moto differs from the tested one in a place that the endpoint replaces or relies on."""

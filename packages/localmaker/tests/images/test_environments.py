@@ -116,7 +116,7 @@ def test_default_image_has_an_environment():
 
 
 def test_default_image_has_the_containers_libraries(image):
-    # What scripts import that were written for the container, beside scikit-learn and its own.
+    # Scripts written for the container import these besides scikit-learn.
     names = ("PIL", "certifi", "cryptography", "google.protobuf", "psutil", "requests")
     code = f"import yaml, setuptools, sagemaker_inference.decoder, {', '.join(names)}; print(requests.__version__)"
     command = [image.python, "-W", "ignore", "-c", code]

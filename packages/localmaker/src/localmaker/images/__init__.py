@@ -1,1 +1,1 @@
-"""Container images and the Python environments that stand in for them."""
+"""Container images, and the Python environments that replace them locally."""

@@ -1,10 +1,10 @@
 """The Python environments that local jobs run in, built once and kept.
 
 An environment holds the libraries of one container image (a lock file with hashes) for one interpreter. A derived
-environment adds the packages of one ``requirements.txt``: it sees the image's packages and has its own in front, as
-``pip install -r`` in the container would leave them. Both lie below
-``${XDG_CACHE_HOME:-~/.cache}/localmaker/environments`` and are named by the content they are made from; a marker,
-written last, says that one is complete, and a file lock keeps two builders apart.
+environment adds the packages of one ``requirements.txt``: it sees the image's packages behind its own, which is the
+result of ``pip install -r`` in the container. Both are kept in ``${XDG_CACHE_HOME:-~/.cache}/localmaker/environments``,
+named by a hash of their content. A marker, written last, shows that an environment is complete; a file lock admits one
+builder at a time.
 
 ``python -m localmaker.images.environments`` prepares the environment of the default image.
 """
@@ -14,7 +14,6 @@ from __future__ import annotations
 import fcntl
 import functools
 import hashlib
-import importlib.util
 import json
 import os
 import shutil
@@ -54,9 +53,9 @@ class JobEnvironment:
 
     Attributes:
         prefix: its directory.
-        interpreter: what it is made from.
+        interpreter: the Python that it was made with.
         variables: variables that its image sets.
-        base: the environment whose packages it sees, for a derived one.
+        base: the environment whose packages a derived one sees.
     """
 
     prefix: Path
@@ -66,26 +65,28 @@ class JobEnvironment:
 
     @property
     def python(self) -> Path:
+        """Return the interpreter that jobs run."""
         return self.prefix / "bin" / "python3"
 
     @property
     def site_packages(self) -> Path:
+        """Return the directory of its own packages."""
         return self.prefix / "lib" / f"python{'.'.join(self.interpreter.version.split('.')[:2])}" / "site-packages"
 
     @property
     def prefixes(self) -> Sequence[Path]:
-        """This environment's directory and those of the environments that it sees, nearest first."""
+        """Return this environment's directory and those of the environments that it sees, nearest first."""
         return (self.prefix, *(self.base.prefixes if self.base else ()))
 
 
 def cache_root() -> Path:
-    """Return where environments are kept, links resolved: a job's sandbox hides the home that a link may stand in."""
+    """Return the directory of environments with links resolved, since a job's sandbox hides the home directory."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return (cache / "localmaker" / "environments").resolve()
 
 
 def image_environment(image: ImageMapping, report: Report = lambda _line: None) -> JobEnvironment:
-    """The environment of an image, built if it is not there.
+    """Return the environment of an image; build it if it does not exist.
 
     Args:
         image: entry of the table of images.
@@ -96,7 +97,7 @@ def image_environment(image: ImageMapping, report: Report = lambda _line: None) 
     """
     interpreter = find_interpreter(image.python)
     if not interpreter.version.startswith(f"{image.python}."):
-        _tell_once(
+        _note_once(
             f"jobs run on Python {interpreter.version}; the image has {image.python}, which is not installed here"
         )
     locks = [_read(file) for file in (image.lock, image.source) if file is not None]
@@ -109,7 +110,7 @@ def image_environment(image: ImageMapping, report: Report = lambda _line: None) 
         _create(environment)
         _install(environment, ["--require-hashes", "-r", str(image.lock)])
         if image.source is not None:
-            # With what is installed by now: an isolated build would fetch a setuptools without a hash.
+            # Build with what is installed: an isolated build would fetch a setuptools without a hash.
             options = ["--require-hashes", "--no-deps", "--no-build-isolation"]
             _install(environment, [*options, "-r", str(image.source)])
         # Jobs cannot store compiled modules (their changes vanish), so compile now; test suites are never imported.
@@ -121,11 +122,11 @@ def image_environment(image: ImageMapping, report: Report = lambda _line: None) 
 
 
 def derived_environment(base: JobEnvironment, requirements: str, report: Report = lambda _line: None) -> JobEnvironment:
-    """The environment with the packages of a requirements file added, built if it is not there.
+    """Return an environment with the packages of a requirements file added; build it if it does not exist.
 
     Args:
         base: the image's environment.
-        requirements: content of the file. It must not refer to other files.
+        requirements: content of the file, which must not refer to other files.
         report: receives a line at the start and at the end of a build.
 
     Raises:
@@ -153,7 +154,7 @@ def derived_environment(base: JobEnvironment, requirements: str, report: Report 
 
 
 def is_self_contained(requirements: str) -> bool:
-    """Whether a requirements file names packages only: no other file, no local project."""
+    """Return whether a requirements file names packages only: no other file, no local project."""
     lines = (line.strip() for line in requirements.splitlines())
     outside = ("-r", "-c", "-e", "--requirement", "--constraint", "--editable", "--find-links", "-f", ".", "/", "file:")
     return not any(line.startswith(outside) or " @ file:" in line for line in lines)
@@ -161,7 +162,7 @@ def is_self_contained(requirements: str) -> bool:
 
 @functools.cache
 def find_interpreter(version: str) -> Interpreter:
-    """The interpreter for an image's Python version: this one if it fits, else one on ``PATH``, else this one."""
+    """Find the interpreter for an image's Python version: this one if it fits, else one on ``PATH``, else this one."""
     own = _probe(getattr(sys, "_base_executable", None) or sys.executable)
     if own is None:
         raise EnvironmentBuildError(f"{sys.executable} does not run as a program")
@@ -195,18 +196,7 @@ def _create(environment: JobEnvironment) -> None:
 
 
 def _install(environment: JobEnvironment, arguments: Sequence[str]) -> None:
-    uv = _find_uv()
-    if uv is not None:
-        _run([*uv, "pip", "install", "--quiet", "--python", str(environment.python), *arguments])
-    else:
-        _run([sys.executable, "-m", "pip", "--python", str(environment.python), "install", "--quiet", *arguments])
-
-
-def _find_uv() -> Sequence[str] | None:
-    if importlib.util.find_spec("uv") is not None:
-        return [sys.executable, "-m", "uv"]
-    found = shutil.which("uv")
-    return [found] if found else None
+    _run([sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(environment.python), *arguments])
 
 
 def _run(command: Sequence[str]) -> None:
@@ -225,7 +215,7 @@ def _run(command: Sequence[str]) -> None:
 
 
 def _build_once(prefix: Path, build: Callable[[], None]) -> None:
-    """Build unless complete. Scripts hold their environment's path, so it is built where it will stay."""
+    """Build an environment in its final place, since scripts contain its path; do nothing if it is complete."""
     if (prefix / _MARKER).exists():
         return
     with _locked(prefix):
@@ -258,12 +248,12 @@ def _key(*parts: str | bytes) -> str:
 
 
 @functools.cache
-def _tell_once(message: str) -> None:
+def _note_once(message: str) -> None:
     print(f"note: {message}", file=sys.stderr)
 
 
 def main() -> int:
-    """Prepare the default image's environment. Returns the exit status."""
+    """Prepare the default image's environment, and return the exit status."""
     try:
         environment = image_environment(find_image(DEFAULT_IMAGE), report=lambda line: print(line, flush=True))
     except LocalmakerError as error:

@@ -1,4 +1,4 @@
-"""Which local environment stands in for a container image."""
+"""The table of images: which local environment replaces a container image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from localmaker.errors import LocalmakerError
 
-DEFAULT_TABLE = Path(__file__).parent.parent / "images" / "images.toml"
+DEFAULT_TABLE = Path(__file__).with_name("images.toml")
 DEFAULT_IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
 OWN_TABLE_NAME = "images.toml"
 OWN_TABLE_VARIABLE = "LOCALMAKER_IMAGES"
@@ -26,7 +26,7 @@ class UnknownImageError(LocalmakerError):
     """No entry of the table matches an image. The message holds the lines to add.
 
     Attributes:
-        lines: as they go into the file; with the scikit-learn image's libraries, which may be other versions.
+        lines: to add to the file. They name the scikit-learn image's libraries, whose versions may differ.
     """
 
     def __init__(self, uri: str, table: Path | None, *fields: str) -> None:
@@ -58,11 +58,11 @@ class ImageMapping:
 
 
 def find_image(uri: str, state_dir: Path | None = None) -> ImageMapping:
-    """The entry for an image URI.
+    """Find the entry for an image URI.
 
     Args:
         uri: of the image.
-        state_dir: of the endpoint; may hold a table of the user's own, which is asked first.
+        state_dir: of the endpoint; a table of the user's own in it takes precedence.
 
     Raises:
         UnknownImageError: there is none.
@@ -88,12 +88,12 @@ def _own_table(state_dir: Path | None) -> Path | None:
 
 
 def _is_named(table: Path) -> bool:
-    """Whether somebody wants this very file, so that it has to be there."""
+    """Return whether the environment variable names this file, which must exist then."""
     return os.environ.get(OWN_TABLE_VARIABLE) == str(table)
 
 
 def read_table(path: Path) -> Iterable[ImageMapping]:
-    """All entries of a table, in order.
+    """Read all entries of a table, in order.
 
     Raises:
         ImageTableError: not readable, not TOML, or an entry lacks a field.

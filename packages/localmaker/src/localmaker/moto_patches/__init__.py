@@ -1,5 +1,6 @@
-"""moto as the endpoint uses it, and everything that is changed in it for the whole process.
+"""The border with moto: what the endpoint replaces inside it, and how another moto is noticed.
 
-``application`` puts the changes in; each of the others is about one thing that moto does otherwise than AWS, or slowly.
-What of moto's state is kept is :mod:`localmaker.state`'s to know.
+``manifest`` lists every such place, ``verified`` compares it with the installed moto at the start, ``application``
+installs the patches. A patch that could go upstream is a module of its service, which says what moto does, what AWS
+does, and which place it replaces.
 """

@@ -1,4 +1,4 @@
-"""``lambda:Invoke`` of functions that were uploaded to the endpoint."""
+"""``lambda:Invoke`` of functions uploaded to the endpoint."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def handler(event, context):
 
 @pytest.fixture
 def create(endpoint, unique):
-    """Uploads a function of some files; its name is the test's own."""
+    """Return a function that uploads files as a Lambda function under the test's unique name."""
 
     def upload(files, handler):
         return _upload(endpoint, unique, files, handler)
@@ -40,7 +40,7 @@ def create(endpoint, unique):
 
 @pytest.fixture
 def function(create):
-    """The name of a function that the tests may call."""
+    """Upload a function, and return its name."""
     return create({"code.py": SOURCE}, "code.handler")
 
 
@@ -86,7 +86,7 @@ def test_a_function_may_be_in_a_package(endpoint, create, handler):
     assert json.load(endpoint.client("lambda").invoke(FunctionName=name)["Payload"]) == [5, ["app", "data.txt"]]
 
 
-def test_the_end_of_the_log_comes_where_it_is_asked_for(endpoint, function):
+def test_the_end_of_the_log_is_returned_on_request(endpoint, function):
     client = endpoint.client("lambda")
     client.invoke(FunctionName=function, Payload=b'{"do": "other"}')["Payload"].read()
     answer = client.invoke(FunctionName=function, LogType="Tail", Payload=b'{"do": "this"}')
@@ -100,7 +100,7 @@ def test_the_end_of_the_log_comes_where_it_is_asked_for(endpoint, function):
     ("wish", "kind", "message"),
     [("fail", "ValueError", "not today"), ("leave", "Runtime.ExitError", "exit status 3")],
 )
-def test_a_function_that_fails_is_an_answer_with_function_error(endpoint, function, wish, kind, message):
+def test_a_failed_function_returns_function_error(endpoint, function, wish, kind, message):
     answer = endpoint.client("lambda").invoke(FunctionName=function, Payload=json.dumps({"do": wish}))
     assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
     said = json.load(answer["Payload"])
@@ -134,7 +134,7 @@ def test_an_unknown_function_is_refused(endpoint, unique, kind):
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
 
 
-def test_what_is_no_json_is_refused(endpoint, function):
+def test_a_payload_that_is_not_json_is_refused(endpoint, function):
     with pytest.raises(ClientError, match="Could not parse request body into json") as refused:
         endpoint.client("lambda").invoke(FunctionName=function, Payload=b"{")
     assert refused.value.response["Error"]["Code"] == "InvalidRequestContentException"

@@ -1,4 +1,4 @@
-"""Endpoints and their configurations are described as botocore's service model has them; the client checks that."""
+"""Endpoints and their configurations match botocore's service model, which the client checks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_no_answer_is_made_up_for_a_model_that_is_not_served(endpoint, unique):
         runtime.invoke_endpoint(EndpointName=unique, Body=b"1,2", ContentType="text/csv")
     assert unknown.value.response["Error"]["Code"] == "ValidationError"
     create(endpoint.client("sagemaker"), unique)
-    with pytest.raises(ClientError, match="serves nothing") as refused:
+    with pytest.raises(ClientError, match="serves no models") as refused:
         runtime.invoke_endpoint(EndpointName=unique, Body=b"1,2", ContentType="text/csv")
     assert refused.value.response["Error"]["Code"] == "ModelError"
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 424

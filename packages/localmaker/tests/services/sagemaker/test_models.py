@@ -1,4 +1,4 @@
-"""Models: what moto keeps of them, as AWS answers about it."""
+"""Models: created once, listed in order and pages, and named by ARN in errors."""
 
 from __future__ import annotations
 

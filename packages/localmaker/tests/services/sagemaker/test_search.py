@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from localmaker.services.sagemaker.search_expressions import fits
+from localmaker.services.sagemaker.search_expressions import matches
 
 ROLE = "arn:aws:iam::123456789012:role/r"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/no-such-image:1"
@@ -121,17 +121,17 @@ DOCUMENT = {
     ],
 )
 def test_filters(name, operator, value, expected):
-    assert fits(DOCUMENT, {"Filters": [{"Name": name, "Operator": operator, "Value": value}]}) is expected
+    assert matches(DOCUMENT, {"Filters": [{"Name": name, "Operator": operator, "Value": value}]}) is expected
 
 
 def test_expressions_of_expressions():
     yes, no = {"Name": "Name", "Value": "abc"}, {"Name": "Name", "Value": "x"}
-    assert not fits(DOCUMENT, {"Filters": [yes, no]})
-    assert fits(DOCUMENT, {"Filters": [yes, no], "Operator": "Or"})
-    assert fits(DOCUMENT, {"Filters": [yes], "SubExpressions": [{"Filters": [no, yes], "Operator": "Or"}]})
-    assert fits(DOCUMENT, {})
+    assert not matches(DOCUMENT, {"Filters": [yes, no]})
+    assert matches(DOCUMENT, {"Filters": [yes, no], "Operator": "Or"})
+    assert matches(DOCUMENT, {"Filters": [yes], "SubExpressions": [{"Filters": [no, yes], "Operator": "Or"}]})
+    assert matches(DOCUMENT, {})
     for content, expected in (("x", True), ("y", False)):
         pairs = (("ChannelName", "train"), ("ContentType", content))
         filters = [{"Name": f"InputDataConfig.{name}", "Value": value} for name, value in pairs]
         nested = {"NestedPropertyName": "InputDataConfig", "Filters": filters}
-        assert fits(DOCUMENT, {"NestedFilters": [nested]}) is expected
+        assert matches(DOCUMENT, {"NestedFilters": [nested]}) is expected

@@ -1,4 +1,4 @@
-"""Tags of resources that moto keeps."""
+"""Tags of resources that moto stores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queues of SQS: what each receiver gets, and what is left of a queue after a kill."""
+"""SQS queues: what each receiver gets, and what remains of a queue after a kill."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_each_message_has_one_receiver_of_many(sqs: Any, unique: str) -> None:
     assert counts(sqs, url) == [0, 80, 0]
 
 
-def test_whoever_waits_is_told(sqs: Any, unique: str) -> None:
+def test_a_waiting_receiver_gets_a_new_message(sqs: Any, unique: str) -> None:
     url = sqs.create_queue(QueueName=unique, Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(received, sqs, url, WaitTimeSeconds=20)
@@ -69,7 +69,7 @@ def test_whoever_waits_is_told(sqs: Any, unique: str) -> None:
     assert again["ReceiptHandle"] != message["ReceiptHandle"]
 
 
-def test_a_hidden_message_comes_back_to_one_who_waits(sqs: Any, unique: str) -> None:
+def test_a_waiting_receiver_gets_a_message_that_becomes_visible(sqs: Any, unique: str) -> None:
     url = sqs.create_queue(QueueName=unique, Attributes={"VisibilityTimeout": "1"})["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="m")
     assert bodies(sqs, url) == ["m"]
@@ -85,7 +85,7 @@ def test_a_delayed_message(sqs: Any, unique: str) -> None:
     assert bodies(sqs, url, WaitTimeSeconds=20) == ["m"]
 
 
-def test_every_handle_of_a_message_deletes_it_and_once_more(sqs: Any, unique: str) -> None:
+def test_every_handle_of_a_message_deletes_it_and_again_does_no_harm(sqs: Any, unique: str) -> None:
     url = sqs.create_queue(QueueName=unique)["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="m")
     [first] = received(sqs, url, VisibilityTimeout=0)
@@ -99,7 +99,7 @@ def test_every_handle_of_a_message_deletes_it_and_once_more(sqs: Any, unique: st
         sqs.change_message_visibility(QueueUrl=url, ReceiptHandle="never-given", VisibilityTimeout=1)
 
 
-def test_a_message_that_is_received_too_often_goes_to_the_dead_letters(sqs: Any, unique: str) -> None:
+def test_a_message_received_too_often_goes_to_the_dead_letter_queue(sqs: Any, unique: str) -> None:
     dead = sqs.create_queue(QueueName=f"{unique}-dead")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 2})
@@ -110,7 +110,7 @@ def test_a_message_that_is_received_too_often_goes_to_the_dead_letters(sqs: Any,
     assert counts(sqs, url) == [0, 0, 0]
 
 
-def test_a_group_of_a_fifo_queue_waits_for_its_first(sqs: Any, unique: str) -> None:
+def test_a_message_group_waits_for_its_first_message(sqs: Any, unique: str) -> None:
     url = sqs.create_queue(QueueName=f"{unique}.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
     for number, group in enumerate("aab"):
         sqs.send_message(
@@ -126,7 +126,7 @@ def test_a_group_of_a_fifo_queue_waits_for_its_first(sqs: Any, unique: str) -> N
         assert waiting.result(15) == ["1"]
 
 
-def test_what_nobody_wanted_in_time_is_dropped(sqs: Any, unique: str, eventually: Callable[..., Any]) -> None:
+def test_an_expired_message_is_dropped(sqs: Any, unique: str, eventually: Callable[..., Any]) -> None:
     url = sqs.create_queue(QueueName=unique, Attributes={"MessageRetentionPeriod": "1"})["QueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody="old")
     eventually(lambda: counts(sqs, url) == [0, 0, 0])
@@ -135,7 +135,7 @@ def test_what_nobody_wanted_in_time_is_dropped(sqs: Any, unique: str, eventually
     assert "new" in bodies(sqs, url)
 
 
-def test_a_purged_queue_goes_on(sqs: Any, unique: str) -> None:
+def test_a_purged_queue_can_be_used(sqs: Any, unique: str) -> None:
     url = sqs.create_queue(QueueName=unique)["QueueUrl"]
     for body in "ab":
         sqs.send_message(QueueUrl=url, MessageBody=body)

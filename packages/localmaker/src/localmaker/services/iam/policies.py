@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, wraps
+from functools import lru_cache
 from typing import Any
 
-from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.exceptions import NotFoundException
-from moto.iam.models import AWSManagedPolicy, IAMBackend, iam_backends
+from moto.iam.models import IAMBackend, iam_backends
 
+from localmaker.services.iam import managed_policies
 from localmaker.services.iam.evaluation import Policy
 
 _PARTITION = "aws"
-_AWS_MANAGED = "arn:aws:iam::aws:policy/"
 #: What IAM calls the boundary in the messages of its refusals.
 BOUNDARY = "permissions boundary"
-_TAKES_POLICY = (
-    "attach_role_policy",
-    "attach_user_policy",
-    "attach_group_policy",
-    "detach_role_policy",
-    "detach_user_policy",
-    "detach_group_policy",
-    "get_policy",
-    "get_policy_version",
-    "list_policy_versions",
-)
 
 
 @dataclass(frozen=True)
@@ -80,39 +67,6 @@ def parsed(source: str, text: str) -> Policy:
     return Policy.parse(source, text)
 
 
-def load_managed_policies_when_named() -> None:
-    """Let moto know a policy of AWS's own from the moment that somebody names it, for the whole process.
-
-    moto would know all of them or none. All of them make every change of IAM's state slow to store.
-    """
-    for name in _TAKES_POLICY:
-        method = getattr(IAMBackend, name)
-        if not hasattr(method, "__wrapped__"):
-            setattr(IAMBackend, name, _loading(method))
-
-
-def _loading(method: Any) -> Any:
-    @wraps(method)
-    def with_policy(self: IAMBackend, policy_arn: str, *arguments: Any, **more: Any) -> Any:
-        _load(self, policy_arn)
-        return method(self, policy_arn, *arguments, **more)
-
-    return with_policy
-
-
-def _load(backend: IAMBackend, arn: str) -> None:
-    if not arn.startswith(_AWS_MANAGED) or arn in backend.managed_policies:
-        return
-    name = arn.rpartition("/")[2]
-    # Not kept: it is 5 MB, and needed once for each policy.
-    data = json.loads(aws_managed_policies_data).get(name)
-    if data is None:
-        return
-    policy = AWSManagedPolicy.from_data(name, backend.account_id, backend.region_name, data)
-    if policy.arn == arn:
-        backend.managed_policies[arn] = policy
-
-
 _ENTITIES = {"role": IAMBackend.get_role, "user": IAMBackend.get_user, "group": IAMBackend.get_group}
 
 
@@ -125,7 +79,7 @@ def _policies(kind: str, entity: Any) -> Iterator[Policy]:
 
 
 def _managed(backend: IAMBackend, arn: str) -> list[Policy]:
-    _load(backend, arn)
+    managed_policies.load(backend, arn)
     policy = backend.managed_policies.get(arn)
     return [parsed(policy.name, _default_text(policy))] if policy else []
 

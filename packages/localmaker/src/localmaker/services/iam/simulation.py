@@ -1,6 +1,8 @@
-"""``iam:SimulatePrincipalPolicy`` and ``iam:SimulateCustomPolicy``, which moto lacks.
+"""A patch of moto: ``SimulatePrincipalPolicy`` and ``SimulateCustomPolicy``.
 
-The SageMaker SDK v3 asks the first one before it creates anything.
+- moto: has neither.
+- IAM: evaluates policies without acting. The SageMaker SDK v3 calls the first before it creates anything.
+- Added: ``moto.iam.responses.IamResponse.simulate_principal_policy`` and ``.simulate_custom_policy``.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ _PAGE = 100
 _SEVERITY = (Decision.ALLOWED, Decision.IMPLICIT_DENY, Decision.EXPLICIT_DENY)
 
 
-def answer_policy_simulations() -> None:
-    """Give moto's IAM the operations, for the whole process; doing it again changes nothing."""
+def install() -> None:
+    """Add them for the whole process; a second call changes nothing."""
     IamResponse.simulate_principal_policy = _simulate_principal_policy
     IamResponse.simulate_custom_policy = _simulate_custom_policy
 

@@ -1,4 +1,4 @@
-"""Calls of local Python functions that stand in for Lambda functions, each in a process of its own."""
+"""Calls of local Python functions in place of Lambda functions, each in its own process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FunctionFailedError(LocalmakerError):
     """A function raised, was killed, could not be started or did not answer in time.
 
     Attributes:
-        error: as Lambda answers an invocation that has failed: ``errorType``, ``errorMessage`` and, where it raised,
+        error: Lambda's answer to a failed invocation: ``errorType``, ``errorMessage`` and, for an exception,
             ``stackTrace``.
     """
 
@@ -46,7 +46,7 @@ def call_function(
     started: Callable[[Callable[[bool], None]], object],
     request_id: str | None = None,
 ) -> Any:
-    """What a function returns.
+    """Call a function and return its result.
 
     Args:
         arn: of the function, or its name.
@@ -54,13 +54,13 @@ def call_function(
         state_dir: of the endpoint; may hold the table of functions, and gets their output.
         url, region: of the endpoint, for the function's own AWS clients.
         logs: a client of CloudWatch Logs, which gets the output, too.
-        started: called once it runs, with the way to end it (which takes whether the endpoint shuts down; otherwise
-            the function goes on).
+        started: called once the function runs, with a callback that takes whether the endpoint shuts down, and kills
+            the function then.
         request_id: of the call; a new one by default.
 
     Raises:
         FunctionTableError, UnknownFunctionError: there is no such function, or its entry is wrong.
-        FunctionFailedError: it gave no answer.
+        FunctionFailedError: it returned nothing.
     """
     name = function_name(arn)
     with tempfile.TemporaryDirectory(prefix="function-") as folder:
@@ -71,13 +71,13 @@ def call_function(
         output = FunctionOutput(
             request_id or str(uuid.uuid4()), log_file(name, state_dir), group=log_group(name), client=logs
         )
-        (directory / "call.json").write_text(json.dumps(_described(function, arn, event, output)), encoding="utf-8")
+        (directory / "call.json").write_text(json.dumps(_call_document(function, arn, event, output)), encoding="utf-8")
         environment = _environment(function, url, region, output)
         return _call(function, directory, output=output, environment=environment, started=started)
 
 
-def _described(function: LocalFunction, arn: str, event: Any, output: FunctionOutput) -> dict[str, Any]:
-    """What ``function_host`` reads."""
+def _call_document(function: LocalFunction, arn: str, event: Any, output: FunctionOutput) -> dict[str, Any]:
+    """Describe the call for :mod:`localmaker.services.lambda_.host`."""
     return {
         "arn": arn,
         "event": event,
@@ -109,15 +109,15 @@ def _call(
     error = answer.get("error")
     if stopped:
         kind, message, stack = "Runtime.ExitError", "the local endpoint was stopped", None
-        said = message
+        reason = message
     elif error:
         kind, message, stack = error["type"], error["message"], error["stack"]
-        said = f"{kind}: {message}"
+        reason = f"{kind}: {message}"
     else:
-        said = f"its process ended with exit code {code}"
+        reason = f"its process ended with exit code {code}"
         kind, stack = "Runtime.ExitError", None
         message = f"RequestId: {output.request_id} Error: Runtime exited with error: exit status {code}"
-    text = f"Lambda function [{function.name}] failed: {said}. {_where(output)}"
+    text = f"Lambda function [{function.name}] failed: {reason}. {_where(output)}"
     raise FunctionFailedError(text, kind, message, stack)
 
 
@@ -130,7 +130,7 @@ def _run(
     environment: dict[str, str],
     started: Callable[[Callable[[bool], None]], object],
 ) -> tuple[bool, int]:
-    """Whether the endpoint ended the function, and the exit code."""
+    """Run the function; return whether the endpoint killed it, and the exit code."""
     stopping = threading.Event()
     try:
         process = subprocess.Popen(
@@ -155,7 +155,7 @@ def _run(
         started(stop)
         process.wait(function.timeout_seconds)
     except subprocess.TimeoutExpired:
-        output.tell_time_out(descriptor, function.timeout_seconds)
+        output.write_timeout(descriptor, function.timeout_seconds)
         raise FunctionFailedError(
             f"Lambda function [{function.name}] did not end within {function.timeout_seconds} seconds "
             f"and was killed. {_where(output)}",
@@ -168,7 +168,7 @@ def _run(
 
 
 def log_file(name: str, state_dir: Path) -> Path:
-    """What a function has written in all calls, in the endpoint's state."""
+    """Return the file with the output of all calls of a function."""
     return state_dir / "functions" / f"{name}.log"
 
 
@@ -195,7 +195,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _environment(function: LocalFunction, url: str, region: str, output: FunctionOutput) -> dict[str, str]:
-    """The endpoint's own variables without its AWS settings, those that lead to the endpoint, the function's own."""
+    """Return the endpoint's variables with AWS settings that lead back to it, and the function's own."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     return {
         **inherited,

@@ -1,8 +1,8 @@
-"""Runs one call of a local function, as a script of its own in the function's process.
+"""The program of a function's process: run one call of a local function.
 
-``python function_host.py <directory>``: ``call.json`` there says which function and with what; ``result.json`` is
-written there, ``{"value": ...}`` or ``{"error": {"type", "message", "stack"}}``. It needs nothing but the standard
-library and any Python from 3.8 on.
+``python host.py <directory>`` reads the function and its event from ``call.json`` in the directory, and writes
+``result.json``: ``{"value": ...}`` or ``{"error": {"type", "message", "stack"}}``. It needs only the standard library
+of Python 3.8 or later.
 """
 
 import importlib
@@ -17,7 +17,7 @@ from typing import Any, Dict  # noqa: UP035  any interpreter may run this
 
 
 class Context:
-    """What Lambda gives a handler as its second argument, as far as it means something here."""
+    """The handler's second argument, with those of Lambda's attributes that mean something here."""
 
     def __init__(self, call: Dict[str, Any]) -> None:  # noqa: UP006
         self.function_name = call["name"]
@@ -30,7 +30,7 @@ class Context:
         self._deadline = time.monotonic() + call["timeout_seconds"]
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the function is killed."""
+        """Return the milliseconds until the function is killed."""
         return max(int((self._deadline - time.monotonic()) * 1000), 0)
 
 
@@ -51,10 +51,10 @@ def load_module(path: str, root: str) -> Any:
     name = os.path.splitext(os.path.relpath(path, root))[0].replace(os.sep, ".")  # noqa: PTH122  any interpreter may run this
     if "." in name or not os.path.isfile(path):  # noqa: PTH113
         return importlib.import_module(name)
-    # A file beside others may have the name of a module of Python's own.
+    # The file may have the name of a module of the standard library.
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ImportError("no Python file: " + path)
+        raise ImportError("not a Python file: " + path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
@@ -68,7 +68,7 @@ def call_function(call: Dict[str, Any]) -> Any:  # noqa: UP006
 
 
 def main(directory: str) -> None:
-    """Answer the call in a directory."""
+    """Run the call that a directory describes, and write its result there."""
     with open(os.path.join(directory, "call.json"), encoding="utf-8") as file:  # noqa: PTH118, PTH123
         call = json.load(file)
     set_up_logging(call["request_id"])

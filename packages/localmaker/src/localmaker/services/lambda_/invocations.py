@@ -1,4 +1,4 @@
-"""``lambda:Invoke`` of the local Python functions that stand in for Lambda functions; moto would need Docker."""
+"""``lambda:Invoke``, which runs local Python functions; moto would need Docker."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from localmaker.services.lambda_.uploaded import find_uploaded
 _LOGGER = logging.getLogger(__name__)
 _LATEST = "$LATEST"
 _FAILED = "Unhandled"
-# What an answer carries of the log.
+# Lambda returns this much of the log.
 _TAIL_BYTES = 4096
 
 
 @operation("lambda", "Invoke")
 def invoke(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Call a function: wait for what it returns, or let it run (``Event``), or only look (``DryRun``)."""
+    """Call a function: wait for its result, start it (``Event``), or only check that it exists (``DryRun``)."""
     arn, kind = _arn(request["FunctionName"], context), request.get("InvocationType", "RequestResponse")
     event = _event(request.get("Payload") or b"{}")
     try:
@@ -45,7 +45,7 @@ def invoke(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
             return {"StatusCode": 204}
         request_id = str(uuid.uuid4())
         if kind == "Event":
-            call = threading.Thread(target=_let_run, args=(arn, event, request_id, context), name=request_id)
+            call = threading.Thread(target=_run_unattended, args=(arn, event, request_id, context), name=request_id)
             call.start()
             return {"StatusCode": 202}
         answer = _answer(arn, event, request_id, context)
@@ -65,14 +65,14 @@ def _event(payload: bytes) -> Any:
 
 
 def _arn(name: str, context: RequestContext) -> str:
-    """The ARN of a function that is named by it, in part (``123456789012:function:name``) or by its name."""
+    """Return the ARN of a function named by its ARN, a partial ARN (``123456789012:function:name``) or its name."""
     if name.startswith("arn:"):
         return name
     return f"arn:aws:lambda:{context.region}:{context.account_id}:function:{name.rpartition('function:')[2]}"
 
 
-def _let_run(arn: str, event: Any, request_id: str, context: RequestContext) -> None:
-    """A call that nobody waits for; that the function fails is in its log."""
+def _run_unattended(arn: str, event: Any, request_id: str, context: RequestContext) -> None:
+    """Run a call that nobody waits for; a failure of the function is in its log."""
     try:
         _answer(arn, event, request_id, context)
     except FunctionTableError:
@@ -94,13 +94,13 @@ def _answer(arn: str, event: Any, request_id: str, context: RequestContext) -> d
             request_id=request_id,
         )
     except FunctionFailedError as error:
-        said = {**error.error, "requestId": request_id}
-        return {**answer, "FunctionError": _FAILED, "Payload": json.dumps(said).encode()}
+        payload = {**error.error, "requestId": request_id}
+        return {**answer, "FunctionError": _FAILED, "Payload": json.dumps(payload).encode()}
     return {**answer, "Payload": json.dumps(value).encode()}
 
 
 def _log_of(path: Path, request_id: str) -> bytes:
-    """What one call has written, among those of others."""
+    """Return the output of one call from the log of all."""
     whole = path.read_bytes() if path.exists() else b""
     start = whole.rfind(f"START RequestId: {request_id}".encode())
     end = whole.find(b"\n", max(whole.find(f"REPORT RequestId: {request_id}".encode(), start), 0))

@@ -1,4 +1,4 @@
-"""The output of one call of a local function: into a file, and to CloudWatch Logs as Lambda writes it."""
+"""The output of one call of a local function, written to a file and to CloudWatch Logs as Lambda does."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _READ_BYTES = 64 * 1024
 
 
 def log_group(function: str) -> str:
-    """Where Lambda puts the output of a function."""
+    """Return the name of the log group of a function."""
     return f"/aws/lambda/{function}"
 
 
 def new_log_stream() -> str:
-    """A name as Lambda gives it."""
+    """Return a new name of a log stream, in Lambda's form."""
     return f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{secrets.token_hex(16)}"
 
 
 @dataclass(frozen=True)
 class FunctionOutput:
-    """Where one call writes.
+    """The destinations of the output of one call.
 
     Attributes:
         request_id: of the call.
-        file: gets the output, too; one for all calls of a function.
+        file: for the output of all calls of the function.
         group, stream: in CloudWatch Logs.
         client: of CloudWatch Logs.
     """
@@ -49,7 +49,7 @@ class FunctionOutput:
 
     @contextmanager
     def opened(self) -> Iterator[int]:
-        """A descriptor to write to. At the end what has been written is sent, whoever still holds the descriptor."""
+        """Open a descriptor to write to; at the end, send the output, even if a child still holds the descriptor."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         read, write = os.pipe()
         wake_read, wake_write = os.pipe()
@@ -73,15 +73,15 @@ class FunctionOutput:
             for descriptor in (read, write, wake_read):
                 os.close(descriptor)
 
-    def tell_time_out(self, descriptor: int, seconds: float) -> None:
-        """What Lambda writes when it ends a function."""
+    def write_timeout(self, descriptor: int, seconds: float) -> None:
+        """Write Lambda's message about a function that ran out of time."""
         moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = f"{moment} {self.request_id} Task timed out after {seconds:.2f} seconds\n"
         os.write(descriptor, line.encode())
 
 
 def _copy(source: int, wake: int, log: JobLog) -> None:
-    """Until ``wake`` is closed at its other end; then what is left."""
+    """Copy to the log until the other end of ``wake`` is closed, and then what is left."""
     with selectors.DefaultSelector() as selector:
         selector.register(source, selectors.EVENT_READ)
         selector.register(wake, selectors.EVENT_READ)

@@ -1,4 +1,4 @@
-"""Local Python functions that stand in for Lambda functions: the table that registers them, and uploaded code.
+"""The table of local Python functions that replace Lambda functions.
 
 A function is found by the name in its ARN, first in the table, then among those that CreateFunction uploaded to the
 endpoint (as ``sagemaker.core.lambda_helper.Lambda`` does). The table is ``functions.toml`` in the state directory, or
@@ -7,11 +7,11 @@ the file that the environment variable ``LOCALMAKER_FUNCTIONS`` names where the 
     [[function]]
     name = "notify"                  # arn:aws:lambda:us-east-1:123456789012:function:notify
     handler = "notify.py:handler"    # file, relative to the table, and the function in it: handler(event, context)
-    timeout = 60                     # seconds, 600 at the most; 60 without
-    python = "/usr/bin/python3"      # without: the endpoint's own interpreter
+    timeout = 60                     # seconds, at most 600; the default is 60
+    python = "/usr/bin/python3"      # the default is the endpoint's own interpreter
     environment = { LEVEL = "info" } # more variables
 
-It is read for each step, so a change counts at once.
+It is read for every call, so a change takes effect at once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from localmaker.errors import LocalmakerError
 TABLE_NAME = "functions.toml"
 TABLE_VARIABLE = "LOCALMAKER_FUNCTIONS"
 DEFAULT_TIMEOUT_SECONDS = 60
-# What Pipelines waits for a Lambda step at the most.
+# Pipelines waits no longer for a Lambda step.
 MAX_TIMEOUT_SECONDS = 600
 
 
@@ -51,8 +51,8 @@ class LocalFunction:
         attribute: the function in it.
         timeout_seconds: until it is killed.
         python: interpreter.
-        environment: variables beside those of the endpoint.
-        root: folder of all of an uploaded function's code, where it runs.
+        environment: variables in addition to the endpoint's.
+        root: directory with the code of an uploaded function, which runs there.
     """
 
     name: str
@@ -65,13 +65,13 @@ class LocalFunction:
 
 
 def function_name(arn: str) -> str:
-    """The name in the ARN of a function, of one of its versions or aliases, or the name itself."""
+    """Return the name in the ARN of a function, version or alias; a bare name is returned as it is."""
     parts = arn.split(":")
     return parts[6] if len(parts) > 6 and parts[2] == "lambda" else arn  # noqa: PLR2004  arn:aws:lambda:…:function:name
 
 
 def registered_function(name: str, state_dir: Path) -> LocalFunction | None:
-    """The entry of the table with that name; None when there is none.
+    """Find the entry of the table with a name; None if there is none.
 
     Raises:
         FunctionTableError: the table is not readable, or an entry is wrong.
@@ -83,13 +83,13 @@ def registered_function(name: str, state_dir: Path) -> LocalFunction | None:
 
 
 def table_path(state_dir: Path) -> Path:
-    """Where the table lies."""
+    """Return the path of the table."""
     own = os.environ.get(TABLE_VARIABLE)
     return Path(own) if own else state_dir / TABLE_NAME
 
 
 def unknown_function(name: str, state_dir: Path) -> UnknownFunctionError:
-    """The error that says how to register a function."""
+    """Return the error that explains how to register a function."""
     return UnknownFunctionError(
         f"no local function stands in for the Lambda function [{name}]. Add these lines to {table_path(state_dir)}: "
         f'[[function]] name = "{name}" handler = "/path/to/file.py:handler"'
@@ -97,7 +97,7 @@ def unknown_function(name: str, state_dir: Path) -> UnknownFunctionError:
 
 
 def read_table(path: Path) -> Iterator[LocalFunction]:
-    """All entries of a table, in order.
+    """Read all entries of a table, in order.
 
     Raises:
         FunctionTableError: not readable, not TOML, or an entry is wrong.

@@ -1,4 +1,4 @@
-"""The code of Lambda functions that CreateFunction uploaded to the endpoint, unpacked to be run here."""
+"""Lambda functions uploaded to the endpoint with CreateFunction, unpacked to run locally."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from moto.backends import get_backend
+
 from localmaker.services.lambda_.table import FunctionTableError, LocalFunction, function_name
 
 
 def find_uploaded(arn: str, region: str) -> Any:
-    """What moto keeps of a function that was uploaded; None when there is none of that name.
+    """Find moto's object of an uploaded function; None if there is none of that name.
 
     Args:
         arn: of the function, or its name.
-        region: where it was created, when the ARN does not say.
+        region: where it was created, if only the name is given.
     """
-    from moto.awslambda.models import lambda_backends  # an endpoint without Lambda steps does not pay for it
-
+    lambda_backends: Any = get_backend("lambda")  # loads moto's Lambda, which few endpoints need
     name, parts = function_name(arn), arn.split(":")
     account = parts[4] if len(parts) > 6 else next(iter(lambda_backends), "123456789012")  # noqa: PLR2004
     backend = lambda_backends[account][parts[3] if len(parts) > 6 else region]  # noqa: PLR2004
@@ -27,15 +28,15 @@ def find_uploaded(arn: str, region: str) -> Any:
 
 
 def unpack_uploaded(arn: str, region: str, directory: Path) -> LocalFunction | None:
-    """A function that was uploaded, with its code in a directory; None when there is none of that name.
+    """Unpack the code of an uploaded function; None if there is none of that name.
 
     Args:
         arn: of the function.
-        region: where it was created, when the ARN does not say.
-        directory: gets the code; it need not exist.
+        region: where it was created, if only the name is given.
+        directory: for the code; created if missing.
 
     Raises:
-        FunctionTableError: it is no Python function in a zip file.
+        FunctionTableError: it is not a Python function in a zip file.
     """
     name = function_name(arn)
     uploaded = find_uploaded(arn, region)
@@ -47,7 +48,7 @@ def unpack_uploaded(arn: str, region: str, directory: Path) -> LocalFunction | N
             f"Lambda function [{name}] has package type {uploaded.package_type} and runtime {uploaded.run_time}; only "
             "Python functions in a zip file run here"
         )
-    # extractall keeps members with ".." or absolute names inside.
+    # extractall never writes outside the directory, whatever the members' names are.
     with zipfile.ZipFile(io.BytesIO(uploaded.code_bytes)) as archive:
         archive.extractall(directory)
     return LocalFunction(

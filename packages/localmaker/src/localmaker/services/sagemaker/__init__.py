@@ -1,1 +1,1 @@
-"""SageMaker operations that moto lacks or answers otherwise than AWS, beside jobs, pipelines and the Feature Store."""
+"""SageMaker operations that moto lacks or answers differently from AWS."""

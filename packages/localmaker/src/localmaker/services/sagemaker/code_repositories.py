@@ -1,4 +1,4 @@
-"""Git repositories that SageMaker knows: where they are, which branch, and the secret that opens them."""
+"""SageMaker's code repositories: the URL, branch and secret of a Git repository."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
-from localmaker.services.sagemaker.documents import arn_of, now, of_region
+from localmaker.services.sagemaker.documents import arn_of, existing, now, of_region
 from localmaker.services.sagemaker.listing import order, page, select
 from localmaker.services.sagemaker.store import ResourceStore
 from localmaker.services.sagemaker.tags import forget_tags
@@ -21,7 +21,7 @@ _SORTED_BY = {
 
 @operation("sagemaker", "CreateCodeRepository")
 def create_repository(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Keep a repository. As in AWS nothing looks whether it is there: who clones it finds out."""
+    """Create a repository. As in AWS, whether the URL exists shows only when it is cloned."""
     name = request["CodeRepositoryName"]
     arn, moment = arn_of(KIND, name, context), now()
     document = {
@@ -38,13 +38,13 @@ def create_repository(request: dict[str, Any], context: RequestContext) -> dict[
 
 @operation("sagemaker", "DescribeCodeRepository")
 def describe_repository(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """A repository."""
+    """Describe a repository."""
     return _existing(request, context)
 
 
 @operation("sagemaker", "ListCodeRepositories")
 def list_repositories(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """A page of repositories, by name unless asked otherwise."""
+    """List a page of repositories, ordered by name by default."""
     found = select(of_region(KIND, "CodeRepositoryArn", context), request, "CodeRepositoryName")
     order(found, request, _SORTED_BY, "Name")
     return page(found, request, "CodeRepositorySummaryList")
@@ -52,7 +52,7 @@ def list_repositories(request: dict[str, Any], context: RequestContext) -> dict[
 
 @operation("sagemaker", "UpdateCodeRepository")
 def update_repository(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Change the secret; URL and branch stay as they were created."""
+    """Change the secret; the URL and the branch cannot be changed."""
     document = _existing(request, context)
     document["GitConfig"] = {**document["GitConfig"], **request.get("GitConfig", {})}
     document["LastModifiedTime"] = now()
@@ -62,7 +62,7 @@ def update_repository(request: dict[str, Any], context: RequestContext) -> dict[
 
 @operation("sagemaker", "DeleteCodeRepository")
 def delete_repository(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Forget a repository."""
+    """Delete a repository."""
     arn = _existing(request, context)["CodeRepositoryArn"]
     context.service(ResourceStore).remove(KIND, arn)
     forget_tags(arn, context)
@@ -71,7 +71,4 @@ def delete_repository(request: dict[str, Any], context: RequestContext) -> dict[
 
 def _existing(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     arn = arn_of(KIND, request["CodeRepositoryName"], context)
-    document: dict[str, Any] | None = context.service(ResourceStore).get(KIND, arn)
-    if document is None:
-        raise AwsError("ValidationException", f"Cannot find CodeRepository {arn}.")
-    return document
+    return existing(KIND, arn, AwsError("ValidationException", f"Cannot find CodeRepository {arn}."), context)

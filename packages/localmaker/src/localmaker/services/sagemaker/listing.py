@@ -1,4 +1,4 @@
-"""What SageMaker's List operations have in common: filters by name and time, order, pages."""
+"""Filters, order and pages of SageMaker's List operations."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def select(
     created: str = "CreationTime",
     modified: str = "LastModifiedTime",
 ) -> list[dict[str, Any]]:
-    """The documents that a request's filters by name, CreationTime and LastModifiedTime leave.
+    """Select documents by a request's filters on name, CreationTime and LastModifiedTime.
 
     Args:
         documents: with times as seconds since 1970.
         request: of a List operation.
-        name_field: of a document, in which ``name_filter`` has to be found, whatever the case.
+        name_field: of a document, which must contain ``name_filter``, ignoring case.
         name_filter: field of the request.
         created, modified: fields of a document.
     """
@@ -54,13 +54,13 @@ def order(
     default: str,
     direction: str = "Ascending",
 ) -> None:
-    """Put documents into the order that a request asks for.
+    """Sort documents in place, in the order that a request asks for.
 
     Args:
-        documents: are changed.
+        documents: to sort.
         request: of a List operation.
-        fields: what SortBy may be → field of a document. Where two are the same, the first of ``fields`` decides.
-        default, direction: SortBy and SortOrder where the request has none.
+        fields: value of SortBy → field of a document. The first of ``fields`` breaks ties.
+        default, direction: SortBy and SortOrder if the request has none.
     """
     chosen, *rest = (fields[request.get("SortBy", default)], *fields.values())
     documents.sort(key=lambda one: (one.get(chosen), one.get(rest[0])))
@@ -69,15 +69,15 @@ def order(
 
 
 def only(document: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
-    """Those of a document's fields that a summary has."""
+    """Return the given fields of a document, as far as it has them."""
     return {field: document[field] for field in fields if field in document}
 
 
 def page(documents: list[Any], request: Mapping[str, Any], list_field: str) -> dict[str, Any]:
-    """One page as a response: the list, and NextToken where more follows.
+    """Return one page as a response: the list, and NextToken if more follows.
 
     Raises:
-        AwsError: the request's NextToken is not one of ours.
+        AwsError: the request's NextToken is invalid.
     """
     try:
         start = int(base64.urlsafe_b64decode(request.get("NextToken") or "MA=="))

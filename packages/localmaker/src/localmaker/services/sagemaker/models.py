@@ -1,4 +1,4 @@
-"""Models, where moto's answer is not what botocore's service model has."""
+"""Models, where moto's response differs from botocore's service model."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from moto.sagemaker.models import sagemaker_backends
 
 from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
-from localmaker.services.sagemaker.endpoints import given
+from localmaker.services.sagemaker.endpoints import without_empty
 from localmaker.services.sagemaker.listing import order, page, select
 from localmaker.services.sagemaker.store import ResourceStore
 from localmaker.state.tracking import only_looking
 
-# moto forgets EnableNetworkIsolation; the models that have it are kept under their ARNs.
+# moto drops EnableNetworkIsolation; the ARNs of the models that have it are stored here.
 _ISOLATED = "isolated-models"
 _SORTED_BY = {"Name": "ModelName", "CreationTime": "CreationTime"}
 
 
 @operation("sagemaker", "CreateModel")
 def create_model(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """moto's model, and whether its containers may use the network; a name is taken until the model is deleted."""
+    """Create a model in moto, and remember its network isolation; refuse the name of an existing model."""
     name = request["ModelName"]
     if _exists(name, context):
         raise AwsError("ValidationException", f'Cannot create already existing model "{_arn(name, context)}".')
@@ -34,23 +34,23 @@ def create_model(request: dict[str, Any], context: RequestContext) -> dict[str, 
 
 @operation("sagemaker", "DescribeModel")
 def describe_model(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """moto's model without the empty structures that stand there for what was not given."""
+    """Describe a model without the empty structures that moto adds for members that were not given."""
     _require(request["ModelName"], context)
-    model = given(context.ask_moto(request))
+    model = without_empty(context.ask_moto(request))
     isolated = context.service(ResourceStore).get(_ISOLATED, model["ModelArn"]) is not None
     return {**model, "EnableNetworkIsolation": isolated}
 
 
 @operation("sagemaker", "DeleteModel")
 def delete_model(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """moto's, whose error names no ARN."""
+    """Delete a model; the error for one that does not exist names its ARN, which moto's does not."""
     _require(request["ModelName"], context)
     return context.ask_moto(request)
 
 
 @operation("sagemaker", "ListModels")
 def list_models(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """moto's models by the request's filters, in its order and pages; moto gives all of them, always."""
+    """List models by the request's filters, order and pages, which moto ignores."""
     models = [{**model, "CreationTime": model["CreationTime"].timestamp()} for model in context.ask_moto({})["Models"]]
     found = select(models, request, "ModelName")
     order(found, request, _SORTED_BY, "CreationTime", "Descending")

@@ -1,4 +1,4 @@
-"""``sagemaker:Search`` over the resources that the endpoint keeps itself; moto searches its own."""
+"""``sagemaker:Search`` over the resources that the endpoint stores itself; moto searches its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from localmaker.http.operations import RequestContext, find_handler, operation
 from localmaker.http.protocol import service_model
 from localmaker.services.sagemaker.listing import page
-from localmaker.services.sagemaker.search_expressions import fits, sort_value
+from localmaker.services.sagemaker.search_expressions import matches, sort_value
 
 _SERVICE = "sagemaker"
 _PAGE = 100
@@ -17,11 +17,11 @@ _PAGE = 100
 
 @dataclass(frozen=True)
 class _Kind:
-    """How all resources of a kind are found: each is listed, and described by what its summary calls it.
+    """How the resources of a kind are found: they are listed, and each is described.
 
     Attributes:
-        lists: the List operation, and the field of its answer that has the summaries.
-        describes: the Describe operation, and what it wants → field of a summary.
+        lists: the List operation, and the field of its response with the summaries.
+        describes: the Describe operation, and its parameters → fields of a summary.
         arn: field of a description.
         options: of the List request.
     """
@@ -74,12 +74,12 @@ _KINDS = {
 
 @operation(_SERVICE, "Search")
 def search(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """A page of the resources that an expression describes."""
+    """Return a page of the resources that match an expression."""
     resource = request["Resource"]
     if resource not in _KINDS:
         return context.ask_moto(request)
     expression, by = request.get("SearchExpression", {}), request.get("SortBy", "LastModifiedTime")
-    found = [one for one in _all(resource, context) if fits(one, expression)]
+    found = [one for one in _all(resource, context) if matches(one, expression)]
     found.sort(key=lambda one: (sort_value(one, by), sort_value(one, "CreationTime")))
     if request.get("SortOrder", "Descending") == "Descending":
         found.reverse()
@@ -104,7 +104,7 @@ def _all(resource: str, context: RequestContext) -> Iterator[dict[str, Any]]:
 
 
 def _list_options(resource: str, kind: _Kind, context: RequestContext) -> Iterator[Mapping[str, Any]]:
-    """What to ask for; the executions of each pipeline are listed by themselves."""
+    """Yield the options of each List request; executions are listed pipeline by pipeline."""
     if resource != "PipelineExecution":
         yield kind.options
         return
@@ -125,5 +125,5 @@ def _listed(name: str, list_field: str, options: Mapping[str, Any], context: Req
 def _call(name: str, request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     handler = find_handler(_SERVICE, name)
     if handler is None:
-        raise LookupError(f"{name} is no operation of the endpoint's own")
+        raise LookupError(f"{name} is not one of the endpoint's own operations")
     return handler(request, context)

@@ -15,23 +15,23 @@ _ORDERINGS: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def fits(document: Mapping[str, Any], expression: Mapping[str, Any]) -> bool:
-    """Whether a resource is one that an expression describes.
+def matches(document: Mapping[str, Any], expression: Mapping[str, Any]) -> bool:
+    """Return whether a resource matches an expression.
 
     Args:
         document: a member of a SearchRecord.
-        expression: in botocore's terms; an empty one fits everything.
+        expression: in botocore's terms; an empty one matches everything.
     """
     outcomes = [
         *(_holds(document, one) for one in expression.get("Filters", [])),
         *(_holds_of_an_item(document, one) for one in expression.get("NestedFilters", [])),
-        *(fits(document, one) for one in expression.get("SubExpressions", [])),
+        *(matches(document, one) for one in expression.get("SubExpressions", [])),
     ]
     return any(outcomes) if outcomes and expression.get("Operator") == "Or" else all(outcomes)
 
 
 def sort_value(document: Mapping[str, Any], name: str) -> tuple[int, Any]:
-    """What resources are ordered by; those that lack the property come first."""
+    """Return the key to sort resources by; those without the property come first."""
     value = next(_values(document, name), None)
     if value is None:
         return 0, 0
@@ -40,7 +40,7 @@ def sort_value(document: Mapping[str, Any], name: str) -> tuple[int, Any]:
 
 
 def _holds_of_an_item(document: Mapping[str, Any], nested: Mapping[str, Any]) -> bool:
-    """Whether one item of a list has all of the properties. Their names begin with the list's."""
+    """Return whether one item of a list passes all filters, whose names begin with the list's."""
     name = nested["NestedPropertyName"]
     filters = [{**one, "Name": one["Name"].removeprefix(f"{name}.")} for one in nested["Filters"]]
     items = (item for item in _values(document, name) if isinstance(item, Mapping))
@@ -64,7 +64,7 @@ def _holds(document: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def _values(found: Any, name: str) -> Iterator[Any]:
-    """What a property's name, such as ``HyperParameters.alpha`` or ``Tags.team``, stands for; each item of lists."""
+    """Yield the values of a property such as ``HyperParameters.alpha`` or ``Tags.team``; of a list, each item."""
     if isinstance(found, list):
         for item in found:
             yield from _values(item, name)
@@ -84,7 +84,7 @@ def _values(found: Any, name: str) -> Iterator[Any]:
 
 
 def _plain(value: Any) -> float | str:
-    """A number for numbers and times, text for the rest."""
+    """Return a number for numbers and times, and text for anything else."""
     if isinstance(value, datetime):
         return value.timestamp()
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -93,7 +93,7 @@ def _plain(value: Any) -> float | str:
 
 
 def _number(text: str) -> float | None:
-    """A filter's value as a number: it is one, or a time such as ``2026-01-31T12:00:00Z``."""
+    """Parse a filter's value, a number or a time such as ``2026-01-31T12:00:00Z``; None for other text."""
     try:
         return float(text)
     except ValueError:
@@ -111,7 +111,7 @@ def _equal(actual: Any, wanted: str) -> bool:
 
 
 def _ordered(actual: Any, wanted: str, compare: Callable[[Any, Any], bool]) -> bool:
-    """Hyperparameters are text that may be a number."""
+    """Compare as numbers where both are, since hyperparameters are text, and as text otherwise."""
     plain, number = _plain(actual), _number(wanted)
     if isinstance(plain, str) and number is not None and _number(plain) is not None:
         plain = _number(plain) or 0.0

@@ -35,33 +35,33 @@ class ResourceStore:
         self._database.close()
 
     def add(self, kind: str, arn: str, document: Any) -> bool:
-        """Keep a new document; False when there is one."""
+        """Store a new document; False if there is one already."""
         with self._database.transaction() as database:
             row = (kind, arn, json.dumps(document))
             return database.execute("INSERT OR IGNORE INTO resource VALUES (?, ?, ?)", row).rowcount == 1
 
     def put(self, kind: str, arn: str, document: Any) -> None:
-        """Keep a document in place of what was there."""
+        """Store a document, or replace the one that is there."""
         with self._database.transaction() as database:
             database.execute("INSERT OR REPLACE INTO resource VALUES (?, ?, ?)", (kind, arn, json.dumps(document)))
 
     def get(self, kind: str, arn: str) -> Any:
-        """A document, or None."""
+        """Return a document, or None."""
         rows = self._database.rows("SELECT document FROM resource WHERE kind = ? AND arn = ?", kind, arn)
         return json.loads(rows[0][0]) if rows else None
 
     def remove(self, kind: str, arn: str) -> bool:
-        """Forget a document; False when there was none."""
+        """Delete a document; False if there is none."""
         with self._database.transaction() as database:
             return database.execute("DELETE FROM resource WHERE kind = ? AND arn = ?", (kind, arn)).rowcount == 1
 
     def all(self, kind: str) -> list[Any]:
-        """Every document of a kind, by ARN."""
+        """Return every document of a kind, ordered by ARN."""
         rows = self._database.rows("SELECT document FROM resource WHERE kind = ? ORDER BY arn", kind)
         return [json.loads(text) for (text,) in rows]
 
     def next_number(self, name: str) -> int:
-        """1, 2, 3, ...: never the same number twice for one name, also after a restart."""
+        """Return 1, 2, 3, …: never the same number twice for a name, even after a restart."""
         with self._database.transaction() as database:
             row = database.execute(
                 "INSERT INTO counter VALUES (?, 1) ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value", (name,)

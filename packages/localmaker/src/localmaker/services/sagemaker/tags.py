@@ -1,4 +1,4 @@
-"""Tags of the resources that the endpoint keeps itself; those of the others are moto's."""
+"""Tags of the resources that the endpoint stores itself; moto has those of the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from localmaker.services.sagemaker.pipelines.service import PipelineService
 from localmaker.services.sagemaker.store import ResourceStore
 
 _KIND = "tags"
-# Resource types whose tags are kept here.
+# Resource types whose tags are stored here.
 OWN = {
     "code-repository",
     "feature-group",
@@ -28,14 +28,14 @@ def _is_own(arn: str) -> bool:
 
 
 def remember_tags(request: dict[str, Any], response: dict[str, Any], resources: ResourceStore) -> None:
-    """Keep the tags that a Create request came with; a resource that is made again starts with its new ones."""
+    """Store the tags of a Create request; a resource that is created again starts with its new ones."""
     arns = [value for key, value in response.items() if key.endswith("Arn") and isinstance(value, str)]
     if len(arns) == 1 and _is_own(arns[0]) and "Tags" in request:
         resources.put(_KIND, arns[0], _as_map(request["Tags"]))
 
 
 def forget_tags(arn: str, context: RequestContext) -> None:
-    """Drop the tags of a resource that is deleted."""
+    """Delete the tags of a deleted resource."""
     context.service(ResourceStore).remove(_KIND, arn)
 
 
@@ -43,11 +43,11 @@ def forget_tags(arn: str, context: RequestContext) -> None:
 def add_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Add or change tags."""
     arn = request["ResourceArn"]
-    keeper = _keeper(arn, context)
-    if keeper is not None:
-        return keeper.add_tags(request)
+    owner = _owner(arn, context)
+    if owner is not None:
+        return owner.add_tags(request)
     if not _is_own(arn):
-        # moto keeps a key's old value beside its new one.
+        # moto would keep the old value of a key, too.
         keys = [tag["Key"] for tag in request["Tags"]]
         context.endpoint.client("sagemaker", context.region).delete_tags(ResourceArn=arn, TagKeys=keys)
         return context.ask_moto(request)
@@ -58,11 +58,11 @@ def add_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]
 
 @operation("sagemaker", "ListTags")
 def list_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """All tags of a resource."""
+    """List all tags of a resource."""
     arn = request["ResourceArn"]
-    keeper = _keeper(arn, context)
-    if keeper is not None:
-        return keeper.list_tags(request)
+    owner = _owner(arn, context)
+    if owner is not None:
+        return owner.list_tags(request)
     if not _is_own(arn):
         return context.ask_moto(request)
     return {"Tags": _as_list(_stored(arn, context))}
@@ -72,9 +72,9 @@ def list_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any
 def delete_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Remove tags by key."""
     arn = request["ResourceArn"]
-    keeper = _keeper(arn, context)
-    if keeper is not None:
-        return keeper.delete_tags(request)
+    owner = _owner(arn, context)
+    if owner is not None:
+        return owner.delete_tags(request)
     if not _is_own(arn):
         return context.ask_moto(request)
     gone = set(request["TagKeys"])
@@ -83,8 +83,8 @@ def delete_tags(request: dict[str, Any], context: RequestContext) -> dict[str, A
     return {}
 
 
-def _keeper(arn: str, context: RequestContext) -> PipelineCatalog | JobService | None:
-    """Who keeps the tags of a resource with it: pipelines and jobs."""
+def _owner(arn: str, context: RequestContext) -> PipelineCatalog | JobService | None:
+    """Find the service that stores the tags of a resource itself: that of pipelines, or of jobs."""
     pipelines, jobs = context.service(PipelineService), context.service(JobService)
     if pipelines.owns_arn(arn):
         return pipelines.catalog

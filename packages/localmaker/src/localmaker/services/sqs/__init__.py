@@ -1,1 +1,1 @@
-"""SQS: what moto's queues lack."""
+"""SQS, where it differs from moto's."""

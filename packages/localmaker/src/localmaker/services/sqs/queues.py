@@ -1,7 +1,7 @@
-"""What is done with the messages of moto's SQS queues: one thing at a time in each queue, and without counting them.
+"""Operations on the messages of moto's SQS queues: one at a time in each queue, and counted only on request.
 
-moto counts a queue's messages several times for each request that only adds one, and keeps no two requests apart, so
-that two receivers get the same message, or an error.
+moto counts a queue's messages several times for each request that adds one, and does not isolate requests, so that two
+receivers get the same message, or an error.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _LONGEST_INVISIBLE_MILLISECONDS = 43_200_000
 
 
 def install() -> None:
-    """Put it into moto, for the whole process; doing it again changes nothing."""
-    # They are counted when somebody asks for them.
+    """Replace the operations for the whole process; a second call changes nothing."""
+    # The counts are attributes that are computed only on request.
     Queue.BASE_ATTRIBUTES = [name for name in Queue.BASE_ATTRIBUTES if name not in _COUNTS]
     Queue.add_message = _add_message
     Queue.delete_message = _delete_message
@@ -42,7 +42,7 @@ _moto_purge_queue = SQSBackend.purge_queue
 
 
 def _add_message(queue: Any, message: Any) -> None:
-    with lock_of(queue):  # moto looks for a duplicate first, and adds the message later
+    with lock_of(queue):  # moto checks for a duplicate before it adds the message
         _moto_add_message(queue, message)
 
 
@@ -52,7 +52,7 @@ def _delete_message(queue: Any, receipt_handle: str) -> None:
         message = messages.find(receipt_handle)
         if message is not None:
             messages.delete(message)
-            lock_of(queue).notify_all()  # the next of its group can be had now
+            lock_of(queue).notify_all()  # the next message of its group is available now
         elif not messages.was_deleted(receipt_handle):
             raise ReceiptHandleIsInvalid
 
@@ -80,7 +80,7 @@ def _purge_queue(backend: Any, queue_name: str) -> None:
         messages = messages_of(queue)
         _moto_purge_queue(backend, queue_name)
         messages.clear()
-        queue._messages = messages  # noqa: SLF001 - moto has put a list there
+        queue._messages = messages  # noqa: SLF001 - moto has replaced them with a list
 
 
 def _get_queue_attributes(backend: Any, queue_name: str, attribute_names: list[str]) -> dict[str, Any]:
@@ -103,11 +103,11 @@ def _receive_message(  # noqa: PLR0917 - moto's signature
     end = time.monotonic() + wait_seconds_timeout
     while True:
         with lock_of(queue):
-            received, given_up = _take(queue, int(count), int(visibility_timeout))
+            received, dead_letters = _take(queue, int(count), int(visibility_timeout))
             remaining = end - time.monotonic()
-            if not (received or given_up) and remaining > 0:
-                lock_of(queue).wait(min(remaining, _seconds_until_one_is_visible(queue)))
-        for message in given_up:
+            if not (received or dead_letters) and remaining > 0:
+                lock_of(queue).wait(min(remaining, _seconds_until_visible(queue)))
+        for message in dead_letters:
             _add_message(queue.dead_letter_queue, message)
         if received or remaining <= 0:
             break
@@ -117,12 +117,12 @@ def _receive_message(  # noqa: PLR0917 - moto's signature
 
 
 def _take(queue: Any, count: int, visibility_timeout: int) -> tuple[list[Any], list[Any]]:
-    """Copies of the next messages, which are somebody's from now on; and those that were received too often."""
+    """Receive the next messages; return copies of them, and the messages for the dead-letter queue."""
     messages, now = messages_of(queue), unix_time_millis()
     received: list[Any] = []
-    given_up: list[Any] = []
+    dead_letters: list[Any] = []
     expired: list[Any] = []
-    # A group's next message is given to nobody while one before it is somebody's.
+    # A message of a group is not available while an earlier one is in flight.
     held = {message.group_id for message in messages if message.visible_at >= now} if queue.fifo_queue else set()
     limit = queue.redrive_policy["maxReceiveCount"] if queue.dead_letter_queue and queue.redrive_policy else None
     for message in messages:
@@ -133,16 +133,16 @@ def _take(queue: Any, count: int, visibility_timeout: int) -> tuple[list[Any], l
         if end_of_life(queue, message) <= now:
             expired.append(message)
         elif limit is not None and message.approximate_receive_count >= limit:
-            given_up.append(message)
+            dead_letters.append(message)
         else:
             messages.receive(message, visibility_timeout)
             received.append(copy.copy(message))
-    for message in (*given_up, *expired):
+    for message in (*dead_letters, *expired):
         messages.remove(message)
-    return received, given_up
+    return received, dead_letters
 
 
-def _seconds_until_one_is_visible(queue: Any) -> float:
+def _seconds_until_visible(queue: Any) -> float:
     now = unix_time_millis()
     hidden = [float(max(message.visible_at, message.delayed_until)) for message in messages_of(queue)]
     first = min((moment for moment in hidden if moment >= now), default=float("inf"))

@@ -1,3 +1,5 @@
+"""Feature groups: their life, their tables in the Glue data catalog, and refused definitions."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

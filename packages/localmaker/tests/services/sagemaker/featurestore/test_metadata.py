@@ -1,4 +1,4 @@
-"""What is said about single features."""
+"""Descriptions and parameters of single features."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""The offline store: paths, column types, and records that reach S3."""
+
 from __future__ import annotations
 
 import importlib

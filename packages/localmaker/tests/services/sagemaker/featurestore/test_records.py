@@ -1,3 +1,5 @@
+"""Records against their feature group's definition."""
+
 from __future__ import annotations
 
 from typing import Any

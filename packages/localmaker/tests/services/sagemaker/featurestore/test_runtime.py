@@ -1,3 +1,5 @@
+"""The Feature Store runtime: put, get, delete, update and list records."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""Model packages and their groups."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,7 +1,7 @@
-"""The offline store in the Glue data catalogue, so that Athena's clients and awswrangler find its tables.
+"""The offline store in the Glue data catalog, where Athena's clients and awswrangler find its tables.
 
-AWS makes the database ``sagemaker_featurestore`` and one table for each group in it, partitioned by year, month, day
-and hour of the event time.
+As in AWS, the database ``sagemaker_featurestore`` has a table for each group, partitioned by year, month, day and hour
+of the event time.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _PARQUET = {
 
 
 def create_table(description: Mapping[str, Any], clients: AwsClients) -> None:
-    """Make the table of a new group, and the database where it is the first one. Nothing without an offline store.
+    """Create the table of a new group with an offline store, and the database if it is the first one.
 
     Args:
         description: DescribeFeatureGroup.
-        clients: of the endpoint whose catalogue it is.
+        clients: of Glue.
     """
     table = _table(description)
     if table is None:
@@ -40,7 +40,7 @@ def create_table(description: Mapping[str, Any], clients: AwsClients) -> None:
 
 
 def update_table(description: Mapping[str, Any], clients: AwsClients) -> None:
-    """Give the table of a group the features that were added to it; the arguments are those of :func:`create_table`."""
+    """Add the new features of a group to its table; the arguments are those of :func:`create_table`."""
     table = _table(description)
     if table is None:
         return
@@ -55,7 +55,7 @@ def add_partition(description: Mapping[str, Any], folder: str, clients: AwsClien
     Args:
         description: DescribeFeatureGroup.
         folder: ``year=2026/month=01/day=31/hour=12``.
-        clients: of the endpoint whose catalogue it is.
+        clients: of Glue.
     """
     table = _table(description)
     if table is None:
@@ -76,7 +76,7 @@ def _glue(description: Mapping[str, Any], clients: AwsClients) -> Any:
 
 
 def _table(description: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The table as Glue takes it; None for a group that has none of ours."""
+    """Return Glue's definition of the table; None for a group without a table in the catalog."""
     offline = description.get("OfflineStoreConfig") or {}
     if not offline or offline.get("DisableGlueTableCreation"):
         return None

@@ -1,7 +1,7 @@
 """The operations on feature groups themselves.
 
-moto keeps feature groups too, but loses the online store's configuration, refuses a group without an offline store,
-and deletes none.
+moto has feature groups, too, but drops the online store's configuration, refuses a group without an offline store, and
+cannot delete one.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from localmaker.services.sagemaker.documents import now
 from localmaker.services.sagemaker.featurestore.catalog import DATABASE, create_table, update_table
 from localmaker.services.sagemaker.featurestore.offline import OfflineWriter
 from localmaker.services.sagemaker.featurestore.store import FeatureStore
-from localmaker.services.sagemaker.listing import page, select
+from localmaker.services.sagemaker.listing import only, order, page, select
 from localmaker.services.sagemaker.tags import forget_tags
 
 _IDENTIFIER_TYPES = ("String", "Integral")
 _EVENT_TIME_TYPES = ("String", "Fractional")
 _RESERVED = {"is_deleted", "write_time", "api_invocation_time"}
 _LIST = "FeatureGroupSummaries"
-# AWS takes seconds; long enough that who does not wait for it finds out.
+# AWS takes seconds; this is long enough to reveal a client that does not wait.
 _CHANGE_SECONDS = 0.2
-#: When a group that is Deleting began to; not part of its description.
+#: The time at which a group became Deleting; not part of its description.
 _DELETED = "DeletedAt"
 _SUMMARY = ("FeatureGroupName", "FeatureGroupArn", "CreationTime", "FeatureGroupStatus", "OfflineStoreStatus")
-_SORT_KEYS = {
+_SORTED_BY = {
     "Name": "FeatureGroupName",
     "FeatureGroupStatus": "FeatureGroupStatus",
     "OfflineStoreStatus": "FeatureGroupName",
@@ -35,7 +35,7 @@ _SORT_KEYS = {
 
 
 def group_arn(name_or_arn: str, context: RequestContext) -> str:
-    """The ARN of a feature group in the request's region; names count without case, as in AWS."""
+    """Return the ARN of a feature group in the request's region; as in AWS, names ignore case."""
     if name_or_arn.startswith("arn:"):
         return name_or_arn
     return f"arn:aws:sagemaker:{context.region}:{context.account_id}:feature-group/{name_or_arn.lower()}"
@@ -43,7 +43,7 @@ def group_arn(name_or_arn: str, context: RequestContext) -> str:
 
 @operation("sagemaker", "CreateFeatureGroup")
 def create_feature_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Keep a feature group with all of its configuration."""
+    """Create a feature group with all of its configuration."""
     name = request["FeatureGroupName"]
     _check_definition(request)
     arn = group_arn(name, context)
@@ -69,7 +69,7 @@ def create_feature_group(request: dict[str, Any], context: RequestContext) -> di
     )
     if _current(arn, context) is not None:
         raise in_use
-    # First, so that a group is never there without it.
+    # First, so that a group never exists without it.
     create_table(description, context.endpoint)
     if not context.service(FeatureStore).add_group(arn, description):
         raise in_use
@@ -121,10 +121,10 @@ def _resolved_offline_store(
 
 
 def with_status(description: dict[str, Any], moment: float) -> dict[str, Any] | None:
-    """A group as it is by now: made, changed or gone, a moment after that was asked for.
+    """Return a group as it is at a moment; None once it is deleted. Changes take a little time, as in AWS.
 
     Args:
-        description: as it is stored.
+        description: as stored.
         moment: seconds since 1970.
     """
     found = {key: value for key, value in description.items() if key != _DELETED}
@@ -140,7 +140,7 @@ def with_status(description: dict[str, Any], moment: float) -> dict[str, Any] | 
 
 @operation("sagemaker", "DescribeFeatureGroup")
 def describe_feature_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """A feature group with its configuration."""
+    """Describe a feature group."""
     return {**existing_group(request["FeatureGroupName"], context), "NextToken": ""}
 
 
@@ -153,7 +153,7 @@ def update_feature_group(request: dict[str, Any], context: RequestContext) -> di
     known = {one["FeatureName"] for one in description["FeatureDefinitions"]}
     for addition in additions:
         if addition["FeatureName"] in known:
-            raise _invalid(f"Feature [{addition['FeatureName']}] exists already")
+            raise _invalid(f"Feature [{addition['FeatureName']}] already exists")
     if additions:
         changes["FeatureDefinitions"] = description["FeatureDefinitions"] + additions
     if "TtlDuration" in (request.get("OnlineStoreConfig") or {}):
@@ -173,12 +173,12 @@ def update_feature_group(request: dict[str, Any], context: RequestContext) -> di
 
 @operation("sagemaker", "DeleteFeatureGroup")
 def delete_feature_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Remove a feature group and its online records; the offline store and its Glue table stay, as in AWS."""
+    """Delete a feature group and its online records; as in AWS, the offline store and its Glue table remain."""
     description = existing_group(request["FeatureGroupName"], context)
     if description["FeatureGroupStatus"] == "Deleting":
         return {}
     arn = description["FeatureGroupArn"]
-    # What was put before belongs into the offline store, which stays.
+    # The offline store remains, and records put before belong in it.
     context.service(OfflineWriter).write_now()
     changes = {"FeatureGroupStatus": "Deleting", _DELETED: now()}
     context.service(FeatureStore).delete_records(arn, changes)
@@ -188,16 +188,13 @@ def delete_feature_group(request: dict[str, Any], context: RequestContext) -> di
 
 @operation("sagemaker", "ListFeatureGroups")
 def list_feature_groups(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """A page of feature groups, newest first unless asked otherwise."""
+    """List a page of feature groups, newest first by default."""
     marker = f":{context.region}:{context.account_id}:feature-group/"
     stored = (one for one in context.service(FeatureStore).groups() if marker in one["FeatureGroupArn"])
     found = [group for group in (with_status(one, now()) for one in stored) if group is not None]
     found = select([one for one in found if _has_status(one, request)], request, "FeatureGroupName")
-    sort_key = _SORT_KEYS[request.get("SortBy", "CreationTime")]
-    found.sort(key=lambda one: (one[sort_key], one["FeatureGroupName"]))
-    if request.get("SortOrder", "Descending") == "Descending":
-        found.reverse()
-    return page([{name: one[name] for name in _SUMMARY if name in one} for one in found], request, _LIST)
+    order(found, request, _SORTED_BY, "CreationTime", "Descending")
+    return page([only(one, _SUMMARY) for one in found], request, _LIST)
 
 
 def _has_status(description: dict[str, Any], request: dict[str, Any]) -> bool:
@@ -208,7 +205,7 @@ def _has_status(description: dict[str, Any], request: dict[str, Any]) -> bool:
 
 
 def existing_group(name: str, context: RequestContext) -> dict[str, Any]:
-    """A feature group as DescribeFeatureGroup has it.
+    """Return the description of a feature group.
 
     Raises:
         AwsError: ResourceNotFound.
@@ -220,7 +217,7 @@ def existing_group(name: str, context: RequestContext) -> dict[str, Any]:
 
 
 def _current(arn: str, context: RequestContext) -> dict[str, Any] | None:
-    """A group as it is now; one that is deleted by now is forgotten."""
+    """Return a group as it is now; remove one whose deletion is complete."""
     stored = context.service(FeatureStore).group(arn)
     if stored is None:
         return None
@@ -231,7 +228,11 @@ def _current(arn: str, context: RequestContext) -> dict[str, Any] | None:
 
 
 def _settled(name: str, context: RequestContext) -> dict[str, Any]:
-    """A group that is neither being made, changed nor removed."""
+    """Return a group that is not being created, updated or deleted.
+
+    Raises:
+        AwsError: ValidationError.
+    """
     description = existing_group(name, context)
     status = description["FeatureGroupStatus"]
     if status != "Created":

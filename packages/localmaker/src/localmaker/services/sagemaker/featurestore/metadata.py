@@ -16,7 +16,7 @@ _MAX_PARAMETERS = 25
 
 @operation("sagemaker", "DescribeFeatureMetadata")
 def describe_feature_metadata(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """A feature with what was said about it."""
+    """Describe a feature, with its description and parameters."""
     return _metadata(request, context)
 
 
@@ -55,7 +55,7 @@ def _metadata(request: dict[str, Any], context: RequestContext) -> dict[str, Any
         "LastModifiedTime": group["CreationTime"],
     }
     stored = context.service(ResourceStore).get(_KIND, _key(fresh))
-    # What was said about a group of the same name that is gone is not about this one.
+    # The metadata may belong to a deleted group of the same name.
     same = stored is not None and stored["CreationTime"] == fresh["CreationTime"]
     return dict(stored) if same else fresh
 

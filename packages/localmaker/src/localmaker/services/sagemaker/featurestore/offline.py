@@ -1,9 +1,9 @@
 """The offline store: records as Parquet files in S3, in the folders that AWS uses.
 
 ``<ResolvedOutputS3Uri>/year=2026/month=01/day=31/hour=12/20260131T120000Z_<16 characters>.parquet`` by event time, with
-the columns ``write_time``, ``api_invocation_time`` and ``is_deleted`` after the features. AWS gathers records for up to
-15 minutes; here they are gathered for a moment, in SQLite, and written in another thread. A killed endpoint writes
-what it had gathered when it comes up again, under the same names.
+the columns ``write_time``, ``api_invocation_time`` and ``is_deleted`` after the features. AWS buffers records for up to
+15 minutes; here they are buffered briefly in SQLite, and written in another thread. After a kill, the next start writes
+the buffered records, under the same names.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from localmaker.services.sagemaker.featurestore.store import FeatureStore
 
 logger = logging.getLogger(__name__)
 
-_GATHER_SECONDS = 0.5
+_BUFFER_SECONDS = 0.5
 _FILE_ROWS = 10_000
 
 
 class OfflineWriter:
-    """Writes gathered records in a thread that starts with the first one.
+    """Writes buffered records in a thread, which starts with the first one.
 
     Args:
-        store: holds what is gathered.
+        store: buffers the records.
         clients: of S3 and Glue.
     """
 
@@ -49,7 +49,7 @@ class OfflineWriter:
         self._closed = False
 
     def wake(self) -> None:
-        """Write what is gathered, soon."""
+        """Write the buffered records soon, in the thread."""
         with self._changed:
             if self._closed:
                 return
@@ -60,12 +60,12 @@ class OfflineWriter:
             self._changed.notify()
 
     def write_now(self) -> None:
-        """Write what is gathered, and return when it is written."""
+        """Write the buffered records, and return when they are written."""
         with self._writing:
             self._write_all()
 
     def close(self) -> None:
-        """Write what is gathered now, and stop."""
+        """Write the buffered records, and stop."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -76,13 +76,13 @@ class OfflineWriter:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._wanted or self._closed)
-                self._changed.wait_for(lambda: self._closed, _GATHER_SECONDS)
+                self._changed.wait_for(lambda: self._closed, _BUFFER_SECONDS)
                 wanted, self._wanted = self._wanted, False
                 if not wanted:
                     return
             try:
                 self.write_now()
-            except Exception:  # a thread that died here would write nothing any more; the rows stay
+            except Exception:  # the thread must live on; the rows remain buffered
                 logger.exception("the offline store was not written")
 
     def _write_all(self) -> None:
@@ -90,7 +90,7 @@ class OfflineWriter:
         for arn in store.groups_with_offline_rows():
             description = store.group(arn)
             if description is None:
-                store.forget_offline_rows(arn)
+                store.delete_offline_rows(arn)
                 continue
             while rows := store.offline_rows(arn, _FILE_ROWS):
                 try:
@@ -100,7 +100,7 @@ class OfflineWriter:
                     status = {"Status": "Blocked", "BlockedReason": str(error)[:1024]}
                     store.change_group(arn, {"OfflineStoreStatus": status})
                     break
-                store.forget_offline_rows(arn, rows[-1].number)
+                store.delete_offline_rows(arn, rows[-1].number)
                 if (description.get("OfflineStoreStatus") or {}).get("Status") != "Active":
                     description = {**description, "OfflineStoreStatus": {"Status": "Active"}}
                     store.change_group(arn, {"OfflineStoreStatus": {"Status": "Active"}})
@@ -123,25 +123,25 @@ def _moment(nanoseconds: int) -> datetime:
 
 
 def folder_of(event_time: int) -> str:
-    """The partition of an event time (nanoseconds since 1970)."""
+    """Return the partition of an event time (nanoseconds since 1970)."""
     return _moment(event_time).strftime("year=%Y/month=%m/day=%d/hour=%H")
 
 
 def file_name(arn: str, rows: Sequence[OfflineRow]) -> str:
-    """The latest event time and 16 characters; the same for the same rows, so that writing again changes nothing."""
+    """Name a file by its latest event time and a hash of its rows, so that writing them again changes nothing."""
     latest = _moment(max(row.event_time for row in rows)).strftime("%Y%m%dT%H%M%SZ")
     identity = f"{arn} {[(row.number, row.written_at) for row in rows]}"
     return f"{latest}_{hashlib.sha256(identity.encode()).hexdigest()[:16]}.parquet"
 
 
 def parquet(definitions: Sequence[dict[str, Any]], rows: Sequence[OfflineRow]) -> bytes:
-    """Rows as a Parquet file: the features in their order, then the three columns that AWS adds.
+    """Write rows as a Parquet file: the features in their order, then the three columns that AWS adds.
 
     Args:
         definitions: FeatureDefinitions of the group. String, Integral and Fractional become string, int64 and double;
             collections become lists of them.
     """
-    # Half a second and 60 MB: only who has an offline store pays for it.
+    # The import costs half a second and 60 MB, and only an offline store needs it.
     pa: Any = importlib.import_module("pyarrow")
     pq: Any = importlib.import_module("pyarrow.parquet")
     types = {"String": pa.string(), "Integral": pa.int64(), "Fractional": pa.float64()}

@@ -36,7 +36,7 @@ def put_record(request: dict[str, Any], context: RequestContext) -> dict[str, An
 
 @operation(_SERVICE, "BatchWriteRecord")
 def batch_write_record(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Write up to 25 records; one that cannot be written is reported and does not stop the others."""
+    """Write up to 25 records; one that cannot be written is reported, and the others are written."""
     errors = []
     for entry in request["Entries"]:
         try:
@@ -65,7 +65,7 @@ def _write_offline(
 
 @operation(_SERVICE, "GetRecord")
 def get_record(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """The latest record; an empty response where there is none."""
+    """Return the latest record; an empty response if there is none."""
     group = _online(request["FeatureGroupName"], context)
     names = request.get("FeatureNames")
     _check_names(group, names)
@@ -77,7 +77,7 @@ def get_record(request: dict[str, Any], context: RequestContext) -> dict[str, An
 
 @operation(_SERVICE, "BatchGetRecord")
 def batch_get_record(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Records of several groups; those that are not there are left out."""
+    """Return records of several groups, without those that do not exist."""
     records: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
     for wanted in request["Identifiers"]:
@@ -104,7 +104,7 @@ def batch_get_record(request: dict[str, Any], context: RequestContext) -> dict[s
 
 @operation(_SERVICE, "DeleteRecord")
 def delete_record(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Delete softly (an older record does not come back) or wholly."""
+    """Delete a record: softly, so that an older one is refused, or completely."""
     group = _group(request["FeatureGroupName"], context)
     event_time = parse_event_time(request["EventTime"], group.feature_types[group.event_time])
     stores = _stores(group, request.get("TargetStores"))
@@ -156,7 +156,7 @@ def update_record(request: dict[str, Any], context: RequestContext) -> dict[str,
 
 @operation(_SERVICE, "ListRecords")
 def list_records(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """A page of record identifiers, in their order."""
+    """List a page of record identifiers, in order."""
     group = _online(request["FeatureGroupName"], context)
     limit = request.get("MaxResults", _PAGE)
     after = _after(request.get("NextToken"))

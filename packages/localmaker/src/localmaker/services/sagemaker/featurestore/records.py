@@ -1,4 +1,4 @@
-"""Records against their feature group's definition: pure checks and conversions.
+"""Checks of records against their feature group's definition, and conversions of their values.
 
 Times are whole nanoseconds since 1970, so that a fractional event time compares exactly.
 """
@@ -26,7 +26,7 @@ FeatureValue = dict[str, Any]
 
 @dataclass(frozen=True)
 class FeatureGroup:
-    """What the record operations need of a feature group.
+    """The parts of a feature group's description that the record operations need.
 
     Attributes:
         feature_types: feature name to ``String``, ``Integral`` or ``Fractional``.
@@ -49,7 +49,7 @@ class FeatureGroup:
 
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> FeatureGroup:
-        """From a DescribeFeatureGroup response."""
+        """Read a DescribeFeatureGroup response."""
         definitions = description["FeatureDefinitions"]
         online = description.get("OnlineStoreConfig") or {}
         return cls(
@@ -73,7 +73,7 @@ class OfflineRow:
     Attributes:
         number: in the order of writing.
         event_time, written_at: nanoseconds since 1970.
-        deleted: whether it says that the record was deleted.
+        deleted: whether it marks the record as deleted.
     """
 
     number: int
@@ -88,7 +88,7 @@ class Record:
     """One checked record.
 
     Attributes:
-        values: the feature values as they came, in their order.
+        values: the feature values, in the order of the request.
         event_time: nanoseconds since 1970.
         expires_at: nanoseconds since 1970, or None when it never expires.
     """
@@ -100,12 +100,12 @@ class Record:
 
 
 def invalid(message: str) -> AwsError:
-    """The error that the Feature Store runtime gives for a bad record."""
+    """Return the Feature Store runtime's error for a bad record."""
     return AwsError("ValidationError", f"Validation Error: {message}")
 
 
 def check_record(group: FeatureGroup, values: list[FeatureValue], ttl: dict[str, Any] | None) -> Record:
-    """A record of a group from the feature values of a request.
+    """Make a record of a group from the feature values of a request.
 
     Raises:
         AwsError: ``ValidationError`` that names the feature.
@@ -170,13 +170,13 @@ def _required(group: FeatureGroup, by_name: dict[str, FeatureValue], name: str, 
 
 
 def parse_event_time(text: str, kind: str) -> int:
-    """Nanoseconds since 1970 of an event time.
+    """Parse an event time into nanoseconds since 1970.
 
     Args:
         kind: ``String`` for ISO 8601 in UTC (``2026-01-31T12:00:00Z``, also with fractions), else seconds.
 
     Raises:
-        AwsError: ``ValidationError``; it is neither.
+        AwsError: ``ValidationError``: it is neither.
     """
     if kind == "String":
         if not _EVENT_TIME.fullmatch(text):
@@ -187,7 +187,7 @@ def parse_event_time(text: str, kind: str) -> int:
         try:
             moment = datetime.fromisoformat(whole).replace(tzinfo=UTC)
         except ValueError as error:
-            raise invalid(f"EventTime [{text}] is no date: {error}") from error
+            raise invalid(f"EventTime [{text}] is not a date: {error}") from error
         return (moment - _EPOCH) // timedelta(seconds=1) * NANOSECONDS + int(fraction.ljust(9, "0"))
     try:
         return int(Decimal(text) * NANOSECONDS)
@@ -196,12 +196,12 @@ def parse_event_time(text: str, kind: str) -> int:
 
 
 def expiry(event_time: int, ttl: dict[str, Any] | None) -> int | None:
-    """When a record expires: its event time plus the TtlDuration."""
+    """Return the time at which a record expires: its event time plus the TtlDuration."""
     if ttl is None:
         return None
     return event_time + int(ttl["Value"]) * _UNIT_SECONDS[ttl["Unit"]] * NANOSECONDS
 
 
 def expiry_text(expires_at: int) -> str:
-    """ExpiresAt as the API gives it."""
+    """Format ExpiresAt for a response."""
     return (_EPOCH + timedelta(microseconds=expires_at // 1000)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS record (
     expires_at INTEGER,           -- nanoseconds since 1970
     PRIMARY KEY (feature_group, identifier)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS offline_row (  -- on their way to the offline store
+CREATE TABLE IF NOT EXISTS offline_row (  -- not yet in the offline store
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     feature_group TEXT NOT NULL,
     event_time INTEGER NOT NULL,
@@ -67,44 +67,44 @@ class FeatureStore:
     # Feature groups
 
     def add_group(self, arn: str, description: dict[str, Any]) -> bool:
-        """Keep a new feature group; False when there is one with this ARN."""
+        """Store a new feature group; False if there is one with this ARN."""
         with self._database.transaction() as database:
             text = json.dumps(description)
             added = database.execute("INSERT OR IGNORE INTO feature_group VALUES (?, ?)", (arn, text))
             return added.rowcount == 1
 
     def change_group(self, arn: str, changes: Mapping[str, Any]) -> None:
-        """Set fields of a feature group's description, whatever else changes at the same time."""
+        """Set fields of a feature group's description; concurrent changes of other fields are kept."""
         with self._database.transaction() as database:
             _change_group(database, arn, changes)
 
     def group(self, arn: str) -> dict[str, Any] | None:
-        """The description of a feature group, or None."""
+        """Return the description of a feature group, or None."""
         rows = self._database.rows("SELECT description FROM feature_group WHERE arn = ?", arn)
         return json.loads(rows[0][0]) if rows else None
 
     def groups(self) -> list[dict[str, Any]]:
-        """Every feature group's description, by ARN."""
+        """Return every feature group's description, ordered by ARN."""
         rows = self._database.rows("SELECT description FROM feature_group ORDER BY arn")
         return [json.loads(text) for (text,) in rows]
 
     def delete_records(self, arn: str, changes: Mapping[str, Any]) -> None:
-        """Forget the online records of a feature group, and set fields of its description."""
+        """Delete the online records of a feature group, and set fields of its description."""
         with self._database.transaction() as database:
             database.execute("DELETE FROM record WHERE feature_group = ?", (arn,))
             _change_group(database, arn, changes)
 
     def delete_group(self, arn: str) -> None:
-        """Forget a feature group and its records."""
+        """Delete a feature group and its records."""
         with self._database.transaction() as database:
             database.execute("DELETE FROM record WHERE feature_group = ?", (arn,))
             database.execute("DELETE FROM offline_row WHERE feature_group = ?", (arn,))
             database.execute("DELETE FROM feature_group WHERE arn = ?", (arn,))
 
-    # The way to the offline store
+    # The buffer of the offline store
 
     def add_offline_row(self, arn: str, event_time: int, values: list[FeatureValue], *, deleted: bool = False) -> None:
-        """Gather a record for the offline store."""
+        """Buffer a record for the offline store."""
         with self._database.transaction() as database:
             row = (arn, event_time, json.dumps(values), time.time_ns(), int(deleted))
             database.execute(
@@ -114,11 +114,11 @@ class FeatureStore:
             )
 
     def groups_with_offline_rows(self) -> list[str]:
-        """The ARNs of the groups for which something is gathered."""
+        """Return the ARNs of the groups with buffered records."""
         return [arn for (arn,) in self._database.rows("SELECT DISTINCT feature_group FROM offline_row")]
 
     def offline_rows(self, arn: str, limit: int) -> list[OfflineRow]:
-        """The first gathered records of a group, in the order of writing."""
+        """Return the first buffered records of a group, in the order of writing."""
         rows = self._database.rows(
             """SELECT number, event_time, "values", written_at, deleted FROM offline_row
             WHERE feature_group = ? ORDER BY number LIMIT ?""",
@@ -130,8 +130,8 @@ class FeatureStore:
             for number, at, values, written, gone in rows
         ]
 
-    def forget_offline_rows(self, arn: str, last: int | None = None) -> None:
-        """Drop the gathered records of a group, up to a number where one is given."""
+    def delete_offline_rows(self, arn: str, last: int | None = None) -> None:
+        """Delete the buffered records of a group, up to a number if one is given."""
         with self._database.transaction() as database:
             database.execute(
                 "DELETE FROM offline_row WHERE feature_group = ?1 AND (?2 IS NULL OR number <= ?2)", (arn, last)
@@ -140,9 +140,9 @@ class FeatureStore:
     # Records
 
     def put(self, arn: str, record: Record) -> bool:
-        """Write a record unless a later one is there; an equal event time replaces. False for an older record."""
+        """Write a record; False if there is a later one. A record with the same event time is replaced."""
         with self._database.transaction() as database:
-            _forget_expired(database, arn, record.identifier)
+            _delete_expired(database, arn, record.identifier)
             row = (arn, record.identifier, record.event_time, json.dumps(record.values), record.expires_at)
             written = database.execute(
                 """INSERT INTO record VALUES (?1, ?2, ?3, ?4, 0, ?5)
@@ -153,9 +153,9 @@ class FeatureStore:
             return written.rowcount == 1
 
     def get(self, arn: str, identifier: str) -> StoredRecord | None:
-        """The latest record, also a soft-deleted one; None when there is none or it has expired."""
+        """Return the latest record, soft-deleted or not; None if there is none or it has expired."""
         with self._database.transaction() as database:
-            _forget_expired(database, arn, identifier)
+            _delete_expired(database, arn, identifier)
             row = database.execute(
                 """SELECT identifier, event_time, "values", deleted, expires_at FROM record
                 WHERE feature_group = ? AND identifier = ?""",
@@ -164,7 +164,7 @@ class FeatureStore:
         return StoredRecord(row[0], row[1], json.loads(row[2]), bool(row[3]), row[4]) if row else None
 
     def soft_delete(self, arn: str, identifier: str, event_time: int) -> None:
-        """Mark as deleted, so that an older record does not come back; nothing when a later record is there."""
+        """Mark a record as deleted, so that an older one is refused; a later record stays as it is."""
         with self._database.transaction() as database:
             database.execute(
                 """UPDATE record SET event_time = ?3, "values" = '[]', deleted = 1, expires_at = NULL
@@ -173,9 +173,9 @@ class FeatureStore:
             )
 
     def hard_delete(self, arn: str, identifier: str, event_time: int) -> bool:
-        """Remove; False when a record with this or a later event time is there."""
+        """Remove a record; False if its event time is the same or later."""
         with self._database.transaction() as database:
-            _forget_expired(database, arn, identifier)
+            _delete_expired(database, arn, identifier)
             where = (arn, identifier)
             row = database.execute(
                 "SELECT event_time FROM record WHERE feature_group = ? AND identifier = ?", where
@@ -186,10 +186,10 @@ class FeatureStore:
             return True
 
     def identifiers(self, arn: str, after: str, limit: int, *, deleted: bool) -> list[str]:
-        """Up to ``limit`` record identifiers greater than ``after``, in order.
+        """Return up to ``limit`` record identifiers greater than ``after``, in order.
 
         Args:
-            deleted: whether soft-deleted records count.
+            deleted: whether to include soft-deleted records.
         """
         rows = self._database.rows(
             """SELECT identifier FROM record WHERE feature_group = ? AND identifier > ? AND deleted <= ?
@@ -206,7 +206,7 @@ def _change_group(database: sqlite3.Connection, arn: str, changes: Mapping[str, 
         database.execute("UPDATE feature_group SET description = ? WHERE arn = ?", (text, arn))
 
 
-def _forget_expired(database: sqlite3.Connection, arn: str, identifier: str) -> None:
+def _delete_expired(database: sqlite3.Connection, arn: str, identifier: str) -> None:
     database.execute(
         "DELETE FROM record WHERE feature_group = ? AND identifier = ? AND expires_at <= ?",
         (arn, identifier, time.time_ns()),

@@ -1,7 +1,7 @@
-"""A model card as a PDF, as its export job writes it.
+"""The PDF of a model card.
 
-The card is JSON after SageMaker's schema ("Model card JSON schema" in the developer guide). Its sections are shown in
-that schema's order, and what the schema does not know after them, so that nothing of a card is left out.
+The card is JSON in SageMaker's schema ("Model card JSON schema" in the developer guide). Its sections are shown in the
+schema's order, followed by any that the schema does not know, so that nothing is left out.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _GREY, _BLACK, _RULE = 95, 20, 200
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a card: a heading where there is no text.
+    """One line of a card; a heading if it has no text.
 
     Attributes:
-        depth: 0 for a section, 1 for what stands in it, and so on.
-        label: name of the field, for people.
+        depth: 0 for a section, 1 for its fields, and so on.
+        label: readable name of the field.
         text: its value.
     """
 
@@ -44,7 +44,7 @@ class Line:
 
 
 def card_lines(content: Mapping[str, Any]) -> Iterator[Line]:
-    """All fields of a card, in the order in which they are shown."""
+    """Yield all fields of a card, in the order in which they are shown."""
     known = [name for name in _SECTIONS if name in content]
     for name in [*known, *(key for key in content if key not in _SECTIONS)]:
         yield from _lines(_label(name), content[name], 0)
@@ -59,7 +59,7 @@ def _lines(label: str, value: Any, depth: int) -> Iterator[Line]:
     elif isinstance(value, Mapping):
         yield Line(depth, label)
         for key, item in value.items():
-            # Its name stands above it already.
+            # The name is the heading already.
             if (key, item) != ("name", label):
                 yield from _lines(_label(key), item, depth + 1)
     elif isinstance(value, list) and any(isinstance(item, (Mapping, list)) for item in value):
@@ -73,12 +73,12 @@ def _lines(label: str, value: Any, depth: int) -> Iterator[Line]:
 
 
 def _is_metric(value: Mapping[str, Any]) -> bool:
-    """One figure with its name, as ``metric_data`` has them."""
+    """Return whether a value is an entry of ``metric_data``: one figure with its name."""
     return {"name", "type", "value"} <= value.keys() and not isinstance(value["value"], (Mapping, list))
 
 
 def _name_of(item: Any) -> str | None:
-    """What a thing in a list is called, where it says so."""
+    """Return the name of an item of a list, or None."""
     name = item.get("name") if isinstance(item, Mapping) else None
     return name if isinstance(name, str) else None
 
@@ -95,12 +95,12 @@ def _text(value: Any) -> str:
 
 
 def card_pdf(description: Mapping[str, Any]) -> bytes:
-    """A version of a model card as a PDF.
+    """Return a version of a model card as a PDF.
 
     Args:
         description: DescribeModelCard's response; times in seconds since 1970.
     """
-    fpdf: Any = importlib.import_module("fpdf")  # only who exports a card pays for it
+    fpdf: Any = importlib.import_module("fpdf")  # only exports need it
     pdf = fpdf.FPDF(format="A4")
     pdf.set_margins(_MARGIN, _MARGIN)
     pdf.set_auto_page_break(auto=True, margin=_MARGIN)
@@ -123,7 +123,7 @@ def _moment(seconds: float) -> datetime:
 
 
 def _add_fonts(pdf: Any) -> None:
-    """A typeface that has more than Latin letters; PDF's own have not. matplotlib carries one."""
+    """Add a typeface with more than Latin letters, which PDF's own lack; matplotlib contains one."""
     matplotlib: Any = importlib.import_module("matplotlib")
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     pdf.add_font("DejaVu", "", folder / "DejaVuSans.ttf")
@@ -153,7 +153,7 @@ def _write(
     grey: int = _BLACK,
     indent: int = 0,
 ) -> None:
-    """A paragraph; with ``more`` its first words are a grey label."""
+    """Write a paragraph; if ``more`` is given, ``text`` is a grey label before it."""
     pdf.set_x(pdf.l_margin + _INDENT * indent)
     if more is not None:
         pdf.set_font("DejaVu", "", size)

@@ -1,4 +1,4 @@
-"""Model-card export jobs: a version of a card as a PDF in S3, made in a thread of its own."""
+"""Model-card export jobs, each of which writes a version of a card to S3 as a PDF, in its own thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
 from localmaker.ports import AwsClients
-from localmaker.services.sagemaker.documents import now, of_region
+from localmaker.services.sagemaker.documents import existing, now, of_region
 from localmaker.services.sagemaker.listing import only, order, page, select
 from localmaker.services.sagemaker.registry.card_pdf import card_pdf
 from localmaker.services.sagemaker.registry.model_cards import EXPORT_JOB, card_version
@@ -36,7 +36,7 @@ INTERRUPTED = "The local endpoint ended while this job was running. Start anothe
 
 @operation("sagemaker", "CreateModelCardExportJob")
 def create_export_job(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Start to write a version of a card, the newest unless asked otherwise."""
+    """Start to export a version of a card, by default the newest."""
     card = card_version(request["ModelCardName"], request.get("ModelCardVersion"), context)
     name = request["ModelCardExportJobName"]
     arn, moment = f"{card['ModelCardArn']}/export-job/{name}", now()
@@ -58,17 +58,15 @@ def create_export_job(request: dict[str, Any], context: RequestContext) -> dict[
 
 @operation("sagemaker", "DescribeModelCardExportJob")
 def describe_export_job(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """A job, and where its file is once it is written."""
+    """Describe a job; a completed one has the location of its file."""
     arn = request["ModelCardExportJobArn"]
-    document: dict[str, Any] | None = context.service(ResourceStore).get(EXPORT_JOB, arn)
-    if document is None:
-        raise AwsError("ResourceNotFound", f"Model card export job {arn} does not exist")
-    return document
+    missing = AwsError("ResourceNotFound", f"Model card export job {arn} does not exist")
+    return existing(EXPORT_JOB, arn, missing, context)
 
 
 @operation("sagemaker", "ListModelCardExportJobs")
 def list_export_jobs(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """A page of a card's jobs."""
+    """List a page of a card's jobs."""
     wanted = {"ModelCardName": request["ModelCardName"]}
     if "ModelCardVersion" in request:
         wanted["ModelCardVersion"] = request["ModelCardVersion"]
@@ -92,10 +90,10 @@ def list_export_jobs(request: dict[str, Any], context: RequestContext) -> dict[s
 
 
 class CardExports:
-    """The export jobs that are running.
+    """Runs export jobs.
 
     Args:
-        resources: keeps their documents.
+        resources: stores the documents of the jobs.
         clients: of S3.
     """
 
@@ -106,7 +104,7 @@ class CardExports:
         self._threads: set[threading.Thread] = set()
 
     def fail_interrupted(self) -> None:
-        """Set right what the endpoint before this one left."""
+        """Fail the jobs that were running when the endpoint last ended."""
         for job in self._resources.all(EXPORT_JOB):
             if job["Status"] == "InProgress":
                 self._end(job, "Failed", FailureReason=INTERRUPTED)
@@ -127,7 +125,7 @@ class CardExports:
         thread.start()
 
     def close(self) -> None:
-        """Wait for those that run; they take seconds."""
+        """Wait for running jobs, which takes seconds."""
         with self._lock:
             threads = list(self._threads)
         for thread in threads:
@@ -142,7 +140,7 @@ class CardExports:
             s3.put_object(Bucket=where.netloc, Key=key, Body=card_pdf(card), ContentType="application/pdf")
         except (ClientError, BotoCoreError) as error:
             self._end(job, "Failed", FailureReason=str(error)[:_REASON_CHARACTERS])
-        except Exception as error:  # the boundary: a thread that dies would leave its job running for ever
+        except Exception as error:  # otherwise the job would stay InProgress for ever
             logger.exception("%s", job["ModelCardExportJobArn"])
             self._end(job, "Failed", FailureReason=f"InternalServerError: {error}"[:_REASON_CHARACTERS])
         else:
@@ -153,6 +151,6 @@ class CardExports:
 
     def _end(self, job: dict[str, Any], status: str, **more: Any) -> None:
         arn = job["ModelCardExportJobArn"]
-        # A job whose card was deleted meanwhile is gone.
+        # The job was deleted with its card in the meantime.
         if self._resources.get(EXPORT_JOB, arn) is not None:
             self._resources.put(EXPORT_JOB, arn, {**job, "Status": status, "LastModifiedAt": now(), **more})

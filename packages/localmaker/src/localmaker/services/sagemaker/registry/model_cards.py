@@ -1,7 +1,7 @@
 """Model cards and their versions.
 
-moto keeps them, too, but makes a version without content where only the status is updated, and gives the time of
-creation as that of the last change.
+moto has them, too, but adds a version without content when only the status is updated, and returns the creation time as
+the time of the last change.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from typing import Any
 
 from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
-from localmaker.services.sagemaker.documents import arn_of, now, of_region
+from localmaker.services.sagemaker.documents import arn_of, existing, now, of_region
 from localmaker.services.sagemaker.listing import only, order, page, select
 from localmaker.services.sagemaker.store import ResourceStore
 from localmaker.services.sagemaker.tags import forget_tags
 
 KIND = "model-card"
-#: The kind of document that an export job is; its ARN is below that of its card.
+#: The kind of an export job's document; its ARN begins with that of its card.
 EXPORT_JOB = "model-card-export-job"
 _SUMMARY = ("ModelCardName", "ModelCardArn", "ModelCardStatus", "CreationTime", "LastModifiedTime")
 _SORTED_BY = {"Name": "ModelCardName", "CreationTime": "CreationTime"}
-# Those of a version; the others are the card's.
-_OF_A_VERSION = ("ModelCardVersion", "Content", "ModelCardStatus", "LastModifiedTime")
+# The fields of a version; the others are the card's.
+_VERSION_FIELDS = ("ModelCardVersion", "Content", "ModelCardStatus", "LastModifiedTime")
 
 
 @operation("sagemaker", "CreateModelCard")
 def create_card(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Keep a card; its first version."""
+    """Create a card with its first version."""
     name = request["ModelCardName"]
     arn, moment = arn_of(KIND, name, context), now()
     _check_content(request["Content"])
@@ -54,7 +54,7 @@ def create_card(request: dict[str, Any], context: RequestContext) -> dict[str, A
 
 @operation("sagemaker", "DescribeModelCard")
 def describe_card(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """A version of a card, the newest unless asked otherwise."""
+    """Describe a version of a card, by default the newest."""
     description = card_version(request["ModelCardName"], request.get("ModelCardVersion"), context)
     if request.get("IncludedData") == "MetadataOnly":
         return {**description, "Content": ""}
@@ -63,7 +63,7 @@ def describe_card(request: dict[str, Any], context: RequestContext) -> dict[str,
 
 @operation("sagemaker", "UpdateModelCard")
 def update_card(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """New content is a new version; a status is that of the newest one."""
+    """Add a version with new content, or set the status of the newest version."""
     document = _card(request["ModelCardName"], context)
     if "Content" in request and "ModelCardStatus" in request:
         raise AwsError("ValidationException", "Content and ModelCardStatus can't be updated in the same request.")
@@ -80,7 +80,7 @@ def update_card(request: dict[str, Any], context: RequestContext) -> dict[str, A
 
 @operation("sagemaker", "ListModelCards")
 def list_cards(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """A page of cards as their newest versions are."""
+    """List a page of cards, each with its newest version."""
     newest = [_described(one, one["Versions"][-1]) for one in of_region(KIND, "ModelCardArn", context)]
     found = [one for one in select(newest, request, "ModelCardName") if _has_status(one, request)]
     order(found, request, _SORTED_BY, "CreationTime")
@@ -89,7 +89,7 @@ def list_cards(request: dict[str, Any], context: RequestContext) -> dict[str, An
 
 @operation("sagemaker", "ListModelCardVersions")
 def list_versions(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """A page of a card's versions."""
+    """List a page of a card's versions."""
     document = _card(request["ModelCardName"], context)
     versions = select([_described(document, one) for one in document["Versions"]], request, "ModelCardName")
     found = [one for one in versions if _has_status(one, request)]
@@ -100,7 +100,7 @@ def list_versions(request: dict[str, Any], context: RequestContext) -> dict[str,
 
 @operation("sagemaker", "DeleteModelCard")
 def delete_card(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Forget a card, its versions and its export jobs; exported files stay."""
+    """Delete a card, its versions and its export jobs; exported files remain."""
     arn = _card(request["ModelCardName"], context)["ModelCardArn"]
     for job in of_region(EXPORT_JOB, "ModelCardExportJobArn", context):
         if job["ModelCardExportJobArn"].startswith(f"{arn}/"):
@@ -111,7 +111,7 @@ def delete_card(request: dict[str, Any], context: RequestContext) -> dict[str, A
 
 
 def card_version(name: str, version: int | None, context: RequestContext) -> dict[str, Any]:
-    """DescribeModelCard of a version; of the newest one where ``version`` is None.
+    """Return the description of a version; of the newest one if ``version`` is None.
 
     Raises:
         AwsError: ResourceNotFound.
@@ -126,7 +126,7 @@ def card_version(name: str, version: int | None, context: RequestContext) -> dic
 
 def _described(document: dict[str, Any], version: dict[str, Any]) -> dict[str, Any]:
     card = {key: value for key, value in document.items() if key != "Versions"}
-    return {**card, **only(version, _OF_A_VERSION)}
+    return {**card, **only(version, _VERSION_FIELDS)}
 
 
 def _has_status(version: dict[str, Any], request: dict[str, Any]) -> bool:
@@ -135,10 +135,7 @@ def _has_status(version: dict[str, Any], request: dict[str, Any]) -> bool:
 
 def _card(name: str, context: RequestContext) -> dict[str, Any]:
     arn = arn_of(KIND, name, context)
-    document: dict[str, Any] | None = context.service(ResourceStore).get(KIND, arn)
-    if document is None:
-        raise AwsError("ResourceNotFound", f"Modelcard {arn} does not exist")
-    return document
+    return existing(KIND, arn, AwsError("ResourceNotFound", f"Modelcard {arn} does not exist"), context)
 
 
 def _check_content(text: str) -> None:

@@ -1,7 +1,7 @@
 """The model registry: model packages and their groups.
 
-moto keeps them, too, but drops the model card, source, life cycle and security of a package, gives a version number
-twice after a deletion (it has none), and knows instance types up to 2021 only.
+moto has them, too, but drops the model card, source, life cycle and security of a package, cannot delete a package, and
+knows instance types only up to 2021.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
-from localmaker.services.sagemaker.documents import arn_of, now, of_region
+from localmaker.services.sagemaker.documents import arn_of, existing, now, of_region
 from localmaker.services.sagemaker.listing import only, page, select
 from localmaker.services.sagemaker.store import ResourceStore
 from localmaker.services.sagemaker.tags import forget_tags
@@ -64,7 +64,7 @@ def _invalid(message: str) -> AwsError:
 
 @operation("sagemaker", "CreateModelPackageGroup")
 def create_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Keep a new group."""
+    """Create a group."""
     name = request["ModelPackageGroupName"]
     arn = arn_of(GROUP, name, context)
     document = {
@@ -81,13 +81,13 @@ def create_group(request: dict[str, Any], context: RequestContext) -> dict[str, 
 
 @operation("sagemaker", "DescribeModelPackageGroup")
 def describe_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """A group."""
+    """Describe a group."""
     return _group(request["ModelPackageGroupName"], context)
 
 
 @operation("sagemaker", "ListModelPackageGroups")
 def list_groups(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """A page of groups."""
+    """List a page of groups."""
     found = select(of_region(GROUP, "ModelPackageGroupArn", context), request, "ModelPackageGroupName")
     _sort(found, request, "ModelPackageGroupName")
     return page([only(one, _GROUP_SUMMARY) for one in found], request, "ModelPackageGroupSummaryList")
@@ -95,7 +95,7 @@ def list_groups(request: dict[str, Any], context: RequestContext) -> dict[str, A
 
 @operation("sagemaker", "DeleteModelPackageGroup")
 def delete_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Remove an empty group."""
+    """Delete an empty group."""
     group = _group(request["ModelPackageGroupName"], context)
     packages = of_region(PACKAGE, "ModelPackageArn", context)
     if any(one.get("ModelPackageGroupName") == group["ModelPackageGroupName"] for one in packages):
@@ -107,7 +107,7 @@ def delete_group(request: dict[str, Any], context: RequestContext) -> dict[str, 
 
 @operation("sagemaker", "CreateModelPackage")
 def create_package(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Keep a package: the next version of its group, or one with a name of its own."""
+    """Create a package: the next version of its group, or one with its own name."""
     resources = context.service(ResourceStore)
     token = arn_of(_TOKEN, request.get("ClientToken", ""), context)
     earlier = resources.get(_TOKEN, token) if "ClientToken" in request else None
@@ -145,13 +145,13 @@ def _next_version(document: dict[str, Any], context: RequestContext) -> str:
 
 @operation("sagemaker", "DescribeModelPackage")
 def describe_package(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """A package with all that it was created with."""
+    """Describe a package."""
     return _package(request["ModelPackageName"], context)
 
 
 @operation("sagemaker", "BatchDescribeModelPackage")
 def batch_describe_packages(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Several packages; those that are not there are reported beside the others."""
+    """Describe several packages; those that do not exist are reported as errors."""
     found, errors = {}, {}
     for arn in request["ModelPackageArnList"]:
         try:
@@ -163,7 +163,7 @@ def batch_describe_packages(request: dict[str, Any], context: RequestContext) ->
 
 @operation("sagemaker", "ListModelPackages")
 def list_packages(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """A page of packages: a group's versions, or by default those that have no group."""
+    """List a page of packages: a group's versions, or by default those without a group."""
     group = request.get("ModelPackageGroupName")
     if group is not None:
         group = _group(group, context)["ModelPackageGroupName"]
@@ -182,7 +182,7 @@ def list_packages(request: dict[str, Any], context: RequestContext) -> dict[str,
 
 @operation("sagemaker", "UpdateModelPackage")
 def update_package(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Change approval, metadata, card or specifications of a package."""
+    """Change the approval, metadata, card or specifications of a package."""
     document = _package(request["ModelPackageArn"], context)
     document |= {key: request[key] for key in _UPDATABLE if key in request}
     metadata = {**document.get("CustomerMetadataProperties", {}), **request.get("CustomerMetadataProperties", {})}
@@ -201,7 +201,7 @@ def update_package(request: dict[str, Any], context: RequestContext) -> dict[str
 
 @operation("sagemaker", "DeleteModelPackage")
 def delete_package(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Remove a package; its version number is not given again."""
+    """Delete a package; its version number is not used again."""
     document = _package(request["ModelPackageName"], context)
     context.service(ResourceStore).remove(PACKAGE, document["ModelPackageArn"])
     forget_tags(document["ModelPackageArn"], context)
@@ -210,18 +210,12 @@ def delete_package(request: dict[str, Any], context: RequestContext) -> dict[str
 
 def _package(name: str, context: RequestContext) -> dict[str, Any]:
     arn = arn_of(PACKAGE, name, context)
-    document = context.service(ResourceStore).get(PACKAGE, arn)
-    if document is None:
-        raise _invalid(f"ModelPackage {arn} does not exist.")
-    return dict(document)
+    return existing(PACKAGE, arn, _invalid(f"ModelPackage {arn} does not exist."), context)
 
 
 def _group(name: str, context: RequestContext) -> dict[str, Any]:
     arn = arn_of(GROUP, name, context)
-    document = context.service(ResourceStore).get(GROUP, arn)
-    if document is None:
-        raise _invalid(f"ModelPackageGroup {arn} does not exist.")
-    return dict(document)
+    return existing(GROUP, arn, _invalid(f"ModelPackageGroup {arn} does not exist."), context)
 
 
 def _sort(found: list[dict[str, Any]], request: dict[str, Any], name_field: str) -> None:

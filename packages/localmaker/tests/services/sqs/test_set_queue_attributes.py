@@ -1,4 +1,4 @@
-"""What SQS keeps when other attributes of a queue are set."""
+"""The policy of a queue when other attributes are set."""
 
 from __future__ import annotations
 

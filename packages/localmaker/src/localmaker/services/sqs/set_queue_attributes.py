@@ -1,7 +1,8 @@
-"""Answers of moto's SQS that are not what SQS answers, put right.
+"""A patch of moto: ``SetQueueAttributes`` keeps the queue's policy.
 
-- ``SetQueueAttributes`` takes away the queue's policy where the request sets other attributes only; in SQS what is not
-  named stays.
+- moto: a request that sets other attributes removes the policy.
+- SQS: an attribute that the request does not name stays as it is.
+- Replaced: ``moto.sqs.models.Queue._set_attributes``.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from moto.sqs.models import Queue
 _moto_set_attributes = Queue._set_attributes  # noqa: SLF001 - moto has no hook for it
 
 
-def repair_sqs() -> None:
-    """Put them right for the whole process; doing it again changes nothing."""
+def install() -> None:
+    """Replace it for the whole process; a second call changes nothing."""
     Queue._set_attributes = _set_attributes  # noqa: SLF001 - as above
 
 

@@ -1,4 +1,4 @@
-"""Which events FilterLogEvents gives, and in which order."""
+"""Which events FilterLogEvents returns, and in which order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 @pytest.fixture
 def logs(endpoint, unique):
-    """A client; the log group has two streams of one job and one of another, written by turns."""
+    """Return a client, with a log group of three streams, two of one job, whose events alternate in time."""
     client = endpoint.client("logs")
     client.create_log_group(logGroupName=unique)
     start = int(time.time() * 1000)
@@ -43,7 +43,7 @@ def test_a_group_may_be_named_by_its_arn(logs, unique):
         assert found == ["other/algo-1 1", "other/algo-1 2"]
 
 
-def test_a_prefix_and_names_are_too_much(logs, unique):
+def test_a_prefix_and_names_are_exclusive(logs, unique):
     with pytest.raises(ClientError, match="InvalidParameterException"):
         logs.filter_log_events(logGroupName=unique, logStreamNamePrefix="job", logStreamNames=["job/algo-1"])
 

@@ -1,7 +1,8 @@
-"""Answers of moto's CloudWatch Logs that are not what it answers, put right.
+"""A patch of moto: ``FilterLogEvents`` looks at the streams that the request names, and orders events by time.
 
-- ``FilterLogEvents`` looks at all streams whatever ``logStreamNamePrefix`` says, does not know
-  ``logGroupIdentifier``, and gives one stream after the other; in AWS the events of all are ordered by time.
+- moto: ignores ``logStreamNamePrefix`` and ``logGroupIdentifier``, and returns one stream after the other.
+- CloudWatch Logs: takes both, and orders the events of all streams by time.
+- Replaced: ``moto.logs.responses.LogsResponse.filter_log_events``.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from moto.logs.exceptions import InvalidParameterException
 from moto.logs.responses import LogsResponse
 
 
-def repair_logs() -> None:
-    """Put them right for the whole process; doing it again changes nothing."""
+def install() -> None:
+    """Replace it for the whole process; a second call changes nothing."""
     LogsResponse.filter_log_events = _filter_log_events
 
 
@@ -28,7 +29,7 @@ def _filter_log_events(response: Any) -> str:
         raise InvalidParameterException("Only one of logStreamNames and logStreamNamePrefix can be given")
     if prefix:
         found = response.logs_backend.groups.get(group)
-        # A name that no stream can have, where no stream begins so: moto takes an empty list for all.
+        # moto reads an empty list as all streams, so name one that cannot exist.
         streams = [name for name in found.streams if name.startswith(prefix)] if found else []
         streams = streams or [":"]
     events, following, searched = response.logs_backend.filter_log_events(
@@ -39,7 +40,7 @@ def _filter_log_events(response: Any) -> str:
         given("limit"),
         given("nextToken"),
         given("filterPattern"),
-        True,  # whatever "interleaved" says, as in AWS
+        True,  # AWS ignores "interleaved", too
     )
     more = {"nextToken": following} if following else {}
     return json.dumps({"events": events, "searchedLogStreams": searched, **more})
