@@ -42,8 +42,8 @@ class Gateway:
         endpoint: handed to our own operations.
         moto: moto's WSGI application.
         state: keeps what moto's answers change.
-        authorization: decides about every request.
-        events: receives the events of S3.
+        authorization: is asked about every request.
+        events: is given what happens in S3.
         on_answer: called with request and response of each operation of ours.
     """
 
@@ -67,7 +67,6 @@ class Gateway:
         self._checks_answers = response_checks.are_on()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
         request_id = str(uuid.uuid4())
         if environ["PATH_INFO"] == HEALTH_PATH:
             return _send(self._health(), start_response)
@@ -115,7 +114,7 @@ class Gateway:
             return protocol.serialise_error(recognised, failure, request_id)
 
     def _checked(self, recognised: Recognised, error: AwsError) -> AwsError:
-        """Return the error, or another one if answers are checked and the operation has no such error."""
+        """The error; another one where the operation does not answer it, and that is looked at."""
         if self._checks_answers:
             try:
                 response_checks.check_error(recognised.model, error)
@@ -180,7 +179,7 @@ class Gateway:
 
     @contextmanager
     def _kept(self, change: Change | None) -> Iterator[dict[str, bytes]]:
-        """Store what moto changes in the block; yield the mapping for its deliveries, see MotoState.recording."""
+        """Store what moto changes in the block; yields where its deliveries go, see MotoState.recording."""
         if change is None:
             yield {}
             return
@@ -189,7 +188,7 @@ class Gateway:
 
     @contextmanager
     def _one_writer_per_object(self, environ: dict[str, Any], scope: CredentialScope | None) -> Iterator[None]:
-        """Make moto's conditional writes atomic: it reads the object first and writes it later."""
+        """Make moto's conditional writes atomic: it looks at the object first and writes it later."""
         writes = environ["REQUEST_METHOD"] in ("PUT", "POST", "DELETE")
         is_s3 = scope is None or scope.signing_name == "s3"
         has_key = environ["PATH_INFO"].strip("/").count("/") > 0
@@ -238,7 +237,7 @@ class _KeyedLocks:
 
 
 def _from_a_web_page(environ: dict[str, Any]) -> bool:
-    """Return whether a browser sent the request for a page of another origin.
+    """Whether a browser sent it for a page from elsewhere.
 
     Without this any site could start a job here: the endpoint needs no credentials, and moto allows every origin.
     """

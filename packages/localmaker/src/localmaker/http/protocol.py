@@ -59,7 +59,7 @@ class HttpResponse:
 
 
 def credential_scope(environ: dict[str, Any]) -> CredentialScope | None:
-    """Return the scope from the ``Authorization`` header or a presigned URL; None for an unsigned request."""
+    """The scope from the ``Authorization`` header or a presigned URL; None for an unsigned request."""
     found = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     if found is None:
         presigned = parse_qs(environ.get("QUERY_STRING", "")).get("X-Amz-Credential")
@@ -68,14 +68,14 @@ def credential_scope(environ: dict[str, Any]) -> CredentialScope | None:
 
 
 def is_region_name(name: str) -> bool:
-    """Return whether a name can be that of a region."""
+    """Return whether a request may be signed for it."""
     return _REGION.fullmatch(name) is not None
 
 
 def recognise(environ: dict[str, Any], scope: CredentialScope | None) -> Recognised | None:
-    """Return the operation of ours that a request asks for; None if moto has to answer.
+    """The operation of ours that a request asks for; None where moto has to answer.
 
-    The body is not read, so that moto gets its requests untouched.
+    The body is not read, so that what is not ours reaches moto untouched.
     """
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:

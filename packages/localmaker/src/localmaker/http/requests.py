@@ -1,6 +1,6 @@
-"""The request that the current thread answers.
+"""What the endpoint knows about the request that the current thread answers.
 
-moto's backends call back into the endpoint (S3 notifications) without passing the request; this carries it.
+moto's backends call back into the endpoint (S3 notifications) without handing the request on; this carries it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ class CurrentRequest:
     Attributes:
         request_id: the id that the response carries; S3 events name it.
         source_ip: the client's address.
-        s3_events: EventBridge's events for what has happened to objects so far.
-        created: bucket and key of the objects that the request has written.
-        sequencers: by bucket, key and version, so that all notifications of one change carry the same.
+        s3_events: what has happened to objects so far, as EventBridge's events.
+        created: bucket and key of the objects that it has written.
+        sequencers: of what it did, by bucket, key and version: all who are told of one thing get the same.
     """
 
     request_id: str
