@@ -33,11 +33,12 @@ acceptance: $(STAMP)  ## Run the randomised tests in full: seeds, kills, faults,
 	@for product in $(PRODUCTS); do (cd $$product && $(PYTEST) -m randomised --timeout 3600 --durations 10 \
 		--examples $(EXAMPLES) --seeds $(SEEDS) --kills $(KILLS) --faults $(FAULTS)) || exit 1; done
 
-check: $(STAMP)  ## Lint, formatting, types, import contracts, workflows, offline checks of every environment's pipelines
+check: $(STAMP)  ## Lint, formatting, types, import contracts, circles of imports, workflows, offline checks of every environment's pipelines
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
-	@PYTHONPATH=steps .venv/bin/lint-imports --no-cache
+	@PYTHONPATH=steps .venv/bin/lint-imports --no-cache --no-logo
+	@PYTHONPATH=.:steps .venv/bin/python tests/import_circles.py
 	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv/bin/zizmor --offline --no-progress --quiet .github/workflows
 	@.venv/bin/bikeshare validate

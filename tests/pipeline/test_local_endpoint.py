@@ -36,7 +36,7 @@ def state_dir(tmp_path):
 
 def test_up_status_kill_and_up_again(state_dir, tmp_path):
     where = ("--state-dir", str(state_dir))
-    assert "does not run" in bikeshare("local", "status", *where, code=8)
+    assert "is not running" in bikeshare("local", "status", *where, code=8)
     said = bikeshare("local", "up", "--detach", "--port", "0", *where)
     assert "this machine only" in said
     assert "new state" in said
@@ -53,17 +53,17 @@ def test_up_status_kill_and_up_again(state_dir, tmp_path):
     s3.create_bucket(Bucket="kept")
     os.kill(status["pid"], signal.SIGKILL)
     psutil.wait_procs([psutil.Process(status["pid"])] if psutil.pid_exists(status["pid"]) else [], timeout=30)
-    assert "does not run" in bikeshare("local", "status", *where, code=8)
+    assert "is not running" in bikeshare("local", "status", *where, code=8)
     record = tmp_path / "actions.jsonl"
     again = bikeshare("local", "up", "-d", "--port", "0", "--enforce-iam", "--record-actions", str(record), *where)
     assert "the endpoint before was killed" in again
-    assert "It came up with: state " in bikeshare("local", "status", *where)
+    assert "State at its start: state " in bikeshare("local", "status", *where)
     assert json.loads(bikeshare("local", "status", "--json", *where))["enforces_iam"] is True
     assert record.exists()
     refused = bikeshare("local", "up", "-d", "--port", "0", "--record-actions", str(record), *where, code=8)
     assert "started with other options" in refused
     bikeshare("local", "down", *where)
-    assert "no local endpoint runs" in bikeshare("local", "down", *where, code=8)
+    assert "no local endpoint is running" in bikeshare("local", "down", *where, code=8)
 
 
 @pytest.mark.parametrize("detach", [["--detach"], []])

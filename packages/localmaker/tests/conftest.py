@@ -52,18 +52,18 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndpointHandl
 
 @pytest.fixture(scope="session")
 def image() -> JobEnvironment:
-    """The image's environment, built in the real cache if this is the first run ever."""
+    """Return the image's environment, built in the real cache if this is the first run ever."""
     return image_environment(find_image(DEFAULT_IMAGE))
 
 
 @pytest.fixture
 def unique() -> str:
-    """A name that no other test uses; fits every kind of resource."""
+    """Return a name that no other test uses and that fits every kind of resource."""
     return f"t-{uuid.uuid4().hex[:12]}"
 
 
 def check_response(http_response: Any, parsed: dict[str, Any], model: Any, **_: Any) -> None:
-    """A response holds what botocore's model has, with the model's types, and nothing else."""
+    """Check that a response holds what botocore's model has, with the model's types, and nothing else."""
     shape = model.output_shape
     if shape is None or http_response.status_code >= 300 or model.service_model.protocol not in _JSON_PROTOCOLS:
         return
@@ -100,7 +100,7 @@ class Queue:
         self.arn: str = attributes["QueueArn"]
 
     def messages(self, count: int) -> list[dict[str, Any]]:
-        """The next messages, waited for."""
+        """Wait for the next messages."""
         found: list[dict[str, Any]] = []
         deadline = time.monotonic() + 60
         while len(found) < count:
@@ -114,7 +114,7 @@ class Queue:
         return found
 
     def events(self, count: int) -> list[dict[str, Any]]:
-        """The next messages' bodies, parsed."""
+        """Return the parsed bodies of the next messages."""
         return [json.loads(message["Body"]) for message in self.messages(count)]
 
 

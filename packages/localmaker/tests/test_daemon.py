@@ -46,7 +46,7 @@ def test_up_status_down(state_dir: Path) -> None:
     running = start(state_dir)
     assert daemon.status(state_dir) == running
     assert start(state_dir, running.port) == running
-    with pytest.raises(PortInUseError, match="runs already at"):
+    with pytest.raises(PortInUseError, match="is already running at"):
         start(state_dir, running.port + 1)
     process = psutil.Process(running.pid)
     assert os.getsid(running.pid) != os.getsid(0)

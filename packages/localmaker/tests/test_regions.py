@@ -138,4 +138,4 @@ def test_what_an_earlier_version_kept_for_all_regions_is_set_aside(tmp_path):
         assert endpoint.client("sagemaker").list_pipelines()["PipelineSummaries"] == []
     kept = {path.name.partition(".set-aside-")[0] for path in tmp_path.glob("*.set-aside-*")}
     assert kept == {"jobs", "pipelines.sqlite3"}
-    assert "from before there were regions" in (tmp_path / "endpoint.log").read_text()
+    assert "from a version without regions" in (tmp_path / "endpoint.log").read_text()

@@ -1,6 +1,6 @@
 """The local AWS endpoint: the AWS APIs on 127.0.0.1, with no account and no Docker.
 
 moto answers what moto implements; the operations registered with :func:`localmaker.http.operations.operation`
-answer what it lacks or only pretends. Any AWS client works against it unchanged, with ``AWS_ENDPOINT_URL``
-as the only difference. Nothing here imports the rest of the project, so any SageMaker project can use it.
+answer what it lacks or only pretends. Any AWS client works against it unchanged; ``AWS_ENDPOINT_URL`` is
+the only difference.
 """

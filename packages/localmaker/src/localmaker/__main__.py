@@ -1,4 +1,4 @@
-"""``python -m localmaker`` is ``localmaker``."""
+"""Run ``localmaker`` as ``python -m localmaker``."""
 
 from localmaker.cli import main
 

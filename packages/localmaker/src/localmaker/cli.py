@@ -1,6 +1,6 @@
-"""``localmaker``: start, ask and stop the local AWS endpoint.
+"""``localmaker``: start, inspect and stop the local AWS endpoint.
 
-Exit codes: 0 done; 2 wrong usage; 8 the endpoint did not start or stop, or does not run; 130 interrupted.
+Exit codes: 0 success; 2 wrong usage; 8 the endpoint did not start or stop, or is not running; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -31,11 +31,14 @@ app = typer.Typer(
 )
 
 StateDir = Annotated[
-    Path | None, typer.Option("--state-dir", help="Where everything that is kept lives; your own when left out.")
+    Path | None,
+    typer.Option("--state-dir", help="Directory for the endpoint's state; by default one in your home directory."),
 ]
 Requirements = Annotated[
     list[Path] | None,
-    typer.Option("--requirements", help="A requirements.txt that jobs will install; prepared now. May be repeated."),
+    typer.Option(
+        "--requirements", help="A requirements.txt that jobs will install; built in advance. May be repeated."
+    ),
 ]
 
 
@@ -57,15 +60,15 @@ def prepare(requirements: Requirements = None) -> None:
 @app.command()
 def up(
     *,
-    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; 4566 when left out, 0 takes a free one.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; 4566 by default, 0 picks a free one.")] = None,
     host: Annotated[str, typer.Option(help="A loopback address; anything else is refused.")] = "127.0.0.1",
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it answers; it goes on.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it answers; it keeps running.")] = False,
     state_dir: StateDir = None,
     enforce_iam: Annotated[
         bool, typer.Option("--enforce-iam", help="Refuse what a role's policies do not allow.")
     ] = False,
     record_actions: Annotated[
-        Path | None, typer.Option(help="File that gets the IAM actions that roles use, a JSON line each.")
+        Path | None, typer.Option(help="Write the IAM actions that roles use to this file, one JSON line each.")
     ] = None,
     requirements: Requirements = None,
 ) -> None:
@@ -102,7 +105,7 @@ def down(state_dir: StateDir = None) -> None:
 def status(
     state_dir: StateDir = None, as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False
 ) -> None:
-    """Say whether the local AWS endpoint runs, and where. Exit code 0: it runs; 8: it does not."""
+    """Show whether the local AWS endpoint is running, and where. Exit code 0 if it is, 8 if not."""
     from localmaker import daemon
 
     with _reported():
@@ -110,15 +113,15 @@ def status(
     if as_json:
         typer.echo(json.dumps(_described(running), indent=2, ensure_ascii=False))
     elif running is not None:
-        typer.echo(f"The local AWS endpoint runs at {running.url} (process {running.pid}).")
-        typer.echo(f"It came up with: {running.restored}")
+        typer.echo(f"The local AWS endpoint is running at {running.url} (process {running.pid}).")
+        typer.echo(f"State at its start: {running.restored}")
     else:
-        typer.echo("The local AWS endpoint does not run. Start it with: localmaker up --detach")
+        typer.echo("The local AWS endpoint is not running. Start it with: localmaker up --detach")
     raise typer.Exit(0 if running is not None else EXIT_UNAVAILABLE)
 
 
 def prepare_environments(console: Console, requirements: Sequence[Path]) -> None:
-    """Build the default image's environment, and one more for each requirements file; once for each content.
+    """Build the default image's environment and one for each requirements file, unless they exist already.
 
     Raises:
         EnvironmentBuildError: a package could not be installed.
@@ -135,10 +138,10 @@ def prepare_environments(console: Console, requirements: Sequence[Path]) -> None
 
 
 def show_ready(console: Console, running: Running) -> None:
-    """Print where the endpoint is and what a client needs."""
+    """Print the endpoint's address and what a client needs."""
     console.print(f"  AWS APIs at {running.url} (this machine only)", markup=False)
     console.print(f"  any client: export AWS_ENDPOINT_URL={running.url}", markup=False)
-    console.print("  any credentials, where a client wants some", markup=False)
+    console.print("  any credentials will do", markup=False)
     console.print(f"  {running.restored}", markup=False, soft_wrap=True)
 
 
@@ -157,7 +160,7 @@ def _described(running: Running | None) -> dict[str, object]:
 
 @contextmanager
 def _reported() -> Iterator[None]:
-    """Turn errors of the endpoint into a message and an exit code, whichever command line this one is part of."""
+    """Turn errors of the endpoint into a message and an exit code, also within another command line."""
     from localmaker.errors import LocalmakerError
 
     try:

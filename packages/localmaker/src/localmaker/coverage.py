@@ -1,4 +1,4 @@
-"""Which AWS operations the local endpoint answers, as a page of the documentation.
+"""The documentation page of the AWS operations that the local endpoint answers.
 
 ``python -m localmaker.coverage`` writes ``docs/operations.md``; a test compares the two.
 """
@@ -22,7 +22,7 @@ from localmaker.services.iam import simulation
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 
-# The services that pipelines use. moto answers others, too; what they lack is refused in the same way.
+# The services that pipelines use. moto answers others too; what they lack is refused in the same way.
 _SERVICES = (
     "sagemaker",
     "sagemaker-featurestore-runtime",
@@ -53,7 +53,7 @@ models; do not edit.
 
 
 class Answer(StrEnum):
-    """Who answers an operation."""
+    """The component that answers an operation."""
 
     REAL = "real"
     MOTO = "moto"
@@ -62,7 +62,7 @@ class Answer(StrEnum):
 
 @cache
 def operations(service: str) -> tuple[str, ...]:
-    """Every operation of a service, as botocore knows it."""
+    """Return every operation of a service, as botocore knows it."""
     return tuple(botocore.session.get_session().get_service_model(service).operation_names)
 
 
@@ -81,16 +81,16 @@ def _moto_methods(service: str) -> frozenset[str]:
 
 
 def answer(service: str, operation: str) -> Answer:
-    """Who answers one operation."""
+    """Return which component answers an operation."""
     import_operations()
     if find_handler(service, operation) is not None or (service == "iam" and operation in simulation.ANSWERED):
         return Answer.REAL
-    # moto names methods of its backends or responses after the operations; its own coverage report relies on it, too.
+    # moto names methods of its backends or responses after the operations; its own coverage report relies on that too.
     return Answer.MOTO if xform_name(operation) in _moto_methods(service) else Answer.REFUSED
 
 
 def page() -> str:
-    """The whole page, Markdown."""
+    """Return the whole page as Markdown."""
     by_service = {service: {name: answer(service, name) for name in operations(service)} for service in _SERVICES}
     parts = [_INTRODUCTION, "| Service | real | moto | refused |", "|---|---:|---:|---:|"]
     for service, answers in by_service.items():
@@ -105,7 +105,7 @@ def page() -> str:
 def main() -> int:
     """Write the page."""
     PAGE.write_text(page(), encoding="utf-8")
-    sys.stdout.write(f"{PAGE} is written\n")
+    sys.stdout.write(f"wrote {PAGE}\n")
     return 0
 
 

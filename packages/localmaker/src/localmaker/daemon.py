@@ -55,7 +55,7 @@ DEFAULT_PORT = 4566
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _LOG_TAIL_BYTES = 4000
-# What the process says in so many words; anything else is in its log.
+# Errors that the process reports by name; anything else is in its log.
 _KNOWN_ERRORS = (
     PortInUseError,
     NotLoopbackError,
@@ -78,35 +78,35 @@ def up(
     enforce_iam: bool = False,
     record_actions: Path | None = None,
 ) -> Running | None:
-    """Start the endpoint; one that runs already on this state directory is returned as it is.
+    """Start the endpoint, or return the one that is already running on this state directory.
 
     Args:
-        port: TCP port; 0 takes a free one.
+        port: TCP port; 0 picks a free one.
         host: a loopback address; anything else is refused.
         detach: start it in the background, where it outlives the terminal, and return once it answers. Otherwise
             serve in this process until Ctrl-C or SIGTERM and return None.
-        state_dir: where everything that is kept lives; :func:`default_state_dir` by default.
+        state_dir: where the state is kept; :func:`default_state_dir` by default.
         on_ready: called when requests are answered (also when detached).
         enforce_iam: refuse what a role's policies do not allow.
-        record_actions: file that gets the IAM actions that roles use.
+        record_actions: file to which the IAM actions that roles use are written.
 
     Raises:
-        PortInUseError: the port is taken, by whom is in the message; or the running endpoint has another port.
+        PortInUseError: the port is taken (the message says by what), or the running endpoint has another port.
         NotLoopbackError: ``host`` can be reached from other machines.
         StateInUseError: another endpoint is just starting on the state directory.
-        EndpointStartError: it ended or did not answer; the message holds the end of its log.
+        EndpointStartError: it exited or did not answer; the message holds the end of its log.
     """
     directory = (state_dir or default_state_dir()).absolute()
     running = find_running(directory)
     if running is not None:
         if port not in (0, running.port):
             raise PortInUseError(
-                f"the local endpoint runs already at {running.url}, not on port {port}; "
+                f"the local endpoint is already running at {running.url}, not on port {port}; "
                 "stop it with `localmaker down` first"
             )
         if (enforce_iam and not running.enforces_iam) or record_actions is not None:
             raise StateInUseError(
-                f"the local endpoint runs already at {running.url}, started with other options; "
+                f"the local endpoint is already running at {running.url}, started with other options; "
                 "stop it with `localmaker down` first"
             )
     elif detach:
@@ -114,7 +114,7 @@ def up(
             directory, port, host=host, detached=True, enforce_iam=enforce_iam, record_actions=record_actions
         )[0]
     else:
-        from localmaker.process import run  # what only asks for status does not pay for it
+        from localmaker.process import run  # status and down stay fast without it
 
         run(
             directory,
@@ -131,7 +131,7 @@ def up(
 
 
 def status(state_dir: Path | None = None) -> Running | None:
-    """The running endpoint, or None."""
+    """Return the running endpoint, or None."""
     return find_running((state_dir or default_state_dir()).absolute())
 
 
@@ -139,12 +139,12 @@ def down(state_dir: Path | None = None) -> None:
     """Stop the endpoint and everything that it started.
 
     Raises:
-        EndpointNotRunningError: there is none.
+        EndpointNotRunningError: no endpoint is running.
     """
     directory = (state_dir or default_state_dir()).absolute()
     running = find_running(directory)
     if running is None:
-        raise EndpointNotRunningError(f"no local endpoint runs on {directory}; start one with `localmaker up`")
+        raise EndpointNotRunningError(f"no local endpoint is running on {directory}; start one with `localmaker up`")
     _stop(running)
 
 
@@ -201,7 +201,7 @@ def _running(record: dict[str, Any], directory: Path) -> Running:
 
 
 def _start_error(record: dict[str, Any], log: Path, start: int) -> LocalmakerError:
-    """The error that the process ended with; the end of its log where it could not say."""
+    """Return the error that the process reported, or one with the end of its log."""
     known: type[LocalmakerError] | None = _REPORTED.get(record.get("error", ""))
     if known is not None:
         return known(record["message"])
@@ -214,7 +214,7 @@ def _start_error(record: dict[str, Any], log: Path, start: int) -> LocalmakerErr
 
 
 def _stop(running: Running) -> None:
-    import psutil  # what only asks for status does not pay for it
+    import psutil  # status and down stay fast without it
 
     try:
         process = psutil.Process(running.pid)
@@ -236,7 +236,7 @@ def _kill_all(processes: list[psutil.Process]) -> None:
 
     for process in processes:
         try:
-            process.kill()  # psutil compares the start time: a recycled process id is left alone
+            process.kill()  # psutil compares start times, so a reused process id is left alone
         except psutil.NoSuchProcess:
             continue
     psutil.wait_procs(processes, timeout=_STOP_SECONDS)
@@ -246,7 +246,7 @@ class EndpointHandle:
     """A running endpoint, for tests.
 
     Attributes:
-        url, state_dir, region: as they are.
+        url, state_dir, region: of the endpoint.
     """
 
     def __init__(self, running: Running) -> None:
@@ -258,7 +258,7 @@ class EndpointHandle:
         self._clients: dict[tuple[str, str], Any] = {}
 
     def environment(self) -> dict[str, str]:
-        """The variables that make any AWS client use it."""
+        """Return the variables that make any AWS client use it."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
@@ -268,8 +268,8 @@ class EndpointHandle:
         }
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """A boto3 client of it."""
-        import boto3.session  # commands that need no client stay fast
+        """Return a boto3 client of it."""
+        import boto3.session  # commands that need no client stay fast without it
 
         key = (service, region or self.region)
         if key not in self._clients:
@@ -285,14 +285,14 @@ class EndpointHandle:
 def running_endpoint(
     state_dir: Path, port: int = 0, *, record_actions: Path | None = None, enforce_iam: bool = False
 ) -> Iterator[EndpointHandle]:
-    """An endpoint in a process of its own, for as long as the block runs.
+    """Run an endpoint in a process of its own for as long as the block runs.
 
     It stops at the end of the block, and also when the process that started it is killed.
 
     Args:
-        state_dir: where everything that is kept lives; a second endpoint on it sees what the first one kept.
-        port: TCP port; 0 takes a free one.
-        record_actions: file that gets the IAM actions that roles use.
+        state_dir: where the state is kept; a second endpoint on it sees what the first one left.
+        port: TCP port; 0 picks a free one.
+        record_actions: file to which the IAM actions that roles use are written.
         enforce_iam: refuse what a role's policies do not allow.
     """
     running, process = _start(

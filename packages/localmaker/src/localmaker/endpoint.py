@@ -1,4 +1,4 @@
-"""The local AWS endpoint of one process: its parts, and how they reach each other."""
+"""The local AWS endpoint of one process: it creates the parts and hands each what it needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import importlib
 import os
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3.session
 from botocore.config import Config
@@ -18,16 +18,21 @@ from botocore.config import Config
 from localmaker.http.gateway import Gateway
 from localmaker.http.server import LoopbackServer
 from localmaker.moto_patches.application import create_moto_application
+from localmaker.ports import ServiceT
 from localmaker.regions import Regions
 from localmaker.services.events.bus import EventBridge
+from localmaker.services.events.timetable import Timetable
 from localmaker.services.iam.acting import Acting
 from localmaker.services.iam.authorization import Authorization, IamSettings
 from localmaker.services.iam.sessions import Credentials, answer_caller_identity
+from localmaker.services.lambda_.running import RunningFunctions
+from localmaker.services.sagemaker import tags
 from localmaker.services.sagemaker.featurestore.offline import OfflineWriter
 from localmaker.services.sagemaker.featurestore.store import FeatureStore
+from localmaker.services.sagemaker.jobs.service import JobService
+from localmaker.services.sagemaker.pipelines.service import PipelineService
 from localmaker.services.sagemaker.registry.model_card_exports import CardExports
 from localmaker.services.sagemaker.store import ResourceStore
-from localmaker.services.scheduler.timetable import Timetable
 from localmaker.state.directory import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from localmaker.state.moto_state import MotoState
 
@@ -38,6 +43,7 @@ _OWN = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None)
 # Importing them registers their operations.
 _OPERATION_MODULES = (
     "localmaker.services.events.operations",
+    "localmaker.services.scheduler.operations",
     "localmaker.services.sagemaker.featurestore.metadata",
     "localmaker.services.sagemaker.featurestore.operations",
     "localmaker.services.sagemaker.code_repositories",
@@ -56,12 +62,12 @@ _OPERATION_MODULES = (
 
 
 def default_region() -> str:
-    """The region of the endpoint's own calls; clients may use any."""
+    """Return the region of the endpoint's own calls; clients may use any."""
     return os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION") or "us-east-1"
 
 
 def iam_settings(record: Path | None, *, enforce: bool) -> IamSettings:
-    """What was asked for; ``LOCALMAKER_RECORD_ACTIONS`` and ``LOCALMAKER_ENFORCE_IAM`` count where nothing was."""
+    """Return the settings asked for, with ``LOCALMAKER_RECORD_ACTIONS`` and ``LOCALMAKER_ENFORCE_IAM`` as defaults."""
     named = os.environ.get("LOCALMAKER_RECORD_ACTIONS")
     wanted = os.environ.get("LOCALMAKER_ENFORCE_IAM", "").lower() in ("1", "true", "yes")
     return IamSettings(record or (Path(named) if named else None), enforce or wanted)
@@ -79,24 +85,24 @@ class Endpoint:
     There can be one in a process: moto's state is global.
 
     Args:
-        state_dir: where everything that is kept lives; created if missing.
+        state_dir: where the state is kept; created if missing.
         host: a loopback address.
-        port: TCP port; 0 takes a free one.
+        port: TCP port; 0 picks a free one.
         iam: whether actions under roles are recorded or refused; neither by default.
 
     Attributes:
         url: what clients take as ``AWS_ENDPOINT_URL``.
-        account_id, region, state_dir: as they are.
+        account_id, region, state_dir: of the endpoint.
         events: publishes to EventBridge.
-        timetable: starts what EventBridge has scheduled.
+        timetable: starts scheduled rules and schedules when they are due.
         feature_store: feature groups and their records.
         offline_store: writes records to S3.
-        resources: the control-plane resources that are neither moto's nor a service's own.
-        card_exports: writes model cards as PDF.
-        moto_state: what moto holds, and what of it was there at the start.
+        resources: documents of the control-plane resources that have no store of their own.
+        card_exports: writes model cards as PDFs.
+        moto_state: keeps moto's state on disk; knows what was restored at the start.
         regions: pipelines and jobs of each region.
-        authorization: is told every action under a role.
-        acting: what EventBridge acts with under roles.
+        authorization: records and decides every action under a role.
+        acting: gives EventBridge clients that act under roles.
         stop_writer: a file descriptor; a byte in it makes :meth:`wait` return, as :meth:`shutdown` does.
 
     Raises:
@@ -117,28 +123,51 @@ class Endpoint:
         answer_caller_identity(self.authorization.sessions)
         self._stop_reader, self.stop_writer = os.pipe()
         os.set_blocking(self.stop_writer, False)
-        self.events = EventBridge(self)
-        self.timetable = Timetable(self)
+        functions = RunningFunctions()
+        self.events = EventBridge(self, self.acting, functions, lambda: self.moto_state)
+        self.timetable = Timetable(self.events, self)
         self.feature_store = FeatureStore(state_dir / "feature-store.db")
-        self.offline_store = OfflineWriter(self)
+        self.offline_store = OfflineWriter(self.feature_store, self)
         self.resources = ResourceStore(state_dir / "resources.db")
-        self.card_exports = CardExports(self)
+        self.card_exports = CardExports(self.resources, self)
         self.card_exports.fail_interrupted()
         import_operations()
         moto_application = create_moto_application(self.events)
-        self.moto_state = MotoState(state_dir)
-        gateway = Gateway(self, moto_application, self.moto_state)
+        self.moto_state: MotoState = MotoState(state_dir)
+        gateway = Gateway(
+            self,
+            moto_application,
+            self.moto_state,
+            authorization=self.authorization,
+            events=self.events,
+            on_answer=lambda request, response: tags.remember_tags(request, response, self.resources),
+        )
         self._server = LoopbackServer(gateway, host, port)
         self._server_thread = threading.Thread(target=self._server.serve_forever, name="server", daemon=True)
         self.url = self._server.url
-        self.regions = Regions(self)
+        self.regions = Regions(self, self.events, self.acting_in)
+        parts = (functions, self.timetable, self.feature_store, self.offline_store, self.resources, self.card_exports)
+        self._services: dict[type, object] = {type(part): part for part in parts}
+
+    def service(self, kind: type[ServiceT], region: str) -> ServiceT:
+        """Return the service of a class: the region's own of jobs and pipelines, else the endpoint's.
+
+        Raises:
+            LookupError: the endpoint has no such service.
+            AwsError: the region's name is invalid.
+        """
+        if kind is JobService:
+            return cast("ServiceT", self.regions.at(region).jobs)
+        if kind is PipelineService:
+            return cast("ServiceT", self.regions.at(region).pipelines)
+        return cast("ServiceT", self._services[kind])
 
     def acting_in(self, region: str) -> Acting:
-        """What services of a region act with under roles."""
+        """Return what gives a region's services clients that act under roles."""
         return Acting(self.authorization, self._client_of, region, self.account_id)
 
     def client(self, service: str, region: str | None = None) -> Any:
-        """A boto3 client of this endpoint itself, over HTTP; shared between threads."""
+        """Return a boto3 client of this endpoint itself, over HTTP; shared between threads."""
         key = (service, region or self.region)
         with self._clients_lock:
             if key not in self._clients:
@@ -146,7 +175,7 @@ class Endpoint:
             return self._clients[key]
 
     def _client_of(self, service: str, region: str, credentials: Credentials | None) -> Any:
-        """A new client with somebody's credentials; the shared one of the endpoint without any."""
+        """Return a new client with the given credentials, or the endpoint's shared one without any."""
         if credentials is None:
             return self.client(service, region)
         with self._clients_lock:
@@ -174,7 +203,7 @@ class Endpoint:
         )
 
     def start(self) -> None:
-        """Answer requests from now on, in other threads."""
+        """Start to answer requests, in other threads."""
         self._server_thread.start()
         self.events.resume()
         if self.feature_store.groups_with_offline_rows():

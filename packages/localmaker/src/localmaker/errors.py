@@ -12,8 +12,8 @@
     ├── NotLoopbackError         something other than the loopback interface was asked for
     └── MotoVersionError         moto is not the version whose internals the endpoint extends
 
-An operation refuses a request with :class:`pipedef.errors.AwsError`, which the client receives as AWS would send it; it
-is the language's own error, so that a refused definition and a refused request are the same thing to the gateway.
+An operation refuses a request with :class:`pipedef.errors.AwsError`, which the client receives as AWS would send it. It
+is the language's own error, so that the gateway treats a refused definition like any other refused request.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class StateInUseError(LocalmakerError):
 
 
 class UnsafeStateError(LocalmakerError):
-    """The state directory's files can be changed by others, and reading them would run what they say."""
+    """Other users can change the state directory's files, and reading them would run their code."""
 
 
 class StateUnavailableError(LocalmakerError):
-    """The state directory's files cannot be read or written now, and may be good: nothing is set aside."""
+    """The state directory's files cannot be read or written now; they may be intact, so nothing is set aside."""
 
 
 class NotLoopbackError(LocalmakerError):

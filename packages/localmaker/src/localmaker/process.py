@@ -1,7 +1,7 @@
 """The endpoint's own process: ``python -m localmaker.process --state-dir DIR --port PORT``.
 
-It holds a lock on the state directory for as long as it lives, so that a process that was killed leaves nothing that
-has to be cleaned up before the next one starts.
+It holds a lock on the state directory for as long as it lives, so that a killed process leaves nothing to
+clean up before the next one starts.
 """
 
 from __future__ import annotations
@@ -30,15 +30,13 @@ EXIT_FAILED = 1
 def main(arguments: list[str] | None = None) -> int:
     """Run until SIGTERM or SIGINT; the exit code is 0 then, 1 when the endpoint could not start."""
     parser = argparse.ArgumentParser(prog="python -m localmaker.process", description=__doc__)
-    parser.add_argument("--state-dir", type=Path, required=True, help="where everything that is kept lives")
+    parser.add_argument("--state-dir", type=Path, required=True, help="where the state is kept")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
-    parser.add_argument("--port", type=int, required=True, help="0 takes a free one")
-    parser.add_argument(
-        "--ready-fd", type=int, help="file descriptor that gets the readiness record, or why there is none"
-    )
-    parser.add_argument("--record-actions", type=Path, help="file that gets the IAM actions that roles use")
+    parser.add_argument("--port", type=int, required=True, help="0 picks a free one")
+    parser.add_argument("--ready-fd", type=int, help="file descriptor to write the readiness record to, or the error")
+    parser.add_argument("--record-actions", type=Path, help="file to which the IAM actions that roles use are written")
     parser.add_argument("--enforce-iam", action="store_true", help="refuse what a role's policies do not allow")
-    parser.add_argument("--detach", action="store_true", help="go on in a process that nobody has to wait for")
+    parser.add_argument("--detach", action="store_true", help="continue in a process that nobody has to wait for")
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop when the starting process ends")
     options = parser.parse_args(arguments)
     if options.detach and os.fork():
@@ -71,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _report(error: Exception, ready_fd: int | None) -> None:
-    """Tell whoever started the process why it ends, where nobody has been told that it is ready."""
+    """Report why the process exits, unless it has reported that it is ready."""
     if ready_fd is None:
         return
     with suppress(OSError), os.fdopen(ready_fd, "w") as pipe:
@@ -92,7 +90,7 @@ def run(
     """Serve in this process until a signal.
 
     Args:
-        record_actions: file that gets the IAM actions that roles use.
+        record_actions: file to which the IAM actions that roles use are written.
         enforce_iam: refuse what a role's policies do not allow.
         on_ready: called with the readiness record once requests are answered.
 
@@ -101,9 +99,9 @@ def run(
         PortInUseError: the port is taken.
         NotLoopbackError: ``host`` is not the loopback interface.
     """
-    # A profile of the user's that is not there would make every boto3 session of this process fail.
+    # A profile that does not exist would make every boto3 session of this process fail.
     os.environ.pop("AWS_PROFILE", None)
-    # moto invites web pages of every origin otherwise; the gateway refuses them anyway.
+    # moto allows web pages of every origin otherwise; the gateway refuses them anyway.
     os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
     state_dir = state_dir.absolute()
     state_dir.mkdir(parents=True, exist_ok=True)
@@ -135,15 +133,15 @@ def run(
                 on_ready(record)
             endpoint.wait()
         finally:
-            # One that comes while it closes changes nothing.
+            # A signal that arrives during the shutdown changes nothing.
             signal.set_wakeup_fd(-1)
             readiness.unlink(missing_ok=True)
             endpoint.close()
 
 
 def _shut_down_at_signals(endpoint: Any) -> None:
-    # A handler in Python runs in the main thread once that goes on, and it sleeps until somebody writes: a signal that
-    # another thread takes, or that comes just before the main thread falls asleep, would be lost. So the signal writes.
+    # A Python handler runs in the main thread once that wakes up, and it sleeps in a read. A signal that another thread
+    # receives, or that arrives just before the read, would be lost, so the signal itself writes.
     signal.set_wakeup_fd(endpoint.stop_writer, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)

@@ -1,48 +1,39 @@
-"""Regions: each has pipelines, executions and jobs of its own, as in AWS; the machine they share.
+"""Regions: each has its own pipelines, executions and jobs, as in AWS; they share the machine.
 
-A region is opened by the first request that names it, and by the next start of the endpoint where it left something.
+A region is opened by the first request that names it, or at the start of the endpoint if it has stored state.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from localmaker.errors import AwsError
+from localmaker.http.protocol import is_region_name
+from localmaker.ports import EventPublisher, LocalEndpoint
 from localmaker.services.events.job_events import job_event
 from localmaker.services.iam.acting import Acting
 from localmaker.services.sagemaker.jobs.service import JobClients, JobService, job_slots
 from localmaker.services.sagemaker.pipelines.service import PipelineService
 from localmaker.state.directory import set_aside
 
-if TYPE_CHECKING:
-    from localmaker.endpoint import Endpoint
-
 logger = logging.getLogger(__name__)
 
 _FOLDER = "regions"
-# What an earlier version kept for all regions together.
+# Where an earlier version kept the state of all regions together.
 _BEFORE_REGIONS = ("jobs", "pipelines.sqlite3")
-# Clients may sign for a region that AWS does not have; it has to be the name of a folder.
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-
-
-def is_region_name(name: str) -> bool:
-    """Whether a request may be signed for it."""
-    return _NAME.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
 class Region:
-    """What one region has.
+    """The services of one region.
 
     Attributes:
         name: such as ``eu-west-1``.
         jobs, pipelines: the services that run them.
-        acting: what they act with under roles.
+        acting: gives them clients that act under roles.
     """
 
     name: str
@@ -56,10 +47,14 @@ class Regions:
 
     Args:
         endpoint: whose state directory, account and clients they use.
+        events: receives the status changes of jobs and executions.
+        acting_in: returns what gives a region's services clients that act under roles.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: LocalEndpoint, events: EventPublisher, acting_in: Callable[[str], Acting]) -> None:
         self._endpoint = endpoint
+        self._events = events
+        self._acting_in = acting_in
         self._folder = endpoint.state_dir / _FOLDER
         self._slots = job_slots()
         self._lock = threading.Lock()
@@ -67,19 +62,19 @@ class Regions:
         self._closed = False
 
     def resume(self) -> None:
-        """Open those that were there before; queued executions go on. Call it once the endpoint answers."""
+        """Open the regions with stored state; queued executions continue. Call it once the endpoint answers."""
         for name in _BEFORE_REGIONS:
             if (self._endpoint.state_dir / name).exists():
-                logger.warning("%s", set_aside(self._endpoint.state_dir / name, "it is from before there were regions"))
+                logger.warning("%s", set_aside(self._endpoint.state_dir / name, "it is from a version without regions"))
         names = {path.name for path in self._folder.iterdir()} if self._folder.is_dir() else set()
         for name in sorted({*names, self._endpoint.region}):
             self.at(name)
 
     def at(self, name: str) -> Region:
-        """A region by its name.
+        """Return a region by its name, opened if need be.
 
         Raises:
-            AwsError: it can be no region's name, or the endpoint shuts down.
+            AwsError: the name is invalid, or the endpoint is shutting down.
         """
         with self._lock:
             region = self._opened.get(name)
@@ -108,7 +103,7 @@ class Regions:
             raise AwsError("ValidationException", f"{name!r} is not the name of a region.")
         endpoint, folder = self._endpoint, self._folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        acting = endpoint.acting_in(name)
+        acting = self._acting_in(name)
         jobs = JobService(
             folder,
             JobClients(
@@ -121,7 +116,7 @@ class Regions:
             url=endpoint.url,
             region=name,
             account_id=endpoint.account_id,
-            on_status_change=lambda kind, description: endpoint.events.publish(
+            on_status_change=lambda kind, description: self._events.publish(
                 {**job_event(kind.value, description), "region": name}
             ),
             slots=self._slots,
@@ -133,7 +128,7 @@ class Regions:
             name,
             jobs,
             lambda service: endpoint.client(service, name),
-            on_event=endpoint.events.publish,
+            on_event=self._events.publish,
             acting=acting,
             functions_dir=endpoint.state_dir,
         )

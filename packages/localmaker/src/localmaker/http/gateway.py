@@ -10,24 +10,19 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
 from localmaker.errors import AwsError
 from localmaker.http import protocol, response_checks
 from localmaker.http.operations import RequestContext
-from localmaker.http.protocol import CredentialScope, HttpResponse, Recognised
+from localmaker.http.protocol import HttpResponse, Recognised
 from localmaker.http.requests import CurrentRequest, current_request
-from localmaker.regions import is_region_name
-from localmaker.services.s3.object_events import deliveries_of
-from localmaker.services.sagemaker.tags import remember_tags
+from localmaker.ports import Authorizer, CredentialScope, EventMatcher, LocalEndpoint
 from localmaker.state.moto_state import MotoState
 from localmaker.state.recording import Change, change_of
 from localmaker.state.s3_uploads import BrokenUploadError, is_upload, received_body
-
-if TYPE_CHECKING:
-    from localmaker.endpoint import Endpoint
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +42,27 @@ class Gateway:
         endpoint: handed to our own operations.
         moto: moto's WSGI application.
         state: keeps what moto's answers change.
+        authorization: is asked about every request.
+        events: is given what happens in S3.
+        on_answer: called with request and response of each operation of ours.
     """
 
-    def __init__(self, endpoint: Endpoint, moto: Callable[..., Iterable[bytes]], state: MotoState) -> None:
+    def __init__(
+        self,
+        endpoint: LocalEndpoint,
+        moto: Callable[..., Iterable[bytes]],
+        state: MotoState,
+        *,
+        authorization: Authorizer,
+        events: EventMatcher,
+        on_answer: Callable[[dict[str, Any], dict[str, Any]], None],
+    ) -> None:
         self._endpoint = endpoint
         self._moto = moto
         self._state = state
+        self._authorization = authorization
+        self._events = events
+        self._on_answer = on_answer
         self._object_locks = _KeyedLocks()
         self._checks_answers = response_checks.are_on()
 
@@ -64,11 +74,11 @@ class Gateway:
             refusal = {"__type": "AccessDeniedException", "message": "web pages may not use the local AWS endpoint"}
             return _send(_json_response(HTTPStatus.FORBIDDEN, refusal), start_response)
         scope = protocol.credential_scope(environ)
-        denied = self._endpoint.authorization.refusal(environ, scope)
+        denied = self._authorization.refusal(environ, scope)
         if denied is not None:
             status = HTTPStatus(denied.status)
             return _send(_service_error(scope, status, denied.code, denied.message), start_response)
-        if scope is not None and scope.signing_name == "s3" and not is_region_name(scope.region):
+        if scope is not None and scope.signing_name == "s3" and not protocol.is_region_name(scope.region):
             return _send(_other_region(scope, self._endpoint.region), start_response)
         recognised = protocol.recognise(environ, scope)
         if recognised is not None:
@@ -87,7 +97,7 @@ class Gateway:
                 ask_moto=lambda changed: self._ask_moto(recognised, environ, changed),
             )
             response = recognised.handler(request, context)
-            remember_tags(request, response, self._endpoint)
+            self._on_answer(request, response)
             if self._checks_answers:
                 response_checks.check_response(recognised.model, response)
             return protocol.serialise_response(recognised, response, request_id)
@@ -133,7 +143,7 @@ class Gateway:
             kept = [(name, value) for name, value in headers if name.lower() not in _REQUEST_ID_HEADERS]
             is_s3 = scope is None or scope.signing_name == "s3"
             named = ("x-amz-request-id" if is_s3 else "x-amzn-RequestId", request_id)
-            refused = self._endpoint.authorization.absence(environ, scope) if status.startswith("404") else None
+            refused = self._authorization.absence(environ, scope) if status.startswith("404") else None
             if refused is not None:
                 hidden.append(refused)
                 return lambda _data: None
@@ -149,8 +159,8 @@ class Gateway:
                 change = change_of(environ, scope.signing_name if scope else None)
                 stored = stack.enter_context(self._kept(change))
                 answer = self._moto(environ, with_our_request_id)
-                deliveries = deliveries_of(self._endpoint.events, request.s3_events)
-                stored |= {one.delivery_id: one.dump() for one in deliveries}
+                deliveries = self._events.prepare(request.s3_events)
+                stored |= deliveries.records
                 if environ["PATH_INFO"] == _RESET_PATH:
                     self._state.forget()
         except BrokenUploadError as error:
@@ -160,7 +170,7 @@ class Gateway:
         except Exception as error:  # noqa: BLE001 - the boundary: moto raises what it does not expect
             return _send(_unexpected(error, environ, scope, request_id), start_response)
         else:
-            self._endpoint.events.deliver(deliveries)
+            deliveries.start()
             for one in hidden:
                 return _send(_service_error(scope, HTTPStatus(one.status), one.code, one.message), start_response)
             return answer

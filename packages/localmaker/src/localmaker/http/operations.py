@@ -5,7 +5,7 @@ response in the same terms. It raises :class:`localmaker.errors.AwsError` to ref
 
     @operation("sagemaker", "DescribeProcessingJob")
     def describe_processing_job(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        return context.jobs.describe(JobKind.PROCESSING, request["ProcessingJobName"])
+        return context.service(JobService).describe(JobKind.PROCESSING, request["ProcessingJobName"])
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from localmaker.endpoint import Endpoint
-    from localmaker.services.sagemaker.jobs.service import JobService
-    from localmaker.services.sagemaker.pipelines.service import PipelineService
+from localmaker.ports import LocalEndpoint, ServiceT
 
 
 def _no_moto(_request: dict[str, Any]) -> dict[str, Any]:
@@ -27,30 +24,24 @@ def _no_moto(_request: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class RequestContext:
-    """Where a request arrived.
+    """The context of a request.
 
     Attributes:
         account_id: twelve digits.
         region: from the request's credential scope.
         endpoint: the endpoint that serves it.
-        ask_moto: moto's answer to the same operation, for handlers that check first or add to what moto does.
-            Takes a request and returns a response in botocore's terms; moto's refusal comes as ``AwsError``.
+        ask_moto: returns moto's response to the same operation, for handlers that check first or add to what moto does.
+            Request and response are in botocore's terms; moto's refusal is raised as ``AwsError``.
     """
 
     account_id: str
     region: str
-    endpoint: Endpoint
+    endpoint: LocalEndpoint
     ask_moto: Callable[[dict[str, Any]], dict[str, Any]] = _no_moto
 
-    @property
-    def jobs(self) -> JobService:
-        """The jobs of the request's region."""
-        return self.endpoint.regions.at(self.region).jobs
-
-    @property
-    def pipelines(self) -> PipelineService:
-        """The pipelines of the request's region."""
-        return self.endpoint.regions.at(self.region).pipelines
+    def service(self, kind: type[ServiceT]) -> ServiceT:
+        """Return the service of a class, of the request's region where each region has its own."""
+        return self.endpoint.service(kind, self.region)
 
 
 Handler = Callable[[dict[str, Any], RequestContext], dict[str, Any]]
@@ -59,14 +50,14 @@ _handlers: dict[tuple[str, str], Handler] = {}
 
 
 def operation(service: str, name: str) -> Callable[[Handler], Handler]:
-    """Register a function as the answer to one operation.
+    """Register a function as the handler of an operation.
 
     Args:
         service: botocore's service name (``sagemaker``, ``sagemaker-featurestore-runtime``, ``s3``).
         name: the operation as the service model spells it (``CreateProcessingJob``).
 
     Raises:
-        ValueError: another function answers it already.
+        ValueError: another function is registered already.
     """
 
     def register(handler: Handler) -> Handler:
@@ -80,10 +71,10 @@ def operation(service: str, name: str) -> Callable[[Handler], Handler]:
 
 
 def find_handler(service: str, name: str) -> Handler | None:
-    """Our own answer to an operation, or None where moto answers."""
+    """Return our handler of an operation, or None if moto answers."""
     return _handlers.get((service, name))
 
 
 def registered_operations() -> Mapping[tuple[str, str], Handler]:
-    """Every operation we answer, by (service, operation). A live read-only view."""
+    """Return every operation we answer, by (service, operation); a live read-only view."""
     return MappingProxyType(_handlers)

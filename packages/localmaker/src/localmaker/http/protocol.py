@@ -1,7 +1,7 @@
-"""AWS's wire protocols: which operation a request is, its parameters, and the response as AWS sends it.
+"""AWS's wire protocols: the operation of a request, its parameters, and the response as AWS sends it.
 
 Parsing and serialising are moto's (``moto.core.parse``, ``moto.core.serialize``), driven by botocore's service
-models; errors are written here, since moto's need an exception class per code.
+models; errors are serialised here, since moto's serialisers need an exception class per code.
 """
 
 from __future__ import annotations
@@ -28,20 +28,14 @@ from werkzeug.exceptions import NotFound
 
 from localmaker.errors import AwsError
 from localmaker.http.operations import Handler, find_handler, registered_operations
+from localmaker.ports import CredentialScope
 from pipedef.shapes import validate_request, validation_code
 
 logger = logging.getLogger(__name__)
 
+# Clients may sign for a region that AWS does not have; its name becomes that of a folder.
+_REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request")
-
-
-@dataclass(frozen=True)
-class CredentialScope:
-    """What a signature says about a request: whose key, which region, which service."""
-
-    access_key: str
-    region: str
-    signing_name: str
 
 
 @dataclass(frozen=True)
@@ -71,6 +65,11 @@ def credential_scope(environ: dict[str, Any]) -> CredentialScope | None:
         presigned = parse_qs(environ.get("QUERY_STRING", "")).get("X-Amz-Credential")
         found = _CREDENTIAL.search(f"Credential={presigned[0]}") if presigned else None
     return CredentialScope(found[1], found[3], found[4].lower()) if found else None
+
+
+def is_region_name(name: str) -> bool:
+    """Return whether a request may be signed for it."""
+    return _REGION.fullmatch(name) is not None
 
 
 def recognise(environ: dict[str, Any], scope: CredentialScope | None) -> Recognised | None:
@@ -112,12 +111,12 @@ def _services() -> list[str]:
 
 @cache
 def service_model(service: str) -> Any:
-    """botocore's model of a service, in moto's classes."""
+    """Return botocore's model of a service, in moto's classes."""
     return get_service_model(service)
 
 
 def parse_request(recognised: Recognised, environ: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    """The request's parameters in botocore's terms, validated, and the body as it came.
+    """Return the request's validated parameters in botocore's terms, and the body as it came.
 
     Raises:
         AwsError: the body cannot be read, or breaks a constraint of the service model.
@@ -141,9 +140,7 @@ def parse_request(recognised: Recognised, environ: dict[str, Any]) -> tuple[dict
             }
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise AwsError(
-            "SerializationException", f"the request body is not what the operation takes: {error}"
-        ) from error
+        raise AwsError("SerializationException", f"the request body does not fit the operation: {error}") from error
     if not isinstance(parsed, dict):
         raise AwsError("SerializationException", "the request body is not a JSON object")
     request_parameters = _without_nulls(_without_unsent_lists(recognised.model, parsed))
@@ -152,7 +149,7 @@ def parse_request(recognised: Recognised, environ: dict[str, Any]) -> tuple[dict
 
 
 def _without_unsent_lists(operation_model: Any, parsed: dict[str, Any]) -> dict[str, Any]:
-    # The parser makes an empty list of a query parameter that was not there; none can be sent empty.
+    # The parser turns an absent query parameter into an empty list; an empty one cannot be sent.
     located = {
         name
         for name, member in operation_model.input_shape.members.items()
@@ -169,7 +166,7 @@ def _without_nulls(value: Any) -> Any:
 
 
 def serialise_response(recognised: Recognised, response: dict[str, Any], request_id: str) -> HttpResponse:
-    """A handler's response as AWS sends it."""
+    """Return a handler's response as AWS sends it."""
     protocol = str(recognised.model.service_model.protocol)
     serializer = get_serializer_class(recognised.service, protocol)(
         recognised.model, context=SerializationContext(request_id)
@@ -182,14 +179,14 @@ def serialise_response(recognised: Recognised, response: dict[str, Any], request
 
 
 def _own_status(shape: Any, response: dict[str, Any]) -> int | None:
-    """The HTTP status that a response carries as one of its members, as Lambda's do; moto's serialisers forget it."""
+    """Return the HTTP status that is a member of the response, as with Lambda; moto's serialisers ignore it."""
     members = shape.members.items() if shape is not None else ()
     located = (name for name, member in members if member.serialization.get("location") == "statusCode")
     return next((response[name] for name in located if name in response), None)
 
 
 def serialise_error(recognised: Recognised, error: AwsError, request_id: str) -> HttpResponse:
-    """An error as AWS sends it over a JSON protocol: code in ``__type`` and in ``x-amzn-ErrorType``."""
+    """Return an error as AWS sends it over a JSON protocol: code in ``__type`` and in ``x-amzn-ErrorType``."""
     shape = next((shape for shape in recognised.model.service_model.error_shapes if shape.name == error.code), None)
     status = error.status
     key = "message"
@@ -206,7 +203,7 @@ def serialise_error(recognised: Recognised, error: AwsError, request_id: str) ->
 
 
 def moto_environ(environ: dict[str, Any], recognised: Recognised, request: dict[str, Any]) -> dict[str, Any]:
-    """The WSGI environment of the same operation with other parameters."""
+    """Return the WSGI environment of the same operation with other parameters."""
     protocol = str(recognised.model.service_model.protocol)
     written = create_serializer(protocol, include_validation=False).serialize_to_request(request, recognised.model)
     body = written["body"] if isinstance(written["body"], bytes) else written["body"].encode("utf-8")
@@ -220,7 +217,7 @@ def moto_environ(environ: dict[str, Any], recognised: Recognised, request: dict[
 
 
 def parse_moto_response(recognised: Recognised, status: int, headers: dict[str, str], body: bytes) -> dict[str, Any]:
-    """moto's response in botocore's terms.
+    """Return moto's response in botocore's terms.
 
     Raises:
         AwsError: moto refused the request.

@@ -1,7 +1,7 @@
-"""The endpoint's own answers checked against botocore's service model, as its requests always are.
+"""Check the endpoint's own responses against botocore's service model, as requests always are.
 
-Off by default, as it costs time and is nothing that a client can do something about: ``LOCALMAKER_CHECK_RESPONSES=1``
-makes a wrong answer an ``InternalFailure`` that says what is wrong with it. Every endpoint of the test suite runs so.
+Off by default, since it costs time and clients cannot act on it. ``LOCALMAKER_CHECK_RESPONSES=1`` turns a wrong
+response into an ``InternalFailure`` that says what is wrong; every endpoint of the test suite runs with it.
 """
 
 from __future__ import annotations
@@ -14,57 +14,70 @@ from typing import Any
 from localmaker.errors import AwsError
 from pipedef.shapes import violations
 
-# Members that the service model requires and AWS leaves out: a versioned package has no name of its own.
-_LEFT_OUT_BY_AWS = {"DescribeModelPackage": {"ModelPackageName": "none"}}
-#: Errors that any operation may answer ("Common Error Types" of the API references).
+# Members that the service model requires and AWS omits: a versioned package has no name of its own.
+_OMITTED_BY_AWS = {"DescribeModelPackage": {"ModelPackageName": "none"}}
+#: Errors that any operation may return ("Common Error Types" of the API references).
 COMMON_ERRORS = frozenset(
     {
-        *("AccessDeniedException", "ExpiredTokenException", "IncompleteSignature", "InternalFailure"),
-        *("MalformedHttpRequestException", "NotAuthorized", "OptInRequired", "RequestAbortedException"),
-        *("RequestEntityTooLargeException", "RequestExpired", "RequestTimeoutException", "ServiceUnavailable"),
-        *("ThrottlingException", "UnrecognizedClientException", "UnknownOperationException"),
-        *("ValidationError", "ValidationException", "SerializationException"),
+        "AccessDeniedException",
+        "ExpiredTokenException",
+        "IncompleteSignature",
+        "InternalFailure",
+        "MalformedHttpRequestException",
+        "NotAuthorized",
+        "OptInRequired",
+        "RequestAbortedException",
+        "RequestEntityTooLargeException",
+        "RequestExpired",
+        "RequestTimeoutException",
+        "SerializationException",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "UnknownOperationException",
+        "UnrecognizedClientException",
+        "ValidationError",
+        "ValidationException",
     }
 )
-# What the service model leaves out of an operation's errors: a feature group that is not there.
-_MORE_ERRORS = {"PutRecord": {"ResourceNotFound"}, "DeleteRecord": {"ResourceNotFound"}}
+# Errors that the service model omits: a feature group that does not exist.
+_OMITTED_ERRORS = {"PutRecord": {"ResourceNotFound"}, "DeleteRecord": {"ResourceNotFound"}}
 
 
 def are_on() -> bool:
-    """Whether answers are to be checked."""
+    """Return whether responses are to be checked."""
     return os.environ.get("LOCALMAKER_CHECK_RESPONSES", "") == "1"
 
 
 def check_response(operation_model: Any, response: dict[str, Any]) -> None:
-    """Compare an answer with the operation's output shape.
+    """Compare a response with the operation's output shape.
 
     Raises:
         AwsError: InternalFailure, with every member that is unknown, missing, or of a wrong type or value.
     """
     shape = operation_model.output_shape
-    whole = _LEFT_OUT_BY_AWS.get(operation_model.name, {}) | response
+    whole = _OMITTED_BY_AWS.get(operation_model.name, {}) | response
     if shape is None:
-        problems = [f"'{name}' is unknown: the operation answers nothing" for name in whole]
+        problems = [f"'{name}' is unknown: the operation returns nothing" for name in whole]
     else:
         present = _as_read(shape, whole)
         problems = [*_unknown(shape, present, ""), *violations(shape, present)]
     if problems:
-        raise AwsError("InternalFailure", f"the answer to {operation_model.name} is wrong: {'; '.join(problems)}", 500)
+        raise AwsError("InternalFailure", f"wrong response of {operation_model.name}: {'; '.join(problems)}", 500)
 
 
 def check_error(operation_model: Any, error: AwsError) -> None:
-    """Compare an error with those that the operation may answer.
+    """Compare an error with those that the operation may return.
 
     Raises:
         AwsError: InternalFailure.
     """
-    known = {shape.name for shape in operation_model.error_shapes} | _MORE_ERRORS.get(operation_model.name, set())
+    known = {shape.name for shape in operation_model.error_shapes} | _OMITTED_ERRORS.get(operation_model.name, set())
     if error.code not in known | COMMON_ERRORS:
-        raise AwsError("InternalFailure", f"{operation_model.name} does not answer {error}", 500) from error
+        raise AwsError("InternalFailure", f"{operation_model.name} never returns {error}", 500) from error
 
 
 def _as_read(shape: Any, value: Any) -> Any:
-    """What a client reads: members without a value are left out, numbers that are times are times."""
+    """Return what a client reads: without members that have no value, and with numbers as times where they are."""
     if shape.type_name == "structure" and isinstance(value, dict) and not getattr(shape, "is_document_type", False):
         return {
             name: _as_read(shape.members[name], item) if name in shape.members else item

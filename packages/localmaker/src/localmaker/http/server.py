@@ -2,7 +2,7 @@
 
 Werkzeug's development server, which moto uses, closes every connection and waits 10 ms after each response; this
 one keeps connections open, turns Nagle's algorithm off and sleeps in the kernel while nothing happens. It follows
-the same conventions for what moto reads from the environment (``RAW_URI``, preserved metadata header names).
+the same conventions for what moto reads from the WSGI environment (``RAW_URI``, preserved metadata header names).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _IDLE_CONNECTION_SECONDS = 600
-# A refused upload is read to its end up to this size, so that its connection can be used again.
+# A refused upload up to this size is read to its end, so that its connection can be reused.
 _DRAIN_BYTES = 1 << 20
 _NO_BODY = {204, 304}
 
@@ -44,9 +44,11 @@ class BodyReader(io.RawIOBase):
         self.remaining = length
 
     def readable(self) -> bool:
+        """Return True."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """Read as much as fits into the buffer, and return how much that is."""
         view = memoryview(buffer)[: self.remaining]
         data = self._stream.read(len(view)) if len(view) else b""
         view[: len(data)] = data
@@ -54,6 +56,7 @@ class BodyReader(io.RawIOBase):
         return len(data)
 
     def read(self, size: int | None = -1) -> bytes:
+        """Read up to ``size`` bytes, or to the end."""
         wanted = self.remaining if size is None or size < 0 else min(size, self.remaining)
         data = self._stream.read(wanted) if wanted else b""
         self.remaining -= len(data)
@@ -114,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._finish_body(body)
             names = {name.lower() for name, _ in started["headers"]}
             if "content-length" not in names:
-                # How long it is is known at its end only.
+                # The length is known only once everything is there.
                 pieces.extend(chunks)
                 self._send(started["status"], started["headers"], pieces, sum(map(len, pieces)))
             else:
@@ -151,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "chunked" in environ.get("HTTP_TRANSFER_ENCODING", "").lower():
             environ["wsgi.input"] = DechunkedInput(cast(BinaryIO, self.rfile))
             environ["wsgi.input_terminated"] = True
-            # Where a chunked body ends is known only to who read it all.
+            # Only a reader of the whole body knows where a chunked one ends.
             self.close_connection = True
             return None, environ
         body = BodyReader(cast(BinaryIO, self.rfile), int(environ.get("CONTENT_LENGTH") or 0))
@@ -208,7 +211,7 @@ class LoopbackServer(ThreadingMixIn, TCPServer):
     Args:
         application: a WSGI application.
         host: a loopback address.
-        port: TCP port; 0 takes a free one, which ``url`` then tells.
+        port: TCP port; 0 picks a free one, see ``url``.
 
     Raises:
         NotLoopbackError: ``host`` is reachable from other machines.
@@ -234,6 +237,7 @@ class LoopbackServer(ThreadingMixIn, TCPServer):
 
     @property
     def url(self) -> str:
+        """The address that clients use."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     def serve_forever(self, poll_interval: float = 0) -> None:  # noqa: ARG002 - never polls; the base class has it
@@ -250,7 +254,7 @@ class LoopbackServer(ThreadingMixIn, TCPServer):
     def _accept(self) -> None:
         try:
             request, client_address = self.get_request()
-        except OSError:  # the client has gone before it was answered
+        except OSError:  # the client is gone already
             return
         self.process_request(request, client_address)
 
@@ -259,29 +263,31 @@ class LoopbackServer(ThreadingMixIn, TCPServer):
         self._wake_writer.send(b"x")
 
     def server_close(self) -> None:
+        """Close the sockets."""
         super().server_close()
         self._wake_reader.close()
         self._wake_writer.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the base class passes it
+        """Log an exception that no response could be sent for."""
         logger.exception("a request from %s was not answered", client_address)
 
 
 def require_loopback(host: str) -> None:
-    """Refuse every address but this machine's own: the endpoint runs code for whoever can reach it."""
+    """Refuse every address but the loopback interface's: the endpoint runs code for anyone who can reach it."""
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host) == ipaddress.ip_address("127.0.0.1")
     except ValueError:
         loopback = False
     if not loopback:
         raise NotLoopbackError(
-            f"the local endpoint binds to 127.0.0.1 only, not to {host!r}: it has no authentication and runs the code "
-            "that it is given. To reach it from elsewhere, forward the port through ssh (ssh -L 4566:127.0.0.1:4566)"
+            f"the local endpoint binds to 127.0.0.1 only, not to {host!r}: it has no authentication and runs any "
+            "code it is given. To reach it from elsewhere, forward the port through ssh (ssh -L 4566:127.0.0.1:4566)"
         )
 
 
 def port_in_use_message(port: int) -> str:
-    """What occupies a port, and what to do about it."""
+    """Return what occupies a port, and what to do about it."""
     owner = _process_on_port(port)
     return f"port {port} is in use{f' by {owner}' if owner else ''}; stop that, or choose another port with --port"
 

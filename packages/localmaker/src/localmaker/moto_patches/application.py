@@ -6,21 +6,19 @@ What each patch replaces, and what moto must look like there, is in :mod:`localm
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.events.models import Rule
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from localmaker.moto_patches import speed
 from localmaker.services.events import archives
+from localmaker.services.events.bus import EventBridge
 from localmaker.services.iam import managed_policies, simulation
 from localmaker.services.logs import filter_log_events
 from localmaker.services.s3 import notifications
 from localmaker.services.s3.repairs import repair_s3
 from localmaker.services.sqs import queues, set_queue_attributes
-
-if TYPE_CHECKING:
-    from localmaker.services.events.bus import EventBridge
 
 _PATCHES = (
     archives.install,

@@ -11,9 +11,10 @@ from botocore.exceptions import ClientError
 
 from localmaker.daemon import EndpointHandle
 from localmaker.services.events.delivery import Attempt, Deliveries, exhausted_condition, outgoing, retry_delay
-from localmaker.services.events.targets import Matched
+from localmaker.services.events.targets import Matched, TargetAccess
 from localmaker.services.iam.acting import Acting
 from localmaker.services.iam.authorization import Authorization, IamSettings
+from localmaker.services.lambda_.running import RunningFunctions
 
 EVENT = {"id": "1", "detail": {}}
 UNKNOWN_FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:unknown"
@@ -211,11 +212,11 @@ class Throttled:
     def __init__(self, failures: int) -> None:
         self.failures = failures
         self.sent: list[dict[str, Any]] = []
-        self.moto_state = self
         self.outbox: dict[str, bytes] = {}
         self.done = threading.Event()
         nothing = Authorization(IamSettings(), "us-east-1")
-        self.acting = Acting(nothing, lambda *_: self, "us-east-1", "123456789012")
+        acting = Acting(nothing, lambda *_: self, "us-east-1", "123456789012")
+        self.access = TargetAccess(self, acting, RunningFunctions(), self)  # type: ignore[arg-type]
 
     def client(self, service: str, region: str) -> Throttled:
         return self
@@ -245,7 +246,7 @@ def deliver_through(world: Throttled, retries: int) -> None:
         "RetryPolicy": {"MaximumRetryAttempts": retries},
         "DeadLetterConfig": {"Arn": f"{queue_arn}dead"},
     }
-    deliveries = Deliveries(world)  # type: ignore[arg-type]
+    deliveries = Deliveries(world.access, lambda: world)  # type: ignore[arg-type]
     deliveries.submit([outgoing(Matched(EVENT, "rule", target))])
     assert len(world.outbox) == 1
     assert world.done.wait(60)

@@ -195,7 +195,7 @@ def test_all_operators_and_all_keys_of_a_block_have_to_hold():
 
 @pytest.mark.parametrize("operator", ["StringEqual", "ForSomeValues:StringEquals", "Matches"])
 def test_an_operator_that_iam_does_not_know_is_an_error(operator):
-    with pytest.raises(UnknownOperatorError, match="no condition operator"):
+    with pytest.raises(UnknownOperatorError, match="not a condition operator"):
         holds({operator: {KEY: "x"}}, {KEY: ("x",)})
 
 
@@ -261,5 +261,5 @@ def test_statements_know_their_place_in_the_text():
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"Statement": [1]}'])
 def test_what_is_no_policy_is_an_error(text):
-    with pytest.raises(MalformedPolicyError, match="no policy document"):
+    with pytest.raises(MalformedPolicyError, match="not a policy document"):
         Policy.parse("x", text)

@@ -151,5 +151,5 @@ def test_pages_hold_what_was_asked_for(iam):
 
 @pytest.mark.parametrize("text", ["no JSON", '{"Version": "2012-10-17"}', '{"Statement": ["x"]}'])
 def test_what_is_no_policy_is_refused(iam, text):
-    with pytest.raises(iam.exceptions.InvalidInputException, match="is no policy document"):
+    with pytest.raises(iam.exceptions.InvalidInputException, match="is not a policy document"):
         iam.simulate_custom_policy(PolicyInputList=[text], ActionNames=["s3:GetObject"])

@@ -1,6 +1,6 @@
-"""Archives of event buses: what comes to them, and its replay. moto keeps them, and the rules that stand for them.
+"""Archives of event buses: archiving and replay. moto keeps the archives, and a rule for each.
 
-moto fills them with entries of PutEvents only, and replays all of an archive whatever the times that were asked for.
+moto archives entries of PutEvents only, and replays a whole archive whatever times the request names.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def install() -> None:
 
 
 def archive(rule: Any, event: dict[str, Any]) -> None:
-    """Keep an event where the rule is one that moto made for an archive, and matches."""
+    """Archive an event if the rule is one that moto made for an archive, and matches."""
     for target in rule.targets:
         marked = _ARCHIVE.search((target.get("InputTransformer") or {}).get("InputTemplate", ""))
         if marked and matches(rule.event_pattern.get_pattern(), event):
@@ -32,7 +32,7 @@ def archive(rule: Any, event: dict[str, Any]) -> None:
 
 
 def is_for_an_archive(rule: Any) -> bool:
-    """Whether moto made a rule for an archive."""
+    """Return whether moto made a rule for an archive."""
     return any(
         "archive-arn" in (target.get("InputTransformer") or {}).get("InputTemplate", "") for target in rule.targets
     )

@@ -1,4 +1,4 @@
-"""The event buses: moto keeps rules and targets, this matches events against them and hands them to delivery."""
+"""The event buses: moto keeps rules and targets, this matches events against them and delivers them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import copy
 import json
 import logging
 import uuid
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.events.models import events_backends
 
+from localmaker.ports import LocalEndpoint, PendingDeliveries
 from localmaker.services.events.archives import archive, is_for_an_archive
 from localmaker.services.events.delivery import Deliveries, Outgoing, outgoing
 from localmaker.services.events.patterns import matches
-from localmaker.services.events.targets import Matched, RunningFunctions
+from localmaker.services.events.targets import Matched, TargetAccess
+from localmaker.services.iam.acting import Acting
+from localmaker.services.lambda_.running import RunningFunctions
+from localmaker.state.moto_state import MotoState
 from localmaker.state.recording import Change
 from localmaker.state.tracking import only_looking
-
-if TYPE_CHECKING:
-    from localmaker.endpoint import Endpoint
 
 logger = logging.getLogger(__name__)
 
@@ -29,32 +31,39 @@ class EventBridge:
 
     Args:
         endpoint: whose account, region and APIs are used.
-
-    Attributes:
-        functions: what deliveries have called and wait for.
+        acting: gives clients that act under the targets' roles.
+        functions: holds the calls of functions that deliveries wait for.
+        outbox: returns the state that stores deliveries; called from the first event on.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(
+        self, endpoint: LocalEndpoint, acting: Acting, functions: RunningFunctions, outbox: Callable[[], MotoState]
+    ) -> None:
         self._endpoint = endpoint
-        self._deliveries = Deliveries(endpoint)
-        self.functions = RunningFunctions()
+        self._outbox = outbox
+        self._functions = functions
+        self._deliveries = Deliveries(TargetAccess(endpoint, acting, functions, self), outbox)
 
     def publish(self, event: dict[str, Any], bus: str = "default", region: str | None = None) -> None:
-        """Send an event to every matching rule of a bus. Returns at once and never fails on a target.
+        """Send an event to every matching rule of a bus. Return at once; a failing target raises nothing.
 
         Args:
             event: EventBridge's envelope. ``source``, ``detail-type`` and ``detail`` are needed; ``version``, ``id``,
-                ``time``, ``account``, ``region`` and ``resources`` are filled in where they are missing.
+                ``time``, ``account``, ``region`` and ``resources`` are filled in if missing.
             bus: the event bus's name.
             region: of the bus; by default the event's own, else the endpoint's.
         """
-        with self._endpoint.moto_state.recording(Change("", "", alone=False)) as kept:
+        with self._outbox().recording(Change("", "", alone=False)) as kept:
             deliveries = self.matching(event, bus, region)
             kept |= {one.delivery_id: one.dump() for one in deliveries}
-        self.deliver(deliveries)
+        self._deliveries.submit(deliveries, kept=True)
+
+    def prepare(self, events: Iterable[dict[str, Any]]) -> PendingDeliveries:
+        """Archive events, and return the deliveries that they cause."""
+        return self._deliveries.pending([one for event in events for one in self.matching(event)])
 
     def matching(self, event: dict[str, Any], bus: str = "default", region: str | None = None) -> list[Outgoing]:
-        """Let the bus's archives keep an event, and give the deliveries that it causes.
+        """Archive an event, and return the deliveries that it causes.
 
         The arguments are those of :meth:`publish`.
         """
@@ -67,23 +76,19 @@ class EventBridge:
         return [one for rule in rules for one in _of_rule(rule, whole)]
 
     def submit(self, deliveries: list[Outgoing]) -> None:
-        """Make deliveries that the outbox does not have yet."""
+        """Store deliveries in the outbox and make them."""
         self._deliveries.submit(deliveries)
-
-    def deliver(self, deliveries: list[Outgoing]) -> None:
-        """Make deliveries that the outbox has already."""
-        self._deliveries.submit(deliveries, kept=True)
 
     def offer(self, rule: Any, event: dict[str, Any]) -> None:
         """Deliver an event to the targets of one of moto's rules, if it is enabled and matches."""
         self._deliveries.submit(_of_rule(rule, event))
 
     def resume(self) -> None:
-        """Make the deliveries that the endpoint before this one left."""
+        """Make the deliveries that an earlier endpoint left in the outbox."""
         self._deliveries.resume()
 
     def envelope(self, event: dict[str, Any]) -> dict[str, Any]:
-        """The event with every field that EventBridge's envelope has, in its order."""
+        """Return the event with every field of EventBridge's envelope, in its order."""
         detail = event.get("detail")
         return {
             "version": "0",
@@ -100,7 +105,7 @@ class EventBridge:
 
     def close(self) -> None:
         """Stop delivering."""
-        self.functions.stop_all()
+        self._functions.stop_all()
         self._deliveries.close()
 
 
@@ -114,7 +119,11 @@ def _of_rule(rule: Any, event: dict[str, Any]) -> list[Outgoing]:
 
 
 def iso_time(value: Any) -> str:
-    """A time as events carry it: ``2026-01-31T12:00:00Z``. Takes text, a datetime, seconds, or None for now."""
+    """Return a time as events carry it: ``2026-01-31T12:00:00Z``.
+
+    Args:
+        value: text, a datetime, seconds since 1970, or None for now.
+    """
     if value is None or value == "":
         moment = datetime.now(UTC)
     elif isinstance(value, datetime):

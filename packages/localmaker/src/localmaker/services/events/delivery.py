@@ -1,4 +1,4 @@
-"""Deliveries in the background: attempts, back-off, retry policy, dead letters."""
+"""Background deliveries: attempts, back-off, retry policy, dead letters."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ import logging
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING
 
-from localmaker.services.events.targets import DeliveryError, Matched, deliver, is_slow, send_to_dead_letters
-
-if TYPE_CHECKING:
-    from localmaker.endpoint import Endpoint
+from localmaker.services.events.targets import (
+    DeliveryError,
+    Matched,
+    TargetAccess,
+    deliver,
+    is_slow,
+    send_to_dead_letters,
+)
+from localmaker.state.moto_state import MotoState
 
 logger = logging.getLogger(__name__)
 
 _WORKERS = 4
-# Calls of functions, which may take minutes, have threads of their own.
+# Calls of functions may take minutes, so they have threads of their own.
 _SLOW_WORKERS = 8
 # AWS's defaults: 24 hours and 185 retries with exponential back-off.
 _DEFAULT_RETRIES = 185
@@ -40,21 +45,23 @@ class Attempt:
 
     @property
     def maximum_retries(self) -> int:
+        """MaximumRetryAttempts of the target's retry policy."""
         return int((self.matched.target.get("RetryPolicy") or {}).get("MaximumRetryAttempts", _DEFAULT_RETRIES))
 
     @property
     def maximum_age(self) -> float:
+        """MaximumEventAgeInSeconds of the target's retry policy."""
         policy = self.matched.target.get("RetryPolicy") or {}
         return float(policy.get("MaximumEventAgeInSeconds", _DEFAULT_AGE_SECONDS))
 
 
 def retry_delay(retries: int) -> float:
-    """Seconds until the next attempt: doubling from 0.2 s (AWS starts slower; here nobody else shares the target)."""
+    """Return the seconds until the next attempt: doubling from 0.2 s (AWS starts slower, for the sake of others)."""
     return min(_FIRST_DELAY_SECONDS * 2.0 ** min(retries, 16), _LONGEST_DELAY_SECONDS)
 
 
 def exhausted_condition(attempt: Attempt, now: float) -> str:
-    """Which limit of the retry policy forbids another attempt; empty when none does."""
+    """Return the limit of the retry policy that forbids another attempt; empty if none does."""
     if attempt.retries >= attempt.maximum_retries:
         return "MaximumRetryAttempts"
     if now + retry_delay(attempt.retries) - attempt.first_seen > attempt.maximum_age:
@@ -71,10 +78,10 @@ class _Due:
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A delivery that is to be made, as it outlives the process.
+    """A delivery to be made; the outbox stores it, so that it outlives the process.
 
     Attributes:
-        seen_at: when the event came; seconds since 1970.
+        seen_at: when the event arrived; seconds since 1970.
     """
 
     delivery_id: str
@@ -82,34 +89,49 @@ class Outgoing:
     seen_at: float
 
     def dump(self) -> bytes:
-        """As bytes, for the outbox."""
+        """Return it as bytes, for the outbox."""
         return json.dumps({"matched": asdict(self.matched), "seen_at": self.seen_at}).encode()
 
     @classmethod
     def load(cls, delivery_id: str, data: bytes) -> Outgoing:
-        """What :meth:`dump` wrote."""
+        """Read what :meth:`dump` returned."""
         document = json.loads(data)
         return cls(delivery_id, Matched(**document["matched"]), document["seen_at"])
 
 
 def outgoing(matched: Matched) -> Outgoing:
-    """A new delivery."""
+    """Return a new delivery."""
     return Outgoing(uuid.uuid4().hex, matched, time.time())
 
 
-class Deliveries:
-    """Delivers matched events without holding up who published them; threads start with the first event.
+@dataclass(frozen=True)
+class _Pending:
+    deliveries: Deliveries
+    outgoing: list[Outgoing]
 
-    A delivery stays in the outbox (the endpoint's state) until it is made or given up, so that a killed endpoint
-    makes it when it comes up again. One that was just being made then is made twice, as with EventBridge itself;
-    its token is the same, so that it starts nothing twice.
+    @property
+    def records(self) -> dict[str, bytes]:
+        return {one.delivery_id: one.dump() for one in self.outgoing}
+
+    def start(self) -> None:
+        self.deliveries.submit(self.outgoing, kept=True)
+
+
+class Deliveries:
+    """Delivers matched events without blocking their publisher; threads start with the first event.
+
+    A delivery stays in the outbox (the endpoint's state) until it is made or abandoned, so that a killed endpoint
+    makes it after its next start. One that was in progress is then made twice, as with EventBridge itself; its token
+    is the same, so that it starts nothing twice.
 
     Args:
-        endpoint: whose APIs the targets are reached through.
+        access: reaches the targets.
+        outbox: returns the state that stores deliveries.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self, access: TargetAccess, outbox: Callable[[], MotoState]) -> None:
+        self._access = access
+        self._outbox = outbox
         self._due: list[_Due] = []
         self._order = itertools.count()
         self._changed = threading.Condition()
@@ -119,27 +141,31 @@ class Deliveries:
         self._closed = False
 
     def submit(self, deliveries: list[Outgoing], *, kept: bool = False) -> None:
-        """Deliver soon, in other threads.
+        """Make deliveries in other threads.
 
         Args:
-            kept: the outbox has them already.
+            kept: the outbox holds them already.
         """
         if not kept and deliveries:
-            self._endpoint.moto_state.keep_deliveries({one.delivery_id: one.dump() for one in deliveries})
+            self._outbox().keep_deliveries({one.delivery_id: one.dump() for one in deliveries})
         now = time.monotonic()
         for one in deliveries:
             age = max(0.0, time.time() - one.seen_at)
             self._schedule(Attempt(one.matched, first_seen=now - age, delivery_id=one.delivery_id), now)
 
+    def pending(self, deliveries: list[Outgoing]) -> _Pending:
+        """Return deliveries that the caller stores before it starts them."""
+        return _Pending(self, deliveries)
+
     def resume(self) -> None:
-        """Make the deliveries that the endpoint before this one left in the outbox."""
-        left = [Outgoing.load(name, data) for name, data in self._endpoint.moto_state.undelivered.items()]
+        """Make the deliveries that an earlier endpoint left in the outbox."""
+        left = [Outgoing.load(name, data) for name, data in self._outbox().undelivered.items()]
         if left:
-            logger.info("%d events were not delivered when the endpoint ended, and are now", len(left))
+            logger.info("delivering %d events that the endpoint had not delivered when it ended", len(left))
         self.submit(left, kept=True)
 
     def close(self) -> None:
-        """Stop; deliveries that run are waited for, the others stay in the outbox."""
+        """Stop: wait for deliveries in progress, leave the others in the outbox."""
         with self._changed:
             self._closed = True
             waiting = len(self._due)
@@ -148,7 +174,7 @@ class Deliveries:
         for thread in [*self._threads, *self._slow]:
             thread.join()
         if waiting:
-            logger.info("%d events are not delivered yet; the next start goes on with them", waiting)
+            logger.info("%d events are not delivered yet; they will be after the next start", waiting)
 
     def _schedule(self, attempt: Attempt, at: float) -> None:
         with self._changed:
@@ -188,15 +214,15 @@ class Deliveries:
     def _make(self, attempt: Attempt) -> None:
         try:
             if self._attempt(attempt):
-                self._endpoint.moto_state.forget_delivery(attempt.delivery_id)
-        except Exception:  # a thread that died here would deliver nothing any more
-            logger.exception("event %s was lost on its way", attempt.matched.event.get("id"))
-            self._endpoint.moto_state.forget_delivery(attempt.delivery_id)
+                self._outbox().forget_delivery(attempt.delivery_id)
+        except Exception:  # a worker must outlive every failure
+            logger.exception("event %s was lost", attempt.matched.event.get("id"))
+            self._outbox().forget_delivery(attempt.delivery_id)
 
     def _attempt(self, attempt: Attempt) -> bool:
-        """Try once; whether that was the end of it."""
+        """Try once; return whether the delivery is over."""
         try:
-            deliver(attempt.matched, self._endpoint)
+            deliver(attempt.matched, self._access)
         except DeliveryError as error:
             return self._failed(attempt, error)
         return True
@@ -214,5 +240,5 @@ class Deliveries:
             matched.event.get("id"), matched.rule_arn, matched.target["Arn"], attempt.retries, error,
         )  # fmt: skip
         if (matched.target.get("DeadLetterConfig") or {}).get("Arn"):
-            send_to_dead_letters(matched, error, attempt.retries, exhausted, self._endpoint)
+            send_to_dead_letters(matched, error, attempt.retries, exhausted, self._access)
         return True

@@ -1,4 +1,4 @@
-"""The entries of PutEvents: what is wrong with one keeps none of the others back."""
+"""The entries of PutEvents: an invalid one does not hold up the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from localmaker.errors import AwsError
 logger = logging.getLogger(__name__)
 
 _REQUIRED = ("Source", "DetailType", "Detail")
-_MOST_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20
 _TIME_BYTES = 14
 
 
@@ -23,13 +23,13 @@ def put_entries(
     """Publish the valid entries and answer PutEvents.
 
     Args:
-        buses: names of the event buses there are. An entry for another is accepted and reaches nobody, as on AWS.
-        publish: publishes entries, and gives the answer to each.
+        buses: names of the existing event buses. An entry for another bus is accepted and dropped, as on AWS.
+        publish: publishes entries and returns the result of each.
 
     Raises:
         AwsError: ValidationException for entries of 1 MiB or more together.
     """
-    if sum(map(entry_size, entries)) >= _MOST_BYTES:
+    if sum(map(entry_size, entries)) >= _MAX_BYTES:
         raise AwsError("ValidationException", "Total size of the entries in the request is over the limit.")
     refusals = [refusal_of(entry) for entry in entries]
     lost = [entry.get("EventBusName", "default").rsplit("/", 1)[-1] not in buses for entry in entries]
@@ -40,7 +40,7 @@ def put_entries(
         if refused is not None:
             answers.append({"ErrorCode": refused[0], "ErrorMessage": refused[1]})
         elif gone:
-            logger.warning("there is no event bus %s; an event for it was dropped", entry["EventBusName"])
+            logger.warning("there is no event bus %s; dropped an event for it", entry["EventBusName"])
             answers.append({"EventId": str(uuid.uuid4())})
         else:
             answers.append(next(published))
@@ -48,16 +48,16 @@ def put_entries(
 
 
 def entry_size(entry: dict[str, Any]) -> int:
-    """Bytes of an entry as EventBridge counts them ("Calculating PutEvents event entry size")."""
+    """Return the size of an entry as EventBridge counts it ("Calculating PutEvents event entry size")."""
     texts = [entry.get(name, "") for name in _REQUIRED] + entry.get("Resources", [])
     return sum(len(text.encode()) for text in texts) + (_TIME_BYTES if "Time" in entry else 0)
 
 
 def refusal_of(entry: dict[str, Any]) -> tuple[str, str] | None:
-    """Error code and message of an entry that EventBridge does not take; None for a good one.
+    """Return error code and message for an entry that EventBridge rejects; None for a valid one.
 
-    AWS keeps the sources ``aws.*`` to its services. Here whoever develops may send such an event, as the only way to
-    show what a rule does with it: a second delivery of an S3 event, one that comes late, a failed job.
+    AWS reserves the sources ``aws.*`` for its services. Here developers may send such events, as the only way to try
+    what a rule does with them: an S3 event that is delivered twice or late, a failed job.
     """
     for name in _REQUIRED:
         if not entry.get(name):

@@ -19,19 +19,19 @@ class MissingValueError(InvalidInputError):
 
 
 def resolve_path(path: str, event: Any) -> Any:
-    """The value at a JSON path of the kind that EventBridge knows: ``$.detail.object.key``, ``$.resources[0]``.
+    """Return the value at a JSON path as EventBridge knows them: ``$.detail.object.key``, ``$.resources[0]``.
 
     Raises:
         MissingValueError: there is nothing at the path.
-        InvalidInputError: it is no such path.
+        InvalidInputError: EventBridge knows no such path.
     """
     if not path.startswith("$"):
-        raise InvalidInputError(f"{path!r} is no JSON path: it has to start with $")
+        raise InvalidInputError(f"{path!r} is not a JSON path: it must start with $")
     position, value = 1, event
     while position < len(path):
         step = _STEP.match(path, position)
         if step is None:
-            raise InvalidInputError(f"{path!r} is no JSON path that EventBridge knows (at character {position + 1})")
+            raise InvalidInputError(f"{path!r} is not a JSON path that EventBridge knows (at character {position + 1})")
         value = _descend(value, step, path)
         position = step.end()
     return value
@@ -57,15 +57,15 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> str:
-    """A resolved value as the text that a string parameter takes."""
+    """Return a resolved value as text for a string parameter."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def target_payload(target: dict[str, Any], event: dict[str, Any], rule_arn: str) -> str:
-    """The text that a target receives, from its Input, InputPath or InputTransformer; JSON.
+    """Return the JSON text that a target receives, from its Input, InputPath or InputTransformer.
 
     Raises:
-        InvalidInputError: the path is missing or the filled template is not JSON.
+        InvalidInputError: the event has nothing at the path, or the filled template is not JSON.
     """
     if "Input" in target:
         return str(target["Input"])
@@ -94,7 +94,7 @@ def _fill(transformer: dict[str, Any], event: dict[str, Any], rule_arn: str) -> 
     is_text = template.lstrip().startswith('"')
     text = _substitute(template, values, is_text=is_text)
     try:
-        # Texts may stand in several lines, each in quotation marks.
+        # A text template may have several lines, each in quotation marks.
         for part in text.splitlines() if is_text else [text]:
             json.loads(part)
     except ValueError as error:
@@ -103,21 +103,24 @@ def _fill(transformer: dict[str, Any], event: dict[str, Any], rule_arn: str) -> 
 
 
 def _without_detail(event: dict[str, Any]) -> dict[str, Any]:
-    """The event as ``<aws.events.event>`` has it, whose names are not those of the event itself."""
+    """Return the event as ``<aws.events.event>``, whose names differ from those of the event itself."""
     names = ("id", "account", "detail-type", "time", "source", "region", "resources", "version")
     return {"detailType" if name == "detail-type" else name: event[name] for name in names if name in event}
 
 
 def unknown_placeholders(transformer: dict[str, Any]) -> list[str]:
-    """The placeholders of a template that stand for nothing."""
+    """Return the placeholders of a template that have no value."""
     known = {*(transformer.get("InputPathsMap") or {}), *RESERVED}
     return [name for name in _PLACEHOLDER.findall(transformer["InputTemplate"]) if name not in known]
 
 
 RESERVED = frozenset(
     {
-        *("aws.events.rule-arn", "aws.events.rule-name", "aws.events.event"),
-        *("aws.events.event.json", "aws.events.event.ingestion-time"),
+        "aws.events.rule-arn",
+        "aws.events.rule-name",
+        "aws.events.event",
+        "aws.events.event.json",
+        "aws.events.event.ingestion-time",
     }
 )
 
@@ -132,7 +135,7 @@ def _substitute(template: str, values: dict[str, Any], *, is_text: bool) -> str:
         if not quoted:
             return json.dumps(value)
         if isinstance(value, (dict, list)):
-            # EventBridge puts it there as it is, so that only what is no JSON object anyway takes it: without quotes.
+            # EventBridge inserts it as it is, which only a text takes: there without quotation marks.
             return json.dumps(value, separators=(",", ":")).replace('"', "") if is_text else json.dumps(value)
         return json.dumps(as_text(value))[1:-1]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def job_event(kind: str, description: dict[str, Any]) -> dict[str, Any]:
-    """The event for a job that has just got its present status.
+    """Return the event for a job whose status has just changed.
 
     Args:
         kind: ``Processing``, ``Training`` or ``Transform``.

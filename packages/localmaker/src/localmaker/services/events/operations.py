@@ -1,10 +1,9 @@
-"""Operations of EventBridge and its Scheduler that moto lacks, or that accept there what AWS refuses."""
+"""Operations of EventBridge that moto lacks, or in which it accepts what AWS refuses."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from moto.events.models import events_backends
 
@@ -14,16 +13,17 @@ from localmaker.services.events.entries import put_entries
 from localmaker.services.events.inputs import unknown_placeholders
 from localmaker.services.events.pattern_checks import InvalidPatternError, check_pattern
 from localmaker.services.events.patterns import matches
-from localmaker.services.scheduler.schedules import InvalidScheduleError, parse_schedule
+from localmaker.services.events.schedules import InvalidScheduleError, parse_schedule
+from localmaker.services.events.timetable import Timetable
 
-# AWS names resources as mandatory, too, and takes events without.
+# The documentation lists resources as mandatory too; AWS accepts events without.
 _MANDATORY = ("id", "account", "source", "time", "region", "detail-type")
-_MOST_TARGETS = 5
+_MAX_TARGETS = 5
 
 
 @operation("events", "PutRule")
 def put_rule(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Check pattern and schedule, then let moto keep the rule."""
+    """Check pattern and schedule, then let moto store the rule."""
     if request.get("EventPattern"):
         _parsed_pattern(request["EventPattern"])
     if request.get("ScheduleExpression"):
@@ -35,25 +35,25 @@ def put_rule(request: dict[str, Any], context: RequestContext) -> dict[str, Any]
             raise AwsError(
                 "ValidationException", f"Parameter ScheduleExpression is not valid. Reason: {error}"
             ) from error
-    return _then_look_at_the_timetable(request, context)
+    return then_wake_timetable(request, context)
 
 
 @operation("events", "EnableRule")
 def enable_rule(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Let moto enable the rule; a schedule counts from now on."""
-    return _then_look_at_the_timetable(request, context)
+    """Let moto enable the rule; its schedule starts now."""
+    return then_wake_timetable(request, context)
 
 
 @operation("events", "PutTargets")
 def put_targets(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Let moto keep the targets, at most as many as AWS takes for one rule, whose input can be made."""
+    """Let moto store the targets, if their inputs are valid and the rule has no more than AWS allows."""
     for target in request["Targets"]:
         _check_input(target)
     bus = events_backends[context.account_id][context.region].event_buses.get(_bus_name(request))
     rule = bus.rules.get(request["Rule"]) if bus is not None else None
     if rule is not None:
         ids = {target["Id"] for target in [*rule.targets, *request["Targets"]]}
-        if len(ids) > _MOST_TARGETS:
+        if len(ids) > _MAX_TARGETS:
             raise AwsError(
                 "LimitExceededException",
                 "The requested resource exceeds the maximum number allowed.",
@@ -72,7 +72,7 @@ def _check_input(target: dict[str, Any]) -> None:
 
 @operation("events", "PutEvents")
 def put_events(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Publish each entry that is valid; the others come back with the reason, in their places."""
+    """Publish the valid entries; return an error in the place of each other one."""
 
     def publish(entries: list[dict[str, Any]]) -> list[Any]:
         return list(context.ask_moto({**request, "Entries": entries})["Entries"])
@@ -83,7 +83,7 @@ def put_events(request: dict[str, Any], context: RequestContext) -> dict[str, An
 
 @operation("events", "TestEventPattern")
 def test_event_pattern(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:  # noqa: ARG001 - a handler's signature
-    """Whether a pattern matches an event."""
+    """Return whether a pattern matches an event."""
     pattern = _parsed_pattern(request["EventPattern"])
     try:
         event = json.loads(request["Event"])
@@ -95,32 +95,11 @@ def test_event_pattern(request: dict[str, Any], context: RequestContext) -> dict
     return {"Result": matches(pattern, event)}
 
 
-@operation("scheduler", "CreateSchedule")
-def create_schedule(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Check when it is due, then let moto keep the schedule."""
-    _check_schedule(request)
-    return _then_look_at_the_timetable(request, context)
-
-
-@operation("scheduler", "UpdateSchedule")
-def update_schedule(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Check when it is due, then let moto keep the schedule."""
-    _check_schedule(request)
-    return _then_look_at_the_timetable(request, context)
-
-
-def _then_look_at_the_timetable(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+def then_wake_timetable(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Let moto answer, then look again at what is scheduled."""
     answer = context.ask_moto(request)
-    context.endpoint.timetable.wake()
+    context.service(Timetable).wake()
     return answer
-
-
-def _check_schedule(request: dict[str, Any]) -> None:
-    try:
-        zone = ZoneInfo(request.get("ScheduleExpressionTimezone", "UTC"))
-        parse_schedule(request["ScheduleExpression"], zone, once=True)
-    except (InvalidScheduleError, ZoneInfoNotFoundError, ValueError) as error:
-        raise AwsError("ValidationException", f"Invalid Schedule Expression: {error}") from error
 
 
 def _bus_name(request: dict[str, Any]) -> str:

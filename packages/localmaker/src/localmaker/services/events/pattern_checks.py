@@ -1,7 +1,4 @@
-"""What EventBridge takes as an event pattern, and in which words it refuses what it does not take.
-
-Both are those of AWS's open-source matcher (aws/event-ruler).
-"""
+"""The checks of event patterns. Rules and messages are those of AWS's open-source matcher (aws/event-ruler)."""
 
 from __future__ import annotations
 
@@ -9,10 +6,18 @@ import ipaddress
 from collections.abc import Callable, Iterator
 from typing import Any
 
-_FEWEST_ALTERNATIVES = 2
-_NOT_IN_OR = {
-    *("exactly", "prefix", "suffix", "equals-ignore-case", "wildcard", "numeric", "cidr", "exists", "anything-but"),
-    *("=", "<", "<=", ">", ">="),
+_MIN_ALTERNATIVES = 2
+_COMPARISONS = frozenset({"=", "<", "<=", ">", ">="})
+_RESERVED_IN_OR = _COMPARISONS | {
+    "exactly",
+    "prefix",
+    "suffix",
+    "equals-ignore-case",
+    "wildcard",
+    "numeric",
+    "cidr",
+    "exists",
+    "anything-but",
 }
 _ONE_KEY = "Only one key allowed in match expression"
 _IGNORE_CASE = "equals-ignore-case"
@@ -20,14 +25,14 @@ _TERMS_OF_A_BOUND, _TERMS_OF_A_RANGE = 2, 4
 
 
 class InvalidPatternError(ValueError):
-    """A pattern that EventBridge would refuse; the message says why and where."""
+    """EventBridge would refuse the pattern; the message says why and where."""
 
 
 def check_pattern(pattern: Any) -> None:
-    """Refuse a pattern as PutRule does.
+    """Check a pattern as PutRule does.
 
     Raises:
-        InvalidPatternError: it is no pattern; the message names the key.
+        InvalidPatternError: it is not a valid pattern; the message names the key.
     """
     if not isinstance(pattern, dict):
         raise InvalidPatternError("Filter is not an object")
@@ -45,7 +50,7 @@ def _problems(pattern: dict[str, Any], path: str, *, in_or: bool) -> Problems:
         where = f"{path}.{key}" if path else key
         if key == "$or":
             yield from _alternative_problems(expected, path, where)
-        elif in_or and key in _NOT_IN_OR:
+        elif in_or and key in _RESERVED_IN_OR:
             yield f"{key} is Ruler reserved fieldName which cannot be used inside $or.", where
         elif isinstance(expected, dict):
             yield from _problems(expected, where, in_or=in_or)
@@ -69,8 +74,8 @@ def _alternative_problems(alternatives: Any, path: str, where: str) -> Problems:
             yield "Only JSON object is allowed in array of $or relationship.", where
         else:
             yield from _problems(alternative, path, in_or=True)
-    if len(alternatives) < _FEWEST_ALTERNATIVES:
-        yield f"There must have at least {_FEWEST_ALTERNATIVES} Objects in $or relationship.", where
+    if len(alternatives) < _MIN_ALTERNATIVES:
+        yield f"There must have at least {_MIN_ALTERNATIVES} Objects in $or relationship.", where
 
 
 def _filter_problem(one: Any) -> str | None:
@@ -94,7 +99,7 @@ def _text(name: str) -> Callable[[Any], str | None]:
 
 
 def _end_of_text(name: str) -> Callable[[Any], str | None]:
-    """Of ``prefix`` and ``suffix``, which can ignore the case."""
+    """Return the check of ``prefix`` or ``suffix``, which can ignore case."""
 
     def problem(argument: Any) -> str | None:
         if not isinstance(argument, dict):
@@ -112,7 +117,7 @@ def _end_of_text(name: str) -> Callable[[Any], str | None]:
 def _wildcard(argument: Any) -> str | None:
     if not isinstance(argument, str):
         return "wildcard match pattern must be a string"
-    # AWS counts bytes, and the quotation mark before the first.
+    # AWS counts bytes, with the opening quotation mark as the first.
     text = f'"{argument}"'.encode()
     position = 0
     while position < len(text):
@@ -122,7 +127,7 @@ def _wildcard(argument: Any) -> str | None:
         if pair[:1] == b"\\" and pair[1:] not in (b"*", b"\\"):
             return f"Invalid escape character at pos {position}"
         position += 2 if pair[:1] == b"\\" else 1
-    return _TOO_COMPLEX if _repetitions_after_wildcards(argument) > _MOST_REPETITIONS else None
+    return _TOO_COMPLEX if _repetitions_after_wildcards(argument) > _MAX_REPETITIONS else None
 
 
 _TOO_COMPLEX = (
@@ -130,21 +135,21 @@ _TOO_COMPLEX = (
     "wildcard character"
 )
 # AWS does not say where the limit is; its own example of a rule that is too complex repeats one character five times.
-_MOST_REPETITIONS = 4
+_MAX_REPETITIONS = 4
 
 
 def _repetitions_after_wildcards(pattern: str) -> int:
-    """How often the same character follows a wildcard, at most."""
+    """Return how often the most frequent character follows a wildcard."""
     following = [pattern[index + 1 : index + 2] for index, character in enumerate(pattern) if character == "*"]
     return max((following.count(character) for character in following if character), default=0)
 
 
 def _numeric(argument: Any) -> str | None:
-    """``=`` by itself, a lower bound, an upper bound, or a lower and an upper bound in this order."""
+    """Check ``numeric``: ``=`` alone, a lower bound, an upper bound, or a lower and then an upper bound."""
     if not isinstance(argument, list):
         return "Value of numeric must be an array."
     comparison, *terms = argument or [None]
-    if comparison not in ("=", "<", "<=", ">", ">="):
+    if comparison not in _COMPARISONS:
         kind = (
             "Unrecognized numeric range operator" if isinstance(comparison, str) else "Invalid member in numeric match"
         )

@@ -1,8 +1,8 @@
-"""EventBridge event patterns: does an event match?
+"""Matching of EventBridge event patterns.
 
 Covers every comparison operator of the EventBridge user guide ("Comparison operators for use in event patterns").
 Keys of a pattern are ANDed, the entries of a list ORed, ``$or`` ORs whole patterns. An event value that is a list
-matches when one of its elements does. What a pattern may be is in :mod:`localmaker.services.events.pattern_checks`.
+matches when one of its elements does. Patterns are checked in :mod:`localmaker.services.events.pattern_checks`.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def matches(pattern: Pattern, event: dict[str, Any]) -> bool:
-    """Whether a valid pattern matches an event. Both are parsed JSON.
+    """Return whether a valid pattern matches an event. Both are parsed JSON.
 
-    A dot in a name is as good as a step: ``{"a.b": …}`` and ``{"a": {"b": …}}`` are the same, in either of them.
+    A dot in a name separates levels: ``{"a.b": …}`` and ``{"a": {"b": …}}`` are the same, in pattern and event.
     """
     return _matches(_stepwise(pattern), _stepwise(event))
 
 
 def _stepwise(value: Any) -> Any:
-    """The same with a step for each dot in a name."""
+    """Return the value with a level for each dot in a name."""
     if isinstance(value, list):
         return [_stepwise(one) for one in value]
     if not isinstance(value, dict):
@@ -74,7 +74,7 @@ def _key_matches(key: str, expected: Any, event: dict[str, Any]) -> bool:
 
 
 def _leaves(value: Any) -> Iterator[Any]:
-    """What an event holds at a key, with lists opened; an object is no leaf, so that there is nothing in it."""
+    """Yield the scalars of a value and of its lists; objects hold none."""
     if isinstance(value, list):
         for element in value:
             yield from _leaves(element)

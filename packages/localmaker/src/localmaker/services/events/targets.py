@@ -1,27 +1,26 @@
-"""One delivery of one event to one target of a rule, through the target service's own API."""
+"""Delivery of one event to one target of a rule, through the target service's own API."""
 
 from __future__ import annotations
 
 import json
 import logging
-import threading
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localmaker.errors import AwsError
+from localmaker.ports import EventPublisher, LocalEndpoint
 from localmaker.services.events.inputs import InvalidInputError, as_text, resolve_path, target_payload
+from localmaker.services.iam.acting import Acting
 from localmaker.services.lambda_.calls import FunctionFailedError, call_function
+from localmaker.services.lambda_.running import RunningFunctions
 from localmaker.services.lambda_.table import FunctionTableError, UnknownFunctionError
-
-if TYPE_CHECKING:
-    from localmaker.endpoint import Endpoint
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +35,8 @@ class DeliveryError(Exception):
 
     Args:
         code: EventBridge's error code, as in the dead-letter attribute ERROR_CODE.
-        message: what the target answered.
-        retriable: whether trying again may help.
+        message: the target's error message.
+        retriable: whether another attempt may succeed.
     """
 
     def __init__(self, code: str, message: str, *, retriable: bool) -> None:
@@ -57,13 +56,13 @@ class Matched:
 
     @property
     def token(self) -> str:
-        """The same for every attempt, so that a repeated delivery starts nothing twice."""
+        """A client request token, the same for every attempt, so that a repeated delivery starts nothing twice."""
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.event['id']} {self.rule_arn} {self.target['Id']}"))
 
 
 @dataclass(frozen=True)
 class Arn:
-    """An ARN's parts; ``resource`` is all after the fifth colon."""
+    """The parts of an ARN; ``resource`` is everything after the fifth colon."""
 
     service: str
     region: str
@@ -72,47 +71,48 @@ class Arn:
 
     @classmethod
     def parse(cls, text: str) -> Arn:
+        """Read an ARN.
+
+        Raises:
+            DeliveryError: it is not an ARN.
+        """
         parts = text.split(":", 5)
         if len(parts) != 6 or parts[0] != "arn":  # noqa: PLR2004 - the parts of an ARN
             raise DeliveryError("INVALID_PARAMETER", f"{text!r} is not an ARN", retriable=False)
         return cls(parts[2], parts[3], parts[4], parts[5])
 
 
-class RunningFunctions:
-    """The functions that deliveries have called and wait for, so that they can be ended."""
+@dataclass(frozen=True)
+class TargetAccess:
+    """The way to the targets.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._stop: list[Callable[[bool], None]] = []
-        self.stopped = False
+    Attributes:
+        endpoint: whose APIs are called.
+        acting: gives clients that act under roles.
+        functions: holds the calls of functions in progress.
+        events: publishes to other buses.
+    """
 
-    def add(self, stop: Callable[[bool], None]) -> None:
-        """Remember how to end one; it is ended at once where all are."""
-        with self._lock:
-            self._stop.append(stop)
-            stopped = self.stopped
-        if stopped:
-            stop(True)
+    endpoint: LocalEndpoint
+    acting: Acting
+    functions: RunningFunctions
+    events: EventPublisher
 
-    def stop_all(self) -> None:
-        """End them; their deliveries stay in the outbox."""
-        with self._lock:
-            self.stopped = True
-            running = list(self._stop)
-        for stop in running:
-            stop(True)
+    def client(self, service: str, region: str) -> Any:
+        """Return the endpoint's own client."""
+        return self.endpoint.client(service, region)
 
 
 def is_slow(matched: Matched) -> bool:
-    """Whether a delivery takes as long as somebody's code does."""
+    """Return whether a delivery runs somebody's code, which may take long."""
     return str(matched.target["Arn"]).split(":")[2:3] == ["lambda"]
 
 
-def deliver(matched: Matched, endpoint: Endpoint) -> None:
+def deliver(matched: Matched, access: TargetAccess) -> None:
     """Deliver once.
 
     Raises:
-        DeliveryError: it failed, and whether to try again.
+        DeliveryError: it failed; says whether to try again.
     """
     arn = Arn.parse(matched.target["Arn"])
     kind = arn.resource.split("/", 1)[0].split(":", 1)[0]
@@ -123,11 +123,11 @@ def deliver(matched: Matched, endpoint: Endpoint) -> None:
         raise DeliveryError(
             "INVALID_PARAMETER",
             f"the local endpoint cannot deliver to {matched.target['Arn']}: targets are SageMaker pipelines, Lambda "
-            "functions that a local Python function stands in for, SQS, SNS, CloudWatch Logs and event buses",
+            "functions that a local Python function replaces, SQS, SNS, CloudWatch Logs and event buses",
             retriable=False,
         )
     try:
-        send(matched, arn, endpoint)
+        send(matched, arn, access)
     except InvalidInputError as error:
         raise DeliveryError("INVALID_PARAMETER", str(error), retriable=False) from error
     except ClientError as error:
@@ -150,10 +150,10 @@ def _from_client_error(error: Any) -> DeliveryError:
     return DeliveryError("ERROR_FROM_TARGET", text, retriable=True)
 
 
-def _start_pipeline(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
+def _start_pipeline(matched: Matched, arn: Arn, access: TargetAccess) -> None:
     listed = (matched.target.get("SageMakerPipelineParameters") or {}).get("PipelineParameterList") or []
     parameters = [{"Name": one["Name"], "Value": _parameter_value(one["Value"], matched.event)} for one in listed]
-    _client("sagemaker", matched, arn.region, endpoint).start_pipeline_execution(
+    _client("sagemaker", matched, arn.region, access).start_pipeline_execution(
         PipelineName=matched.target["Arn"],
         PipelineParameters=parameters,
         ClientRequestToken=matched.token,
@@ -161,22 +161,22 @@ def _start_pipeline(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
 
 
 def _parameter_value(value: str, event: dict[str, Any]) -> str:
-    """A literal, or the text at a JSON path of the event when the value starts with ``$.``."""
+    """Return a literal, or the text at a JSON path of the event if the value starts with ``$.``."""
     return as_text(resolve_path(value, event)) if value.startswith("$.") else value
 
 
-def _client(service: str, matched: Matched, region: str, endpoint: Endpoint) -> Any:
-    """A client that acts under the target's role; the endpoint's own where the target has none."""
+def _client(service: str, matched: Matched, region: str, access: TargetAccess) -> Any:
+    """Return a client that acts under the target's role, or the endpoint's own if the target has none."""
     try:
-        return endpoint.acting.client_of_events(service, matched.target.get("RoleArn"), matched.rule_arn, region)
+        return access.acting.client_of_events(service, matched.target.get("RoleArn"), matched.rule_arn, region)
     except AwsError as error:
         raise DeliveryError("NO_PERMISSIONS", error.message, retriable=False) from error
 
 
-def _as_itself(action: str, resource: str, matched: Matched, endpoint: Endpoint, policy: Callable[[], Any]) -> None:
-    """EventBridge acts on something that has a policy of its own."""
+def _as_itself(action: str, resource: str, matched: Matched, access: TargetAccess, policy: Callable[[], Any]) -> None:
+    """Check that a resource's own policy allows EventBridge an action."""
     try:
-        endpoint.acting.as_service("events.amazonaws.com", action, resource, matched.rule_arn, policy)
+        access.acting.as_service("events.amazonaws.com", action, resource, matched.rule_arn, policy)
     except AwsError as error:
         raise DeliveryError("NO_PERMISSIONS", error.message, retriable=False) from error
 
@@ -187,14 +187,14 @@ def _queue_policy(sqs: Any, url: str) -> str | None:
     return policy
 
 
-def _send_to_queue(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
-    sqs = _client("sqs", matched, arn.region, endpoint)
+def _send_to_queue(matched: Matched, arn: Arn, access: TargetAccess) -> None:
+    sqs = _client("sqs", matched, arn.region, access)
     group = (matched.target.get("SqsParameters") or {}).get("MessageGroupId")
     fifo = {"MessageGroupId": group, "MessageDeduplicationId": matched.token} if group else {}
-    own = endpoint.client("sqs", arn.region)
+    own = access.client("sqs", arn.region)
     url = own.get_queue_url(QueueName=arn.resource)["QueueUrl"]
     if "RoleArn" not in matched.target:
-        _as_itself("sqs:SendMessage", matched.target["Arn"], matched, endpoint, lambda: _queue_policy(own, url))
+        _as_itself("sqs:SendMessage", matched.target["Arn"], matched, access, lambda: _queue_policy(own, url))
     sqs.send_message(QueueUrl=url, MessageBody=_payload(matched), **fifo)
 
 
@@ -203,57 +203,57 @@ def _topic_policy(sns: Any, topic: str) -> str | None:
     return policy
 
 
-def _publish_to_topic(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
-    sns, topic = _client("sns", matched, arn.region, endpoint), matched.target["Arn"]
+def _publish_to_topic(matched: Matched, arn: Arn, access: TargetAccess) -> None:
+    sns, topic = _client("sns", matched, arn.region, access), matched.target["Arn"]
     if "RoleArn" not in matched.target:
-        own = endpoint.client("sns", arn.region)
-        _as_itself("sns:Publish", topic, matched, endpoint, lambda: _topic_policy(own, topic))
+        own = access.client("sns", arn.region)
+        _as_itself("sns:Publish", topic, matched, access, lambda: _topic_policy(own, topic))
     sns.publish(TopicArn=topic, Message=_payload(matched))
 
 
-def _write_log(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
-    logs = endpoint.client("logs", arn.region)
+def _write_log(matched: Matched, arn: Arn, access: TargetAccess) -> None:
+    logs = access.client("logs", arn.region)
     group = arn.resource.removeprefix("log-group:").removesuffix(":*")
     stream = matched.token
-    with suppress(logs.exceptions.ResourceAlreadyExistsException):  # an earlier attempt got as far as this
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):  # from an earlier attempt
         logs.create_log_stream(logGroupName=group, logStreamName=stream)
     message = {"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": _payload(matched)}
     logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[message])
 
 
-def _forward_to_bus(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
-    endpoint.events.publish(matched.event, bus=arn.resource.removeprefix("event-bus/"), region=arn.region)
+def _forward_to_bus(matched: Matched, arn: Arn, access: TargetAccess) -> None:
+    access.events.publish(matched.event, bus=arn.resource.removeprefix("event-bus/"), region=arn.region)
 
 
-def _call_function(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
-    """Call the function that stands in for a Lambda function.
+def _call_function(matched: Matched, arn: Arn, access: TargetAccess) -> None:
+    """Call the local function for a Lambda function.
 
-    As with Lambda's asynchronous invocation it counts as delivered whatever the function does then.
+    As with Lambda's asynchronous invocation, the event counts as delivered even if the function fails.
     """
     try:
         call_function(
             matched.target["Arn"],
             json.loads(_payload(matched)),
-            state_dir=endpoint.state_dir,
-            url=endpoint.url,
+            state_dir=access.endpoint.state_dir,
+            url=access.endpoint.url,
             region=arn.region,
-            logs=endpoint.client("logs", arn.region),
-            started=endpoint.events.functions.add,
+            logs=access.client("logs", arn.region),
+            started=access.functions.add,
         )
     except (FunctionTableError, UnknownFunctionError) as error:
         raise DeliveryError("NO_RESOURCE", str(error), retriable=False) from error
     except FunctionFailedError as error:
-        if endpoint.events.functions.stopped:
+        if access.functions.stopped:
             raise DeliveryError("INTERNAL_ERROR", str(error), retriable=True) from error
         logger.warning("event %s of %s: %s", matched.event["id"], matched.rule_arn, error)
 
 
-def _call_any_api(matched: Matched, arn: Arn, endpoint: Endpoint) -> None:
-    """A universal target of EventBridge Scheduler: ``arn:aws:scheduler:::aws-sdk:sagemaker:startPipelineExecution``."""
+def _call_any_api(matched: Matched, arn: Arn, access: TargetAccess) -> None:
+    """Call a universal target of the Scheduler: ``arn:aws:scheduler:::aws-sdk:sagemaker:startPipelineExecution``."""
     _, service, action = arn.resource.split(":")
     region = Arn.parse(matched.rule_arn).region
     try:
-        call = getattr(_client(service, matched, region, endpoint), xform_name(action[:1].upper() + action[1:]))
+        call = getattr(_client(service, matched, region, access), xform_name(action[:1].upper() + action[1:]))
     except (AttributeError, BotoCoreError) as error:
         raise DeliveryError("INVALID_PARAMETER", f"there is no API {service}:{action}", retriable=False) from error
     call(**json.loads(matched.target.get("Input") or "{}"))
@@ -274,12 +274,12 @@ _SENDERS: dict[tuple[str, str], Callable[[Matched, Arn, Any], None]] = {
 
 
 def send_to_dead_letters(
-    matched: Matched, error: DeliveryError, retries: int, exhausted: str, endpoint: Endpoint
+    matched: Matched, error: DeliveryError, retries: int, exhausted: str, access: TargetAccess
 ) -> None:
-    """Put an undeliverable event into the target's dead-letter queue, with the attributes that AWS gives it.
+    """Send an undeliverable event to the target's dead-letter queue, with AWS's attributes.
 
     Args:
-        exhausted: ``MaximumRetryAttempts`` or ``MaximumEventAgeInSeconds``; empty where nothing was retried.
+        exhausted: ``MaximumRetryAttempts`` or ``MaximumEventAgeInSeconds``; empty if nothing was retried.
     """
     arn = Arn.parse(matched.target["DeadLetterConfig"]["Arn"])
     attributes = {
@@ -291,10 +291,10 @@ def send_to_dead_letters(
     }
     if exhausted:
         attributes["EXHAUSTED_RETRY_CONDITION"] = exhausted
-    sqs = endpoint.client("sqs", arn.region)
+    sqs = access.client("sqs", arn.region)
     url = sqs.get_queue_url(QueueName=arn.resource)["QueueUrl"]
     queue = matched.target["DeadLetterConfig"]["Arn"]
-    _as_itself("sqs:SendMessage", queue, matched, endpoint, lambda: _queue_policy(sqs, url))
+    _as_itself("sqs:SendMessage", queue, matched, access, lambda: _queue_policy(sqs, url))
     sqs.send_message(
         QueueUrl=url,
         MessageBody=json.dumps(matched.event),

@@ -1,9 +1,9 @@
-"""IAM in the local endpoint: who calls, which actions a call needs, and whether policies allow them.
+"""IAM in the local endpoint: the caller, the actions that a call needs, and whether policies allow them.
 
 - ``evaluation``, ``conditions``, ``matching``: IAM's policy evaluation as pure functions; they know nothing else.
-- ``actions``: which IAM actions on which resources an operation needs, from a table; ``calls`` finds the operation in
-  an HTTP request; ``service_work`` is what SageMaker does for a job with the job's role.
-- ``sessions``: credentials that act under a role; ``policies``: the policies that a role has.
-- ``authorization``: the one place that every action under a role is told to; records it and, if asked to, refuses it.
+- ``actions``: the IAM actions and resources that an operation needs, from a table; ``calls`` finds the operation of an
+  HTTP request; ``service_work`` lists what SageMaker does for a job with the job's role.
+- ``sessions``: credentials that act under a role; ``policies``: the policies of a role.
+- ``authorization``: sees every action under a role; records it and, if asked to, refuses it.
 - ``simulation``: SimulatePrincipalPolicy and SimulateCustomPolicy.
 """

@@ -1,7 +1,7 @@
-"""Services that act under roles in this process: a job's transfers and logs, a pipeline's calls, EventBridge's.
+"""Clients for services that act under roles in this process: jobs, pipelines, EventBridge.
 
-As in AWS they sign with temporary credentials of the role, so that what they do over HTTP is told to
-:mod:`~localmaker.services.iam.authorization` where everything is. What they do without a request is told to it here.
+As in AWS they sign with temporary credentials of the role, so that :mod:`~localmaker.services.iam.authorization` sees
+their requests like all others. What they do without a request is reported to it here.
 """
 
 from __future__ import annotations
@@ -12,28 +12,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from localmaker.errors import AwsError
-from localmaker.services.iam.actions import Place
+from localmaker.errors import AwsError, LocalmakerError
+from localmaker.services.iam.actions import Location
 from localmaker.services.iam.authorization import Authorization
 from localmaker.services.iam.calls import Operation
 from localmaker.services.iam.evaluation import Call
-from localmaker.services.iam.service_work import work_for_job
+from localmaker.services.iam.service_work import service_calls
 from localmaker.services.iam.sessions import Credentials, RoleSession
-from localmaker.services.sagemaker.jobs.failures import client_error
-from localmaker.services.sagemaker.jobs.kinds import JobKind
 
 SAGEMAKER, EVENTS, SCHEDULER = "sagemaker.amazonaws.com", "events.amazonaws.com", "scheduler.amazonaws.com"
 #: (service, region, credentials) → boto3 client of the endpoint
 NewClient = Callable[[str, str, Credentials | None], Any]
 
 
+class RoleRefusedError(LocalmakerError):
+    """A role may not do what a job needs before it can run."""
+
+
 @dataclass(frozen=True)
 class JobIdentity:
-    """What one job works with.
+    """The clients and credentials of one job.
 
     Attributes:
         s3, logs: clients for transfers and log lines.
-        variables: credentials for its own processes.
+        variables: environment variables with the credentials for its processes.
     """
 
     s3: Any
@@ -42,11 +44,11 @@ class JobIdentity:
 
 
 class Acting:
-    """Gives services what they need to act under a role.
+    """Gives services clients and credentials to act under a role.
 
     Args:
-        authorization: is told of it.
-        new_client: makes a client; without credentials the endpoint's own.
+        authorization: records and decides every action.
+        new_client: creates a client; without credentials the endpoint's own.
         region: of the endpoint.
         account: of the endpoint.
     """
@@ -54,25 +56,25 @@ class Acting:
     def __init__(self, authorization: Authorization, new_client: NewClient, region: str, account: str) -> None:
         self._authorization = authorization
         self._new_client = new_client
-        self._place = Place(region, account)
+        self._location = Location(region, account)
         self._lock = threading.Lock()
         self._clients: dict[tuple[str, str, str, str], Any] = {}
 
     @contextmanager
     def job(
-        self, kind: JobKind, arn: str, role_arn: str, image: str | None, request: Mapping[str, Any]
+        self, log_group: str, arn: str, role_arn: str, image: str | None, request: Mapping[str, Any]
     ) -> Iterator[JobIdentity]:
-        """A job while it runs.
+        """Give a job its identity for as long as it runs.
 
         Args:
-            kind: of the job.
+            log_group: ``/aws/sagemaker/TrainingJobs`` and so on.
             arn: of the job.
-            role_arn: its execution role; without one it works with the endpoint's own credentials.
-            image: URI of its container image, if it is known.
+            role_arn: its execution role; without one it gets the endpoint's own credentials.
+            image: URI of its container image, if known.
             request: the Create request.
 
         Raises:
-            JobFailure: the role may not do what every such job needs.
+            RoleRefusedError: the role may not do what every such job needs.
         """
         if not _is_role(role_arn):
             yield JobIdentity(self._own("s3"), self._own("logs"), {})
@@ -82,37 +84,37 @@ class Acting:
         clients: list[Any] = []
 
         def client(service: str) -> Any:
-            # Without anybody who listens one client for all is enough.
+            # If nobody records or enforces, one client for all is enough.
             if not self._authorization.enabled:
                 return self._own(service)
             with self._lock:
-                clients.append(self._new_client(service, self._place.region, credentials))
+                clients.append(self._new_client(service, self._location.region, credentials))
             return clients[-1]
 
         try:
             if self._authorization.enabled:
-                self._start(session, kind, image, request)
+                self._start(session, log_group, image, request)
             yield JobIdentity(client("s3"), client("logs"), credentials.variables())
         finally:
             self._authorization.sessions.close(credentials.access_key)
             for one in clients:
                 one.close()
 
-    def _start(self, session: RoleSession, kind: JobKind, image: str | None, request: Mapping[str, Any]) -> None:
-        account = {"aws:sourceaccount": self._place.account, "aws:sourcearn": session.source}
+    def _start(self, session: RoleSession, log_group: str, image: str | None, request: Mapping[str, Any]) -> None:
+        account = {"aws:sourceaccount": self._location.account, "aws:sourcearn": session.source}
         try:
             self._authorization.check_trust(session.role_arn, SAGEMAKER, account)
         except AwsError as error:
-            raise client_error(error.message) from error
-        for work in work_for_job(kind.log_group, image, request, self._place):
+            raise RoleRefusedError(error.message) from error
+        for one in service_calls(log_group, image, request, self._location):
             try:
-                self._authorization.call(session, work.call, self._place.region)
+                self._authorization.call(session, one.call, self._location.region)
             except AwsError as error:
-                if work.refused:
-                    raise client_error(f"{work.refused} {error.message}") from error
+                if one.refused:
+                    raise RoleRefusedError(f"{one.refused} {error.message}") from error
 
     def client(self, service: str, role_arn: str | None, source: str, name: str, region: str | None = None) -> Any:
-        """A client that acts under a role; the endpoint's own where there is no role.
+        """Return a client that acts under a role, or the endpoint's own without a role.
 
         Args:
             source: what acts, such as ``events.amazonaws.com``.
@@ -120,7 +122,7 @@ class Acting:
         """
         if not self._authorization.enabled or role_arn is None or not _is_role(role_arn):
             return self._own(service, region)
-        key = (service, region or self._place.region, role_arn, source)
+        key = (service, region or self._location.region, role_arn, source)
         with self._lock:
             if key not in self._clients:
                 credentials = self._authorization.sessions.open(RoleSession(role_arn, name, source))
@@ -128,39 +130,39 @@ class Acting:
             return self._clients[key]
 
     def client_of_events(self, service: str, role_arn: str | None, rule_arn: str, region: str) -> Any:
-        """A client that EventBridge uses for a target of a rule or a schedule; see :meth:`client`.
+        """Return EventBridge's client for a target of a rule or schedule; see :meth:`client`.
 
         Raises:
-            AwsError: the role does not trust it.
+            AwsError: the role does not trust EventBridge.
         """
         if role_arn is not None and _is_role(role_arn):
             principal = SCHEDULER if ":schedule/" in rule_arn else EVENTS
-            context = {"aws:sourceaccount": self._place.account, "aws:sourcearn": rule_arn}
+            context = {"aws:sourceaccount": self._location.account, "aws:sourcearn": rule_arn}
             self._authorization.check_trust(role_arn, principal, context)
         return self.client(service, role_arn, rule_arn, "events", region)
 
     def call(self, role_arn: str, source: str, name: str, operation: Operation) -> None:
-        """A service makes a call under a role, without a request.
+        """Report a call that a service makes under a role without a request.
 
         Raises:
-            AwsError: the role may not.
+            AwsError: the role may not make it.
         """
         if self._authorization.enabled and _is_role(role_arn):
-            self._authorization.operation(RoleSession(role_arn, name, source), operation, self._place.region)
+            self._authorization.operation(RoleSession(role_arn, name, source), operation, self._location.region)
 
     def as_service(
         self, service: str, action: str, resource: str, source: str, policy: Callable[[], str | None]
     ) -> None:
-        """A service acts as itself on something that has a policy of its own.
+        """Report that a service acts as itself on a resource with a policy of its own.
 
         Args:
-            policy: gives the resource's policy.
+            policy: returns the resource's policy.
 
         Raises:
             AwsError: the policy does not allow it.
         """
         if self._authorization.enabled:
-            context = {"aws:sourcearn": (source,), "aws:sourceaccount": (self._place.account,)}
+            context = {"aws:sourcearn": (source,), "aws:sourceaccount": (self._location.account,)}
             self._authorization.service_call(service, Call(action, resource, context), source, policy)
 
     def close(self) -> None:
@@ -171,7 +173,7 @@ class Acting:
             self._clients.clear()
 
     def _own(self, service: str, region: str | None = None) -> Any:
-        return self._new_client(service, region or self._place.region, None)
+        return self._new_client(service, region or self._location.region, None)
 
 
 def _is_role(arn: str) -> bool:

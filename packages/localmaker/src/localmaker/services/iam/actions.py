@@ -1,11 +1,11 @@
-"""Which IAM actions on which resources an operation needs.
+"""The IAM actions and resources that an operation needs.
 
 ::
 
-    needed("s3", "HeadObject", {"Bucket": "raw", "Key": "day.csv"}, caller)
+    required_calls("s3", "HeadObject", {"Bucket": "raw", "Key": "day.csv"}, caller)
     # [Call("s3:GetObject", "arn:aws:s3:::raw/day.csv")]
 
-The table is ``actions.toml``. An operation of a service that it does not have needs ``service:Operation`` on ``*``.
+The table is ``actions.toml``. An operation of a service that is not in it needs ``service:Operation`` on ``*``.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _QUEUE_URL = "QueueUrl"
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a call is made."""
+class Location:
+    """Region and account of a call."""
 
     region: str
     account: str
@@ -50,38 +50,38 @@ class Service:
     passed_to: str = ""
     operations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def wanted(self, operation: str, request: Mapping[str, Any], place: Place) -> list[tuple[str, str]]:
-        """Action and resource pattern of each need, without tags and roles."""
+    def required(self, operation: str, request: Mapping[str, Any], location: Location) -> list[tuple[str, str]]:
+        """Return the actions and resource patterns that an operation needs, without those for tags and roles."""
         variants = [name for name in self.operations if name.partition("?")[0] == operation and "?" in name]
         chosen = next((name for name in variants if request.get(name.partition("?")[2])), operation)
         rows = list(self.operations.get(chosen, ()))
         if chosen not in self.operations:
-            rows = [f"{self.prefix}:{operation} {self._default(request, place)}"]
+            rows = [f"{self.prefix}:{operation} {self._default(request, location)}"]
         for name, more in self.operations.items():
             base, _, parameter = name.partition("+")
             if base == operation and parameter and request.get(parameter):
                 rows += more
         return [(action, resource) for action, _, resource in (row.partition(" ") for row in rows)]
 
-    def _default(self, request: Mapping[str, Any], place: Place) -> str:
-        return next((one for one in self.default if list(_resources(one, request, place, self.arn))), "*")
+    def _default(self, request: Mapping[str, Any], location: Location) -> str:
+        return next((one for one in self.default if list(_resources(one, request, location, self.arn))), "*")
 
 
-def needed(service: str, operation: str, request: Mapping[str, Any], place: Place) -> list[Call]:
-    """What an operation needs.
+def required_calls(service: str, operation: str, request: Mapping[str, Any], location: Location) -> list[Call]:
+    """Return the calls that an operation needs permission for.
 
     Args:
         service: botocore's name.
         operation: as the service model spells it.
-        request: its parameters in botocore's terms, as far as they are known.
-        place: region and account of the call.
+        request: its parameters in botocore's terms, as far as known.
+        location: region and account of the call.
     """
     known = table().get(service) or Service(prefix=service)
     request = _completed(request)
     calls = [
         Call(action, resource)
-        for action, pattern in known.wanted(operation, request, place)
-        for resource in _resources(pattern, request, place, known.arn)
+        for action, pattern in known.required(operation, request, location)
+        for resource in _resources(pattern, request, location, known.arn)
     ]
     if known.tag and any(request.get(name) for name in _TAGS) and not operation.startswith(("Tag", "AddTags")):
         calls += [Call(known.tag, resource) for resource in dict.fromkeys(call.resource for call in calls)]
@@ -93,7 +93,7 @@ def needed(service: str, operation: str, request: Mapping[str, Any], place: Plac
 
 @cache
 def table() -> Mapping[str, Service]:
-    """The services of ``actions.toml``."""
+    """Return the services of ``actions.toml``."""
     sections = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
     return {
         name: Service(
@@ -110,7 +110,7 @@ def table() -> Mapping[str, Service]:
 
 
 def _completed(request: Mapping[str, Any]) -> dict[str, Any]:
-    """The request with what a resource's name has to be taken out of."""
+    """Return the request with the names of resources that are part of other parameters."""
     found = dict(request)
     if _QUEUE_URL in found:
         found.setdefault("QueueName", str(found[_QUEUE_URL]).rstrip("/").rpartition("/")[2])
@@ -124,8 +124,8 @@ def _completed(request: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _resources(pattern: str, request: Mapping[str, Any], place: Place, start: str) -> Iterator[str]:
-    """The resources that a pattern stands for; none where the request lacks one of its parameters."""
+def _resources(pattern: str, request: Mapping[str, Any], location: Location, start: str) -> Iterator[str]:
+    """Yield the resources that a pattern stands for; none if the request lacks one of its parameters."""
     paths = _EXPRESSION.findall(pattern)
     for values in product(*(_values(path, request) for path in paths)):
         if values and values[-1].startswith("arn:") and pattern.endswith("}") and "{Key}" not in pattern:
@@ -134,7 +134,7 @@ def _resources(pattern: str, request: Mapping[str, Any], place: Place, start: st
         filled = iter(values)
         text = _EXPRESSION.sub(lambda _: next(filled), pattern)  # noqa: B023 - used before the next round
         prefix = "" if text == "*" or text.startswith("arn:") else start
-        yield f"{prefix.format(region=place.region, account=place.account)}{text}"
+        yield f"{prefix.format(region=location.region, account=location.account)}{text}"
 
 
 def _values(path: str, request: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,7 @@
-"""The one place that every action under a role is told to: it records the action and, if asked to, refuses it.
+"""Authorization of every action under a role: records it and, if asked to, refuses it.
 
-Neither is done by default, and then nothing here costs anything. Whoever calls with other credentials than a role's may
-do everything, as before.
+Neither is done by default, and then nothing here costs time. Callers with other credentials than a role's may do
+everything.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from localmaker.errors import AwsError
-from localmaker.http.protocol import CredentialScope
-from localmaker.services.iam.actions import Place, needed
+from localmaker.ports import CredentialScope
+from localmaker.services.iam.actions import Location, required_calls
 from localmaker.services.iam.calls import Operation, operation_of
 from localmaker.services.iam.encryption import key_use
 from localmaker.services.iam.evaluation import IDENTITY, Call, Decision, Evaluation, Policy, allows_principal, evaluate
@@ -35,11 +35,11 @@ _ACCESS_DENIED = {"s3", "iam", "sts", "ec2"}
 
 @dataclass(frozen=True)
 class IamSettings:
-    """What the endpoint does about IAM.
+    """Settings for IAM.
 
     Attributes:
-        record: file that the actions under roles are written to; None records nothing.
-        enforce: whether an action that a role's policies do not allow is refused.
+        record: file to which the actions under roles are written; None records nothing.
+        enforce: whether to refuse actions that a role's policies do not allow.
     """
 
     record: Path | None = None
@@ -47,10 +47,10 @@ class IamSettings:
 
 
 class Authorization:
-    """Records and decides.
+    """Records and decides the actions under roles.
 
     Args:
-        settings: what is to be done.
+        settings: whether to record and to refuse.
         region: of the endpoint's own calls.
     """
 
@@ -62,19 +62,19 @@ class Authorization:
 
     @property
     def enabled(self) -> bool:
-        """Whether anything has to be told at all."""
+        """Whether actions are recorded or refused at all."""
         return self.enforces or self._recorder is not None
 
     def close(self) -> None:
-        """Record no more."""
+        """Close the record."""
         if self._recorder is not None:
             self._recorder.close()
 
     def refusal(self, environ: dict[str, Any], scope: CredentialScope | None) -> AwsError | None:
-        """What a request that arrived over HTTP is answered, where its role may not do what it asks for.
+        """Return the error for an HTTP request that its role does not allow; None if it does.
 
         Args:
-            environ: WSGI environment; a body that is read is put back.
+            environ: WSGI environment; a body that was read is put back.
             scope: of the request's signature; None for an unsigned one.
         """
         session = self.sessions.find(scope.access_key) if self.enabled and scope is not None else None
@@ -86,15 +86,19 @@ class Authorization:
                 self.operation(session, operation, scope.region)
         except AwsError as error:
             return error
-        except Exception:  # the boundary: what cannot be decided must not take the connection with it
-            logger.exception("it could not be told what %s needs", environ["PATH_INFO"])
-            return AwsError("InternalFailure", "the local endpoint could not tell what this needs; see its log", 500)
+        except Exception:  # the boundary: a failure here must not break the connection
+            logger.exception("could not determine which actions %s needs", environ["PATH_INFO"])
+            return AwsError(
+                "InternalFailure",
+                "the local endpoint could not determine which actions this request needs; see its log",
+                500,
+            )
         return None
 
     def absence(self, environ: dict[str, Any], scope: CredentialScope | None) -> AwsError | None:
-        """What is answered to a role that asks for an object that is not there.
+        """Return the error for a role that asks for an object that does not exist and may not learn that.
 
-        Whether an object exists is told to those who may list its bucket ("Permissions" of GetObject in the S3 API
+        Only those who may list a bucket learn that an object does not exist ("Permissions" of GetObject in the S3 API
         reference).
 
         Args:
@@ -114,18 +118,18 @@ class Authorization:
         return None
 
     def operation(self, session: RoleSession, operation: Operation, region: str | None = None) -> None:
-        """Somebody makes a call under a role.
+        """Record an operation under a role, and refuse it if its role may not.
 
         Raises:
             AwsError: the role may not make it.
         """
-        place = Place(region or self._region, session.account)
-        calls = needed(operation.service, operation.name, operation.request, place)
-        for call in [*calls, *key_use(operation, calls, place)]:
-            self.call(session, call, place.region)
+        location = Location(region or self._region, session.account)
+        calls = required_calls(operation.service, operation.name, operation.request, location)
+        for call in [*calls, *key_use(operation, calls, location)]:
+            self.call(session, call, location.region)
 
     def call(self, session: RoleSession, call: Call, region: str | None = None) -> None:
-        """Somebody uses one action under a role.
+        """Record one action under a role, and refuse it if its role may not.
 
         Raises:
             AwsError: the role may not use it.
@@ -139,7 +143,7 @@ class Authorization:
             raise _denied(session, call, evaluation)
 
     def evaluate(self, session: RoleSession, call: Call, region: str | None = None) -> Evaluation:
-        """What the role's policies say to a call; a role that does not exist allows nothing."""
+        """Evaluate a call against the role's policies; a role that does not exist allows nothing."""
         identity = identity_of(session.role_arn)
         if identity is None:
             return Evaluation(Decision.IMPLICIT_DENY, refused_by=IDENTITY)
@@ -150,7 +154,7 @@ class Authorization:
         return evaluate(whole, identity.policies, boundaries)
 
     def check_trust(self, role_arn: str, service: str, context: Mapping[str, str]) -> None:
-        """A service takes a role on.
+        """Check that a role trusts a service.
 
         Args:
             service: such as ``sagemaker.amazonaws.com``.
@@ -171,12 +175,12 @@ class Authorization:
             )
 
     def service_call(self, service: str, call: Call, source: str, policy: Callable[[], str | None]) -> None:
-        """A service acts as itself on a resource that has a policy of its own.
+        """Record what a service does as itself, and refuse it if the resource's own policy does not allow it.
 
         Args:
             service: such as ``events.amazonaws.com``.
-            source: what makes it act, such as a rule's ARN.
-            policy: gives the resource's policy; None where it has none.
+            source: the cause, such as a rule's ARN.
+            policy: returns the resource's policy; None if it has none.
 
         Raises:
             AwsError: the resource's policy does not allow it.
@@ -196,7 +200,7 @@ class Authorization:
 
 
 def _always(session: RoleSession, region: str) -> dict[str, tuple[str, ...]]:
-    """Condition keys that every request has ("AWS global condition context keys" in the IAM user guide)."""
+    """Return the condition keys that every request has ("AWS global condition context keys" in the IAM user guide)."""
     now = datetime.now(UTC)
     return {
         "aws:principalarn": (session.role_arn,),

@@ -1,6 +1,6 @@
-"""Which operation an HTTP request asks for, and those of its parameters that say on what.
+"""The operation of an HTTP request, and the parameters that name its resources.
 
-The bodies of objects are never read here; what is read is put back.
+The bodies of objects are never read here; a body that is read is put back.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from moto.core.request import Request
 from moto.core.routing import get_service_router
 from werkzeug.exceptions import NotFound
 
-from localmaker.http.protocol import CredentialScope, service_model
+from localmaker.http.protocol import service_model
+from localmaker.ports import CredentialScope
 
-_LARGEST_BODY = 1 << 22
+_MAX_BODY_BYTES = 1 << 22
 # Smithy's RPC protocols name the operation in the path.
 _RPC_PATH = re.compile(r"/service/[^/]+/operation/([^/]+)")
 _FORM = "application/x-www-form-urlencoded"
-#: Signing name → botocore's services that have it, where they are not the same one.
+#: Signing name → botocore's services with it, where that is not the service of the same name.
 _SIGNED_AS: Mapping[str, tuple[str, ...]] = {
     "monitoring": ("cloudwatch",),
     "sagemaker": ("sagemaker-featurestore-runtime", "sagemaker-runtime", "sagemaker-metrics", "sagemaker"),
@@ -39,9 +40,9 @@ class Operation:
     """An operation that a request asks for.
 
     Attributes:
-        service: botocore's name; the signing name where botocore has no such service.
+        service: botocore's name; the signing name if botocore has no such service.
         name: as the service model spells it.
-        request: parameters in botocore's terms, as far as they are needed to say on what it works.
+        request: parameters in botocore's terms, as far as they are needed to name its resources.
     """
 
     service: str
@@ -50,7 +51,7 @@ class Operation:
 
 
 def operation_of(environ: dict[str, Any], scope: CredentialScope) -> Operation | None:
-    """The operation that a signed request asks for; None where it cannot be told.
+    """Return the operation of a signed request; None if it cannot be determined.
 
     Args:
         environ: WSGI environment; its body is put back as it was.
@@ -93,7 +94,7 @@ def _model(service: str) -> Any:
 
 
 def _parameters(operation: Any, environ: dict[str, Any], path: Mapping[str, Any]) -> dict[str, Any]:
-    """The request's parameters, without the content of objects; none of a request that cannot be read."""
+    """Return the request's parameters without the content of objects; none for a request that cannot be parsed."""
     if operation.input_shape is None:
         return {}
     request = Request(environ)
@@ -112,13 +113,13 @@ def _parameters(operation: Any, environ: dict[str, Any], path: Mapping[str, Any]
             }
         )
     except (AttributeError, KeyError, TypeError, ValueError):
-        # Whoever answers the request says what is wrong with it.
+        # The service that answers the request reports what is wrong with it.
         return {}
     return parsed if isinstance(parsed, dict) else {}
 
 
 def _action(environ: dict[str, Any]) -> str:
-    """The operation as the query protocol names it."""
+    """Return the operation as the query protocol names it."""
     if str(environ.get("CONTENT_TYPE", "")).startswith(_FORM):
         return _form(environ).get("Action", "")
     rpc = _RPC_PATH.fullmatch(environ.get("PATH_INFO", ""))
@@ -126,9 +127,9 @@ def _action(environ: dict[str, Any]) -> str:
 
 
 def _read(environ: dict[str, Any]) -> bytes:
-    """The body, put back; nothing for one that is too large to be a request's parameters."""
+    """Return the body and put it back; nothing for one that is too large to hold parameters."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
-    if length > _LARGEST_BODY:
+    if length > _MAX_BODY_BYTES:
         return b""
     body: bytes = environ["wsgi.input"].read(length)
     environ["wsgi.input"] = io.BytesIO(body)

@@ -1,8 +1,8 @@
 """IAM's condition operators ("IAM JSON policy elements: Condition operators" in the IAM user guide).
 
 A condition block holds when each of its operators holds for each of its keys. An operator holds for a key when one of
-the policy's values fits; a negated operator, when none does. A key that the request does not have fits nothing, so
-that negated operators hold.
+the policy's values matches; a negated operator, when none does. A key that the request lacks matches nothing, so that
+negated operators hold.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from localmaker.services.iam.matching import Context, matches_arn, matches_with_variables, substitute
 
-# (the policy's value, the request's value, the request's context) → whether they fit
+# (the policy's value, the request's value, the request's context) → whether they match
 _Comparison = Callable[[str, str, Context], bool]
 
 
@@ -32,7 +32,7 @@ class _Operator:
 
 
 def holds(block: Mapping[str, Mapping[str, Any]], context: Context) -> bool:
-    """Whether a statement's ``Condition`` holds.
+    """Return whether a statement's ``Condition`` holds.
 
     Args:
         block: operator → key → value or values.
@@ -49,12 +49,12 @@ def holds(block: Mapping[str, Mapping[str, Any]], context: Context) -> bool:
 
 
 def keys_of(block: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """The condition keys that a block asks for, as it spells them."""
+    """Return the condition keys of a block, as it spells them."""
     return {key for keys in block.values() for key in keys}
 
 
 def listed(value: Any) -> list[str]:
-    """One value or several, as text in IAM's spelling."""
+    """Return one value or several as a list of texts in IAM's spelling."""
     values = value if isinstance(value, list) else [value]
     return [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
 
@@ -67,15 +67,15 @@ def _holds(operator: str, key: str, wanted: Sequence[str], context: Context) -> 
     optional = name.endswith("IfExists")
     known = _OPERATORS.get(name.removesuffix("IfExists"))
     if known is None or quantifier not in ("", "ForAllValues", "ForAnyValue"):
-        raise UnknownOperatorError(f"{operator} is no condition operator of IAM")
+        raise UnknownOperatorError(f"{operator} is not a condition operator of IAM")
     if not values:
         return quantifier == "ForAllValues" or optional or (known.negated and quantifier == "")
 
     def fits(value: str) -> bool:
         return any(known.fits(one, value, context) for one in wanted) is not known.negated
 
-    # Without a quantifier a key has one value; more than one is compared as ForAllValues for negated operators, so
-    # that no value slips through.
+    # Without a quantifier a key has one value. For negated operators several values are compared as with ForAllValues,
+    # so that none slips through.
     every = quantifier == "ForAllValues" or (quantifier == "" and known.negated)
     return all(map(fits, values)) if every else any(map(fits, values))
 

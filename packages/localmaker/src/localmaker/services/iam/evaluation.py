@@ -1,4 +1,4 @@
-"""Whether policies allow an action: IAM's evaluation logic, without IAM.
+"""IAM's evaluation logic, without IAM.
 
 ::
 
@@ -6,8 +6,8 @@
     evaluate(Call("s3:GetObject", "arn:aws:s3:::raw/day.csv"), identity).decision      # Decision.ALLOWED
 
 A call is allowed when a statement of the identity's policies allows it, every boundary (permissions boundary, session
-policy) allows it as well, and no statement denies it. Organisations' policies are not known here, and resources' own
-policies are asked with :func:`allows_principal` by those who have one.
+policy) allows it as well, and no statement denies it. Policies of organisations are not known here; a resource's own
+policy is evaluated by :func:`allows_principal`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from typing import Any
 from localmaker.services.iam.conditions import holds, keys_of, listed
 from localmaker.services.iam.matching import Context, matches_action, matches_with_variables, substitute
 
-_NOTHING: Context = MappingProxyType({})
-#: Keys that every request has in AWS, whether the caller of a simulation names them or not.
+_EMPTY: Context = MappingProxyType({})
+#: Keys that every request has in AWS, even if the caller of a simulation does not name them.
 _ALWAYS_THERE = frozenset({"aws:currenttime", "aws:epochtime"})
 
 
 class Decision(StrEnum):
-    """IAM's three answers."""
+    """The result of an evaluation."""
 
     ALLOWED = "allowed"
     EXPLICIT_DENY = "explicitDeny"
@@ -36,7 +36,7 @@ class Decision(StrEnum):
 
 
 class MalformedPolicyError(ValueError):
-    """A policy document is no JSON, or has no statements."""
+    """A policy document is not JSON, or has no statements."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ class Call:
 
     action: str
     resource: str = "*"
-    context: Context = field(default_factory=lambda: _NOTHING)
+    context: Context = field(default_factory=lambda: _EMPTY)
 
 
 @dataclass(frozen=True)
 class Position:
-    """A place in a policy's text; lines and columns count from 1."""
+    """A position in a policy's text; lines and columns count from 1."""
 
     line: int
     column: int
@@ -64,7 +64,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement and where its policy's text has it."""
+    """One statement and its position in the policy's text."""
 
     body: Mapping[str, Any]
     source: str
@@ -73,15 +73,15 @@ class Statement:
 
     @property
     def denies(self) -> bool:
-        """Whether it takes rights away."""
+        """Whether its effect is Deny."""
         return self.body.get("Effect") == "Deny"
 
     def concerns(self, call: Call) -> bool:
-        """Whether it is about the action and the resource, whatever its condition says."""
+        """Return whether it covers the action and the resource, whatever its condition."""
         return self._has_action(call.action) and self._has_resource(call)
 
     def applies(self, call: Call) -> bool:
-        """Whether it is about the call, its condition included."""
+        """Return whether it covers the call, its condition included."""
         return self.concerns(call) and holds(self.body.get("Condition") or {}, call.context)
 
     def _has_action(self, action: str) -> bool:
@@ -93,49 +93,50 @@ class Statement:
         if "NotResource" in self.body:
             patterns = listed(self.body["NotResource"])
             return not any(matches_with_variables(one, call.resource, call.context) for one in patterns)
-        # A trust policy has no resource: it is about the role that has it.
+        # A trust policy has no resource: it is about its role.
         patterns = listed(self.body.get("Resource", "*"))
         return any(matches_with_variables(one, call.resource, call.context) for one in patterns)
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy document and what it is called."""
+    """A policy document and its name."""
 
     source: str
     statements: tuple[Statement, ...]
 
     @classmethod
     def parse(cls, source: str, text: str | Mapping[str, Any]) -> Policy:
-        """
+        """Read a policy document.
+
         Args:
-            source: what the document is called, for telling which statement decided.
+            source: the document's name, to report which statement decided.
             text: the document.
 
         Raises:
-            MalformedPolicyError: it is no policy document.
+            MalformedPolicyError: it is not a policy document.
         """
         text = text if isinstance(text, str) else json.dumps(text)
         try:
             document = json.loads(text)
             bodies = document["Statement"]
         except (ValueError, KeyError, TypeError) as error:
-            raise MalformedPolicyError(f"{source} is no policy document: {error!r}") from error
+            raise MalformedPolicyError(f"{source} is not a policy document: {error!r}") from error
         bodies = bodies if isinstance(bodies, list) else [bodies]
         if not all(isinstance(body, dict) for body in bodies):
-            raise MalformedPolicyError(f"{source} is no policy document: a statement is no JSON object")
-        places = _places(text)
-        return cls(source, tuple(Statement(body, source, *next(places)) for body in bodies))
+            raise MalformedPolicyError(f"{source} is not a policy document: a statement is not a JSON object")
+        positions = _positions(text)
+        return cls(source, tuple(Statement(body, source, *next(positions)) for body in bodies))
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What policies say to a call.
+    """The result of evaluating a call.
 
     Attributes:
-        statements: those that decided: what allows it, or what denies it.
+        statements: those that decided: that allow it, or deny it.
         missing: condition keys that statements about the call ask for and the call lacks.
-        refused_by: what failed to allow it: ``identity``, or the name of a boundary.
+        refused_by: what does not allow it: ``identity``, or the name of a boundary.
     """
 
     decision: Decision
@@ -145,7 +146,7 @@ class Evaluation:
 
     @property
     def allowed(self) -> bool:
-        """Whether the call may be made."""
+        """Whether the call is allowed."""
         return self.decision is Decision.ALLOWED
 
 
@@ -155,12 +156,12 @@ IDENTITY = "identity"
 def evaluate(
     call: Call, identity: Sequence[Policy], boundaries: Mapping[str, Sequence[Policy]] | None = None
 ) -> Evaluation:
-    """What an identity's policies say to a call.
+    """Evaluate a call against an identity's policies.
 
     Args:
         call: action, resource and context.
         identity: the policies attached to it.
-        boundaries: name → policies, each of which has to allow the call, too; empty sequences are not the same as none.
+        boundaries: name → policies; each boundary must allow the call too, and an empty one allows nothing.
 
     Raises:
         UnknownOperatorError: a condition has an operator that IAM does not know.
@@ -182,12 +183,12 @@ def evaluate(
 
 
 def allows_principal(policy: Policy, call: Call, principal: Mapping[str, str]) -> bool:
-    """Whether a resource's own policy (a trust policy, a queue's policy) allows a call to somebody.
+    """Return whether a resource's own policy (a trust policy, a queue's policy) allows a principal a call.
 
     Args:
         policy: of the resource.
-        call: what they want.
-        principal: kind (``AWS``, ``Service``, ``Federated``) → who it is.
+        call: on the resource.
+        principal: kind (``AWS``, ``Service``, ``Federated``) → name.
     """
     about = [one for one in policy.statements if _names(one.body, principal, call.context) and one.applies(call)]
     return bool(about) and not any(one.denies for one in about)
@@ -212,7 +213,7 @@ def _is_among(named: Any, principal: Mapping[str, str], context: Context) -> boo
 
 
 def _is_account_of(pattern: str, who: str) -> bool:
-    """An account, by its number or its root, stands for everybody in it."""
+    """Return whether a pattern names the account of a principal, by its number or its root: all of its principals."""
     account = who.split(":")[4] if who.startswith("arn:") else ""
     return bool(account) and pattern in {account, f"arn:aws:iam::{account}:root"}
 
@@ -230,8 +231,8 @@ def _group_of(statement: Statement, groups: Mapping[str, Sequence[Policy]]) -> s
     return next(name for name, policies in groups.items() if any(statement in one.statements for one in policies))
 
 
-def _places(text: str) -> Iterator[tuple[Position, Position]]:
-    """Where each statement of a policy document stands in its text."""
+def _positions(text: str) -> Iterator[tuple[Position, Position]]:
+    """Yield start and end of each statement in the text of a policy document."""
     decoder = json.JSONDecoder()
     index = text.index("{") + 1
     name = ""

@@ -16,17 +16,17 @@ _ARN_PARTS = 6
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether they are equal, where ``*`` is any characters (also none, also ``/`` and ``:``) and ``?`` is one."""
+    """Return whether a text matches a pattern: ``*`` is any characters (none, ``/``, ``:`` included), ``?`` is one."""
     return _compiled(pattern).fullmatch(text) is not None
 
 
 def matches_action(pattern: str, action: str) -> bool:
-    """The same without regard to case, which actions have none of."""
+    """Match an action, in which case does not count."""
     return matches(pattern.lower(), action.lower())
 
 
 def matches_with_variables(pattern: str, text: str, context: Context) -> bool:
-    """:func:`matches` with ``${key}`` standing for the key's value; without one value nothing matches."""
+    """Match a pattern in which ``${key}`` is the key's value; nothing matches unless there is exactly one value."""
     if "${" not in pattern:
         return matches(pattern, text)
     regex = _expanded(pattern, context)
@@ -34,7 +34,7 @@ def matches_with_variables(pattern: str, text: str, context: Context) -> bool:
 
 
 def substitute(text: str, context: Context) -> str | None:
-    """Text with its variables replaced and its wildcards as they are; None where a variable has no single value."""
+    """Return a text with its variables replaced, wildcards kept; None if a variable does not have exactly one value."""
     pieces: list[str] = []
     end = 0
     for token in _TOKEN.finditer(text):
@@ -47,7 +47,7 @@ def substitute(text: str, context: Context) -> str | None:
 
 
 def matches_arn(pattern: str, arn: str, context: Context) -> bool:
-    """As ArnLike compares: each of the six parts by itself, the last one with its colons."""
+    """Match an ARN as ArnLike does: each of the six parts by itself, the last one with its colons."""
     patterns, parts = pattern.split(":", _ARN_PARTS - 1), arn.split(":", _ARN_PARTS - 1)
     return len(patterns) == len(parts) and all(
         matches_with_variables(one, part, context) for one, part in zip(patterns, parts, strict=True)

@@ -1,4 +1,4 @@
-"""The policies of roles, users and groups, as moto's IAM has them."""
+"""The policies of roles, users and groups in moto's IAM."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ BOUNDARY = "permissions boundary"
 
 @dataclass(frozen=True)
 class Identity:
-    """What somebody may do.
+    """The policies of a principal.
 
     Attributes:
         policies: attached and inline, those of a user's groups included.
-        boundaries: name → policies that have to allow it, too; empty where there is no boundary.
+        boundaries: name → policies that must allow a call too; empty if there is no boundary.
     """
 
     policies: Sequence[Policy]
@@ -32,7 +32,7 @@ class Identity:
 
 
 def identity_of(arn: str) -> Identity | None:
-    """The policies of a role, user or group; None where there is no such thing.
+    """Return the policies of a role, user or group; None if it does not exist.
 
     Args:
         arn: ``arn:aws:iam::<account>:role/<path><name>``, and ``user/`` or ``group/``.
@@ -52,7 +52,7 @@ def identity_of(arn: str) -> Identity | None:
 
 
 def trust_policy_of(role_arn: str) -> Policy | None:
-    """Who may assume a role; None where there is no such role."""
+    """Return the trust policy of a role; None if the role does not exist."""
     backend = iam_backends[role_arn.split(":")[4]][_PARTITION]
     try:
         role = backend.get_role(role_arn.rpartition("/")[2])
@@ -63,7 +63,7 @@ def trust_policy_of(role_arn: str) -> Policy | None:
 
 @lru_cache(maxsize=512)
 def parsed(source: str, text: str) -> Policy:
-    """A policy document, read once."""
+    """Parse a policy document; the result is cached."""
     return Policy.parse(source, text)
 
 

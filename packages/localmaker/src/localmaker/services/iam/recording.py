@@ -1,4 +1,4 @@
-"""Which actions were used: one JSON line for each that is different, in the order in which they were used first."""
+"""The record of actions: one JSON line for each distinct action, in the order of first use."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from localmaker.services.iam.evaluation import Call
 class ActionRecorder:
     """Writes the actions that principals use to a file.
 
-    A line is ``{"principal": …, "action": …, "resource": …, "by": …}``, with ``"context"`` where the request says
-    something that a condition may ask for.
+    A line is ``{"principal": …, "action": …, "resource": …, "by": …}``, with ``"context"`` if the request has
+    values for condition keys.
 
     Args:
-        path: is appended to; its folder has to exist.
+        path: the lines are appended; its folder must exist.
 
     Raises:
         EndpointStartError: the file cannot be written.
@@ -29,16 +29,16 @@ class ActionRecorder:
         try:
             self._file = path.open("a", encoding="utf-8")
         except OSError as error:
-            raise EndpointStartError(f"the actions that roles use cannot be recorded in {path}: {error}") from error
+            raise EndpointStartError(f"cannot record the actions that roles use in {path}: {error}") from error
         self._lock = threading.Lock()
         self._written: set[str] = set()
 
     def record(self, principal: str, call: Call, source: str) -> None:
-        """Write an action, unless the same was written before.
+        """Write an action, unless it has been written before.
 
         Args:
             principal: ARN of a role, or name of a service that acts as itself.
-            source: what acts: a job's ARN, a service's name.
+            source: the cause: a job's ARN, a service's name.
         """
         entry: dict[str, Any] = {
             "principal": principal,
@@ -54,17 +54,17 @@ class ActionRecorder:
                 return
             self._written.add(line)
             self._file.write(f"{line}\n")
-            # Whoever looks wants to see it at once, also after a kill.
+            # Readers see it at once, even if the endpoint is killed.
             self._file.flush()
 
     def close(self) -> None:
-        """Write no more."""
+        """Close the file."""
         with self._lock:
             self._file.close()
 
 
 def read_actions(lines: Iterable[str]) -> list[tuple[str, Call, str]]:
-    """Principal, call and source of each line that :class:`ActionRecorder` wrote."""
+    """Return principal, call and source of each line that :class:`ActionRecorder` wrote."""
     entries = [json.loads(line) for line in lines if line.strip()]
     return [
         (

@@ -1,6 +1,6 @@
-"""Credentials that act under a role: those that jobs and services get here, and those of STS.
+"""Credentials that act under a role: those of jobs and services, and those of STS.
 
-The credentials of jobs end with the endpoint, as jobs do; nothing of them is stored.
+The credentials of jobs expire with the endpoint, as jobs do; they are not stored.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _find_assumed_role = STSBackend.get_assumed_role_from_access_key
 
 @dataclass(frozen=True)
 class RoleSession:
-    """Somebody who acts under a role.
+    """A session under a role.
 
     Attributes:
         role_arn: of the role.
         name: of the session; ``SageMaker`` for what SageMaker assumes.
-        source: what acts: a job's ARN, a service's name.
-        policy: the session policy that STS was given; empty where there is none.
+        source: the cause: a job's ARN, a service's name.
+        policy: the session policy given to STS; empty if there is none.
     """
 
     role_arn: str
@@ -44,25 +44,25 @@ class RoleSession:
 
     @property
     def role_name(self) -> str:
-        """Without its path."""
+        """The role's name without its path."""
         return self.role_arn.rpartition("/")[2]
 
     @property
     def arn(self) -> str:
-        """As AWS names it in messages and as ``aws:PrincipalArn``'s session."""
+        """The ARN of the session, as in AWS's messages."""
         return f"arn:aws:sts::{self.account}:assumed-role/{self.role_name}/{self.name}"
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """A key pair, and the token that temporary ones have."""
+    """A key pair, with a token if it is temporary."""
 
     access_key: str
     secret_key: str
     token: str | None
 
     def variables(self) -> Mapping[str, str]:
-        """As AWS clients read them from the environment."""
+        """Return them as the environment variables of AWS clients."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
@@ -71,26 +71,26 @@ class Credentials:
 
 
 class Sessions:
-    """Which access key acts for which role."""
+    """The role sessions, by access key."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[str, RoleSession] = {}
 
     def open(self, session: RoleSession) -> Credentials:
-        """New credentials, good until :meth:`close`."""
+        """Return new credentials, valid until :meth:`close`."""
         key = _TEMPORARY_KEY + "".join(secrets.choice(_CHARACTERS) for _ in range(16))
         with self._lock:
             self._known[key] = session
         return Credentials(key, secrets.token_urlsafe(30), secrets.token_urlsafe(60))
 
     def close(self, access_key: str) -> None:
-        """Forget credentials."""
+        """Revoke credentials."""
         with self._lock:
             self._known.pop(access_key, None)
 
     def find(self, access_key: str) -> RoleSession | None:
-        """Who acts with a key; None for a key that no role's is."""
+        """Return the session of an access key; None if the key belongs to no role."""
         if not access_key.startswith(_TEMPORARY_KEY):
             return None
         with self._lock:
@@ -98,7 +98,7 @@ class Sessions:
         return known or _from_sts(access_key)
 
     def opened_here(self, access_key: str) -> RoleSession | None:
-        """The same without those of STS."""
+        """Return the session of an access key, without those of STS."""
         with self._lock:
             return self._known.get(access_key)
 
@@ -112,7 +112,7 @@ def _from_sts(access_key: str) -> RoleSession | None:
 
 
 def answer_caller_identity(sessions: Sessions) -> None:
-    """Let GetCallerIdentity know the credentials of jobs, for the whole process."""
+    """Make GetCallerIdentity know the credentials of jobs, for the whole process."""
 
     def find(backend: STSBackend, access_key_id: str) -> Any:
         session = sessions.opened_here(access_key_id)

@@ -18,11 +18,11 @@ from localmaker.services.iam.conditions import UnknownOperatorError
 from localmaker.services.iam.evaluation import Call, Decision, Evaluation, MalformedPolicyError, Policy, evaluate
 from localmaker.services.iam.policies import BOUNDARY, identity_of
 
-#: The operations of IAM that this module gives moto.
+#: The operations of IAM that this module adds to moto.
 ANSWERED = frozenset({"SimulatePrincipalPolicy", "SimulateCustomPolicy"})
 
 _PAGE = 100
-# The overall decision for several resources is the hardest of theirs.
+# The overall decision for several resources is the most severe of theirs.
 _SEVERITY = (Decision.ALLOWED, Decision.IMPLICIT_DENY, Decision.EXPLICIT_DENY)
 
 

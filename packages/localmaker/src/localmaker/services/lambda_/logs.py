@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from localmaker.services.sagemaker.jobs.sandbox.logs import JobLog
-from localmaker.services.sagemaker.pipelines.naming import timestamp
+from localmaker.services.logs.writer import JobLog
 
 MEMORY_MB = 128
 _READ_BYTES = 64 * 1024
@@ -76,7 +75,8 @@ class FunctionOutput:
 
     def write_timeout(self, descriptor: int, seconds: float) -> None:
         """Write Lambda's message about a function that ran out of time."""
-        line = f"{timestamp(datetime.now(UTC))} {self.request_id} Task timed out after {seconds:.2f} seconds\n"
+        moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = f"{moment} {self.request_id} Task timed out after {seconds:.2f} seconds\n"
         os.write(descriptor, line.encode())
 
 

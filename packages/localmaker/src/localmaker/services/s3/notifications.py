@@ -10,20 +10,18 @@ from __future__ import annotations
 import json
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.s3 import notifications
 from moto.s3.models import FakeDeleteMarker, S3Backend
 from moto.s3.notifications import S3NotificationEvent
 
 from localmaker.http.requests import current_request
+from localmaker.services.events.bus import EventBridge
 from localmaker.services.events.delivery import outgoing
 from localmaker.services.events.targets import Matched
 from localmaker.services.s3.object_events import has_version, s3_event, sequencer_of
 from localmaker.services.s3.versions import delete_object
-
-if TYPE_CHECKING:
-    from localmaker.services.events.bus import EventBridge
 
 # Kinds that came with version 2.3 of the message; they have no sequencer.
 _LATE_KINDS = ("ObjectTagging:", "ObjectAcl:")

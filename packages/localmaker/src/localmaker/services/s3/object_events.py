@@ -5,15 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.s3.notifications import _detail_type
 
 from localmaker.http.requests import current_request
-
-if TYPE_CHECKING:
-    from localmaker.services.events.bus import EventBridge
-    from localmaker.services.events.delivery import Outgoing
 
 _CREATED = "Object Created"
 _DELETED = "Object Deleted"
@@ -116,8 +112,3 @@ def has_version(bucket: Any, key: Any) -> bool:
 def _expiry(key: Any) -> str:
     moment: datetime = key._expiry  # noqa: SLF001 - moto shows it in a header only
     return moment.replace(hour=0, minute=0, second=0).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def deliveries_of(bridge: EventBridge, events: list[dict[str, Any]]) -> list[Outgoing]:
-    """The deliveries that the events of one request cause."""
-    return [delivery for event in events for delivery in bridge.matching(event)]

@@ -8,6 +8,7 @@ from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.documents import arn_of, existing, now, of_region
 from localmaker.services.sagemaker.listing import order, page, select
+from localmaker.services.sagemaker.store import ResourceStore
 from localmaker.services.sagemaker.tags import forget_tags
 
 KIND = "code-repository"
@@ -30,7 +31,7 @@ def create_repository(request: dict[str, Any], context: RequestContext) -> dict[
         "LastModifiedTime": moment,
         "GitConfig": request["GitConfig"],
     }
-    if not context.endpoint.resources.add(KIND, arn, document):
+    if not context.service(ResourceStore).add(KIND, arn, document):
         raise AwsError("ValidationException", f"Cannot create a duplicate code repository. ({arn})")
     return {"CodeRepositoryArn": arn}
 
@@ -55,7 +56,7 @@ def update_repository(request: dict[str, Any], context: RequestContext) -> dict[
     document = _existing(request, context)
     document["GitConfig"] = {**document["GitConfig"], **request.get("GitConfig", {})}
     document["LastModifiedTime"] = now()
-    context.endpoint.resources.put(KIND, document["CodeRepositoryArn"], document)
+    context.service(ResourceStore).put(KIND, document["CodeRepositoryArn"], document)
     return {"CodeRepositoryArn": document["CodeRepositoryArn"]}
 
 
@@ -63,8 +64,8 @@ def update_repository(request: dict[str, Any], context: RequestContext) -> dict[
 def delete_repository(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Delete a repository."""
     arn = _existing(request, context)["CodeRepositoryArn"]
-    context.endpoint.resources.remove(KIND, arn)
-    forget_tags(arn, context.endpoint)
+    context.service(ResourceStore).remove(KIND, arn)
+    forget_tags(arn, context)
     return {}
 
 

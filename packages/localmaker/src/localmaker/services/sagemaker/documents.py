@@ -7,6 +7,7 @@ from typing import Any
 
 from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext
+from localmaker.services.sagemaker.store import ResourceStore
 
 
 def arn_of(kind: str, name_or_arn: str, context: RequestContext) -> str:
@@ -27,7 +28,7 @@ def existing(kind: str, arn: str, error: AwsError, context: RequestContext) -> d
     Raises:
         AwsError: ``error``; there is none.
     """
-    document: dict[str, Any] | None = context.endpoint.resources.get(kind, arn)
+    document: dict[str, Any] | None = context.service(ResourceStore).get(kind, arn)
     if document is None:
         raise error
     return document
@@ -46,4 +47,4 @@ def of_region(kind: str, arn_field: str, context: RequestContext) -> list[dict[s
         arn_field: of a document.
     """
     start = f"arn:aws:sagemaker:{context.region}:{context.account_id}:"
-    return [one for one in context.endpoint.resources.all(kind) if one[arn_field].startswith(start)]
+    return [one for one in context.service(ResourceStore).all(kind) if one[arn_field].startswith(start)]

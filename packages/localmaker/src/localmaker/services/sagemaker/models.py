@@ -10,6 +10,7 @@ from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.endpoints import without_empty
 from localmaker.services.sagemaker.listing import order, page, select
+from localmaker.services.sagemaker.store import ResourceStore
 from localmaker.state.tracking import only_looking
 
 # moto drops EnableNetworkIsolation; the ARNs of the models that have it are stored here.
@@ -25,9 +26,9 @@ def create_model(request: dict[str, Any], context: RequestContext) -> dict[str, 
         raise AwsError("ValidationException", f'Cannot create already existing model "{_arn(name, context)}".')
     answer = context.ask_moto(request)
     if request.get("EnableNetworkIsolation", False):
-        context.endpoint.resources.put(_ISOLATED, answer["ModelArn"], {})
+        context.service(ResourceStore).put(_ISOLATED, answer["ModelArn"], {})
     else:
-        context.endpoint.resources.remove(_ISOLATED, answer["ModelArn"])
+        context.service(ResourceStore).remove(_ISOLATED, answer["ModelArn"])
     return answer
 
 
@@ -36,7 +37,7 @@ def describe_model(request: dict[str, Any], context: RequestContext) -> dict[str
     """Describe a model without the empty structures that moto adds for members that were not given."""
     _require(request["ModelName"], context)
     model = without_empty(context.ask_moto(request))
-    isolated = context.endpoint.resources.get(_ISOLATED, model["ModelArn"]) is not None
+    isolated = context.service(ResourceStore).get(_ISOLATED, model["ModelArn"]) is not None
     return {**model, "EnableNetworkIsolation": isolated}
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from localmaker.http.operations import RequestContext, operation
-
-if TYPE_CHECKING:
-    from localmaker.endpoint import Endpoint
-    from localmaker.services.sagemaker.jobs.service import JobService
-    from localmaker.services.sagemaker.pipelines.catalog import PipelineCatalog
+from localmaker.services.sagemaker.jobs.service import JobService
+from localmaker.services.sagemaker.pipelines.catalog import PipelineCatalog
+from localmaker.services.sagemaker.pipelines.service import PipelineService
+from localmaker.services.sagemaker.store import ResourceStore
 
 _KIND = "tags"
 # Resource types whose tags are stored here.
@@ -28,16 +27,16 @@ def _is_own(arn: str) -> bool:
     return arn.split(":", 5)[-1].split("/", 1)[0] in OWN
 
 
-def remember_tags(request: dict[str, Any], response: dict[str, Any], endpoint: Endpoint) -> None:
+def remember_tags(request: dict[str, Any], response: dict[str, Any], resources: ResourceStore) -> None:
     """Store the tags of a Create request; a resource that is created again starts with its new ones."""
     arns = [value for key, value in response.items() if key.endswith("Arn") and isinstance(value, str)]
     if len(arns) == 1 and _is_own(arns[0]) and "Tags" in request:
-        endpoint.resources.put(_KIND, arns[0], _as_map(request["Tags"]))
+        resources.put(_KIND, arns[0], _as_map(request["Tags"]))
 
 
-def forget_tags(arn: str, endpoint: Endpoint) -> None:
+def forget_tags(arn: str, context: RequestContext) -> None:
     """Delete the tags of a deleted resource."""
-    endpoint.resources.remove(_KIND, arn)
+    context.service(ResourceStore).remove(_KIND, arn)
 
 
 @operation("sagemaker", "AddTags")
@@ -53,7 +52,7 @@ def add_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]
         context.endpoint.client("sagemaker", context.region).delete_tags(ResourceArn=arn, TagKeys=keys)
         return context.ask_moto(request)
     tags = {**_stored(arn, context), **_as_map(request["Tags"])}
-    context.endpoint.resources.put(_KIND, arn, tags)
+    context.service(ResourceStore).put(_KIND, arn, tags)
     return {"Tags": _as_list(tags)}
 
 
@@ -80,19 +79,20 @@ def delete_tags(request: dict[str, Any], context: RequestContext) -> dict[str, A
         return context.ask_moto(request)
     gone = set(request["TagKeys"])
     kept = {key: value for key, value in _stored(arn, context).items() if key not in gone}
-    context.endpoint.resources.put(_KIND, arn, kept)
+    context.service(ResourceStore).put(_KIND, arn, kept)
     return {}
 
 
 def _owner(arn: str, context: RequestContext) -> PipelineCatalog | JobService | None:
     """Find the service that stores the tags of a resource itself: that of pipelines, or of jobs."""
-    if context.pipelines.owns_arn(arn):
-        return context.pipelines.catalog
-    return context.jobs if context.jobs.owns_arn(arn) else None
+    pipelines, jobs = context.service(PipelineService), context.service(JobService)
+    if pipelines.owns_arn(arn):
+        return pipelines.catalog
+    return jobs if jobs.owns_arn(arn) else None
 
 
 def _stored(arn: str, context: RequestContext) -> Tags:
-    return dict(context.endpoint.resources.get(_KIND, arn) or {})
+    return dict(context.service(ResourceStore).get(_KIND, arn) or {})
 
 
 def _as_map(tags: list[dict[str, str]]) -> Tags:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from localmaker.daemon import EndpointHandle
-from localmaker.services.sagemaker.featurestore.offline import OfflineRow, file_name, folder_of, parquet
+from localmaker.services.sagemaker.featurestore.offline import file_name, folder_of, parquet
+from localmaker.services.sagemaker.featurestore.records import OfflineRow
 
 pa: Any = importlib.import_module("pyarrow")  # it has no types
 pq: Any = importlib.import_module("pyarrow.parquet")

@@ -11,6 +11,8 @@ from localmaker.http.operations import RequestContext, find_handler
 from localmaker.services.sagemaker import tags
 from localmaker.services.sagemaker.jobs import handlers  # noqa: F401 - registers the operations
 from localmaker.services.sagemaker.jobs.kinds import JobKind
+from localmaker.services.sagemaker.jobs.service import JobService
+from localmaker.services.sagemaker.pipelines.service import PipelineService
 
 PROCESSING = JobKind.PROCESSING
 
@@ -325,10 +327,9 @@ def test_failing_callback_does_not_change_the_job(make_jobs, caplog):
 
 def context_of(jobs):
     """A request in the region of the service under test, which has no pipelines."""
-    region = SimpleNamespace(jobs=jobs.service, pipelines=SimpleNamespace(owns_arn=lambda _arn: False))
-    return RequestContext(
-        "123456789012", "us-east-1", SimpleNamespace(regions=SimpleNamespace(at=lambda _name: region))
-    )
+    services = {JobService: jobs.service, PipelineService: SimpleNamespace(owns_arn=lambda _arn: False)}
+    endpoint = SimpleNamespace(service=lambda kind, _region: services[kind])
+    return RequestContext("123456789012", "us-east-1", endpoint)
 
 
 def test_handlers_answer_for_every_kind(jobs):

@@ -265,7 +265,7 @@ def call(service):
         if "ClientRequestToken" in shapes.input_shape.members:
             request.setdefault("ClientRequestToken", uuid.uuid4().hex)
         check(request, shapes.input_shape)
-        context = SimpleNamespace(pipelines=service, account_id=ACCOUNT, region=REGION)
+        context = SimpleNamespace(service=lambda _kind: service, account_id=ACCOUNT, region=REGION)
         response = find_handler("sagemaker", operation)(request, context)
         check(response, shapes.output_shape)
         return response

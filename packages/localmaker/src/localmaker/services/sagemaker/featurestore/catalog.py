@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from localmaker.endpoint import Endpoint
+from localmaker.ports import AwsClients
 
 DATABASE = "sagemaker_featurestore"
 _TYPES = {"String": "string", "Integral": "bigint", "Fractional": "double"}
@@ -24,44 +23,44 @@ _PARQUET = {
 }
 
 
-def create_table(description: Mapping[str, Any], endpoint: Endpoint) -> None:
+def create_table(description: Mapping[str, Any], clients: AwsClients) -> None:
     """Create the table of a new group with an offline store, and the database if it is the first one.
 
     Args:
         description: DescribeFeatureGroup.
-        endpoint: to which the catalog belongs.
+        clients: of Glue.
     """
     table = _table(description)
     if table is None:
         return
-    glue = _glue(description, endpoint)
+    glue = _glue(description, clients)
     with suppress(glue.exceptions.AlreadyExistsException):
         glue.create_database(DatabaseInput={"Name": DATABASE, "Description": "Amazon SageMaker Feature Store"})
     glue.create_table(DatabaseName=DATABASE, TableInput=table)
 
 
-def update_table(description: Mapping[str, Any], endpoint: Endpoint) -> None:
+def update_table(description: Mapping[str, Any], clients: AwsClients) -> None:
     """Add the new features of a group to its table; the arguments are those of :func:`create_table`."""
     table = _table(description)
     if table is None:
         return
-    glue = _glue(description, endpoint)
+    glue = _glue(description, clients)
     with suppress(glue.exceptions.EntityNotFoundException):  # somebody may have removed it
         glue.update_table(DatabaseName=DATABASE, TableInput=table)
 
 
-def add_partition(description: Mapping[str, Any], folder: str, endpoint: Endpoint) -> None:
+def add_partition(description: Mapping[str, Any], folder: str, clients: AwsClients) -> None:
     """Register the folder of one hour.
 
     Args:
         description: DescribeFeatureGroup.
         folder: ``year=2026/month=01/day=31/hour=12``.
-        endpoint: to which the catalog belongs.
+        clients: of Glue.
     """
     table = _table(description)
     if table is None:
         return
-    glue = _glue(description, endpoint)
+    glue = _glue(description, clients)
     storage = {**table["StorageDescriptor"], "Location": f"{table['StorageDescriptor']['Location']}/{folder}"}
     values = [part.partition("=")[2] for part in folder.split("/")]
     with suppress(glue.exceptions.AlreadyExistsException, glue.exceptions.EntityNotFoundException):
@@ -72,8 +71,8 @@ def add_partition(description: Mapping[str, Any], folder: str, endpoint: Endpoin
         )
 
 
-def _glue(description: Mapping[str, Any], endpoint: Endpoint) -> Any:
-    return endpoint.client("glue", str(description["FeatureGroupArn"]).split(":")[3])
+def _glue(description: Mapping[str, Any], clients: AwsClients) -> Any:
+    return clients.client("glue", str(description["FeatureGroupArn"]).split(":")[3])
 
 
 def _table(description: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -12,6 +12,8 @@ from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.documents import now
 from localmaker.services.sagemaker.featurestore.catalog import DATABASE, create_table, update_table
+from localmaker.services.sagemaker.featurestore.offline import OfflineWriter
+from localmaker.services.sagemaker.featurestore.store import FeatureStore
 from localmaker.services.sagemaker.listing import only, order, page, select
 from localmaker.services.sagemaker.tags import forget_tags
 
@@ -69,7 +71,7 @@ def create_feature_group(request: dict[str, Any], context: RequestContext) -> di
         raise in_use
     # First, so that a group never exists without it.
     create_table(description, context.endpoint)
-    if not context.endpoint.feature_store.add_group(arn, description):
+    if not context.service(FeatureStore).add_group(arn, description):
         raise in_use
     return {"FeatureGroupArn": arn}
 
@@ -163,7 +165,7 @@ def update_feature_group(request: dict[str, Any], context: RequestContext) -> di
         changes["ThroughputConfig"] = request["ThroughputConfig"]
     changes["LastModifiedTime"] = now()
     changes["LastUpdateStatus"] = {"Status": "InProgress"}
-    context.endpoint.feature_store.change_group(description["FeatureGroupArn"], changes)
+    context.service(FeatureStore).change_group(description["FeatureGroupArn"], changes)
     if additions:
         update_table({**description, **changes}, context.endpoint)
     return {"FeatureGroupArn": description["FeatureGroupArn"]}
@@ -177,10 +179,10 @@ def delete_feature_group(request: dict[str, Any], context: RequestContext) -> di
         return {}
     arn = description["FeatureGroupArn"]
     # The offline store remains, and records put before belong in it.
-    context.endpoint.offline_store.write_now()
+    context.service(OfflineWriter).write_now()
     changes = {"FeatureGroupStatus": "Deleting", _DELETED: now()}
-    context.endpoint.feature_store.delete_records(arn, changes)
-    forget_tags(arn, context.endpoint)
+    context.service(FeatureStore).delete_records(arn, changes)
+    forget_tags(arn, context)
     return {}
 
 
@@ -188,7 +190,7 @@ def delete_feature_group(request: dict[str, Any], context: RequestContext) -> di
 def list_feature_groups(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """List a page of feature groups, newest first by default."""
     marker = f":{context.region}:{context.account_id}:feature-group/"
-    stored = (one for one in context.endpoint.feature_store.groups() if marker in one["FeatureGroupArn"])
+    stored = (one for one in context.service(FeatureStore).groups() if marker in one["FeatureGroupArn"])
     found = [group for group in (with_status(one, now()) for one in stored) if group is not None]
     found = select([one for one in found if _has_status(one, request)], request, "FeatureGroupName")
     order(found, request, _SORTED_BY, "CreationTime", "Descending")
@@ -216,12 +218,12 @@ def existing_group(name: str, context: RequestContext) -> dict[str, Any]:
 
 def _current(arn: str, context: RequestContext) -> dict[str, Any] | None:
     """Return a group as it is now; remove one whose deletion is complete."""
-    stored = context.endpoint.feature_store.group(arn)
+    stored = context.service(FeatureStore).group(arn)
     if stored is None:
         return None
     description = with_status(stored, now())
     if description is None:
-        context.endpoint.feature_store.delete_group(arn)
+        context.service(FeatureStore).delete_group(arn)
     return description
 
 

@@ -8,6 +8,7 @@ from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.documents import now
 from localmaker.services.sagemaker.featurestore.groups import existing_group
+from localmaker.services.sagemaker.store import ResourceStore
 
 _KIND = "feature-metadata"
 _MAX_PARAMETERS = 25
@@ -32,7 +33,7 @@ def update_feature_metadata(request: dict[str, Any], context: RequestContext) ->
     if len(kept) > _MAX_PARAMETERS:
         raise AwsError("ValidationException", f"A feature has at most {_MAX_PARAMETERS} parameters, not {len(kept)}.")
     changed = {**metadata, "Parameters": kept, "LastModifiedTime": now()}
-    context.endpoint.resources.put(_KIND, _key(metadata), changed)
+    context.service(ResourceStore).put(_KIND, _key(metadata), changed)
     return {}
 
 
@@ -53,7 +54,7 @@ def _metadata(request: dict[str, Any], context: RequestContext) -> dict[str, Any
         "CreationTime": group["CreationTime"],
         "LastModifiedTime": group["CreationTime"],
     }
-    stored = context.endpoint.resources.get(_KIND, _key(fresh))
+    stored = context.service(ResourceStore).get(_KIND, _key(fresh))
     # The metadata may belong to a deleted group of the same name.
     same = stored is not None and stored["CreationTime"] == fresh["CreationTime"]
     return dict(stored) if same else fresh

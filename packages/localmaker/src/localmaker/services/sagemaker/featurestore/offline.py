@@ -14,18 +14,16 @@ import io
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localmaker.ports import AwsClients
 from localmaker.services.sagemaker.featurestore.catalog import add_partition
-from localmaker.services.sagemaker.featurestore.records import NANOSECONDS, FeatureValue
-
-if TYPE_CHECKING:
-    from localmaker.endpoint import Endpoint
+from localmaker.services.sagemaker.featurestore.records import NANOSECONDS, FeatureValue, OfflineRow
+from localmaker.services.sagemaker.featurestore.store import FeatureStore
 
 logger = logging.getLogger(__name__)
 
@@ -33,32 +31,17 @@ _BUFFER_SECONDS = 0.5
 _FILE_ROWS = 10_000
 
 
-@dataclass(frozen=True)
-class OfflineRow:
-    """One record on its way to the offline store.
-
-    Attributes:
-        number: in the order of writing.
-        event_time, written_at: nanoseconds since 1970.
-        deleted: whether it marks the record as deleted.
-    """
-
-    number: int
-    event_time: int
-    values: list[FeatureValue]
-    written_at: int
-    deleted: bool
-
-
 class OfflineWriter:
     """Writes buffered records in a thread, which starts with the first one.
 
     Args:
-        endpoint: whose S3 and feature store are used.
+        store: buffers the records.
+        clients: of S3 and Glue.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self, store: FeatureStore, clients: AwsClients) -> None:
+        self._store = store
+        self._clients = clients
         self._changed = threading.Condition()
         self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -103,7 +86,7 @@ class OfflineWriter:
                 logger.exception("the offline store was not written")
 
     def _write_all(self) -> None:
-        store = self._endpoint.feature_store
+        store = self._store
         for arn in store.groups_with_offline_rows():
             description = store.group(arn)
             if description is None:
@@ -131,8 +114,8 @@ class OfflineWriter:
         for folder, members in by_folder.items():
             key = f"{location.path.strip('/')}/{folder}/{file_name(description['FeatureGroupArn'], members)}"
             body = parquet(description["FeatureDefinitions"], members)
-            self._endpoint.client("s3", region).put_object(Bucket=location.netloc, Key=key, Body=body)
-            add_partition(description, folder, self._endpoint)
+            self._clients.client("s3", region).put_object(Bucket=location.netloc, Key=key, Body=body)
+            add_partition(description, folder, self._clients)
 
 
 def _moment(nanoseconds: int) -> datetime:

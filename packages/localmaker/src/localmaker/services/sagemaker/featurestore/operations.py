@@ -8,6 +8,7 @@ from typing import Any
 from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.featurestore.groups import group_arn
+from localmaker.services.sagemaker.featurestore.offline import OfflineWriter
 from localmaker.services.sagemaker.featurestore.records import (
     FeatureGroup,
     FeatureValue,
@@ -19,7 +20,7 @@ from localmaker.services.sagemaker.featurestore.records import (
     invalid,
     parse_event_time,
 )
-from localmaker.services.sagemaker.featurestore.store import StoredRecord
+from localmaker.services.sagemaker.featurestore.store import FeatureStore, StoredRecord
 
 _SERVICE = "sagemaker-featurestore-runtime"
 _PAGE = 100
@@ -50,7 +51,7 @@ def _write(entry: dict[str, Any], ttl: dict[str, Any] | None, context: RequestCo
     record = check_record(group, entry["Record"], ttl)
     stores = _stores(group, entry.get("TargetStores"))
     if "OnlineStore" in stores:
-        context.endpoint.feature_store.put(group.arn, record)
+        context.service(FeatureStore).put(group.arn, record)
     if "OfflineStore" in stores:
         _write_offline(group, record.event_time, record.values, context)
 
@@ -58,8 +59,8 @@ def _write(entry: dict[str, Any], ttl: dict[str, Any] | None, context: RequestCo
 def _write_offline(
     group: FeatureGroup, event_time: int, values: list[FeatureValue], context: RequestContext, *, deleted: bool = False
 ) -> None:
-    context.endpoint.feature_store.add_offline_row(group.arn, event_time, values, deleted=deleted)
-    context.endpoint.offline_store.wake()
+    context.service(FeatureStore).add_offline_row(group.arn, event_time, values, deleted=deleted)
+    context.service(OfflineWriter).wake()
 
 
 @operation(_SERVICE, "GetRecord")
@@ -107,7 +108,7 @@ def delete_record(request: dict[str, Any], context: RequestContext) -> dict[str,
     group = _group(request["FeatureGroupName"], context)
     event_time = parse_event_time(request["EventTime"], group.feature_types[group.event_time])
     stores = _stores(group, request.get("TargetStores"))
-    store, identifier = context.endpoint.feature_store, request["RecordIdentifierValueAsString"]
+    store, identifier = context.service(FeatureStore), request["RecordIdentifierValueAsString"]
     if "OfflineStore" in stores:
         named = {group.identifier: identifier, group.event_time: request["EventTime"]}
         values = [{"FeatureName": name, "ValueAsString": text} for name, text in named.items()]
@@ -144,7 +145,7 @@ def update_record(request: dict[str, Any], context: RequestContext) -> dict[str,
     merged = {value["FeatureName"]: value for value in found.values} | changes
     ttl = request.get("TtlDuration")
     expires_at = expiry(event_time, ttl) if ttl else found.expires_at
-    if not context.endpoint.feature_store.put(
+    if not context.service(FeatureStore).put(
         group.arn, Record(identifier, event_time, list(merged.values()), expires_at)
     ):
         raise AwsError("ConflictException", f"EventTime [{given}] is older than that of the existing record", 409)
@@ -160,7 +161,7 @@ def list_records(request: dict[str, Any], context: RequestContext) -> dict[str, 
     limit = request.get("MaxResults", _PAGE)
     after = _after(request.get("NextToken"))
     deleted = request.get("IncludeSoftDeletedRecords", False)
-    found = context.endpoint.feature_store.identifiers(group.arn, after, limit + 1, deleted=deleted)
+    found = context.service(FeatureStore).identifiers(group.arn, after, limit + 1, deleted=deleted)
     response: dict[str, Any] = {"RecordIdentifiers": found[:limit]}
     if len(found) > limit:
         response["NextToken"] = base64.urlsafe_b64encode(found[limit - 1].encode()).decode()
@@ -175,7 +176,7 @@ def _after(token: str | None) -> str:
 
 
 def _group(name: str, context: RequestContext) -> FeatureGroup:
-    description = context.endpoint.feature_store.group(group_arn(name, context))
+    description = context.service(FeatureStore).group(group_arn(name, context))
     if description is None or description["FeatureGroupStatus"] == "Deleting":
         raise AwsError("ResourceNotFound", f"Resource Not Found: FeatureGroup with name {name} does not exist", 404)
     return FeatureGroup.from_description(description)
@@ -203,7 +204,7 @@ def _check_names(group: FeatureGroup, names: list[str] | None) -> None:
 
 
 def _current(group: FeatureGroup, identifier: str, context: RequestContext) -> StoredRecord | None:
-    found = context.endpoint.feature_store.get(group.arn, identifier)
+    found = context.service(FeatureStore).get(group.arn, identifier)
     return None if found is None or found.deleted else found
 
 

@@ -67,6 +67,23 @@ class FeatureGroup:
 
 
 @dataclass(frozen=True)
+class OfflineRow:
+    """One record on its way to the offline store.
+
+    Attributes:
+        number: in the order of writing.
+        event_time, written_at: nanoseconds since 1970.
+        deleted: whether it marks the record as deleted.
+    """
+
+    number: int
+    event_time: int
+    values: list[FeatureValue]
+    written_at: int
+    deleted: bool
+
+
+@dataclass(frozen=True)
 class Record:
     """One checked record.
 

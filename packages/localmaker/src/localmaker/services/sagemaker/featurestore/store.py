@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from localmaker.services.sagemaker.featurestore.offline import OfflineRow
-from localmaker.services.sagemaker.featurestore.records import FeatureValue, Record
+from localmaker.services.sagemaker.featurestore.records import FeatureValue, OfflineRow, Record
 from localmaker.state.databases import Database
 
 _SCHEMA = """

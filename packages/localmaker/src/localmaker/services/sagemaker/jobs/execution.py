@@ -13,19 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localmaker.services.iam.acting import Acting, JobIdentity
+from localmaker.services.iam.acting import Acting, JobIdentity, RoleRefusedError
+from localmaker.services.logs.writer import JobLog
 from localmaker.services.sagemaker.jobs import models, processing
 from localmaker.services.sagemaker.jobs.data.objects import ObjectTransfer
-from localmaker.services.sagemaker.jobs.failures import JobFailure, JobStopped, shorten
+from localmaker.services.sagemaker.jobs.failures import JobFailure, JobStopped, client_error, shorten
 from localmaker.services.sagemaker.jobs.kinds import JobId, JobKind, JobStatus
 from localmaker.services.sagemaker.jobs.outcome import Outcome
 from localmaker.services.sagemaker.jobs.records import JobRecord, Metric
 from localmaker.services.sagemaker.jobs.resources import instances_of, output_key
 from localmaker.services.sagemaker.jobs.sandbox import sandbox
 from localmaker.services.sagemaker.jobs.sandbox.following import StopSignal
+from localmaker.services.sagemaker.jobs.sandbox.instances import Instance, host_name
 from localmaker.services.sagemaker.jobs.sandbox.limits import read_limits
-from localmaker.services.sagemaker.jobs.sandbox.logs import JobLog
-from localmaker.services.sagemaker.jobs.sandbox.running import Instance, RunningJob, host_name
+from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
 from localmaker.services.sagemaker.jobs.sandbox.sandbox import Isolation
 from localmaker.services.sagemaker.jobs.training.job import run as run_training
 from localmaker.services.sagemaker.jobs.training.metrics import MetricReader, publish
@@ -128,6 +129,8 @@ class Executor:
             return Outcome(JobStatus.STOPPED)
         except JobFailure as failure:
             return Outcome(JobStatus.FAILED, shorten(str(failure)))
+        except RoleRefusedError as refusal:
+            return Outcome(JobStatus.FAILED, shorten(str(client_error(str(refusal)))))
         except Exception as error:
             _LOGGER.exception("%s job %s", record.kind, record.name)
             return Outcome(JobStatus.FAILED, shorten(f"InternalServerError: {type(error).__name__}: {error}"))
@@ -189,7 +192,7 @@ class Executor:
     def _identity(self, record: JobRecord, role: str, image: str | None) -> AbstractContextManager[JobIdentity]:
         if self._acting is None:
             return nullcontext(JobIdentity(self._client(self._s3), self._client(self._logs), {}))
-        return self._acting.job(record.kind, record.arn, role, image, record.request)
+        return self._acting.job(record.kind.log_group, record.arn, role, image, record.request)
 
     def _make_instance(
         self, record: JobRecord, folder: Path, number: int, metrics: MetricReader, logs: CloudWatchLogsClient

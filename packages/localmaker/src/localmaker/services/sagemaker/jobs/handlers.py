@@ -7,34 +7,35 @@ from typing import Any
 
 from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.jobs.kinds import JobKind
+from localmaker.services.sagemaker.jobs.service import JobService
 
 _Answer = Callable[[dict[str, Any], RequestContext], dict[str, Any]]
 
 
 def _create(kind: JobKind) -> _Answer:
     def create(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        return {kind.arn_field: context.jobs.create(kind, request)}
+        return {kind.arn_field: context.service(JobService).create(kind, request)}
 
     return create
 
 
 def _describe(kind: JobKind) -> _Answer:
     def describe(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        return context.jobs.describe(kind, request[kind.name_field])
+        return context.service(JobService).describe(kind, request[kind.name_field])
 
     return describe
 
 
 def _list(kind: JobKind) -> _Answer:
     def list_jobs(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        return context.jobs.list(kind, request)
+        return context.service(JobService).list(kind, request)
 
     return list_jobs
 
 
 def _stop(kind: JobKind) -> _Answer:
     def stop(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        context.jobs.stop(kind, request[kind.name_field])
+        context.service(JobService).stop(kind, request[kind.name_field])
         return {}
 
     return stop
@@ -42,7 +43,7 @@ def _stop(kind: JobKind) -> _Answer:
 
 def _delete(kind: JobKind) -> _Answer:
     def delete(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-        context.jobs.delete(kind, request[kind.name_field])
+        context.service(JobService).delete(kind, request[kind.name_field])
         return {}
 
     return delete
@@ -58,7 +59,7 @@ for _kind in JobKind:
 @operation("sagemaker", "UpdateTrainingJob")
 def update_training_job(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Warm pools and profiling."""
-    return {"TrainingJobArn": context.jobs.update(request)}
+    return {"TrainingJobArn": context.service(JobService).update(request)}
 
 
 # AWS has no operation that deletes a transform job.

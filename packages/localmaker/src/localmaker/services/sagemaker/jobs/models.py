@@ -18,7 +18,8 @@ from localmaker.services.sagemaker.jobs.kinds import JobKind
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-    from localmaker.services.sagemaker.jobs.sandbox.running import Instance, RunningJob
+    from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
+    from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
 
 _DEFAULT_PROGRAM = "inference.py"
 

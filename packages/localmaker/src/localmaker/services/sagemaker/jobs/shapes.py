@@ -17,6 +17,7 @@ from localmaker.errors import AwsError
 from localmaker.services.sagemaker.jobs.defaults import with_defaults
 from localmaker.services.sagemaker.jobs.kinds import JobKind
 from localmaker.services.sagemaker.jobs.records import JobRecord, now
+from localmaker.services.sagemaker.jobs.training.outputs import model_artifacts_uri
 from localmaker.services.sagemaker.jobs.training.warm_pools import pool_status
 
 _DEFAULT_PAGE = 10
@@ -88,13 +89,6 @@ def _training_fields(record: JobRecord) -> dict[str, Any]:
         seconds = max(1, round((record.ended - record.started).total_seconds()))
         fields |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
     return fields
-
-
-def model_artifacts_uri(record: JobRecord) -> str:
-    """Where a training job's model goes: an archive, or a folder where no compression was asked for."""
-    output = record.request["OutputDataConfig"]
-    base = f"{output['S3OutputPath'].rstrip('/')}/{record.name}/output"
-    return f"{base}/model/" if output.get("CompressionType") == "NONE" else f"{base}/model.tar.gz"
 
 
 def list_jobs(kind: JobKind, records: Iterable[JobRecord], request: Mapping[str, Any]) -> dict[str, Any]:

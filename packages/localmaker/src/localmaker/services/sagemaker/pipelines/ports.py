@@ -7,15 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from localmaker.services.iam.acting import Acting
 from localmaker.services.iam.calls import Operation
 from localmaker.services.sagemaker.jobs.kinds import JobKind
+from localmaker.services.sagemaker.pipelines.callback_tokens import Callbacks
 from localmaker.services.sagemaker.pipelines.store import PipelineStore
-
-if TYPE_CHECKING:
-    from localmaker.services.iam.acting import Acting
-    from localmaker.services.sagemaker.pipelines.steps.callbacks import Callbacks
 
 ClientFactory = Callable[[str], Any]
 Tell = Callable[[Operation], None]

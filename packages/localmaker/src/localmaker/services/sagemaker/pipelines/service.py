@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from localmaker.services.iam.acting import Acting
+from localmaker.services.sagemaker.pipelines.callback_tokens import Callbacks
 from localmaker.services.sagemaker.pipelines.catalog import PipelineCatalog
 from localmaker.services.sagemaker.pipelines.executions import DEFAULT_MAX_RUNNING, PipelineExecutions
 from localmaker.services.sagemaker.pipelines.naming import parse_arn
@@ -27,7 +28,6 @@ from localmaker.services.sagemaker.pipelines.ports import (
     SystemClock,
     World,
 )
-from localmaker.services.sagemaker.pipelines.steps.callbacks import Callbacks
 from localmaker.services.sagemaker.pipelines.store import PipelineStore
 
 logger = logging.getLogger(__name__)

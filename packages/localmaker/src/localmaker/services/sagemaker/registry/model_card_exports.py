@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
+from localmaker.ports import AwsClients
 from localmaker.services.sagemaker.documents import existing, now, of_region
 from localmaker.services.sagemaker.listing import only, order, page, select
 from localmaker.services.sagemaker.registry.card_pdf import card_pdf
 from localmaker.services.sagemaker.registry.model_cards import EXPORT_JOB, card_version
-
-if TYPE_CHECKING:
-    from localmaker.endpoint import Endpoint
+from localmaker.services.sagemaker.store import ResourceStore
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +50,9 @@ def create_export_job(request: dict[str, Any], context: RequestContext) -> dict[
         "CreatedAt": moment,
         "LastModifiedAt": moment,
     }
-    if not context.endpoint.resources.add(EXPORT_JOB, arn, document):
+    if not context.service(ResourceStore).add(EXPORT_JOB, arn, document):
         raise AwsError("ConflictException", f"Model card export job {arn} already exists")
-    context.endpoint.card_exports.start(document, card, context.region)
+    context.service(CardExports).start(document, card, context.region)
     return {"ModelCardExportJobArn": arn}
 
 
@@ -94,17 +93,19 @@ class CardExports:
     """Runs export jobs.
 
     Args:
-        endpoint: whose S3 and documents they use.
+        resources: stores the documents of the jobs.
+        clients: of S3.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self, resources: ResourceStore, clients: AwsClients) -> None:
+        self._resources = resources
+        self._clients = clients
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
 
     def fail_interrupted(self) -> None:
         """Fail the jobs that were running when the endpoint last ended."""
-        for job in self._endpoint.resources.all(EXPORT_JOB):
+        for job in self._resources.all(EXPORT_JOB):
             if job["Status"] == "InProgress":
                 self._end(job, "Failed", FailureReason=INTERRUPTED)
 
@@ -135,7 +136,7 @@ class CardExports:
             where = urlsplit(job["OutputConfig"]["S3OutputPath"])
             folder = f"{where.path.strip('/')}/" if where.path.strip("/") else ""
             key = f"{folder}{job['ModelCardName']}/{job['ModelCardVersion']}/{job['ModelCardExportJobName']}.pdf"
-            s3 = self._endpoint.client("s3", region)
+            s3 = self._clients.client("s3", region)
             s3.put_object(Bucket=where.netloc, Key=key, Body=card_pdf(card), ContentType="application/pdf")
         except (ClientError, BotoCoreError) as error:
             self._end(job, "Failed", FailureReason=str(error)[:_REASON_CHARACTERS])
@@ -151,5 +152,5 @@ class CardExports:
     def _end(self, job: dict[str, Any], status: str, **more: Any) -> None:
         arn = job["ModelCardExportJobArn"]
         # The job was deleted with its card in the meantime.
-        if self._endpoint.resources.get(EXPORT_JOB, arn) is not None:
-            self._endpoint.resources.put(EXPORT_JOB, arn, {**job, "Status": status, "LastModifiedAt": now(), **more})
+        if self._resources.get(EXPORT_JOB, arn) is not None:
+            self._resources.put(EXPORT_JOB, arn, {**job, "Status": status, "LastModifiedAt": now(), **more})

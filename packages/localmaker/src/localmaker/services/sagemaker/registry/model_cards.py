@@ -13,6 +13,7 @@ from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.documents import arn_of, existing, now, of_region
 from localmaker.services.sagemaker.listing import only, order, page, select
+from localmaker.services.sagemaker.store import ResourceStore
 from localmaker.services.sagemaker.tags import forget_tags
 
 KIND = "model-card"
@@ -46,7 +47,7 @@ def create_card(request: dict[str, Any], context: RequestContext) -> dict[str, A
             }
         ],
     }
-    if not context.endpoint.resources.add(KIND, arn, document):
+    if not context.service(ResourceStore).add(KIND, arn, document):
         raise AwsError("ConflictException", f"Modelcard {arn} already exists")
     return {"ModelCardArn": arn}
 
@@ -73,7 +74,7 @@ def update_card(request: dict[str, Any], context: RequestContext) -> dict[str, A
         earlier.append(newest)
         changed["ModelCardVersion"] += 1
     document["Versions"] = [*earlier, changed]
-    context.endpoint.resources.put(KIND, document["ModelCardArn"], document)
+    context.service(ResourceStore).put(KIND, document["ModelCardArn"], document)
     return {"ModelCardArn": document["ModelCardArn"]}
 
 
@@ -103,9 +104,9 @@ def delete_card(request: dict[str, Any], context: RequestContext) -> dict[str, A
     arn = _card(request["ModelCardName"], context)["ModelCardArn"]
     for job in of_region(EXPORT_JOB, "ModelCardExportJobArn", context):
         if job["ModelCardExportJobArn"].startswith(f"{arn}/"):
-            context.endpoint.resources.remove(EXPORT_JOB, job["ModelCardExportJobArn"])
-    context.endpoint.resources.remove(KIND, arn)
-    forget_tags(arn, context.endpoint)
+            context.service(ResourceStore).remove(EXPORT_JOB, job["ModelCardExportJobArn"])
+    context.service(ResourceStore).remove(KIND, arn)
+    forget_tags(arn, context)
     return {}
 
 

@@ -12,6 +12,7 @@ from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.documents import arn_of, existing, now, of_region
 from localmaker.services.sagemaker.listing import only, page, select
+from localmaker.services.sagemaker.store import ResourceStore
 from localmaker.services.sagemaker.tags import forget_tags
 
 PACKAGE, GROUP = "model-package", "model-package-group"
@@ -73,7 +74,7 @@ def create_group(request: dict[str, Any], context: RequestContext) -> dict[str, 
         "CreatedBy": {},
         "ModelPackageGroupStatus": "Completed",
     }
-    if not context.endpoint.resources.add(GROUP, arn, document):
+    if not context.service(ResourceStore).add(GROUP, arn, document):
         raise _invalid(f"Model Package Group already exists: {arn}")
     return {"ModelPackageGroupArn": arn}
 
@@ -99,15 +100,15 @@ def delete_group(request: dict[str, Any], context: RequestContext) -> dict[str, 
     packages = of_region(PACKAGE, "ModelPackageArn", context)
     if any(one.get("ModelPackageGroupName") == group["ModelPackageGroupName"] for one in packages):
         raise AwsError("ConflictException", f"{group['ModelPackageGroupArn']} has model packages: delete them first")
-    context.endpoint.resources.remove(GROUP, group["ModelPackageGroupArn"])
-    forget_tags(group["ModelPackageGroupArn"], context.endpoint)
+    context.service(ResourceStore).remove(GROUP, group["ModelPackageGroupArn"])
+    forget_tags(group["ModelPackageGroupArn"], context)
     return {}
 
 
 @operation("sagemaker", "CreateModelPackage")
 def create_package(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Create a package: the next version of its group, or one with its own name."""
-    resources = context.endpoint.resources
+    resources = context.service(ResourceStore)
     token = arn_of(_TOKEN, request.get("ClientToken", ""), context)
     earlier = resources.get(_TOKEN, token) if "ClientToken" in request else None
     if earlier is not None:
@@ -135,7 +136,7 @@ def create_package(request: dict[str, Any], context: RequestContext) -> dict[str
 
 def _next_version(document: dict[str, Any], context: RequestContext) -> str:
     group = _group(document["ModelPackageGroupName"], context)
-    version = context.endpoint.resources.next_number(group["ModelPackageGroupArn"])
+    version = context.service(ResourceStore).next_number(group["ModelPackageGroupArn"])
     document["ModelPackageGroupName"] = group["ModelPackageGroupName"]
     document["ModelPackageVersion"] = version
     document.setdefault("ModelApprovalStatus", "PendingManualApproval")
@@ -194,7 +195,7 @@ def update_package(request: dict[str, Any], context: RequestContext) -> dict[str
         document["AdditionalInferenceSpecifications"] = known + request["AdditionalInferenceSpecificationsToAdd"]
     document["LastModifiedTime"] = now()
     document["LastModifiedBy"] = {}
-    context.endpoint.resources.put(PACKAGE, document["ModelPackageArn"], document)
+    context.service(ResourceStore).put(PACKAGE, document["ModelPackageArn"], document)
     return {"ModelPackageArn": document["ModelPackageArn"]}
 
 
@@ -202,8 +203,8 @@ def update_package(request: dict[str, Any], context: RequestContext) -> dict[str
 def delete_package(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Delete a package; its version number is not used again."""
     document = _package(request["ModelPackageName"], context)
-    context.endpoint.resources.remove(PACKAGE, document["ModelPackageArn"])
-    forget_tags(document["ModelPackageArn"], context.endpoint)
+    context.service(ResourceStore).remove(PACKAGE, document["ModelPackageArn"])
+    forget_tags(document["ModelPackageArn"], context)
     return {}
 
 

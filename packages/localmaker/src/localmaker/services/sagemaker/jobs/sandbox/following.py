@@ -8,14 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from localmaker.services.sagemaker.jobs.sandbox import limits
-
-if TYPE_CHECKING:
-    from localmaker.services.sagemaker.jobs.sandbox.limits import Limits
-    from localmaker.services.sagemaker.jobs.sandbox.running import Instance
-    from localmaker.services.sagemaker.jobs.sandbox.sandbox import SandboxProcess
+from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
+from localmaker.services.sagemaker.jobs.sandbox.limits import Limits
+from localmaker.services.sagemaker.jobs.sandbox.sandbox import SandboxProcess
 
 _READ_BYTES = 256 * 1024
 # The system's calls take no time limit of weeks, as a job may have one.

@@ -15,15 +15,16 @@ from localmaker.images.table import ImageTableError, UnknownImageError, find_ima
 from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error
 from localmaker.services.sagemaker.jobs.sandbox import sandbox
 from localmaker.services.sagemaker.jobs.sandbox.following import Follower, ProcessEnd, StopSignal
+from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
 from localmaker.services.sagemaker.jobs.sandbox.sandbox import Isolation, SandboxError, SandboxProcess, SandboxRequest
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
+    from localmaker.services.logs.writer import JobLog
     from localmaker.services.sagemaker.jobs.data.objects import ObjectTransfer
     from localmaker.services.sagemaker.jobs.records import JobRecord
     from localmaker.services.sagemaker.jobs.sandbox.limits import Limits
-    from localmaker.services.sagemaker.jobs.sandbox.logs import JobLog
 
 # What the machine's own package installer needs to reach its index; a job with network access gets them too.
 _INSTALLER_VARIABLES = (
@@ -50,36 +51,6 @@ def installer_variables(machine: Mapping[str, str]) -> Mapping[str, str]:
     return {**found, "PIP_DISABLE_PIP_VERSION_CHECK": "1"} | (
         {"NO_PROXY": around, "no_proxy": around} if proxied else {}
     )
-
-
-@dataclass(frozen=True)
-class Instance:
-    """One host of a job.
-
-    Attributes:
-        number: from 1.
-        work: its directory; ``work/ml`` is its ``/opt/ml``.
-        data_log: of an instance of a transform job, see :mod:`~localmaker.services.sagemaker.jobs.transform.data_log`.
-    """
-
-    number: int
-    work: Path
-    log: JobLog
-    data_log: JobLog | None = None
-
-    @property
-    def host(self) -> str:
-        """``algo-1`` and so on, as SageMaker names them."""
-        return host_name(self.number)
-
-    @property
-    def ml(self) -> Path:
-        return self.work / "ml"
-
-
-def host_name(number: int) -> str:
-    """The name of the instance with this number, from 1."""
-    return f"algo-{number}"
 
 
 @dataclass

@@ -22,7 +22,8 @@ from localmaker.services.sagemaker.jobs.outcome import Outcome, read_failure, un
 from localmaker.services.sagemaker.jobs.resources import instances_of
 from localmaker.services.sagemaker.jobs.sandbox import limits
 from localmaker.services.sagemaker.jobs.sandbox.following import ProcessEnd
-from localmaker.services.sagemaker.jobs.sandbox.running import Instance, RunningJob
+from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
+from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
 from localmaker.services.sagemaker.jobs.sandbox.sandbox import SandboxProcess
 from localmaker.services.sagemaker.jobs.training import outputs, script_mode
 

@@ -20,8 +20,9 @@ from localmaker.services.sagemaker.jobs.data import archives
 from localmaker.services.sagemaker.jobs.data.continuous import WatchedFolder
 from localmaker.services.sagemaker.jobs.data.objects import S3Uri, has_link, regular_files
 from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error
-from localmaker.services.sagemaker.jobs.sandbox.running import Instance, RunningJob
-from localmaker.services.sagemaker.jobs.shapes import model_artifacts_uri
+from localmaker.services.sagemaker.jobs.records import JobRecord
+from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
+from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
 
 _CHECKPOINTS = "/opt/ml/checkpoints"
 # Configuration, its default LocalPath, the folder below its S3OutputPath and the job's name.
@@ -30,6 +31,13 @@ _STREAMED = (
     ("DebugHookConfig", "/opt/ml/output/tensors", "debug-output"),
 )
 _ML = PurePosixPath("/opt/ml")
+
+
+def model_artifacts_uri(record: JobRecord) -> str:
+    """Return where a training job's model goes: an archive, or a folder where no compression was asked for."""
+    output = record.request["OutputDataConfig"]
+    base = f"{output['S3OutputPath'].rstrip('/')}/{record.name}/output"
+    return f"{base}/model/" if output.get("CompressionType") == "NONE" else f"{base}/model.tar.gz"
 
 
 def is_available(path: str) -> bool:

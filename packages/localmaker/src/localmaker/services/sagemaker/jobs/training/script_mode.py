@@ -18,7 +18,8 @@ from typing import Any
 from localmaker.services.sagemaker.jobs.data import archives
 from localmaker.services.sagemaker.jobs.data.objects import S3Uri, resolve_inside
 from localmaker.services.sagemaker.jobs.failures import client_error
-from localmaker.services.sagemaker.jobs.sandbox.running import Instance, RunningJob
+from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
+from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
 
 _RESERVED = "sagemaker_"
 # What the toolkit itself takes; other names with its prefix it passes on.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from localmaker.services.sagemaker.jobs.transform.invocations import InvocationError
 
 if TYPE_CHECKING:
-    from localmaker.services.sagemaker.jobs.sandbox.logs import JobLog
+    from localmaker.services.logs.writer import JobLog
     from localmaker.services.sagemaker.jobs.transform.objects import ObjectFailure
     from localmaker.services.sagemaker.jobs.transform.settings import Settings
 

@@ -22,7 +22,8 @@ from localmaker.services.sagemaker.jobs.failures import JobFailure, shorten
 from localmaker.services.sagemaker.jobs.kinds import JobStatus
 from localmaker.services.sagemaker.jobs.outcome import Outcome
 from localmaker.services.sagemaker.jobs.sandbox import limits
-from localmaker.services.sagemaker.jobs.sandbox.running import Instance, RunningJob
+from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
+from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
 from localmaker.services.sagemaker.jobs.sandbox.sandbox import SandboxProcess
 from localmaker.services.sagemaker.jobs.transform.data_log import DataLog
 from localmaker.services.sagemaker.jobs.transform.invocations import InvocationError, ModelServerClient

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from localmaker.services.sagemaker.jobs.data.objects import S3Object, S3Uri, resolve_inside
 from localmaker.services.sagemaker.jobs.failures import JobFailure, JobStopped, client_error
-from localmaker.services.sagemaker.jobs.sandbox.running import Instance, RunningJob
+from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
+from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
 from localmaker.services.sagemaker.jobs.transform.invocations import (
     InvocationError,
     ModelServerClient,

@@ -1,4 +1,4 @@
-"""Schedule expressions: when ``rate(…)``, ``cron(…)`` and ``at(…)`` are due next.
+"""Schedule expressions: the next due times of ``rate(…)``, ``cron(…)`` and ``at(…)``.
 
 The rules are those of the user guides: EventBridge ("Cron expressions reference", "Rate expressions reference") and
 EventBridge Scheduler ("Schedule types"), which adds ``at`` and time zones.
@@ -24,17 +24,17 @@ _SATURDAY, _SUNDAY = 5, 6
 
 
 class InvalidScheduleError(ValueError):
-    """An expression that EventBridge would refuse; the message says what is wrong."""
+    """EventBridge would refuse the expression; the message says what is wrong."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Every so often, counted from when the schedule began."""
+    """A fixed period, counted from the start of the schedule."""
 
     period: timedelta
 
     def next_after(self, moment: datetime, since: datetime) -> datetime | None:
-        """The first time after ``moment``; all times are aware."""
+        """Return the first due time after ``moment``; all times are aware."""
         periods = max((moment - since) // self.period, 0)
         return since + (periods + 1) * self.period
 
@@ -46,7 +46,7 @@ class Once:
     at: datetime
 
     def next_after(self, moment: datetime, since: datetime) -> datetime | None:  # noqa: ARG002 - as the other kinds
-        """The time, or None once it has passed."""
+        """Return the time, or None once it has passed."""
         return self.at if self.at > moment else None
 
 
@@ -67,7 +67,7 @@ class Cron:
     zone: tzinfo
 
     def next_after(self, moment: datetime, since: datetime) -> datetime | None:  # noqa: ARG002 - as the other kinds
-        """The first time after ``moment``, or None. What a change of the clocks leaves out does not count."""
+        """Return the first due time after ``moment``, or None; times that a clock change skips do not count."""
         local = moment.astimezone(self.zone)
         day = local.date()
         while day.year <= max(self.years):
@@ -103,7 +103,7 @@ Schedule = Rate | Cron | Once
 
 
 def parse_schedule(expression: str, zone: tzinfo = UTC, *, once: bool = False) -> Schedule:
-    """What an expression says.
+    """Parse an expression.
 
     Args:
         zone: of ``cron`` and ``at``.
@@ -125,14 +125,14 @@ def parse_schedule(expression: str, zone: tzinfo = UTC, *, once: bool = False) -
         except ValueError as error:
             raise InvalidScheduleError(f"{expression}: {error}") from error
     kinds = "rate(5 minutes), cron(0 12 * * ? *)" + (" or at(2030-01-31T12:00:00)" if once else "")
-    raise InvalidScheduleError(f"{expression!r} is no schedule such as {kinds}")
+    raise InvalidScheduleError(f"{expression!r} is not a schedule expression such as {kinds}")
 
 
 def _rate(value: int, unit: str, *, plural: bool) -> Rate:
     if value < 1:
-        raise InvalidScheduleError("a rate is at least 1")
+        raise InvalidScheduleError("a rate must be at least 1")
     if plural is (value == 1):
-        raise InvalidScheduleError(f"with {value} the unit is {unit}{'' if value == 1 else 's'}")
+        raise InvalidScheduleError(f"the unit for {value} is {unit}{'' if value == 1 else 's'}")
     return Rate(timedelta(**{f"{unit}s": value}))
 
 
@@ -141,9 +141,9 @@ def _cron(fields: list[str], zone: tzinfo) -> Cron:
         raise ValueError(f"a cron expression has {_FIELDS} fields, not {len(fields)}")
     minutes, hours, days, months, weekdays, years = (field.upper() for field in fields)
     if (days == "?") is (weekdays == "?"):
-        raise ValueError("exactly one of day-of-month and day-of-week is ?")
+        raise ValueError("exactly one of day-of-month and day-of-week must be ?")
     if "#" in weekdays and "," in weekdays:
-        raise ValueError("with # there can be one day-of-week only")
+        raise ValueError("an expression with # can have only one day-of-week")
     cron = Cron(
         minutes=_values(minutes, 0, 59),
         hours=_values(hours, 0, 23),
@@ -153,12 +153,12 @@ def _cron(fields: list[str], zone: tzinfo) -> Cron:
         years=_values(years, *_YEARS),
         zone=zone,
     )
-    list(cron._days(2024, 1))  # noqa: SLF001 - our own; what is wrong in the days shows now
+    list(cron._days(2024, 1))  # noqa: SLF001 - our own; raises for wrong days
     return cron
 
 
 def _values(field: str, low: int, high: int, names: dict[str, int] | None = None) -> frozenset[int]:
-    """The numbers of a field: ``*``, ``3``, ``1-5``, ``0/15``, and lists of these."""
+    """Return the numbers of a field: ``*``, ``3``, ``1-5``, ``0/15``, and lists of these."""
     found: set[int] = set()
     for part in field.split(","):
         span, slash, step = part.partition("/")
@@ -178,7 +178,7 @@ def _number(text: str, names: dict[str, int] | None) -> int:
     if names and text in names:
         return names[text]
     if not text.isdecimal():
-        raise ValueError(f"{text!r} is no value of the field")
+        raise ValueError(f"{text!r} is not a value of the field")
     return int(text)
 
 
@@ -193,7 +193,7 @@ def _days_of_month(part: str, year: int, month: int, last: int) -> set[int]:
 
 
 def _nearest_weekday(year: int, month: int, day: int, last: int) -> int:
-    """The weekday nearest to a day, within its month."""
+    """Return the weekday nearest to a day, within its month."""
     weekday = date(year, month, day).weekday()
     if weekday == _SATURDAY:
         return day - 1 if day > 1 else day + 2

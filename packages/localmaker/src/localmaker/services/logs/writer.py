@@ -1,4 +1,4 @@
-"""A job's output: into a file, live to CloudWatch Logs, and line by line to whoever looks for metrics."""
+"""The output of a job or a function: in a file, live in CloudWatch Logs, and line by line for a reader of metrics."""
 
 from __future__ import annotations
 

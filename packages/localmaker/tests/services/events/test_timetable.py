@@ -12,7 +12,7 @@ from moto.events.models import Rule
 
 from localmaker.daemon import EndpointHandle
 from localmaker.services.events.delivery import Outgoing
-from localmaker.services.scheduler.timetable import Timetable
+from localmaker.services.events.timetable import Timetable
 
 ROLE = "arn:aws:iam::123456789012:role/r"
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -23,7 +23,7 @@ class Rules(Timetable):
 
     def __init__(self, *rules: Rule) -> None:
         self.made: list[Outgoing] = []
-        super().__init__(SimpleNamespace(events=SimpleNamespace(submit=self.made.extend)))  # type: ignore[arg-type]
+        super().__init__(SimpleNamespace(submit=self.made.extend), SimpleNamespace())  # type: ignore[arg-type]
         self.rules = rules
 
     def _entries(self) -> Any:
@@ -107,7 +107,7 @@ def test_a_schedule_calls_any_api_and_says_what_it_cannot(endpoint: EndpointHand
 
 def test_what_is_no_schedule_is_refused(endpoint: EndpointHandle, unique: str) -> None:
     events, scheduler = endpoint.client("events"), endpoint.client("scheduler")
-    with pytest.raises(ClientError, match=r"ScheduleExpression is not valid.*the unit is minute"):
+    with pytest.raises(ClientError, match=r"ScheduleExpression is not valid.*the unit for 1 is minute"):
         events.put_rule(Name=unique, ScheduleExpression="rate(1 minutes)")
     events.create_event_bus(Name=unique)
     with pytest.raises(ClientError, match="only on the default event bus"):

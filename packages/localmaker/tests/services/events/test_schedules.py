@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from localmaker.services.scheduler.schedules import InvalidScheduleError, parse_schedule
+from localmaker.services.events.schedules import InvalidScheduleError, parse_schedule
 
 
 def at(text: str) -> datetime:
@@ -59,18 +59,18 @@ def test_a_time_zone_moves_with_summer_time_and_leaves_out_the_hour_that_is_not(
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("daily", "is no schedule such as"),
+        ("daily", "is not a schedule expression such as"),
         ("rate(0 minutes)", "at least 1"),
-        ("rate(1 minutes)", "the unit is minute"),
-        ("rate(2 hour)", "the unit is hours"),
-        ("rate(1 week)", "is no schedule"),
+        ("rate(1 minutes)", "the unit for 1 is minute"),
+        ("rate(2 hour)", "the unit for 2 is hours"),
+        ("rate(1 week)", "is not a schedule"),
         ("cron(0 12 * * *)", "6 fields, not 5"),
         ("cron(0 12 * * * *)", "exactly one"),
         ("cron(0 12 ? * ? *)", "exactly one"),
         ("cron(60 12 * * ? *)", "not within 0-59"),
         ("cron(0 12 32 * ? *)", "not within 1-31"),
-        ("cron(0 12 ? FOO MON *)", "no value"),
-        ("cron(0 12 ? * MON#1,TUE#2 *)", "one day-of-week only"),
+        ("cron(0 12 ? FOO MON *)", "not a value"),
+        ("cron(0 12 ? * MON#1,TUE#2 *)", "only one day-of-week"),
         ("cron(0/0 12 ? * MON *)", "not within"),
         ("cron(0 12 ? * 2#6 *)", "not within 1-5"),
         ("at(2026-13-01T00:00:00)", "month must be"),
@@ -82,5 +82,5 @@ def test_what_is_no_schedule(expression: str, message: str) -> None:
 
 
 def test_one_time_is_for_scheduler_only() -> None:
-    with pytest.raises(InvalidScheduleError, match="is no schedule"):
+    with pytest.raises(InvalidScheduleError, match="is not a schedule"):
         parse_schedule("at(2026-01-01T00:00:00)")

@@ -1,7 +1,7 @@
-"""Starts what is due: scheduled rules of EventBridge and schedules of EventBridge Scheduler, which moto keeps.
+"""Start scheduled rules of EventBridge and schedules of EventBridge Scheduler when they are due; moto stores them.
 
-A time that passes while no endpoint runs is missed. A rate is counted from the creation of a schedule, and for a rule
-(which does not know its creation) from when the endpoint first saw it.
+A time that passes while no endpoint is running is missed. A rate is counted from the creation of a schedule, or from
+when the endpoint first saw a rule, which does not know its creation.
 """
 
 from __future__ import annotations
@@ -14,30 +14,29 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from localmaker.ports import AwsClients
+from localmaker.services.events.bus import EventBridge
 from localmaker.services.events.delivery import Outgoing, outgoing
+from localmaker.services.events.schedules import InvalidScheduleError, Schedule, parse_schedule
 from localmaker.services.events.targets import Matched
-from localmaker.services.scheduler.schedules import InvalidScheduleError, Schedule, parse_schedule
-
-if TYPE_CHECKING:
-    from localmaker.endpoint import Endpoint
 
 logger = logging.getLogger(__name__)
 
-# Waits longer than this end early, since the clock may have been set meanwhile.
+# Longer waits end early, since the clock may have been set meanwhile.
 _LONGEST_WAIT_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Something that is due from time to time.
+    """A rule or schedule with its due times.
 
     Attributes:
-        identity: of the rule or schedule, and of what it says; changed, it counts anew.
+        identity: of the resource and its expression; a changed expression starts from the beginning.
         resource: moto's object.
-        since, until: it is due after the one and before the other.
+        since, until: the period in which it can be due.
     """
 
     identity: tuple[str, ...]
@@ -48,20 +47,22 @@ class Entry:
     is_rule: bool
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """When it is due next."""
+        """Return the next due time, or None."""
         due = self.schedule.next_after(moment, self.since)
         return None if due is None or (self.until is not None and due > self.until) else due
 
 
 class Timetable:
-    """Starts what is due, in a thread that sleeps until then; there is none where nothing is scheduled.
+    """Starts what is due, in a thread that sleeps until then and exists only if something is scheduled.
 
     Args:
-        endpoint: whose rules and schedules these are, and which delivers.
+        events: delivers what is due.
+        clients: delete schedules that are complete.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self, events: EventBridge, clients: AwsClients) -> None:
+        self._events = events
+        self._clients = clients
         self._changed = threading.Condition()
         self._seen: dict[tuple[str, ...], datetime] = {}
         self._due: dict[tuple[str, ...], datetime | None] = {}
@@ -70,7 +71,7 @@ class Timetable:
         self._woken = False
 
     def wake(self) -> None:
-        """Look anew at what is scheduled; returns at once."""
+        """Read the rules and schedules again; return at once."""
         with self._changed:
             if self._closed:
                 return
@@ -83,7 +84,7 @@ class Timetable:
             self._changed.notify()
 
     def close(self) -> None:
-        """Start nothing any more."""
+        """Stop; nothing is started any more."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -95,8 +96,8 @@ class Timetable:
             now = datetime.now(UTC)
             try:
                 first = self.fire(now)
-            except Exception:  # a thread that died here would start nothing any more
-                logger.exception("what was due at %s was not started", now)
+            except Exception:  # the thread must outlive every failure
+                logger.exception("could not start what was due at %s", now)
                 first = None
             seconds = None if first is None else (first - datetime.now(UTC)).total_seconds()
             with self._changed:
@@ -107,7 +108,7 @@ class Timetable:
                     return
 
     def fire(self, now: datetime) -> datetime | None:
-        """Start what has become due; gives when something is due next."""
+        """Start what has become due; return the next due time."""
         entries = {entry.identity: entry for entry in self._entries()}
         self._due = {identity: due for identity, due in self._due.items() if identity in entries}
         for identity, entry in entries.items():
@@ -121,13 +122,11 @@ class Timetable:
 
     def _start(self, entry: Entry, due: datetime) -> None:
         made = _rule_deliveries(entry.resource, due) if entry.is_rule else [_schedule_delivery(entry.resource, due)]
-        self._endpoint.events.submit(made)
+        self._events.submit(made)
         resource = entry.resource
         if not entry.is_rule and resource.action_after_completion == "DELETE" and entry.next_after(due) is None:
             region = resource.arn.split(":")[3]
-            self._endpoint.client("scheduler", region).delete_schedule(
-                Name=resource.name, GroupName=resource.group_name
-            )
+            self._clients.client("scheduler", region).delete_schedule(Name=resource.name, GroupName=resource.group_name)
 
     def _entries(self) -> Iterator[Entry]:
         from moto.events.models import events_backends
@@ -137,7 +136,7 @@ class Timetable:
                 for rule in list(bus.rules.values()):
                     if rule.scheduled_expression and rule.state != "DISABLED":
                         yield from self._rule_entry(rule)
-        # Where nobody has used it, moto has not loaded it.
+        # moto loads it with its first use.
         loaded: Any = sys.modules.get("moto.scheduler.models")
         if loaded is None:
             return
@@ -151,7 +150,7 @@ class Timetable:
         identity = (rule.arn, rule.scheduled_expression)
         try:
             schedule = parse_schedule(rule.scheduled_expression)
-        except InvalidScheduleError:  # of a template: PutRule refuses it
+        except InvalidScheduleError:  # from a template; PutRule refuses it
             return
         since = self._seen.setdefault(identity, datetime.now(UTC))
         yield Entry(identity, rule, schedule, since, None, is_rule=True)
@@ -161,7 +160,7 @@ def _schedule_entry(schedule: Any) -> Iterator[Entry]:
     try:
         zone = ZoneInfo(schedule.schedule_expression_timezone)
         parsed = parse_schedule(schedule.schedule_expression, zone, once=True)
-    except (InvalidScheduleError, ZoneInfoNotFoundError, ValueError):  # of a template: CreateSchedule refuses it
+    except (InvalidScheduleError, ZoneInfoNotFoundError, ValueError):  # from a template; CreateSchedule refuses it
         return
     identity = (schedule.arn, schedule.schedule_expression, str(zone), str(schedule.start_date), str(schedule.end_date))
     since = _moment(schedule.start_date) or _moment(schedule.creation_date) or datetime.now(UTC)
@@ -198,6 +197,6 @@ def _rule_deliveries(rule: Any, due: datetime) -> list[Outgoing]:
 
 
 def _schedule_delivery(schedule: Any, due: datetime) -> Outgoing:
-    # Scheduler sends the detail as text, which is how it differs from a rule's event.
+    # Unlike a rule, Scheduler sends the detail as text.
     event = _event("aws.scheduler", schedule.arn, due, "{}")
     return outgoing(Matched(event, schedule.arn, {"Id": schedule.name, **copy.deepcopy(schedule.target)}))

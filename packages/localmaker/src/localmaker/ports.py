@@ -1,0 +1,94 @@
+"""What the rooms of the endpoint need of each other: small protocols, and the values that cross them.
+
+A service depends on these and is handed the real thing by :mod:`localmaker.endpoint`, which alone knows all of them.
+This module imports nothing but errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from localmaker.errors import AwsError
+
+ServiceT = TypeVar("ServiceT")
+
+
+@dataclass(frozen=True)
+class CredentialScope:
+    """What a signature says about a request: whose key, which region, which service."""
+
+    access_key: str
+    region: str
+    signing_name: str
+
+
+class AwsClients(Protocol):
+    """Creates clients of the endpoint itself."""
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """Return a boto3 client with the endpoint's own credentials; by default for the endpoint's region."""
+
+
+class LocalEndpoint(AwsClients, Protocol):
+    """The endpoint as services see it: its address, its clients and its other services."""
+
+    @property
+    def account_id(self) -> str:
+        """Twelve digits."""
+
+    @property
+    def region(self) -> str:
+        """The region of the endpoint's own calls."""
+
+    @property
+    def state_dir(self) -> Path:
+        """Where the state is kept."""
+
+    @property
+    def url(self) -> str:
+        """What clients take as ``AWS_ENDPOINT_URL``."""
+
+    def service(self, kind: type[ServiceT], region: str) -> ServiceT:
+        """Return the service of a class: the region's own where each region has one, else the endpoint's.
+
+        Raises:
+            LookupError: the endpoint has no such service.
+        """
+
+
+class Authorizer(Protocol):
+    """Decides what a request may do under its role."""
+
+    def refusal(self, environ: dict[str, Any], scope: CredentialScope | None) -> AwsError | None:
+        """Return the error for a request that its role does not allow."""
+
+    def absence(self, environ: dict[str, Any], scope: CredentialScope | None) -> AwsError | None:
+        """Return the error that hides from a role whether an object exists."""
+
+
+class EventPublisher(Protocol):
+    """Publishes events to EventBridge."""
+
+    def publish(self, event: dict[str, Any], bus: str = "default", region: str | None = None) -> None:
+        """Send an event to every matching rule of a bus; return at once."""
+
+
+class PendingDeliveries(Protocol):
+    """Deliveries of events that have matched and are not made yet."""
+
+    @property
+    def records(self) -> dict[str, bytes]:
+        """What to store before they start, by delivery."""
+
+    def start(self) -> None:
+        """Make them, in other threads."""
+
+
+class EventMatcher(Protocol):
+    """Matches events against rules."""
+
+    def prepare(self, events: Iterable[dict[str, Any]]) -> PendingDeliveries:
+        """Return the deliveries that events cause; none is made before it is started."""

@@ -1,0 +1,31 @@
+"""The calls of functions in progress."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+
+class RunningFunctions:
+    """Calls of functions in progress, so that they can be stopped."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stop: list[Callable[[bool], None]] = []
+        self.stopped = False
+
+    def add(self, stop: Callable[[bool], None]) -> None:
+        """Register how to stop a call; stop it at once if all calls have been stopped."""
+        with self._lock:
+            self._stop.append(stop)
+            stopped = self.stopped
+        if stopped:
+            stop(True)
+
+    def stop_all(self) -> None:
+        """Stop all calls; their deliveries stay in the outbox."""
+        with self._lock:
+            self.stopped = True
+            running = list(self._stop)
+        for stop in running:
+            stop(True)

@@ -1,0 +1,38 @@
+"""The hosts of one job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from localmaker.services.logs.writer import JobLog
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One host of a job.
+
+    Attributes:
+        number: from 1.
+        work: its directory; ``work/ml`` is its ``/opt/ml``.
+        data_log: of an instance of a transform job, see :mod:`~localmaker.services.sagemaker.jobs.transform.data_log`.
+    """
+
+    number: int
+    work: Path
+    log: JobLog
+    data_log: JobLog | None = None
+
+    @property
+    def host(self) -> str:
+        """``algo-1`` and so on, as SageMaker names them."""
+        return host_name(self.number)
+
+    @property
+    def ml(self) -> Path:
+        return self.work / "ml"
+
+
+def host_name(number: int) -> str:
+    """The name of the instance with this number, from 1."""
+    return f"algo-{number}"
