@@ -1,7 +1,7 @@
 """Write the trained coefficients of a model to .pickle and .joblib, each with a SHA-256 file beside it.
 
 The model is read from a model.tar.gz on this machine or in S3, or from a version in the model registry. Nothing in the
-archive is run. Both files hold the same plain dictionary, described in docs/exports.md.
+archive is executed. Both files hold the same plain dictionary, described in docs/exports.md.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
 from scripts.lib.errors import ModelSourceError
-from scripts.lib.exports.document import document_of
-from scripts.lib.exports.files import checksum_file, write_exports
+from scripts.lib.exports.files import checksum_file, document_of, write_exports
 from scripts.lib.exports.sources import find_model, latest_approved
-from scripts.lib.program import add_environment, aws_of, program_parser, run_program
+from scripts.lib.program import aws_of, program_parser, run_program
 
 EXAMPLES = """\
 examples:
@@ -30,18 +30,13 @@ exit codes: 0 written, 2 wrong call, 9 no such model, 1 anything else that the m
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = program_parser(__doc__, EXAMPLES)
+    """Run the program."""
+    parser = program_parser(__doc__, EXAMPLES, asks_aws=True)
     parser.add_argument("model", nargs="?", help="model.tar.gz: path, s3:// URI, or ARN of a model package")
-    parser.add_argument(
-        "--latest-approved",
-        nargs="?",
-        const="",
-        metavar="GROUP",
-        help="take the newest approved version of this model package group (default: the environment's)",
-    )
+    latest_help = "take the newest approved version of this model package group (default: the environment's)"
+    parser.add_argument("--latest-approved", nargs="?", const="", metavar="GROUP", help=latest_help)
     parser.add_argument("--output-dir", type=Path, default=Path("exports"), help="gets the files (default: exports)")
     parser.add_argument("--name", help="name of the files without ending (default: after the model)")
-    add_environment(parser)
     request = parser.parse_args(arguments)
     if (request.model is None) == (request.latest_approved is None):
         parser.error("give either a model or --latest-approved")

@@ -3,7 +3,7 @@
 Source: Fanaee-T and Gama (2013), doi:10.1007/s13748-013-0040-3; UCI "Bike Sharing", CC BY 4.0. The download is a zip
 archive (or the CSV itself); only the table is taken out of it. UCI publishes no checksum, so what is checked is the
 content: every row against the pipeline's own schema, and days and totals against the published table. The SHA-256 is
-written beside the file; whoever has one already gives it with --sha256.
+written beside the file; give a known one with --sha256.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
+from analysis.reading.columns import COUNTS, TARGET, Purpose
+from analysis.reading.quality import QualityLimits, check_days
+from analysis.reading.table import read_table
 from scripts.lib.errors import ScriptError
 from scripts.lib.program import program_parser, run_program, write_whole
-from scripts.lib.published_table import check_published
 
 URL = "https://archive.ics.uci.edu/static/public/275/bike+sharing+dataset.zip"
 MEMBER = "day.csv"
@@ -40,17 +44,29 @@ exit codes: 0 in place, 2 wrong call, 1 not downloaded or not the published tabl
 """
 _LARGEST = 16 * 1024 * 1024
 _TIMEOUT_SECONDS = 30.0
-_BY_HAND = "Download it by hand from https://archive.ics.uci.edu/dataset/275 and go on with day.csv."
+_BY_HAND = "Download it by hand from https://archive.ics.uci.edu/dataset/275 and continue with day.csv."
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """The facts about a published form: number of days, first and last day (ISO), total rentals."""
+
+    rows: int
+    first_day: str
+    last_day: str
+    rentals: int
+
+
+ORIGINAL = PublishedTable(731, "2011-01-01", "2012-12-31", 3_292_679)
+"""UCI's own: measures scaled to 0..1."""
+LATER_FORM = PublishedTable(730, "2018-01-01", "2019-12-31", 3_290_845)
+"""The same days but one, dated seven years later, measures in degrees and km/h."""
 
 
 def downloaded(url: str) -> bytes:
-    """The content at a http or https address.
-
-    Raises:
-        ScriptError: the address is of another kind, does not answer, or holds more than the table could.
-    """
+    """Download the content of a http or https address; raise ScriptError where it fails or is larger than the table."""
     if urlsplit(url).scheme not in {"http", "https"}:
-        raise ScriptError(f"{url!r} is no http or https address.")
+        raise ScriptError(f"{url!r} is not an http or https address.")
     try:
         with urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 (the scheme is checked above)
             content: bytes = answer.read(_LARGEST + 1)
@@ -58,17 +74,16 @@ def downloaded(url: str) -> bytes:
     except (URLError, OSError, http.client.HTTPException, ValueError) as error:
         raise ScriptError(f"{url} can't be downloaded: {error}.", _BY_HAND) from error
     if len(content) > _LARGEST:
-        raise ScriptError(f"{url} has more than {_LARGEST:,} bytes: that is not the table.", _BY_HAND)
+        raise ScriptError(f"{url} has more than {_LARGEST:,} bytes: it is not the table.", _BY_HAND)
     if promised is not None and promised.isdigit() and int(promised) != len(content):
         raise ScriptError(f"{url} broke off after {len(content):,} of {promised} bytes.", "Try again.")
     return content
 
 
 def table_in(content: bytes, url: str) -> bytes:
-    """The table: ``day.csv`` of a zip archive, or the content itself where it is no archive.
+    """Return the table: ``day.csv`` of a zip archive, or the content itself where it is not an archive.
 
-    Raises:
-        ScriptError: the archive is damaged, has no such file, or unpacks to more than the table could.
+    Raises ScriptError where the archive is damaged, lacks that file, or unpacks to more than the table could have.
     """
     if not zipfile.is_zipfile(io.BytesIO(content)):
         return content
@@ -86,7 +101,22 @@ def table_in(content: bytes, url: str) -> bytes:
     return table
 
 
+def check_published(path: Path) -> PublishedTable:
+    """Check a table row by row (InputError) and against the published figures (ScriptError)."""
+    checked = check_days(read_table(path), Purpose.TRAINING, COUNTS, QualityLimits())
+    report, rentals = checked.report, int(checked.days[TARGET].sum())
+    found = PublishedTable(len(checked.days), report["first_day"], report["last_day"], rentals)
+    if found not in {ORIGINAL, LATER_FORM}:
+        raise ScriptError(
+            f"This is not the published table: it has {found.rows} days, {found.first_day} to {found.last_day}, with "
+            f"{found.rentals:,} rentals; the published one has {ORIGINAL.rows} days with {ORIGINAL.rentals:,}.",
+            "A table of your own needs no download: give it to bikeshare demo --data FILE.",
+        )
+    return found
+
+
 def main(arguments: Sequence[str]) -> None:
+    """Run the program."""
     parser = program_parser(__doc__, EXAMPLES)
     parser.add_argument("--url", default=URL, help=f"zip archive with {MEMBER}, or the CSV itself (default: {URL})")
     parser.add_argument("--output", type=Path, default=Path(MEMBER), help=f"where it goes (default: {MEMBER})")

@@ -1,6 +1,6 @@
 """Predict days from an exported model and compare the predictions with the counts that the file already has.
 
-The export (.pickle or .joblib) is loaded only when its SHA-256 file is beside it and holds, and when its pickle is
+The export (.pickle or .joblib) is loaded only when its SHA-256 file is beside it and matches, and when its pickle is
 plain data. The data is a raw CSV in either published form; it is checked and prepared by the code of the pipeline's
 preprocessing step. The predictions go to a CSV that opens safely in a spreadsheet, one line a day.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
 from scripts.lib.errors import ScriptError
 from scripts.lib.exports.comparison import predictions_table, prepare, summary
@@ -31,14 +32,14 @@ exit codes: 0 written, 2 wrong call, 10 export refused, 1 the data or another fi
 
 
 def described(result: dict[str, Any]) -> str:
-    """The summary as lines for people."""
+    """Write the summary as lines for people."""
     lines = [f"{result['days']} days predicted, {result['compared']} of them compared with their actual value"]
     if not result["compared"]:
         return "\n".join([*lines, "The file has no counts (column cnt), so there is nothing to compare with."])
 
     def number(name: str, unit: str, digits: int = 1) -> str:
         value = result[name]
-        return "no meaning for these days" if value is None else f"{value:,.{digits}f}{unit}"
+        return "undefined for these days" if value is None else f"{value:,.{digits}f}{unit}"
 
     worst = result["largest_error"]
     table = {
@@ -57,12 +58,11 @@ def described(result: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Run the program."""
     parser = program_parser(__doc__, EXAMPLES)
     parser.add_argument("export", type=Path, help=".pickle or .joblib file, with its .sha256 beside it")
     parser.add_argument("data", type=Path, help="raw CSV of days; the columns cnt, casual, registered may be absent")
-    parser.add_argument(
-        "--output", type=Path, help="CSV that gets the predictions (default: <data>-predictions.csv, here)"
-    )
+    parser.add_argument("--output", type=Path, help="CSV for the predictions (default: <data>-predictions.csv, here)")
     parser.add_argument("--summary", type=Path, help="JSON file that gets the summary (default: printed only)")
     request = parser.parse_args(arguments)
     export: Path = request.export
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str]) -> None:
     sources = {path.resolve() for path in (export, checksum_file(export), data)}
     overwritten = [path for path in outputs if path.resolve() in sources]
     if overwritten or len({path.resolve() for path in outputs}) < len(outputs):
-        raise ScriptError(f"{(overwritten or outputs)[0]} would be written over.", "Choose another output.")
+        raise ScriptError(f"{(overwritten or outputs)[0]} would be overwritten.", "Choose another output.")
 
     model = read_export(export)
     prepared = prepare(data, model)

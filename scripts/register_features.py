@@ -1,7 +1,7 @@
 """Write the features of a file on this machine to the Feature Store: one record a day.
 
 The file is a raw CSV in either published form, checked and prepared by the pipeline's own code, or a features.csv that
-preprocess.py wrote. Doing it again with the same event time changes nothing; a record is replaced only by one with a
+preprocess.py wrote. Writing again with the same event time changes nothing; a record is replaced only by one with a
 newer event time.
 """
 
@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import re
 import sys
+import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
+from analysis.features.feature_store import Record, batch_writer, records_of, write_all
+from analysis.features.profiles import STORED_FEATURES
+from analysis.features.transform import stored_features
+from analysis.reading.columns import DATE, Purpose
+from analysis.reading.quality import QualityLimits, check_days
+from analysis.reading.table import read_table
+from analysis.runtime.files import read_frame, write_frame
 from pipeline.aws.clients import Aws, aws_errors
 from scripts.lib.errors import RegistrationError, ScriptError
-from scripts.lib.features import records_from
-from scripts.lib.program import add_environment, aws_of, existing_file, program_parser, run_program, steps_environment
+from scripts.lib.program import aws_of, existing_file, program_parser, run_program
 
 EXAMPLES = """\
 examples:
@@ -31,8 +39,29 @@ exit codes: 0 written, 2 wrong call, 11 refused by the Feature Store, 1 the file
 _ISO_SECONDS = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 
 
+def records_from(path: Path, event_time: str) -> list[Record]:
+    """Build one record a day from a raw CSV of either published form, or a features.csv (recognised by its header).
+
+    Raises InputError naming line and column of a raw file that can't be used, ScriptError for a features.csv that is
+    empty or has a day twice.
+    """
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        header = stream.readline().strip().split(",")
+    if set(header) == set(STORED_FEATURES) - {"event_time"}:
+        rows = read_frame(path, text=True)
+        if rows.empty or rows[DATE].duplicated().any():
+            raise ScriptError(f"{path.name} has no rows, or has a day twice.", "Write it again with preprocess.py.")
+        return records_of(rows, event_time)
+    days = check_days(read_table(path), Purpose.SCORING, (), QualityLimits()).days
+    # Through a file, so that each number is written with the digits that the pipeline gives it.
+    with tempfile.TemporaryDirectory(prefix="features-") as directory:
+        file = Path(directory) / "features.csv"
+        write_frame(stored_features(days), file)
+        return records_of(read_frame(file, text=True), event_time)
+
+
 def event_time_of(text: str | None) -> str:
-    """``text`` where it is a moment in ISO 8601 ending in Z, the present where it is None."""
+    """Return `text` where it is a moment in ISO 8601 ending in Z, the present where it is None."""
     if text is None:
         return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     try:
@@ -40,12 +69,12 @@ def event_time_of(text: str | None) -> str:
             raise ValueError
         datetime.fromisoformat(text)
     except ValueError:
-        raise ScriptError(f"--event-time {text!r} is no moment; write it as 2026-03-04T05:06:07Z.") from None
+        raise ScriptError(f"--event-time {text!r} is not a valid time; write it as 2026-03-04T05:06:07Z.") from None
     return text
 
 
 def check_group(group: str, aws: Aws) -> None:
-    """Refuse a feature group that is not there or not ready, before anything is written."""
+    """Refuse a feature group that does not exist or is not ready, before anything is written."""
     with aws_errors(f"Looking at feature group {group}", aws, RegistrationError):
         status = aws.sagemaker.describe_feature_group(FeatureGroupName=group)["FeatureGroupStatus"]
     if status != "Created":
@@ -53,12 +82,12 @@ def check_group(group: str, aws: Aws) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = program_parser(__doc__, EXAMPLES)
+    """Run the program."""
+    parser = program_parser(__doc__, EXAMPLES, asks_aws=True)
     parser.add_argument("data", type=Path, help="raw CSV, or features.csv of preprocess.py")
     parser.add_argument("--feature-group", help="feature group that gets the records (default: the environment's)")
-    parser.add_argument("--event-time", help="moment of the records, as 2026-03-04T05:06:07Z (default: now)")
+    parser.add_argument("--event-time", help="event time of the records, as 2026-03-04T05:06:07Z (default: now)")
     parser.add_argument("--workers", type=int, default=4, help="calls at the same time (default: 4)")
-    add_environment(parser)
     request = parser.parse_args(arguments)
     if request.workers < 1:
         parser.error("--workers: at least 1 is needed")
@@ -67,15 +96,7 @@ def main(arguments: Sequence[str]) -> None:
     aws = aws_of(request.env)
     group = request.feature_group or aws.settings.feature_group_name
     check_group(group, aws)
-
-    # Imported here so that a wrong file or call is answered before boto3 is loaded.
-    from analysis.features.records import batch_writer
-    from analysis.runtime.aws import feature_store_client
-    from ingest_features import write_all
-
-    with steps_environment(aws):
-        write = batch_writer(feature_store_client(connections=request.workers), group)
-        written = write_all(records, write, request.workers)
+    written = write_all(records, batch_writer(aws.feature_store, group), request.workers)
     print(f"{written} records in feature group {group}, event time {event_time}")
 
 

@@ -1,7 +1,7 @@
 """Claim one version of one input file for one pipeline execution, so that it is processed once.
 
 EventBridge delivers at least once, so two executions may start for the same upload. The first to create
-<claims-uri>/<identity>.json owns it; S3's conditional writes decide, so there is no window between asking and writing.
+<claims-uri>/<identity>.json owns it; S3's conditional writes decide, so there is no gap between asking and writing.
 The owner copies just that version to <inputs-uri>/<identity>/, so that what is put under the same key in the meantime
 reaches no later step. Writes claim.json to the output directory; its `decision` says whether the execution goes on.
 """
@@ -14,24 +14,29 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+import boto3
 from botocore.exceptions import ClientError
 
-from analysis.runtime.aws import aws_call, error_code, s3_client, sagemaker_client, split_s3_uri
-from analysis.runtime.claim_file import Claim, identity_of, prediction_name, write_claim
-from analysis.runtime.container import PROCESSING, PROCESSING_MESSAGE, Arguments, run_step
+from analysis.runtime.aws import aws_call, client_settings, error_code, split_s3_uri
+from analysis.runtime.container import OUTPUT, Arguments, run_step
 from analysis.runtime.errors import ClaimError
+from analysis.runtime.upload import (
+    UPLOAD_RUN_KEY,
+    Claim,
+    file_name,
+    identity_of,
+    plain_etag,
+    prediction_name,
+    write_claim,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
 PROCESS, DUPLICATE, MISSING, SUPERSEDED = "process", "duplicate", "missing", "superseded"
-
-UPLOAD = "upload"
-"""Run key of executions that an upload started: however often its event arrives, they share one claim."""
 
 _ENDED_WITHOUT_RESULT = frozenset({"Failed", "Stopped", "missing"})
 _LOST_THE_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
@@ -42,93 +47,82 @@ _ROUNDS = 10
 
 
 @dataclass(frozen=True)
-class Upload:
-    """The object as it is now: its ETag without quotes and the moment it was uploaded."""
-
-    etag: str
-    uploaded_at: datetime
-
-
-@dataclass(frozen=True)
 class Holder:
-    """What the claim object says: the execution that owns the file, and the upload moment it was first seen with."""
+    """The content of a claim object: the execution that owns the file, and the upload time it was first seen with."""
 
     execution_arn: str
     uploaded_at: str
     object_etag: str
 
 
-def plain_etag(etag: str) -> str:
-    """An ETag without the quotes that some APIs put around it."""
-    return etag.strip().strip('"')
-
-
 def iso(moment: datetime) -> str:
-    """Seconds in UTC, ending in Z: one of the forms that the Feature Store takes as an event time."""
+    """Format `moment` as seconds in UTC, ending in Z: one of the forms that the Feature Store takes as event time."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def may_take_over(status: str) -> bool:
-    """Whether an execution of that status will never deliver what it claimed."""
+    """Return whether an execution of that status will never deliver what it claimed."""
     return status in _ENDED_WITHOUT_RESULT
 
 
 def claim_file(s3: S3Client, sagemaker: SageMakerClient, request: Namespace) -> Claim:
-    """Decide about the object that `request` names (bucket, key, etag, execution_arn, claims_uri)."""
+    """Decide about the object that `request` names (bucket, key, etag, run_key, execution_arn, claims_uri)."""
     wanted = plain_etag(request.etag)
-    upload = _head(s3, request.bucket, request.key)
-    if upload is None:
-        return _claim(request, wanted, "", MISSING, f"s3://{request.bucket}/{request.key} is not there (any more)")
-    if wanted and wanted != upload.etag:
-        reason = f"the object was replaced: its ETag is now {upload.etag}; the newer upload has an event of its own"
-        return _claim(request, wanted, iso(upload.uploaded_at), SUPERSEDED, reason)
-    return _hold(s3, sagemaker, request, upload)
+    with aws_call(f"Looking at s3://{request.bucket}/{request.key}"):
+        try:
+            head = s3.head_object(Bucket=request.bucket, Key=request.key)
+        except ClientError as error:
+            if error_code(error) in _GONE:
+                return _claim(request, wanted, "", MISSING, f"s3://{request.bucket}/{request.key} no longer exists")
+            raise
+    etag, uploaded_at = plain_etag(head["ETag"]), iso(head["LastModified"])
+    if wanted and wanted != etag:
+        reason = f"the object was replaced: its ETag is now {etag}; the newer upload has an event of its own"
+        return _claim(request, wanted, uploaded_at, SUPERSEDED, reason)
+    return _hold(s3, sagemaker, request, etag, uploaded_at)
 
 
-def _hold(s3: S3Client, sagemaker: SageMakerClient, request: Namespace, upload: Upload) -> Claim:
+def _hold(s3: S3Client, sagemaker: SageMakerClient, request: Namespace, etag: str, uploaded_at: str) -> Claim:
     bucket, prefix = split_s3_uri(request.claims_uri)
-    identity = identity_of(request.bucket, request.key, upload.etag)
-    name = claim_name(identity, request.run_key)
-    claim_key = f"{prefix}/{name}" if prefix else name
+    key = f"{prefix}/{claim_name(identity_of(request.bucket, request.key, etag), request.run_key)}".lstrip("/")
+    names = ("bucket", "key", "execution_arn")
+    document = {"etag": etag, **{name: getattr(request, name) for name in names}}
     for _ in range(_ROUNDS):
-        holder = _read_holder(s3, bucket, claim_key)
+        holder = _read_holder(s3, bucket, key)
         # The first moment seen is kept: outputs are filed under its date, so a take-over can't file them twice.
-        uploaded_at = holder.uploaded_at if holder else iso(upload.uploaded_at)
-        document = _holder_document(request, upload.etag, uploaded_at)
-        if holder is None:
-            if _write_holder(s3, bucket, claim_key, document, replaces=None):
-                return _claim(request, upload.etag, uploaded_at, PROCESS, "first execution for this file")
-            continue
-        if holder.execution_arn == request.execution_arn:
-            return _claim(request, upload.etag, uploaded_at, PROCESS, "this execution holds the claim already")
-        status = _execution_status(sagemaker, holder.execution_arn)
-        if not may_take_over(status):
-            reason = f"the same file is or was processed by {holder.execution_arn} ({status})"
-            return _claim(request, upload.etag, uploaded_at, DUPLICATE, reason)
-        if _write_holder(s3, bucket, claim_key, document, replaces=holder.object_etag):
-            return _claim(
-                request, upload.etag, uploaded_at, PROCESS, f"taken over from {holder.execution_arn} ({status})"
-            )
+        first_seen = holder.uploaded_at if holder else uploaded_at
+        document["uploaded_at"] = first_seen
+        reason = "first execution for this file"
+        if holder is not None:
+            if holder.execution_arn == request.execution_arn:
+                return _claim(request, etag, first_seen, PROCESS, "this execution holds the claim already")
+            status = _execution_status(sagemaker, holder.execution_arn)
+            if not may_take_over(status):
+                reason = f"the same file is or was processed by {holder.execution_arn} ({status})"
+                return _claim(request, etag, first_seen, DUPLICATE, reason)
+            reason = f"taken over from {holder.execution_arn} ({status})"
+        if _write_holder(s3, bucket, key, document, replaces=holder.object_etag if holder else None):
+            return _claim(request, etag, first_seen, PROCESS, reason)
     raise ClaimError(
-        f"The claim s3://{bucket}/{claim_key} changed hands {_ROUNDS} times while it was asked for. "
+        f"The claim s3://{bucket}/{key} changed hands {_ROUNDS} times while this execution asked for it. "
         "Start the execution again."
     )
 
 
 def pinned(s3: S3Client, claim: Claim, inputs_uri: str) -> Claim:
-    """The claim with a copy of exactly its version; superseded or missing where that is gone by now."""
+    """Copy exactly the claimed version; the claim becomes superseded or missing where that version is gone by now."""
     if claim.decision != PROCESS:
         return claim
     bucket, prefix = split_s3_uri(inputs_uri)
-    folder = f"{prefix}/{claim.identity}" if prefix else claim.identity
+    folder = f"{prefix}/{claim.identity}".lstrip("/")
     with aws_call(f"Copying s3://{claim.bucket}/{claim.key}"):
         try:
             s3.copy_object(
                 Bucket=bucket,
-                Key=f"{folder}/{PurePosixPath(claim.key).name}",
+                Key=f"{folder}/{file_name(claim.key)}",
                 CopySource={"Bucket": claim.bucket, "Key": claim.key},
                 CopySourceIfMatch=claim.etag,
-                # Without the uploader's tags, which S3 lets nobody copy who may not read tags and set them.
+                # Without the uploader's tags: copying those takes permissions to read and to set tags.
                 TaggingDirective="REPLACE",
             )
         except ClientError as error:
@@ -142,8 +136,8 @@ def pinned(s3: S3Client, claim: Claim, inputs_uri: str) -> Claim:
 
 
 def claim_name(identity: str, run_key: str) -> str:
-    """Name of the claim object: one for all executions that the upload started, one for each run that was asked for."""
-    if run_key == UPLOAD:
+    """Return the claim object's name: one for all executions that the upload started, one for each run by hand."""
+    if run_key == UPLOAD_RUN_KEY:
         return f"{identity}.json"
     return f"{identity}-{hashlib.sha256(run_key.encode('utf-8')).hexdigest()[:12]}.json"
 
@@ -164,17 +158,6 @@ def _claim(request: Namespace, etag: str, uploaded_at: str, decision: str, reaso
     )
 
 
-def _head(s3: S3Client, bucket: str, key: str) -> Upload | None:
-    with aws_call(f"Looking at s3://{bucket}/{key}"):
-        try:
-            answer = s3.head_object(Bucket=bucket, Key=key)
-        except ClientError as error:
-            if error_code(error) in _GONE:
-                return None
-            raise
-    return Upload(etag=plain_etag(answer["ETag"]), uploaded_at=answer["LastModified"])
-
-
 def _read_holder(s3: S3Client, bucket: str, key: str) -> Holder | None:
     with aws_call(f"Reading the claim s3://{bucket}/{key}"):
         try:
@@ -189,18 +172,8 @@ def _read_holder(s3: S3Client, bucket: str, key: str) -> Holder | None:
         return Holder(str(document["execution_arn"]), str(document["uploaded_at"]), answer["ETag"])
     except (KeyError, TypeError, ValueError) as error:
         raise ClaimError(
-            f"s3://{bucket}/{key} is no claim of ours ({error}). Delete it and start the execution again."
+            f"s3://{bucket}/{key} is not a claim ({error}). Delete it and start the execution again."
         ) from error
-
-
-def _holder_document(request: Namespace, etag: str, uploaded_at: str) -> dict[str, str]:
-    return {
-        "bucket": request.bucket,
-        "key": request.key,
-        "etag": etag,
-        "execution_arn": request.execution_arn,
-        "uploaded_at": uploaded_at,
-    }
 
 
 def _write_holder(s3: S3Client, bucket: str, key: str, document: dict[str, str], *, replaces: str | None) -> bool:
@@ -230,23 +203,23 @@ def _execution_status(sagemaker: SageMakerClient, arn: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = Arguments(__doc__, PROCESSING_MESSAGE)
+    """Run the step."""
+    parser = Arguments(__doc__)
     parser.add_argument("--bucket", required=True, help="bucket of the uploaded file")
     parser.add_argument("--key", required=True, help="key of the uploaded file, as it is (not URL-encoded)")
-    parser.add_argument("--etag", default="", help="ETag of the upload; empty means the version that is there now")
-    parser.add_argument("--run-key", default=UPLOAD, help="another value for a run that is wanted again, by hand")
+    parser.add_argument("--etag", default="", help="ETag of the upload; empty means the current version")
+    parser.add_argument("--run-key", default=UPLOAD_RUN_KEY, help="another value for a run that is started by hand")
     parser.add_argument("--execution-arn", required=True, help="ARN of the pipeline execution that asks")
     parser.add_argument("--claims-uri", required=True, help="s3://bucket/prefix that holds the claims")
-    parser.add_argument(
-        "--inputs-uri", required=True, help="s3://bucket/prefix that gets a copy of the version claimed"
-    )
-    parser.add_argument("--output-dir", type=Path, default=PROCESSING / "output" / "claim", help="gets claim.json")
+    parser.add_argument("--inputs-uri", required=True, help="s3://bucket/prefix that gets a copy of the version")
+    parser.add_path("--output-dir", OUTPUT / "claim", "gets claim.json")
     request = parser.parse_args(arguments)
-    s3 = s3_client()
-    claim = pinned(s3, claim_file(s3, sagemaker_client(), request), request.inputs_uri)
+    s3 = boto3.client("s3", **client_settings())
+    sagemaker = boto3.client("sagemaker", **client_settings())
+    claim = pinned(s3, claim_file(s3, sagemaker, request), request.inputs_uri)
     write_claim(claim, request.output_dir)
     print(f"claim: {claim.decision}: {claim.reason} ({claim.prediction_name})")
 
 
 if __name__ == "__main__":
-    run_step(main, PROCESSING_MESSAGE)
+    run_step(main)

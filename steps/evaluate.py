@@ -1,7 +1,7 @@
 """Evaluate the trained model on rows that it has not seen; write evaluation.json and report.html.
 
 `regression_metrics` has the shape of SageMaker's model-quality statistics (value and standard deviation, the latter
-over seeded bootstrap resamples of the test rows); the other blocks are described in analysis/evaluation.py. The report
+over seeded bootstrap resamples of the test rows); analysis/evaluation/measure.py describes the other blocks. The report
 is one file that opens from disk. With --model-package-group-name, the newest approved model of that group is measured
 on the same rows; where there is none, or it can't be read, the report says so and the step goes on.
 """
@@ -9,34 +9,31 @@ on the same rows; where there is none, or it can't be read, the report says so a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from analysis.features.profiles import NEAR_EXACT
-from analysis.runtime.container import PROCESSING, PROCESSING_MESSAGE, Arguments, existing_file, run_step
+from analysis.runtime.container import INPUT, OUTPUT, Arguments, existing_file, run_step
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = Arguments(__doc__, PROCESSING_MESSAGE)
-    inputs = PROCESSING / "input"
-    parser.add_argument("--model-dir", type=Path, default=inputs / "model", help="holds model.tar.gz")
-    parser.add_argument("--train-dir", type=Path, default=inputs / "train", help="holds train.csv and days.csv")
-    parser.add_argument("--test-dir", type=Path, default=inputs / "test", help="holds test.csv and days.csv")
-    parser.add_argument("--quality-dir", type=Path, default=inputs / "quality", help="holds quality.json")
-    parser.add_argument(
-        "--model-package-group-name", default="", help="compare with its newest approved model; empty means no other"
-    )
-    parser.add_argument(
-        "--leakage-threshold", type=float, default=NEAR_EXACT, help="adjusted R-squared that is leakage"
-    )
-    parser.add_argument("--output-dir", type=Path, default=PROCESSING / "output" / "evaluation", help="gets both files")
+    """Run the step."""
+    parser = Arguments(__doc__)
+    parser.add_path("--model-dir", INPUT / "model", "holds model.tar.gz")
+    parser.add_path("--train-dir", INPUT / "train", "holds train.csv and days.csv")
+    parser.add_path("--test-dir", INPUT / "test", "holds test.csv and days.csv")
+    parser.add_path("--quality-dir", INPUT / "quality", "holds quality.json")
+    group_help = "compare with its newest approved model; empty means no comparison"
+    parser.add_argument("--model-package-group-name", default="", help=group_help)
+    leakage_help = "adjusted R-squared that is leakage"
+    parser.add_argument("--leakage-threshold", type=float, default=NEAR_EXACT, help=leakage_help)
+    parser.add_path("--output-dir", OUTPUT / "evaluation", "gets both files")
     request = parser.parse_args(arguments)
     # Imported here so that --help and a wrong call are answered at once.
     from analysis.evaluation.measure import evaluation
     from analysis.evaluation.previous import previous_model
-    from analysis.features.rows import labelled_rows
-    from analysis.model.archive import read_archive
+    from analysis.evaluation.rows import labelled_rows
+    from analysis.model.artefact import read_archive
     from analysis.report.page import write_report
-    from analysis.runtime.frames import read_json, write_json
+    from analysis.runtime.files import read_json, write_json
 
     archive = read_archive(existing_file(request.model_dir / "model.tar.gz", "The model archive"))
     sides = (
@@ -58,4 +55,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    run_step(main, PROCESSING_MESSAGE)
+    run_step(main)

@@ -25,7 +25,7 @@ def model_fn(model_dir: str) -> LinearModel:
 
 
 def input_fn(body: str | bytes | bytearray, content_type: str = CSV) -> NDArray[np.float64]:
-    """Rows of shape (n, columns). Raises ValueError naming the line for another type, an empty cell or text."""
+    """Parse rows of shape (n, columns); raise ValueError for another type, and naming the row of an empty cell."""
     if content_type.partition(";")[0].strip().lower() != CSV:
         raise ValueError(f"The content type {content_type!r} can't be read; send {CSV} without a header.")
     text = body if isinstance(body, str) else bytes(body).decode("utf-8")
@@ -34,7 +34,7 @@ def input_fn(body: str | bytes | bytearray, content_type: str = CSV) -> NDArray[
     try:
         frame = pd.read_csv(io.StringIO(text), header=None, dtype=np.float64, float_precision="round_trip")
     except ValueError as error:
-        raise ValueError(f"The request is no table of numbers: {error}. Send CSV without a header.") from error
+        raise ValueError(f"The request is not a table of numbers: {error}. Send CSV without a header.") from error
     rows = frame.to_numpy(dtype=np.float64)
     broken = ~np.isfinite(rows)
     if broken.any():
@@ -44,12 +44,12 @@ def input_fn(body: str | bytes | bytearray, content_type: str = CSV) -> NDArray[
 
 
 def predict_fn(rows: NDArray[np.float64], model: LinearModel) -> Predictions:
-    """Predictions with their intervals, in the order of the rows."""
+    """Predict each row with its interval, in the order of the rows."""
     return model.predict(rows)
 
 
 def output_fn(predictions: Predictions, accept: str = CSV) -> tuple[str, str]:
-    """(body, content type)."""
+    """Return the body and its content type."""
     wanted = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
     if not wanted & {CSV, "text/*", "*/*", ""}:
         raise ValueError(f"Accept {accept!r} can't be answered; ask for {CSV}.")

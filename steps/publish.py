@@ -1,7 +1,7 @@
-"""Join predictions to their days and put them into S3 for people to open, with a manifest beside.
+"""Join predictions to their days and put them into S3 for people to open, with a manifest beside it.
 
 predictions/dt=<upload date>/<prediction name>.csv has a header and one line a day; the manifest is put after it, so a
-manifest always speaks of a file that is there. Both keys come from the claim: publishing again replaces them by the
+manifest always describes a file that exists. Both keys come from the claim: publishing again replaces them with the
 same bytes.
 """
 
@@ -15,35 +15,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.runtime.aws import aws_call, s3_client, split_s3_uri
-from analysis.runtime.claim_file import Claim, read_claim
-from analysis.runtime.container import PROCESSING, PROCESSING_MESSAGE, Arguments, existing_file, run_step
+import boto3
+
+from analysis.runtime.aws import aws_call, client_settings, split_s3_uri
+from analysis.runtime.container import INPUT, Arguments, existing_file, run_step
 from analysis.runtime.errors import PublishError
-from analysis.runtime.frames import read_frame
+from analysis.runtime.files import read_frame
+from analysis.runtime.upload import Claim, read_claim
 
 if TYPE_CHECKING:
     import pandas as pd
     from mypy_boto3_s3 import S3Client
 
-COLUMNS = (
-    "date",
-    "prediction",
-    "lower_95",
-    "upper_95",
-    "actual",
-    "model_version",
-    "execution_id",
-    "source_key",
-)
+COLUMNS = ("date", "prediction", "lower_95", "upper_95", "actual", "model_version", "execution_id", "source_key")
 """Columns of the prediction file, in order; `actual` is empty for days that have not happened."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""Spreadsheets take these at the start of a cell for a formula; the last four are the full-width forms of the first."""
-_VALUES_A_LINE = 3
+"""Spreadsheets take a cell that starts with one of these for a formula; the last four are full-width forms."""
 
 
 @dataclass(frozen=True)
 class Publication:
-    """Both files as they will stand in S3."""
+    """Both files, as they are put into S3."""
 
     csv_key: str
     csv: bytes
@@ -52,24 +44,19 @@ class Publication:
 
 
 def safe_text(text: str) -> str:
-    """`text` as a cell that no spreadsheet takes for a formula: an apostrophe goes in front where it could be."""
+    """Put an apostrophe in front of `text` where a spreadsheet could take it for a formula."""
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
-def model_version(model_package_arn: str) -> str:
-    """The version number of a model package ARN (…:model-package/group/3 → "3"); its name where it has no version."""
-    return model_package_arn.rpartition("/")[2]
-
-
-def execution_id(execution_arn: str) -> str:
-    """The last part of a pipeline execution ARN."""
-    return execution_arn.rpartition("/")[2]
+def last_part(arn: str) -> str:
+    """Return an execution's id or a model package's version number from its ARN (…:model-package/group/3 → "3")."""
+    return arn.rpartition("/")[2]
 
 
 def read_predictions(path: Path) -> list[tuple[str, str, str]]:
-    """(prediction, lower, upper) of each line of the transform's output, as written there.
+    """Read (prediction, lower, upper) of each line of the transform's output, as written there.
 
-    Raises PublishError naming the line where three finite numbers are not found.
+    Raises PublishError naming a line that is not three finite numbers.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -77,29 +64,26 @@ def read_predictions(path: Path) -> list[tuple[str, str, str]]:
         raise PublishError(f"{path.name}: the transform's output is not UTF-8 ({error}).") from error
     found = []
     for number, line in enumerate(lines, start=1):
-        values = line.split(",")
-        if len(values) != _VALUES_A_LINE or not all(_finite(value) for value in values):
+        try:
+            prediction, lower, upper = line.split(",")
+            finite = all(math.isfinite(float(value)) for value in (prediction, lower, upper))
+        except ValueError:
+            finite = False
+        if not finite:
             raise PublishError(f"{path.name}, line {number}: {line[:60]!r} is not prediction,lower,upper.")
-        found.append((values[0], values[1], values[2]))
+        found.append((prediction, lower, upper))
     return found
-
-
-def _finite(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
 
 
 def prediction_table(
     rows: pd.DataFrame, predictions: Sequence[tuple[str, str, str]], texts: tuple[str, str, str]
 ) -> pd.DataFrame:
-    """All cells as text, in the order of COLUMNS. rows: date and actual of each day; texts: the last three columns."""
+    """Join days (date and actual) and predictions, all as text. texts: the values of the last three COLUMNS."""
     if list(rows.columns) != ["date", "actual"]:
         raise PublishError(f"rows.csv has the columns {', '.join(map(str, rows.columns))}, not date and actual.")
     if len(rows) != len(predictions):
         raise PublishError(
-            f"There are {len(rows)} days but {len(predictions)} predictions: they are not of the same run. "
+            f"There are {len(rows)} days but {len(predictions)} predictions: they don't belong to the same run. "
             "Nothing was published."
         )
     # Imported here so that --help and a wrong call are answered at once.
@@ -116,7 +100,7 @@ def prediction_table(
 def publication(
     table: pd.DataFrame, claim: Claim, model_package_arn: str, execution_arn: str, prefix: str
 ) -> Publication:
-    """Both files; their bytes depend on the arguments alone, so that publishing twice changes nothing."""
+    """Build both files; their bytes depend on the arguments alone, so that publishing twice changes nothing."""
     root = f"{prefix}/" if prefix else ""
     csv_key = f"{root}predictions/dt={claim.dt}/{claim.prediction_name}.csv"
     body = table.to_csv(index=False, lineterminator="\n").encode("utf-8")
@@ -137,7 +121,7 @@ def publication(
 
 
 def put(s3: S3Client, bucket: str, files: Publication) -> None:
-    """The CSV first, the manifest after it."""
+    """Put the CSV into S3, and the manifest after it."""
     with aws_call(f"Writing s3://{bucket}/{files.csv_key}"):
         s3.put_object(Bucket=bucket, Key=files.csv_key, Body=files.csv, ContentType="text/csv; charset=utf-8")
     with aws_call(f"Writing s3://{bucket}/{files.manifest_key}"):
@@ -145,12 +129,12 @@ def put(s3: S3Client, bucket: str, files: Publication) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = Arguments(__doc__, PROCESSING_MESSAGE)
-    inputs = PROCESSING / "input"
-    parser.add_argument("--transform-dir", type=Path, default=inputs / "transform", help="holds the transform's output")
+    """Run the step."""
+    parser = Arguments(__doc__)
+    parser.add_path("--transform-dir", INPUT / "transform", "holds the transform's output")
     parser.add_argument("--transform-file", default="features.csv.out", help="its name there")
-    parser.add_argument("--rows-dir", type=Path, default=inputs / "rows", help="holds rows.csv")
-    parser.add_argument("--claim-dir", type=Path, default=inputs / "claim", help="holds claim.json")
+    parser.add_path("--rows-dir", INPUT / "rows", "holds rows.csv")
+    parser.add_path("--claim-dir", INPUT / "claim", "holds claim.json")
     parser.add_argument("--predictions-uri", required=True, help="s3://bucket[/prefix] that gets the predictions")
     parser.add_argument("--model-package-arn", required=True, help="model package that made the predictions")
     parser.add_argument("--execution-arn", required=True, help="pipeline execution that made the predictions")
@@ -158,15 +142,15 @@ def main(arguments: Sequence[str]) -> None:
     bucket, prefix = split_s3_uri(request.predictions_uri)
     claim = read_claim(request.claim_dir)
     if not claim.dt:
-        raise PublishError("claim.json has no upload date: its file was not there, so there is nothing to publish.")
+        raise PublishError("claim.json has no upload date: the input file was missing, so there is nothing to publish.")
     rows = read_frame(existing_file(request.rows_dir / "rows.csv", "The list of days"), text=True)
     output = existing_file(request.transform_dir / request.transform_file, "The transform's output")
-    texts = (model_version(request.model_package_arn), execution_id(request.execution_arn), claim.key)
+    texts = (last_part(request.model_package_arn), last_part(request.execution_arn), claim.key)
     table = prediction_table(rows, read_predictions(output), texts)
     files = publication(table, claim, request.model_package_arn, request.execution_arn, prefix)
-    put(s3_client(), bucket, files)
+    put(boto3.client("s3", **client_settings()), bucket, files)
     print(f"publish: {len(table)} predictions in s3://{bucket}/{files.csv_key}")
 
 
 if __name__ == "__main__":
-    run_step(main, PROCESSING_MESSAGE)
+    run_step(main)

@@ -7,25 +7,25 @@ approve one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.model.registry import newest_approved
-from analysis.runtime.aws import aws_call, sagemaker_client
-from analysis.runtime.container import PROCESSING, PROCESSING_MESSAGE, Arguments, run_step
+import boto3
+
+from analysis.runtime.aws import aws_call, client_settings
+from analysis.runtime.container import OUTPUT, Arguments, run_step
 from analysis.runtime.errors import ModelError
-from analysis.runtime.frames import write_json
+from analysis.runtime.files import write_json
+from analysis.runtime.registry import newest_approved
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-FILE_NAME = "model.json"
 DEFAULT_PROFILE = "forecast"
-"""Of a version that was registered without saying."""
+"""The profile of a version that was registered without one."""
 
 
 def approved_version(sagemaker: SageMakerClient, group: str) -> str:
-    """ARN of the newest approved version; raises ModelError where there is none."""
+    """Return the ARN of the newest approved version; raise ModelError where no version is approved."""
     with aws_call(f"Looking for an approved version in {group}"):
         arn = newest_approved(sagemaker, group)
     if arn is None:
@@ -38,7 +38,7 @@ def approved_version(sagemaker: SageMakerClient, group: str) -> str:
 
 
 def selection(sagemaker: SageMakerClient, arn: str) -> dict[str, Any]:
-    """What later steps need of a version; raises ModelError where it is not approved."""
+    """Return what later steps need of a version; raise ModelError where it is not approved."""
     with aws_call(f"Looking at the model package {arn}"):
         package = sagemaker.describe_model_package(ModelPackageName=arn)
     status = package.get("ModelApprovalStatus")
@@ -52,17 +52,18 @@ def selection(sagemaker: SageMakerClient, arn: str) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = Arguments(__doc__, PROCESSING_MESSAGE)
+    """Run the step."""
+    parser = Arguments(__doc__)
     parser.add_argument("--model-package-group-name", required=True, help="group to take the newest approved of")
     parser.add_argument("--model-package-arn", default="", help="take this version; empty means the newest approved")
-    parser.add_argument("--output-dir", type=Path, default=PROCESSING / "output" / "model", help="gets model.json")
+    parser.add_path("--output-dir", OUTPUT / "model", "gets model.json")
     request = parser.parse_args(arguments)
-    sagemaker = sagemaker_client()
+    sagemaker = boto3.client("sagemaker", **client_settings())
     arn = request.model_package_arn or approved_version(sagemaker, request.model_package_group_name)
     chosen = selection(sagemaker, arn)
-    write_json(chosen, request.output_dir / FILE_NAME)
+    write_json(chosen, request.output_dir / "model.json")
     print(f"model: version {chosen['version']} ({chosen['model_package_arn']}, profile {chosen['profile']})")
 
 
 if __name__ == "__main__":
-    run_step(main, PROCESSING_MESSAGE)
+    run_step(main)

@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.features.profiles import FORECAST, PARITY, PROFILES, Profile, Variant, profile_named, variant_of
+from analysis.model.artefact import MODEL_JSON, SUMMARY_JSON, SUMMARY_TEXT
 from analysis.model.published import published_comparison, side_by_side
 from analysis.reading.columns import TARGET
 from analysis.runtime.container import TRAINING_FAILURE, Arguments, existing_file, made_directory, run_step
 from analysis.runtime.errors import TrainingError
-from analysis.runtime.frames import read_frame, read_json, write_json
+from analysis.runtime.files import read_frame, read_json, write_json
 
 if TYPE_CHECKING:
     from analysis.model.fitting import Fit
 
-MODEL_FILE, SUMMARY_JSON, SUMMARY_TEXT = "model.json", "summary.json", "summary.txt"
 LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "statsmodels")
 SERVING_FILES = (
     "inference.py",
@@ -41,7 +41,7 @@ SERVING_FILES = (
 
 
 def provenance(request: Namespace, source: dict[str, Any]) -> dict[str, Any]:
-    """Where the model comes from: data, code and library versions; None for what the job was not told."""
+    """Describe where the model comes from: data, code and library versions; None for what is unknown to the job."""
     return {
         "data_file": source.get("file"),
         "data_sha256": source.get("sha256"),
@@ -54,7 +54,7 @@ def provenance(request: Namespace, source: dict[str, Any]) -> dict[str, Any]:
 
 
 def code_sha256(module_dir: str) -> str | None:
-    """The digest in s3://bucket/code/<sha256>/sourcedir.tar.gz, which the toolkit hands over as SM_MODULE_DIR."""
+    """Find the digest in s3://bucket/code/<sha256>/sourcedir.tar.gz, which the toolkit passes as SM_MODULE_DIR."""
     found = re.search(r"/([0-9a-f]{64})/", module_dir)
     return found[1] if found else None
 
@@ -69,9 +69,9 @@ def check_columns(columns: Sequence[str], profile: Profile) -> None:
 
 
 def write_model(fit: Fit, model_dir: Path) -> None:
-    """model.json, and the code that serves it."""
+    """Write model.json, and the code that serves it."""
     made_directory(model_dir)
-    (model_dir / MODEL_FILE).write_text(fit.model.to_json(), encoding="utf-8")
+    (model_dir / MODEL_JSON).write_text(fit.model.to_json(), encoding="utf-8")
     here = Path(__file__).resolve().parent
     for name in SERVING_FILES:
         target = model_dir / "code" / name
@@ -80,7 +80,7 @@ def write_model(fit: Fit, model_dir: Path) -> None:
 
 
 def write_summary(summary: dict[str, Any], text: str, *directories: Path) -> None:
-    """The whole regression table as statsmodels prints it, and every figure of it as JSON, into each directory."""
+    """Write the whole regression table as statsmodels prints it, and its figures as JSON, into each directory."""
     for directory in directories:
         made_directory(directory)
         (directory / SUMMARY_TEXT).write_text(text, encoding="utf-8")
@@ -88,7 +88,7 @@ def write_summary(summary: dict[str, Any], text: str, *directories: Path) -> Non
 
 
 def print_metrics(fit: Fit) -> None:
-    """One line a metric, in the form that the training job's metric definitions look for."""
+    """Print one line a metric, in the form that the training job's metric definitions look for."""
     training = fit.model.training
     for name in ("r2", "adjusted_r2", "rmse", "mae"):
         print(f"train:{name}={training[name]:.12g};")
@@ -97,33 +97,16 @@ def print_metrics(fit: Fit) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Run the step."""
     parser = Arguments(__doc__, TRAINING_FAILURE)
-    environment = os.environ.get
+    given = os.environ.get
     parser.add_argument("--profile", choices=list(PROFILES), default=FORECAST.name, help="which columns the model gets")
     parser.add_argument("--feature-count", type=int, default=15, help="columns that elimination keeps (forecast only)")
-    parser.add_argument(
-        "--code-sha256",
-        default=environment("CODE_SHA256", ""),
-        help="digest of the code bundle, where SM_MODULE_DIR lacks it",
-    )
-    parser.add_argument(
-        "--train-dir",
-        type=Path,
-        default=Path(environment("SM_CHANNEL_TRAIN", "/opt/ml/input/data/train")),
-        help="channel",
-    )
-    parser.add_argument(
-        "--model-dir",
-        type=Path,
-        default=Path(environment("SM_MODEL_DIR", "/opt/ml/model")),
-        help="becomes model.tar.gz",
-    )
-    parser.add_argument(
-        "--output-data-dir",
-        type=Path,
-        default=Path(environment("SM_OUTPUT_DATA_DIR", "/opt/ml/output/data")),
-        help="becomes output.tar.gz",
-    )
+    code_help = "digest of the code bundle, where SM_MODULE_DIR lacks it"
+    parser.add_argument("--code-sha256", default=given("CODE_SHA256", ""), help=code_help)
+    parser.add_path("--train-dir", given("SM_CHANNEL_TRAIN", "/opt/ml/input/data/train"), "channel")
+    parser.add_path("--model-dir", given("SM_MODEL_DIR", "/opt/ml/model"), "becomes model.tar.gz")
+    parser.add_path("--output-data-dir", given("SM_OUTPUT_DATA_DIR", "/opt/ml/output/data"), "becomes output.tar.gz")
     request = parser.parse_args(arguments)
     rows_file = existing_file(request.train_dir / "train.csv", "The training data")
     source_file = request.train_dir / "source.json"
@@ -132,17 +115,11 @@ def main(arguments: Sequence[str]) -> None:
     rows = read_frame(rows_file)
     check_columns(list(rows.columns), profile)
     # Imported here so that --help and a wrong call are answered at once.
-    from analysis.model.fitting import fit_linear_model
-    from analysis.model.summary import regression_summary
+    from analysis.model.fitting import fit_linear_model, regression_summary
 
-    fit = fit_linear_model(
-        rows[list(profile.columns)],
-        rows[TARGET],
-        profile,
-        request.feature_count,
-        provenance(request, source),
-        removed=source.get("removed_columns", {}),
-    )
+    features, removed = rows[list(profile.columns)], source.get("removed_columns", {})
+    origin = provenance(request, source)
+    fit = fit_linear_model(features, rows[TARGET], profile, request.feature_count, origin, removed=removed)
     summary = regression_summary(fit)
     if profile.name == PARITY.name:
         summary["published"] = published_comparison(summary, source)

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker_featurestore_runtime import SageMakerFeatureStoreRuntimeClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
 
 #: Services that there is a client for, by botocore's name.
-SERVICES = ("events", "glue", "iam", "logs", "s3", "sagemaker", "sns", "sqs", "sts")
+SERVICES = ("events", "glue", "iam", "logs", "s3", "sagemaker", "sagemaker-featurestore-runtime", "sns", "sqs", "sts")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 #: Codes that mean: not allowed to. S3 answers HEAD requests without a body, so there the status is all there is.
@@ -128,6 +129,12 @@ class Aws:
     def sagemaker(self) -> SageMakerClient:
         """Amazon SageMaker."""
         client: SageMakerClient = self._shared_client("sagemaker")
+        return client
+
+    @property
+    def feature_store(self) -> SageMakerFeatureStoreRuntimeClient:
+        """Amazon SageMaker Feature Store's records."""
+        client: SageMakerFeatureStoreRuntimeClient = self._shared_client("sagemaker-featurestore-runtime")
         return client
 
     @property

@@ -1,14 +1,14 @@
-"""Every error that a script raises on purpose, with its exit code.
+"""All errors that a script raises on purpose, with their exit codes.
 
 ::
 
     BikeshareError                (pipeline.errors) message, hint and exit code; printed without a traceback
     └── ScriptError         1     an argument, a local file or a download is wrong; the message says which
-        ├── ModelSourceError   9  no usable model where one was asked for
-        ├── ExportRefusedError 10  an export is damaged, has no checksum, or is more than data: it was not loaded
-        └── RegistrationError  11  the model registry or the Feature Store did not take something
+        ├── ModelSourceError   9  the model that was asked for does not exist or can't be used
+        ├── ExportRefusedError 10  an export is damaged, has no checksum, or holds more than data: it was not loaded
+        └── RegistrationError  11  the model registry or the Feature Store refused something
 
-A data file that can't be used is an ``InputError`` of ``steps/analysis/errors.py`` (exit code 1).
+A data file that can't be used raises ``InputError`` of ``steps/analysis/runtime/errors.py`` (exit code 1).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class ScriptError(BikeshareError):
 
 
 class ModelSourceError(ScriptError):
-    """There is no usable model where one was asked for."""
+    """The model that was asked for does not exist or can't be used."""
 
     exit_code = 9
 
@@ -33,6 +33,6 @@ class ExportRefusedError(ScriptError):
 
 
 class RegistrationError(ScriptError):
-    """The model registry or the Feature Store did not take what it was given."""
+    """The model registry or the Feature Store refused a request."""
 
     exit_code = 11

@@ -164,11 +164,11 @@ def test_errors_have_a_code_a_reason_and_a_next_step(trained, call_program, tmp_
         (("predict_from_export.py", "lone.pickle", raw), 10, "lone.pickle has no checksum"),
         (("predict_from_export.py", "exports/m.pickle", "absent.csv"), 1, "The data file absent.csv is not there"),
         (("predict_from_export.py", "exports/m.pickle", "bad.csv"), 1, "bad.csv: line 1, column"),
-        (("predict_from_export.py", "exports/m.pickle", trained.raw, "--output", trained.raw), 1, "written over"),
+        (("predict_from_export.py", "exports/m.pickle", trained.raw, "--output", trained.raw), 1, "overwritten"),
         (
             ("predict_from_export.py", "exports/m.pickle", trained.raw, "--output", "exports/m.pickle"),
             1,
-            "written over",
+            "overwritten",
         ),
     ]
     for arguments, code, says in calls:

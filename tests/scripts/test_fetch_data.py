@@ -101,8 +101,8 @@ def test_downloads_that_fail_are_named(web, call_program) -> None:
     for arguments, says in (
         (("--url", web.url + "/absent"), "HTTP Error 404"),
         (("--url", "http://127.0.0.1:9/data"), "can't be downloaded"),
-        (("--url", "file:///etc/passwd"), "is no http or https address"),
-        (("--url", "day.csv"), "is no http or https address"),
+        (("--url", "file:///etc/passwd"), "is not an http or https address"),
+        (("--url", "day.csv"), "is not an http or https address"),
         (("--url", url, "--sha256", "0" * 64), "has SHA-256 84d898"),
     ):
         done = call_program("fetch_data.py", *arguments)

@@ -81,8 +81,8 @@ def test_errors_name_what_is_wrong(running, group, trained, call_program, tmp_pa
         (("absent.csv",), 1, "The data file absent.csv is not there"),
         (("bad.csv",), 1, "bad.csv: line"),
         (("twice.csv",), 1, "has a day twice"),
-        ((raw, "--event-time", "yesterday"), 1, "'yesterday' is no moment"),
-        ((raw, "--event-time", "2026-13-01T00:00:00Z"), 1, "is no moment"),
+        ((raw, "--event-time", "yesterday"), 1, "'yesterday' is not a valid time"),
+        ((raw, "--event-time", "2026-13-01T00:00:00Z"), 1, "is not a valid time"),
         ((raw, "--workers", "0"), 2, "at least 1"),
     ):
         done = call_program("register_features.py", *arguments)

@@ -7,7 +7,7 @@ import boto3
 import pytest
 
 from pipeline.settings.environment import load_settings
-from scripts.lib.registration import image_uri
+from scripts.register_model import image_uri
 
 GROUP = "bikeshare-local-regression"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/sklearn:1.9-0"
@@ -60,7 +60,7 @@ def test_errors_name_what_is_wrong(registry, trained, call_program, tmp_path) ->
     for arguments, code, says in (
         (("absent.tar.gz",), 1, "The model archive absent.tar.gz is not there"),
         (("no.tar.gz",), 9, "can't be used"),
-        ((archive, "--evaluation", "no.json"), 1, "no.json is no evaluation.json"),
+        ((archive, "--evaluation", "no.json"), 1, "no.json is not an evaluation.json"),
         ((archive, "--group", "absent"), 11, "Looking at model package group absent"),
     ):
         done = call_program("register_model.py", *arguments)

@@ -9,8 +9,8 @@ import boto3
 import pytest
 
 import claim
-from analysis.runtime.claim_file import read_claim
 from analysis.runtime.errors import AwsCallError, ClaimError
+from analysis.runtime.upload import UPLOAD_RUN_KEY, read_claim
 
 KEY = "raw/training/2026/Größe a+b%20 'x'.csv"
 EXECUTION = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/bikes/execution/abc123def456"
@@ -41,7 +41,7 @@ def upload(s3, content: bytes = b"a,b\n1,2\n", key: str = KEY) -> str:
     return s3.put_object(Bucket="raw", Key=key, Body=content)["ETag"]
 
 
-def ask(s3, sagemaker, etag: str, execution: str = EXECUTION, key: str = KEY, *, run_key: str = claim.UPLOAD):
+def ask(s3, sagemaker, etag: str, execution: str = EXECUTION, key: str = KEY, *, run_key: str = UPLOAD_RUN_KEY):
     request = Namespace(
         bucket="raw",
         key=key,
@@ -168,7 +168,7 @@ def test_an_aws_error_names_operation_and_code(s3, sagemaker) -> None:
         bucket="raw",
         key=KEY,
         etag=etag,
-        run_key=claim.UPLOAD,
+        run_key=UPLOAD_RUN_KEY,
         execution_arn=EXECUTION,
         claims_uri="s3://nowhere-at-all",
     )
@@ -205,7 +205,7 @@ def test_as_a_job_that_fails(s3, call_script, tmp_path) -> None:
         "--inputs-uri", "s3://artifacts/inputs",
     )  # fmt: skip
     assert done.code == 1
-    assert "'claims' is no S3 URI" in done.message
+    assert "'claims' is not an S3 URI" in done.message
     assert "Traceback" not in done.err
 
 

@@ -76,10 +76,10 @@ def test_numbers_leave_bit_for_bit(values) -> None:
     [
         ("", "no rows"),
         (" \n", "no rows"),
-        ("a,b\n1,2", "no table of numbers"),
+        ("a,b\n1,2", "not a table of numbers"),
         ("1,2\n1,", "Row 2 of the request, value 2"),
         ("1,inf", "Row 1 of the request, value 2"),
-        ("1,2\n1,2,3", "no table of numbers"),
+        ("1,2\n1,2,3", "not a table of numbers"),
         (b"\xff,1", "utf-8"),
     ],
 )

@@ -19,11 +19,19 @@ import boto3
 import pandas as pd
 import pytest
 
-import ingest_features
-from analysis.features import records
+from analysis.features.feature_store import (
+    Record,
+    backoff,
+    batch_writer,
+    record_of,
+    records_of,
+    single_writer,
+    write_all,
+)
 from analysis.features.profiles import STORED_FEATURES
-from analysis.runtime.claim_file import Claim, write_claim
+from analysis.runtime.aws import client_settings
 from analysis.runtime.errors import AwsCallError, IngestError, SettingsError
+from analysis.runtime.upload import Claim, write_claim
 
 GROUP = "bike-days"
 CLAIM = Claim(
@@ -132,25 +140,25 @@ def client(store):
     return boto3.client("sagemaker-featurestore-runtime")
 
 
-def days(count: int) -> list[records.Record]:
+def days(count: int) -> list[Record]:
     return [
-        records.record_of({"dteday": f"day-{number:03d}", "temp": "1.5", "cnt": "" if number % 2 else "7"}, number + 2)
+        record_of({"dteday": f"day-{number:03d}", "temp": "1.5", "cnt": "" if number % 2 else "7"}, number + 2)
         for number in range(count)
     ]
 
 
 def batch(client, pauses: list[float]):
-    return records.batch_writer(client, GROUP, pauses.append)
+    return batch_writer(client, GROUP, pauses.append)
 
 
 def test_batches_hold_25_records(client, store) -> None:
-    assert ingest_features.write_all(days(60), batch(client, []), workers=2) == 60
+    assert write_all(days(60), batch(client, []), workers=2) == 60
     assert sorted(store.sizes) == [10, 25, 25]
     assert len(store.records) == 60
 
 
 def test_missing_values_are_left_out_of_the_record(client, store) -> None:
-    ingest_features.write_all(days(2), batch(client, []), workers=1)
+    write_all(days(2), batch(client, []), workers=1)
     assert store.records["day-000"] == {"dteday": "day-000", "temp": "1.5", "cnt": "7"}
     assert store.records["day-001"] == {"dteday": "day-001", "temp": "1.5"}
 
@@ -158,7 +166,7 @@ def test_missing_values_are_left_out_of_the_record(client, store) -> None:
 def test_unprocessed_entries_are_sent_again_with_back_off(client, store) -> None:
     store.unprocessed.update({"day-003": 2, "day-007": 1})
     pauses: list[float] = []
-    assert ingest_features.write_all(days(10), batch(client, pauses), workers=1) == 10
+    assert write_all(days(10), batch(client, pauses), workers=1) == 10
     assert store.sizes == [10, 2, 1]
     assert len(store.records) == 10
     assert len(pauses) == 2
@@ -167,33 +175,33 @@ def test_unprocessed_entries_are_sent_again_with_back_off(client, store) -> None
 def test_entries_that_are_never_processed_are_named(client, store) -> None:
     store.unprocessed["day-001"] = 99
     with pytest.raises(IngestError, match=r"refused 1 of 3 records: row 3 \(day-001\): not processed in 8 attempts"):
-        ingest_features.write_all(days(3), batch(client, []), workers=1)
+        write_all(days(3), batch(client, []), workers=1)
 
 
 def test_refused_records_are_named_and_the_others_written(client, store) -> None:
     store.refuse["day-001"] = ("ValidationError", 99)
     with pytest.raises(IngestError, match=r"row 3 \(day-001\): ValidationError: day-001 is bad"):
-        ingest_features.write_all(days(3), batch(client, []), workers=1)
+        write_all(days(3), batch(client, []), workers=1)
     assert set(store.records) == {"day-000", "day-002"}
 
 
 def test_a_long_list_of_refusals_is_cut(client, store) -> None:
     store.refuse.update({record.identifier: ("ValidationError", 99) for record in days(30)})
     with pytest.raises(IngestError, match=r"refused 30 of 30 records.*; and 25 more"):
-        ingest_features.write_all(days(30), batch(client, []), workers=2)
+        write_all(days(30), batch(client, []), workers=2)
 
 
 def test_a_transient_error_of_one_entry_is_tried_again(client, store) -> None:
     store.refuse["day-001"] = ("InternalFailure", 2)
-    assert ingest_features.write_all(days(3), batch(client, []), workers=1) == 3
+    assert write_all(days(3), batch(client, []), workers=1) == 3
     assert store.sizes == [3, 1, 1]
 
 
 @pytest.mark.parametrize("status_and_code", [(429, "ThrottlingException"), (503, "ServiceUnavailable")])
 def test_throttled_calls_are_tried_again(store, status_and_code: tuple[int, str]) -> None:
     store.fail_whole_calls.append(status_and_code)
-    client = ingest_features.feature_store_client(connections=2)
-    assert ingest_features.write_all(days(3), batch(client, []), workers=1) == 3
+    client = boto3.client("sagemaker-featurestore-runtime", **client_settings(2))
+    assert write_all(days(3), batch(client, []), workers=1) == 3
     assert store.calls["BatchWriteRecord"] == 2
 
 
@@ -202,12 +210,12 @@ def test_a_missing_feature_group_ends_at_once(client, store) -> None:
     with pytest.raises(
         AwsCallError, match="feature group 'bike-days' failed: BatchWriteRecord answered ResourceNotFound"
     ):
-        ingest_features.write_all(days(3), batch(client, []), workers=1)
+        write_all(days(3), batch(client, []), workers=1)
 
 
 def test_without_batch_calls_records_are_put_one_by_one(client, store) -> None:
-    write = records.single_writer(client, GROUP)
-    assert ingest_features.write_all(days(30), write, workers=4) == 30
+    write = single_writer(client, GROUP)
+    assert write_all(days(30), write, workers=4) == 30
     assert store.calls == {"PutRecord": 30}
     assert store.records["day-001"] == {"dteday": "day-001", "temp": "1.5"}
 
@@ -215,20 +223,20 @@ def test_without_batch_calls_records_are_put_one_by_one(client, store) -> None:
 def test_put_one_by_one_names_refused_rows(client, store) -> None:
     store.refuse["day-001"] = ("ValidationError", 99)
     with pytest.raises(IngestError, match=r"row 3 \(day-001\): .*day-001 is bad"):
-        ingest_features.write_all(days(3), records.single_writer(client, GROUP), workers=1)
+        write_all(days(3), single_writer(client, GROUP), workers=1)
     assert len(store.records) == 2
 
 
 def test_put_one_by_one_ends_at_once_where_no_record_can_pass(client, store) -> None:
     store.fail_whole_calls.append((403, "AccessForbidden"))
     with pytest.raises(AwsCallError, match="PutRecord answered AccessForbidden"):
-        ingest_features.write_all(days(3), records.single_writer(client, GROUP), workers=1)
+        write_all(days(3), single_writer(client, GROUP), workers=1)
     assert store.calls["PutRecord"] == 1
 
 
 def test_back_off_grows_and_is_capped() -> None:
-    assert all(0 <= records.backoff(attempt) <= 5.0 for attempt in range(50))
-    assert max(records.backoff(0) for _ in range(100)) <= 0.1
+    assert all(0 <= backoff(attempt) <= 5.0 for attempt in range(50))
+    assert max(backoff(0) for _ in range(100)) <= 0.1
 
 
 def frame(count: int) -> pd.DataFrame:
@@ -238,7 +246,7 @@ def frame(count: int) -> pd.DataFrame:
 
 
 def test_records_carry_the_upload_moment_as_event_time() -> None:
-    (record,) = ingest_features.records_of(frame(1), CLAIM.uploaded_at)
+    (record,) = records_of(frame(1), CLAIM.uploaded_at)
     values = {entry["FeatureName"]: entry["ValueAsString"] for entry in record.features}
     assert set(values) == set(STORED_FEATURES)
     assert values["event_time"] == "2026-03-04T05:06:07Z"
@@ -247,7 +255,7 @@ def test_records_carry_the_upload_moment_as_event_time() -> None:
 
 def test_a_file_of_another_schema_is_refused() -> None:
     with pytest.raises(SettingsError, match="the feature group has"):
-        ingest_features.records_of(frame(1).drop(columns="temp"), CLAIM.uploaded_at)
+        records_of(frame(1).drop(columns="temp"), CLAIM.uploaded_at)
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import json
 import pandas as pd
 import pytest
 
+from analysis.features.prepared import split_rows
 from analysis.features.profiles import FORECAST, PARITY
-from analysis.features.splitting import split_rows
 from analysis.runtime.errors import SettingsError
 from pipeline.demo.sample import INPUT_COLUMNS, sample_rows, write_sample
 

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import publish
-from analysis.runtime.claim_file import Claim, write_claim
 from analysis.runtime.errors import PublishError
+from analysis.runtime.upload import Claim, write_claim
 
 CLAIM = Claim(
     decision="process",
@@ -154,9 +154,9 @@ def test_text_columns_of_the_file_are_guarded() -> None:
 
 
 def test_names_out_of_arns() -> None:
-    assert publish.model_version(PACKAGE) == "7"
-    assert publish.model_version("arn:aws:sagemaker:us-east-1:1:model-package/single") == "single"
-    assert publish.execution_id(EXECUTION) == "abc123def456"
+    assert publish.last_part(PACKAGE) == "7"
+    assert publish.last_part("arn:aws:sagemaker:us-east-1:1:model-package/single") == "single"
+    assert publish.last_part(EXECUTION) == "abc123def456"
 
 
 def test_a_claim_without_a_file_publishes_nothing(aws, call_script, inputs) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.evaluation.leakage import check_leakage
+from analysis.evaluation.diagnostics import check_leakage
 from analysis.evaluation.metrics import all_metrics, coverage
+from analysis.features.prepared import split_rows
 from analysis.features.profiles import FORECAST, PARITY
-from analysis.features.splitting import split_rows
 from analysis.features.transform import model_columns
 from analysis.model.fitting import Fit, fit_linear_model
 from analysis.reading.columns import TARGET, Purpose

@@ -16,8 +16,7 @@ import pandas as pd
 import pytest
 
 import train
-from analysis.model.archive import model_from_archive
-from analysis.model.artefact import read_model
+from analysis.model.artefact import read_archive, read_model
 from analysis.runtime.errors import ModelError
 
 
@@ -152,14 +151,14 @@ def link(name: str, target: str) -> tarfile.TarInfo:
         ([(tarfile.TarInfo("other/model.json"), b"{}")], "no model.json"),
         ([(tarfile.TarInfo("../../etc/passwd"), b"x")], "outside the destination"),
         ([(link("model.json", "../../../etc/passwd"), b"")], "outside the destination"),
-        ([(link("model.json", "code/inference.py"), b"")], "no ordinary file"),
+        ([(link("model.json", "code/inference.py"), b"")], "not an ordinary file"),
         ([(tarfile.TarInfo("model.json"), b"\xff")], "not UTF-8"),
         ([(tarfile.TarInfo("model.json"), b"{}")], "format is None"),
     ],
 )
 def test_archives_that_are_refused(tmp_path, members, says: str) -> None:
     with pytest.raises(ModelError, match=says):
-        model_from_archive(archive_of(tmp_path / "model.tar.gz", members))
+        read_archive(archive_of(tmp_path / "model.tar.gz", members))
 
 
 @pytest.mark.parametrize("content", [b"", b"not an archive", b"\x1f\x8b\x08\x00broken"])
@@ -167,7 +166,7 @@ def test_something_that_is_no_archive_is_refused(tmp_path, content: bytes) -> No
     path = tmp_path / "model.tar.gz"
     path.write_bytes(content)
     with pytest.raises(ModelError, match="can't be used"):
-        model_from_archive(path)
+        read_archive(path)
 
 
 def test_a_missing_archive_is_named(call_script, tmp_path) -> None:

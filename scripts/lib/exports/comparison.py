@@ -28,11 +28,8 @@ Floats = NDArray[np.float64]
 class PreparedDays:
     """Days as the model takes them, in order of date.
 
-    Attributes:
-        dates: ISO dates, shape (n,).
-        inputs: the model's columns, unscaled, shape (n, columns).
-        actual: the counts that the file has, shape (n,); NaN for days without one.
-        sha256: of the file.
+    inputs: the model's columns, unscaled, shape (n, columns); actual: the counts that the file has, shape (n,), NaN for
+    days without one; sha256: of the file.
     """
 
     dates: list[str]
@@ -42,10 +39,9 @@ class PreparedDays:
 
 
 def profile_of(model: LinearModel) -> Profile:
-    """The profile, in the variant that has the model's columns.
+    """Return the profile, in the variant that has the model's columns.
 
-    Raises:
-        ExportRefusedError: this version of the project prepares no such columns.
+    Raises ExportRefusedError where this version of the project does not prepare such columns.
     """
     profile = profile_named(model.profile)
     switches = (False, True) if profile.selects else (False,)
@@ -60,15 +56,9 @@ def profile_of(model: LinearModel) -> Profile:
 
 
 def prepare(path: Path, model: LinearModel) -> PreparedDays:
-    """Check and prepare a raw CSV of either published form, with the code of the preprocessing step.
+    """Check and prepare a raw CSV of either published form for the model, with the preprocessing step's own code.
 
-    Args:
-        path: raw CSV, with or without counts; some of them may be empty.
-        model: gives the profile.
-
-    Raises:
-        InputError: the file can't be used; names line and column.
-        ExportRefusedError: the model was made for other columns than this version of the project prepares.
+    Counts may be absent, or empty on some days. Raises InputError naming line and column of a file that can't be used.
     """
     profile = profile_of(model)
     table = read_table(path)
@@ -92,17 +82,10 @@ def _actual(days: pd.DataFrame, cells: pd.DataFrame) -> Floats:
 
 
 def predictions_table(model: LinearModel, prepared: PreparedDays, export: str, data: str) -> pd.DataFrame:
-    """One row a day: its prediction with interval and, where the day has an actual value, that and the error.
+    """Predict each day. export, data: the names of both files.
 
-    Args:
-        model: that predicts.
-        prepared: the days.
-        export: file name of the export.
-        data: file name of the data.
-
-    Returns:
-        date; prediction, lower_<level>, upper_<level>, actual and error (actual - prediction) in rentals a day; within
-        (1 where the actual value lies in the interval, else 0); model, source_file. Cells without a value are missing.
+    Columns: date; prediction, lower_<level>, upper_<level>, actual and error (actual - prediction) in rentals a day;
+    within (1 where the actual value is in the interval, else 0); model, source_file. Cells without a value are missing.
     """
     predicted = model.predict(prepared.inputs)
     level = f"{100 * model.interval_level:g}"
@@ -121,19 +104,18 @@ def predictions_table(model: LinearModel, prepared: PreparedDays, export: str, d
     )
     for column in ("actual", "within"):
         table[column] = table[column].astype("Int64")
-    # Names are text that strangers choose; everything else is a number or a date.
+    # File names are text that anyone may choose; everything else is a number or a date.
     table["model"] = safe_text(export)
     table["source_file"] = safe_text(data)
     return table
 
 
 def summary(model: LinearModel, prepared: PreparedDays) -> dict[str, Any]:
-    """Predictions against the actual values, over the days that have one.
+    """Compare predictions with the actual values, over the days that have one.
 
-    Returns:
-        days, compared and trained_on_this_file; where a day was compared also rmse, mae, mean_error (rentals a day),
-        mape (percent), r2 and adjusted_r2 (None where they have no meaning), interval_level, coverage (0 to 1), and
-        largest_error with its date, actual and error.
+    Returns days, compared and trained_on_this_file; where a day was compared also rmse, mae, mean_error (rentals a
+    day), mape (percent), r2 and adjusted_r2 (None where undefined), interval_level, coverage (0 to 1), and
+    largest_error with its date, actual and error.
     """
     known = ~np.isnan(prepared.actual)
     result: dict[str, Any] = {

@@ -1,9 +1,9 @@
-"""Loads pickles that hold data, and refuses every other before a single instruction of it is carried out.
+"""Load pickles that hold plain data, and refuse every other before a single instruction of it is executed.
 
 A pickle is a program for a small stack machine; what makes one dangerous are the instructions that import a name, call
-it, or set an object's state. The whole program is read first, with ``pickletools``, and each instruction has to stand
-in ``ALLOWED_INSTRUCTIONS``: numbers, text, lists, dictionaries. None of them can name a class or a function, so the
-list of allowed names is empty, and an ``Unpickler`` that finds no name stands behind the check as a second door.
+it, or set an object's state. The whole program is read first, with ``pickletools``, and each instruction has to be in
+``ALLOWED_INSTRUCTIONS``: numbers, text, lists, dictionaries. None of them can name a class or a function, so the list
+of allowed names is empty, and an ``Unpickler`` that resolves no name is a second barrier behind the check.
 
 Joblib's files are pickles too. Its own loader is not used: where a file says that an array of objects follows, it hands
 the rest to an ordinary, unrestricted ``pickle.load``, and it opens compressed files by itself.
@@ -21,41 +21,29 @@ from scripts.lib.errors import ExportRefusedError
 PROTOCOL = 4
 """Read by every Python since 3.4; both formats are written with it."""
 
-ALLOWED_INSTRUCTIONS = frozenset(
-    {
-        *("PROTO", "FRAME", "MARK", "STOP"),
-        *("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
-        *("SHORT_BINUNICODE", "BINUNICODE"),
-        *("EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_DICT", "SETITEM", "SETITEMS"),
-        *("MEMOIZE", "BINGET", "LONG_BINGET"),
-    }
-)
+_STRUCTURE = {"PROTO", "FRAME", "MARK", "STOP", "MEMOIZE", "BINGET", "LONG_BINGET"}
+_SCALARS = {"NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
+_STRINGS = {"SHORT_BINUNICODE", "BINUNICODE"}
+_CONTAINERS = {"EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_DICT", "SETITEM", "SETITEMS"}
+ALLOWED_INSTRUCTIONS = frozenset(_STRUCTURE | _SCALARS | _STRINGS | _CONTAINERS)
 """What protocol 4 writes for ``dict``, ``list``, ``str``, ``int``, ``float``, ``bool`` and ``None``."""
 
 _START = b"\x80\x04"
 _COMPRESSED = (b"\x1f\x8b", b"BZ", b"\xfd7zXZ", b"\x5d\x00", b"\x78", b"ZF", b"PK", b"\x28\xb5\x2f\xfd", b"\x04\x22")
 _NAMED_INLINE = frozenset({"GLOBAL", "INST"})
 _NAMED_ON_STACK = "STACK_GLOBAL"
-_TEXT = frozenset({"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "UNICODE"})
+_TEXT = _STRINGS | {"BINUNICODE8", "UNICODE"}
 _LONGEST_SHOWN = 80
-_DAMAGE = (
-    *(pickle.UnpicklingError, EOFError, ValueError, OverflowError),
-    *(TypeError, IndexError, KeyError, AttributeError),
-)
-"""What Python's unpickler raises for a program that makes no sense."""
+_DAMAGE = (pickle.UnpicklingError, EOFError, ValueError, OverflowError, TypeError, LookupError, AttributeError)
+"""The exceptions of Python's unpickler for a malformed program."""
 _HINT = "Don't load it by other means. Export the model again: python scripts/export_model.py --help"
 
 
 def load_data(content: bytes, source: str) -> object:
-    """The object that a pickle or joblib file of plain data holds.
+    """Return the object that a pickle or joblib file of plain data holds; `source` is its name for messages.
 
-    Args:
-        content: the whole file.
-        source: its name for messages.
-
-    Raises:
-        ExportRefusedError: it is compressed, of another protocol, damaged, or holds any instruction that is not
-            allowed; the message names it and, where it imports something, what.
+    Raises ExportRefusedError where it is compressed, of another protocol, damaged, or holds an instruction that is not
+    allowed; the message names the instruction and, where it imports something, what.
     """
     check_instructions(content, source)
     try:
@@ -65,9 +53,9 @@ def load_data(content: bytes, source: str) -> object:
 
 
 def check_instructions(content: bytes, source: str) -> None:
-    """Read the whole pickle without carrying it out; raises ExportRefusedError as `load_data` says."""
+    """Read the whole pickle without executing it; raise ExportRefusedError as `load_data` does."""
     if not content.startswith(_START):
-        kind = "is compressed" if content.startswith(_COMPRESSED) else f"is no pickle of protocol {PROTOCOL}"
+        kind = "is compressed" if content.startswith(_COMPRESSED) else f"is not a pickle of protocol {PROTOCOL}"
         raise ExportRefusedError(f"{source} {kind}; exports are plain pickles of protocol {PROTOCOL}.", _HINT)
     texts = _Texts()
     end = -1
@@ -98,12 +86,12 @@ def _refuse(instruction: str, argument: object, position: int, texts: _Texts, so
 
 
 def _shown(text: str) -> str:
-    """Text of a stranger, safe for a terminal: escapes shown as such, and not too long."""
+    """Make untrusted text safe for a terminal: escapes are shown as such, and long text is cut."""
     return ascii(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "...")
 
 
 class _Texts:
-    """Follows the texts of a pickle just far enough to say which name an instruction means. Decides nothing."""
+    """Follows the texts of a pickle just far enough to report which name an instruction means. Decides nothing."""
 
     def __init__(self) -> None:
         self._pushed: list[str] = []
@@ -111,6 +99,7 @@ class _Texts:
         self._top = "?"
 
     def follow(self, instruction: str, argument: Any) -> None:
+        """Update the stack of texts by one instruction."""
         if instruction in _TEXT:
             self._top = str(argument)
             self._pushed.append(self._top)
@@ -122,6 +111,7 @@ class _Texts:
             self._top = "?"
 
     def last_two(self) -> list[str]:
+        """Return the two texts pushed last: a module and a name."""
         return self._pushed[-2:] or ["?"]
 
 
@@ -129,8 +119,10 @@ class _NamelessUnpickler(pickle.Unpickler):
     """Finds no class, no function and no object kept elsewhere."""
 
     def find_class(self, module_name: str, global_name: str) -> NoReturn:
+        """Refuse every class and function."""
         name = _shown(f"{module_name}.{global_name}")
         raise pickle.UnpicklingError(f"it names {name}, which is not on the allow-list")
 
     def persistent_load(self, pid: object) -> NoReturn:
+        """Refuse every reference to an object kept elsewhere."""
         raise pickle.UnpicklingError(f"it refers to {_shown(str(pid))}, which is kept elsewhere")

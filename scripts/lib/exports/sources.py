@@ -1,23 +1,20 @@
-"""Finds the model archive that is meant: a file, an S3 object, a version in the registry."""
+"""Find the model archive that is meant: a file, an S3 object, a version in the registry."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.model.archive import model_from_archive
-from analysis.model.artefact import LinearModel
-from analysis.model.registry import newest_approved
+from analysis.model.artefact import LARGEST_ARCHIVE, LinearModel, archive_from
 from analysis.runtime.aws import split_s3_uri
 from analysis.runtime.errors import ModelError, SettingsError
+from analysis.runtime.registry import model_data_url, newest_approved
 from pipeline.aws.clients import Aws, aws_errors
 from scripts.lib.errors import ModelSourceError
 
-_LARGEST_ARCHIVE = 64 * 1024 * 1024
 _PACKAGE_ARN = re.compile(r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:model-package/[A-Za-z0-9-]+(/\d+)?")
 
 
@@ -25,11 +22,8 @@ _PACKAGE_ARN = re.compile(r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:model-pac
 class FoundModel:
     """A model and where it was found.
 
-    Attributes:
-        model: read from the archive; nothing in the archive was run.
-        source: file name, S3 URI or model package ARN.
-        archive_sha256: of the archive's bytes.
-        name: a short name for files made from it.
+    source: file name, S3 URI or model package ARN; archive_sha256: of the archive's bytes; name: a short name for files
+    made from it.
     """
 
     model: LinearModel
@@ -39,76 +33,69 @@ class FoundModel:
 
 
 def find_model(source: str, aws: Callable[[], Aws]) -> FoundModel:
-    """Read the model that ``source`` names.
+    """Read the model at a path, an ``s3://bucket/key`` or the ARN of a model package; nothing in it is executed.
 
-    Args:
-        source: path of a model.tar.gz, ``s3://bucket/key`` of one, or ARN of a model package.
-        aws: gives the clients; called only where AWS has to be asked.
-
-    Raises:
-        ModelSourceError: nothing usable is there; the message names what was looked for.
+    aws: gives the clients; called only where AWS is needed. Raises ModelSourceError naming what was looked for.
     """
-    if source.startswith("s3://"):
-        return _from_s3(source, source, Path(source).name.partition(".")[0] or "model", aws())
     if source.startswith("arn:"):
-        return _from_package(source, aws())
-    return _from_file(Path(source), Path(source).name, Path(source).name.partition(".")[0])
+        clients = aws()
+        name = source.partition("model-package/")[2].replace("/", "-")
+        return _found(_from_s3(_model_uri(source, clients), clients), source, name)
+    name = Path(source).name.partition(".")[0]
+    if source.startswith("s3://"):
+        return _found(_from_s3(source, aws()), source, name)
+    if not Path(source).is_file():
+        raise ModelSourceError(
+            f"There is no model archive at {source}.",
+            "Give a model.tar.gz, an s3:// URI or a model package ARN, or --latest-approved.",
+        )
+    try:
+        archive = Path(source).read_bytes()
+    except OSError as error:
+        raise ModelSourceError(f"{source}: the model archive can't be read ({error}).") from error
+    return _found(archive, Path(source).name, name)
 
 
 def latest_approved(group: str, aws: Aws) -> str:
-    """ARN of the newest approved version of a model package group.
-
-    Raises:
-        ModelSourceError: there is no such group, or no version of it is approved.
-    """
+    """Return the ARN of the newest approved version of a group, or raise ModelSourceError where there is none."""
     with aws_errors(f"Listing the versions of model package group {group}", aws, ModelSourceError):
         arn = newest_approved(aws.sagemaker, group)
     if arn is None:
         raise ModelSourceError(
             f"No version of model package group {group} is approved.",
-            f"Look at them with: aws sagemaker list-model-packages --model-package-group-name {group}",
+            f"List them with: aws sagemaker list-model-packages --model-package-group-name {group}",
         )
     return arn
 
 
-def _from_package(arn: str, aws: Aws) -> FoundModel:
+def _model_uri(arn: str, aws: Aws) -> str:
     if not _PACKAGE_ARN.fullmatch(arn):
         raise ModelSourceError(
-            f"{arn} is no ARN of a model package.",
+            f"{arn} is not the ARN of a model package.",
             "It looks like arn:aws:sagemaker:<region>:<account>:model-package/<group>/<version>.",
         )
     with aws_errors(f"Looking at {arn}", aws, ModelSourceError):
-        package = aws.sagemaker.describe_model_package(ModelPackageName=arn)
-    containers = package.get("InferenceSpecification", {}).get("Containers", [])
-    uri = containers[0].get("ModelDataUrl") if len(containers) == 1 else None
+        uri = model_data_url(aws.sagemaker.describe_model_package(ModelPackageName=arn))
     if not uri:
-        raise ModelSourceError(f"{arn} has no model archive of its own, so it is none of this project's models.")
-    return _from_s3(uri, arn, arn.partition("model-package/")[2].replace("/", "-"), aws)
+        raise ModelSourceError(f"{arn} has no model archive of its own, so it is not one of this project's models.")
+    return uri
 
 
-def _from_s3(uri: str, source: str, name: str, aws: Aws) -> FoundModel:
+def _from_s3(uri: str, aws: Aws) -> bytes:
     try:
         bucket, key = split_s3_uri(uri)
     except SettingsError as error:
         raise ModelSourceError(str(error)) from error
-    with tempfile.TemporaryDirectory(prefix="model-") as directory:
-        path = Path(directory) / "model.tar.gz"
-        with aws_errors(f"Downloading {uri}", aws, ModelSourceError):
-            answer = aws.s3.get_object(Bucket=bucket, Key=key)
-            if answer["ContentLength"] > _LARGEST_ARCHIVE:
-                raise ModelSourceError(f"{uri} has {answer['ContentLength']:,} bytes: that is no model of ours.")
-            path.write_bytes(answer["Body"].read())
-        return _from_file(path, source, name)
+    with aws_errors(f"Downloading {uri}", aws, ModelSourceError):
+        answer = aws.s3.get_object(Bucket=bucket, Key=key)
+        if answer["ContentLength"] > LARGEST_ARCHIVE:
+            raise ModelSourceError(f"{uri} has {answer['ContentLength']:,} bytes, more than any model of this project.")
+        return answer["Body"].read()
 
 
-def _from_file(path: Path, source: str, name: str) -> FoundModel:
-    if not path.is_file():
-        raise ModelSourceError(
-            f"There is no model archive at {path}.",
-            "Give a model.tar.gz, an s3:// URI or a model package ARN, or --latest-approved.",
-        )
+def _found(archive: bytes, source: str, name: str) -> FoundModel:
     try:
-        model = model_from_archive(path)
+        model = archive_from(archive, source).model
     except ModelError as error:
-        raise ModelSourceError(f"{source}: {str(error).removeprefix(f'{path}: ')}") from error
-    return FoundModel(model, source, hashlib.sha256(path.read_bytes()).hexdigest(), name or "model")
+        raise ModelSourceError(str(error)) from error
+    return FoundModel(model, source, hashlib.sha256(archive).hexdigest(), name or "model")

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.evaluation.diagnostics import independence, is_exact, side_diagnostics
-from analysis.evaluation.leakage import check_leakage
+from analysis.evaluation.diagnostics import check_leakage, independence, is_exact, side_diagnostics
 from analysis.evaluation.metrics import all_metrics, coverage, resampled_deviations
 from analysis.evaluation.previous import PreviousModel, comparison
+from analysis.evaluation.rows import Floats, LabelledRows
 from analysis.features.profiles import profile_named
-from analysis.features.rows import Floats, LabelledRows
 from analysis.model.artefact import LinearModel
 from analysis.runtime.errors import ModelError
 
@@ -23,7 +22,7 @@ def evaluation(
     threshold: float,
     previous: PreviousModel,
 ) -> dict[str, Any]:
-    """The content of evaluation.json.
+    """Compute the content of evaluation.json.
 
     sides: training and test rows; threshold: of the leakage check.
     regression_metrics: of the test rows, in the shape of SageMaker's model-quality statistics. train, test: all metrics
@@ -39,16 +38,12 @@ def evaluation(
     features = len(model.selected)
     on_test = all_metrics(test.actual, predicted.prediction, features)
     if on_test["r2"] is None:
-        raise ModelError("All test rows have the same actual value, so that R-squared has no meaning. Use more rows.")
+        raise ModelError("All test rows have the same actual value, so R-squared has no meaning. Use more rows.")
     deviations = resampled_deviations(test.actual, predicted.prediction)
     mean = float(train.actual.mean())
     always_mean = all_metrics(test.actual, np.full(test.actual.size, mean), 0)
-    leakage = check_leakage(
-        train.frame[list(model.input_columns)],
-        train.frame[model.target],
-        known=profile_named(model.profile).known_leakage,
-        threshold=threshold,
-    )
+    known = profile_named(model.profile).known_leakage
+    inputs, target = train.table[list(model.input_columns)], train.table[model.target]
     return {
         "regression_metrics": {
             name: {"value": on_test[name], "standard_deviation": deviations[name]}
@@ -67,7 +62,7 @@ def evaluation(
             "mean_width": float((predicted.upper - predicted.lower).mean()),
         },
         "diagnostics": _diagnostics(model, sides, (fitted, predicted.prediction)),
-        "leakage": leakage.to_dict(),
+        "leakage": check_leakage(inputs, target, known, threshold).to_dict(),
         "previous_model": comparison(previous, model, test, on_test),
         "model": {
             "profile": model.profile,

@@ -15,33 +15,35 @@ _SEED = 20260101
 
 
 def r_squared(actual: Floats, predicted: Floats) -> float | None:
-    """1 - residual / total sum of squares; None where the actual values never change, where it has no meaning."""
+    """Return 1 - residual / total sum of squares; None where the actual values never change and it has no meaning."""
     total = float(((actual - actual.mean()) ** 2).sum())
     return None if total == 0.0 else 1.0 - float(((actual - predicted) ** 2).sum()) / total
 
 
 def adjusted_r_squared(r2: float | None, rows: int, features: int) -> float | None:
-    """R-squared with the number of features paid for; None with too few rows."""
+    """Adjust R-squared for the number of features; None with too few rows."""
     freedom = rows - features - 1
     return None if r2 is None or freedom <= 0 else 1.0 - (1.0 - r2) * (rows - 1) / freedom
 
 
 def mean_absolute_error(actual: Floats, predicted: Floats) -> float:
+    """Average the absolute errors."""
     return float(np.abs(actual - predicted).mean())
 
 
 def mean_squared_error(actual: Floats, predicted: Floats) -> float:
+    """Average the squared errors."""
     return float(((actual - predicted) ** 2).mean())
 
 
 def mean_absolute_percentage_error(actual: Floats, predicted: Floats) -> float | None:
-    """In percent, over the rows whose actual value is not 0; None where there is none."""
+    """Average the errors in percent, over the rows whose actual value is not 0; None where there is none."""
     some = actual != 0
     return float((np.abs(actual[some] - predicted[some]) / np.abs(actual[some])).mean() * 100.0) if some.any() else None
 
 
 def all_metrics(actual: Floats, predicted: Floats, features: int) -> dict[str, Any]:
-    """rows, r2, adjusted_r2, mae, mse, rmse, mape (percent), mean_error (actual - predicted)."""
+    """Compute rows, r2, adjusted_r2, mae, mse, rmse, mape (percent) and mean_error (actual - predicted)."""
     r2 = r_squared(actual, predicted)
     mse = mean_squared_error(actual, predicted)
     return {
@@ -57,7 +59,7 @@ def all_metrics(actual: Floats, predicted: Floats, features: int) -> dict[str, A
 
 
 def resampled_deviations(actual: Floats, predicted: Floats) -> dict[str, float | None]:
-    """Standard deviation of r2, mae, mse and rmse over seeded bootstrap resamples of the rows."""
+    """Return the standard deviation of r2, mae, mse and rmse over seeded bootstrap resamples of the rows."""
     random = np.random.Generator(np.random.PCG64(_SEED))
     drawn: dict[str, list[float]] = {"r2": [], "mae": [], "mse": [], "rmse": []}
     for _ in range(RESAMPLES):
@@ -73,5 +75,5 @@ def resampled_deviations(actual: Floats, predicted: Floats) -> dict[str, float |
 
 
 def coverage(actual: Floats, lower: Floats, upper: Floats) -> float:
-    """Share of rows whose actual value lies within its interval, 0 to 1."""
+    """Return the share of rows whose actual value lies within its interval, 0 to 1."""
     return float(((actual >= lower) & (actual <= upper)).mean())

@@ -1,4 +1,4 @@
-"""The files that preprocess.py leaves for the later steps."""
+"""The files that preprocess.py leaves for the later steps, and the split into training and test rows."""
 
 from __future__ import annotations
 
@@ -8,22 +8,30 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.features.binning import Binning, bin_report, bins_for
 from analysis.features.profiles import Profile, Variant
-from analysis.features.splitting import split_rows
-from analysis.features.transform import model_columns, source_column, stored_features
-from analysis.reading.columns import DATE, TARGET, Purpose
+from analysis.features.transform import (
+    Binning,
+    bin_report,
+    bins_for,
+    iso_dates,
+    model_columns,
+    source_column,
+    stored_features,
+    target_or_missing,
+)
+from analysis.reading.columns import TARGET, Purpose
 from analysis.reading.quality import CheckedDays
 from analysis.reading.redundancy import REMOVED
 from analysis.runtime.container import made_directory
-from analysis.runtime.frames import write_frame, write_json
+from analysis.runtime.errors import SettingsError
+from analysis.runtime.files import write_frame, write_json
 
 OUTPUTS = ("train", "test", "scoring", "rows", "feature_store", "quality")
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is made of the checked days. profile: already the variant that is asked for."""
+    """The choices of one preparation. profile: already the variant that is asked for."""
 
     purpose: Purpose
     profile: Profile
@@ -33,8 +41,24 @@ class Preparation:
     binning: Binning
 
 
+def split_rows(count: int, train_fraction: float, random_state: int) -> tuple[list[int], list[int]]:
+    """Return positions of training and test rows by scikit-learn's seeded split, which reproduces published figures."""
+    # Imported here because a scoring run never splits, and it takes longer to import than all the rest.
+    import numpy as np
+    from sklearn.model_selection import train_test_split
+
+    if not 0.0 < train_fraction < 1.0:
+        raise SettingsError(f"--train-fraction {train_fraction} is not between 0 and 1.")
+    # 1 - 0.7 is a little more than 0.3, and scikit-learn rounds the number of test rows up.
+    test_fraction = round(1.0 - train_fraction, 12)
+    train, test = train_test_split(
+        np.arange(count), train_size=train_fraction, test_size=test_fraction, random_state=random_state
+    )
+    return train.tolist(), test.tolist()
+
+
 def removed_model_columns(report: dict[str, Any], profile: Profile) -> dict[str, str]:
-    """Model columns that the quality report takes out, with the reason."""
+    """Map the model columns that the quality report removes to the reason."""
     removed = {entry["column"]: entry["reason"] for entry in report["removed_columns"] if entry["action"] == REMOVED}
     sources = {name: source_column(name) for name in profile.columns}
     return {name: f"{source} is {removed[source]}" for name, source in sources.items() if source in removed}
@@ -51,19 +75,18 @@ def write_prepared(checked: CheckedDays, wanted: Preparation, output: Path) -> N
     else:
         checked.report["bins"] = bin_report(days, bins_for(Binning.FIXED, days), Binning.FIXED)
     write_frame(inputs, output / "scoring" / "features.csv", header=False)
-    actual = days[TARGET] if TARGET in days.columns else pd.Series(pd.NA, index=days.index, dtype="Int64")
-    rows = pd.DataFrame({"date": days[DATE].dt.strftime("%Y-%m-%d"), "actual": actual})
+    rows = pd.DataFrame({"date": iso_dates(days), "actual": target_or_missing(days)})
     write_frame(rows, output / "rows" / "rows.csv")
     write_frame(stored_features(days), output / "feature_store" / "features.csv")
     write_json(checked.report, output / "quality" / "quality.json")
 
 
 def _write_split(checked: CheckedDays, inputs: pd.DataFrame, wanted: Preparation, output: Path) -> None:
-    """Both sides, each with the dates of its rows, and what train.py has to know of the rows."""
+    """Write both sides, each with the dates of its rows, and what train.py has to know of the rows."""
     days = checked.days
     sides = dict(zip(("train", "test"), split_rows(len(days), wanted.train_fraction, wanted.random_state), strict=True))
     labelled = inputs.assign(**{TARGET: days[TARGET]})
-    dates = pd.DataFrame({"date": days[DATE].dt.strftime("%Y-%m-%d")})
+    dates = pd.DataFrame({"date": iso_dates(days)})
     for side, rows in sides.items():
         write_frame(labelled.iloc[rows], output / side / f"{side}.csv")
         write_frame(dates.iloc[rows], output / side / "days.csv")

@@ -1,6 +1,7 @@
-"""The profiles: which columns a model gets. Also what the Feature Store holds. Needs no library.
+"""The profiles, which decide the columns that a model gets, and the features that the Feature Store holds.
 
-Kept apart from the code that computes the columns, so that a command that only wants to know them starts fast.
+Kept apart from the code that computes the columns and free of libraries, so that a command that needs only their names
+starts fast.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ from analysis.reading.columns import BINS, CATEGORIES, DATE, FLAGS, MEASURES, TA
 from analysis.runtime.errors import SettingsError
 
 NEAR_EXACT = 0.999
-"""Adjusted R-squared of the target on the inputs from which on it is leakage; the honest model has 0.84."""
+"""Adjusted R-squared of the target on the inputs from which it counts as leakage; the honest model has 0.84."""
 
 
 def category_dummies(column: str) -> dict[str, int]:
-    """Dummy variable → the level of `column` that it marks, the first level included."""
+    """Map each dummy variable to the level of `column` that it marks, the first level included."""
     return {f"{column}_{level}": level for level in model_levels(column)}
 
 
 def bin_dummies(column: str) -> dict[str, int]:
-    """Dummy variable → position of the fixed bin of `column` that it marks, the first bin included."""
+    """Map each dummy variable to the position of the fixed bin that it marks, the first bin included."""
     return {f"{column}_{label.replace(' ', '_')}": position for position, label in enumerate(BINS[column].labels)}
 
 
@@ -59,17 +60,10 @@ FORECAST = Profile(
 )
 """Honest: nothing that is only known when the target is. First level of each category dropped; 29 columns."""
 
+_PARITY_MONTHS = tuple(f"mnth_{month}" for month in (1, 2, 3, 4, 6, 9, 10, 12))
 PARITY = Profile(
     name="parity",
-    columns=(
-        *TARGET_PARTS,
-        *(f"mnth_{month}" for month in (1, 2, 3, 4, 6, 9, 10, 12)),
-        "weekday_0",
-        "weekday_6",
-        "season_1",
-        "season_4",
-        "weathersit_1",
-    ),
+    columns=(*TARGET_PARTS, *_PARITY_MONTHS, "weekday_0", "weekday_6", "season_1", "season_4", "weathersit_1"),
     counts=TARGET_PARTS,
     scaled=(),
     selects=False,
@@ -80,7 +74,7 @@ PARITY = Profile(
 
 @dataclass(frozen=True)
 class Variant:
-    """How a profile that selects among columns offers them; the published columns of parity are what they are.
+    """The candidate columns of a profile that selects among them; the published columns of parity are fixed.
 
     keep_first_levels: every level of a category gets a dummy variable, the first too. Together with the constant they
         are then linearly dependent, which elimination and the pseudo-inverse deal with.
@@ -92,7 +86,7 @@ class Variant:
 
 
 def variant_of(profile: Profile, variant: Variant) -> Profile:
-    """`profile` with the columns that `variant` asks for; SettingsError where its columns are fixed."""
+    """Return `profile` with the columns that `variant` asks for; raise SettingsError where its columns are fixed."""
     if variant == Variant():
         return profile
     if not profile.selects:
@@ -108,7 +102,7 @@ PROFILES: dict[str, Profile] = {profile.name: profile for profile in (FORECAST, 
 
 
 def profile_named(name: str) -> Profile:
-    """The profile of that name, or SettingsError naming the ones there are."""
+    """Return the profile of that name, or raise SettingsError listing the existing ones."""
     try:
         return PROFILES[name]
     except KeyError:

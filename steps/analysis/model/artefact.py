@@ -1,13 +1,15 @@
-"""The linear model as data: what model.json holds, and predictions with intervals computed from nothing else.
+"""The linear model as data: model.json, predictions with intervals computed from nothing else, and model.tar.gz.
 
 Needs numpy only: it travels in the model archive beside inference.py.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import math
-from dataclasses import dataclass, field
+import tarfile
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +19,23 @@ from numpy.typing import NDArray
 from analysis.runtime.errors import ModelError
 
 FORMAT = "bikeshare-linear-model/1"
-FILE_NAME = "model.json"
+MODEL_JSON, SUMMARY_JSON, SUMMARY_TEXT = "model.json", "summary.json", "summary.txt"
+LARGEST_ARCHIVE = 64 * 1024 * 1024
+_LARGEST_MEMBER = 16 * 1024 * 1024
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """What min-max scaling learned of one column on the training rows."""
+    """The bounds that min-max scaling learned of one column on the training rows."""
 
     minimum: float
     maximum: float
 
     @property
     def width(self) -> float:
-        """Range that is scaled to 1; 1 for a column that never changed, as scikit-learn's MinMaxScaler has it."""
+        """The range that is scaled to 1; 1 for a column that never changed, as in scikit-learn's MinMaxScaler."""
         return (self.maximum - self.minimum) or 1.0
 
 
@@ -48,7 +52,7 @@ class Predictions:
 class LinearModel:
     """A fitted linear regression.
 
-    input_columns: what a row must hold, in order, unscaled.
+    input_columns: the values of a row, in order, unscaled.
     selected: the columns that have a coefficient, a subset of input_columns in that order.
     coefficients: of the scaled selected columns, aligned with `selected`.
     covariance: of (intercept, *coefficients), in that order, shape (1 + selected, 1 + selected).
@@ -72,17 +76,15 @@ class LinearModel:
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def scaled(self, rows: Floats) -> list[Floats]:
-        """The selected columns of `rows` (shape (n, len(input_columns))), scaled: one array of shape (n,) each."""
+        """Scale the selected columns of `rows` (shape (n, len(input_columns))): one array of shape (n,) each."""
         if rows.ndim != 2 or rows.shape[1] != len(self.input_columns):  # noqa: PLR2004
             raise ModelError(
                 f"The model takes {len(self.input_columns)} values a row ({', '.join(self.input_columns)}); "
                 f"the data has shape {rows.shape}."
             )
-        position = {name: index for index, name in enumerate(self.input_columns)}
         columns = []
         for name in self.selected:
-            values = rows[:, position[name]]
-            bounds = self.bounds.get(name)
+            values, bounds = rows[:, self.input_columns.index(name)], self.bounds.get(name)
             columns.append(values if bounds is None else (values - bounds.minimum) / bounds.width)
         return columns
 
@@ -100,9 +102,8 @@ class LinearModel:
         return Predictions(prediction, prediction - half_width, prediction + half_width)
 
     def _mean_variance(self, columns: list[Floats], count: int) -> Floats:
-        """Variance of the estimated mean of each row: x' C x with x = (1, scaled columns)."""
-        ones = np.ones(count)
-        terms = [ones, *columns]
+        """Compute the variance of each row's estimated mean: x' C x with x = (1, scaled columns)."""
+        terms = [np.ones(count), *columns]
         total = np.zeros(count)
         for i, left in enumerate(terms):
             row = np.zeros(count)
@@ -113,7 +114,7 @@ class LinearModel:
         return np.maximum(total, 0.0)
 
     def to_json(self) -> str:
-        """The text of model.json; floats are written so that reading gives the same bits."""
+        """Write the text of model.json; floats are written so that reading gives the same bits."""
         document = {
             "format": FORMAT,
             "profile": self.profile,
@@ -122,9 +123,7 @@ class LinearModel:
             "selected_features": list(self.selected),
             "intercept": self.intercept,
             "coefficients": dict(zip(self.selected, self.coefficients, strict=True)),
-            "scaler": {
-                name: {"minimum": bounds.minimum, "maximum": bounds.maximum} for name, bounds in self.bounds.items()
-            },
+            "scaler": {name: asdict(bounds) for name, bounds in self.bounds.items()},
             "residual_variance": self.residual_variance,
             "residual_degrees_of_freedom": self.residual_degrees_of_freedom,
             "covariance": {"order": ["intercept", *self.selected], "values": [list(row) for row in self.covariance]},
@@ -135,8 +134,8 @@ class LinearModel:
         return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
-def model_from_json(text: str, *, source: str = FILE_NAME) -> LinearModel:
-    """Read what `to_json` wrote; raises ModelError naming `source` for anything else."""
+def model_from_json(text: str, *, source: str = MODEL_JSON) -> LinearModel:
+    """Read what `to_json` wrote; raise ModelError naming `source` for anything else."""
     try:
         document = json.loads(text)
         if document.get("format") != FORMAT:
@@ -162,14 +161,14 @@ def model_from_json(text: str, *, source: str = FILE_NAME) -> LinearModel:
             provenance=dict(document["provenance"]),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{source}: this is no model file of ours ({type(error).__name__}: {error}).") from error
+        raise ModelError(f"{source}: not a model file of this project ({type(error).__name__}: {error}).") from error
     _check(model, source)
     return model
 
 
 def read_model(directory: Path) -> LinearModel:
     """Read model.json of an unpacked model archive."""
-    path = directory / FILE_NAME
+    path = directory / MODEL_JSON
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -180,11 +179,67 @@ def read_model(directory: Path) -> LinearModel:
 def _check(model: LinearModel, source: str) -> None:
     size = len(model.selected) + 1
     if not set(model.selected) <= set(model.input_columns):
-        raise ModelError(f"{source}: a selected feature is no input column.")
+        raise ModelError(f"{source}: a selected feature is not an input column.")
     if len(model.covariance) != size or any(len(row) != size for row in model.covariance):
         raise ModelError(f"{source}: the covariance is not {size} by {size}.")
     numbers = [model.intercept, *model.coefficients, model.residual_variance, model.t_quantile]
     numbers += [value for row in model.covariance for value in row]
     numbers += [value for bounds in model.bounds.values() for value in (bounds.minimum, bounds.maximum)]
     if not all(math.isfinite(number) for number in numbers):
-        raise ModelError(f"{source}: it holds a number that is not finite.")
+        raise ModelError(f"{source}: it contains a number that is not finite.")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A model, and the summary of its fit where the archive has one (older ones have none)."""
+
+    model: LinearModel
+    summary: dict[str, Any]
+    summary_text: str
+
+
+def read_archive(archive: Path) -> Archive:
+    """Read a model.tar.gz; see archive_from."""
+    try:
+        data = archive.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{archive}: the model archive can't be used ({error}).") from error
+    return archive_from(data, str(archive))
+
+
+def archive_from(data: bytes, source: str) -> Archive:
+    """Read model.json, summary.json and summary.txt out of the bytes of model.tar.gz; messages name `source`.
+
+    Nothing is unpacked. Refuses an archive with a member that tarfile's data filter refuses (absolute or outside paths,
+    devices, links that lead out), and a member that is not an ordinary file, unreasonably large or malformed.
+    """
+    texts: dict[str, str] = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:*") as tar:
+            for member in tar:
+                tarfile.data_filter(member, "/nowhere")
+                name = member.name.removeprefix("./")
+                if name in {MODEL_JSON, SUMMARY_JSON, SUMMARY_TEXT} - texts.keys():
+                    texts[name] = _text_of(tar, member, source)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise ModelError(f"{source}: the model archive can't be used ({error}).") from error
+    if MODEL_JSON not in texts:
+        raise ModelError(f"{source}: there is no {MODEL_JSON} in the archive.")
+    model = model_from_json(texts[MODEL_JSON], source=f"{Path(source).name}/{MODEL_JSON}")
+    try:
+        summary = json.loads(texts.get(SUMMARY_JSON, "{}"))
+    except ValueError as error:
+        raise ModelError(f"{source}: {SUMMARY_JSON} is not JSON ({error}).") from error
+    if not isinstance(summary, dict):
+        raise ModelError(f"{source}: {SUMMARY_JSON} is not a JSON object.")
+    return Archive(model, summary, texts.get(SUMMARY_TEXT, ""))
+
+
+def _text_of(tar: tarfile.TarFile, member: tarfile.TarInfo, source: str) -> str:
+    content = tar.extractfile(member) if member.isfile() and member.size <= _LARGEST_MEMBER else None
+    if content is None:
+        raise ModelError(f"{source}: {member.name} is not an ordinary file of at most {_LARGEST_MEMBER} bytes.")
+    try:
+        return content.read().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{source}: {member.name} is not UTF-8.") from error

@@ -1,12 +1,11 @@
 """The published analysis of the bike-sharing table, and how this run's figures compare with it.
 
 Figures that depend on rounding alone (the published fit is exact, so its residuals are nothing else) differ from
-machine to machine: they are shown beside, and not judged.
+machine to machine: they are shown too, but not judged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ SOURCE_SHA256 = "76f502030dd316dced4ea09a7c628e1bb990e52e4e1d76763819442f342d55e
 
 @dataclass(frozen=True)
 class PublishedFigure:
-    """label: what a reader sees; published: as printed; form: format of the reproduced number, None for text.
+    """One published figure. label: for readers; published: as printed; form: format of the reproduced number.
 
     judged: whether the two must be equal when written with `form`.
     """
@@ -51,7 +50,7 @@ _FIGURES = (
 
 
 def published_comparison(summary: dict[str, Any], source: dict[str, Any]) -> dict[str, Any]:
-    """{"same_data": bool, "figures": [{"figure", "published", "reproduced", "agrees"}]}.
+    """Compare: {"same_data": bool, "figures": [{"figure", "published", "reproduced", "agrees"}]}.
 
     summary: of regression_summary; source: source.json of preprocess.py. agrees is None for figures of rounding noise.
     """
@@ -75,22 +74,16 @@ def published_comparison(summary: dict[str, Any], source: dict[str, Any]) -> dic
 
 
 def side_by_side(comparison: dict[str, Any]) -> str:
-    """The comparison as a table of text, for the log."""
+    """Format the comparison as a table of text, for the log."""
+    title = "Published and reproduced figures, on the published file:"
+    if not comparison["same_data"]:
+        title = "Published and reproduced figures; this is another file than the published one, so they may differ:"
     verdicts = {True: "equal", False: "different", None: "rounding noise, not compared"}
     rows = [("figure", "published", "reproduced", "")]
     rows += [
         (entry["figure"], entry["published"], entry["reproduced"], verdicts[entry["agrees"]])
         for entry in comparison["figures"]
     ]
-    return "\n".join([_first_line(comparison), *_aligned(rows)])
-
-
-def _first_line(comparison: dict[str, Any]) -> str:
-    if comparison["same_data"]:
-        return "Published and reproduced figures, on the published file:"
-    return "Published and reproduced figures; this is another file than the published one, so they may differ:"
-
-
-def _aligned(rows: Sequence[tuple[str, str, str, str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    return [f"  {row[0]:<{widths[0]}}  {row[1]:>{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]}".rstrip() for row in rows]
+    first, second, third = (max(len(row[column]) for row in rows) for column in range(3))
+    lines = (f"  {row[0]:<{first}}  {row[1]:>{second}}  {row[2]:>{third}}  {row[3]}".rstrip() for row in rows)
+    return "\n".join([title, *lines])

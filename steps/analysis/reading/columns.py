@@ -17,7 +17,7 @@ TARGET_PARTS = ("casual", "registered")
 
 
 class Purpose(StrEnum):
-    """What a file is prepared for: training needs the target, scoring does not."""
+    """The use that a file is prepared for: training needs the target, scoring does not."""
 
     TRAINING = "training"
     SCORING = "scoring"
@@ -31,6 +31,7 @@ class Category:
 
     @property
     def allowed(self) -> str:
+        """The levels with their names, for messages."""
         return ", ".join(f"{level} ({name})" for level, name in self.levels.items())
 
 
@@ -42,11 +43,10 @@ class Measure:
     unit: str
 
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 CATEGORIES: dict[str, Category] = {
     "season": Category({1: "winter", 2: "spring", 3: "summer", 4: "autumn"}),
-    "mnth": Category(
-        dict(enumerate(("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), start=1))
-    ),
+    "mnth": Category(dict(enumerate(_MONTHS, start=1))),
     "weekday": Category(dict(enumerate(("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")))),
     "weathersit": Category({1: "clear", 2: "mist", 3: "light rain or snow", 4: "heavy rain or snow"}),
 }
@@ -77,60 +77,36 @@ class Bins:
     labels: tuple[str, ...]
 
 
+_BREEZES = ("light breeze", "gentle breeze", "moderate breeze", "fresh breeze", "strong breeze")
+_WINDS = ("calm", "light air", *_BREEZES, "near gale")
 _TEMPERATURES = ("freezing", "cold", "cool", "mild", "warm", "hot", "very hot")
 
 BINS: dict[str, Bins] = {
     "temp": Bins((0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 41.0), _TEMPERATURES),
     "atemp": Bins((0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 50.0), _TEMPERATURES),
     "hum": Bins((0.0, 40.0, 60.0, 80.0, 100.0), ("dry", "comfortable", "humid", "very humid")),
-    "windspeed": Bins(
-        (0.0, 2.0, 6.0, 12.0, 20.0, 29.0, 39.0, 50.0, 67.0),
-        (
-            "calm",
-            "light air",
-            "light breeze",
-            "gentle breeze",
-            "moderate breeze",
-            "fresh breeze",
-            "strong breeze",
-            "near gale",
-        ),
-    ),
+    "windspeed": Bins((0.0, 2.0, 6.0, 12.0, 20.0, 29.0, 39.0, 50.0, 67.0), _WINDS),
 }
 """Fixed bins: steps of 5 degrees, of 20 percent from 40 on, and the Beaufort scale (World Meteorological Organization,
-numbers 0 to 7, whole km/h). They know nothing of the data, so nothing can leak through them."""
+numbers 0 to 7, whole km/h). They do not depend on the data, so nothing can leak through them."""
 
 COUNTS = (*TARGET_PARTS, TARGET)
 
 INPUTS = (*CATEGORIES, *FLAGS, *MEASURES)
 """Columns that every file must have, beside the date."""
 
-KNOWN_COLUMNS = (
-    IDENTIFIER,
-    DATE,
-    "season",
-    "yr",
-    "mnth",
-    "holiday",
-    "weekday",
-    "workingday",
-    "weathersit",
-    "temp",
-    "atemp",
-    "hum",
-    "windspeed",
-    *COUNTS,
-)
+_CODES = ("season", "yr", "mnth", "holiday", "weekday", "workingday", "weathersit")
+KNOWN_COLUMNS = (IDENTIFIER, DATE, *_CODES, *MEASURES, *COUNTS)
 """All columns in published order."""
 
 RAREST_WEATHER = 4
 WEATHER_STANDS_FOR = 3
-"""Heavy rain or snow (4) is a legal level of the published description, but no day of the daily table has it, so no
+"""Heavy rain or snow (4) is a valid level of the published description, but no day of the daily table has it, so no
 coefficient can be learned for it. It is prepared as level 3, the nearest weather that was observed, and counted in the
 quality report."""
 
 
 def model_levels(column: str) -> tuple[int, ...]:
-    """Levels that get a dummy variable, in order; the first is the reference where one is dropped."""
+    """Return the levels that get a dummy variable, in order; the first is the reference where one is dropped."""
     levels = CATEGORIES[column].levels
     return tuple(level for level in levels if not (column == "weathersit" and level == RAREST_WEATHER))

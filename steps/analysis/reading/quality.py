@@ -1,4 +1,4 @@
-"""From text cells to checked days: gaps, duplicates, domains, sums; what is repaired or refused; the quality report."""
+"""From text cells to checked days: gaps, duplicates, domains, sums; repairs and refusals; the quality report."""
 
 from __future__ import annotations
 
@@ -21,10 +21,8 @@ from analysis.reading.columns import (
     WEATHER_STANDS_FOR,
     Purpose,
 )
-from analysis.reading.conversion import typed_days
-from analysis.reading.findings import Findings, lines_of
+from analysis.reading.days import Findings, broken_rules, lines_of, typed_days
 from analysis.reading.redundancy import removed_columns
-from analysis.reading.schema import broken_rules
 from analysis.reading.table import Table
 from analysis.runtime.errors import InputError, Problem, SettingsError
 
@@ -42,8 +40,8 @@ class QualityLimits:
         them.
     unequal_sums: rows where cnt is not casual + registered; they are kept, the repair is only a count.
     minimum_training_rows: a training file with fewer rows is refused.
-    correlation: absolute correlation of two inputs from which on the second counts as a repetition of the first.
-    constant_share: share of rows with the commonest value from which on an input counts as constant.
+    correlation: absolute correlation of two inputs from which the second counts as a repetition of the first.
+    constant_share: share of rows with the commonest value from which an input counts as constant.
     """
 
     duplicate_rows: int = 0
@@ -58,7 +56,9 @@ class QualityLimits:
     def __post_init__(self) -> None:
         for name in ("correlation", "constant_share"):
             if not 0.0 < getattr(self, name) <= 1.0:
-                raise SettingsError(f"The quality limit {name} is {getattr(self, name)}, not above 0 and up to 1.")
+                raise SettingsError(
+                    f"The quality limit {name} is {getattr(self, name)}; use more than 0 and at most 1."
+                )
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ def check_days(
     """Type, repair and check `table`; raises InputError with every problem found.
 
     required_counts: which of cnt, casual, registered the file must have (none of them for honest scoring).
-    removes_columns: whether inputs that carry nothing of their own are kept from the model; a profile whose columns are
-        fixed, and a file that is only scored, have them reported instead.
+    removes_columns: whether inputs that carry nothing of their own are kept from the model; for a profile with fixed
+        columns, and a file that is only scored, they are reported instead.
     """
     required = (DATE, *INPUTS, *required_counts)
     absent = [name for name in required if name not in table.cells.columns]
@@ -119,7 +119,7 @@ def check_days(
         "last_day": days[DATE].max().date().isoformat(),
         "has_target": TARGET in days.columns,
         "columns": [_column_report(days, str(name)) for name in days.columns],
-        "missing_cells": _missing_cells(table.cells),
+        "missing_cells": {str(name): int(count) for name, count in _is_missing(table.cells).sum().items()},
         "checks": findings.checks,
         "removed_columns": removed_columns(
             table.cells, days, required_counts, (limits.correlation, limits.constant_share), removes=removes_columns
@@ -147,25 +147,23 @@ def _check_size(file: str, rows: int, purpose: Purpose, limits: QualityLimits, f
     findings.check(f"at least {needed} rows to train on")
 
 
-def _missing_cells(cells: pd.DataFrame) -> dict[str, int]:
-    """Empty cells of each column of the file as it was read."""
-    return {str(name): int(column.str.lower().isin(_MISSING_MARKS).sum()) for name, column in cells.items()}
+def _is_missing(cells: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame({name: column.str.lower().isin(_MISSING_MARKS) for name, column in cells.items()})
 
 
 def _drop_broken_rows(days: pd.DataFrame, limits: QualityLimits, findings: Findings) -> pd.DataFrame:
-    """Rows that break the schema, and later rows of a day that is there already, are dropped or refused."""
+    """Drop or refuse rows that break the schema, and later rows of a day that is there already."""
     problems = broken_rules(days)
-    invalid = [problem for problem in problems if problem.column != DATE]
-    lines = sorted({problem.line for problem in invalid if problem.line is not None})
+    lines = sorted({problem.line for problem in problems if problem.column != DATE and problem.line is not None})
     if len(lines) > limits.invalid_rows:
-        findings.refuse(problems)
+        findings.problems.extend(problems)
         return days
     days = days.drop(index=lines)
     findings.repair("rows outside their domain or range dropped", lines)
     findings.check("levels, ranges and months as the schema has them", len(lines), limits.invalid_rows)
     repeated = lines_of(days[DATE].duplicated(keep="first"))
     if len(repeated) > limits.duplicate_days:
-        findings.refuse(problem for problem in problems if problem.column == DATE)
+        findings.problems.extend(problem for problem in problems if problem.column == DATE)
         return days
     findings.repair("further rows of a day dropped", repeated)
     findings.check("no day twice", len(repeated), limits.duplicate_days)
@@ -178,10 +176,9 @@ def _drop_duplicate_rows(cells: pd.DataFrame, limits: QualityLimits, findings: F
     if len(lines) > limits.duplicate_rows:
         first_seen: dict[tuple[Any, ...], int] = {}
         for line, row in zip(cells.index, cells.itertuples(index=False, name=None), strict=True):
-            first_seen.setdefault(row, int(line))
-        for line in lines:
-            original = first_seen[tuple(cells.loc[line])]
-            findings.refuse([Problem(f"the row repeats line {original}", line, DATE)])
+            original = first_seen.setdefault(row, int(line))
+            if original != line:
+                findings.refuse(f"the row repeats line {original}", [int(line)], DATE)
         return cells
     findings.repair("duplicate rows dropped", lines)
     findings.check("no row twice", len(lines), limits.duplicate_rows)
@@ -191,13 +188,14 @@ def _drop_duplicate_rows(cells: pd.DataFrame, limits: QualityLimits, findings: F
 def _drop_missing(
     cells: pd.DataFrame, required: tuple[str, ...], limits: QualityLimits, findings: Findings
 ) -> pd.DataFrame:
-    """Cells that are empty become None; rows without a required value are dropped or refused."""
-    cells = cells.mask(cells.apply(lambda column: column.str.lower().isin(_MISSING_MARKS)), None)
-    empty = cells.isna()
+    """Replace empty cells by None; drop or refuse rows without a required value."""
+    empty = _is_missing(cells)
+    cells = cells.mask(empty, None)
     all_empty = [name for name in required if len(cells) and bool(empty[name].all())]
     if all_empty and (len(cells) > 1 or not limits.missing_rows):
-        message = f"the column has no value in any of the {len(cells)} rows"
-        findings.refuse(Problem(message, int(cells.index[0]), name) for name in all_empty)
+        for name in all_empty:
+            message = f"the column has no value in any of the {len(cells)} rows"
+            findings.refuse(message, [int(cells.index[0])], name)
         return cells
     # Counts that the purpose does not need may be empty: they are dropped as a column, not row by row.
     optional = [name for name in cells.columns if name not in required and bool(empty[name].any())]
@@ -206,7 +204,7 @@ def _drop_missing(
     lines = lines_of(lacking)
     if len(lines) > limits.missing_rows:
         for name in required:
-            findings.refuse(Problem("the cell is empty", line, name) for line in lines_of(empty[name]))
+            findings.refuse("the cell is empty", lines_of(empty[name]), name)
         return cells
     findings.repair("rows with a missing value dropped", lines)
     findings.check("no value missing", len(lines), limits.missing_rows)
@@ -221,7 +219,7 @@ def _check_sums(days: pd.DataFrame, limits: QualityLimits, findings: Findings) -
     if len(lines) > limits.unequal_sums:
         for line in lines:
             message = f"{days.loc[line, TARGET]!s} is not casual + registered ({parts[line]})"
-            findings.problems.append(Problem(message, line, TARGET))
+            findings.refuse(message, [line], TARGET)
     else:
         findings.repair("rows kept although cnt is not casual + registered", lines)
         findings.check("cnt = casual + registered", len(lines), limits.unequal_sums)

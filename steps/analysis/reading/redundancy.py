@@ -15,6 +15,7 @@ _COMPARED_ROWS = 16
 """Rows on which sums are compared first: enough to rule out nearly every pair of columns."""
 
 Entry = dict[str, str]
+Sums = dict[str, tuple[str, str]]
 
 
 def removed_columns(
@@ -25,7 +26,7 @@ def removed_columns(
     *,
     removes: bool = True,
 ) -> list[Entry]:
-    """Say for each column of the file that is not used why, or why it could be left out.
+    """List the columns of the file that are not used, or could be left out, each with the reason.
 
     cells: the file as read; days: what is left, typed; asked_for: counts that the profile takes as inputs.
     thresholds: absolute correlation of repeated inputs, share of the commonest value of constant ones.
@@ -34,8 +35,18 @@ def removed_columns(
     honest profile leaves it out) or "kept" (only reported).
     """
     sums = exact_sums(_numbers(cells, days))
-    correlation, constant_share = thresholds
-    found: list[Entry] = []
+    found = _unused(cells, days, sums) + _parts_of_the_target(days, asked_for, sums)
+    # Two points always lie on a line, and one is always constant.
+    if len(days) > 2:  # noqa: PLR2004
+        action = REMOVED if removes else KEPT
+        reasons = _redundant_inputs(days, sums, *thresholds)
+        found += [_entry(name, action, reason) for name, reason in reasons.items()]
+    return found
+
+
+def _unused(cells: pd.DataFrame, days: pd.DataFrame, sums: Sums) -> list[Entry]:
+    """List the columns that are not part of the table, and those that were dropped for their empty cells."""
+    found = []
     for name in map(str, cells.columns):
         if name == IDENTIFIER:
             found.append(_entry(name, REMOVED, "identifier: numbers the rows and says nothing about the day"))
@@ -44,27 +55,31 @@ def removed_columns(
             found.append(_entry(name, REMOVED, f"unknown: the published table has no such column{part}"))
         elif name not in days.columns:
             found.append(_entry(name, REMOVED, "has empty cells and is not needed for this purpose"))
-    found.extend(
-        _entry(name, KEPT if name in asked_for else NOT_AN_INPUT, _why_no_input(sums))
-        for name in TARGET_PARTS
-        if name in days.columns and TARGET in days.columns
-    )
-    action = REMOVED if removes else KEPT
-    if len(days) <= 2:  # noqa: PLR2004 (two points always lie on a line, and one is always constant)
-        return found
-    inputs = [name for name in INPUTS if name in days.columns]
-    constant = [name for name in inputs if _commonest_share(days[name]) >= constant_share]
-    found.extend(_entry(name, action, _why_constant(days[name])) for name in constant)
-    summed = [name for name in inputs if name in sums and name not in constant]
-    found.extend(_entry(name, action, f"exact sum of others: {name} = {' + '.join(sums[name])}") for name in summed)
-    varying = [name for name in inputs if name not in {*constant, *summed}]
-    repeated = _repetitions(days[varying], correlation)
-    found.extend(_entry(name, action, reason) for name, reason in repeated.items())
     return found
 
 
-def exact_sums(numbers: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Columns that are the sum of two others in every row, with the first such pair; whatever they are called.
+def _parts_of_the_target(days: pd.DataFrame, asked_for: Collection[str], sums: Sums) -> list[Entry]:
+    if TARGET not in days.columns:
+        return []
+    reason = f"part of the target: it is only known when {TARGET} is"
+    if set(sums.get(TARGET, ())) == set(TARGET_PARTS):
+        reason = _adds_up(TARGET_PARTS)
+    present = [name for name in TARGET_PARTS if name in days.columns]
+    return [_entry(name, KEPT if name in asked_for else NOT_AN_INPUT, reason) for name in present]
+
+
+def _redundant_inputs(days: pd.DataFrame, sums: Sums, correlation: float, constant_share: float) -> dict[str, str]:
+    """Map constant inputs, sums of others and repetitions to the reason; each input is named once, in that order."""
+    inputs = [name for name in INPUTS if name in days.columns]
+    shares = {name: days[name].value_counts(normalize=True).iloc[0] for name in inputs}
+    found = {name: _why_constant(days[name]) for name in inputs if shares[name] >= constant_share}
+    summed = [name for name in inputs if name in sums and name not in found]
+    found |= {name: f"exact sum of others: {name} = {' + '.join(sums[name])}" for name in summed}
+    return found | _repetitions(days[[name for name in inputs if name not in found]], correlation)
+
+
+def exact_sums(numbers: pd.DataFrame) -> Sums:
+    """Map columns that are the sum of two others in every row to the first such pair, whatever they are called.
 
     Constant columns take no part: anything plus nothing is itself. Fewer than three rows show nothing.
     """
@@ -76,7 +91,7 @@ def exact_sums(numbers: pd.DataFrame) -> dict[str, tuple[str, str]]:
     by_head: dict[tuple[float, ...], list[str]] = {}
     for name, head in heads.items():
         by_head.setdefault(_rounded(head), []).append(name)
-    found: dict[str, tuple[str, str]] = {}
+    found: Sums = {}
     for first, second in combinations(varying, 2):
         for name in by_head.get(_rounded(heads[first] + heads[second]), []):
             total = values[first] + values[second]
@@ -90,7 +105,7 @@ def _rounded(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple
 
 
 def _numbers(cells: pd.DataFrame, days: pd.DataFrame) -> pd.DataFrame:
-    """The typed columns, and the unknown ones that are all numbers."""
+    """Return the typed columns, and the unknown ones that are all numbers."""
     columns = {str(name): days[name] for name in days.columns if name != DATE}
     for name in cells.columns:
         if name not in {DATE, IDENTIFIER, *INPUTS, *COUNTS}:
@@ -104,16 +119,6 @@ def _adds_up(parts: tuple[str, str]) -> str:
     return f"adds up to the target: {TARGET} = {' + '.join(parts)}"
 
 
-def _why_no_input(sums: dict[str, tuple[str, str]]) -> str:
-    if set(sums.get(TARGET, ())) == set(TARGET_PARTS):
-        return _adds_up(TARGET_PARTS)
-    return f"part of the target: it is only known when {TARGET} is"
-
-
-def _commonest_share(values: pd.Series) -> float:
-    return float(values.value_counts().iloc[0]) / len(values)
-
-
 def _why_constant(values: pd.Series) -> str:
     counts = values.value_counts()
     who = "every day has" if len(counts) == 1 else f"{int(counts.iloc[0])} of {len(values)} days have"
@@ -121,7 +126,7 @@ def _why_constant(values: pd.Series) -> str:
 
 
 def _repetitions(inputs: pd.DataFrame, threshold: float) -> dict[str, str]:
-    """The later of two perfectly correlated columns → the reason; a column that is out takes no other with it."""
+    """Map the later of two perfectly correlated columns to the reason; a removed column takes no other with it."""
     correlations = inputs.corr().abs().to_numpy(dtype="float64")
     names = [str(name) for name in inputs.columns]
     found: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Reads a CSV file as text cells, and says exactly what is wrong where it can't.
+"""Read a CSV file as text cells, and report exactly what is wrong where that fails.
 
 Rows keep the line number that an editor shows, so that every later message can name it.
 """
@@ -23,7 +23,7 @@ _SIGNATURES = {
     b"\x1f\x8b": "a gzip archive",
     b"PAR1": "a Parquet file",
     b"%PDF": "a PDF document",
-    b"\x89PNG": "a PNG picture",
+    b"\x89PNG": "a PNG image",
 }
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -47,8 +47,8 @@ class Table:
 def read_table(path: Path, *, name: str | None = None) -> Table:
     """Read `path`; `name` is what messages call it (default: the file's own name).
 
-    Raises InputError for an empty file, a header without rows, a binary file, bytes that are not UTF-8, another
-    delimiter than the comma, repeated column names, a line with too few or too many values, a line break inside
+    Raises InputError for an empty file, a header without rows, a binary file, bytes that are not UTF-8, a
+    delimiter other than the comma, repeated column names, a line with too few or too many values, a line break inside
     quotes and unbalanced quotes.
     """
     file = name or path.name
@@ -71,7 +71,7 @@ def _decode(file: str, data: bytes) -> str:
         raise InputError(file, [Problem("the text is UTF-16; save it as CSV UTF-8", line=1)])
     control = _NO_TEXT.search(data)
     if control is not None:
-        message = f"byte 0x{control[0].hex()} is no text: this is a binary file, not CSV"
+        message = f"byte 0x{control[0].hex()} is not text: this is a binary file, not CSV"
         raise InputError(file, [_problem_at(data, control.start(), message)])
     try:
         return data.decode("utf-8-sig")
@@ -81,7 +81,7 @@ def _decode(file: str, data: bytes) -> str:
 
 
 def _problem_at(data: bytes, position: int, message: str) -> Problem:
-    """Name the line, and the column where the header is readable, of a byte that no CSV text can hold."""
+    """Name the line, and the column where the header is readable, of a byte that CSV text can't contain."""
     before = data[:position]
     line = before.count(b"\n") + 1
     field = before[before.rfind(b"\n") + 1 :].count(b",")
@@ -128,7 +128,7 @@ def _header(file: str, line: int, values: list[str]) -> list[str]:
                 message = f"the columns are separated by {called}, not by commas; save the file as comma-separated CSV"
                 raise InputError(file, [Problem(message, line=line)])
     if not set(names) & set(KNOWN_COLUMNS):
-        message = f"this is no header line: none of its names is a known column ({', '.join(KNOWN_COLUMNS)})"
+        message = f"this is not a header line: none of its names is a known column ({', '.join(KNOWN_COLUMNS)})"
         raise InputError(file, [Problem(message, line=line)])
     names = [name or f"unnamed_{position}" for position, name in enumerate(names, start=1)]
     repeated = sorted({name for name in names if names.count(name) > 1})
@@ -140,7 +140,7 @@ def _header(file: str, line: int, values: list[str]) -> list[str]:
 def _line_break(line: int, values: list[str], header: list[str] | None) -> Problem:
     position = next((i for i, value in enumerate(values) if "\n" in value or "\r" in value), 0)
     column = header[position] if header is not None and position < len(header) else None
-    return Problem("a quoted cell has a line break inside; each day must stand on one line", line, column)
+    return Problem("a quoted cell has a line break inside; each day must be on one line", line, column)
 
 
 def _wrong_width(line: int, values: list[str], header: list[str]) -> Problem:

@@ -1,4 +1,4 @@
-"""Figures as SVG text, drawn from numbers alone: the same numbers give the same bytes, and no library is needed.
+"""The figures of the run report as SVG text, drawn from numbers alone: the same numbers give the same bytes.
 
 Colours are CSS classes of the report's style sheet, so that figures follow its light and dark colours. Each figure is
 an image with a title and a description for those who do not see it.
@@ -9,18 +9,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from statistics import NormalDist
 
 import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
+from analysis.evaluation.rows import LabelledRows
+from analysis.model.artefact import LinearModel
+from analysis.report.interpretation import number
+
 Floats = NDArray[np.float64]
 
 _WIDTH, _HEIGHT = 460, 330
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 18, 14, 52
 _MOST_POINTS = 1500
-"""Points drawn of one series; of more, evenly spaced ones are, so that the file stays small."""
+"""Points drawn of one series; of longer ones, only evenly spaced points are, so that the file stays small."""
+_KINDS = ("points-train", "points-test")
+_RESIDUAL = "actual \N{MINUS SIGN} predicted"
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class Axes:
 
 @dataclass(frozen=True)
 class Scale:
-    """Maps values of low..high to pixels of start..end."""
+    """A mapping of values of low..high to pixels of start..end."""
 
     low: float
     high: float
@@ -72,7 +79,7 @@ class Plot:
 
 
 def scatter(plot: Plot) -> Markup:
-    """The plot as an SVG image."""
+    """Draw the plot as an SVG image."""
     axes = plot.axes
     series = [_thinned(one) for one in plot.series]
     x = _scale(np.concatenate([one.x for one in series]), _LEFT, _WIDTH - _RIGHT)
@@ -83,7 +90,7 @@ def scatter(plot: Plot) -> Markup:
 
 
 def normal_quantiles(residuals: Floats) -> tuple[Floats, Floats]:
-    """(theoretical quantiles, sorted standardised residuals), each of shape (n,)."""
+    """Return theoretical quantiles and sorted standardised residuals, each of shape (n,)."""
     count = residuals.size
     normal = NormalDist()
     expected = np.array([normal.inv_cdf((rank - 0.375) / (count + 0.25)) for rank in range(1, count + 1)])
@@ -92,7 +99,7 @@ def normal_quantiles(residuals: Floats) -> tuple[Floats, Floats]:
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Round numbers within low..high, `about` as many as asked for."""
+    """Return round numbers within low..high, about as many as asked for."""
     span = high - low
     power = 10.0 ** math.floor(math.log10(span / about))
     step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= about)
@@ -121,7 +128,7 @@ def _points(series: Series, x: Scale, y: Scale) -> str:
 
 
 def _line(x: Scale, y: Scale, line: tuple[float, float]) -> str:
-    """The part of the line that lies inside the plot."""
+    """Draw the part of the line that is inside the plot."""
     intercept, slope = line
     left, right = x.low, x.high
     if slope > 0:
@@ -169,3 +176,70 @@ def _svg(name: str, title: str, description: str, parts: Sequence[str]) -> Marku
     )
     # Every text above is escaped or a number of ours.
     return Markup(head + "".join(parts) + "</svg>")  # noqa: S704
+
+
+def residual_plots(model: LinearModel, sides: tuple[LabelledRows, LabelledRows]) -> list[Plot]:
+    """Plot predicted against actual, residuals against predicted and over time, and the normal Q-Q plot.
+
+    sides: training and test rows.
+    """
+    train, test = sides
+    predicted = [model.predict(rows.inputs).prediction for rows in sides]
+    residuals = [rows.actual - values for rows, values in zip(sides, predicted, strict=True)]
+    days = [np.array([float(date.fromisoformat(day).toordinal()) for day in rows.days]) for rows in sides]
+    first, last = min(*train.days, *test.days), max(*train.days, *test.days)
+    expected, ordered = normal_quantiles(residuals[0])
+    correlation = float(np.corrcoef(expected, ordered)[0, 1]) if ordered.std() > 0 else math.nan
+    spread = number(float(residuals[1].std()))
+    drawn = [
+        (Series(kind, x, rows.actual), Series(kind, x, errors), Series(kind, when, errors))
+        for kind, x, rows, errors, when in zip(_KINDS, predicted, sides, residuals, days, strict=True)
+    ]
+    against_actual, against_predicted, over_time = zip(*drawn, strict=True)
+    return [
+        Plot(
+            name="predicted",
+            title="Predicted against actual",
+            description=f"Scatter plot of {test.actual.size} test and {train.actual.size} training days around the "
+            "line where both are equal.",
+            caption="On the line, the prediction was right; above it, there were more rentals than predicted.",
+            series=against_actual,
+            axes=Axes("predicted rentals", "actual rentals"),
+            line=(0.0, 1.0),
+        ),
+        Plot(
+            name="residuals",
+            title="Residuals against predicted",
+            description="Scatter plot of actual minus predicted rentals around the zero line; their standard deviation "
+            f"on the test days is {spread}.",
+            caption="A shapeless band around zero is what a good model leaves. A funnel means that errors grow, a bend "
+            "that the relation is not a straight line.",
+            series=against_predicted,
+            axes=Axes("predicted rentals", _RESIDUAL),
+            line=(0.0, 0.0),
+        ),
+        Plot(
+            name="time",
+            title="Residuals over time",
+            description=f"Scatter plot of actual minus predicted rentals from {first} to {last}.",
+            caption="Stretches above or below zero: something lasts for days that the features do not know.",
+            series=over_time,
+            axes=Axes("day", _RESIDUAL, _month),
+            line=(0.0, 0.0),
+        ),
+        Plot(
+            name="quantiles",
+            title="Normal Q-Q plot of the training residuals",
+            description=f"Quantile plot of {ordered.size} residuals; their correlation with normal quantiles is "
+            f"{correlation:.3f}.",
+            caption="Points on the line are as a normal distribution has them. Ends that leave it are more "
+            "extreme days than it has.",
+            series=[Series(_KINDS[0], expected, ordered)],
+            axes=Axes("quantiles of a normal distribution", "standardised residuals"),
+            line=(0.0, 1.0),
+        ),
+    ]
+
+
+def _month(ordinal: float) -> str:
+    return date.fromordinal(max(1, round(ordinal))).strftime("%Y-%m")

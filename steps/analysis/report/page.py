@@ -6,42 +6,20 @@ become markup. All numbers come from evaluation.json, quality.json and summary.j
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis.features.rows import LabelledRows
-from analysis.model.archive import Archive
+from analysis.evaluation.rows import LabelledRows
+from analysis.model.artefact import Archive
 from analysis.reading.columns import MEASURES
-from analysis.report.figures import scatter
-from analysis.report.interpretation import findings, number
-from analysis.report.plots import residual_plots
+from analysis.report.figures import residual_plots, scatter
+from analysis.report.interpretation import findings, number, p_value
 
 _FILES = Path(__file__).parent / "files"
-_FIGURE_NAMES = (
-    ("observations", "Observations"),
-    ("df_residuals", "Df residuals"),
-    ("df_model", "Df model"),
-    ("r_squared", "R-squared"),
-    ("adjusted_r_squared", "Adjusted R-squared"),
-    ("f_statistic", "F-statistic"),
-    ("f_probability", "Probability of F"),
-    ("log_likelihood", "Log-likelihood"),
-    ("aic", "AIC"),
-    ("bic", "BIC"),
-    ("omnibus", "Omnibus"),
-    ("omnibus_probability", "Probability of Omnibus"),
-    ("durbin_watson", "Durbin-Watson (order of rows)"),
-    ("jarque_bera", "Jarque-Bera"),
-    ("jarque_bera_probability", "Probability of Jarque-Bera"),
-    ("skew", "Skew"),
-    ("kurtosis", "Kurtosis"),
-    ("condition_number", "Condition number"),
-    ("residual_standard_error", "Residual standard error"),
-    ("covariance_type", "Covariance type"),
-)
 
 
 def write_report(
@@ -59,7 +37,7 @@ def write_report(
 def report_html(
     archive: Archive, sides: tuple[LabelledRows, LabelledRows], quality: dict[str, Any], evaluation: dict[str, Any]
 ) -> str:
-    """The whole page; the same arguments give the same text."""
+    """Render the whole page; the same arguments give the same text."""
     environment = Environment(
         loader=FileSystemLoader(_FILES),
         autoescape=True,
@@ -67,9 +45,9 @@ def report_html(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update({"num": figure, "rentals": _rentals, "share": _share, "pvalue": _p_value})
+    texts = {"rentals": lambda value: _minus(number(value)), "share": "{:.1%}".format, "pvalue": p_value}
+    environment.filters.update({"num": figure} | {name: _or_dash(text) for name, text in texts.items()})
     summary = archive.summary
-    figures = summary.get("figures", {})
     return environment.get_template("report.html.jinja").render(
         # Our own file, not data.
         style=Markup((_FILES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
@@ -77,7 +55,7 @@ def report_html(
         coefficients=summary.get("coefficients", []),
         evaluation=evaluation,
         excluded=summary.get("excluded", {}),
-        figures=[(label, figures[name]) for name, label in _FIGURE_NAMES if name in figures],
+        figures=summary.get("figures", {}),
         findings=findings(evaluation, summary),
         plots=[
             {"title": plot.title, "svg": scatter(plot), "caption": plot.caption}
@@ -91,7 +69,7 @@ def report_html(
 
 
 def _quality_view(quality: dict[str, Any]) -> dict[str, Any]:
-    """The report's part of quality.json, with nothing missing; bars are shares of the largest mean."""
+    """Return the report's part of quality.json, with nothing missing; bars are shares of the largest mean."""
     rows = quality.get("rows") or {}
     bins = quality.get("bins") or {"edges": "fixed", "columns": []}
     means = [entry["mean_rentals"] or 0.0 for column in bins["columns"] for entry in column["intervals"]]
@@ -114,7 +92,7 @@ def _quality_view(quality: dict[str, Any]) -> dict[str, Any]:
 
 
 def figure(value: Any) -> str:
-    """A figure of a table: whole numbers as they are, others with enough digits, None as a dash."""
+    """Write a figure of a table: whole numbers as they are, others with enough digits, None as a dash."""
     if value is None:
         return "\N{EN DASH}"
     if isinstance(value, str | bool):
@@ -127,18 +105,8 @@ def figure(value: Any) -> str:
     return _minus(f"{value:,.1f}" if size >= 1e5 else f"{value:,.2f}" if size >= 10 else f"{value:.4f}")  # noqa: PLR2004
 
 
-def _rentals(value: float | None) -> str:
-    return "\N{EN DASH}" if value is None else _minus(number(value))
-
-
-def _share(value: float | None) -> str:
-    return "\N{EN DASH}" if value is None else f"{value:.1%}"
-
-
-def _p_value(value: float | None) -> str:
-    if value is None:
-        return "\N{EN DASH}"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"  # noqa: PLR2004
+def _or_dash(text: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda value: "\N{EN DASH}" if value is None else text(value)
 
 
 def _minus(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The contract with SageMaker's containers: where directories are, and how a step says why it failed.
+"""The contract with SageMaker's containers: where directories are, and how a step reports why it failed.
 
 Processing jobs: the first 1 KB of /opt/ml/output/message becomes the ExitMessage.
 Training jobs: the first 1,024 characters of /opt/ml/output/failure become the FailureReason.
@@ -15,7 +15,7 @@ from typing import NoReturn
 from analysis.runtime.errors import SettingsError, StepError
 
 CONTAINER_ROOT = Path("/opt/ml")
-PROCESSING = CONTAINER_ROOT / "processing"
+INPUT, OUTPUT = CONTAINER_ROOT / "processing" / "input", CONTAINER_ROOT / "processing" / "output"
 PROCESSING_MESSAGE = CONTAINER_ROOT / "output" / "message"
 TRAINING_FAILURE = CONTAINER_ROOT / "output" / "failure"
 _MESSAGE_OPTION = "--message-file"
@@ -26,24 +26,30 @@ _LONGEST_MESSAGE = 1000
 class Arguments(argparse.ArgumentParser):
     """An argument parser whose errors are StepErrors, so that they reach the job's message file too."""
 
-    def __init__(self, description: str | None, message_file: Path) -> None:
+    def __init__(self, description: str | None, message_file: Path = PROCESSING_MESSAGE) -> None:
         super().__init__(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-        self.add_argument(
-            _MESSAGE_OPTION, type=Path, default=message_file, help="where the reason of a failure is written"
-        )
+        self.add_path(_MESSAGE_OPTION, message_file, "where the reason of a failure is written")
+
+    def add_path(self, option: str, default: str | Path, description: str) -> None:
+        """Add an option whose value is a path."""
+        self.add_argument(option, type=Path, default=Path(default), help=description)
 
     def error(self, message: str) -> NoReturn:
+        """Raise SettingsError instead of exiting."""
         raise SettingsError(f"{Path(sys.argv[0]).name}: {message}. See --help.")
 
 
-def run_step(step: Callable[[Sequence[str]], None], message_file: Path) -> None:
+def run_step(step: Callable[[Sequence[str]], None], message_file: Path = PROCESSING_MESSAGE) -> None:
     """Run a step's main function on the command line's arguments and exit.
 
-    A StepError is the user's to mend: its text goes to stderr and to the message file, exit code 1, no traceback.
-    Any other exception is a bug: its short form goes to the message file, and it is raised on with its traceback.
+    A StepError is the user's to fix: its text goes to stderr and to the message file, exit code 1, no traceback.
+    Any other exception is a bug: its short form goes to the message file, and it is raised again with its traceback.
     """
     arguments = sys.argv[1:]
-    target = _message_file(arguments, message_file)
+    # Parsed apart, because parsing the rest may be what fails.
+    known = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    known.add_argument(_MESSAGE_OPTION, type=Path, default=message_file, nargs="?")
+    target: Path = known.parse_known_args(arguments)[0].message_file or message_file
     try:
         step(arguments)
     except StepError as error:
@@ -53,16 +59,6 @@ def run_step(step: Callable[[Sequence[str]], None], message_file: Path) -> None:
     except Exception as error:
         _write_message(target, f"Unexpected {type(error).__name__}: {error} (see the job's log for the traceback)")
         raise
-
-
-def _message_file(arguments: Sequence[str], default: Path) -> Path:
-    """The --message-file given, found without parsing, because parsing may be what fails."""
-    for position, argument in enumerate(arguments):
-        if argument == _MESSAGE_OPTION and position + 1 < len(arguments):
-            return Path(arguments[position + 1])
-        if argument.startswith(f"{_MESSAGE_OPTION}="):
-            return Path(argument.partition("=")[2])
-    return default
 
 
 def _write_message(path: Path, message: str) -> None:
@@ -78,20 +74,20 @@ def _write_message(path: Path, message: str) -> None:
 
 
 def made_directory(path: Path) -> Path:
-    """Make `path`, or raise SettingsError naming it."""
+    """Make the directory `path`, or raise SettingsError naming it."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"The directory {path} can't be made: {error}.") from error
+        raise SettingsError(f"The directory {path} can't be created: {error}.") from error
     return path
 
 
 def existing_file(path: Path, what: str) -> Path:
-    """`path` where it is a file, else SettingsError saying what was expected there and what is there instead."""
+    """Return `path` where it is a file, else raise SettingsError saying what was expected and what is there instead."""
     if path.is_file():
         return path
-    there = sorted(entry.name for entry in path.parent.iterdir()) if path.parent.is_dir() else []
-    listing = (
-        f"the directory holds: {', '.join(there[:10]) or 'nothing'}" if path.parent.is_dir() else "no such directory"
-    )
+    listing = "no such directory"
+    if path.parent.is_dir():
+        names = sorted(entry.name for entry in path.parent.iterdir())
+        listing = f"the directory holds: {', '.join(names[:10]) or 'nothing'}"
     raise SettingsError(f"{what} is missing: {path} ({listing}).")

@@ -1,7 +1,7 @@
-"""Every error that a step shows to a user.
+"""All errors that a step shows to a user.
 
     StepError            base: the message is for the user, no traceback is printed
-    ├── SettingsError    an argument or environment variable is missing or impossible; fix the call
+    ├── SettingsError    an argument or environment variable is missing or invalid; fix the call
     ├── InputError       the data file can't be used; names file, line and column; fix the file and upload it again
     ├── ModelError       the model artefact is missing, damaged or does not fit the data
     ├── TrainingError    the rows are valid but no model can be estimated from them
@@ -27,7 +27,7 @@ class StepError(Exception):
 
 
 class SettingsError(StepError):
-    """An argument or environment variable is missing or impossible."""
+    """An argument or environment variable is missing or invalid."""
 
 
 class ModelError(StepError):

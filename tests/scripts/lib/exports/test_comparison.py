@@ -12,7 +12,7 @@ import preprocess
 from analysis.model.artefact import LinearModel, read_model
 from analysis.reading.columns import MEASURES
 from analysis.runtime.errors import InputError
-from analysis.runtime.frames import read_frame
+from analysis.runtime.files import read_frame
 from pipeline.demo.sample import sample_rows
 from scripts.lib.errors import ExportRefusedError
 from scripts.lib.exports.comparison import predictions_table, prepare, summary

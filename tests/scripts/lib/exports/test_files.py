@@ -12,8 +12,7 @@ import pytest
 from analysis.model.artefact import read_model
 from scripts.lib import program
 from scripts.lib.errors import ExportRefusedError, ScriptError
-from scripts.lib.exports.document import document_of
-from scripts.lib.exports.files import checksum_file, read_export, write_exports
+from scripts.lib.exports.files import checksum_file, document_of, read_export, write_exports
 
 
 @pytest.fixture
@@ -67,7 +66,7 @@ def test_colleagues_may_read_them(written) -> None:
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "-x", "a b", "x" * 200, "=1"])
 def test_names_that_are_no_file_names(document, tmp_path, name: str) -> None:
-    with pytest.raises(ScriptError, match="is no name for an export"):
+    with pytest.raises(ScriptError, match="is not a name for an export"):
         write_exports(document, tmp_path, name)
     assert list(tmp_path.iterdir()) == []
 
@@ -122,7 +121,7 @@ def test_what_is_no_checksum_file(written, text: str) -> None:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     content = text.replace("{digest}", digest).replace("{upper}", digest.upper()).replace("{name}", path.name)
     checksum_file(path).write_bytes(content.encode("utf-8", errors="surrogateescape"))
-    with pytest.raises(ExportRefusedError, match="is no checksum file"):
+    with pytest.raises(ExportRefusedError, match="is not a checksum file"):
         read_export(path)
 
 

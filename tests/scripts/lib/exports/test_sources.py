@@ -85,10 +85,10 @@ def test_no_version_is_approved(register) -> None:
     ("source", "says"),
     [
         ("absent.tar.gz", "There is no model archive at absent.tar.gz"),
-        ("s3://", "is no S3 URI"),
+        ("s3://", "is not an S3 URI"),
         ("s3://artifacts/absent.tar.gz", "s3://artifacts/absent.tar.gz: AWS answered NoSuchKey"),
         ("s3://nowhere/model.tar.gz", "NoSuchBucket"),
-        ("arn:aws:s3:::artifacts", "is no ARN of a model package"),
+        ("arn:aws:s3:::artifacts", "is not the ARN of a model package"),
         (f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{GROUP}/9", f"model-package/{GROUP}/9"),
     ],
 )

@@ -86,13 +86,13 @@ def damaged(**changes: object) -> str:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "no model file"),
-        ("[]", "no model file"),
+        ("", "not a model file"),
+        ("[]", "not a model file"),
         ("{}", "format is None"),
         (damaged(format="bikeshare-linear-model/9"), "/9"),
-        (damaged(intercept="much"), "no model file"),
-        (damaged(coefficients={"a": 1.0}), "no model file"),
-        (damaged(selected_features=["a", "zz"], coefficients={"a": 1.0, "zz": 2.0}), "no input column"),
+        (damaged(intercept="much"), "not a model file"),
+        (damaged(coefficients={"a": 1.0}), "not a model file"),
+        (damaged(selected_features=["a", "zz"], coefficients={"a": 1.0, "zz": 2.0}), "not an input column"),
         (damaged(covariance={"values": [[1.0]]}), "not 3 by 3"),
         (damaged(intercept=float("nan")), "not finite"),
     ],

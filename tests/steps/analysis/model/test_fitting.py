@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import math
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
+from sklearn.preprocessing import MinMaxScaler
+from statsmodels.stats.outliers_influence import variance_inflation_factor
+from statsmodels.stats.stattools import durbin_watson, jarque_bera, omni_normtest
 
 from analysis.features.profiles import FORECAST
-from analysis.model.fitting import fit_linear_model
+from analysis.model.fitting import fit_linear_model, variance_inflation_factors
 from analysis.runtime.errors import TrainingError
 
 
@@ -73,3 +80,146 @@ def test_an_impossible_number_of_features_says_so(count: int) -> None:
     features, target = table()
     with pytest.raises(TrainingError, match="outside 1 to 29"):
         fit_linear_model(features, target, FORECAST, count, {})
+
+
+CLOSE = {"rel": 1e-9, "abs": 1e-9}
+
+
+def refitted(run):
+    """statsmodels' results on the rows of the training channel."""
+    rows = pd.read_csv(run.root / "prepared" / "train" / "train.csv", float_precision="round_trip")
+    model = run.document("model/model.json")
+    features = rows[model["selected_features"]].astype(float)
+    scaled = list(model["scaler"])
+    if scaled:
+        features[scaled] = MinMaxScaler().fit_transform(features[scaled])
+    return sm.OLS(rows["cnt"].astype(float), sm.add_constant(features)).fit()
+
+
+def test_every_figure_equals_statsmodels(trained) -> None:
+    results, summary = refitted(trained), trained.document("data/summary.json")
+    omnibus, omnibus_p = omni_normtest(results.wresid)
+    jarque, jarque_p, skew, kurtosis = jarque_bera(results.wresid)
+    expected = {
+        "observations": results.nobs,
+        "df_residuals": results.df_resid,
+        "df_model": results.df_model,
+        "rank": results.model.rank,
+        "r_squared": results.rsquared,
+        "adjusted_r_squared": results.rsquared_adj,
+        "f_statistic": results.fvalue,
+        "f_probability": results.f_pvalue,
+        "log_likelihood": results.llf,
+        "aic": results.aic,
+        "bic": results.bic,
+        "omnibus": omnibus,
+        "omnibus_probability": omnibus_p,
+        "durbin_watson": durbin_watson(results.wresid),
+        "jarque_bera": jarque,
+        "jarque_bera_probability": jarque_p,
+        "skew": skew,
+        "kurtosis": kurtosis,
+        "condition_number": results.condition_number,
+        "smallest_eigenvalue": results.eigenvals[-1],
+        "residual_variance": results.mse_resid,
+        "residual_standard_error": results.mse_resid**0.5,
+        "model_mean_square": results.mse_model,
+        "sum_of_squared_residuals": results.ssr,
+    }
+    figures = summary["figures"]
+    assert figures["covariance_type"] == results.cov_type == "nonrobust"
+    assert set(figures) == {*expected, "covariance_type", "method", "target"}
+    # Figures of an exact fit are functions of rounding: only those that are not are compared there.
+    noise = {
+        *("f_statistic", "log_likelihood", "aic", "bic", "omnibus", "omnibus_probability", "durbin_watson"),
+        *("jarque_bera", "jarque_bera_probability", "skew", "kurtosis"),
+    }
+    for name, value in expected.items():
+        if trained.profile == "forecast" or name not in noise:
+            assert figures[name] == pytest.approx(float(value), **CLOSE), name
+
+
+def test_every_coefficient_equals_statsmodels(trained) -> None:
+    results, summary = refitted(trained), trained.document("data/summary.json")
+    intervals = results.conf_int()
+    assert [entry["name"] for entry in summary["coefficients"]] == list(results.params.index)
+    for position, entry in enumerate(summary["coefficients"]):
+        name = entry["name"]
+        assert entry["coefficient"] == pytest.approx(results.params[name], **CLOSE)
+        assert entry["standard_error"] == pytest.approx(results.bse[name], **CLOSE)
+        assert entry["lower_95"] == pytest.approx(intervals.loc[name, 0], **CLOSE)
+        assert entry["upper_95"] == pytest.approx(intervals.loc[name, 1], **CLOSE)
+        if trained.profile == "forecast" or name in {"casual", "registered"}:
+            assert entry["p"] == pytest.approx(results.pvalues[name], **CLOSE)
+        if trained.profile == "forecast":
+            assert entry["t"] == pytest.approx(results.tvalues[name], **CLOSE)
+        if name == "const":
+            assert entry["vif"] is None
+        else:
+            factor = variance_inflation_factor(results.model.exog, position)
+            assert entry["vif"] == pytest.approx(factor, **CLOSE)
+
+
+def test_columns_that_others_determine_have_an_infinite_factor_and_leave_the_rest_alone() -> None:
+    random = np.random.Generator(np.random.PCG64(11))
+    features = pd.DataFrame({name: random.integers(0, 2, 120) for name in FORECAST.columns})
+    for name in FORECAST.scaled:
+        features[name] = random.uniform(5, 40, 120)
+    # What all levels of a category do: together they say what the constant says.
+    levels = random.integers(0, 3, 120)
+    season = ["season_2", "season_3", "season_4"]
+    for level, name in enumerate(season):
+        features[name] = (levels == level).astype(int)
+    target = (10.0 * features["temp"] + random.normal(0, 5, 120)).rename("cnt")
+    fit = fit_linear_model(features, target, FORECAST, len(FORECAST.columns), {})
+    factors = variance_inflation_factors(fit)
+    assert {name for name, factor in factors.items() if math.isinf(factor)} == set(season)
+    without = fit_linear_model(
+        features, target, FORECAST, len(FORECAST.columns), {}, removed={"season_2": "the others say it"}
+    )
+    for name, factor in variance_inflation_factors(without).items():
+        assert name in season or factors[name] == pytest.approx(factor, rel=1e-6), name
+
+
+def test_the_text_is_the_whole_table_and_says_the_same(trained) -> None:
+    text = (trained.root / "data" / "summary.txt").read_text()
+    figures = trained.document("data/summary.json")["figures"]
+    for label in ("Omnibus", "Durbin-Watson", "Jarque-Bera", "Skew", "Kurtosis", "Cond. No.", "AIC", "BIC"):
+        assert f"{label}:" in text or f"{label}" in text
+    assert re.search(r"Covariance Type:\s+nonrobust", text)
+    found = re.search(r"Df Residuals:\s+(\d+)", text)
+    assert found
+    assert int(found[1]) == figures["df_residuals"] == 494
+    squared = re.search(r"^Dep.*R-squared:\s+([0-9.]+)", text, re.MULTILINE)
+    assert squared
+    assert float(squared[1]) == round(figures["r_squared"], 3)
+
+
+def test_the_model_archive_carries_the_summary(trained) -> None:
+    assert trained.document("model/summary.json") == trained.document("data/summary.json")
+
+
+def test_published_and_reproduced_figures_stand_side_by_side(sample_runs) -> None:
+    log = sample_runs["parity"].log
+    assert "this is another file than the published one" in log
+    assert re.search(r"Df residuals\s+494\s+494\s+equal", log)
+    assert re.search(r"Condition number\s+46284\.03\s+[0-9.]+\s+different", log)
+    assert "published" not in sample_runs["forecast"].log
+
+
+def test_the_published_analysis_is_reproduced_on_the_published_file(real_runs) -> None:
+    run = real_runs["parity"]
+    summary = run.document("data/summary.json")
+    assert summary["published"]["same_data"]
+    judged = {e["figure"]: e["agrees"] for e in summary["published"]["figures"] if e["agrees"] is not None}
+    assert set(judged) == {
+        *("Training rows", "Test rows", "R-squared", "Adjusted R-squared", "Df residuals", "Df model"),
+        *("Coefficient of casual", "Coefficient of registered", "Condition number", "Covariance type"),
+    }
+    assert all(judged.values())
+    assert "on the published file:" in run.log
+    assert round(summary["figures"]["condition_number"], 2) == 46284.03
+    figures = real_runs["forecast"].document("data/summary.json")["figures"]
+    assert figures["r_squared"] >= 0.84
+    assert real_runs["forecast"].evaluation["test"]["r2"] >= 0.83
+    assert 0.92 <= real_runs["forecast"].evaluation["intervals"]["coverage"] <= 0.98

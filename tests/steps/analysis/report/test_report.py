@@ -10,8 +10,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from analysis.features.rows import labelled_rows
-from analysis.model.archive import read_archive
+from analysis.evaluation.rows import labelled_rows
+from analysis.model.artefact import read_archive
 from analysis.report.figures import Axes, Plot, Series, normal_quantiles, scatter, ticks
 from analysis.report.interpretation import findings
 from analysis.report.page import figure, report_html
@@ -94,8 +94,8 @@ def test_tests_that_suggest_a_problem_are_named(real_runs) -> None:
     problems = {finding.title: finding.text for finding in findings(evaluation, summary) if finding.tone == "problem"}
     assert "Jarque-Bera" in problems["Errors are not normal"]
     assert "Breusch-Pagan" in problems["Errors are larger on some kinds of days"]
-    assert "Ljung-Box" in problems["One day's error tells of the next"]
-    assert "temp and atemp" in problems["Some columns say the same"]
+    assert "Ljung-Box" in problems["One day's error predicts the next"]
+    assert "temp and atemp" in problems["Some columns carry the same information"]
 
 
 @pytest.mark.parametrize(

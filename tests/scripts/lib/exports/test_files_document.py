@@ -8,7 +8,7 @@ import pytest
 
 from analysis.model.artefact import Bounds, LinearModel
 from scripts.lib.errors import ExportRefusedError
-from scripts.lib.exports.document import document_of, model_of
+from scripts.lib.exports.files import document_of, model_of
 
 MODEL = LinearModel(
     profile="forecast",
@@ -58,7 +58,7 @@ def test_it_says_where_it_comes_from(document) -> None:
     ],
 )
 def test_a_document_of_another_kind_is_refused(document, change) -> None:
-    with pytest.raises(ExportRefusedError, match=r"x\.pickle holds no exported model"):
+    with pytest.raises(ExportRefusedError, match=r"x\.pickle does not hold an exported model"):
         model_of({**document, **change}, "x.pickle")
 
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analysis.runtime.errors import SettingsError
-from analysis.runtime.frames import read_frame, write_frame, write_json
+from analysis.runtime.files import read_frame, write_frame, write_json
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 

@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from analysis.model.artefact import LinearModel
 from analysis.runtime.container import existing_file
 from analysis.runtime.errors import ModelError
-from analysis.runtime.frames import read_frame
+from analysis.runtime.files import read_frame
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """frame: as read. inputs: of shape (n, columns); actual: of shape (n,); days: ISO dates of shape (n,)."""
+    """Prepared rows. inputs: of shape (n, columns); actual: of shape (n,); days: ISO dates of shape (n,)."""
 
-    frame: pd.DataFrame
+    table: pd.DataFrame
     inputs: Floats
     actual: Floats
     days: NDArray[np.str_]
@@ -33,21 +33,21 @@ def labelled_rows(directory: Path, side: str, model: LinearModel) -> LabelledRow
     side: "train" or "test". Raises SettingsError for a missing file, ModelError for one that does not fit.
     """
     path = existing_file(directory / f"{side}.csv", f"The {side} data")
-    frame = read_frame(path)
+    table = read_frame(path)
     expected = [*model.input_columns, model.target]
-    if list(frame.columns) != expected:
+    if list(table.columns) != expected:
         raise ModelError(
-            f"{path}: the model takes {', '.join(expected)}; the file has {', '.join(map(str, frame.columns))}. "
+            f"{path}: the model takes {', '.join(expected)}; the file has {', '.join(map(str, table.columns))}. "
             "Give preprocess.py and train.py the same --profile."
         )
     days = read_frame(existing_file(directory / "days.csv", f"The list of {side} days"), text=True)
-    if list(days.columns) != ["date"] or len(days) != len(frame):
+    if list(days.columns) != ["date"] or len(days) != len(table):
         raise ModelError(
-            f"{directory / 'days.csv'}: it does not list the days of the {len(frame)} rows of {path.name}."
+            f"{directory / 'days.csv'}: it does not list the days of the {len(table)} rows of {path.name}."
         )
     return LabelledRows(
-        frame=frame,
-        inputs=frame[list(model.input_columns)].to_numpy(dtype=np.float64),
-        actual=frame[model.target].to_numpy(dtype=np.float64),
+        table=table,
+        inputs=table[list(model.input_columns)].to_numpy(dtype=np.float64),
+        actual=table[model.target].to_numpy(dtype=np.float64),
         days=days["date"].to_numpy(dtype=np.str_),
     )

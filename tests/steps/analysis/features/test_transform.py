@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.features.binning import Binning, bin_positions, bin_report, bins_for
+from analysis.features.transform import Binning, bin_positions, bin_report, bins_for
 from analysis.reading.columns import BINS, MEASURES, Bins
 
 

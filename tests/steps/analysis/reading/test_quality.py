@@ -70,12 +70,12 @@ def test_fraction_in_a_whole_number_column(write, csv_of, rows) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("30-02-18", "no day of the calendar"),
-        ("01-13-18", "no day of the calendar"),
-        ("yesterday", "is no date"),
-        ("2018/01/05", "is no date"),
+        ("30-02-18", "not a day of the calendar"),
+        ("01-13-18", "not a day of the calendar"),
+        ("yesterday", "is not a date"),
+        ("2018/01/05", "is not a date"),
         ("2018-01-05", "another form"),
-        ("05-01-2018 10:00", "is no date"),
+        ("05-01-2018 10:00", "is not a date"),
     ],
 )
 def test_impossible_date(write, csv_of, rows, text: str, says: str) -> None:
@@ -176,7 +176,7 @@ def test_duplicate_days(write, csv_of, rows) -> None:
     rows.insert(10, {**rows[3], "instant": "999", "hum": "50"})
     error = refusal(write(csv_of(rows)))
     assert places(error) == [(12, "dteday")]
-    assert "2018-01-04 already stands on line 5" in str(error)
+    assert "2018-01-04 is already on line 5" in str(error)
 
 
 @pytest.mark.parametrize("column", ["temp", "season", "dteday", "cnt"])
@@ -240,7 +240,7 @@ def test_too_few_and_too_many_values(write, csv_of, rows) -> None:
 def test_no_header(write, csv_of, rows) -> None:
     error = refusal(write("\n".join(csv_of(rows).splitlines()[1:])))
     assert places(error) == [(1, None)]
-    assert "no header" in str(error)
+    assert "not a header" in str(error)
 
 
 def test_column_named_twice(write, csv_of, rows) -> None:

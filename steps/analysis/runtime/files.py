@@ -1,4 +1,4 @@
-"""CSV files between steps, written and read so that every float keeps its bits."""
+"""CSV and JSON files between steps, written and read so that every float keeps its bits."""
 
 from __future__ import annotations
 
@@ -44,5 +44,5 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path} can't be read as JSON: {error}.") from error
     if not isinstance(document, dict):
-        raise SettingsError(f"{path} holds no JSON object.")
+        raise SettingsError(f"{path} is not a JSON object.")
     return document

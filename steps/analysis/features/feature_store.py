@@ -5,28 +5,33 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from analysis.features.profiles import STORED_FEATURES
 from analysis.reading.columns import DATE
 from analysis.runtime.aws import aws_call, error_code
+from analysis.runtime.errors import IngestError, SettingsError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mypy_boto3_sagemaker_featurestore_runtime import SageMakerFeatureStoreRuntimeClient
     from mypy_boto3_sagemaker_featurestore_runtime.type_defs import FeatureValueTypeDef
 
+BATCH = 25
+"""Records in one BatchWriteRecord call: the service's limit."""
 ROUNDS = 8
-"""Times that entries which the service did not get to are sent again."""
+"""Times that entries which the service left unprocessed are sent again."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _TRANSIENT = frozenset(
     {"InternalFailure", "InternalServerError", "ServiceUnavailable", "ThrottlingException", "Throttling", "SlowDown"}
 )
 _WHOLE_CALL = frozenset({"ResourceNotFound", "AccessForbidden", "AccessDeniedException", "AccessDenied"})
 """Refusals that hold for every record: they end the step at once, rather than once for each row."""
-
-Pause = Callable[[float], None]
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -46,22 +51,59 @@ class Refusal:
     reason: str
 
 
+Writer = Callable[[Sequence[Record]], list[Refusal]]
+
+
+def records_of(rows: pd.DataFrame, event_time: str) -> list[Record]:
+    """Build one record a row; raise SettingsError where the file was not written by preprocess.py for this schema."""
+    expected = [name for name in STORED_FEATURES if name != "event_time"]
+    if sorted(rows.columns) != sorted(expected):
+        raise SettingsError(
+            f"features.csv has the columns {', '.join(rows.columns)}; the feature group has {', '.join(expected)}."
+        )
+    return [
+        record_of({**{str(name): str(value) for name, value in row.items()}, "event_time": event_time}, line)
+        for line, row in enumerate(rows.to_dict("records"), start=2)
+    ]
+
+
 def record_of(values: dict[str, str], line: int) -> Record:
-    """Features without a value are left out: the Feature Store knows no null."""
+    """Build a record, without the features that have no value: the Feature Store has no null."""
     features: list[FeatureValueTypeDef] = [
         {"FeatureName": name, "ValueAsString": value} for name, value in values.items() if value != ""
     ]
     return Record(line=line, identifier=values[DATE], features=tuple(features))
 
 
+def write_all(records: Sequence[Record], write: Writer, workers: int) -> int:
+    """Write every record, several batches at a time, and return their number.
+
+    Raises IngestError naming the first refused rows. The others are written by then; writing again is harmless.
+    """
+    batches = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        refusals = [refusal for result in pool.map(write, batches) for refusal in result]
+    if refusals:
+        shown = "; ".join(
+            f"row {refusal.record.line} ({refusal.record.identifier}): {refusal.reason}"
+            for refusal in refusals[:_SHOWN]
+        )
+        more = f"; and {len(refusals) - _SHOWN} more" if len(refusals) > _SHOWN else ""
+        raise IngestError(
+            f"The Feature Store refused {len(refusals)} of {len(records)} records: {shown}{more}. "
+            "Writing records again is harmless: retry the execution once the cause is fixed."
+        )
+    return len(records)
+
+
 def backoff(attempt: int) -> float:
-    """Seconds before the next attempt (0, 1, ...): doubling, capped, with full jitter so that callers spread."""
+    """Return seconds before the next attempt (0, 1, ...): doubling, capped, with full jitter so that callers spread."""
     return random.uniform(0.0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))  # noqa: S311 (no secret)
 
 
 def batch_writer(
-    client: SageMakerFeatureStoreRuntimeClient, group: str, pause: Pause = time.sleep
-) -> Callable[[Sequence[Record]], list[Refusal]]:
+    client: SageMakerFeatureStoreRuntimeClient, group: str, pause: Callable[[float], None] = time.sleep
+) -> Writer:
     """Write up to 25 records a call; unprocessed entries and transient errors are sent again."""
 
     def write(records: Sequence[Record]) -> list[Refusal]:
@@ -94,10 +136,8 @@ def _identifier(entry: Mapping[str, Any]) -> str:
     return next(str(value["ValueAsString"]) for value in entry["Record"] if value["FeatureName"] == DATE)
 
 
-def single_writer(
-    client: SageMakerFeatureStoreRuntimeClient, group: str
-) -> Callable[[Sequence[Record]], list[Refusal]]:
-    """Write one record a call; botocore tries throttled and failed calls again."""
+def single_writer(client: SageMakerFeatureStoreRuntimeClient, group: str) -> Writer:
+    """Write one record a call; botocore retries throttled and failed calls."""
 
     def write(records: Sequence[Record]) -> list[Refusal]:
         refused: list[Refusal] = []

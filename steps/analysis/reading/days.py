@@ -1,0 +1,185 @@
+"""From text cells to typed days in physical units, the schema that pandera checks them against, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import pandas as pd
+import pandera.pandas as pa
+from pandera.errors import SchemaErrors
+
+from analysis.reading.columns import CATEGORIES, COUNTS, DATE, FLAGS, MEASURES
+from analysis.runtime.errors import Problem
+
+_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_ISO_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DAY_FIRST_DATE = r"[0-9]{2}-[0-9]{2}-(?:[0-9]{2}|[0-9]{4})"
+_LONG_DATE = len("dd-mm-yyyy")
+_LISTED_LINES = 50
+_LONGEST_QUOTE = 40
+_MONTH_MATCHES = "is not the month of the date"
+
+PHYSICAL = "physical"
+"""Form with dd-mm-yy dates, degrees, percent and km/h."""
+NORMALISED = "normalised"
+"""UCI's form with ISO dates and measures divided by their maximum."""
+
+
+@dataclass
+class Findings:
+    """problems: refuse the file. repairs: {"what", "rows", "lines"}. checks: {"check", "found", "allowed", "outcome"}.
+
+    The outcome of a check is "passed" or "repaired"; "allowed" is None where a single find refuses the file.
+    """
+
+    problems: list[Problem] = field(default_factory=list)
+    repairs: list[dict[str, Any]] = field(default_factory=list)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+
+    def repair(self, what: str, lines: Sequence[int]) -> None:
+        """Count a repair, where there was anything to repair."""
+        if lines:
+            self.repairs.append({"what": what, "rows": len(lines), "lines": list(lines[:_LISTED_LINES])})
+
+    def check(self, what: str, found: int = 0, allowed: int | None = None) -> None:
+        """Record a check that the file passed."""
+        outcome = "repaired" if found else "passed"
+        self.checks.append({"check": what, "found": found, "allowed": allowed, "outcome": outcome})
+
+    def refuse(self, message: str, lines: Iterable[int], column: str) -> None:
+        """Record the same problem of each of the lines."""
+        self.problems.extend(Problem(message, line, column) for line in lines)
+
+    def refuse_cells(self, cells: pd.Series[Any], mask: pd.Series[bool], message: str) -> None:
+        """Record a problem of each cell where `mask` is true, with the cell's text in front of `message`."""
+        for line in lines_of(mask):
+            self.refuse(f"{_quoted(cells[line])} {message}", [line], str(cells.name))
+
+
+def lines_of(mask: pd.Series[bool]) -> list[int]:
+    """Return the index labels (lines of the file) where `mask` is true."""
+    return [int(line) for line in mask.index[mask.to_numpy(dtype=bool)]]
+
+
+def _quoted(text: object) -> str:
+    shown = str(text)
+    return repr(shown if len(shown) <= _LONGEST_QUOTE else shown[: _LONGEST_QUOTE - 3] + "...")
+
+
+def typed_days(cells: pd.DataFrame, findings: Findings) -> tuple[pd.DataFrame, str]:
+    """Convert text cells to dates, whole numbers and measures in physical units; also return the file's form.
+
+    What can't be converted is added to the problems; the days must then not be used.
+    """
+    dates, form = _dates(cells[DATE], findings)
+    columns: dict[str, pd.Series[Any]] = {DATE: dates}
+    for name in cells.columns.drop(DATE):
+        numbers = _numbers(cells[name], findings)
+        columns[name] = numbers if name in MEASURES else _whole(cells[name], numbers, findings)
+    days = pd.DataFrame(columns, index=cells.index)
+    if not findings.problems:
+        _to_physical(days, form, findings)
+    return days, form
+
+
+def _dates(texts: pd.Series[str], findings: Findings) -> tuple[pd.Series[Any], str]:
+    iso, day_first = texts.str.fullmatch(_ISO_DATE), texts.str.fullmatch(_DAY_FIRST_DATE)
+    findings.refuse_cells(texts, ~(iso | day_first), "is not a date; write dd-mm-yy (01-01-18) or ISO (2011-01-01)")
+    form = NORMALISED if int(iso.sum()) >= int(day_first.sum()) else PHYSICAL
+    other = day_first if form == NORMALISED else iso
+    findings.refuse_cells(texts, other, "is written in another form than the other dates of the file")
+    parsed = pd.to_datetime(texts, format="%Y-%m-%d" if form == NORMALISED else "%d-%m-%y", errors="coerce")
+    long_year = texts.str.len() == _LONG_DATE
+    if form == PHYSICAL and bool(long_year.any()):
+        parsed = parsed.where(~long_year, pd.to_datetime(texts, format="%d-%m-%Y", errors="coerce"))
+    form_name = "yyyy-mm-dd" if form == NORMALISED else "dd-mm-yy"
+    impossible = parsed.isna() & (iso | day_first) & ~other
+    findings.refuse_cells(texts, impossible, f"is not a day of the calendar (the form is {form_name})")
+    return parsed, form
+
+
+def _numbers(texts: pd.Series[str], findings: Findings) -> pd.Series[Any]:
+    valid = texts.str.fullmatch(_NUMBER).fillna(value=False).astype(bool)
+    findings.refuse_cells(texts, ~valid, "is not a number")
+    # Python's own float() rounds correctly, so a value that we wrote is read back bit for bit.
+    return texts.where(valid, "nan").map(float).astype("float64")
+
+
+def _whole(texts: pd.Series[str], numbers: pd.Series[Any], findings: Findings) -> pd.Series[Any]:
+    fraction = numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() >= 2**53))
+    findings.refuse_cells(texts, fraction, "is not a whole number")
+    return numbers.where(~fraction & numbers.notna(), 0.0).astype("int64")
+
+
+def _to_physical(days: pd.DataFrame, form: str, findings: Findings) -> None:
+    """Multiply UCI's scaled measures back; refuse a file whose dates and measures are of different forms."""
+    highest = float(days[list(MEASURES)].to_numpy().max())
+    if form == NORMALISED:
+        for name, measure in MEASURES.items():
+            for line in lines_of(~days[name].between(0.0, 1.0)):
+                message = (
+                    f"{days.loc[line, name]!s} is outside 0 to 1: files with ISO dates hold {name} divided by "
+                    f"{measure.scale:g}; write dates as dd-mm-yy if it is in {measure.unit}"
+                )
+                findings.refuse(message, [line], name)
+            days[name] = days[name] * measure.scale
+    elif highest <= 1.0 and bool((days["hum"] > 0).any()):
+        message = (
+            "every value of temp, atemp, hum and windspeed is at most 1, as in the scaled form; that form has ISO dates"
+        )
+        findings.refuse(message, [int(days.index[0])], "hum")
+
+
+@cache
+def day_schema() -> pa.DataFrameSchema:
+    """Build the schema: domains of categories and flags, physical ranges, counts not negative, one row a day.
+
+    The error text of each check is what a user reads after the offending value.
+    """
+    columns: dict[str, pa.Column] = {
+        DATE: pa.Column("datetime64[ns]", unique=True, report_duplicates="exclude_first"),
+    }
+    for name, category in {**CATEGORIES, **FLAGS}.items():
+        levels = list(category.levels)
+        columns[name] = pa.Column("int64", pa.Check.isin(levels, error=f"is none of {category.allowed}"))
+    for name, measure in MEASURES.items():
+        error = f"is outside 0 to {measure.scale:g} {measure.unit}"
+        columns[name] = pa.Column("float64", pa.Check.in_range(0.0, measure.scale, error=error))
+    for name in COUNTS:
+        columns[name] = pa.Column("int64", pa.Check.ge(0, error="is negative"), required=False)
+    month = pa.Check(_month_matches, error=_MONTH_MATCHES, ignore_na=False)
+    return pa.DataFrameSchema(columns, checks=month, strict=True)
+
+
+def _month_matches(days: pd.DataFrame) -> pd.Series[bool]:
+    known = days["mnth"].isin(list(CATEGORIES["mnth"].levels))
+    matches: pd.Series[bool] = (days[DATE].dt.month == days["mnth"]) | ~known
+    return matches
+
+
+def broken_rules(days: pd.DataFrame) -> list[Problem]:
+    """List every rule of the schema that a row breaks; the index of `days` is taken as the line number."""
+    try:
+        day_schema().validate(days, lazy=True)
+    except SchemaErrors as error:
+        failures = error.failure_cases
+    else:
+        return []
+    texts = days.assign(**{DATE: days[DATE].dt.strftime("%Y-%m-%d")}).astype(str)
+    first_line: dict[str, int] = {}
+    for line, day in zip(texts.index, texts[DATE], strict=True):
+        first_line.setdefault(day, int(line))
+    problems: set[tuple[int, str, str]] = set()
+    for failure in failures.to_dict("records"):
+        line, column, rule = int(failure["index"]), str(failure["column"]), str(failure["check"])
+        day = str(texts.loc[line, DATE])
+        if rule == _MONTH_MATCHES:
+            problems.add((line, "mnth", f"{texts.loc[line, 'mnth']!s} {rule} ({day})"))
+        elif column == DATE:
+            problems.add((line, DATE, f"{day} is already on line {first_line[day]}, and a day may appear only once"))
+        else:
+            problems.add((line, column, f"{texts.loc[line, column]!s} {rule}"))
+    return [Problem(message, line, column) for line, column, message in sorted(problems)]
