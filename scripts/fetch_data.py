@@ -16,8 +16,8 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
 from analysis.reading.columns import COUNTS, TARGET, Purpose
-from analysis.reading.quality import QualityLimits, check_days
+from analysis.reading.limits import QualityLimits
+from analysis.reading.quality import check_days
 from analysis.reading.table import read_table
 from scripts.lib.errors import ScriptError
 from scripts.lib.program import program_parser, run_program, write_whole
@@ -47,8 +48,7 @@ _TIMEOUT_SECONDS = 30.0
 _BY_HAND = "Download it by hand from https://archive.ics.uci.edu/dataset/275 and continue with day.csv."
 
 
-@dataclass(frozen=True)
-class PublishedTable:
+class PublishedTable(NamedTuple):
     """The facts about a published form: number of days, first and last day (ISO), total rentals."""
 
     rows: int

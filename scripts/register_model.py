@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,19 +36,11 @@ _CODE_FOLDER = "/opt/ml/model/code"
 _CSV = ["text/csv"]
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """An evaluation.json of evaluate.py: its bytes, and R-squared on the test rows."""
-
-    content: bytes
-    r_squared: float
-
-
-def read_evaluation(path: Path) -> Evaluation:
-    """Read evaluation.json, or raise ScriptError."""
+def read_evaluation(path: Path) -> tuple[bytes, float]:
+    """Read evaluation.json of evaluate.py: its bytes, and R-squared on the test rows."""
     try:
         content = path.read_bytes()
-        return Evaluation(content, float(json.loads(content)["regression_metrics"]["r2"]["value"]))
+        return content, float(json.loads(content)["regression_metrics"]["r2"]["value"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"{path} is not an evaluation.json ({type(error).__name__}: {error})."
         raise ScriptError(message, "Write it with steps/evaluate.py.") from error
@@ -85,12 +76,12 @@ def registered_version(group: str, archive_sha256: str, aws: Aws) -> str | None:
 
 
 def package_request(
-    found: FoundModel, group: str, image: str, *, model_uri: str, evaluation_uri: str | None, instance_type: str
+    found: FoundModel, uris: Mapping[str, str], *, group: str, image: str, instance_type: str
 ) -> dict[str, Any]:
     """Build the CreateModelPackage request, of the same form as the pipeline's; it always waits for approval."""
     container = {
         "Image": image,
-        "ModelDataUrl": model_uri,
+        "ModelDataUrl": uris["model.tar.gz"],
         "Environment": {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": _CODE_FOLDER},
     }
     request: dict[str, Any] = {
@@ -108,35 +99,25 @@ def package_request(
         },
         "CustomerMetadataProperties": {"profile": found.model.profile, ARCHIVE_KEY: found.archive_sha256},
     }
-    if evaluation_uri is not None:
-        statistics = {"ContentType": "application/json", "S3Uri": evaluation_uri}
+    if "evaluation.json" in uris:
+        statistics = {"ContentType": "application/json", "S3Uri": uris["evaluation.json"]}
         request["ModelMetrics"] = {"ModelQuality": {"Statistics": statistics}}
     return request
 
 
-def register(
-    found: FoundModel, archive: bytes, evaluation: Evaluation | None, aws: Aws, *, group: str, image: str
-) -> str:
-    """Upload archive and evaluation under the archive's SHA-256, register them, and return the new version's ARN.
+def register(found: FoundModel, files: Mapping[str, bytes], aws: Aws, *, group: str, image: str) -> str:
+    """Upload the files under the archive's SHA-256, register them, and return the new version's ARN.
 
     Raises RegistrationError where AWS refuses; uploaded files may stay behind and are overwritten by the same bytes.
     """
-    bucket = aws.settings.artifacts_bucket
-    uploads = {"model.tar.gz": archive} | ({"evaluation.json": evaluation.content} if evaluation else {})
-    uris = {}
-    for name, content in uploads.items():
+    bucket, uris = aws.settings.artifacts_bucket, {}
+    for name, content in files.items():
         key = f"registered/{found.archive_sha256}/{name}"
         uris[name] = f"s3://{bucket}/{key}"
         with aws_errors(f"Uploading {uris[name]}", aws, RegistrationError):
             aws.s3.put_object(Bucket=bucket, Key=key, Body=content)
-    request = package_request(
-        found,
-        group,
-        image,
-        model_uri=uris["model.tar.gz"],
-        evaluation_uri=uris.get("evaluation.json"),
-        instance_type=aws.settings.instances.transform,
-    )
+    instance_type = aws.settings.instances.transform
+    request = package_request(found, uris, group=group, image=image, instance_type=instance_type)
     with aws_errors(f"Registering a version of {group}", aws, RegistrationError):
         return str(aws.sagemaker.create_model_package(**request)["ModelPackageArn"])
 
@@ -152,15 +133,17 @@ def main(arguments: Sequence[str]) -> None:
     aws = aws_of(request.env)
     archive = existing_file(request.archive, "The model archive")
     found = find_model(str(archive), lambda: aws)
-    evaluation = read_evaluation(request.evaluation) if request.evaluation else None
+    files, quality = {"model.tar.gz": archive.read_bytes()}, ""
+    if request.evaluation:
+        files["evaluation.json"], r_squared = read_evaluation(request.evaluation)
+        quality = f", R-squared on test rows {r_squared:.4f}"
     group = request.group or aws.settings.model_package_group_name
     already = registered_version(group, found.archive_sha256, aws)
     if already is not None:
         print(f"{archive} is registered already: {already}")
         return
     image = request.image or image_uri(aws.settings)
-    arn = register(found, archive.read_bytes(), evaluation, aws, group=group, image=image)
-    quality = f", R-squared on test rows {evaluation.r_squared:.4f}" if evaluation else ""
+    arn = register(found, files, aws, group=group, image=image)
     print(f"{arn}: profile {found.model.profile}{quality}, waiting for approval")
     print("Approve it: bikeshare model approve --help")
 

@@ -14,12 +14,12 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
 
-from analysis.runtime.aws import aws_call, client_settings, error_code, split_s3_uri
+from analysis.runtime.aws import aws_call, client_settings, error_code, split_s3_uri, unless
 from analysis.runtime.container import OUTPUT, Arguments, run_step
 from analysis.runtime.errors import ClaimError
 from analysis.runtime.upload import (
@@ -68,13 +68,10 @@ def may_take_over(status: str) -> bool:
 def claim_file(s3: S3Client, sagemaker: SageMakerClient, request: Namespace) -> Claim:
     """Decide about the object that `request` names (bucket, key, etag, run_key, execution_arn, claims_uri)."""
     wanted = plain_etag(request.etag)
-    with aws_call(f"Looking at s3://{request.bucket}/{request.key}"):
-        try:
-            head = s3.head_object(Bucket=request.bucket, Key=request.key)
-        except ClientError as error:
-            if error_code(error) in _GONE:
-                return _claim(request, wanted, "", MISSING, f"s3://{request.bucket}/{request.key} no longer exists")
-            raise
+    uri = f"s3://{request.bucket}/{request.key}"
+    head = unless(f"Looking at {uri}", _GONE, lambda: s3.head_object(Bucket=request.bucket, Key=request.key))
+    if head is None:
+        return _claim(request, wanted, "", MISSING, f"{uri} no longer exists")
     etag, uploaded_at = plain_etag(head["ETag"]), iso(head["LastModified"])
     if wanted and wanted != etag:
         reason = f"the object was replaced: its ETag is now {etag}; the newer upload has an event of its own"
@@ -159,14 +156,12 @@ def _claim(request: Namespace, etag: str, uploaded_at: str, decision: str, reaso
 
 
 def _read_holder(s3: S3Client, bucket: str, key: str) -> Holder | None:
-    with aws_call(f"Reading the claim s3://{bucket}/{key}"):
-        try:
-            answer = s3.get_object(Bucket=bucket, Key=key)
-            body = answer["Body"].read()
-        except ClientError as error:
-            if error_code(error) in _GONE:
-                return None
-            raise
+    what = f"Reading the claim s3://{bucket}/{key}"
+    answer = unless(what, _GONE, lambda: s3.get_object(Bucket=bucket, Key=key))
+    if answer is None:
+        return None
+    with aws_call(what):
+        body = answer["Body"].read()
     try:
         document = json.loads(body)
         return Holder(str(document["execution_arn"]), str(document["uploaded_at"]), answer["ETag"])
@@ -179,27 +174,19 @@ def _read_holder(s3: S3Client, bucket: str, key: str) -> Holder | None:
 def _write_holder(s3: S3Client, bucket: str, key: str, document: dict[str, str], *, replaces: str | None) -> bool:
     """Create the claim, or replace exactly the version `replaces`; False where another execution was faster."""
     body = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
-    with aws_call(f"Writing the claim s3://{bucket}/{key}"):
-        try:
-            if replaces is None:
-                s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*")
-            else:
-                s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfMatch=replaces)
-        except ClientError as error:
-            if error_code(error) in _LOST_THE_RACE | _GONE:
-                return False
-            raise
-    return True
+    condition: dict[str, Any] = {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces}
+    answer = unless(
+        f"Writing the claim s3://{bucket}/{key}",
+        _LOST_THE_RACE | _GONE,
+        lambda: s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", **condition),
+    )
+    return answer is not None
 
 
 def _execution_status(sagemaker: SageMakerClient, arn: str) -> str:
-    with aws_call(f"Looking at the pipeline execution {arn}"):
-        try:
-            return sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionStatus"]
-        except ClientError as error:
-            if error_code(error) in _NO_SUCH_EXECUTION:
-                return "missing"
-            raise
+    what = f"Looking at the pipeline execution {arn}"
+    answer = unless(what, _NO_SUCH_EXECUTION, lambda: sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn))
+    return "missing" if answer is None else answer["PipelineExecutionStatus"]
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> None:
     from analysis.evaluation.previous import previous_model
     from analysis.evaluation.rows import labelled_rows
     from analysis.model.artefact import read_archive
-    from analysis.report.page import write_report
+    from analysis.report.page import report_html
     from analysis.runtime.files import read_json, write_json
 
     archive = read_archive(existing_file(request.model_dir / "model.tar.gz", "The model archive"))
@@ -44,7 +44,8 @@ def main(arguments: Sequence[str]) -> None:
     previous = previous_model(request.model_package_group_name)
     result = evaluation(archive.model, sides, quality, request.leakage_threshold, previous)
     write_json(result, request.output_dir / "evaluation.json")
-    write_report(request.output_dir / "report.html", archive, sides, quality, result)
+    report = report_html(archive, sides, quality, result)
+    (request.output_dir / "report.html").write_text(report, encoding="utf-8")
     on_test, leakage = result["test"], result["leakage"]
     for name in ("r2", "rmse", "mae"):
         print(f"test:{name}={on_test[name]};")

@@ -15,17 +15,9 @@ from collections.abc import Sequence
 
 from analysis.features.profiles import FORECAST, PROFILES, Variant, profile_named, variant_of
 from analysis.reading.columns import TARGET, Purpose
+from analysis.reading.limits import add_limits, limits_of
 from analysis.runtime.container import INPUT, OUTPUT, Arguments, existing_file, run_step
 from analysis.runtime.upload import file_name, upload_report
-
-_LIMITS = {
-    "duplicate_rows": "repeated rows that are dropped, not refused",
-    "duplicate_days": "further rows of a day that are dropped, not refused",
-    "missing_rows": "incomplete rows that are dropped, not refused",
-    "invalid_rows": "rows outside their domain or range that are dropped, not refused",
-    "unequal_sums": "rows where cnt is not casual + registered",
-}
-"""Limits of the quality check that are arguments named --max-..., 0 unless given."""
 
 
 def requested(arguments: Sequence[str]) -> Namespace:
@@ -44,11 +36,7 @@ def requested(arguments: Sequence[str]) -> Namespace:
     add("--train-fraction", type=float, default=0.7, help="share of rows to train on")
     add("--random-state", type=int, default=333, help="seed of the split")
     parser.add_path("--output-dir", OUTPUT, "gets one directory for each output")
-    for name, description in _LIMITS.items():
-        add(f"--max-{name.replace('_', '-')}", dest=name, type=int, default=0, help=description)
-    add("--minimum-training-rows", type=int, default=60, help="fewer rows are refused")
-    add("--perfect-correlation", type=float, default=1.0 - 1e-12, help="correlation of inputs that repeat each other")
-    add("--constant-share", type=float, default=1.0, help="share of one value from which an input is constant")
+    add_limits(parser)
     return parser.parse_args(arguments)
 
 
@@ -58,23 +46,17 @@ def main(arguments: Sequence[str]) -> None:
     # Imported here so that --help and a wrong call are answered at once.
     from analysis.features.prepared import Preparation, write_prepared
     from analysis.features.transform import Binning
-    from analysis.reading.quality import QualityLimits, check_days
+    from analysis.reading.quality import check_days
     from analysis.reading.table import read_table
 
     variant = Variant(request.first_levels == "keep", request.measures == "bins")
     profile = variant_of(profile_named(request.profile), variant)
-    limits = QualityLimits(
-        **{name: getattr(request, name) for name in _LIMITS},
-        minimum_training_rows=request.minimum_training_rows,
-        correlation=request.perfect_correlation,
-        constant_share=request.constant_share,
-    )
     training = request.purpose is Purpose.TRAINING
     required = (*profile.counts, *((TARGET,) if training else ()))
     # Of exactly that key's name: an S3 prefix input also brings files whose names merely begin with it.
     name = file_name(request.input_key)
     path = existing_file(request.input_dir / name, f"The input file of key {request.input_key!r}")
-    table = read_table(path, name=request.input_key)
+    table, limits = read_table(path, name=request.input_key), limits_of(request)
     checked = check_days(table, request.purpose, required, limits, removes_columns=training and profile.selects)
     upload = checked.report["upload"] = upload_report(path.read_bytes(), request.input_etag)
     if upload["same"] is False:

@@ -11,7 +11,6 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,16 +30,6 @@ COLUMNS = ("date", "prediction", "lower_95", "upper_95", "actual", "model_versio
 """Columns of the prediction file, in order; `actual` is empty for days that have not happened."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """Spreadsheets take a cell that starts with one of these for a formula; the last four are full-width forms."""
-
-
-@dataclass(frozen=True)
-class Publication:
-    """Both files, as they are put into S3."""
-
-    csv_key: str
-    csv: bytes
-    manifest_key: str
-    manifest: bytes
 
 
 def safe_text(text: str) -> str:
@@ -99,8 +88,11 @@ def prediction_table(
 
 def publication(
     table: pd.DataFrame, claim: Claim, model_package_arn: str, execution_arn: str, prefix: str
-) -> Publication:
-    """Build both files; their bytes depend on the arguments alone, so that publishing twice changes nothing."""
+) -> dict[str, bytes]:
+    """Build the CSV and, after it, the manifest by their keys.
+
+    Their bytes depend on the arguments alone, so that publishing twice changes nothing.
+    """
     root = f"{prefix}/" if prefix else ""
     csv_key = f"{root}predictions/dt={claim.dt}/{claim.prediction_name}.csv"
     body = table.to_csv(index=False, lineterminator="\n").encode("utf-8")
@@ -116,16 +108,15 @@ def publication(
         "execution_arn": execution_arn,
     }
     text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    manifest_key = f"{root}manifests/dt={claim.dt}/{claim.prediction_name}.json"
-    return Publication(csv_key, body, manifest_key, text.encode("utf-8"))
+    return {csv_key: body, f"{root}manifests/dt={claim.dt}/{claim.prediction_name}.json": text.encode("utf-8")}
 
 
-def put(s3: S3Client, bucket: str, files: Publication) -> None:
-    """Put the CSV into S3, and the manifest after it."""
-    with aws_call(f"Writing s3://{bucket}/{files.csv_key}"):
-        s3.put_object(Bucket=bucket, Key=files.csv_key, Body=files.csv, ContentType="text/csv; charset=utf-8")
-    with aws_call(f"Writing s3://{bucket}/{files.manifest_key}"):
-        s3.put_object(Bucket=bucket, Key=files.manifest_key, Body=files.manifest, ContentType="application/json")
+def put(s3: S3Client, bucket: str, files: dict[str, bytes]) -> None:
+    """Put the files into S3 in their order."""
+    for key, body in files.items():
+        content_type = "text/csv; charset=utf-8" if key.endswith(".csv") else "application/json"
+        with aws_call(f"Writing s3://{bucket}/{key}"):
+            s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -149,7 +140,7 @@ def main(arguments: Sequence[str]) -> None:
     table = prediction_table(rows, read_predictions(output), texts)
     files = publication(table, claim, request.model_package_arn, request.execution_arn, prefix)
     put(boto3.client("s3", **client_settings()), bucket, files)
-    print(f"publish: {len(table)} predictions in s3://{bucket}/{files.csv_key}")
+    print(f"publish: {len(table)} predictions in s3://{bucket}/{next(iter(files))}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.features.profiles import FORECAST, PARITY, PROFILES, Profile, Variant, profile_named, variant_of
+from analysis.features.profiles import FORECAST, PARITY, PROFILES, Variant, profile_named, variant_of
 from analysis.model.artefact import MODEL_JSON, SUMMARY_JSON, SUMMARY_TEXT
 from analysis.model.published import published_comparison, side_by_side
 from analysis.reading.columns import TARGET
@@ -59,15 +59,6 @@ def code_sha256(module_dir: str) -> str | None:
     return found[1] if found else None
 
 
-def check_columns(columns: Sequence[str], profile: Profile) -> None:
-    """Refuse training rows that were prepared for another profile."""
-    if list(columns) != [*profile.columns, TARGET]:
-        raise TrainingError(
-            f"train.csv was not prepared for profile {profile.name!r}: its columns are {', '.join(columns)}. "
-            "Give preprocess.py and train.py the same --profile."
-        )
-
-
 def write_model(fit: Fit, model_dir: Path) -> None:
     """Write model.json, and the code that serves it."""
     made_directory(model_dir)
@@ -77,14 +68,6 @@ def write_model(fit: Fit, model_dir: Path) -> None:
         target = model_dir / "code" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(here / name, target)
-
-
-def write_summary(summary: dict[str, Any], text: str, *directories: Path) -> None:
-    """Write the whole regression table as statsmodels prints it, and its figures as JSON, into each directory."""
-    for directory in directories:
-        made_directory(directory)
-        (directory / SUMMARY_TEXT).write_text(text, encoding="utf-8")
-        write_json(summary, directory / SUMMARY_JSON)
 
 
 def print_metrics(fit: Fit) -> None:
@@ -113,7 +96,11 @@ def main(arguments: Sequence[str]) -> None:
     source = read_json(source_file) if source_file.is_file() else {}
     profile = variant_of(profile_named(request.profile), Variant(**source.get("variant", {})))
     rows = read_frame(rows_file)
-    check_columns(list(rows.columns), profile)
+    if list(rows.columns) != [*profile.columns, TARGET]:
+        raise TrainingError(
+            f"train.csv was not prepared for profile {profile.name!r}: its columns are {', '.join(rows.columns)}. "
+            "Give preprocess.py and train.py the same --profile."
+        )
     # Imported here so that --help and a wrong call are answered at once.
     from analysis.model.fitting import fit_linear_model, regression_summary
 
@@ -124,7 +111,11 @@ def main(arguments: Sequence[str]) -> None:
     if profile.name == PARITY.name:
         summary["published"] = published_comparison(summary, source)
     write_model(fit, request.model_dir)
-    write_summary(summary, f"{fit.results.summary()}\n", request.model_dir, request.output_data_dir)
+    table = f"{fit.results.summary()}\n"
+    for directory in (request.model_dir, request.output_data_dir):
+        made_directory(directory)
+        (directory / SUMMARY_TEXT).write_text(table, encoding="utf-8")
+        write_json(summary, directory / SUMMARY_JSON)
     print_metrics(fit)
     if "published" in summary:
         print(side_by_side(summary["published"]))

@@ -12,7 +12,7 @@ EVENT_TIME = "event_time"
 
 
 def stored_features() -> Mapping[str, str]:
-    """Feature name → ``String``, ``Integral`` or ``Fractional``, in the order of ``steps/analysis/features/profiles.py``."""
+    """Feature name → ``String``, ``Integral`` or ``Fractional``, in the order of ``analysis.features.profiles``."""
     # steps/ travels to the containers and is no package of this environment: it is on the path for this import only.
     sys.path.insert(0, str(STEPS_FOLDER))
     try:

@@ -1,2 +1,1 @@
-"""What the step scripts share. Importing the package imports nothing: each module is taken by name, so that
-inference starts with numpy and pandas alone."""
+"""Code shared by the step scripts: reading, features, the model, its evaluation and the report."""

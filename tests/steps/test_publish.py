@@ -132,7 +132,8 @@ def test_the_manifest_is_put_after_the_csv() -> None:
     table = publish.prediction_table(pd.DataFrame({"date": ["d"], "actual": [""]}), [("1", "0", "2")], ("7", "x", "k"))
     files = publish.publication(table, CLAIM, PACKAGE, EXECUTION, "")
     publish.put(Recorder(), "predictions", files)
-    assert order == [files.csv_key, files.manifest_key]
+    assert order == list(files)
+    assert [key.partition("/")[0] for key in order] == ["predictions", "manifests"]
 
 
 @given(st.text(max_size=20))

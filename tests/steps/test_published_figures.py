@@ -15,7 +15,8 @@ from analysis.features.profiles import FORECAST, PARITY
 from analysis.features.transform import model_columns
 from analysis.model.fitting import Fit, fit_linear_model
 from analysis.reading.columns import TARGET, Purpose
-from analysis.reading.quality import CheckedDays, QualityLimits, check_days
+from analysis.reading.limits import QualityLimits
+from analysis.reading.quality import CheckedDays, check_days
 from analysis.reading.table import read_table
 
 

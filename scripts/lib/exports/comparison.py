@@ -16,7 +16,8 @@ from analysis.features.profiles import Profile, Variant, profile_named, variant_
 from analysis.features.transform import model_columns
 from analysis.model.artefact import LinearModel
 from analysis.reading.columns import DATE, TARGET, Purpose
-from analysis.reading.quality import QualityLimits, check_days
+from analysis.reading.limits import QualityLimits
+from analysis.reading.quality import check_days
 from analysis.reading.table import read_table
 from publish import safe_text
 from scripts.lib.errors import ExportRefusedError

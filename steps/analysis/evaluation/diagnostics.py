@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -98,13 +98,9 @@ class LeakageCheck:
     """
 
     verdict: str
-    columns: tuple[str, ...]
+    columns: list[str]
     adjusted_r2: float
     threshold: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the block `leakage` of evaluation.json."""
-        return {**asdict(self), "columns": list(self.columns)}
 
 
 def check_leakage(
@@ -120,12 +116,12 @@ def check_leakage(
     columns = list(range(values.shape[1]))
     overall = _adjusted_r2(values, answer)
     if overall < threshold:
-        return LeakageCheck("pass", (), overall, threshold)
+        return LeakageCheck("pass", [], overall, threshold)
     for column in _least_related_first(values, answer):
         fewer = [other for other in columns if other != column]
         if fewer and _adjusted_r2(values[:, fewer], answer) >= threshold:
             columns = fewer
-    found = tuple(str(features.columns[column]) for column in columns)
+    found = [str(features.columns[column]) for column in columns]
     verdict = "known" if set(found) <= set(known) else "fail"
     return LeakageCheck(verdict, found, overall, threshold)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -62,14 +63,14 @@ def evaluation(
             "mean_width": float((predicted.upper - predicted.lower).mean()),
         },
         "diagnostics": _diagnostics(model, sides, (fitted, predicted.prediction)),
-        "leakage": check_leakage(inputs, target, known, threshold).to_dict(),
+        "leakage": asdict(check_leakage(inputs, target, known, threshold)),
         "previous_model": comparison(previous, model, test, on_test),
         "model": {
             "profile": model.profile,
             "selected_features": list(model.selected),
             "provenance": model.provenance,
         },
-        "data": {"file": quality.get("file"), "sha256": quality.get("sha256"), "rows": quality.get("rows")},
+        "data": {name: quality.get(name) for name in ("file", "sha256", "rows")},
     }
 
 

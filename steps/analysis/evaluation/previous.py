@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from analysis.evaluation.metrics import all_metrics
@@ -13,22 +12,11 @@ from analysis.runtime.errors import ModelError, StepError
 from analysis.runtime.registry import model_data_url, newest_approved
 
 
-class Status(StrEnum):
-    """The outcome of looking for the previous model and of comparing it."""
-
-    NOT_ASKED = "not asked"
-    NONE = "none"
-    UNREADABLE = "unreadable"
-    FOUND = "found"
-    NOT_COMPARABLE = "not comparable"
-    COMPARED = "compared"
-
-
 @dataclass(frozen=True)
 class PreviousModel:
-    """The approved model. reason: why there is no model; version: of the model package."""
+    """The approved model. status: "not asked", "none", "unreadable" or "found"; reason: why there is no model."""
 
-    status: Status
+    status: str
     reason: str = ""
     arn: str | None = None
     version: int | None = None
@@ -38,7 +26,7 @@ class PreviousModel:
 def previous_model(group: str) -> PreviousModel:
     """Download the newest approved model of the registry's group into memory; no error leaves this function."""
     if not group:
-        return PreviousModel(Status.NOT_ASKED, "no model package group was named")
+        return PreviousModel("not asked", "no model package group was named")
     arn: str | None = None
     try:
         # Imported here because an evaluation on its own asks no AWS service.
@@ -52,7 +40,7 @@ def previous_model(group: str) -> PreviousModel:
         with aws_call(f"Looking for approved models in {group!r}"):
             arn = newest_approved(sagemaker, group)
             if arn is None:
-                return PreviousModel(Status.NONE, f"no version in {group} is approved yet")
+                return PreviousModel("none", f"no version in {group} is approved yet")
             package = sagemaker.describe_model_package(ModelPackageName=arn)
         uri = model_data_url(package)
         if not uri:
@@ -65,8 +53,8 @@ def previous_model(group: str) -> PreviousModel:
             raise ModelError(f"{uri} is larger than {LARGEST_ARCHIVE} bytes.")
         model = archive_from(data, arn).model
     except StepError as error:
-        return PreviousModel(Status.UNREADABLE, str(error), arn)
-    return PreviousModel(Status.FOUND, "", arn, package.get("ModelPackageVersion"), model)
+        return PreviousModel("unreadable", str(error), arn)
+    return PreviousModel("found", "", arn, package.get("ModelPackageVersion"), model)
 
 
 def comparison(previous: PreviousModel, current: LinearModel, test: LabelledRows, metrics: dict[str, Any]) -> Any:
@@ -89,18 +77,15 @@ def comparison(previous: PreviousModel, current: LinearModel, test: LabelledRows
     missing = [name for name in model.input_columns if name not in test.table.columns]
     if missing or model.target != current.target:
         what = f"the test rows lack {', '.join(missing)}" if missing else f"it predicts {model.target}"
-        return {**block, "status": Status.NOT_COMPARABLE, "reason": what}
+        return {**block, "status": "not comparable", "reason": what}
     predicted = model.predict(test.table[list(model.input_columns)].to_numpy(dtype="float64")).prediction
     earlier = all_metrics(test.actual, predicted, len(model.selected))
+    both = [name for name in ("r2", "rmse", "mae", "mape") if None not in (metrics[name], earlier[name])]
     return {
         **block,
-        "status": Status.COMPARED,
+        "status": "compared",
         "test": earlier,
-        "difference": {
-            name: metrics[name] - earlier[name]
-            for name in ("r2", "rmse", "mae", "mape")
-            if metrics[name] is not None and earlier[name] is not None
-        },
+        "difference": {name: metrics[name] - earlier[name] for name in both},
         "same_split": _training_rows(model) == _training_rows(current),
     }
 

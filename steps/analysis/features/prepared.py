@@ -8,18 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.features import transform
 from analysis.features.profiles import Profile, Variant
-from analysis.features.transform import (
-    Binning,
-    bin_report,
-    bins_for,
-    iso_dates,
-    model_columns,
-    source_column,
-    stored_features,
-    target_or_missing,
-)
-from analysis.reading.columns import TARGET, Purpose
+from analysis.reading.columns import BINS, TARGET, Purpose
 from analysis.reading.quality import CheckedDays
 from analysis.reading.redundancy import REMOVED
 from analysis.runtime.container import made_directory
@@ -38,7 +29,7 @@ class Preparation:
     variant: Variant
     train_fraction: float
     random_state: int
-    binning: Binning
+    binning: transform.Binning
 
 
 def split_rows(count: int, train_fraction: float, random_state: int) -> tuple[list[int], list[int]]:
@@ -60,7 +51,7 @@ def split_rows(count: int, train_fraction: float, random_state: int) -> tuple[li
 def removed_model_columns(report: dict[str, Any], profile: Profile) -> dict[str, str]:
     """Map the model columns that the quality report removes to the reason."""
     removed = {entry["column"]: entry["reason"] for entry in report["removed_columns"] if entry["action"] == REMOVED}
-    sources = {name: source_column(name) for name in profile.columns}
+    sources = {name: transform.source_column(name) for name in profile.columns}
     return {name: f"{source} is {removed[source]}" for name, source in sources.items() if source in removed}
 
 
@@ -69,15 +60,15 @@ def write_prepared(checked: CheckedDays, wanted: Preparation, output: Path) -> N
     for name in OUTPUTS:
         made_directory(output / name)
     days = checked.days
-    inputs = model_columns(days, wanted.profile)
+    inputs = transform.model_columns(days, wanted.profile)
     if wanted.purpose is Purpose.TRAINING:
         _write_split(checked, inputs, wanted, output)
     else:
-        checked.report["bins"] = bin_report(days, bins_for(Binning.FIXED, days), Binning.FIXED)
+        checked.report["bins"] = transform.bin_report(days, BINS, transform.Binning.FIXED)
     write_frame(inputs, output / "scoring" / "features.csv", header=False)
-    rows = pd.DataFrame({"date": iso_dates(days), "actual": target_or_missing(days)})
+    rows = pd.DataFrame({"date": transform.iso_dates(days), "actual": transform.target_or_missing(days)})
     write_frame(rows, output / "rows" / "rows.csv")
-    write_frame(stored_features(days), output / "feature_store" / "features.csv")
+    write_frame(transform.stored_features(days), output / "feature_store" / "features.csv")
     write_json(checked.report, output / "quality" / "quality.json")
 
 
@@ -86,7 +77,7 @@ def _write_split(checked: CheckedDays, inputs: pd.DataFrame, wanted: Preparation
     days = checked.days
     sides = dict(zip(("train", "test"), split_rows(len(days), wanted.train_fraction, wanted.random_state), strict=True))
     labelled = inputs.assign(**{TARGET: days[TARGET]})
-    dates = pd.DataFrame({"date": iso_dates(days)})
+    dates = pd.DataFrame({"date": transform.iso_dates(days)})
     for side, rows in sides.items():
         write_frame(labelled.iloc[rows], output / side / f"{side}.csv")
         write_frame(dates.iloc[rows], output / side / "days.csv")
@@ -104,5 +95,5 @@ def _write_split(checked: CheckedDays, inputs: pd.DataFrame, wanted: Preparation
     write_json(source, output / "train" / "source.json")
     checked.report["split"] = counts
     # Edges that are learned are learned on training rows alone; the table then describes all rows.
-    bins = bins_for(wanted.binning, days.iloc[sides["train"]])
-    checked.report["bins"] = bin_report(days, bins, wanted.binning)
+    bins = transform.bins_for(wanted.binning, days.iloc[sides["train"]])
+    checked.report["bins"] = transform.bin_report(days, bins, wanted.binning)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import tarfile
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -148,10 +148,7 @@ def model_from_json(text: str, *, source: str = MODEL_JSON) -> LinearModel:
             selected=selected,
             intercept=float(document["intercept"]),
             coefficients=tuple(float(document["coefficients"][name]) for name in selected),
-            bounds={
-                name: Bounds(float(bounds["minimum"]), float(bounds["maximum"]))
-                for name, bounds in document["scaler"].items()
-            },
+            bounds={name: Bounds(float(b["minimum"]), float(b["maximum"])) for name, b in document["scaler"].items()},
             residual_variance=float(document["residual_variance"]),
             residual_degrees_of_freedom=int(document["residual_degrees_of_freedom"]),
             covariance=tuple(tuple(float(value) for value in row) for row in document["covariance"]["values"]),
@@ -182,10 +179,9 @@ def _check(model: LinearModel, source: str) -> None:
         raise ModelError(f"{source}: a selected feature is not an input column.")
     if len(model.covariance) != size or any(len(row) != size for row in model.covariance):
         raise ModelError(f"{source}: the covariance is not {size} by {size}.")
-    numbers = [model.intercept, *model.coefficients, model.residual_variance, model.t_quantile]
-    numbers += [value for row in model.covariance for value in row]
-    numbers += [value for bounds in model.bounds.values() for value in (bounds.minimum, bounds.maximum)]
-    if not all(math.isfinite(number) for number in numbers):
+    bounds = [value for bound in model.bounds.values() for value in (bound.minimum, bound.maximum)]
+    numbers = [model.intercept, *model.coefficients, model.residual_variance, model.t_quantile, *bounds]
+    if not np.isfinite([*numbers, *chain.from_iterable(model.covariance)]).all():
         raise ModelError(f"{source}: it contains a number that is not finite.")
 
 

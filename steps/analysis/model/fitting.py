@@ -61,10 +61,12 @@ def fit_linear_model(
     """
     if target.nunique() < 2:  # noqa: PLR2004
         raise TrainingError(f"{target.name} has the same value in all {len(target)} training rows: nothing to learn.")
-    bounds = _bounds(features, profile)
     scaled = features.astype("float64")
-    for name, limit in bounds.items():
-        scaled[name] = (scaled[name] - limit.minimum) / limit.width
+    bounds = {}
+    for name in profile.scaled:
+        scaler = MinMaxScaler().fit(scaled[[name]])
+        bounds[name] = Bounds(float(scaler.data_min_[0]), float(scaler.data_max_[0]))
+        scaled[name] = (scaled[name] - bounds[name].minimum) / bounds[name].width
     excluded = _excluded(scaled, removed or {}) if profile.selects else {}
     ranking = _ranking(scaled.drop(columns=list(excluded)), target, profile, feature_count, scaled.shape[1])
     selected = [name for name, rank in ranking.items() if rank == 1]
@@ -101,16 +103,6 @@ def fit_linear_model(
         provenance=provenance,
     )
     return Fit(model=model, results=results, ranking=ranking, excluded=excluded)
-
-
-def _bounds(features: pd.DataFrame, profile: Profile) -> dict[str, Bounds]:
-    if not profile.scaled:
-        return {}
-    scaler = MinMaxScaler().fit(features[list(profile.scaled)].astype("float64"))
-    return {
-        name: Bounds(float(low), float(high))
-        for name, low, high in zip(profile.scaled, scaler.data_min_, scaler.data_max_, strict=True)
-    }
 
 
 def _excluded(scaled: pd.DataFrame, removed: Mapping[str, str]) -> dict[str, str]:

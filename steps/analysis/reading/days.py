@@ -44,10 +44,14 @@ class Findings:
         if lines:
             self.repairs.append({"what": what, "rows": len(lines), "lines": list(lines[:_LISTED_LINES])})
 
-    def check(self, what: str, found: int = 0, allowed: int | None = None) -> None:
-        """Record a check that the file passed."""
-        outcome = "repaired" if found else "passed"
-        self.checks.append({"check": what, "found": found, "allowed": allowed, "outcome": outcome})
+    def passed(self, check: str, lines: Sequence[int] = (), allowed: int | None = None, repair: str = "") -> bool:
+        """Record a check and its repair; return False, and record nothing, where more lines than allowed need it."""
+        if len(lines) > (allowed or 0):
+            return False
+        outcome = "repaired" if lines else "passed"
+        self.checks.append({"check": check, "found": len(lines), "allowed": allowed, "outcome": outcome})
+        self.repair(repair, lines)
+        return True
 
     def refuse(self, message: str, lines: Iterable[int], column: str) -> None:
         """Record the same problem of each of the lines."""

@@ -22,43 +22,12 @@ from analysis.reading.columns import (
     Purpose,
 )
 from analysis.reading.days import Findings, broken_rules, lines_of, typed_days
+from analysis.reading.limits import QualityLimits
 from analysis.reading.redundancy import removed_columns
 from analysis.reading.table import Table
-from analysis.runtime.errors import InputError, Problem, SettingsError
+from analysis.runtime.errors import InputError, Problem
 
 _MISSING_MARKS = frozenset({"", "na", "n/a", "nan", "null", "none", "#n/a", "-", "?"})
-
-
-@dataclass(frozen=True)
-class QualityLimits:
-    """How many rows may be repaired (and counted) before the file is refused. 0 refuses the first.
-
-    duplicate_rows: rows equal to an earlier one in every cell; the repair keeps the first.
-    duplicate_days: rows of a day that an earlier row has, with other values; the repair keeps the first.
-    missing_rows: rows without a value in an input column (or the target, in training); the repair drops them.
-    invalid_rows: rows with an unknown level, a value out of range or a month that is not its date's; the repair drops
-        them.
-    unequal_sums: rows where cnt is not casual + registered; they are kept, the repair is only a count.
-    minimum_training_rows: a training file with fewer rows is refused.
-    correlation: absolute correlation of two inputs from which the second counts as a repetition of the first.
-    constant_share: share of rows with the commonest value from which an input counts as constant.
-    """
-
-    duplicate_rows: int = 0
-    duplicate_days: int = 0
-    missing_rows: int = 0
-    invalid_rows: int = 0
-    unequal_sums: int = 0
-    minimum_training_rows: int = 60
-    correlation: float = 1.0 - 1e-12
-    constant_share: float = 1.0
-
-    def __post_init__(self) -> None:
-        for name in ("correlation", "constant_share"):
-            if not 0.0 < getattr(self, name) <= 1.0:
-                raise SettingsError(
-                    f"The quality limit {name} is {getattr(self, name)}; use more than 0 and at most 1."
-                )
 
 
 @dataclass(frozen=True)
@@ -101,7 +70,7 @@ def check_days(
         raise InputError(table.file, [Problem("no row is left: each one lacks a value or repeats another")])
     days, form = typed_days(cells, findings)
     _stop_on_problems(table, findings)
-    findings.check("every cell can be read as its type")
+    findings.passed("every cell can be read as its type")
     days = _drop_broken_rows(days, limits, findings)
     _check_sums(days, limits, findings)
     _stop_on_problems(table, findings)
@@ -144,7 +113,7 @@ def _check_size(file: str, rows: int, purpose: Purpose, limits: QualityLimits, f
     if rows < needed:
         subject = "1 usable row is" if rows == 1 else f"{rows} usable rows are"
         raise InputError(file, [Problem(f"{subject} too few to train on; {needed} are needed")])
-    findings.check(f"at least {needed} rows to train on")
+    findings.passed(f"at least {needed} rows to train on")
 
 
 def _is_missing(cells: pd.DataFrame) -> pd.DataFrame:
@@ -155,33 +124,27 @@ def _drop_broken_rows(days: pd.DataFrame, limits: QualityLimits, findings: Findi
     """Drop or refuse rows that break the schema, and later rows of a day that is there already."""
     problems = broken_rules(days)
     lines = sorted({problem.line for problem in problems if problem.column != DATE and problem.line is not None})
-    if len(lines) > limits.invalid_rows:
+    rule, repair = "levels, ranges and months as the schema has them", "rows outside their domain or range dropped"
+    if not findings.passed(rule, lines, limits.invalid_rows, repair):
         findings.problems.extend(problems)
         return days
     days = days.drop(index=lines)
-    findings.repair("rows outside their domain or range dropped", lines)
-    findings.check("levels, ranges and months as the schema has them", len(lines), limits.invalid_rows)
     repeated = lines_of(days[DATE].duplicated(keep="first"))
-    if len(repeated) > limits.duplicate_days:
+    if not findings.passed("no day twice", repeated, limits.duplicate_days, "further rows of a day dropped"):
         findings.problems.extend(problem for problem in problems if problem.column == DATE)
         return days
-    findings.repair("further rows of a day dropped", repeated)
-    findings.check("no day twice", len(repeated), limits.duplicate_days)
     return days.drop(index=repeated)
 
 
 def _drop_duplicate_rows(cells: pd.DataFrame, limits: QualityLimits, findings: Findings) -> pd.DataFrame:
     repeated = cells.duplicated(keep="first")
     lines = lines_of(repeated)
-    if len(lines) > limits.duplicate_rows:
+    if not findings.passed("no row twice", lines, limits.duplicate_rows, "duplicate rows dropped"):
         first_seen: dict[tuple[Any, ...], int] = {}
         for line, row in zip(cells.index, cells.itertuples(index=False, name=None), strict=True):
             original = first_seen.setdefault(row, int(line))
             if original != line:
                 findings.refuse(f"the row repeats line {original}", [int(line)], DATE)
-        return cells
-    findings.repair("duplicate rows dropped", lines)
-    findings.check("no row twice", len(lines), limits.duplicate_rows)
     return cells[~repeated]
 
 
@@ -201,13 +164,11 @@ def _drop_missing(
     optional = [name for name in cells.columns if name not in required and bool(empty[name].any())]
     cells = cells.drop(columns=optional)
     lacking = empty[list(required)].any(axis="columns")
-    lines = lines_of(lacking)
-    if len(lines) > limits.missing_rows:
+    repair = "rows with a missing value dropped"
+    if not findings.passed("no value missing", lines_of(lacking), limits.missing_rows, repair):
         for name in required:
             findings.refuse("the cell is empty", lines_of(empty[name]), name)
         return cells
-    findings.repair("rows with a missing value dropped", lines)
-    findings.check("no value missing", len(lines), limits.missing_rows)
     return cells[~lacking]
 
 
@@ -216,13 +177,11 @@ def _check_sums(days: pd.DataFrame, limits: QualityLimits, findings: Findings) -
         return
     parts = days[list(TARGET_PARTS)].sum(axis="columns")
     lines = lines_of(parts != days[TARGET])
-    if len(lines) > limits.unequal_sums:
+    repair = "rows kept although cnt is not casual + registered"
+    if not findings.passed("cnt = casual + registered", lines, limits.unequal_sums, repair):
         for line in lines:
             message = f"{days.loc[line, TARGET]!s} is not casual + registered ({parts[line]})"
             findings.refuse(message, [line], TARGET)
-    else:
-        findings.repair("rows kept although cnt is not casual + registered", lines)
-        findings.check("cnt = casual + registered", len(lines), limits.unequal_sums)
 
 
 def _fold_rarest_weather(days: pd.DataFrame, findings: Findings) -> None:

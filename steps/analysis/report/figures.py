@@ -40,15 +40,6 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Axes:
-    """Labels of both axes; x_text writes a tick of the x axis."""
-
-    x_label: str
-    y_label: str
-    x_text: Callable[[float], str] | None = None
-
-
-@dataclass(frozen=True)
 class Scale:
     """A mapping of values of low..high to pixels of start..end."""
 
@@ -58,6 +49,7 @@ class Scale:
     end: float
 
     def __call__(self, values: Floats | float) -> Floats:
+        """Map values to pixels."""
         share = (np.asarray(values, dtype=np.float64) - self.low) / (self.high - self.low)
         return np.asarray(self.start + share * (self.end - self.start))
 
@@ -66,7 +58,8 @@ class Scale:
 class Plot:
     """A scatter plot with the straight line y = line[0] + line[1] * x, where a perfect model would be.
 
-    name: unique in the document. description: for those who do not see it; caption: what to look for.
+    name: unique in the document. description: for those who do not see it; caption: what to look for. labels: of the x
+    and the y axis; x_text writes a tick of the x axis.
     """
 
     name: str
@@ -74,19 +67,25 @@ class Plot:
     description: str
     caption: str
     series: Sequence[Series]
-    axes: Axes
+    labels: tuple[str, str]
     line: tuple[float, float]
+    x_text: Callable[[float], str] | None = None
 
 
 def scatter(plot: Plot) -> Markup:
     """Draw the plot as an SVG image."""
-    axes = plot.axes
     series = [_thinned(one) for one in plot.series]
     x = _scale(np.concatenate([one.x for one in series]), _LEFT, _WIDTH - _RIGHT)
     y = _scale(np.concatenate([one.y for one in series]), _HEIGHT - _BOTTOM, _TOP)
-    parts = [_grid(x, y, axes), _line(x, y, plot.line)]
+    parts = [_grid(x, y, plot), _line(x, y, plot.line)]
     parts += [_points(one, x, y) for one in series]
-    return _svg(plot.name, plot.title, plot.description, parts)
+    name = escape(plot.name)
+    head = (
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-labelledby="{name}-t {name}-d">'
+        f'<title id="{name}-t">{escape(plot.title)}</title><desc id="{name}-d">{escape(plot.description)}</desc>'
+    )
+    # Every text in it is escaped or a number of ours.
+    return Markup(head + "".join(parts) + "</svg>")  # noqa: S704
 
 
 def normal_quantiles(residuals: Floats) -> tuple[Floats, Floats]:
@@ -139,7 +138,7 @@ def _line(x: Scale, y: Scale, line: tuple[float, float]) -> str:
     return '<path class="ideal" d="M{:.1f} {:.1f}L{:.1f} {:.1f}"/>'.format(*ends[0], *ends[1])
 
 
-def _grid(x: Scale, y: Scale, axes: Axes) -> str:
+def _grid(x: Scale, y: Scale, plot: Plot) -> str:
     bottom, parts = _HEIGHT - _BOTTOM, []
     for value in ticks(y.low, y.high):
         at = float(y(value))
@@ -147,16 +146,16 @@ def _grid(x: Scale, y: Scale, axes: Axes) -> str:
         parts.append(f'<text class="tick" x="{_LEFT - 7}" y="{at + 4.5:.1f}" text-anchor="end">{_text(value)}</text>')
     for value in ticks(x.low, x.high, 6):
         at = float(x(value))
-        text = escape(axes.x_text(value)) if axes.x_text else _text(value)
+        text = escape(plot.x_text(value)) if plot.x_text else _text(value)
         parts.append(f'<path class="grid" d="M{at:.1f} {_TOP}V{bottom}"/>')
         parts.append(f'<text class="tick" x="{at:.1f}" y="{bottom + 19}" text-anchor="middle">{text}</text>')
     middle_x, middle_y = (_LEFT + _WIDTH - _RIGHT) / 2, (_TOP + bottom) / 2
     parts.append(
-        f'<text class="label" x="{middle_x:.0f}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(axes.x_label)}</text>'
+        f'<text class="label" x="{middle_x:.0f}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(plot.labels[0])}</text>'
     )
     parts.append(
         f'<text class="label" transform="translate(14 {middle_y:.0f}) rotate(-90)" text-anchor="middle">'
-        f"{escape(axes.y_label)}</text>"
+        f"{escape(plot.labels[1])}</text>"
     )
     return "".join(parts)
 
@@ -167,15 +166,6 @@ def _text(value: float) -> str:
     if abs(value) < 1e-3 or abs(value) >= 1e6:  # noqa: PLR2004
         return f"{value:.0e}".replace("-", "\N{MINUS SIGN}", 1 if value < 0 else 0)
     return f"{value:,.10g}".replace("-", "\N{MINUS SIGN}")
-
-
-def _svg(name: str, title: str, description: str, parts: Sequence[str]) -> Markup:
-    head = (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-labelledby="{escape(name)}-t {escape(name)}-d">'
-        f'<title id="{escape(name)}-t">{escape(title)}</title><desc id="{escape(name)}-d">{escape(description)}</desc>'
-    )
-    # Every text above is escaped or a number of ours.
-    return Markup(head + "".join(parts) + "</svg>")  # noqa: S704
 
 
 def residual_plots(model: LinearModel, sides: tuple[LabelledRows, LabelledRows]) -> list[Plot]:
@@ -204,7 +194,7 @@ def residual_plots(model: LinearModel, sides: tuple[LabelledRows, LabelledRows])
             "line where both are equal.",
             caption="On the line, the prediction was right; above it, there were more rentals than predicted.",
             series=against_actual,
-            axes=Axes("predicted rentals", "actual rentals"),
+            labels=("predicted rentals", "actual rentals"),
             line=(0.0, 1.0),
         ),
         Plot(
@@ -215,7 +205,7 @@ def residual_plots(model: LinearModel, sides: tuple[LabelledRows, LabelledRows])
             caption="A shapeless band around zero is what a good model leaves. A funnel means that errors grow, a bend "
             "that the relation is not a straight line.",
             series=against_predicted,
-            axes=Axes("predicted rentals", _RESIDUAL),
+            labels=("predicted rentals", _RESIDUAL),
             line=(0.0, 0.0),
         ),
         Plot(
@@ -224,8 +214,9 @@ def residual_plots(model: LinearModel, sides: tuple[LabelledRows, LabelledRows])
             description=f"Scatter plot of actual minus predicted rentals from {first} to {last}.",
             caption="Stretches above or below zero: something lasts for days that the features do not know.",
             series=over_time,
-            axes=Axes("day", _RESIDUAL, _month),
+            labels=("day", _RESIDUAL),
             line=(0.0, 0.0),
+            x_text=lambda ordinal: date.fromordinal(max(1, round(ordinal))).strftime("%Y-%m"),
         ),
         Plot(
             name="quantiles",
@@ -235,11 +226,7 @@ def residual_plots(model: LinearModel, sides: tuple[LabelledRows, LabelledRows])
             caption="Points on the line are as a normal distribution has them. Ends that leave it are more "
             "extreme days than it has.",
             series=[Series(_KINDS[0], expected, ordered)],
-            axes=Axes("quantiles of a normal distribution", "standardised residuals"),
+            labels=("quantiles of a normal distribution", "standardised residuals"),
             line=(0.0, 1.0),
         ),
     ]
-
-
-def _month(ordinal: float) -> str:
-    return date.fromordinal(max(1, round(ordinal))).strftime("%Y-%m")

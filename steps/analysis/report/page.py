@@ -20,18 +20,19 @@ from analysis.report.figures import residual_plots, scatter
 from analysis.report.interpretation import findings, number, p_value
 
 _FILES = Path(__file__).parent / "files"
-
-
-def write_report(
-    path: Path,
-    archive: Archive,
-    sides: tuple[LabelledRows, LabelledRows],
-    quality: dict[str, Any],
-    evaluation: dict[str, Any],
-) -> None:
-    """Write report.html. sides: training and test rows; evaluation: the content of evaluation.json."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(report_html(archive, sides, quality, evaluation), encoding="utf-8")
+_ABSENT: dict[str, Any] = {
+    **dict.fromkeys(("checks", "repairs", "removed_columns", "columns"), ()),
+    "file": "unnamed file",
+    "sha256": "",
+    "form": "unknown",
+    "first_day": "?",
+    "last_day": "?",
+    "rows": {"read": None, "used": None},
+    "missing_cells": {},
+    "upload": None,
+    "bins": {"edges": "fixed", "columns": []},
+}
+"""Shown for what the quality.json of an older version lacks."""
 
 
 def report_html(
@@ -47,7 +48,9 @@ def report_html(
     )
     texts = {"rentals": lambda value: _minus(number(value)), "share": "{:.1%}".format, "pvalue": p_value}
     environment.filters.update({"num": figure} | {name: _or_dash(text) for name, text in texts.items()})
-    summary = archive.summary
+    summary, quality = archive.summary, _ABSENT | quality
+    intervals = [interval for column in quality["bins"]["columns"] for interval in column["intervals"]]
+    means = [interval["mean_rentals"] or 0.0 for interval in intervals]
     return environment.get_template("report.html.jinja").render(
         # Our own file, not data.
         style=Markup((_FILES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
@@ -62,33 +65,11 @@ def report_html(
             for plot in residual_plots(archive.model, sides)
         ],
         published=summary.get("published"),
-        quality=_quality_view(quality),
+        quality=quality,
+        largest_mean=max([*means, 1.0]),
         ranking=sorted(summary.get("ranking", {}).items(), key=lambda item: (item[1], item[0])),
         units={name: measure.unit for name, measure in MEASURES.items()},
     )
-
-
-def _quality_view(quality: dict[str, Any]) -> dict[str, Any]:
-    """Return the report's part of quality.json, with nothing missing; bars are shares of the largest mean."""
-    rows = quality.get("rows") or {}
-    bins = quality.get("bins") or {"edges": "fixed", "columns": []}
-    means = [entry["mean_rentals"] or 0.0 for column in bins["columns"] for entry in column["intervals"]]
-    return {
-        "file": quality.get("file") or "unnamed file",
-        "sha256": quality.get("sha256") or "",
-        "form": quality.get("form") or "unknown",
-        "first_day": quality.get("first_day") or "?",
-        "last_day": quality.get("last_day") or "?",
-        "rows": {"read": rows.get("read"), "used": rows.get("used")},
-        "checks": quality.get("checks", []),
-        "repairs": quality.get("repairs", []),
-        "removed": quality.get("removed_columns", []),
-        "columns": quality.get("columns", []),
-        "missing": quality.get("missing_cells", {}),
-        "upload": quality.get("upload"),
-        "bins": bins,
-        "largest_mean": max([*means, 1.0]),
-    }
 
 
 def figure(value: Any) -> str:

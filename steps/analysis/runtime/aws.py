@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from analysis.runtime.errors import AwsCallError, SettingsError
+
+Answer = TypeVar("Answer")
 
 
 def client_settings(connections: int = 10, *, attempts: int = 8, **options: Any) -> dict[str, Any]:
@@ -50,3 +52,14 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
     if not uri.startswith("s3://") or not bucket:
         raise SettingsError(f"{uri!r} is not an S3 URI; write s3://bucket/prefix.")
     return bucket, key.strip("/")
+
+
+def unless(what: str, codes: frozenset[str], call: Callable[[], Answer]) -> Answer | None:
+    """Make an AWS call; return None where AWS answers with one of the error codes."""
+    with aws_call(what):
+        try:
+            return call()
+        except ClientError as error:
+            if error_code(error) in codes:
+                return None
+            raise

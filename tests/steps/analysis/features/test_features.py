@@ -16,7 +16,8 @@ from analysis.features.profiles import (
 )
 from analysis.features.transform import model_columns, source_column, stored_features
 from analysis.reading.columns import BINS, CATEGORIES, FLAGS, TARGET, Purpose
-from analysis.reading.quality import QualityLimits, check_days
+from analysis.reading.limits import QualityLimits
+from analysis.reading.quality import check_days
 from analysis.reading.table import read_table
 from analysis.runtime.errors import SettingsError
 from pipeline.demo.sample import INPUT_COLUMNS, write_sample

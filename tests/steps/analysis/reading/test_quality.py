@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from analysis.reading.columns import TARGET, Purpose
-from analysis.reading.quality import QualityLimits, check_days
+from analysis.reading.limits import QualityLimits
+from analysis.reading.quality import check_days
 from analysis.reading.table import read_table
 from analysis.runtime.errors import InputError
 from pipeline.demo.sample import INPUT_COLUMNS, TARGET_COLUMNS

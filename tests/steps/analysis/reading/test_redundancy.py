@@ -6,7 +6,8 @@ import pandas as pd
 
 from analysis.model.artefact import read_model
 from analysis.reading.columns import TARGET, Purpose
-from analysis.reading.quality import QualityLimits, check_days
+from analysis.reading.limits import QualityLimits
+from analysis.reading.quality import check_days
 from analysis.reading.redundancy import exact_sums
 from analysis.reading.table import read_table
 from pipeline.demo.sample import INPUT_COLUMNS, TARGET_COLUMNS

@@ -12,7 +12,7 @@ import pytest
 
 from analysis.evaluation.rows import labelled_rows
 from analysis.model.artefact import read_archive
-from analysis.report.figures import Axes, Plot, Series, normal_quantiles, scatter, ticks
+from analysis.report.figures import Plot, Series, normal_quantiles, scatter, ticks
 from analysis.report.interpretation import findings
 from analysis.report.page import figure, report_html
 
@@ -175,8 +175,7 @@ def test_quantiles_of_a_normal_sample_lie_on_the_line() -> None:
 
 def test_figures_escape_their_texts_and_thin_out_many_points() -> None:
     many = np.arange(20_000, dtype=float)
-    axes = Axes("<x>", "&y")
-    svg = scatter(Plot("one", "<title>", "a & b", "", [Series("points-test", many, many)], axes, (0.0, 1.0)))
+    svg = scatter(Plot("one", "<title>", "a & b", "", [Series("points-test", many, many)], ("<x>", "&y"), (0.0, 1.0)))
     assert "&lt;title&gt;" in svg
     assert "&lt;x&gt;" in svg
     assert "&amp;y" in svg
