@@ -37,7 +37,7 @@ SERVING_FILES = (
     "analysis/runtime/__init__.py",
     "analysis/runtime/errors.py",
 )
-"""What the model needs to answer requests, relative to this file, and nothing more."""
+"""The files that serve the model, relative to this one, and nothing more."""
 
 
 def provenance(request: Namespace, source: dict[str, Any]) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""What the programs share."""
+"""Helpers that the programs share."""

@@ -1,4 +1,4 @@
-"""What all programs share: parsing arguments, ending with an exit code, and writing files."""
+"""Helpers of all programs: parsing arguments, ending with an exit code, and writing files."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def trained_on(raw: Path, profile: str, directory: Path) -> Trained:
 
 @pytest.fixture(scope="session")
 def real_csv() -> Path:
-    """The real day.csv: $BIKE_SHARING_CSV, or beside the project."""
+    """Find the real day.csv: $BIKE_SHARING_CSV, or beside the project."""
     named = os.environ.get("BIKE_SHARING_CSV")
     path = Path(named) if named else ROOT.parent / "shared" / "data" / "bike_sharing" / "day.csv"
     if not path.is_file():
@@ -73,7 +73,7 @@ def real_csv() -> Path:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """A forecast model of the generated sample."""
+    """Train a forecast model of the generated sample."""
     directory = tmp_path_factory.mktemp("sample")
     return trained_on(write_sample(directory / "days.csv"), "forecast", directory)
 

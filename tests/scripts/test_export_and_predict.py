@@ -27,7 +27,7 @@ def numbers(path: Path) -> list[tuple[float, float, float]]:
 
 
 def served(model_dir: Path, features: Path) -> list[tuple[float, float, float]]:
-    """What the serving container answers for the transform input, through its text forms."""
+    """Answer the transform input as the serving container does, through its text forms."""
     rows = inference.input_fn(features.read_bytes())
     body, _ = inference.output_fn(inference.predict_fn(rows, inference.model_fn(str(model_dir))))
     answers = []

@@ -21,7 +21,7 @@ def running(tmp_path_factory):
 
 @pytest.fixture
 def group(running, request, monkeypatch) -> str:
-    """A feature group as deployed, on the endpoint that the environment points at."""
+    """Create a feature group as deployed, on the endpoint that the environment points at."""
     name = "t-" + re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:60].strip("-")
     for variable, value in {**running.environment(), "NO_PROXY": "127.0.0.1"}.items():
         monkeypatch.setenv(variable, value)
@@ -43,7 +43,7 @@ def record(running, group: str, day: str) -> dict[str, str]:
 
 
 def ready(running, group: str) -> None:
-    """A group is Creating for a moment, as in AWS."""
+    """Wait for a group that is Creating for a moment, as in AWS."""
     client = running.client("sagemaker")
     while client.describe_feature_group(FeatureGroupName=group)["FeatureGroupStatus"] == "Creating":
         time.sleep(0.02)

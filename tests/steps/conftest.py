@@ -1,4 +1,4 @@
-"""Tables to test on: the generated sample in both published forms, and the real one where it is to be had."""
+"""Tables to test on: the generated sample in both published forms, and the real one where it is available."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def as_csv(rows: Rows, columns: tuple[str, ...] = HEADER) -> str:
 
 
 def as_uci(rows: Rows) -> Rows:
-    """The same days in UCI's form: ISO dates, measures divided by their maximum."""
+    """Convert days to UCI's form: ISO dates, measures divided by their maximum."""
     converted = []
     for row in rows:
         day, month, year = row["dteday"].split("-")
@@ -74,7 +74,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def real_csv() -> Path:
-    """The real day.csv: $BIKE_SHARING_CSV, or beside the project."""
+    """Find the real day.csv: $BIKE_SHARING_CSV, or beside the project."""
     named = os.environ.get("BIKE_SHARING_CSV")
     path = Path(named) if named else ROOT.parent / "shared" / "data" / "bike_sharing" / "day.csv"
     if not path.is_file():
@@ -91,7 +91,7 @@ class Run:
     log: str
 
     def document(self, path: str) -> dict[str, Any]:
-        """A JSON file below the run's directory."""
+        """Read a JSON file below the run's directory."""
         found: dict[str, Any] = json.loads((self.root / path).read_text(encoding="utf-8"))
         return found
 
@@ -121,7 +121,7 @@ def step(name: str, *arguments: object) -> str:
 
 
 def run_on(csv: Path, root: Path, profile: str) -> Run:
-    """The three steps on one file, each with the other's output directories."""
+    """Run the three steps on one file, each with the other's output directories."""
     step(
         "preprocess", "--input-dir", csv.parent, "--input-key", f"raw/training/{csv.name}",
         "--output-dir", root / "prepared", "--profile", profile,
@@ -187,7 +187,7 @@ def aws(moto_account: str) -> str:
 def call_script(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Outcome]:
-    """The same as run_script, in this process."""
+    """Run steps/<name> in this process; see run_script."""
 
     def call(name: str, *arguments: str | Path) -> Outcome:
         message = tmp_path / "message-file"

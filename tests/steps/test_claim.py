@@ -31,7 +31,7 @@ def sagemaker(aws):
 
 @pytest.fixture
 def succeeded(sagemaker) -> str:
-    """An execution that moto reports as Succeeded."""
+    """Start an execution that moto reports as Succeeded."""
     role = "arn:aws:iam::123456789012:role/pipelines"
     sagemaker.create_pipeline(PipelineName="bikes", PipelineDefinition="{}", RoleArn=role, ClientRequestToken="t" * 32)
     return sagemaker.start_pipeline_execution(PipelineName="bikes")["PipelineExecutionArn"]

@@ -67,7 +67,7 @@ def test_requirements_are_pinned() -> None:
 
 @pytest.fixture
 def processing(tmp_path) -> Path:
-    """A job's /opt/ml/processing with run.sh and a code archive that holds one small script."""
+    """Make a job's /opt/ml/processing with run.sh and a code archive that holds one small script."""
     code = tmp_path / "processing" / "input" / "code"
     code.mkdir(parents=True)
     (code / "run.sh").write_bytes((STEPS / "run.sh").read_bytes())

@@ -1,1 +1,1 @@
-"""How good a model is, and whether it is too good to be true."""
+"""The quality of a model, and checks whether it is too good to be true."""

@@ -131,7 +131,7 @@ def _ranking(
 def _ordinary_least_squares(target: pd.Series, design: pd.DataFrame) -> RegressionResultsWrapper:
     """Fit OLS by the pseudo-inverse, so that dependent columns share a coefficient rather than break the fit.
 
-    They are expected (a working day is no holiday and no weekend), and `training.rank` records that they were there.
+    They are expected (a working day is neither holiday nor weekend), and `training.rank` records them.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SingularMatrixWarning)
@@ -143,7 +143,7 @@ def regression_summary(fit: Fit) -> dict[str, Any]:
 
     figures: of the fit as a whole. coefficients: of the constant and each selected column (scaled as `scaler` of
     model.json says), with 95 % confidence bounds and variance inflation factor (None for the constant; "infinite" is
-    True for columns that the others determine). ranking, excluded: see Fit. The model's training metrics stand beside.
+    True for columns that the others determine). ranking, excluded: see Fit. The model's training metrics are included.
     """
     return {
         **fit.model.training,

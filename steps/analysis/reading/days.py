@@ -173,9 +173,8 @@ def broken_rules(days: pd.DataFrame) -> list[Problem]:
     else:
         return []
     texts = days.assign(**{DATE: days[DATE].dt.strftime("%Y-%m-%d")}).astype(str)
-    first_line: dict[str, int] = {}
-    for line, day in zip(texts.index, texts[DATE], strict=True):
-        first_line.setdefault(day, int(line))
+    # Backwards, so that the first line of a day wins.
+    first_line = dict(zip(texts[DATE][::-1], texts.index[::-1], strict=True))
     problems: set[tuple[int, str, str]] = set()
     for failure in failures.to_dict("records"):
         line, column, rule = int(failure["index"]), str(failure["column"]), str(failure["check"])

@@ -84,7 +84,7 @@ def scatter(plot: Plot) -> Markup:
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-labelledby="{name}-t {name}-d">'
         f'<title id="{name}-t">{escape(plot.title)}</title><desc id="{name}-d">{escape(plot.description)}</desc>'
     )
-    # Every text in it is escaped or a number of ours.
+    # Every text in it is escaped, or a number written here.
     return Markup(head + "".join(parts) + "</svg>")  # noqa: S704
 
 

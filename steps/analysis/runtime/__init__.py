@@ -1,1 +1,1 @@
-"""What a script needs inside a job: the container's paths, AWS, errors, files."""
+"""The job around a script: the container's paths, AWS, errors, files, the claimed upload."""

@@ -21,7 +21,7 @@ def registry(aws):
 @pytest.fixture
 def register(registry):
     def add(data: bytes | None, status: str = "Approved") -> str:
-        """A version whose model data are `data`; None names an object that is not there."""
+        """Register a version whose model data are `data`; None names an object that does not exist."""
         count = len(registry.list_model_packages(ModelPackageGroupName=GROUP)["ModelPackageSummaryList"])
         key = f"runs/{count}/model.tar.gz"
         if data is not None:

@@ -86,7 +86,7 @@ CLOSE = {"rel": 1e-9, "abs": 1e-9}
 
 
 def refitted(run):
-    """statsmodels' results on the rows of the training channel."""
+    """Fit once more with statsmodels: the results on the rows of the training channel."""
     rows = pd.read_csv(run.root / "prepared" / "train" / "train.csv", float_precision="round_trip")
     model = run.document("model/model.json")
     features = rows[model["selected_features"]].astype(float)

@@ -38,7 +38,7 @@ def test_a_count_that_is_not_needed_may_be_empty(write, csv_of, rows) -> None:
 
 
 def test_parts_of_the_target_are_found_under_any_name(write, csv_of, rows) -> None:
-    """casual and registered renamed: only the numbers say what they are, and no model gets them."""
+    """Rename casual and registered: only the numbers say what they are, and no model gets them."""
     for row in rows:
         row.update(walk_ins=row["casual"], members=row["registered"])
     found = findings(write(csv_of(rows, (*INPUT_COLUMNS, "walk_ins", "members", "cnt"))))
