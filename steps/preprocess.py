@@ -44,8 +44,7 @@ def main(arguments: Sequence[str]) -> None:
     """Run the step."""
     request = requested(arguments)
     # Imported here so that --help and a wrong call are answered at once.
-    from analysis.features.prepared import Preparation, write_prepared
-    from analysis.features.transform import Binning
+    from analysis.features.prepared import write_prepared
     from analysis.reading.quality import check_days
     from analysis.reading.table import read_table
 
@@ -65,9 +64,7 @@ def main(arguments: Sequence[str]) -> None:
             "replaced since, or is encrypted with KMS.",
             file=sys.stderr,
         )
-    split = (request.train_fraction, request.random_state)
-    preparation = Preparation(request.purpose, profile, variant, *split, Binning(request.binning))
-    write_prepared(checked, preparation, request.output_dir)
+    write_prepared(checked, request, profile, variant)
     form = checked.report["form"]
     print(f"preprocess: {len(checked.days)} of {len(table.cells)} rows, profile {profile.name}, form {form}")
 

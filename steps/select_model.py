@@ -20,9 +20,6 @@ from analysis.runtime.registry import newest_approved
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-DEFAULT_PROFILE = "forecast"
-"""The profile of a version that was registered without one."""
-
 
 def approved_version(sagemaker: SageMakerClient, group: str) -> str:
     """Return the ARN of the newest approved version; raise ModelError where no version is approved."""
@@ -44,10 +41,11 @@ def selection(sagemaker: SageMakerClient, arn: str) -> dict[str, Any]:
     status = package.get("ModelApprovalStatus")
     if status != "Approved":
         raise ModelError(f"The model package {arn} is {status}, not Approved: approve it or name another version.")
+    # A version that was registered by other means may name no profile.
     return {
         "model_package_arn": package["ModelPackageArn"],
         "version": str(package.get("ModelPackageVersion", "")),
-        "profile": package.get("CustomerMetadataProperties", {}).get("profile", DEFAULT_PROFILE),
+        "profile": package.get("CustomerMetadataProperties", {}).get("profile", "forecast"),
     }
 
 

@@ -26,7 +26,7 @@ _SCALARS = {"NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG
 _STRINGS = {"SHORT_BINUNICODE", "BINUNICODE"}
 _CONTAINERS = {"EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_DICT", "SETITEM", "SETITEMS"}
 ALLOWED_INSTRUCTIONS = frozenset(_STRUCTURE | _SCALARS | _STRINGS | _CONTAINERS)
-"""The instructions that protocol 4 writes for ``dict``, ``list``, ``str``, ``int``, ``float``, ``bool`` and ``None``."""
+"""The instructions of protocol 4 for ``dict``, ``list``, ``str``, ``int``, ``float``, ``bool`` and ``None``."""
 
 _START = b"\x80\x04"
 _COMPRESSED = (b"\x1f\x8b", b"BZ", b"\xfd7zXZ", b"\x5d\x00", b"\x78", b"ZF", b"PK", b"\x28\xb5\x2f\xfd", b"\x04\x22")

@@ -84,11 +84,6 @@ def independence(residuals: Floats) -> dict[str, Any]:
     }
 
 
-def side_diagnostics(residuals: Floats, columns: list[Floats]) -> dict[str, Any]:
-    """Run both tests that do not depend on the order of the rows."""
-    return {"normality": normality(residuals), "equal_variance": equal_variance(residuals, columns)}
-
-
 @dataclass(frozen=True)
 class LeakageCheck:
     """The result of the leakage check. verdict: "pass", "known" (the profile declares all columns found) or "fail".

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.evaluation.diagnostics import check_leakage, independence, is_exact, side_diagnostics
+from analysis.evaluation.diagnostics import check_leakage, equal_variance, independence, is_exact, normality
 from analysis.evaluation.metrics import all_metrics, coverage, resampled_deviations
 from analysis.evaluation.previous import PreviousModel, comparison
 from analysis.evaluation.rows import Floats, LabelledRows
@@ -77,13 +77,16 @@ def evaluation(
 def _diagnostics(
     model: LinearModel, sides: tuple[LabelledRows, LabelledRows], predictions: tuple[Floats, Floats]
 ) -> dict[str, Any]:
-    train, test = sides
     residuals = [rows.actual - predicted for rows, predicted in zip(sides, predictions, strict=True)]
-    # The split shuffles days, so that their order in time is only to be had with both sides together.
-    order = np.argsort(np.concatenate([train.days, test.days]), kind="stable")
+    tests = [
+        {"normality": normality(errors), "equal_variance": equal_variance(errors, model.scaled(rows.inputs))}
+        for rows, errors in zip(sides, residuals, strict=True)
+    ]
+    # The split shuffles days, so that their order in time is only known with both sides together.
+    order = np.argsort(np.concatenate([rows.days for rows in sides]), kind="stable")
     return {
-        "exact_fit": is_exact(residuals[0], train.actual),
-        "train": side_diagnostics(residuals[0], model.scaled(train.inputs)),
-        "test": side_diagnostics(residuals[1], model.scaled(test.inputs)),
+        "exact_fit": is_exact(residuals[0], sides[0].actual),
+        "train": tests[0],
+        "test": tests[1],
         "in_order_of_days": independence(np.concatenate(residuals)[order]),
     }

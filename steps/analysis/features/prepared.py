@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from argparse import Namespace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,6 @@ from analysis.runtime.errors import SettingsError
 from analysis.runtime.files import write_frame, write_json
 
 OUTPUTS = ("train", "test", "scoring", "rows", "feature_store", "quality")
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """The choices of one preparation. profile: already the variant that is asked for."""
-
-    purpose: Purpose
-    profile: Profile
-    variant: Variant
-    train_fraction: float
-    random_state: int
-    binning: transform.Binning
 
 
 def split_rows(count: int, train_fraction: float, random_state: int) -> tuple[list[int], list[int]]:
@@ -55,45 +44,41 @@ def removed_model_columns(report: dict[str, Any], profile: Profile) -> dict[str,
     return {name: f"{source} is {removed[source]}" for name, source in sources.items() if source in removed}
 
 
-def write_prepared(checked: CheckedDays, wanted: Preparation, output: Path) -> None:
-    """Write every output of the step; the directories all exist afterwards, whatever the purpose."""
+def write_prepared(checked: CheckedDays, request: Namespace, profile: Profile, variant: Variant) -> None:
+    """Write every output of the step; the directories all exist afterwards, whatever the purpose.
+
+    request: purpose, train_fraction, random_state, binning and output_dir. profile: already in that variant.
+    """
+    output: Path = request.output_dir
     for name in OUTPUTS:
         made_directory(output / name)
-    days = checked.days
-    inputs = transform.model_columns(days, wanted.profile)
-    if wanted.purpose is Purpose.TRAINING:
-        _write_split(checked, inputs, wanted, output)
-    else:
-        checked.report["bins"] = transform.bin_report(days, BINS, transform.Binning.FIXED)
-    write_frame(inputs, output / "scoring" / "features.csv", header=False)
-    rows = pd.DataFrame({"date": transform.iso_dates(days), "actual": transform.target_or_missing(days)})
-    write_frame(rows, output / "rows" / "rows.csv")
-    write_frame(transform.stored_features(days), output / "feature_store" / "features.csv")
-    write_json(checked.report, output / "quality" / "quality.json")
-
-
-def _write_split(checked: CheckedDays, inputs: pd.DataFrame, wanted: Preparation, output: Path) -> None:
-    """Write both sides, each with the dates of its rows, and what train.py has to know of the rows."""
-    days = checked.days
-    sides = dict(zip(("train", "test"), split_rows(len(days), wanted.train_fraction, wanted.random_state), strict=True))
-    labelled = inputs.assign(**{TARGET: days[TARGET]})
+    days, report = checked.days, checked.report
+    inputs = transform.model_columns(days, profile)
     dates = pd.DataFrame({"date": transform.iso_dates(days)})
-    for side, rows in sides.items():
-        write_frame(labelled.iloc[rows], output / side / f"{side}.csv")
-        write_frame(dates.iloc[rows], output / side / "days.csv")
-    counts = {"all": len(days), **{side: len(rows) for side, rows in sides.items()}}
-    source = {
-        "file": checked.report["file"],
-        "sha256": checked.report["sha256"],
-        "profile": wanted.profile.name,
-        "variant": asdict(wanted.variant),
-        "random_state": wanted.random_state,
-        "train_fraction": wanted.train_fraction,
-        "rows": counts,
-        "removed_columns": removed_model_columns(checked.report, wanted.profile),
-    }
-    write_json(source, output / "train" / "source.json")
-    checked.report["split"] = counts
-    # Edges that are learned are learned on training rows alone; the table then describes all rows.
-    bins = transform.bins_for(wanted.binning, days.iloc[sides["train"]])
-    checked.report["bins"] = transform.bin_report(days, bins, wanted.binning)
+    binning, bins = transform.Binning.FIXED, BINS
+    if request.purpose is Purpose.TRAINING:
+        train, test = split_rows(len(days), request.train_fraction, request.random_state)
+        labelled = inputs.assign(**{TARGET: days[TARGET]})
+        for side, rows in (("train", train), ("test", test)):
+            write_frame(labelled.iloc[rows], output / side / f"{side}.csv")
+            write_frame(dates.iloc[rows], output / side / "days.csv")
+        report["split"] = {"all": len(days), "train": len(train), "test": len(test)}
+        source = {
+            "file": report["file"],
+            "sha256": report["sha256"],
+            "profile": profile.name,
+            "variant": asdict(variant),
+            "random_state": request.random_state,
+            "train_fraction": request.train_fraction,
+            "rows": report["split"],
+            "removed_columns": removed_model_columns(report, profile),
+        }
+        write_json(source, output / "train" / "source.json")
+        # Edges that are learned are learned on training rows alone; the table then describes all rows.
+        binning = transform.Binning(request.binning)
+        bins = transform.bins_for(binning, days.iloc[train])
+    report["bins"] = transform.bin_report(days, bins, binning)
+    write_frame(inputs, output / "scoring" / "features.csv", header=False)
+    write_frame(dates.assign(actual=transform.target_or_missing(days)), output / "rows" / "rows.csv")
+    write_frame(transform.stored_features(days), output / "feature_store" / "features.csv")
+    write_json(report, output / "quality" / "quality.json")

@@ -99,7 +99,7 @@ def quarters(training_days: pd.DataFrame) -> dict[str, Bins]:
     return learned
 
 
-def bins_for(binning: Binning, training_days: pd.DataFrame) -> Mapping[str, Bins]:
+def bins_for(binning: Binning, training_days: pd.DataFrame) -> dict[str, Bins]:
     """Return the bins of each measure. Quartiles are learned from the days, so these must be the training rows."""
     return BINS if binning is Binning.FIXED else quarters(training_days)
 
