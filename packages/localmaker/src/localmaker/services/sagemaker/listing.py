@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from localmaker.errors import AwsError
 
 # SageMaker's default page.
 DEFAULT_PAGE = 10
+
+Item = TypeVar("Item")
 
 
 def select(
@@ -73,8 +75,22 @@ def only(document: Mapping[str, Any], fields: tuple[str, ...]) -> dict[str, Any]
     return {field: document[field] for field in fields if field in document}
 
 
-def page(documents: list[Any], request: Mapping[str, Any], list_field: str) -> dict[str, Any]:
+def page(
+    items: Sequence[Item],
+    request: Mapping[str, Any],
+    list_field: str,
+    summarize: Callable[[Item], Any] = lambda item: item,
+    *,
+    size: int = DEFAULT_PAGE,
+) -> dict[str, Any]:
     """Return one page as a response: the list, and NextToken if more follows.
+
+    Args:
+        items: all items, in order.
+        request: of a List operation.
+        list_field: field of the response that holds the page.
+        summarize: makes an entry of the response from an item.
+        size: of a page if the request has no MaxResults.
 
     Raises:
         AwsError: the request's NextToken is invalid.
@@ -82,9 +98,11 @@ def page(documents: list[Any], request: Mapping[str, Any], list_field: str) -> d
     try:
         start = int(base64.urlsafe_b64decode(request.get("NextToken") or "MA=="))
     except ValueError as error:
-        raise AwsError("ValidationException", "NextToken is not one that this operation gave") from error
-    end = start + request.get("MaxResults", DEFAULT_PAGE)
-    response: dict[str, Any] = {list_field: documents[start:end]}
-    if end < len(documents):
+        raise AwsError("ValidationException", "Invalid pagination token.") from error
+    if start < 0:
+        raise AwsError("ValidationException", "Invalid pagination token.")
+    end = start + (request.get("MaxResults") or size)
+    response: dict[str, Any] = {list_field: [summarize(item) for item in items[start:end]]}
+    if end < len(items):
         response["NextToken"] = base64.urlsafe_b64encode(str(end).encode()).decode()
     return response

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from localmaker.http.operations import RequestContext, operation
+from localmaker.services.sagemaker.jobs.kinds import JobId
 from localmaker.services.sagemaker.jobs.service import JobService
+from localmaker.services.sagemaker.listing import page
 from localmaker.services.sagemaker.pipelines.catalog import PipelineCatalog
+from localmaker.services.sagemaker.pipelines.naming import parse_arn
 from localmaker.services.sagemaker.pipelines.service import PipelineService
 from localmaker.services.sagemaker.store import ResourceStore
 
 _KIND = "tags"
+_PAGE = 100
 # Resource types whose tags are stored here.
 OWN = {
     "code-repository",
@@ -45,7 +49,7 @@ def add_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]
     arn = request["ResourceArn"]
     owner = _owner(arn, context)
     if owner is not None:
-        return owner.add_tags(request)
+        return {"Tags": _as_list(owner.change_tags(arn, _as_map(request["Tags"])))}
     if not _is_own(arn):
         # moto would keep the old value of a key, too.
         keys = [tag["Key"] for tag in request["Tags"]]
@@ -62,7 +66,7 @@ def list_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any
     arn = request["ResourceArn"]
     owner = _owner(arn, context)
     if owner is not None:
-        return owner.list_tags(request)
+        return page(_as_list(owner.change_tags(arn, {})), request, "Tags", size=_PAGE)
     if not _is_own(arn):
         return context.ask_moto(request)
     return {"Tags": _as_list(_stored(arn, context))}
@@ -74,7 +78,8 @@ def delete_tags(request: dict[str, Any], context: RequestContext) -> dict[str, A
     arn = request["ResourceArn"]
     owner = _owner(arn, context)
     if owner is not None:
-        return owner.delete_tags(request)
+        owner.change_tags(arn, {}, request["TagKeys"])
+        return {}
     if not _is_own(arn):
         return context.ask_moto(request)
     gone = set(request["TagKeys"])
@@ -85,10 +90,9 @@ def delete_tags(request: dict[str, Any], context: RequestContext) -> dict[str, A
 
 def _owner(arn: str, context: RequestContext) -> PipelineCatalog | JobService | None:
     """Find the service that stores the tags of a resource itself: that of pipelines, or of jobs."""
-    pipelines, jobs = context.service(PipelineService), context.service(JobService)
-    if pipelines.owns_arn(arn):
-        return pipelines.catalog
-    return jobs if jobs.owns_arn(arn) else None
+    if parse_arn(arn) is not None:
+        return context.service(PipelineService).catalog
+    return context.service(JobService) if JobId.of_arn(arn) is not None else None
 
 
 def _stored(arn: str, context: RequestContext) -> Tags:

@@ -12,7 +12,6 @@ from localmaker.services.sagemaker import tags
 from localmaker.services.sagemaker.jobs import handlers  # noqa: F401 - registers the operations
 from localmaker.services.sagemaker.jobs.kinds import JobKind
 from localmaker.services.sagemaker.jobs.service import JobService
-from localmaker.services.sagemaker.pipelines.service import PipelineService
 
 PROCESSING = JobKind.PROCESSING
 
@@ -286,7 +285,7 @@ def test_restart_keeps_what_ended_and_fails_what_was_running(make_jobs):
     assert again.describe(JobKind.TRAINING, ended["TrainingJobName"]) == ended
     interrupted = again.describe(PROCESSING, description["ProcessingJobName"])
     assert interrupted["ProcessingJobStatus"] == "Failed"
-    assert "endpoint ended while this job was running" in interrupted["FailureReason"]
+    assert "endpoint stopped while this job was running" in interrupted["FailureReason"]
     assert not (folder / "work").exists()
     assert again.record(PROCESSING, description["ProcessingJobName"]).tags == ({"Key": "a", "Value": "b"},)
     again.close()
@@ -302,7 +301,7 @@ def test_close_ends_running_jobs_at_once(make_jobs):
     jobs.service.close()
     description = jobs.service.describe(PROCESSING, name)
     assert description["ProcessingJobStatus"] == "Failed"
-    assert "endpoint ended while this job was running" in description["FailureReason"]
+    assert "endpoint stopped while this job was running" in description["FailureReason"]
     assert refused(jobs, PROCESSING, jobs.processing_request("true")).code == "InternalFailure"
 
 
@@ -322,13 +321,12 @@ def test_failing_callback_does_not_change_the_job(make_jobs, caplog):
     jobs = make_jobs()
     jobs.changes = None
     assert jobs.process("true")["ProcessingJobStatus"] == "Completed"
-    assert "could not be told" in caplog.text
+    assert "could not be reported" in caplog.text
 
 
 def context_of(jobs):
     """A request in the region of the service under test, which has no pipelines."""
-    services = {JobService: jobs.service, PipelineService: SimpleNamespace(owns_arn=lambda _arn: False)}
-    endpoint = SimpleNamespace(service=lambda kind, _region: services[kind])
+    endpoint = SimpleNamespace(service=lambda kind, _region: {JobService: jobs.service}[kind])
     return RequestContext("123456789012", "us-east-1", endpoint)
 
 
@@ -354,19 +352,15 @@ def test_handlers_answer_for_every_kind(jobs):
 def test_tags_of_a_job(jobs):
     description = jobs.process("true", Tags=[{"Key": "a", "Value": "1"}])
     arn = description["ProcessingJobArn"]
-    assert jobs.service.owns_arn(arn)
-    assert not jobs.service.owns_arn("arn:aws:sagemaker:us-east-1:123456789012:model/x")
-    added = jobs.service.add_tags(
-        {"ResourceArn": arn, "Tags": [{"Key": "a", "Value": "2"}, {"Key": "b", "Value": "3"}]}
-    )
-    assert added == {"Tags": [{"Key": "a", "Value": "2"}, {"Key": "b", "Value": "3"}]}
-    assert jobs.service.delete_tags({"ResourceArn": arn, "TagKeys": ["a"]}) == {}
-    assert jobs.service.list_tags({"ResourceArn": arn}) == {"Tags": [{"Key": "b", "Value": "3"}]}
+    assert jobs.service.change_tags(arn, {"a": "2", "b": "3"}) == {"a": "2", "b": "3"}
+    assert jobs.service.change_tags(arn, {}, ["a"]) == {"b": "3"}
+    assert jobs.service.change_tags(arn, {}) == {"b": "3"}
     with pytest.raises(AwsError, match="Could not find requested job"):
-        jobs.service.list_tags({"ResourceArn": f"{arn}-gone"})
-    many = [{"Key": str(number), "Value": ""} for number in range(51)]
+        jobs.service.change_tags(f"{arn}-gone", {})
+    with pytest.raises(AwsError, match="is not a job"):
+        jobs.service.change_tags("arn:aws:sagemaker:us-east-1:123456789012:model/x", {})
     with pytest.raises(AwsError, match="Too many tags"):
-        jobs.service.add_tags({"ResourceArn": arn, "Tags": many})
+        jobs.service.change_tags(arn, {str(number): "" for number in range(51)})
 
 
 def test_tags_of_a_job_through_the_operations(jobs):

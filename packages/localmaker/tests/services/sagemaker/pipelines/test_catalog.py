@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from localmaker.errors import AwsError
+from localmaker.services.sagemaker.pipelines.naming import parse_arn
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/my-pipeline"
 
@@ -49,7 +50,8 @@ def test_a_pipeline_of_another_region_or_account_is_not_found(create, call, serv
     for operation in ("DescribePipeline", "StartPipelineExecution", "ListPipelineExecutions"):
         with pytest.raises(AwsError, match=f"ResourceNotFound: Pipeline '{arn}' does not exist"):
             call(operation, PipelineName=arn)
-    assert not service.catalog.owns(arn)
+    with pytest.raises(AwsError, match="ResourceNotFound"):
+        service.catalog.change_tags(arn, {})
 
 
 def test_a_name_is_taken_once_and_a_token_answers_twice(create):
@@ -282,13 +284,13 @@ def test_updates_at_the_same_time_are_all_kept(create, service, build):
 
     def update(number):
         if number % 2:
-            return service.catalog.add_tags({"ResourceArn": ARN, "Tags": [{"Key": f"k{number}", "Value": "v"}]})
+            return service.catalog.change_tags(ARN, {f"k{number}": "v"})
         text = build.definition(build.fail("F", str(number)))
         return service.catalog.update({"PipelineName": "My-Pipeline", "PipelineDefinition": text})["PipelineVersionId"]
 
     results = at_once(16, update)
     assert sorted(one for one in results if isinstance(one, int)) == list(range(2, 10))
-    assert len(service.catalog.list_tags({"ResourceArn": ARN})["Tags"]) == 8
+    assert len(service.catalog.change_tags(ARN, {})) == 8
 
 
 def test_a_pipeline_is_not_deleted_under_a_start(create, service, call):
@@ -314,19 +316,13 @@ def test_a_pipeline_is_not_deleted_under_a_start(create, service, call):
 
 def test_tags_are_added_replaced_and_removed(create, service):
     create(Tags=[{"Key": "team", "Value": "a"}])
-    assert service.owns_arn(ARN)
-    service.catalog.add_tags(
-        {"ResourceArn": ARN, "Tags": [{"Key": "team", "Value": "b"}, {"Key": "cost", "Value": "1"}]}
-    )
-    assert service.catalog.list_tags({"ResourceArn": ARN}) == {
-        "Tags": [{"Key": "team", "Value": "b"}, {"Key": "cost", "Value": "1"}]
-    }
-    service.catalog.delete_tags({"ResourceArn": ARN, "TagKeys": ["team"]})
-    assert service.catalog.list_tags({"ResourceArn": ARN})["Tags"] == [{"Key": "cost", "Value": "1"}]
+    assert service.catalog.change_tags(ARN, {"team": "b", "cost": "1"}) == {"team": "b", "cost": "1"}
+    assert service.catalog.change_tags(ARN, {}, ["team"]) == {"cost": "1"}
+    assert service.catalog.change_tags(ARN, {}) == {"cost": "1"}
 
 
 @pytest.mark.parametrize(
-    ("arn", "ours"),
+    ("arn", "is_pipeline"),
     [
         (ARN, True),
         (f"{ARN}/execution/abcdefabcdef", True),
@@ -334,5 +330,5 @@ def test_tags_are_added_replaced_and_removed(create, service):
         ("arn:aws:s3:::bucket", False),
     ],
 )
-def test_our_arns_are_known(service, arn, ours):
-    assert service.owns_arn(arn) is ours
+def test_arns_of_pipelines_and_executions_are_recognised(arn, is_pipeline):
+    assert (parse_arn(arn) is not None) is is_pipeline

@@ -15,13 +15,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localmaker.services.iam.acting import Acting, JobIdentity, RoleRefusedError
 from localmaker.services.logs.writer import JobLog
-from localmaker.services.sagemaker.jobs import models, processing
 from localmaker.services.sagemaker.jobs.data.objects import ObjectTransfer
 from localmaker.services.sagemaker.jobs.failures import JobFailure, JobStopped, client_error, shorten
 from localmaker.services.sagemaker.jobs.kinds import JobId, JobKind, JobStatus
 from localmaker.services.sagemaker.jobs.outcome import Outcome
+from localmaker.services.sagemaker.jobs.processing.job import run as run_processing
 from localmaker.services.sagemaker.jobs.records import JobRecord, Metric
-from localmaker.services.sagemaker.jobs.resources import instances_of, output_key
+from localmaker.services.sagemaker.jobs.requests import instances_of, output_key
 from localmaker.services.sagemaker.jobs.sandbox import sandbox
 from localmaker.services.sagemaker.jobs.sandbox.following import StopSignal
 from localmaker.services.sagemaker.jobs.sandbox.instances import Instance, host_name
@@ -31,6 +31,7 @@ from localmaker.services.sagemaker.jobs.sandbox.sandbox import Isolation
 from localmaker.services.sagemaker.jobs.training.job import run as run_training
 from localmaker.services.sagemaker.jobs.training.metrics import MetricReader, publish
 from localmaker.services.sagemaker.jobs.transform.job import run as run_transform
+from localmaker.services.sagemaker.jobs.transform.models import role_and_image
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 _RUNNERS: Mapping[JobKind, Callable[[RunningJob], Outcome]] = {
-    JobKind.PROCESSING: processing.run,
+    JobKind.PROCESSING: run_processing,
     JobKind.TRAINING: run_training,
     JobKind.TRANSFORM: run_transform,
 }
@@ -122,7 +123,7 @@ class Executor:
             progress: tells a training job's secondary status, or of any job that it is ``Stopping``.
         """
         try:
-            role, image = models.role_and_image(self.sagemaker, record.kind, record.request)
+            role, image = role_and_image(self.sagemaker, record.kind, record.request)
             with self._identity(record, role, image) as identity:
                 return self._execute(record, folder, stop, progress, identity=identity, role=role)
         except JobStopped:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import codecs
-import gzip
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from localmaker.services.sagemaker.jobs.data.objects import regular_files
 from localmaker.services.sagemaker.jobs.failures import REASON_LIMIT, client_error
 from localmaker.services.sagemaker.jobs.kinds import JobStatus
 from localmaker.services.sagemaker.jobs.records import Metric
@@ -32,6 +29,13 @@ class Outcome:
     secondary_status: str | None = None
     metrics: tuple[Metric, ...] = ()
     series: tuple[Metric, ...] = ()
+
+
+def algorithm_error(message: str | None, code: int) -> str:
+    """Return the FailureReason of a job whose program ended with an exit status other than 0."""
+    ending = f", exit code: {code}"
+    reason = f"AlgorithmError: {message or 'See job logs for more information'}"
+    return reason[: REASON_LIMIT - len(ending)] + ending
 
 
 def read_failure(path: Path) -> str | None:
@@ -64,23 +68,3 @@ def _read_start(path: Path, size: int) -> bytes:
         return b""
     with path.open("rb") as file:
         return file.read(size)
-
-
-def unzip_folder(folder: Path) -> None:
-    """Replace every gzip-compressed file by what is in it, as ``CompressionType: Gzip`` asks.
-
-    Raises:
-        JobFailure: a file is not gzip.
-    """
-    for path in list(regular_files(folder)):
-        target = path.with_suffix("") if path.suffix == ".gz" else path.with_name(f"{path.name}.unpacked")
-        try:
-            with gzip.open(path, "rb") as source, target.open("wb") as plain:
-                shutil.copyfileobj(source, plain)
-        except (OSError, EOFError) as error:
-            raise client_error(
-                f'"{path.name}" is not compressed with gzip, as CompressionType says: {error}'
-            ) from error
-        path.unlink()
-        if path.suffix != ".gz":
-            target.rename(path)

@@ -1,16 +1,25 @@
-"""What is known about a job, and where it is kept between runs of the endpoint."""
+"""The record of a job, and how it changes: frozen dataclasses and pure functions from one record to the next."""
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from localmaker.services.sagemaker.jobs.kinds import JobId, JobKind, JobStatus
+
+_STATUS_MESSAGES = {
+    "Starting": "Preparing the instances for training",
+    "Downloading": "Downloading input data",
+    "Training": "Training image download completed. Training in progress.",
+    "Uploading": "Uploading generated training model",
+    "Stopping": "Stopping the training job",
+    "Completed": "Training job completed",
+    "Failed": "Training job failed",
+    "Stopped": "Training job stopped",
+    "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+}
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,7 @@ class Transition:
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric's last value found in the log of a training job."""
+    """A metric value found in the log of a training job."""
 
     name: str
     value: float
@@ -37,8 +46,8 @@ class JobRecord:
     """One job. Times are in UTC; ``request`` is the Create request in botocore's terms, without tags.
 
     Attributes:
-        pool_ended: when a training job's warm pool ended before its time.
-        reused_by: the job that took the pool then.
+        pool_ended: when a training job's warm pool ended before its period was over.
+        reused_by: the job that then took over the pool.
     """
 
     kind: JobKind
@@ -56,7 +65,7 @@ class JobRecord:
     transitions: tuple[Transition, ...] = ()
     metrics: tuple[Metric, ...] = ()
     log_stream: str | None = None
-    tags: tuple[Mapping[str, str], ...] = field(default=())
+    tags: tuple[Mapping[str, str], ...] = ()
     pool_ended: datetime | None = None
     reused_by: str | None = None
 
@@ -65,77 +74,52 @@ class JobRecord:
         return JobId(self.kind, self.name)
 
 
-class JobStore:
-    """Records as one JSON file a job, replaced whole, so that a killed endpoint leaves the last consistent state.
-
-    Layout: ``<root>/<kind>/<name>/record.json``, beside it ``log`` and, while the job runs, ``work/``.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def folder(self, job: JobId) -> Path:
-        """The job's directory. Names are checked when a job is created, so they cannot lead elsewhere."""
-        return self.root / job.kind.value.lower() / job.name
-
-    def save(self, record: JobRecord) -> None:
-        folder = self.folder(record.id)
-        folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / "record.json.new"
-        draft.write_text(json.dumps(asdict(record), default=_to_json), encoding="utf-8")
-        draft.replace(folder / "record.json")
-
-    def delete(self, job: JobId) -> None:
-        """Remove a job's directory: its record first, so that a killed endpoint does not know half of a job."""
-        folder = self.folder(job)
-        (folder / "record.json").unlink()
-        shutil.rmtree(folder)
-
-    def load(self) -> Iterator[JobRecord]:
-        """Every record, oldest first. What deletions have left behind is removed."""
-        for folder in self.root.glob("*/*"):
-            if not (folder / "record.json").exists():
-                shutil.rmtree(folder)
-        files = self.root.glob("*/*/record.json")
-        records = [_from_json(json.loads(file.read_text(encoding="utf-8"))) for file in files]
-        yield from sorted(records, key=lambda record: record.created)
-
-
 def now() -> datetime:
-    """The present time in UTC, to the millisecond that AWS shows."""
+    """Return the current time in UTC, to the millisecond that AWS shows."""
     present = datetime.now(UTC)
     return present.replace(microsecond=present.microsecond // 1000 * 1000)
 
 
-def _to_json(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} in a job's record")
-
-
-def _time(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value)
-
-
-def _from_json(document: dict[str, Any]) -> JobRecord:
+def new_record(kind: JobKind, arn: str, request: Mapping[str, Any]) -> JobRecord:
+    """Return the record of a job that has just been created."""
+    present, name = now(), request[kind.name_field]
     return JobRecord(
-        **{
-            **document,
-            "kind": JobKind(document["kind"]),
-            "status": JobStatus(document["status"]),
-            "tags": tuple(document["tags"]),
-            "transitions": tuple(
-                Transition(
-                    entry["status"], datetime.fromisoformat(entry["started"]), _time(entry["ended"]), entry["message"]
-                )
-                for entry in document["transitions"]
-            ),
-            "metrics": tuple(
-                Metric(entry["name"], entry["value"], datetime.fromisoformat(entry["time"]))
-                for entry in document["metrics"]
-            ),
-            **{name: _time(document[name]) for name in ("created", "modified", "started", "ended")},
-            # Records of earlier versions have no pools.
-            "pool_ended": _time(document.get("pool_ended")),
-        }
+        kind,
+        name,
+        arn,
+        {field: value for field, value in request.items() if field != "Tags"},
+        created=present,
+        modified=present,
+        log_stream=f"{name}/algo-1-{int(present.timestamp())}",
+        transitions=(Transition("Starting", present, None, _STATUS_MESSAGES["Starting"]),),
+        tags=tuple(request.get("Tags", [])),
+    )
+
+
+def advance(before: JobRecord, changes: Mapping[str, Any]) -> JobRecord:
+    """Return the record with fields changed; a new secondary status adds a transition and ends the previous one."""
+    present = now()
+    after = replace(before, modified=present, **changes)
+    if after.secondary_status == before.secondary_status:
+        return after
+    message = after.failure_reason or _STATUS_MESSAGES.get(after.secondary_status, after.secondary_status)
+    ended = tuple(replace(entry, ended=entry.ended or present) for entry in before.transitions)
+    entry = Transition(after.secondary_status, present, present if after.status.terminal else None, message)
+    return replace(after, transitions=(*ended, entry))
+
+
+INTERRUPTED_REASON = "InternalServerError: The local endpoint stopped while this job was running. Start it again."
+
+
+def interrupted(record: JobRecord) -> JobRecord:
+    """Return the record of a job that was running when its endpoint stopped: it has failed."""
+    present = now()
+    return replace(
+        record,
+        status=JobStatus.FAILED,
+        secondary_status="Failed",
+        failure_reason=INTERRUPTED_REASON,
+        modified=present,
+        ended=present,
+        started=record.started or record.created,
     )

@@ -14,9 +14,9 @@ import botocore.loaders
 import botocore.model
 
 from localmaker.errors import AwsError
-from localmaker.services.sagemaker.jobs.defaults import with_defaults
 from localmaker.services.sagemaker.jobs.kinds import JobKind
 from localmaker.services.sagemaker.jobs.records import JobRecord, now
+from localmaker.services.sagemaker.jobs.requests import with_defaults
 from localmaker.services.sagemaker.jobs.training.outputs import model_artifacts_uri
 from localmaker.services.sagemaker.jobs.training.warm_pools import pool_status
 

@@ -11,7 +11,7 @@ from botocore.validate import ParamValidator
 
 from localmaker.errors import AwsError
 from localmaker.services.sagemaker.jobs.kinds import JobKind
-from localmaker.services.sagemaker.jobs.resources import cluster_of, instances_of
+from localmaker.services.sagemaker.jobs.requests import cluster_of, instances_of
 from localmaker.services.sagemaker.jobs.shapes import service_model
 from localmaker.services.sagemaker.jobs.training.outputs import is_available, local_paths
 from localmaker.services.sagemaker.jobs.transform import framed_records, record_data

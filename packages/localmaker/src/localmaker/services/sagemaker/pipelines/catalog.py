@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -230,38 +230,21 @@ class PipelineCatalog:
         ]
         return {"PipelineVersionSummaries": summaries, **token}
 
-    def owns(self, arn: str) -> bool:
-        """Whether an ARN is that of a pipeline that exists here (an execution takes no tags)."""
-        parsed = parse_arn(arn)
-        if parsed is None or parsed.execution is not None:
-            return False
-        record = self._store.pipeline(parsed.name)
-        return record is not None and record.arn == self._arn(arn)
+    def change_tags(self, arn: str, added: dict[str, str], removed: Collection[str] = ()) -> dict[str, str]:
+        """Add and remove tags of a pipeline, and return all it has then; without a change, only return them.
 
-    def add_tags(self, request: dict[str, Any]) -> dict[str, Any]:
-        """AddTags on a pipeline: values of keys that are there already are replaced."""
+        Raises:
+            AwsError: ResourceNotFound, also for an execution, which takes no tags; ResourceLimitExceeded for more than
+                50 tags.
+        """
 
         def change(record: PipelineRecord) -> PipelineRecord:
-            tags = {**record.tags, **{tag["Key"]: tag["Value"] for tag in request["Tags"]}}
+            tags = {key: value for key, value in {**record.tags, **added}.items() if key not in removed}
             if len(tags) > MAX_TAGS:
                 raise AwsError("ResourceLimitExceeded", f"A pipeline takes {MAX_TAGS} tags, not {len(tags)}.")
             return replace(record, tags=tags)
 
-        return {"Tags": _tag_list(self._update(request["ResourceArn"], change).tags)}
-
-    def list_tags(self, request: dict[str, Any]) -> dict[str, Any]:
-        """ListTags of a pipeline."""
-        shown, token = page(_tag_list(self.find(request["ResourceArn"]).tags), request)
-        return {"Tags": shown, **token}
-
-    def delete_tags(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DeleteTags of a pipeline."""
-        gone = set(request["TagKeys"])
-        self._update(
-            request["ResourceArn"],
-            lambda record: replace(record, tags={key: tag for key, tag in record.tags.items() if key not in gone}),
-        )
-        return {}
+        return self._update(arn, change).tags if added or removed else self.find(arn).tags
 
     def _definition(self, request: Mapping[str, Any]) -> str | None:
         """The definition that a request gives, checked."""
@@ -298,7 +281,3 @@ def _taken(name: str) -> AwsError:
         "ValidationException",
         f"Pipeline names must be unique within an AWS account and region. Pipeline with name ({name}) already exists.",
     )
-
-
-def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]

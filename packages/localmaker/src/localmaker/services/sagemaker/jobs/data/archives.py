@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from localmaker.services.sagemaker.jobs.data.objects import regular_files
 from localmaker.services.sagemaker.jobs.failures import client_error
 
 _COMPRESSION = 6
+_REQUIREMENTS = "requirements.txt"
+_SOURCES = "sourcedir.tar.gz"
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -67,8 +70,50 @@ def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def read_text_member(archive: Path, name: str) -> str | None:
-    """The text of one member, or None where the archive is unreadable or has none of that name."""
+def gunzip(source: Path, target: Path, name: str) -> None:
+    """Decompress a file, as ``CompressionType: Gzip`` asks.
+
+    Args:
+        name: what the message calls the file.
+
+    Raises:
+        JobFailure: it is not gzip.
+    """
+    try:
+        with gzip.open(source, "rb") as packed, target.open("wb") as plain:
+            shutil.copyfileobj(packed, plain)
+    except (OSError, EOFError) as error:
+        raise client_error(f"{name} is not compressed with gzip, as CompressionType says: {error}") from error
+
+
+def gunzip_folder(folder: Path) -> None:
+    """Replace every gzip-compressed file below a folder by its content.
+
+    Raises:
+        JobFailure: a file is not gzip.
+    """
+    for path in list(regular_files(folder)):
+        target = path.with_suffix("") if path.suffix == ".gz" else path.with_name(f"{path.name}.unpacked")
+        gunzip(path, target, f'"{path.name}"')
+        path.unlink()
+        if path.suffix != ".gz":
+            target.rename(path)
+
+
+def find_requirements(folders: Iterable[Path]) -> Sequence[str]:
+    """Return the distinct texts of the requirements files at the root of a folder or of a source archive in it."""
+    found: list[str] = []
+    for folder in folders:
+        file, archive = folder / _REQUIREMENTS, folder / _SOURCES
+        if file.is_file() and not file.is_symlink():
+            found.append(file.read_text(encoding="utf-8", errors="replace"))
+        if archive.is_file() and (text := _read_text_member(archive, _REQUIREMENTS)) is not None:
+            found.append(text)
+    return list(dict.fromkeys(found))
+
+
+def _read_text_member(archive: Path, name: str) -> str | None:
+    """Return the text of one member; None where the archive is unreadable or has no such member."""
     try:
         with tarfile.open(archive) as tar:
             for member in tar:

@@ -151,8 +151,7 @@ def _version(file: BinaryIO) -> _Version:
 
 
 def _target(watched: WatchedFolder, name: str) -> S3Uri:
-    where = S3Uri.parse(watched.uri)
-    return S3Uri(where.bucket, f"{where.key.rstrip('/')}/{name}" if where.key else name)
+    return S3Uri.parse(watched.uri).child(name)
 
 
 def open_folder(root: Path, relative: PurePosixPath) -> int:

@@ -48,6 +48,10 @@ class S3Uri:
             raise client_error(f'"{uri}" is not an S3 URI.')
         return cls(bucket, key)
 
+    def child(self, name: str) -> S3Uri:
+        """Return the URI of a key below this one."""
+        return S3Uri(self.bucket, f"{self.key.rstrip('/')}/{name}" if self.key else name)
+
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
 
@@ -185,10 +189,9 @@ class ObjectTransfer:
             JobFailure: S3 refuses.
         """
         where = S3Uri.parse(uri)
-        prefix = f"{where.key.rstrip('/')}/" if where.key else ""
         count = 0
         for path in regular_files(folder):
-            self.upload(path, S3Uri(where.bucket, prefix + path.relative_to(folder).as_posix()))
+            self.upload(path, where.child(path.relative_to(folder).as_posix()))
             count += 1
         return count
 

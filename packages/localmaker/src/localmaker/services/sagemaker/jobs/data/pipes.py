@@ -67,7 +67,7 @@ class ChannelPipe:
         form: how it comes.
         prefix: the pipes' path without ``_<epoch>``.
         instance, count: the instance's number, from 1, and how many there are.
-        tell: receives a line when the data cannot be had; the program then sees the end of its pipe.
+        report: receives a line when the data cannot be had; the program then sees the end of its pipe.
 
     Attributes:
         failure: why the data could not be had, so that the job fails whatever its program makes of what has come.
@@ -82,10 +82,10 @@ class ChannelPipe:
         *,
         instance: int,
         count: int,
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
         self._transfer = transfer
-        self._tell = tell
+        self._report = report
         self._form = form
         self._prefix = prefix
         self.failure: JobFailure | None = None
@@ -138,11 +138,11 @@ class ChannelPipe:
             # A pipe is opened for writing when someone reads it; that may be never.
             opened = os.open(self._name(epoch), os.O_WRONLY | os.O_NOFOLLOW, dir_fd=self._folder)
         except OSError as error:
-            self._tell(f"the pipe {self._name(epoch)} can no longer be written: {error.strerror}")
+            self._report(f"the pipe {self._name(epoch)} can no longer be written: {error.strerror}")
             return False
         with os.fdopen(opened, "wb") as pipe:
             if not stat.S_ISFIFO(os.fstat(opened).st_mode):
-                self._tell(f"{self._name(epoch)} is no longer a pipe, so nothing is written there")
+                self._report(f"{self._name(epoch)} is no longer a pipe, so nothing is written there")
                 return False
             with contextlib.suppress(FileExistsError):
                 os.mkfifo(self._name(epoch + 1), dir_fd=self._folder)
@@ -157,7 +157,7 @@ class ChannelPipe:
         try:
             write(pipe)
         except JobFailure as failure:
-            self._tell(str(failure))
+            self._report(str(failure))
             self.failure = self.failure or failure
             raise BrokenPipeError from failure
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from localmaker.services.sagemaker.jobs import requirements
+from localmaker.services.sagemaker.jobs.data.archives import find_requirements
+from localmaker.services.sagemaker.jobs.data.channels import Channel, download_channels, make_pipes
 from localmaker.services.sagemaker.jobs.data.continuous import ContinuousUpload
-from localmaker.services.sagemaker.jobs.data.inputs import InputSource, download, find_objects, share
-from localmaker.services.sagemaker.jobs.data.pipes import ChannelPipe, PipeForm, first_failure
-from localmaker.services.sagemaker.jobs.defaults import DEFAULT_RUNTIME_SECONDS
-from localmaker.services.sagemaker.jobs.failures import REASON_LIMIT, JobFailure, client_error, shorten
+from localmaker.services.sagemaker.jobs.data.inputs import InputSource
+from localmaker.services.sagemaker.jobs.data.pipes import PipeForm, first_failure
+from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error, shorten
 from localmaker.services.sagemaker.jobs.kinds import JobStatus
-from localmaker.services.sagemaker.jobs.outcome import Outcome, read_failure, unzip_folder
-from localmaker.services.sagemaker.jobs.resources import instances_of
+from localmaker.services.sagemaker.jobs.outcome import Outcome, algorithm_error, read_failure
+from localmaker.services.sagemaker.jobs.requests import instances_of, runtime_limit
 from localmaker.services.sagemaker.jobs.sandbox import limits
 from localmaker.services.sagemaker.jobs.sandbox.following import ProcessEnd
 from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
@@ -51,13 +51,18 @@ def run(job: RunningJob) -> Outcome:
         JobFailure: it fails before its program started, or while its outputs are stored.
     """
     job.progress("Downloading")
-    program = _prepare(job)
+    channels = _channels(job.request)
+    program = _prepare(job, channels)
     if job.stop.requested:
         return Outcome(JobStatus.STOPPED)
     job.progress("Training")
     with ContinuousUpload(job.transfer, outputs.watched_folders(job)) as uploads:
-        end, missing = _run_program(job, program)
-    failed = missing is not None or (end.code != 0 and not (end.stopped or end.timed_out))
+        with ExitStack() as feeds:
+            feed = make_pipes(job.transfer, channels, _roots(job), job.log.say_from_any_thread)
+            pipes = [feeds.enter_context(pipe) for pipe in feed]
+            end = job.follow(job.start_all(functools.partial(_start, job, program)), runtime_limit(job.request))
+        unread = first_failure(pipes)
+    failed = unread is not None or (end.code != 0 and not (end.stopped or end.timed_out))
     job.progress("Uploading")
     try:
         uploads.finish()
@@ -65,7 +70,7 @@ def run(job: RunningJob) -> Outcome:
     except JobFailure as failure:
         return Outcome(JobStatus.FAILED, shorten(str(failure)))
     if failed:
-        reason = shorten(str(missing)) if missing is not None else _failure_reason(job, program, end)
+        reason = shorten(str(unread)) if unread is not None else _failure_reason(job, program, end)
         return Outcome(JobStatus.FAILED, reason)
     return _ending(end)
 
@@ -79,43 +84,31 @@ def _ending(end: ProcessEnd) -> Outcome:
     return Outcome(JobStatus.COMPLETED)
 
 
-def _prepare(job: RunningJob) -> Program:
-    """Everything that the container finds when it starts."""
-    for instance, folder in product(job.instances, _FOLDERS):
-        (instance.ml / folder).mkdir(parents=True)
-    channels = [
-        folder
-        for channel in job.request.get("InputDataConfig", [])
-        if input_mode(job.request, channel) != "Pipe"
-        for folder in _download_channel(job, channel)
+def _roots(job: RunningJob) -> Sequence[Path]:
+    return [instance.ml for instance in job.instances]
+
+
+def _channels(request: Mapping[str, Any]) -> Sequence[Channel]:
+    return [
+        Channel(
+            InputSource.of(channel["DataSource"]["S3DataSource"]),
+            PurePosixPath("input/data", channel["ChannelName"]),
+            input_mode(request, channel),
+            PipeForm.of(channel),
+        )
+        for channel in request.get("InputDataConfig", [])
     ]
+
+
+def _prepare(job: RunningJob, channels: Sequence[Channel]) -> Program:
+    """Provide everything that the container finds when it starts."""
+    for root, folder in product(_roots(job), _FOLDERS):
+        (root / folder).mkdir(parents=True)
+    folders = download_channels(job.transfer, channels, _roots(job))
     outputs.prepare_folders(job)
     for instance in job.instances:
         _write_configuration(job, instance)
-    return _program(job, channels)
-
-
-def _run_program(job: RunningJob, program: Program) -> tuple[ProcessEnd, JobFailure | None]:
-    """How it ended, and why data that it should have had did not come."""
-    limit = job.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_RUNTIME_SECONDS)
-    with ExitStack() as feeds:
-        pipes = [feeds.enter_context(pipe) for pipe in _pipes(job)]
-        end = job.follow(job.start_all(functools.partial(_start, job, program)), limit)
-    return end, first_failure(pipes)
-
-
-def _pipes(job: RunningJob) -> Iterator[ChannelPipe]:
-    for instance, channel in product(job.instances, job.request.get("InputDataConfig", [])):
-        if input_mode(job.request, channel) == "Pipe":
-            yield ChannelPipe(
-                job.transfer,
-                InputSource.of(channel["DataSource"]["S3DataSource"]),
-                PipeForm.of(channel),
-                instance.ml / "input" / "data" / channel["ChannelName"],
-                instance=instance.number,
-                count=len(job.instances),
-                tell=job.log.say_from_any_thread,
-            )
+    return _program(job, folders)
 
 
 def input_mode(request: Mapping[str, Any], channel: Mapping[str, Any]) -> str:
@@ -146,12 +139,12 @@ def _start(job: RunningJob, program: Program, instance: Instance) -> SandboxProc
     )
 
 
-def _program(job: RunningJob, channels: Sequence[Path]) -> Program:
+def _program(job: RunningJob, folders: Sequence[Path]) -> Program:
     algorithm = job.request["AlgorithmSpecification"]
     explicit = [*algorithm.get("ContainerEntrypoint", []), *algorithm.get("ContainerArguments", [])]
     sources = script_mode.find_sources(job.request.get("HyperParameters", {}), job.request.get("Environment", {}))
     if explicit:
-        job.prepare_environment(algorithm["TrainingImage"], requirements.find(channels))
+        job.prepare_environment(algorithm["TrainingImage"], find_requirements(folders))
         return Program(explicit, "/opt/ml")
     if sources is None:
         raise client_error(
@@ -161,7 +154,7 @@ def _program(job: RunningJob, channels: Sequence[Path]) -> Program:
     for instance in job.instances:
         script_mode.fetch_sources(job, instance, sources)
     code = job.instances[0].ml / "code"
-    job.prepare_environment(algorithm["TrainingImage"], requirements.find([code]))
+    job.prepare_environment(algorithm["TrainingImage"], find_requirements([code]))
     return Program(script_mode.command(code, sources), "/opt/ml/code", sources)
 
 
@@ -175,21 +168,7 @@ def _failure_reason(job: RunningJob, program: Program, end: ProcessEnd) -> str:
         # The toolkit tells of a signal as Python's subprocess does.
         status = end.code if end.code <= _SIGNALLED else _SIGNALLED - end.code
         message = f'ExecuteUserScriptError:\nExitCode {status}\nErrorMessage ""\nCommand "{command}"'
-    ending = f", exit code: {code}"
-    return f"AlgorithmError: {message or 'See job logs for more information'}"[: REASON_LIMIT - len(ending)] + ending
-
-
-def _download_channel(job: RunningJob, channel: Mapping[str, Any]) -> Sequence[Path]:
-    """Returns the channel's folder on each instance."""
-    source = InputSource.of(channel["DataSource"]["S3DataSource"])
-    objects = find_objects(job.transfer, source)
-    folders = [instance.ml / "input" / "data" / channel["ChannelName"] for instance in job.instances]
-    for number, folder in enumerate(folders, 1):
-        folder.mkdir()
-        download(job.transfer, share(objects, source, number, len(folders)), folder)
-        if channel.get("CompressionType") == "Gzip":
-            unzip_folder(folder)
-    return folders
+    return algorithm_error(message, code)
 
 
 def _write_configuration(job: RunningJob, instance: Instance) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from localmaker.services.sagemaker.jobs.data import archives
+from localmaker.services.sagemaker.jobs.data.channels import below_ml
 from localmaker.services.sagemaker.jobs.data.continuous import WatchedFolder
 from localmaker.services.sagemaker.jobs.data.objects import S3Uri, has_link, regular_files
 from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error
@@ -66,7 +67,7 @@ def prepare_folders(job: RunningJob) -> None:
         JobFailure: S3 refuses.
     """
     for instance, path in product(job.instances, local_paths(job.request)):
-        (instance.ml / _below_ml(path)).mkdir(parents=True, exist_ok=True)
+        (instance.ml / below_ml(path)).mkdir(parents=True, exist_ok=True)
     configuration = checkpoint_configuration(job.request)
     if configuration is not None:
         for instance in job.instances:
@@ -77,7 +78,7 @@ def _download_checkpoints(job: RunningJob, instance: Instance, configuration: Ma
     """None is normal."""
     try:
         job.transfer.download_prefix(
-            f"{configuration['S3Uri'].rstrip('/')}/", instance.ml / _below_ml(configuration["LocalPath"])
+            f"{configuration['S3Uri'].rstrip('/')}/", instance.ml / below_ml(configuration["LocalPath"])
         )
     except JobFailure as failure:
         if "No S3 objects found" not in str(failure):
@@ -96,7 +97,7 @@ def watched_folders(job: RunningJob) -> Sequence[WatchedFolder]:
     if checkpoints is not None:
         places.append((checkpoints["LocalPath"], checkpoints["S3Uri"], True))
     return [
-        WatchedFolder(instance.ml, _below_ml(path), uri, mirrored=mirrored)
+        WatchedFolder(instance.ml, below_ml(path), uri, mirrored=mirrored)
         for instance in reversed(job.instances)
         for path, uri, mirrored in places
     ]
@@ -135,8 +136,3 @@ def _upload_packed(job: RunningJob, folder: str, uri: str) -> None:
 
 def _below(uri: str, *parts: str) -> str:
     return "/".join((uri.rstrip("/"), *parts))
-
-
-def _below_ml(path: str) -> PurePosixPath:
-    """Requests are validated before (``validation.py``)."""
-    return PurePosixPath(path).relative_to(_ML)

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from localmaker.services.sagemaker.jobs import models, requirements
+from localmaker.services.sagemaker.jobs.data.archives import find_requirements
 from localmaker.services.sagemaker.jobs.data.inputs import InputSource, find_objects
 from localmaker.services.sagemaker.jobs.data.objects import S3Object
 from localmaker.services.sagemaker.jobs.failures import JobFailure, shorten
@@ -25,6 +25,7 @@ from localmaker.services.sagemaker.jobs.sandbox import limits
 from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
 from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
 from localmaker.services.sagemaker.jobs.sandbox.sandbox import SandboxProcess
+from localmaker.services.sagemaker.jobs.transform import models
 from localmaker.services.sagemaker.jobs.transform.data_log import DataLog
 from localmaker.services.sagemaker.jobs.transform.invocations import InvocationError, ModelServerClient
 from localmaker.services.sagemaker.jobs.transform.objects import transform_objects
@@ -68,7 +69,7 @@ def run(job: RunningJob) -> Outcome:
     job = replace(job, instances=instances)
     programs = [_fetch(job, instance, container, variables) for instance in instances]
     folder = instances[0].ml.joinpath(*programs[0].parent.parts[3:])
-    job.prepare_environment(container.image, requirements.find([folder]))
+    job.prepare_environment(container.image, find_requirements([folder]))
     if job.stop.requested:
         return Outcome(JobStatus.STOPPED)
     return _serve_and_transform(job, Serving(programs[0], variables, settings, isolated=container.isolated), objects)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
-import shutil
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from localmaker.services.sagemaker.jobs.data.archives import gunzip
 from localmaker.services.sagemaker.jobs.data.objects import S3Object, S3Uri, resolve_inside
-from localmaker.services.sagemaker.jobs.failures import JobFailure, JobStopped, client_error
+from localmaker.services.sagemaker.jobs.failures import JobFailure, JobStopped
 from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
 from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
 from localmaker.services.sagemaker.jobs.transform.invocations import (
@@ -83,10 +82,10 @@ def _transform_object(
         resolve_inside(path, entry.tail)
         job.transfer.download(entry, source)
         if job.request["TransformInput"].get("CompressionType") == "Gzip":
-            source = _unzip(source)
+            source = path.with_suffix(".plain")
+            gunzip(path, source, "the object")
         transform_file(source, target, requests, settings)
-        prefix = f"{output.key.rstrip('/')}/" if output.key else ""
-        job.transfer.upload(target, S3Uri(output.bucket, f"{prefix}{entry.tail}.out"))
+        job.transfer.upload(target, output.child(f"{entry.tail}.out"))
     except JobStopped:
         return None
     except JobFailure as failure:
@@ -95,13 +94,3 @@ def _transform_object(
         for each in (path, path.with_suffix(".plain"), target):
             each.unlink(missing_ok=True)
     return None
-
-
-def _unzip(path: Path) -> Path:
-    plain = path.with_suffix(".plain")
-    try:
-        with gzip.open(path, "rb") as packed, plain.open("wb") as target:
-            shutil.copyfileobj(packed, target)
-    except (OSError, EOFError) as error:
-        raise client_error(f"the object is not compressed with gzip, as CompressionType says: {error}") from error
-    return plain

@@ -1,19 +1,68 @@
-"""What SageMaker adds to a job's request in its Describe response: the values that hold where none was given."""
+"""Read what a Create request leaves open: its instances, its output key, and the defaults that Describe shows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from localmaker.services.sagemaker.jobs.kinds import JobKind
-from localmaker.services.sagemaker.jobs.resources import instances_of
 
-DEFAULT_RUNTIME_SECONDS = 86_400
+_DEFAULT_RUNTIME_SECONDS = 86_400
+_DEFAULT_TYPE = "ml.m5.large"
 _DISTRIBUTION = {"S3DataDistributionType": "FullyReplicated"}
 _MANAGED = {"AppManaged": False}
-_STOPPING = {"MaxRuntimeInSeconds": DEFAULT_RUNTIME_SECONDS}
+_STOPPING = {"MaxRuntimeInSeconds": _DEFAULT_RUNTIME_SECONDS}
+_OUTPUTS = {
+    JobKind.PROCESSING: "ProcessingOutputConfig",
+    JobKind.TRAINING: "OutputDataConfig",
+    JobKind.TRANSFORM: "TransformOutput",
+}
 
 Structure = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Instances:
+    """How many instances of which type.
+
+    Attributes:
+        selected: the type comes from InstancePreferences.
+    """
+
+    type: str
+    count: int
+    selected: bool = False
+
+
+def cluster_of(kind: JobKind, request: Structure) -> Structure:
+    """The structure of a request that names its instances."""
+    cluster: Structure = {
+        JobKind.PROCESSING: request.get("ProcessingResources", {}).get("ClusterConfig", {}),
+        JobKind.TRAINING: request.get("ResourceConfig", {}),
+        JobKind.TRANSFORM: request.get("TransformResources", {}),
+    }[kind]
+    return cluster
+
+
+def instances_of(kind: JobKind, request: Structure) -> Instances:
+    """The instances of a job. Of InstancePreferences the first is always to be had here."""
+    cluster = cluster_of(kind, request)
+    preferences = cluster.get("InstancePreferences")
+    chosen = {**cluster, **preferences[0]} if preferences else cluster
+    return Instances(
+        chosen.get("InstanceType", _DEFAULT_TYPE), int(chosen.get("InstanceCount", 1)), selected=bool(preferences)
+    )
+
+
+def output_key(kind: JobKind, request: Structure) -> str | None:
+    """The KMS key that a job's outputs are encrypted with."""
+    return request.get(_OUTPUTS[kind], {}).get("KmsKeyId") or None
+
+
+def runtime_limit(request: Structure) -> int:
+    """Return the seconds that a processing or training job may run."""
+    return int(request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", _DEFAULT_RUNTIME_SECONDS))
 
 
 def with_defaults(kind: JobKind, request: Structure) -> dict[str, Any]:
@@ -28,9 +77,9 @@ def _processing(request: Structure) -> dict[str, Any]:
     )
     if "ProcessingInputs" in request:
         completed["ProcessingInputs"] = [_processing_input(entry) for entry in request["ProcessingInputs"]]
-    outputs: Structure | None = request.get("ProcessingOutputConfig")
-    if outputs is not None:
-        completed["ProcessingOutputConfig"] = {**outputs, "Outputs": _each(outputs["Outputs"], _MANAGED)}
+    if "ProcessingOutputConfig" in request:
+        outputs = [{**_MANAGED, **entry} for entry in request["ProcessingOutputConfig"]["Outputs"]]
+        completed["ProcessingOutputConfig"] = {**request["ProcessingOutputConfig"], "Outputs": outputs}
     return completed
 
 
@@ -82,7 +131,3 @@ def _inside(structure: Structure, member: str, defaults: Structure) -> dict[str,
     if member not in structure:
         return dict(structure)
     return {**structure, member: {**defaults, **structure[member]}}
-
-
-def _each(entries: Sequence[Structure], defaults: Structure) -> Sequence[Structure]:
-    return [{**defaults, **entry} for entry in entries]

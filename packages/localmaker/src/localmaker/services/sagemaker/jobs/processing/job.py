@@ -1,25 +1,25 @@
-"""What a processing job does: inputs down, the command, outputs up."""
+"""Run a processing job: inputs down, the command, outputs up."""
 
 from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from itertools import product
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
-from localmaker.services.sagemaker.jobs import requirements
+from localmaker.services.sagemaker.jobs.data.archives import find_requirements
+from localmaker.services.sagemaker.jobs.data.channels import Channel, below_ml, download_channels, make_pipes
 from localmaker.services.sagemaker.jobs.data.continuous import ContinuousUpload, WatchedFolder
-from localmaker.services.sagemaker.jobs.data.inputs import InputSource, download, find_objects, share
+from localmaker.services.sagemaker.jobs.data.inputs import InputSource
 from localmaker.services.sagemaker.jobs.data.objects import has_link
-from localmaker.services.sagemaker.jobs.data.pipes import ChannelPipe, PipeForm, first_failure
-from localmaker.services.sagemaker.jobs.defaults import with_defaults
-from localmaker.services.sagemaker.jobs.failures import REASON_LIMIT, JobFailure, client_error, shorten
+from localmaker.services.sagemaker.jobs.data.pipes import PipeForm, first_failure
+from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error, shorten
 from localmaker.services.sagemaker.jobs.kinds import JobStatus
-from localmaker.services.sagemaker.jobs.outcome import Outcome, read_message, unzip_folder
-from localmaker.services.sagemaker.jobs.resources import instances_of
+from localmaker.services.sagemaker.jobs.outcome import Outcome, algorithm_error, read_message
+from localmaker.services.sagemaker.jobs.requests import instances_of, runtime_limit, with_defaults
 from localmaker.services.sagemaker.jobs.sandbox import limits
 from localmaker.services.sagemaker.jobs.sandbox.following import ProcessEnd
 from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
@@ -34,14 +34,15 @@ def run(job: RunningJob) -> Outcome:
         JobFailure: it fails before its command started, or while its outputs are stored.
     """
     request = job.request
-    inputs = _download_inputs(job)
+    channels, roots = _channels(job), [instance.ml for instance in job.instances]
+    inputs = download_channels(job.transfer, channels, roots)
     outputs = _managed_outputs(job)
     for instance in job.instances:
         _write_configuration(job, instance)
         for output in outputs:
             (instance.ml / _relative(output)).mkdir(parents=True, exist_ok=True)
     specification = request["AppSpecification"]
-    job.prepare_environment(specification["ImageUri"], requirements.find(inputs))
+    job.prepare_environment(specification["ImageUri"], find_requirements(inputs))
     command = [*specification.get("ContainerEntrypoint", []), *specification.get("ContainerArguments", [])]
     if not command:
         raise client_error(
@@ -49,10 +50,13 @@ def run(job: RunningJob) -> Outcome:
         )
     if job.stop.requested:
         return Outcome(JobStatus.STOPPED)
-    limit = with_defaults(job.record.kind, request)["StoppingCondition"]["MaxRuntimeInSeconds"]
+    limit = runtime_limit(request)
     with ExitStack() as streams:
         uploads = streams.enter_context(ContinuousUpload(job.transfer, _continuous_folders(job, outputs)))
-        pipes = [streams.enter_context(pipe) for pipe in _pipes(job)]
+        pipes = [
+            streams.enter_context(pipe)
+            for pipe in make_pipes(job.transfer, channels, roots, job.log.say_from_any_thread)
+        ]
         end = job.follow(job.start_all(functools.partial(_start, job, command)), limit)
     message = None
     try:
@@ -70,22 +74,19 @@ def run(job: RunningJob) -> Outcome:
     return _outcome(job, end, message, limit)
 
 
-def _pipes(job: RunningJob) -> Iterator[ChannelPipe]:
-    """The inputs in Pipe mode: ``LocalPath`` is the pipes' path without ``_<epoch>``, as a channel's folder is."""
-    for instance, entry in product(job.instances, _managed_inputs(job)):
-        source = entry["S3Input"]
-        if source.get("S3InputMode", "File") == "Pipe":
-            prefix = instance.ml / _below_ml(source["LocalPath"])
-            prefix.parent.mkdir(parents=True, exist_ok=True)
-            yield ChannelPipe(
-                job.transfer,
-                InputSource.of(source),
-                PipeForm(gzipped=source.get("S3CompressionType", "None") == "Gzip"),
-                prefix,
-                instance=instance.number,
-                count=len(job.instances),
-                tell=job.log.say_from_any_thread,
-            )
+def _channels(job: RunningJob) -> Sequence[Channel]:
+    """Return the inputs that SageMaker itself provides; those that AppManaged says are the program's."""
+    return [
+        Channel(
+            InputSource.of(source),
+            below_ml(source["LocalPath"]),
+            source.get("S3InputMode", "File"),
+            PipeForm(gzipped=source.get("S3CompressionType", "None") == "Gzip"),
+        )
+        for entry in job.request.get("ProcessingInputs", [])
+        if not entry.get("AppManaged", False)
+        for source in [entry["S3Input"]]
+    ]
 
 
 def _start(job: RunningJob, command: Sequence[str], instance: Instance) -> SandboxProcess:
@@ -102,52 +103,20 @@ def _outcome(job: RunningJob, end: ProcessEnd, message: str | None, limit: int) 
     if end.exceeded is not None:
         return Outcome(JobStatus.FAILED, limits.failure_reason(end.exceeded, job.limits), message)
     if end.code != 0:
-        ending = f", exit code: {end.code}"
         own = read_message([end.instance.ml / "output" / "message"])
-        text = f"AlgorithmError: {own or 'See job logs for more information'}"
-        return Outcome(JobStatus.FAILED, text[: REASON_LIMIT - len(ending)] + ending, message)
+        return Outcome(JobStatus.FAILED, algorithm_error(own, end.code), message)
     return Outcome(JobStatus.COMPLETED, exit_message=message)
 
 
 def _relative(entry: Mapping[str, Any]) -> PurePosixPath:
-    """An output's folder below ``/opt/ml``."""
-    return _below_ml(entry["S3Output"]["LocalPath"])
-
-
-def _below_ml(path: str) -> PurePosixPath:
-    """Requests are validated before (``validation.py``)."""
-    return PurePosixPath(path).relative_to("/opt/ml")
+    """Return an output's folder below ``/opt/ml``."""
+    return below_ml(entry["S3Output"]["LocalPath"])
 
 
 def _managed_outputs(job: RunningJob) -> Sequence[Mapping[str, Any]]:
-    """As :func:`_managed_inputs`."""
+    """Return the outputs that SageMaker itself uploads."""
     outputs = job.request.get("ProcessingOutputConfig", {}).get("Outputs", [])
     return [entry for entry in outputs if not entry.get("AppManaged", False)]
-
-
-def _managed_inputs(job: RunningJob) -> Sequence[Mapping[str, Any]]:
-    """The inputs that the application does not see to itself."""
-    return [entry for entry in job.request.get("ProcessingInputs", []) if not entry.get("AppManaged", False)]
-
-
-def _download_inputs(job: RunningJob) -> Sequence[Path]:
-    """Returns the first instance's input folders."""
-    folders: list[Path] = []
-    for entry in _managed_inputs(job):
-        source = entry["S3Input"]
-        if source.get("S3InputMode", "File") == "Pipe":
-            continue
-        where = InputSource.of(source)
-        objects = find_objects(job.transfer, where)
-        for instance in job.instances:
-            folder = instance.ml / _below_ml(source["LocalPath"])
-            folder.mkdir(parents=True, exist_ok=True)
-            download(job.transfer, share(objects, where, instance.number, len(job.instances)), folder)
-            if source.get("S3CompressionType") == "Gzip":
-                unzip_folder(folder)
-            if instance.number == 1:
-                folders.append(folder)
-    return folders
 
 
 def _is_continuous(output: Mapping[str, Any]) -> bool:
