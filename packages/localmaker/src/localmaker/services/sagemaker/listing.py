@@ -49,6 +49,22 @@ def select(
     ]
 
 
+def created_within(
+    items: Sequence[Item], request: Mapping[str, Any], created: Callable[[Item], datetime]
+) -> list[Item]:
+    """Return the items that a request's CreatedAfter and CreatedBefore let through."""
+    after, before = _utc(request.get("CreatedAfter")), _utc(request.get("CreatedBefore"))
+    return [
+        item
+        for item in items
+        if (after is None or created(item) > after) and (before is None or created(item) < before)
+    ]
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
 def order(
     documents: list[dict[str, Any]],
     request: Mapping[str, Any],

@@ -8,7 +8,7 @@ from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.jobs.kinds import JobId
 from localmaker.services.sagemaker.jobs.service import JobService
 from localmaker.services.sagemaker.listing import page
-from localmaker.services.sagemaker.pipelines.catalog import PipelineCatalog
+from localmaker.services.sagemaker.pipelines.catalog.pipelines import PipelineCatalog
 from localmaker.services.sagemaker.pipelines.naming import parse_arn
 from localmaker.services.sagemaker.pipelines.service import PipelineService
 from localmaker.services.sagemaker.store import ResourceStore

@@ -23,10 +23,9 @@ from localmaker.services.sagemaker.pipelines.records import (
     PipelineVersion,
     StepRecord,
     StepStatus,
-    dump,
     json_ready,
-    load,
 )
+from localmaker.services.sagemaker.serialization import dump, load
 from pipedef.language.arguments import fit, request_shape
 from pipedef.language.caching import cache_key, parse_duration
 from pipedef.language.model import StepType

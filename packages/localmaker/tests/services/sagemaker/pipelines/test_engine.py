@@ -544,7 +544,7 @@ def test_an_event_receiver_that_fails_does_not_disturb(open_service, build, capl
             "PipelineDefinition": build.definition(build.processing("Prepare")),
         }
     )
-    arn = service.start_from_event("arn:aws:sagemaker:us-east-1:123456789012:pipeline/p", [])
+    arn = service.executions.start({"PipelineName": "p"})["PipelineExecutionArn"]
     assert service.executions.wait(arn, 30) == "Succeeded"
     assert "receiver" in caplog.text
 

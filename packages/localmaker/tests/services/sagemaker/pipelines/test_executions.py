@@ -166,7 +166,12 @@ def test_executions_over_the_limit_wait_in_order(open_service, build, jobs, even
     text = build.definition(build.processing("A", build.get("Parameters.N")), parameters=(build.parameter("N"),))
     service.catalog.create({"PipelineName": "p", "RoleArn": build.role, "PipelineDefinition": text})
     arn = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p"
-    started = [service.start_from_event(arn, [{"Name": "N", "Value": str(number)}]) for number in range(6)]
+    started = [
+        service.executions.start({"PipelineName": arn, "PipelineParameters": [{"Name": "N", "Value": str(number)}]})[
+            "PipelineExecutionArn"
+        ]
+        for number in range(6)
+    ]
 
     eventually(lambda: len(jobs.started()) == 2)
     statuses = {

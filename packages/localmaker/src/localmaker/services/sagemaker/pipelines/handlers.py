@@ -2,115 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from localmaker.http.operations import RequestContext, operation
+from localmaker.http.operations import Handler, operation
+from localmaker.services.sagemaker.pipelines.catalog.pipelines import PipelineCatalog
+from localmaker.services.sagemaker.pipelines.executions.operations import PipelineExecutions
 from localmaker.services.sagemaker.pipelines.service import PipelineService
 
-
-@operation("sagemaker", "CreatePipeline")
-def create_pipeline(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Check a definition and keep it."""
-    return context.service(PipelineService).catalog.create(request)
-
-
-@operation("sagemaker", "UpdatePipeline")
-def update_pipeline(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Add a version."""
-    return context.service(PipelineService).catalog.update(request)
-
-
-@operation("sagemaker", "UpdatePipelineVersion")
-def update_pipeline_version(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Name, describe or alias a version."""
-    return context.service(PipelineService).catalog.update_version(request)
-
-
-@operation("sagemaker", "DeletePipeline")
-def delete_pipeline(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Remove a pipeline and its executions."""
-    return context.service(PipelineService).catalog.delete(request)
-
-
-@operation("sagemaker", "DescribePipeline")
-def describe_pipeline(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """A pipeline, in its current or another version."""
-    return context.service(PipelineService).catalog.describe(request)
+_CATALOG: dict[str, Callable[[PipelineCatalog, dict[str, Any]], dict[str, Any]]] = {
+    "CreatePipeline": PipelineCatalog.create,
+    "UpdatePipeline": PipelineCatalog.update,
+    "UpdatePipelineVersion": PipelineCatalog.update_version,
+    "DeletePipeline": PipelineCatalog.delete,
+    "DescribePipeline": PipelineCatalog.describe,
+    "ListPipelines": PipelineCatalog.list_pipelines,
+    "ListPipelineVersions": PipelineCatalog.list_versions,
+}
+_EXECUTIONS: dict[str, Callable[[PipelineExecutions, dict[str, Any]], dict[str, Any]]] = {
+    "StartPipelineExecution": PipelineExecutions.start,
+    "StopPipelineExecution": PipelineExecutions.stop,
+    "RetryPipelineExecution": PipelineExecutions.retry,
+    "UpdatePipelineExecution": PipelineExecutions.update,
+    "SendPipelineExecutionStepSuccess": PipelineExecutions.succeed_step,
+    "SendPipelineExecutionStepFailure": PipelineExecutions.fail_step,
+    "DescribePipelineExecution": PipelineExecutions.describe,
+    "DescribePipelineDefinitionForExecution": PipelineExecutions.describe_definition,
+    "ListPipelineExecutions": PipelineExecutions.list_executions,
+    "ListPipelineExecutionSteps": PipelineExecutions.list_steps,
+    "ListPipelineParametersForExecution": PipelineExecutions.list_parameters,
+}
 
 
-@operation("sagemaker", "ListPipelines")
-def list_pipelines(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Every pipeline."""
-    return context.service(PipelineService).catalog.list_pipelines(request)
+def _of_catalog(name: str) -> Handler:
+    return lambda request, context: _CATALOG[name](context.service(PipelineService).catalog, request)
 
 
-@operation("sagemaker", "ListPipelineVersions")
-def list_pipeline_versions(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """The versions of a pipeline."""
-    return context.service(PipelineService).catalog.list_versions(request)
+def _of_executions(name: str) -> Handler:
+    return lambda request, context: _EXECUTIONS[name](context.service(PipelineService).executions, request)
 
 
-@operation("sagemaker", "StartPipelineExecution")
-def start_pipeline_execution(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Run a pipeline."""
-    return context.service(PipelineService).executions.start(request)
-
-
-@operation("sagemaker", "StopPipelineExecution")
-def stop_pipeline_execution(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Stop the running steps and start no more."""
-    return context.service(PipelineService).executions.stop(request)
-
-
-@operation("sagemaker", "RetryPipelineExecution")
-def retry_pipeline_execution(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Run what did not succeed again."""
-    return context.service(PipelineService).executions.retry(request)
-
-
-@operation("sagemaker", "SendPipelineExecutionStepSuccess")
-def send_step_success(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Answer a callback step's token with its output parameters."""
-    return context.service(PipelineService).executions.succeed_step(request)
-
-
-@operation("sagemaker", "SendPipelineExecutionStepFailure")
-def send_step_failure(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Answer a callback step's token with a failure."""
-    return context.service(PipelineService).executions.fail_step(request)
-
-
-@operation("sagemaker", "UpdatePipelineExecution")
-def update_pipeline_execution(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Rename or describe an execution."""
-    return context.service(PipelineService).executions.update(request)
-
-
-@operation("sagemaker", "DescribePipelineExecution")
-def describe_pipeline_execution(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """An execution and its status."""
-    return context.service(PipelineService).executions.describe(request)
-
-
-@operation("sagemaker", "DescribePipelineDefinitionForExecution")
-def describe_definition_for_execution(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """The definition that an execution was started with."""
-    return context.service(PipelineService).executions.describe_definition(request)
-
-
-@operation("sagemaker", "ListPipelineExecutions")
-def list_pipeline_executions(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """The executions of a pipeline."""
-    return context.service(PipelineService).executions.list_executions(request)
-
-
-@operation("sagemaker", "ListPipelineExecutionSteps")
-def list_pipeline_execution_steps(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """The steps of an execution."""
-    return context.service(PipelineService).executions.list_steps(request)
-
-
-@operation("sagemaker", "ListPipelineParametersForExecution")
-def list_parameters_for_execution(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """The parameter values of an execution."""
-    return context.service(PipelineService).executions.list_parameters(request)
+for _name in _CATALOG:
+    operation("sagemaker", _name)(_of_catalog(_name))
+for _name in _EXECUTIONS:
+    operation("sagemaker", _name)(_of_executions(_name))

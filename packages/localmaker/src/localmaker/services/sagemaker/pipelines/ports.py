@@ -77,3 +77,7 @@ class World:
     acting: Acting | None = None
     own_client: ClientFactory | None = None
     tell: Tell = tell_nobody
+
+    def own(self, service: str) -> Any:
+        """Return the endpoint's own client of a service, for work that the execution's role need not allow."""
+        return (self.own_client or self.client)(service)

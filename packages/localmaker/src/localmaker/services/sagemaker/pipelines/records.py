@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import types
-import typing
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 
 class ExecutionStatus(StrEnum):
@@ -149,60 +143,6 @@ class StepRecord:
     cache_key: str | None = None
     cache_source: str | None = None
     selection_source: str | None = None
-
-
-Record = TypeVar("Record", PipelineRecord, PipelineVersion, ExecutionRecord, StepRecord)
-
-
-def dump(record: PipelineRecord | PipelineVersion | ExecutionRecord | StepRecord) -> str:
-    """A record as JSON text."""
-    return json.dumps(vars(record), default=_dump_value, ensure_ascii=False)
-
-
-def _dump_value(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if dataclasses.is_dataclass(value):
-        return vars(value)
-    raise TypeError(f"{type(value).__name__} cannot be stored")
-
-
-def load(kind: type[Record], text: str) -> Record:
-    """A record from its JSON text. Fields that a newer version dropped are ignored; new ones take their default."""
-    record: Record = _build(kind, json.loads(text))
-    return record
-
-
-def _build(kind: Any, document: dict[str, Any]) -> Any:
-    converters = _converters(kind)
-    values = {name: value for name, value in document.items() if name in converters}
-    for name, value in values.items():
-        convert = converters[name]
-        if convert is not None and value is not None:
-            values[name] = convert(value)
-    return kind(**values)
-
-
-@cache
-def _converters(kind: Any) -> dict[str, Callable[[Any], Any] | None]:
-    """How each field is made from its JSON; None where it is taken as it is."""
-    hints = typing.get_type_hints(kind)
-    return {item.name: _converter(hints[item.name]) for item in dataclasses.fields(kind)}
-
-
-def _converter(hint: Any) -> Callable[[Any], Any] | None:
-    if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
-    if hint is datetime:
-        return datetime.fromisoformat
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return hint
-    if typing.get_origin(hint) is tuple:
-        inner = typing.get_args(hint)[0]
-        if dataclasses.is_dataclass(inner):
-            return lambda value: tuple(_build(inner, item) for item in value)
-        return tuple
-    return None
 
 
 def json_ready(value: Any) -> Any:

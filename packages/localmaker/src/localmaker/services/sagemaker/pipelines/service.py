@@ -17,9 +17,8 @@ from typing import Any
 
 from localmaker.services.iam.acting import Acting
 from localmaker.services.sagemaker.pipelines.callback_tokens import Callbacks
-from localmaker.services.sagemaker.pipelines.catalog import PipelineCatalog
-from localmaker.services.sagemaker.pipelines.executions import DEFAULT_MAX_RUNNING, PipelineExecutions
-from localmaker.services.sagemaker.pipelines.naming import parse_arn
+from localmaker.services.sagemaker.pipelines.catalog.pipelines import PipelineCatalog
+from localmaker.services.sagemaker.pipelines.executions.operations import DEFAULT_MAX_RUNNING, PipelineExecutions
 from localmaker.services.sagemaker.pipelines.ports import (
     ClientFactory,
     Clock,
@@ -96,23 +95,6 @@ class PipelineService:
         """
         self.executions.close(timeout)
         self._store.close()
-
-    def start_from_event(self, pipeline_arn: str, parameters: list[dict[str, str]]) -> str:
-        """Start an execution as an EventBridge target does; returns its ARN.
-
-        Args:
-            pipeline_arn: of the target.
-            parameters: ``[{"Name": ..., "Value": ...}]``, already resolved from the event.
-
-        Raises:
-            AwsError: ResourceNotFound, or ValidationException for parameters that do not fit.
-        """
-        request = {"PipelineName": pipeline_arn, "PipelineParameters": parameters}
-        return str(self.executions.start(request)["PipelineExecutionArn"])
-
-    def owns_arn(self, arn: str) -> bool:
-        """Whether an ARN belongs to a pipeline or execution: tag operations on it are ours to answer."""
-        return parse_arn(arn) is not None
 
     def _emit(self, event: dict[str, Any]) -> None:
         if self._on_event is None:

@@ -9,6 +9,9 @@ from localmaker.services.sagemaker.pipelines.naming import parse_arn
 from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, PipelineRecord, PipelineVersion, StepRecord
 from pipedef.language.expressions import to_text
 
+# The operations of pipelines give more on a page than SageMaker's others.
+PAGE = 100
+
 
 def present(**fields: Any) -> dict[str, Any]:
     """The fields that have a value: AWS leaves the others out."""

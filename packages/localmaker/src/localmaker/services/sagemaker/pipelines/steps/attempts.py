@@ -23,11 +23,16 @@ Stopper = Callable[[bool], None]
 
 @dataclass(frozen=True)
 class StepResult:
-    """How an attempt ended, when it did not fail."""
+    """The result of an attempt that did not fail.
+
+    Attributes:
+        cache_source: ARN of the execution whose result was used instead of a run.
+    """
 
     status: StepStatus
     properties: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+    cache_source: str | None = None
 
 
 class StepFailure(Exception):  # noqa: N818  it is the outcome of a step and never reaches a user as an exception

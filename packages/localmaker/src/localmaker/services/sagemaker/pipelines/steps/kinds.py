@@ -9,8 +9,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localmaker.errors import AwsError
 from localmaker.services.sagemaker.jobs.kinds import JobKind
-from localmaker.services.sagemaker.pipelines.experiments import JobComponent
-from localmaker.services.sagemaker.pipelines.ports import ClientFactory
 from localmaker.services.sagemaker.pipelines.records import StepStatus, json_ready
 from localmaker.services.sagemaker.pipelines.steps.attempts import (
     Attempt,
@@ -20,6 +18,7 @@ from localmaker.services.sagemaker.pipelines.steps.attempts import (
     resolve_arguments,
 )
 from localmaker.services.sagemaker.pipelines.steps.callbacks import run_callback
+from localmaker.services.sagemaker.pipelines.steps.experiments import JobComponent
 from localmaker.services.sagemaker.pipelines.steps.lambdas import run_lambda
 from pipedef.language.arguments import REQUEST_OPERATIONS, validate_step_request
 from pipedef.language.conditions import evaluate_all
@@ -95,62 +94,71 @@ def _tagged(request: dict[str, Any], attempt: Attempt) -> dict[str, Any]:
 
 
 def run_model(attempt: Attempt) -> StepResult:
-    """CreateModel."""
-    request = _tagged(resolve_arguments(attempt.step, attempt.scope), attempt)
-    request["ModelName"] = attempt.resource_name
-    _check(StepType.MODEL, request)
-    client = attempt.world.client("sagemaker")
-    try:
-        arn = client.create_model(**request)["ModelArn"]
-        described = client.describe_model(ModelName=attempt.resource_name)
-    except (ClientError, BotoCoreError) as exc:
-        raise _refusal(StepType.MODEL, exc) from exc
-    return StepResult(StepStatus.SUCCEEDED, json_ready(described), {"Model": {"Arn": arn}})
+    """Run CreateModel."""
+    name = attempt.resource_name
+    request = {**_tagged(resolve_arguments(attempt.step, attempt.scope), attempt), "ModelName": name}
+
+    def create(client: Any) -> tuple[str, Any]:
+        return client.create_model(**request)["ModelArn"], client.describe_model(ModelName=name)
+
+    return _created(attempt, request, create)
 
 
 def run_register_model(attempt: Attempt) -> StepResult:
-    """CreateModelPackage; the model package group is created when it is not there, as AWS does."""
+    """Run CreateModelPackage; the model package group is created where it does not exist, as AWS does."""
     request = resolve_arguments(attempt.step, attempt.scope)
-    metadata_properties = {"GeneratedBy": attempt.execution.arn, **request.get("MetadataProperties", {})}
-    request["MetadataProperties"] = metadata_properties
+    request["MetadataProperties"] = {"GeneratedBy": attempt.execution.arn, **request.get("MetadataProperties", {})}
     group = request.get("ModelPackageGroupName")
     # A version of a group has no name of its own.
     request.pop("ModelPackageName", None)
     if group is None:
         request["ModelPackageName"] = attempt.resource_name
-    _check(StepType.REGISTER_MODEL, request)
-    client = attempt.world.client("sagemaker")
-    try:
+
+    def create(client: Any) -> tuple[str, Any]:
         if group is not None:
-            _ensure_group(attempt.world.own_client or attempt.world.client, client, group)
+            _ensure_group(attempt.world.own("sagemaker"), client, group)
         arn = client.create_model_package(**request)["ModelPackageArn"]
-        described = client.describe_model_package(ModelPackageName=arn)
-    except (ClientError, BotoCoreError) as exc:
-        raise _refusal(StepType.REGISTER_MODEL, exc) from exc
-    return StepResult(StepStatus.SUCCEEDED, json_ready(described), {"RegisterModel": {"Arn": arn}})
+        return arn, client.describe_model_package(ModelPackageName=arn)
+
+    return _created(attempt, request, create)
 
 
 def run_endpoint_config(attempt: Attempt) -> StepResult:
-    """CreateEndpointConfig, under the name in the arguments if there is one."""
+    """Run CreateEndpointConfig, under the name in the arguments if there is one."""
     request = _tagged(resolve_arguments(attempt.step, attempt.scope), attempt)
     name = request.setdefault("EndpointConfigName", attempt.resource_name)
-    _check(StepType.ENDPOINT_CONFIG, request)
-    client = attempt.world.client("sagemaker")
-    own = (attempt.world.own_client or attempt.world.client)("sagemaker")
-    try:
-        known = own.list_endpoint_configs(NameContains=name)["EndpointConfigs"]
+
+    def create(client: Any) -> tuple[str, Any]:
+        known = attempt.world.own("sagemaker").list_endpoint_configs(NameContains=name)["EndpointConfigs"]
         if any(item["EndpointConfigName"] == name for item in known):
             raise AwsError("ValidationException", f"Cannot create already existing endpoint configuration [{name}].")
         arn = client.create_endpoint_config(**request)["EndpointConfigArn"]
-        described = client.describe_endpoint_config(EndpointConfigName=name)
-    except (AwsError, ClientError, BotoCoreError) as exc:
-        raise _refusal(StepType.ENDPOINT_CONFIG, exc) from exc
-    return StepResult(StepStatus.SUCCEEDED, json_ready(described), {"EndpointConfig": {"Arn": arn}})
+        return arn, client.describe_endpoint_config(EndpointConfigName=name)
+
+    return _created(attempt, request, create)
 
 
-def _ensure_group(own: ClientFactory, client: Any, group: str) -> None:
+def _created(attempt: Attempt, request: dict[str, Any], create: Callable[[Any], tuple[str, Any]]) -> StepResult:
+    """Check a request and carry it out.
+
+    Args:
+        create: gives ARN and description of the new resource, from a client that acts under the execution's role.
+
+    Raises:
+        StepFailure: the request is not valid, or was refused.
+    """
+    kind = attempt.step.type
+    _check(kind, request)
     try:
-        own("sagemaker").describe_model_package_group(ModelPackageGroupName=group)
+        arn, described = create(attempt.world.client("sagemaker"))
+    except (AwsError, ClientError, BotoCoreError) as exc:
+        raise _refusal(kind, exc) from exc
+    return StepResult(StepStatus.SUCCEEDED, json_ready(described), {str(kind): {"Arn": arn}})
+
+
+def _ensure_group(own: Any, client: Any, group: str) -> None:
+    try:
+        own.describe_model_package_group(ModelPackageGroupName=group)
     except ClientError as missing:
         if missing.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
             raise

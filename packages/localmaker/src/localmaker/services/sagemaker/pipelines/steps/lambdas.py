@@ -41,7 +41,7 @@ def run_lambda(attempt: Attempt) -> StepResult:
             state_dir=world.state_dir,
             url=client.endpoint_url,
             region=client.region_name,
-            logs=(world.own_client or world.client)("logs"),
+            logs=world.own("logs"),
             started=lambda stop: attempt.started({"Lambda": metadata}, stop),
         )
     except AwsError as exc:

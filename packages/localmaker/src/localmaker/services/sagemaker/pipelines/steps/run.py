@@ -6,7 +6,6 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localmaker.errors import AwsError
 from localmaker.services.sagemaker.pipelines.naming import job_name, new_suffix
 from localmaker.services.sagemaker.pipelines.ports import World
-from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, StepRecord, StepStatus
+from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, StepStatus
 from localmaker.services.sagemaker.pipelines.steps.attempts import (
     Attempt,
     StepFailure,
@@ -42,21 +41,16 @@ _NAME_ARGUMENTS = {
 }
 
 
-@dataclass(frozen=True)
-class _CacheHit:
-    source: StepRecord
-
-
 class Halt:
-    """That no more steps start and those that run are stopped.
+    """The request to start no more steps and to stop those that run.
 
     Attributes:
-        asked: set once.
-        closing: the endpoint shuts down, and nothing may be waited for.
+        requested: set once.
+        closing: the endpoint is shutting down, and nothing may be waited for.
     """
 
     def __init__(self) -> None:
-        self.asked = threading.Event()
+        self.requested = threading.Event()
         self.closing = False
 
 
@@ -142,26 +136,16 @@ class StepRun:
                 if delay is None or failure.kind is None:
                     self._table.end(name, StepStatus.FAILED, failure_reason=failure.reason, metadata=metadata)
                     return
-                if self._world.clock.pause(delay, self._halt.asked):
+                if self._world.clock.pause(delay, self._halt.requested):
                     self._table.end(name, StepStatus.STOPPED, failure_reason=failure.reason, metadata=metadata)
                     return
                 retries[failure.kind] += 1
                 self._table.update(name, attempt=record.attempt + 1)
             else:
-                self._end_with(outcome)
+                self._table.end(name, **vars(outcome))
                 return
 
-    def _end_with(self, outcome: StepResult | _CacheHit) -> None:
-        changes: dict[str, Any] = {"status": StepStatus.SUCCEEDED}
-        if isinstance(outcome, _CacheHit):
-            changes["properties"], changes["metadata"] = outcome.source.properties, outcome.source.metadata
-            changes["cache_source"] = outcome.source.execution_arn
-        else:
-            changes["status"] = outcome.status
-            changes["properties"], changes["metadata"] = outcome.properties, outcome.metadata
-        self._table.end(self._step.name, **changes)
-
-    def _attempt(self) -> StepResult | _CacheHit:
+    def _attempt(self) -> StepResult:
         step = self._step
         prefix = step.arguments.get(_NAME_ARGUMENTS.get(step.type, ""))
         name = job_name(self._execution.id, step.name, new_suffix(), prefix if isinstance(prefix, str) else None)
@@ -194,12 +178,12 @@ class StepRun:
         self._table.update(self._step.name, status=StepStatus.EXECUTING, metadata=metadata)
         with self._table.changed:
             self._stopper = stopper
-            halted = self._halt.asked.is_set()
+            halted = self._halt.requested.is_set()
         if halted:
             # The stop came before this was known: it could not be stopped then.
             self.stop()
 
-    def _cached(self, scope: ExecutionScope) -> _CacheHit | None:
+    def _cached(self, scope: ExecutionScope) -> StepResult | None:
         step = self._step
         if step.cache is None or not step.cache.enabled or step.cache.expire_after is None:
             return None
@@ -212,4 +196,6 @@ class StepRun:
         now = self._world.clock.now()
         since = now - lifetime if lifetime < now - earliest else earliest
         source = self._world.store.cached_step(self._execution.pipeline_arn, step.name, key, since)
-        return None if source is None else _CacheHit(source)
+        if source is None:
+            return None
+        return StepResult(StepStatus.SUCCEEDED, source.properties, source.metadata, source.execution_arn)

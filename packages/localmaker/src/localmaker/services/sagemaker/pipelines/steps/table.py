@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from localmaker.services.sagemaker.pipelines.events import step_event
 from localmaker.services.sagemaker.pipelines.ports import World
 from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, StepRecord, StepStatus
-from localmaker.services.sagemaker.pipelines.status_events import step_event
 from pipedef.language.model import Step
 
 _MAX_REASON = 1024

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from localmaker.errors import AwsError
-from localmaker.services.sagemaker.pipelines.experiments import name_problems
+from localmaker.services.sagemaker.pipelines.executions.selection import reused_steps
 from localmaker.services.sagemaker.pipelines.naming import execution_arn, new_execution_id
 from localmaker.services.sagemaker.pipelines.ports import ClientFactory
 from localmaker.services.sagemaker.pipelines.records import (
@@ -18,7 +18,7 @@ from localmaker.services.sagemaker.pipelines.records import (
     PipelineVersion,
     StepRecord,
 )
-from localmaker.services.sagemaker.pipelines.selection import reused_steps
+from localmaker.services.sagemaker.pipelines.steps.experiments import name_problems
 from localmaker.services.sagemaker.pipelines.steps.scope import ExecutionScope
 from localmaker.services.sagemaker.pipelines.store import PipelineStore
 from pipedef.language.expressions import ExpressionError, resolve, to_text

@@ -9,20 +9,19 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from localmaker.errors import AwsError
+from localmaker.services.sagemaker.listing import created_within, page
 from localmaker.services.sagemaker.pipelines import views
-from localmaker.services.sagemaker.pipelines.naming import parse_arn, pipeline_arn, pipeline_name
-from localmaker.services.sagemaker.pipelines.paging import created_within, page
-from localmaker.services.sagemaker.pipelines.ports import ClientFactory, Clock
-from localmaker.services.sagemaker.pipelines.records import PipelineRecord, PipelineVersion
-from localmaker.services.sagemaker.pipelines.store import PipelineStore
-from localmaker.services.sagemaker.pipelines.tokens import replayed, to_remember
-from localmaker.services.sagemaker.pipelines.versions import (
+from localmaker.services.sagemaker.pipelines.catalog.versions import (
     changed_aliases,
     definition_id,
     find_number,
     require_no_aliases,
     with_aliases,
 )
+from localmaker.services.sagemaker.pipelines.naming import parse_arn, pipeline_arn, pipeline_name
+from localmaker.services.sagemaker.pipelines.ports import ClientFactory, Clock
+from localmaker.services.sagemaker.pipelines.records import PipelineRecord, PipelineVersion
+from localmaker.services.sagemaker.pipelines.store import PipelineStore, token_of
 from pipedef.language.parsing import parse_definition
 from pipedef.language.refusals import refuse
 from pipedef.language.validation import validate
@@ -89,7 +88,7 @@ class PipelineCatalog:
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
         """CreatePipeline."""
-        arn = replayed(self._store, "CreatePipeline", request)
+        arn = self._store.replayed("CreatePipeline", request)
         if arn is not None:
             return {"PipelineArn": arn}
         name = request["PipelineName"]
@@ -117,7 +116,7 @@ class PipelineCatalog:
             aliases=aliases,
         )
         first = PipelineVersion(1, definition_id(definition), now)
-        if not self._store.add_pipeline(record, first, definition, to_remember("CreatePipeline", request)):
+        if not self._store.add_pipeline(record, first, definition, token_of("CreatePipeline", request)):
             raise _taken(name)
         return {"PipelineArn": record.arn}
 
@@ -174,12 +173,12 @@ class PipelineCatalog:
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
         """DeletePipeline, with all its executions. Refused while one of them runs."""
-        arn = replayed(self._store, "DeletePipeline", request)
+        arn = self._store.replayed("DeletePipeline", request)
         if arn is not None:
             return {"PipelineArn": arn}
         record = self.find(request["PipelineName"])
         try:
-            running = self._store.delete_pipeline(record.name, to_remember("DeletePipeline", request))
+            running = self._store.delete_pipeline(record.name, token_of("DeletePipeline", request))
         except KeyError:
             raise self.missing(record.name) from None
         if running:
@@ -206,8 +205,7 @@ class PipelineCatalog:
             key=lambda item: (item.name, item.created) if by_name else (item.created.isoformat(), item.created),
             reverse=request.get("SortOrder", "Descending") == "Descending",
         )
-        shown, token = page(records, request)
-        return {"PipelineSummaries": [views.pipeline_summary(item) for item in shown], **token}
+        return page(records, request, "PipelineSummaries", views.pipeline_summary, size=views.PAGE)
 
     def list_versions(self, request: dict[str, Any]) -> dict[str, Any]:
         """ListPipelineVersions."""
@@ -215,9 +213,9 @@ class PipelineCatalog:
         versions = created_within(self._store.versions(record.name), request, lambda item: item.created)
         versions.sort(key=lambda item: item.version, reverse=request.get("SortOrder", "Descending") == "Descending")
         last_run: dict[int, str] = {item.pipeline_version: item.arn for item in self._store.executions(record.arn)}
-        shown, token = page(versions, request)
-        summaries = [
-            views.present(
+
+        def summarize(item: PipelineVersion) -> dict[str, Any]:
+            return views.present(
                 PipelineArn=record.arn,
                 PipelineVersionId=item.version,
                 CreationTime=item.created,
@@ -226,9 +224,8 @@ class PipelineCatalog:
                 PipelineVersionAliases=record.aliases_of(item.version) or None,
                 LastExecutionPipelineExecutionArn=last_run.get(item.version),
             )
-            for item in shown
-        ]
-        return {"PipelineVersionSummaries": summaries, **token}
+
+        return page(versions, request, "PipelineVersionSummaries", summarize, size=views.PAGE)
 
     def change_tags(self, arn: str, added: dict[str, str], removed: Collection[str] = ()) -> dict[str, str]:
         """Add and remove tags of a pipeline, and return all it has then; without a change, only return them.

@@ -28,8 +28,8 @@ def name_problems(config: Mapping[str, str]) -> Iterator[str]:
             yield f"{member} [{name}] must have 1 to 120 letters, digits and hyphens, and start with no hyphen."
 
 
-def keep_execution(world: World, config: Mapping[str, str]) -> None:
-    """Create an execution's experiment and trial, where they are not there yet.
+def ensure_trial(world: World, config: Mapping[str, str]) -> None:
+    """Create an execution's experiment and trial where they do not exist yet.
 
     Args:
         world: of the execution.
@@ -38,7 +38,7 @@ def keep_execution(world: World, config: Mapping[str, str]) -> None:
     Raises:
         ClientError, BotoCoreError: the role may not, or a name is not one.
     """
-    own, client = (world.own_client or world.client)("sagemaker"), world.client("sagemaker")
+    own, client = world.own("sagemaker"), world.client("sagemaker")
     experiment, trial = config.get("ExperimentName"), config.get("TrialName")
     if experiment is None:
         return
@@ -106,7 +106,7 @@ class JobComponent:
     def _keep(self, *calls: Any) -> None:
         if self._trial is None:
             return
-        client = (self._world.own_client or self._world.client)("sagemaker")
+        client = self._world.own("sagemaker")
         try:
             for call in calls:
                 call(client)

@@ -8,6 +8,7 @@ from typing import Any
 
 from localmaker.services.sagemaker.pipelines.naming import parse_arn
 from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, ExecutionStatus, StepRecord, StepStatus
+from localmaker.services.sagemaker.pipelines.views import present
 
 EXECUTION_DETAIL_TYPE = "SageMaker Model Building Pipeline Execution Status Change"
 STEP_DETAIL_TYPE = "SageMaker Model Building Pipeline Execution Step Status Change"
@@ -15,10 +16,6 @@ STEP_DETAIL_TYPE = "SageMaker Model Building Pipeline Execution Step Status Chan
 
 def _seconds(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _without_none(detail: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in detail.items() if value is not None}
 
 
 def _camel_case(value: Any) -> Any:
@@ -55,7 +52,7 @@ def execution_event(record: ExecutionRecord, previous: ExecutionStatus | None) -
         "pipelineArn": record.pipeline_arn,
         "pipelineExecutionArn": record.arn,
     }
-    return _envelope(record.pipeline_arn, record.arn, EXECUTION_DETAIL_TYPE, record.modified, _without_none(detail))
+    return _envelope(record.pipeline_arn, record.arn, EXECUTION_DETAIL_TYPE, record.modified, present(**detail))
 
 
 def step_event(record: StepRecord, previous: StepStatus | None, time: datetime) -> dict[str, Any]:
@@ -73,4 +70,4 @@ def step_event(record: StepRecord, previous: StepStatus | None, time: datetime) 
         "pipelineArn": record.pipeline_arn,
         "pipelineExecutionArn": record.execution_arn,
     }
-    return _envelope(record.pipeline_arn, record.execution_arn, STEP_DETAIL_TYPE, time, _without_none(detail))
+    return _envelope(record.pipeline_arn, record.execution_arn, STEP_DETAIL_TYPE, time, present(**detail))

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from localmaker.errors import AwsError
+from localmaker.services.sagemaker.listing import created_within, page
 from localmaker.services.sagemaker.pipelines import views
-from localmaker.services.sagemaker.pipelines.catalog import PipelineCatalog
-from localmaker.services.sagemaker.pipelines.engine import ExecutionEngine
-from localmaker.services.sagemaker.pipelines.interruption import fail_interrupted
-from localmaker.services.sagemaker.pipelines.paging import created_within, page
+from localmaker.services.sagemaker.pipelines.catalog.pipelines import PipelineCatalog
+from localmaker.services.sagemaker.pipelines.catalog.versions import find_number
+from localmaker.services.sagemaker.pipelines.events import execution_event
+from localmaker.services.sagemaker.pipelines.executions.engine import ExecutionEngine, fail_interrupted
+from localmaker.services.sagemaker.pipelines.executions.starting import new_execution, reused_records
 from localmaker.services.sagemaker.pipelines.ports import World
 from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, ExecutionStatus, PipelineRecord, StepStatus
-from localmaker.services.sagemaker.pipelines.starting import new_execution, reused_records
-from localmaker.services.sagemaker.pipelines.status_events import execution_event
-from localmaker.services.sagemaker.pipelines.tokens import fingerprint, replayed, to_remember
-from localmaker.services.sagemaker.pipelines.versions import find_number
+from localmaker.services.sagemaker.pipelines.store import token_of
 from pipedef.language.model import StepType
 from pipedef.language.parsing import parse_definition
 
@@ -40,7 +38,7 @@ class PipelineExecutions:
         self._changed = threading.Condition(threading.RLock())
         self._running: dict[str, ExecutionEngine] = {}
         # Told by the first dispatch: until then nobody may be there to be told.
-        self._untold = fail_interrupted(world.store, world.clock)
+        self._unsent = fail_interrupted(world.store, world.clock)
         self._closed = False
 
     # -- operations --------------------------------------------------------------------------------------------------
@@ -48,7 +46,7 @@ class PipelineExecutions:
     def start(self, request: dict[str, Any]) -> dict[str, Any]:
         """StartPipelineExecution."""
         with self._changed:
-            arn = replayed(self._store, "StartPipelineExecution", request)
+            arn = self._store.replayed("StartPipelineExecution", request)
             if arn is not None:
                 return {"PipelineExecutionArn": arn}
             pipeline, version, text = self._catalog.find_version(
@@ -59,10 +57,9 @@ class PipelineExecutions:
                 request, pipeline, version, definition, now=self._world.clock.now(), client=self._world.client
             )
             reused = reused_records(record, definition, self._store)
-            token = request.get("ClientRequestToken") or str(uuid.uuid4())
-            asked = ("StartPipelineExecution", token, fingerprint(request))
+            token = token_of("StartPipelineExecution", request)
             try:
-                record = self._store.add_execution(record, text, asked, reused)
+                record = self._store.add_execution(record, text, token, reused)
             except KeyError:
                 raise self._catalog.missing(pipeline.name) from None
         self._world.emit(execution_event(record, None))
@@ -74,7 +71,7 @@ class PipelineExecutions:
         arn = request["PipelineExecutionArn"]
         previous: list[ExecutionStatus] = []
         with self._changed:
-            if replayed(self._store, "StopPipelineExecution", request) is not None:
+            if self._store.replayed("StopPipelineExecution", request) is not None:
                 return {"PipelineExecutionArn": arn}
             engine = self._running.get(arn)
 
@@ -92,7 +89,7 @@ class PipelineExecutions:
 
             self._find(arn)
             changed = self._store.update_execution(arn, change)
-            self._store.put_token(to_remember("StopPipelineExecution", request), arn)
+            self._store.remember("StopPipelineExecution", request, arn)
             self._changed.notify_all()
         if changed.status is not previous[0]:
             self._world.emit(execution_event(changed, previous[0]))
@@ -104,7 +101,7 @@ class PipelineExecutions:
         """RetryPipelineExecution: the steps that did not succeed run again, the others keep their results."""
         arn = request["PipelineExecutionArn"]
         with self._changed:
-            if replayed(self._store, "RetryPipelineExecution", request) is not None:
+            if self._store.replayed("RetryPipelineExecution", request) is not None:
                 return {"PipelineExecutionArn": arn}
             record = self._find(arn)
             if record.status.ended:
@@ -124,7 +121,7 @@ class PipelineExecutions:
                     "new execution.",
                 )
             parallel = request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
-            self._store.put_token(to_remember("RetryPipelineExecution", request), arn)
+            self._store.remember("RetryPipelineExecution", request, arn)
             self._store.drop_steps(arn, [step.name for step in again])
             changed = self._change(
                 arn,
@@ -174,10 +171,10 @@ class PipelineExecutions:
 
     def _answer(self, operation: str, request: dict[str, Any], send: Callable[[], str]) -> dict[str, Any]:
         with self._changed:
-            arn = replayed(self._store, operation, request)
+            arn = self._store.replayed(operation, request)
             if arn is None:
                 arn = send()
-                self._store.put_token(to_remember(operation, request), arn)
+                self._store.remember(operation, request, arn)
         return {"PipelineExecutionArn": arn}
 
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -204,9 +201,11 @@ class PipelineExecutions:
             records.sort(key=lambda item: item.arn)
         if request.get("SortOrder", "Descending") == "Descending":
             records.reverse()
-        shown, token = page(records, request)
-        summaries = [views.execution_summary(item, _aliases(pipeline, item)) for item in shown]
-        return {"PipelineExecutionSummaries": summaries, **token}
+
+        def summarize(item: ExecutionRecord) -> dict[str, Any]:
+            return views.execution_summary(item, _aliases(pipeline, item))
+
+        return page(records, request, "PipelineExecutionSummaries", summarize, size=views.PAGE)
 
     def list_steps(self, request: dict[str, Any]) -> dict[str, Any]:
         """ListPipelineExecutionSteps: the steps that have started, newest first unless asked otherwise."""
@@ -215,21 +214,20 @@ class PipelineExecutions:
         records = self._store.steps(arn)
         if request.get("SortOrder", "Descending") == "Descending":
             records.reverse()
-        shown, token = page(records, request)
-        return {"PipelineExecutionSteps": [views.step_summary(item) for item in shown], **token}
+        return page(records, request, "PipelineExecutionSteps", views.step_summary, size=views.PAGE)
 
     def list_parameters(self, request: dict[str, Any]) -> dict[str, Any]:
         """ListPipelineParametersForExecution."""
-        shown, token = page(views.parameter_list(self._find(request["PipelineExecutionArn"])), request)
-        return {"PipelineParameters": shown, **token}
+        parameters = views.parameter_list(self._find(request["PipelineExecutionArn"]))
+        return page(parameters, request, "PipelineParameters", size=views.PAGE)
 
     # -- the queue ---------------------------------------------------------------------------------------------------
 
     def dispatch(self) -> None:
         """Start queued executions, oldest first, as far as the limit allows."""
         with self._changed:
-            untold, self._untold = self._untold, []
-        for event in untold:
+            unsent, self._unsent = self._unsent, []
+        for event in unsent:
             self._world.emit(event)
         with self._changed:
             if self._closed:
