@@ -15,7 +15,7 @@ from localmaker.http.protocol import is_region_name
 from localmaker.ports import EventPublisher, LocalEndpoint
 from localmaker.services.events.job_events import job_event
 from localmaker.services.iam.acting import Acting
-from localmaker.services.sagemaker.jobs.service import JobClients, JobService, job_slots
+from localmaker.services.sagemaker.jobs.service import JobService, job_slots
 from localmaker.services.sagemaker.pipelines.service import PipelineService
 from localmaker.state.directory import set_aside
 
@@ -106,13 +106,8 @@ class Regions:
         acting = self._acting_in(name)
         jobs = JobService(
             folder,
-            JobClients(
-                s3=lambda: endpoint.client("s3", name),
-                logs=lambda: endpoint.client("logs", name),
-                sagemaker=lambda: endpoint.client("sagemaker", name),
-                acting=acting,
-                cloudwatch=lambda: endpoint.client("cloudwatch", name),
-            ),
+            lambda service: endpoint.client(service, name),
+            acting=acting,
             url=endpoint.url,
             region=name,
             account_id=endpoint.account_id,

@@ -20,7 +20,7 @@ from moto.server import ThreadedMotoServer
 from localmaker.daemon import EndpointHandle
 from localmaker.images.environments import JobEnvironment
 from localmaker.services.sagemaker.jobs.kinds import JobKind, JobStatus
-from localmaker.services.sagemaker.jobs.service import JobClients, JobService
+from localmaker.services.sagemaker.jobs.service import JobService
 from localmaker.services.sagemaker.jobs.shapes import service_model
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
@@ -245,14 +245,14 @@ class Jobs(Requests):
     def __init__(self, url: str, state_dir: Path, **settings: Any) -> None:
         super().__init__(url, state_dir.name.replace("_", "-"))
         self.state_dir = state_dir
+        self.cloudwatch = self.client("cloudwatch")
         self.changes: list[tuple[JobKind, dict[str, Any]]] = []
         self.service = self.new_service(**settings)
 
     def new_service(self, **settings: Any) -> JobService:
-        clients = JobClients(s3=lambda: self.s3, logs=lambda: self.logs, sagemaker=lambda: self.sagemaker)
         return JobService(
             self.state_dir,
-            clients,
+            lambda service: getattr(self, service),
             url=self.url,
             region=REGION,
             account_id="123456789012",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import logging
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +32,7 @@ from localmaker.services.sagemaker.jobs.transform.job import run as run_transfor
 from localmaker.services.sagemaker.jobs.transform.models import role_and_image
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_logs import CloudWatchLogsClient
-    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
 _LOGGER = logging.getLogger(__name__)
@@ -48,38 +44,25 @@ _RUNNERS: Mapping[JobKind, Callable[[RunningJob], Outcome]] = {
 }
 
 
-@dataclass(frozen=True)
-class JobClients:
-    """Where clients on the endpoint come from; each is asked for once, when the first job needs it.
-
-    ``acting`` gives each job clients and credentials of its role; without it all jobs share the endpoint's. Without
-    ``cloudwatch`` metrics are in the jobs' descriptions only.
-    """
-
-    s3: Callable[[], S3Client]
-    logs: Callable[[], CloudWatchLogsClient]
-    sagemaker: Callable[[], SageMakerClient]
-    acting: Acting | None = None
-    cloudwatch: Callable[[], CloudWatchClient] | None = None
-
-
 class Executor:
-    """Executes jobs, each in the thread that asks for it.
+    """Executes jobs, each in the calling thread.
 
     Args:
-        clients: clients on the endpoint.
+        client: gives a boto3 client of the endpoint by service name; used from many threads.
+        acting: gives each job clients and credentials of its role; without it all jobs use the endpoint's.
         state_dir, url, region: of the endpoint.
         stop_grace_seconds: time between the request to stop and the end of the process tree.
-        isolation: how jobs are kept apart from the machine; found out if None.
+        isolation: how jobs are isolated from the machine; detected if None.
 
     Raises:
-        LimitSettingError: a variable that sets a limit is no positive number.
+        LimitSettingError: a variable that sets a limit is not a positive number.
     """
 
     def __init__(
         self,
-        clients: JobClients,
+        client: Callable[[str], Any],
         *,
+        acting: Acting | None,
         state_dir: Path,
         url: str,
         region: str,
@@ -89,24 +72,20 @@ class Executor:
         self._state_dir = state_dir
         self._limits = read_limits()
         self._forced_isolation = isolation
-        self._acting = clients.acting
-        self._s3 = functools.cache(clients.s3)
-        self._logs = functools.cache(clients.logs)
-        self._sagemaker = functools.cache(clients.sagemaker)
-        self._cloudwatch = functools.cache(clients.cloudwatch) if clients.cloudwatch else None
+        self._client = client
+        self._acting = acting
         self._url, self._region = url, region
         self._stop_grace_seconds = stop_grace_seconds
-        self._client_lock = threading.Lock()
 
     @property
     def isolation(self) -> Isolation:
-        """How jobs are kept apart from the machine."""
+        """How jobs are isolated from the machine."""
         return self._forced_isolation or sandbox.detect_isolation()
 
     @property
     def sagemaker(self) -> SageMakerClient:
-        """A client on the endpoint's SageMaker."""
-        client: SageMakerClient = self._client(self._sagemaker)
+        """A client of the endpoint's SageMaker."""
+        client: SageMakerClient = self._client("sagemaker")
         return client
 
     def execute(
@@ -138,10 +117,10 @@ class Executor:
 
     def publish_metrics(self, job: JobId, metrics: Sequence[Metric]) -> None:
         """Tell CloudWatch what a training job has printed. The job is what it is if that fails."""
-        if self._cloudwatch is None or not metrics:
+        if not metrics:
             return
         try:
-            publish(self._client(self._cloudwatch), job.name, metrics)
+            publish(self._client("cloudwatch"), job.name, metrics)
         except (BotoCoreError, ClientError):
             _LOGGER.exception("the metrics of %s job %s could not be stored", job.kind, job.name)
 
@@ -192,7 +171,7 @@ class Executor:
 
     def _identity(self, record: JobRecord, role: str, image: str | None) -> AbstractContextManager[JobIdentity]:
         if self._acting is None:
-            return nullcontext(JobIdentity(self._client(self._s3), self._client(self._logs), {}))
+            return nullcontext(JobIdentity(self._client("s3"), self._client("logs"), {}))
         return self._acting.job(record.kind.log_group, record.arn, role, image, record.request)
 
     def _make_instance(
@@ -208,11 +187,6 @@ class Executor:
             return Instance(number, work, log)
         data_path = path.with_name(f"{path.name}-data")
         return Instance(number, work, log, JobLog(data_path, logs, group, f"{stream}/data-log"))
-
-    def _client(self, make: Callable[[], Any]) -> Any:
-        # Making a boto3 client is not thread-safe; using one is.
-        with self._client_lock:
-            return make()
 
     def _network_variables(self) -> Mapping[str, str]:
         return {

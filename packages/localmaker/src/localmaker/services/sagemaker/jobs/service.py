@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from localmaker.errors import AwsError
+from localmaker.services.iam.acting import Acting
 from localmaker.services.sagemaker.jobs import shapes, validation
-from localmaker.services.sagemaker.jobs.execution import Executor, JobClients, log_file
+from localmaker.services.sagemaker.jobs.execution import Executor, log_file
 from localmaker.services.sagemaker.jobs.kinds import JobId, JobKind, JobStatus
 from localmaker.services.sagemaker.jobs.outcome import Outcome
 from localmaker.services.sagemaker.jobs.records import INTERRUPTED_REASON, JobRecord, new_record, now
@@ -21,8 +22,6 @@ from localmaker.services.sagemaker.jobs.sandbox.sandbox import Isolation
 from localmaker.services.sagemaker.jobs.store import JobStore
 from localmaker.services.sagemaker.jobs.training import warm_pools
 from localmaker.services.sagemaker.jobs.transform.models import check_model
-
-__all__ = ["JobClients", "JobService"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -42,13 +41,14 @@ class JobService:
 
     Args:
         state_dir: the endpoint's state; jobs live in ``jobs/`` below it.
-        clients: clients on the endpoint.
+        client: gives a boto3 client of the endpoint by service name; used from many threads.
         url, region, account_id: of the endpoint.
         on_status_change: called with the kind and the Describe response after each change of status, from the job's
             thread. An exception from it is logged and does not change the job.
         isolation: how jobs are isolated from the machine; detected if None.
         stop_grace_seconds: time between the request to stop and the end of the process tree. SageMaker's is 120.
         slots: one for each running job; further jobs wait as InProgress. :func:`job_slots` by default.
+        acting: gives each job clients and credentials of its role; without it all jobs use the endpoint's.
         images_dir: where ``images.toml`` lives, if there is one; ``state_dir`` by default.
 
     Raises:
@@ -58,7 +58,7 @@ class JobService:
     def __init__(
         self,
         state_dir: Path,
-        clients: JobClients,
+        client: Callable[[str], Any],
         *,
         url: str,
         region: str,
@@ -67,11 +67,13 @@ class JobService:
         isolation: Isolation | None = None,
         stop_grace_seconds: float = 120.0,
         slots: threading.Semaphore | None = None,
+        acting: Acting | None = None,
         images_dir: Path | None = None,
     ) -> None:
         self._store = JobStore(state_dir / "jobs")
         self._executor = Executor(
-            clients,
+            client,
+            acting=acting,
             state_dir=images_dir or state_dir,
             url=url,
             region=region,

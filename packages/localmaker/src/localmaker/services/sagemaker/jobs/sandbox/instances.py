@@ -15,7 +15,7 @@ class Instance:
     Attributes:
         number: from 1.
         work: its directory; ``work/ml`` is its ``/opt/ml``.
-        data_log: of an instance of a transform job, see :mod:`~localmaker.services.sagemaker.jobs.transform.data_log`.
+        data_log: of an instance of a transform job: what SageMaker itself logs.
     """
 
     number: int

@@ -36,7 +36,7 @@ class InvocationError(JobFailure):
         self.body = body
 
     @property
-    def is_clients_fault(self) -> bool:
+    def is_client_error(self) -> bool:
         """Whether the algorithm says that the request is wrong, so that it will say so again."""
         return self.status is not None and _CLIENT_ERRORS <= self.status < _SERVER_ERRORS
 
@@ -60,37 +60,35 @@ class ModelServerClient:
         Raises:
             InvocationError: the server ended, or answers with an error.
         """
-        with closing(http.client.HTTPConnection("127.0.0.1", self._port)) as connection:
-            try:
-                connection.request("GET", "/ping")
-                status = connection.getresponse().status
-            except (OSError, http.client.HTTPException) as error:
-                raise InvocationError("the model server ended while it loaded the model") from error
+        status, _ = self._get("/ping", "while it loaded the model")
         if status != _OK:
             raise InvocationError(f"the model server answered /ping with {status}")
 
     def execution_parameters(self) -> Mapping[str, Any]:
-        """What the model answers on how it wants to be asked; nothing where it has no answer.
+        """Return the execution parameters that the model asks for; empty where it has none.
 
         Raises:
-            InvocationError: the answer is an error, or no JSON object.
+            InvocationError: the answer is an error, or not a JSON object.
         """
-        with closing(http.client.HTTPConnection("127.0.0.1", self._port)) as connection:
-            try:
-                connection.request("GET", "/execution-parameters")
-                response = connection.getresponse()
-                answer = response.read()
-            except (OSError, http.client.HTTPException) as error:
-                raise InvocationError("the model server ended while it was asked for execution parameters") from error
-        if response.status == _NOT_FOUND:
+        status, answer = self._get("/execution-parameters", "while it was asked for execution parameters")
+        if status == _NOT_FOUND:
             return {}
         try:
-            parameters = json.loads(answer) if response.status == _OK else None
+            parameters = json.loads(answer) if status == _OK else None
         except ValueError:
             parameters = None
         if not isinstance(parameters, dict):
-            raise _bad_answer("the execution parameters are no JSON object:", response.status, answer)
+            raise _bad_answer("the execution parameters are not a JSON object:", status, answer)
         return parameters
+
+    def _get(self, path: str, doing: str) -> tuple[int, bytes]:
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port)) as connection:
+            try:
+                connection.request("GET", path)
+                response = connection.getresponse()
+                return response.status, response.read()
+            except (OSError, http.client.HTTPException) as error:
+                raise InvocationError(f"the model server ended {doing}") from error
 
     def invoke(self, body: bytes) -> bytes:
         """The answer to one request. One that the algorithm calls wrong (4xx) is not sent again.
@@ -102,7 +100,7 @@ class ModelServerClient:
             try:
                 return self._invoke_once(body)
             except InvocationError as failure:
-                if failure.is_clients_fault:
+                if failure.is_client_error:
                     raise
         return self._invoke_once(body)
 

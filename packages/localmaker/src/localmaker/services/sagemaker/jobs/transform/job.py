@@ -26,9 +26,8 @@ from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
 from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
 from localmaker.services.sagemaker.jobs.sandbox.sandbox import SandboxProcess
 from localmaker.services.sagemaker.jobs.transform import models
-from localmaker.services.sagemaker.jobs.transform.data_log import DataLog
 from localmaker.services.sagemaker.jobs.transform.invocations import InvocationError, ModelServerClient
-from localmaker.services.sagemaker.jobs.transform.objects import transform_objects
+from localmaker.services.sagemaker.jobs.transform.objects import transform_objects, write_data_log
 from localmaker.services.sagemaker.jobs.transform.settings import Settings, batch_variables, read_settings
 
 _SERVER = Path(__file__).with_name("model_server.py")
@@ -86,7 +85,7 @@ def _fetch(
 
 
 def _serve_and_transform(job: RunningJob, serving: Serving, objects: Sequence[S3Object]) -> Outcome:
-    """This thread follows the servers' output; one more an instance sends its objects and then ends its server."""
+    """Follow the servers' output in this thread, while one more thread for each instance sends its objects."""
     with ExitStack() as listeners:
         sockets = {
             instance.number: listeners.enter_context(socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG))
@@ -94,17 +93,26 @@ def _serve_and_transform(job: RunningJob, serving: Serving, objects: Sequence[S3
         }
         ports = {number: listener.getsockname()[1] for number, listener in sockets.items()}
         processes = job.start_all(lambda instance: _start_server(job, instance, serving, sockets[instance.number]))
-    senders = []
+    senders: list[threading.Thread] = []
+    reasons: list[list[str]] = []
     for number, (instance, process) in enumerate(processes):
         client = ModelServerClient(ports[instance.number], serving.settings)
-        senders.append(_Sender(job, instance, process, client, objects[number :: len(processes)]))
-        senders[-1].start()
+        reasons.append([])
+        sender = threading.Thread(
+            target=_send_objects,
+            args=(job, instance, process, client, objects[number :: len(processes)]),
+            kwargs={"failures": reasons[-1]},
+            name=f"transform-{job.record.name}-{instance.host}",
+            daemon=True,
+        )
+        senders.append(sender)
+        sender.start()
     end = job.follow(processes, None, together=False)
     for sender in senders:
         sender.join()
     if end.stopped:
         return Outcome(JobStatus.STOPPED)
-    failures = [failure for sender in senders for failure in sender.failures]
+    failures = [failure for each in reasons for failure in each]
     for failure in failures:
         job.log.say(failure)
     exceeded = [process.exceeded for _, process in processes if process.exceeded is not None]
@@ -135,37 +143,29 @@ def _start_server(job: RunningJob, instance: Instance, serving: Serving, listene
     )
 
 
-class _Sender(threading.Thread):
-    """Sends an instance's objects to its server, then ends the server. Its failures are there when it has ended."""
-
-    def __init__(
-        self,
-        job: RunningJob,
-        instance: Instance,
-        process: SandboxProcess,
-        client: ModelServerClient,
-        objects: Sequence[S3Object],
-    ) -> None:
-        super().__init__(name=f"transform-{job.record.name}-{instance.host}", daemon=True)
-        self._job, self._instance, self._process = job, instance, process
-        self._client, self._objects = client, objects
-        self.failures: list[str] = []
-
-    def run(self) -> None:
-        log = DataLog(self._instance.data_log)
-        try:
-            self._client.ping()
-            settings = read_settings(self._job.request, self._client.execution_parameters())
-            self._client.settings = settings
-            log.tell_settings(settings)
-            for failure in transform_objects(self._job, self._instance, self._client, self._objects):
-                log.tell_failure(failure)
-                self.failures.append(failure.reason)
-        except InvocationError as failure:
-            self.failures.append(f"AlgorithmError: See job logs for more information: {failure}")
-        except JobFailure as failure:
-            self.failures.append(str(failure))
-        except Exception as error:  # noqa: BLE001 - told as the job's failure by the thread that waits for this one
-            self.failures.append(f"InternalServerError: {type(error).__name__}: {error}")
-        finally:
-            self._process.kill()
+def _send_objects(
+    job: RunningJob,
+    instance: Instance,
+    process: SandboxProcess,
+    client: ModelServerClient,
+    objects: Sequence[S3Object],
+    *,
+    failures: list[str],
+) -> None:
+    """Send an instance's objects to its server, add the reasons of failures to ``failures``, then end the server."""
+    try:
+        client.ping()
+        settings = read_settings(job.request, client.execution_parameters())
+        client.settings = settings
+        write_data_log(instance.data_log, [str(settings)])
+        for failure in transform_objects(job, instance, client, objects):
+            write_data_log(instance.data_log, failure.log_lines())
+            failures.append(failure.reason)
+    except InvocationError as error:
+        failures.append(f"AlgorithmError: See job logs for more information: {error}")
+    except JobFailure as error:
+        failures.append(str(error))
+    except Exception as error:  # noqa: BLE001 - reported as the job's failure by the thread that waits for this one
+        failures.append(f"InternalServerError: {type(error).__name__}: {error}")
+    finally:
+        process.kill()

@@ -6,8 +6,10 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from localmaker.services.logs.writer import JobLog
 from localmaker.services.sagemaker.jobs.data.archives import gunzip
 from localmaker.services.sagemaker.jobs.data.objects import S3Object, S3Uri, resolve_inside
 from localmaker.services.sagemaker.jobs.failures import JobFailure, JobStopped
@@ -39,8 +41,26 @@ class ObjectFailure:
         """A FailureReason of the job."""
         if not isinstance(self.error, InvocationError):
             return f"{self.error} (s3://{self.place})"
-        whose = "ClientError" if self.error.is_clients_fault else "AlgorithmError"
+        whose = "ClientError" if self.error.is_client_error else "AlgorithmError"
         return f"{whose}: See job logs for more information: s3://{self.place}: {self.error}"
+
+    def log_lines(self) -> Sequence[str]:
+        """Return SageMaker's own lines on why the object failed, with the algorithm's answer if there was one."""
+        error = self.error
+        if not isinstance(error, InvocationError) or error.status is None:
+            return [f"{self.place}: {error}"]
+        first = f"ClientError: {error.status}" if error.is_client_error else error.text
+        return [f"{self.place}: {line}" for line in (first, "", "Message:", *error.body.splitlines())]
+
+
+def write_data_log(log: JobLog | None, lines: Sequence[str]) -> None:
+    """Write lines to the log stream of SageMaker itself: ``<job>/<instance>/data-log``."""
+    if log is None:
+        return
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds").partition("+")[0]
+    for line in lines:
+        log.say(f"{moment}:[sagemaker logs]: {line}")
+    log.flush()
 
 
 def transform_objects(
