@@ -106,11 +106,11 @@ def preferences(*counts, **fields):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (preferences(1, InstanceType="ml.m5.large"), "exclude each other"),
+        (preferences(1, InstanceType="ml.m5.large"), "mutually exclusive"),
         (preferences(1, 1, 1), "Duplicate InstanceType of InstancePreferences"),
-        (preferences(1, 0), "given once"),
-        (preferences(1, InstanceCount=1), "given once"),
-        (preferences(0), "given once"),
+        (preferences(1, 0), "given either once"),
+        (preferences(1, InstanceCount=1), "given either once"),
+        (preferences(0), "given either once"),
     ],
 )
 def test_instance_preferences_that_are_refused(jobs, change, message):

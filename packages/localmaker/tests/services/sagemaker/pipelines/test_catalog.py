@@ -111,7 +111,7 @@ def test_versions_have_names_and_aliases(create, call, build, service):
     assert [item["PipelineVersionAliases"] for item in listed] == [["live"], ["old"]]
     with pytest.raises(AwsError, match=r"No version of .* has the alias \[new\]"):
         call("DescribePipeline", PipelineName="My-Pipeline", PipelineVersionAlias="new")
-    with pytest.raises(AwsError, match="exclude each other"):
+    with pytest.raises(AwsError, match="mutually exclusive"):
         call("DescribePipeline", PipelineName="My-Pipeline", PipelineVersionAlias="live", PipelineVersionId=1)
 
 

@@ -195,7 +195,7 @@ def test_condition_reads_a_property_file(run, build, jobs, put_report):
     ("body", "said"),
     [
         (None, "evaluation/evaluation.json]: An error occurred (NoSuchKey)"),
-        (b"{", "evaluation/evaluation.json]: it is no valid JSON"),
+        (b"{", "evaluation/evaluation.json]: it is not valid JSON"),
         (b"{}", "Cannot resolve [Steps.Evaluate.PropertyFiles.Report, path metrics.r2]: there is no [metrics]"),
     ],
     ids=["missing", "broken", "path"],
@@ -215,7 +215,7 @@ def test_a_property_file_of_two_megabytes_is_read_and_no_larger_one(run, build, 
     assert run(put_report(b'{"n": 1}'.ljust(limit), gate)).status == "Succeeded"
     done = run(put_report(b'{"n": 1}'.ljust(limit + 1), gate))
     assert (
-        "it has 2097153 bytes; a JSON document that a pipeline reads may have 2097152"
+        "it has 2097153 bytes; the limit for a JSON document is 2097152"
         in (done.steps["Gate"]["FailureReason"])
     )
 

@@ -92,4 +92,4 @@ def test_a_component_that_cannot_be_kept_does_not_disturb_the_job(run, build, co
     jobs.work["A"] = lose_the_trial
     done = run(build.definition(build.processing("A"), PipelineExperimentConfig=config))
     assert done.status == "Succeeded"
-    assert "could not be kept" in caplog.text
+    assert "could not be stored" in caplog.text

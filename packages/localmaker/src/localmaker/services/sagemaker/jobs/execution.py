@@ -1,4 +1,4 @@
-"""One job from its start to its outcome: its directory, its logs, the code of its kind, and cleaning up."""
+"""Run one job from its start to its outcome: its directory, its logs, the code of its kind, and the clean-up."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Executor:
 
     @property
     def isolation(self) -> Isolation:
-        """How jobs are isolated from the machine."""
+        """The isolation of jobs from the machine."""
         return self._forced_isolation or sandbox.detect_isolation()
 
     @property
@@ -95,11 +95,11 @@ class Executor:
         stop: StopSignal,
         progress: Callable[[str], None],
     ) -> Outcome:
-        """Run a job to its end. What goes wrong is the outcome.
+        """Run a job to its end. Failures are part of the outcome.
 
         Args:
             folder: the job's directory, for its logs and, while it runs, ``work/``.
-            progress: tells a training job's secondary status, or of any job that it is ``Stopping``.
+            progress: receives a training job's secondary status, or ``Stopping`` of any job.
         """
         try:
             role, image = role_and_image(self.sagemaker, record.kind, record.request)
@@ -116,7 +116,7 @@ class Executor:
             return Outcome(JobStatus.FAILED, shorten(f"InternalServerError: {type(error).__name__}: {error}"))
 
     def publish_metrics(self, job: JobId, metrics: Sequence[Metric]) -> None:
-        """Tell CloudWatch what a training job has printed. The job is what it is if that fails."""
+        """Send the metrics of a training job to CloudWatch. A failure to do so does not change the job."""
         if not metrics:
             return
         try:
@@ -134,7 +134,7 @@ class Executor:
         identity: JobIdentity,
         role: str,
     ) -> Outcome:
-        # Whatever can fail comes before the logs are opened.
+        # Everything that may fail comes before the logs are opened.
         isolation, sagemaker = self.isolation, self.sagemaker
         key = output_key(record.kind, record.request)
         transfer = ObjectTransfer(identity.s3, self._region, role, key=key, is_stopped=lambda: stop.requested)
@@ -200,5 +200,5 @@ class Executor:
 
 
 def log_file(folder: Path, instance: int) -> Path:
-    """Where an instance's output is kept: ``log`` for the first, ``log-algo-2`` and so on."""
+    """Return the file of an instance's output: ``log`` for the first, ``log-algo-2`` and so on."""
     return folder / ("log" if instance == 1 else f"log-{host_name(instance)}")

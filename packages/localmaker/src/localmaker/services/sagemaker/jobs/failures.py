@@ -1,4 +1,4 @@
-"""Why a job ends other than completed. These never reach a caller: they become the job's FailureReason."""
+"""The exceptions that end a job. They never reach a caller: they become the job's FailureReason."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ REASON_LIMIT = 1024
 
 
 class JobFailure(LocalmakerError):  # noqa: N818 - a job's outcome, named as AWS names it
-    """The job fails with this reason, worded as SageMaker words it (``ClientError: …``, ``AlgorithmError: …``)."""
+    """Fails the job with this reason, in SageMaker's words (``ClientError: …``, ``AlgorithmError: …``)."""
 
 
 class JobStopped(LocalmakerError):  # noqa: N818 - as above
-    """Someone has asked for the job to stop while its data was on its way; it becomes Stopped."""
+    """Ends the job as Stopped: a stop was requested while its data was being transferred."""
 
 
 def client_error(text: str) -> JobFailure:
-    """The request asks for something that is not there or cannot be done."""
+    """Return the failure of a job whose request asks for something that does not exist or is not possible."""
     return JobFailure(f"ClientError: {text}")
 
 
 def shorten(text: str) -> str:
-    """At most 1024 characters, SageMaker's limit for reasons and messages."""
+    """Cut a text to 1024 characters, SageMaker's limit for reasons and messages."""
     return text if len(text) <= REASON_LIMIT else text[: REASON_LIMIT - 1] + "…"

@@ -1,4 +1,4 @@
-"""The three kinds of job and what differs between them in names only."""
+"""The kinds of job, and the names that differ between them."""
 
 from __future__ import annotations
 
@@ -15,35 +15,38 @@ class JobKind(StrEnum):
 
     @property
     def name_field(self) -> str:
-        """``TrainingJobName`` and the like."""
+        """Member with the job's name, such as ``TrainingJobName``."""
         return f"{self.value}JobName"
 
     @property
     def arn_field(self) -> str:
+        """Member with the job's ARN, such as ``TrainingJobArn``."""
         return f"{self.value}JobArn"
 
     @property
     def status_field(self) -> str:
+        """Member with the job's status, such as ``TrainingJobStatus``."""
         return f"{self.value}JobStatus"
 
     @property
     def resource(self) -> str:
-        """Resource type in ARNs: ``training-job``."""
+        """Resource type in ARNs, such as ``training-job``."""
         return f"{self.value.lower()}-job"
 
     @property
     def log_group(self) -> str:
+        """CloudWatch Logs group, such as ``/aws/sagemaker/TrainingJobs``."""
         return f"/aws/sagemaker/{self.value}Jobs"
 
     def describe_not_found(self, name: str) -> str:
-        """AWS's words for a job that does not exist, which differ between kinds."""
+        """Return AWS's message for a job that does not exist."""
         if self is JobKind.TRAINING:
             return "Requested resource not found."
         return f"Could not find requested job with name: {name}"
 
 
 class JobStatus(StrEnum):
-    """A job's status, the same words for all kinds."""
+    """The status of a job of any kind."""
 
     IN_PROGRESS = "InProgress"
     STOPPING = "Stopping"
@@ -53,18 +56,19 @@ class JobStatus(StrEnum):
 
     @property
     def terminal(self) -> bool:
+        """The job has ended."""
         return self not in (JobStatus.IN_PROGRESS, JobStatus.STOPPING)
 
 
 @dataclass(frozen=True)
 class JobId:
-    """A job's identity. Names are unique within a kind."""
+    """The identity of a job. Names are unique within a kind."""
 
     kind: JobKind
     name: str
 
     @classmethod
     def of_arn(cls, arn: str) -> JobId | None:
-        """The job that an ARN names, or None for the ARN of something else."""
+        """Return the job that an ARN names; None for the ARN of anything else."""
         resource, _, name = arn.split(":", 5)[-1].partition("/")
         return next((cls(kind, name) for kind in JobKind if kind.resource == resource), None)

@@ -1,4 +1,4 @@
-"""How a job ends, and the small files it may say so in."""
+"""The outcome of a job, and the files in which its program reports it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_CHARACTER_BYTES = 4
 
 @dataclass(frozen=True)
 class Outcome:
-    """A job's end.
+    """The end of a job.
 
     Attributes:
         secondary_status: a training job's, where it differs from the status.
@@ -39,13 +39,13 @@ def algorithm_error(message: str | None, code: int) -> str:
 
 
 def read_failure(path: Path) -> str | None:
-    """The first 1024 characters of a failure file that the job wrote, or None."""
+    """Return the first 1024 characters of a failure file that the job wrote; None where it is missing or empty."""
     content = _read_start(path, REASON_LIMIT * _MAX_CHARACTER_BYTES)
     return content.decode(errors="ignore")[:REASON_LIMIT].strip() or None
 
 
 def read_message(paths: Iterable[Path]) -> str | None:
-    """The first kilobyte of what the message files of a job's instances say one after the other, or None.
+    """Return the first kilobyte of the message files of a job's instances, joined; None where they are empty.
 
     Raises:
         JobFailure: one of them is not UTF-8.
@@ -54,7 +54,7 @@ def read_message(paths: Iterable[Path]) -> str | None:
     for path in paths:
         content = _read_start(path, REASON_LIMIT)
         try:
-            # A last character that the limit has cut is no error.
+            # A last character that was cut by the limit is not an error.
             codecs.getincrementaldecoder("utf-8")().decode(content, final=len(content) < REASON_LIMIT)
         except UnicodeDecodeError as error:
             raise client_error(f"/opt/ml/output/{path.name} is not UTF-8 encoded: {error}") from error
@@ -63,7 +63,7 @@ def read_message(paths: Iterable[Path]) -> str | None:
 
 
 def _read_start(path: Path, size: int) -> bytes:
-    """The first bytes of a file, none where there is none. A link is not followed."""
+    """Return the first bytes of a file; empty where it does not exist. Links are not followed."""
     if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
         return b""
     with path.open("rb") as file:

@@ -71,6 +71,7 @@ class JobRecord:
 
     @property
     def id(self) -> JobId:
+        """Kind and name."""
         return JobId(self.kind, self.name)
 
 

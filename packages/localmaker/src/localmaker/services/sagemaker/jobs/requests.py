@@ -1,4 +1,4 @@
-"""Read what a Create request leaves open: its instances, its output key, and the defaults that Describe shows."""
+"""The instances, output key and time limit of a Create request, and the defaults that Describe shows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Structure = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Instances:
-    """How many instances of which type.
+    """The number and type of a job's instances.
 
     Attributes:
         selected: the type comes from InstancePreferences.
@@ -36,7 +36,7 @@ class Instances:
 
 
 def cluster_of(kind: JobKind, request: Structure) -> Structure:
-    """The structure of a request that names its instances."""
+    """Return the structure of a request that describes its instances."""
     cluster: Structure = {
         JobKind.PROCESSING: request.get("ProcessingResources", {}).get("ClusterConfig", {}),
         JobKind.TRAINING: request.get("ResourceConfig", {}),
@@ -46,7 +46,7 @@ def cluster_of(kind: JobKind, request: Structure) -> Structure:
 
 
 def instances_of(kind: JobKind, request: Structure) -> Instances:
-    """The instances of a job. Of InstancePreferences the first is always to be had here."""
+    """Return the instances of a job. The first of InstancePreferences is always available here."""
     cluster = cluster_of(kind, request)
     preferences = cluster.get("InstancePreferences")
     chosen = {**cluster, **preferences[0]} if preferences else cluster
@@ -56,7 +56,7 @@ def instances_of(kind: JobKind, request: Structure) -> Instances:
 
 
 def output_key(kind: JobKind, request: Structure) -> str | None:
-    """The KMS key that a job's outputs are encrypted with."""
+    """Return the KMS key that encrypts a job's outputs."""
     return request.get(_OUTPUTS[kind], {}).get("KmsKeyId") or None
 
 
@@ -66,7 +66,7 @@ def runtime_limit(request: Structure) -> int:
 
 
 def with_defaults(kind: JobKind, request: Structure) -> dict[str, Any]:
-    """The request with SageMaker's defaults in it."""
+    """Return the request completed by SageMaker's defaults."""
     return _COMPLETE[kind](request)
 
 
@@ -112,7 +112,7 @@ def _transform(request: Structure) -> dict[str, Any]:
 
 
 def _selected(kind: JobKind, request: Structure) -> Structure:
-    """Which of InstancePreferences it has become."""
+    """Return the members that say which of InstancePreferences was selected."""
     instances = instances_of(kind, request)
     if not instances.selected:
         return {}
@@ -127,7 +127,7 @@ _COMPLETE: Mapping[JobKind, Callable[[Structure], dict[str, Any]]] = {
 
 
 def _inside(structure: Structure, member: str, defaults: Structure) -> dict[str, Any]:
-    """A structure with defaults in one of its members, if it has that."""
+    """Return a structure with defaults added to one of its members, if it has that member."""
     if member not in structure:
         return dict(structure)
     return {**structure, member: {**defaults, **structure[member]}}

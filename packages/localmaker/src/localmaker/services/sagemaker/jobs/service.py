@@ -89,7 +89,7 @@ class JobService:
 
     @property
     def isolation(self) -> Isolation:
-        """How jobs are isolated from the machine."""
+        """The isolation of jobs from the machine."""
         return self._executor.isolation
 
     def create(self, kind: JobKind, request: Mapping[str, Any]) -> str:
@@ -142,7 +142,7 @@ class JobService:
         return shapes.describe(self._store.wait(kind, name, timeout))
 
     def stop(self, kind: JobKind, name: str) -> None:
-        """Ask a job to stop; returns at once.
+        """Ask a job to stop; return at once.
 
         Raises:
             AwsError: ValidationException for a job that does not exist or has ended.

@@ -25,7 +25,7 @@ _DEFAULT_PAGE = 10
 
 @functools.cache
 def service_model() -> botocore.model.ServiceModel:
-    """botocore's description of SageMaker."""
+    """Return botocore's description of SageMaker."""
     return botocore.model.ServiceModel(botocore.loaders.Loader().load_service_model("sagemaker", "service-2"))
 
 
@@ -38,7 +38,7 @@ def _members(operation: str, member: str | None = None) -> frozenset[str]:
 
 
 def describe(record: JobRecord) -> dict[str, Any]:
-    """The Describe response: what was asked for, plus what became of it."""
+    """Return the Describe response: the request and the state of the job."""
     known = _members(f"Describe{record.kind}Job")
     response = {name: value for name, value in with_defaults(record.kind, record.request).items() if name in known}
     response |= _common(record) | {"FailureReason": record.failure_reason, "LastModifiedTime": record.modified}
@@ -92,13 +92,13 @@ def _training_fields(record: JobRecord) -> dict[str, Any]:
 
 
 def list_jobs(kind: JobKind, records: Iterable[JobRecord], request: Mapping[str, Any]) -> dict[str, Any]:
-    """The List response: filtered, sorted, one page.
+    """Return the List response: filtered, sorted, one page.
 
     Raises:
-        AwsError: ValidationException for a NextToken that this endpoint did not give.
+        AwsError: ValidationException for a NextToken that this endpoint did not issue.
     """
     field = request.get("SortBy", "CreationTime")
-    # SageMaker lists newest first unless told otherwise.
+    # SageMaker lists newest first by default.
     newest_first = request.get("SortOrder", "Descending") == "Descending"
     chosen = sorted(
         (record for record in records if record.kind is kind and _matches(record, request)),
@@ -152,7 +152,7 @@ def _summary(record: JobRecord, member: str) -> dict[str, Any]:
 
 
 def _token(last: JobRecord, field: str) -> str:
-    """Where the next page begins: after a job, not at a number, which jobs that come and go would shift."""
+    """Return the position after a job. A plain number would shift when jobs are created or deleted."""
     position = [str(_sort_key(last, field)[0]), last.created.isoformat(), last.name]
     return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
 

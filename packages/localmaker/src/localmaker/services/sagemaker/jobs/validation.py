@@ -1,4 +1,4 @@
-"""What a Create request must hold before a job is made of it. Small checks, each with AWS's kind of message."""
+"""Checks of a Create request, each with a message in the style of AWS."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 _CHANNEL = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PAYLOAD_LIMIT_MB = 100
 _MAX_RUNTIME_SECONDS = 28 * 86_400
-# Each is a process tree on this one machine, and has a loopback address of its own.
+# Each instance is a process tree on this machine with a loopback address of its own.
 _MAX_INSTANCES = 100
 
 
 def refusal(message: str) -> AwsError:
-    """The error of a request that cannot be accepted as it stands."""
+    """Return the error for a request that cannot be accepted."""
     return AwsError("ValidationException", message)
 
 
@@ -89,8 +89,8 @@ def _check_output(entry: Mapping[str, Any]) -> None:
     target = entry.get("S3Output")
     if target is None and managed_here:
         raise refusal(
-            f"{where}: without AppManaged an output needs S3Output; records of FeatureStoreOutput are put by "
-            "the application."
+            f"{where}: without AppManaged an output needs S3Output; records of FeatureStoreOutput are written "
+            "by the application."
         )
     if target is not None and (managed_here or "LocalPath" in target):
         _check_local_path(target.get("LocalPath", ""), where)
@@ -116,7 +116,7 @@ def _check_training(request: Mapping[str, Any]) -> None:
         except re.error as error:
             raise refusal(f"MetricDefinitions[{definition['Name']}].Regex: {error}") from error
         if groups < 1:
-            raise refusal(f"MetricDefinitions[{definition['Name']}].Regex has no group that captures the value.")
+            raise refusal(f"MetricDefinitions[{definition['Name']}].Regex has no group to capture the value.")
     channels = request.get("InputDataConfig", [])
     _check_unique("channel name", (channel["ChannelName"] for channel in channels))
     for channel in channels:
@@ -124,7 +124,7 @@ def _check_training(request: Mapping[str, Any]) -> None:
 
 
 def _check_capacity(request: Mapping[str, Any], resources: Mapping[str, Any]) -> None:
-    """Time limits, spot capacity and warm pools."""
+    """Check time limits, spot capacity and warm pools."""
     condition = request.get("StoppingCondition", {})
     runtime, spot = condition.get("MaxRuntimeInSeconds", 0), request.get("EnableManagedSpotTraining", False)
     if runtime > _MAX_RUNTIME_SECONDS:
@@ -143,7 +143,7 @@ def _check_capacity(request: Mapping[str, Any], resources: Mapping[str, Any]) ->
 def _check_channel(channel: Mapping[str, Any], algorithm: Mapping[str, Any]) -> None:
     where = f"InputDataConfig[{channel['ChannelName']}]"
     if not _CHANNEL.fullmatch(channel["ChannelName"]) or channel["ChannelName"] in (".", ".."):
-        raise refusal(f"{where}: a channel name has letters, digits, '.', '_' and '-' only.")
+        raise refusal(f"{where}: a channel name may contain only letters, digits, '.', '_' and '-'.")
     source = channel["DataSource"].get("S3DataSource")
     if source is None:
         raise refusal(f"{where}: only S3DataSource is available on this endpoint.")
@@ -206,11 +206,11 @@ def _check_instances(kind: JobKind, request: Mapping[str, Any]) -> None:
     cluster = cluster_of(kind, request)
     preferences = cluster.get("InstancePreferences", [])
     if preferences and "InstanceType" in cluster:
-        raise refusal("InstancePreferences and InstanceType exclude each other.")
+        raise refusal("InstancePreferences and InstanceType are mutually exclusive.")
     _check_unique("InstanceType of InstancePreferences", (entry["InstanceType"] for entry in preferences))
     counted = {"InstanceCount" in entry for entry in preferences}
     if preferences and counted != {"InstanceCount" not in cluster}:
-        raise refusal("InstanceCount must be given once for the job, or with each of InstancePreferences.")
+        raise refusal("InstanceCount must be given either once for the job or with each of InstancePreferences.")
     count = instances_of(kind, request).count
     if not 1 <= count <= _MAX_INSTANCES:
         raise refusal(f"InstanceCount {count}: this endpoint runs a job on 1 to {_MAX_INSTANCES} instances.")
@@ -220,7 +220,7 @@ def _check_unique(what: str, names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise refusal(f"Duplicate {what}: {name}. Each needs one of its own.")
+            raise refusal(f"Duplicate {what}: {name}. It must be unique.")
         seen.add(name)
 
 

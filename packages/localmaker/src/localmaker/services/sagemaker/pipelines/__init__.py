@@ -1,18 +1,16 @@
 """SageMaker pipelines that really execute, behind the ordinary AWS operations.
 
-Layers, from pure to stateful; each imports only what stands above it::
+======================= =============================================================================================
+``handlers, service``   the operations; :class:`~.service.PipelineService` puts the parts below together
+``catalog``             pipelines and their versions
+``executions``          executions: start, stop, retry, the queue, the engine that runs one
+``steps``               steps: attempts, retries, caching, and what each type of step does
+``callback_tokens``     tokens of callback steps that wait for an answer
+``store, records``      the SQLite file, and what is kept in it
+``views, events``       records as responses and as EventBridge events
+``naming``              ARNs, identifiers, job names and times
+``ports``               what executions need from outside
+======================= =============================================================================================
 
-    definitions                    the definition JSON: read, checked, its references and conditions evaluated; which
-                                   step waits for which
-    selection                      which steps a selective execution runs
-    records                        what is remembered
-    store                          the SQLite file of it; ``stored_pipelines`` and ``stored_executions`` are its parts
-    tokens, versions               requests that are repeated, versions and their aliases
-    functions                      local Python functions that stand in for Lambda functions
-    steps                          one step: attempts, retries, caching, and what each type of step does
-    experiments                    the experiment, trial and trial components of an execution
-    coordinator, engine            threads that run one execution against jobs and AWS clients
-    interruption                   what a process that ended left behind
-    starting, executions, catalog  what the operations ask for
-    service, handlers              the operations
+The definition language itself, with its graph, expressions and conditions, is :mod:`pipedef.language`.
 """

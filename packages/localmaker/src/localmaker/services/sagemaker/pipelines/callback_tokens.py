@@ -1,4 +1,4 @@
-"""The tokens of callback steps that nobody has answered yet."""
+"""The tokens of callback steps that wait for an answer."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ class WaitingStep:
 
 
 class Callbacks:
-    """The callback tokens that have not been answered yet. They end with the process, as the steps that wait do."""
+    """The unanswered callback tokens. They end with the process, as the waiting steps do."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[str, WaitingStep] = {}
 
     def succeed(self, token: str, given: Mapping[str, str]) -> str:
-        """SendPipelineExecutionStepSuccess; returns the execution's ARN.
+        """Answer a token with output parameters (SendPipelineExecutionStepSuccess); return the execution's ARN.
 
         Raises:
-            AwsError: ResourceNotFound for an unknown token, ValidationException for outputs that do not fit; the step
-                goes on waiting.
+            AwsError: ResourceNotFound for an unknown token, ValidationException for outputs that do not fit: then the
+                step continues to wait.
         """
         with self._lock:
             waiting = self._find(token)
@@ -61,7 +61,7 @@ class Callbacks:
             return self._answer(token)
 
     def fail(self, token: str, reason: str | None) -> str:
-        """SendPipelineExecutionStepFailure; returns the execution's ARN.
+        """Answer a token with a failure (SendPipelineExecutionStepFailure); return the execution's ARN.
 
         Raises:
             AwsError: ResourceNotFound for an unknown token.
@@ -75,8 +75,8 @@ class Callbacks:
         if waiting is None:
             raise AwsError(
                 "ResourceNotFound",
-                f"No callback step waits for token [{token}]: it was answered already, its execution has ended, or "
-                "the local endpoint was restarted since (then RetryPipelineExecution sends a new one).",
+                f"No callback step waits for token [{token}]: it was already answered, its execution has ended, or "
+                "the local endpoint has been restarted (RetryPipelineExecution then sends a new token).",
             )
         return waiting
 
@@ -86,7 +86,7 @@ class Callbacks:
         return waiting.execution_arn
 
     def open(self, execution_arn: str, step: str, declared: Mapping[str, str]) -> tuple[str, WaitingStep]:
-        """A new token, and what waits for its answer."""
+        """Return a new token, and the step that waits for its answer."""
         token = "".join(secrets.choice(_ALPHABET) for _ in range(_TOKEN_LENGTH))
         waiting = WaitingStep(execution_arn, step, declared)
         with self._lock:
@@ -94,7 +94,7 @@ class Callbacks:
         return token, waiting
 
     def abandon(self, token: str) -> None:
-        """Wait no longer for an answer; nothing happens when it has come already."""
+        """Stop waiting for an answer, unless it has already been given."""
         with self._lock:
             if token in self._waiting:
                 self._answer(token)

@@ -41,7 +41,7 @@ def _envelope(pipeline_arn: str, execution_arn: str, detail_type: str, time: dat
 
 
 def execution_event(record: ExecutionRecord, previous: ExecutionStatus | None) -> dict[str, Any]:
-    """The event for an execution that has just got its present status. Why one failed is in the events of its steps."""
+    """Return the event for a new status of an execution. The reason of a failure is in the events of its steps."""
     detail = {
         "pipelineExecutionDisplayName": record.display_name,
         "currentPipelineExecutionStatus": str(record.status),
@@ -56,7 +56,7 @@ def execution_event(record: ExecutionRecord, previous: ExecutionStatus | None) -
 
 
 def step_event(record: StepRecord, previous: StepStatus | None, time: datetime) -> dict[str, Any]:
-    """The event for a step that has just got its present status."""
+    """Return the event for a new status of a step."""
     detail = {
         "metadata": _camel_case(record.metadata),
         "failureReason": record.failure_reason,

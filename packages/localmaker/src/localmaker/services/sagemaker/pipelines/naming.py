@@ -30,44 +30,44 @@ class PipelineArn:
 
 
 def parse_arn(arn: str) -> PipelineArn | None:
-    """The parts of the ARN of a pipeline or of an execution; None for any other text."""
+    """Parse the ARN of a pipeline or an execution; return None for any other text."""
     match = _ARN.fullmatch(arn)
     return None if match is None else PipelineArn(**match.groupdict())
 
 
 def pipeline_arn(region: str, account_id: str, name: str) -> str:
-    """The ARN of a pipeline. AWS writes the name in lower case there."""
+    """Return the ARN of a pipeline. AWS writes the name in lower case there."""
     return f"arn:aws:sagemaker:{region}:{account_id}:pipeline/{name.lower()}"
 
 
 def execution_arn(arn: str, execution_id: str) -> str:
-    """The ARN of an execution of a pipeline."""
+    """Return the ARN of an execution of a pipeline."""
     return f"{arn}/execution/{execution_id}"
 
 
 def pipeline_name(name_or_arn: str) -> str:
-    """The name in what a request calls PipelineName: a name or an ARN."""
+    """Return the name in a request's PipelineName, which is a name or an ARN."""
     parsed = parse_arn(name_or_arn)
     return name_or_arn if parsed is None else parsed.name
 
 
 def new_execution_id() -> str:
-    """Twelve random lower-case letters and digits."""
+    """Return twelve random lower-case letters and digits."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(_EXECUTION_ID_LENGTH))
 
 
 def new_suffix() -> str:
-    """Ten random letters and digits, the end of a job name."""
+    """Return ten random letters and digits, for the end of a job name."""
     return "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(_SUFFIX_LENGTH))
 
 
 def job_name(execution_id: str, step_name: str, suffix: str, prefix: str | None = None) -> str:
-    """The name of the job, model or transform that a step creates, 63 characters at the most.
+    """Return the name of the job, model or transform that a step creates, at most 63 characters.
 
     Args:
         execution_id: of the execution.
-        step_name: may hold underscores, which job names may not.
-        suffix: makes the attempts of one step differ.
+        step_name: may contain underscores, which job names may not.
+        suffix: distinguishes the attempts of one step.
         prefix: the name in the step's arguments, when the definition sets a custom job prefix.
     """
     custom = _hyphenated(prefix or "")
@@ -83,5 +83,5 @@ def _hyphenated(text: str) -> str:
 
 
 def timestamp(moment: datetime) -> str:
-    """A time as execution variables and events have it: ISO 8601, UTC, milliseconds."""
+    """Format a time as in execution variables: ISO 8601, UTC, milliseconds."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

@@ -1,4 +1,4 @@
-"""What the engine needs from outside: jobs, AWS clients, a clock, and somewhere to send events."""
+"""What executions need from outside: jobs, AWS clients, a clock, and a receiver of events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from localmaker.services.sagemaker.pipelines.callback_tokens import Callbacks
 from localmaker.services.sagemaker.pipelines.store import PipelineStore
 
 ClientFactory = Callable[[str], Any]
-Tell = Callable[[Operation], None]
+Authorize = Callable[[Operation], None]
 EventSink = Callable[[dict[str, Any]], object]
 
 
@@ -24,47 +24,51 @@ class JobService(Protocol):
     """The part of the job service that steps use."""
 
     def create(self, kind: JobKind, request: dict[str, Any]) -> str:
-        """Start a job from a Create* request; returns its ARN at once."""
+        """Start a job from a Create* request; return its ARN at once."""
 
     def wait(self, kind: JobKind, name: str) -> dict[str, Any]:
-        """Block until a job has ended; returns its Describe* response."""
+        """Block until a job has ended; return its Describe* response."""
 
     def stop(self, kind: JobKind, name: str) -> object:
         """Ask a job to stop."""
 
 
 class Clock(Protocol):
-    """Time, replaceable in tests."""
+    """A clock, replaceable in tests."""
 
     def now(self) -> datetime:
-        """The time, with time zone UTC."""
+        """Return the current time in UTC."""
 
     def pause(self, seconds: float, interrupt: threading.Event) -> bool:
-        """Wait; True when the interrupt came first."""
+        """Wait; return True when the interrupt came first."""
 
 
 class SystemClock:
     """The computer's clock."""
 
     def now(self) -> datetime:
-        """The time, with time zone UTC."""
+        """Return the current time in UTC."""
         return datetime.now(UTC)
 
     def pause(self, seconds: float, interrupt: threading.Event) -> bool:
-        """Wait; True when the interrupt came first."""
+        """Wait; return True when the interrupt came first."""
         return interrupt.wait(seconds)
 
 
-def tell_nobody(_operation: Operation) -> None:
-    """Everything is allowed."""
+def allow_everything(_operation: Operation) -> None:
+    """Allow every operation."""
 
 
 @dataclass(frozen=True)
-class World:
-    """Everything outside of one execution. ``state_dir`` may hold the table of functions that Lambda steps call.
+class ExecutionServices:
+    """Everything that an execution needs from outside.
 
-    Where there is ``acting``, ``client`` gives clients that act under the execution's role, ``own_client`` the
-    endpoint's, and ``tell`` is told what is done without a request; it raises AwsError where the role may not.
+    Attributes:
+        state_dir: may contain the table of functions that Lambda steps call.
+        acting: gives executions clients and checks for their roles.
+        client: with ``acting``, gives clients that act under the execution's role.
+        own_client: gives the endpoint's own clients.
+        authorize: checks operations that are done without a request; raises AwsError where the role does not allow one.
     """
 
     store: PipelineStore
@@ -76,7 +80,7 @@ class World:
     callbacks: Callbacks
     acting: Acting | None = None
     own_client: ClientFactory | None = None
-    tell: Tell = tell_nobody
+    authorize: Authorize = allow_everything
 
     def own(self, service: str) -> Any:
         """Return the endpoint's own client of a service, for work that the execution's role need not allow."""

@@ -1,4 +1,4 @@
-"""What is remembered of pipelines, executions and steps: frozen, and turned into JSON and back for the store."""
+"""The records of pipelines, executions and steps, frozen; the store keeps them as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class ExecutionStatus(StrEnum):
-    """As in DescribePipelineExecution."""
+    """The status of an execution, as in DescribePipelineExecution."""
 
     EXECUTING = "Executing"
     STOPPING = "Stopping"
@@ -20,12 +20,12 @@ class ExecutionStatus(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change it but a retry."""
+        """Only a retry can change it."""
         return self not in (ExecutionStatus.EXECUTING, ExecutionStatus.STOPPING)
 
 
 class StepStatus(StrEnum):
-    """As in ListPipelineExecutionSteps."""
+    """The status of a step, as in ListPipelineExecutionSteps."""
 
     STARTING = "Starting"
     EXECUTING = "Executing"
@@ -36,13 +36,13 @@ class StepStatus(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change it but a retry."""
+        """Only a retry can change it."""
         return self in (StepStatus.STOPPED, StepStatus.FAILED, StepStatus.SUCCEEDED)
 
 
 @dataclass(frozen=True)
 class PipelineVersion:
-    """One version of a pipeline; they count from 1. The store knows its definition by ``definition_id``."""
+    """One version of a pipeline, numbered from 1. ``definition_id`` is the key of its definition in the store."""
 
     version: int
     definition_id: str
@@ -53,7 +53,7 @@ class PipelineVersion:
 
 @dataclass(frozen=True)
 class PipelineRecord:
-    """A pipeline as it is now. ``latest`` is its current version; ``aliases`` say which version each stands for."""
+    """A pipeline as it is now. ``latest`` is its current version; ``aliases`` maps aliases to versions."""
 
     arn: str
     name: str
@@ -69,17 +69,17 @@ class PipelineRecord:
     aliases: dict[str, int] = field(default_factory=dict)
 
     def aliases_of(self, version: int) -> list[str]:
-        """The aliases that stand for a version."""
+        """Return the aliases of a version."""
         return [alias for alias, number in self.aliases.items() if number == version]
 
 
 @dataclass(frozen=True)
 class ExecutionRecord:
-    """One execution. It keeps the definition that it was started with; the store knows that by ``definition_id``.
+    """One execution. ``definition_id`` is the key of the definition that it was started with.
 
-    ``queued`` holds until a slot for a running execution is free. ``sequence`` orders executions created in the same
-    instant. ``attempts`` are those of steps that a retry starts again. ``experiment``, ``mlflow`` and ``selection`` are
-    its PipelineExperimentConfig, MLflowConfig and SelectiveExecutionConfig.
+    ``queued`` is true until a slot for a running execution is free. ``sequence`` orders executions created in the same
+    instant. ``attempts`` counts those of steps that a retry starts again. ``experiment``, ``mlflow`` and ``selection``
+    are its PipelineExperimentConfig, MLflowConfig and SelectiveExecutionConfig.
     """
 
     arn: str
@@ -111,7 +111,7 @@ class ExecutionRecord:
 
     @property
     def selected(self) -> tuple[str, ...] | None:
-        """The names of the steps that were selected to run; None when all are."""
+        """The names of the steps that were selected to run; None for all."""
         if self.selection is None:
             return None
         return tuple(step["StepName"] for step in self.selection["SelectedSteps"])
@@ -123,7 +123,7 @@ class StepRecord:
 
     ``metadata`` is in the shape of ListPipelineExecutionSteps. ``properties`` is the Describe* response with times as
     ISO 8601 text. ``cache_source`` is the ARN of the execution whose result was used instead of a run, and
-    ``selection_source`` that whose result a selective execution builds upon.
+    ``selection_source`` the ARN of the one whose result a selective execution reuses.
     """
 
     execution_arn: str
@@ -146,7 +146,7 @@ class StepRecord:
 
 
 def json_ready(value: Any) -> Any:
-    """An API response as JSON data: times become ISO 8601 text in UTC, the transport's metadata is left out."""
+    """Return an API response as JSON data: times become ISO 8601 text in UTC, ResponseMetadata is left out."""
     if isinstance(value, dict):
         return {str(key): json_ready(item) for key, item in value.items() if key != "ResponseMetadata"}
     if isinstance(value, list | tuple):

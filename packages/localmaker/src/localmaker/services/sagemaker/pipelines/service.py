@@ -1,4 +1,4 @@
-"""The pipelines of the local endpoint: the catalogue, and the executions that run.
+"""The pipelines of the local endpoint: the catalogue and the executions.
 
 ::
 
@@ -23,9 +23,9 @@ from localmaker.services.sagemaker.pipelines.ports import (
     ClientFactory,
     Clock,
     EventSink,
+    ExecutionServices,
     JobService,
     SystemClock,
-    World,
 )
 from localmaker.services.sagemaker.pipelines.store import PipelineStore
 
@@ -35,21 +35,21 @@ logger = logging.getLogger(__name__)
 class PipelineService:
     """Pipelines and executions of one account and region.
 
-    Opening it restores what the state directory holds; executions that were running when the process ended become
-    ``Failed`` and can be retried, executions that were still queued run after :meth:`resume`.
+    It restores what the state directory contains: executions that were running when the process ended become ``Failed``
+    and can be retried; executions that were still queued run after :meth:`resume`.
 
     Args:
-        state_dir: where ``pipelines.sqlite3`` lives; created when missing.
+        state_dir: directory of ``pipelines.sqlite3``; created if missing.
         account_id: twelve digits.
         region: such as ``us-east-1``.
         jobs: runs processing, training and transform jobs.
         client: gives a boto3 client by service name; used from many threads.
         max_running: executions that run at the same time; further ones wait in order.
-        on_event: gets every status change as a whole EventBridge event. It may be called from any thread. What it
-            raises is logged and does not disturb the execution.
+        on_event: receives every status change as a complete EventBridge event, from any thread. An exception from it
+            is logged and does not affect the execution.
         clock: replaceable in tests.
-        acting: gives executions what they act with under their roles.
-        functions_dir: where ``functions.toml`` lives, if there is one; ``state_dir`` by default.
+        acting: gives executions clients and checks for their roles.
+        functions_dir: directory of ``functions.toml``, if there is one; ``state_dir`` by default.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class PipelineService:
         clock = clock or SystemClock()
         self.catalog = PipelineCatalog(self._store, account_id, region, client, clock)
         self.callbacks = Callbacks()
-        world = World(
+        services = ExecutionServices(
             store=self._store,
             jobs=jobs,
             client=client,
@@ -81,17 +81,17 @@ class PipelineService:
             callbacks=self.callbacks,
             acting=acting,
         )
-        self.executions = PipelineExecutions(world, self.catalog, max_running)
+        self.executions = PipelineExecutions(services, self.catalog, max_running)
 
     def resume(self) -> None:
         """Start the executions that were queued when the endpoint went down. Call it once the endpoint answers."""
         self.executions.dispatch()
 
     def close(self, timeout: float = 10.0) -> None:
-        """Stop what runs and close the store. Running executions end ``Failed`` and can be retried; queued ones stay.
+        """Stop running executions and close the store. They end ``Failed`` and can be retried; queued ones are kept.
 
         Args:
-            timeout: seconds to wait for jobs to end; what is left over is set right by the next opening.
+            timeout: seconds to wait for jobs to end; executions still running then are failed by the next start.
         """
         self.executions.close(timeout)
         self._store.close()

@@ -1,4 +1,4 @@
-"""Records as the responses of the operations, in the shapes of botocore's service model."""
+"""Records as responses of the operations, in the shapes of botocore's service model."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from localmaker.services.sagemaker.pipelines.naming import parse_arn
 from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, PipelineRecord, PipelineVersion, StepRecord
 from pipedef.language.expressions import to_text
 
-# The operations of pipelines give more on a page than SageMaker's others.
+# The list operations of pipelines have larger pages than SageMaker's others.
 PAGE = 100
 
 
 def present(**fields: Any) -> dict[str, Any]:
-    """The fields that have a value: AWS leaves the others out."""
+    """Return the fields that have a value; AWS leaves the others out."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
 def parallelism(steps: int | None) -> dict[str, int] | None:
-    """A ParallelismConfiguration."""
+    """Return a ParallelismConfiguration."""
     return None if steps is None else {"MaxParallelExecutionSteps": steps}
 
 
 def user_context(arn: str) -> dict[str, Any]:
-    """Who made or changed something: the one identity there is here, which sts:GetCallerIdentity names, too."""
+    """Return the creator of a resource: the only identity here, which sts:GetCallerIdentity names, too."""
     parts = parse_arn(arn)
     account = "" if parts is None else parts.account
     return {"IamIdentity": {"Arn": f"arn:aws:sts::{account}:user/moto", "PrincipalId": "AKIAIOSFODNN7EXAMPLE"}}
 
 
 def pipeline_description(record: PipelineRecord, version: PipelineVersion, definition: str) -> dict[str, Any]:
-    """DescribePipeline."""
+    """Return the response of DescribePipeline."""
     return present(
         PipelineArn=record.arn,
         PipelineName=record.name,
@@ -53,7 +53,7 @@ def pipeline_description(record: PipelineRecord, version: PipelineVersion, defin
 
 
 def pipeline_summary(record: PipelineRecord) -> dict[str, Any]:
-    """One entry of ListPipelines."""
+    """Return an entry of ListPipelines."""
     return present(
         PipelineArn=record.arn,
         PipelineName=record.name,
@@ -67,7 +67,7 @@ def pipeline_summary(record: PipelineRecord) -> dict[str, Any]:
 
 
 def execution_description(record: ExecutionRecord, aliases: Sequence[str]) -> dict[str, Any]:
-    """DescribePipelineExecution. ``aliases`` are the version's now. RoleArn is told of pipelines that AWS manages."""
+    """Return the response of DescribePipelineExecution; ``aliases`` are the current ones of its version."""
     return present(
         PipelineArn=record.pipeline_arn,
         PipelineExecutionArn=record.arn,
@@ -89,7 +89,7 @@ def execution_description(record: ExecutionRecord, aliases: Sequence[str]) -> di
 
 
 def execution_summary(record: ExecutionRecord, aliases: Sequence[str]) -> dict[str, Any]:
-    """One entry of ListPipelineExecutions."""
+    """Return an entry of ListPipelineExecutions."""
     return present(
         PipelineExecutionArn=record.arn,
         StartTime=record.created,
@@ -102,7 +102,7 @@ def execution_summary(record: ExecutionRecord, aliases: Sequence[str]) -> dict[s
 
 
 def step_summary(record: StepRecord) -> dict[str, Any]:
-    """One entry of ListPipelineExecutionSteps."""
+    """Return an entry of ListPipelineExecutionSteps."""
     hit = None if record.cache_source is None else {"SourcePipelineExecutionArn": record.cache_source}
     selection = None if record.selection_source is None else {"SourcePipelineExecutionArn": record.selection_source}
     return present(
@@ -121,5 +121,5 @@ def step_summary(record: StepRecord) -> dict[str, Any]:
 
 
 def parameter_list(record: ExecutionRecord) -> list[dict[str, str]]:
-    """ListPipelineParametersForExecution: values are text there, whatever their type."""
+    """Return the entries of ListPipelineParametersForExecution, where all values are text."""
     return [{"Name": name, "Value": to_text(value)} for name, value in record.parameters.items()]

@@ -268,7 +268,7 @@ def test_archive_link_to_the_outside_fails_the_job(jobs):
 
 
 def test_missing_program_archive_or_entry_point_say_so(jobs):
-    assert 'does not hold the program "train.py"' in jobs.train({"other.py": ""})["FailureReason"]
+    assert 'does not contain the program "train.py"' in jobs.train({"other.py": ""})["FailureReason"]
     parameters = {"sagemaker_program": "x.py", "sagemaker_submit_directory": "s3://artifacts/none.tar.gz"}
     assert "none.tar.gz" in jobs.train(None, hyperparameters=parameters)["FailureReason"]
     assert "nothing to run" in jobs.train(None)["FailureReason"]
@@ -287,7 +287,7 @@ def test_an_isolated_job_takes_its_code_from_a_channel(jobs):
     options = {"hyperparameters": parameters, "EnableNetworkIsolation": True}
     assert seen(jobs, jobs.train(None, channels={"code": uri}, **options)) == "/opt/ml/code"
     elsewhere = jobs.train(None, channels={"other": uri}, **options)
-    assert "neither an S3 URI nor a file of a channel" in elsewhere["FailureReason"]
+    assert "neither an S3 URI nor a file in a channel" in elsewhere["FailureReason"]
 
 
 def test_sources_in_a_channel_may_be_a_folder_or_a_program(jobs):

@@ -136,7 +136,7 @@ def test_a_failure_is_the_reason_of_the_step(start, finish, call, build, queue):
     done = finish(arn)
     assert done.status == "Failed"
     assert done.steps["Approve"]["FailureReason"] == "the labels are not there"
-    with pytest.raises(AwsError, match="was answered already") as caught:
+    with pytest.raises(AwsError, match="was already answered") as caught:
         answer(call, token)
     assert caught.value.code == "ResourceNotFound"
 

@@ -1,4 +1,4 @@
-"""Tar archives that go into and come out of a job."""
+"""Archives and compressed files that go into and come out of a job."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _SOURCES = "sourcedir.tar.gz"
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpack an archive from a stranger.
+    """Unpack an untrusted archive.
 
     Raises:
-        JobFailure: not a tar archive, or a member that would leave the folder (``..``, an absolute name, a link to
-            the outside) or is a device. Nothing outside the folder is written in any case.
+        JobFailure: it is not a tar archive, or a member would leave the folder (``..``, an absolute name, a link to
+            the outside) or is a device. Nothing outside the folder is ever written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -33,7 +33,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def _checked(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
-    # The data filter would quietly make an absolute name relative; such an archive is not what it seems.
+    # The data filter would silently make an absolute name relative; such an archive is suspicious.
     if member.name.startswith("/"):
         raise tarfile.AbsolutePathError(member)
     return tarfile.data_filter(member, path)
@@ -42,10 +42,10 @@ def _checked(member: tarfile.TarInfo, path: str) -> tarfile.TarInfo:
 def pack(folders: Sequence[Path], archive: Path) -> Sequence[str]:
     """Pack the regular files of folders, at the archive's root, in a fixed order.
 
-    Times are kept; owner and group are not. Of files with the same name, that of the first folder is taken.
+    Times are kept; owner and group are not. Of files with the same name, the one in the first folder is packed.
 
     Returns:
-        The names of which there was more than one file.
+        The names that occur in more than one folder.
     """
     packed_names: set[str] = set()
     repeated: list[str] = []

@@ -43,7 +43,7 @@ def download_channels(transfer: ObjectTransfer, channels: Sequence[Channel], roo
         The channels' folders on all instances.
 
     Raises:
-        JobFailure: S3 refuses, there are no objects, or they are not what the request says.
+        JobFailure: S3 refuses, or the objects do not exist or do not match the request.
     """
     folders: list[Path] = []
     for channel in channels:

@@ -23,10 +23,10 @@ _Version = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class WatchedFolder:
-    """A folder that the job writes, below its ``/opt/ml``, and the URI that its files go to.
+    """A folder below ``/opt/ml`` that the job writes, and the URI that its files go to.
 
     Attributes:
-        mirrored: what is there at the beginning comes from the URI, and what is deleted is deleted there (checkpoints).
+        mirrored: the folder starts with the content of the URI, and deletions are repeated there (checkpoints).
     """
 
     root: Path
@@ -38,13 +38,13 @@ class WatchedFolder:
 class ContinuousUpload:
     """Uploads what a job writes, as it writes it, until the block is left.
 
-    A file goes up when it has stayed as it is from one look to the next, and again after each change. Deletions are
-    passed on from mirrored folders only. Leaving the block stops the looking; :meth:`finish` uploads what is new since.
+    A file is uploaded once it is unchanged between two scans, and again after each change. Only deletions in mirrored
+    folders are passed on. Leaving the block ends the scans; :meth:`finish` uploads what has changed since.
 
     Args:
         transfer: to S3.
-        folders: what to watch; of files that would have the same key, the last folder's stays.
-        period_seconds: between two looks.
+        folders: folders to watch; of files with the same key, the one in the last folder wins.
+        period_seconds: time between two scans.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class ContinuousUpload:
     def __enter__(self) -> Self:
         if self._folders:
             for watched in self._folders:
-                self._take_as_uploaded(watched)
+                self._mark_uploaded(watched)
             self._thread.start()
         return self
 
@@ -73,43 +73,45 @@ class ContinuousUpload:
             self._thread.join()
 
     def finish(self) -> None:
-        """Upload what has changed since it was uploaded.
+        """Upload every change that is not uploaded yet.
 
         Raises:
             JobFailure: S3 refuses.
         """
-        self._look(settled_only=False)
+        self._scan(settled_only=False)
 
     def _run(self) -> None:
         while not self._ended.wait(self._period_seconds):
             try:
-                self._look(settled_only=True)
+                self._scan(settled_only=True)
             except JobFailure as failure:
-                _LOGGER.warning("continuous upload, to be tried again: %s", failure)
+                _LOGGER.warning("continuous upload failed and will be retried: %s", failure)
 
-    def _take_as_uploaded(self, watched: WatchedFolder) -> None:
+    def _mark_uploaded(self, watched: WatchedFolder) -> None:
         if watched.mirrored:
             for name, file in _files(watched):
                 with file:
                     self._uploaded[watched, name] = _version(file)
 
-    def _look(self, *, settled_only: bool) -> None:
+    def _scan(self, *, settled_only: bool) -> None:
         for watched in self._folders:
+            present: set[str] = set()
             try:
-                present = {name for name, file in _files(watched) if self._look_at(watched, name, file, settled_only)}
+                for name, file in _files(watched):
+                    self._check_file(watched, name, file, settled_only)
+                    present.add(name)
             except FileNotFoundError as error:
                 if not watched.mirrored:
-                    _refuse(watched, error, settled_only=settled_only)
+                    _fail(watched, error, settled_only=settled_only)
                     continue
-                present = set()
             except OSError as error:
-                _refuse(watched, error, settled_only=settled_only)
+                _fail(watched, error, settled_only=settled_only)
                 continue
             if watched.mirrored:
                 self._delete_all_but(watched, present)
 
-    def _look_at(self, watched: WatchedFolder, name: str, file: BinaryIO, settled_only: bool) -> bool:
-        """Upload a file if it is time to. Returns that it is there."""
+    def _check_file(self, watched: WatchedFolder, name: str, file: BinaryIO, settled_only: bool) -> None:
+        """Upload a file if it is due."""
         with file:
             version = _version(file)
             key = (watched, name)
@@ -118,7 +120,6 @@ class ContinuousUpload:
             if self._uploaded.get(key) != version and (settled or not settled_only):
                 self._transfer.upload_file(file, _target(watched, name))
                 self._uploaded[key] = version
-        return True
 
     def _delete_all_but(self, watched: WatchedFolder, present: Collection[str]) -> None:
         gone = [name for each, name in self._uploaded if each == watched and name not in present]
@@ -137,8 +138,8 @@ def _files(watched: WatchedFolder) -> Iterator[tuple[str, BinaryIO]]:
         os.close(descriptor)
 
 
-def _refuse(watched: WatchedFolder, error: OSError, *, settled_only: bool) -> None:
-    """A folder that cannot be read fails the job at its end; until then it may come back."""
+def _fail(watched: WatchedFolder, error: OSError, *, settled_only: bool) -> None:
+    """Fail the job at its end if a folder cannot be read; until then the folder may reappear."""
     if not settled_only:
         raise client_error(
             f'"/opt/ml/{watched.relative}" cannot be read: {error.strerror}. Symbolic links are not followed.'
@@ -155,10 +156,10 @@ def _target(watched: WatchedFolder, name: str) -> S3Uri:
 
 
 def open_folder(root: Path, relative: PurePosixPath) -> int:
-    """A descriptor of a folder below one that someone else may be changing; no component of the way may be a link.
+    """Open a folder below one that others may be changing; no component of the path may be a link.
 
     Raises:
-        OSError: it does not exist, or there is a link on the way.
+        OSError: it does not exist, or a component of the path is a link.
     """
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     for part in relative.parts:
@@ -171,14 +172,14 @@ def open_folder(root: Path, relative: PurePosixPath) -> int:
 
 
 def open_files(folder: int) -> Iterator[tuple[str, BinaryIO]]:
-    """The regular files below an open folder with their names relative to it; no link is followed."""
+    """Yield the regular files below an open folder with their relative names; links are not followed."""
     for parent, folders, names, descriptor in os.fwalk(".", dir_fd=folder, follow_symlinks=False):
         folders.sort()
         for name in sorted(names):
             try:
                 opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=descriptor)
             except OSError:
-                continue  # a link, a socket, or gone by now
+                continue  # a link, a socket, or deleted meanwhile
             if stat.S_ISREG(os.fstat(opened).st_mode):
                 yield PurePosixPath(parent, name).as_posix(), os.fdopen(opened, "rb")
             else:

@@ -1,4 +1,4 @@
-"""Which objects each instance of a job gets: by prefix or manifest, all of them or a share."""
+"""The objects that each instance of a job gets: by prefix or manifest, all of them or a share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class InputSource:
-    """An input's place in S3.
+    """The location of an input in S3.
 
     Attributes:
         uri: prefix or manifest, as ``data_type`` says.
@@ -32,7 +32,7 @@ class InputSource:
 
     @classmethod
     def of(cls, source: Mapping[str, Any]) -> InputSource:
-        """From an ``S3Input`` or ``S3DataSource`` structure, with SageMaker's defaults."""
+        """Read an ``S3Input`` or ``S3DataSource`` structure, with SageMaker's defaults."""
         return cls(
             source["S3Uri"],
             source.get("S3DataType", "S3Prefix"),
@@ -42,10 +42,10 @@ class InputSource:
 
 
 def find_objects(transfer: ObjectTransfer, source: InputSource) -> Sequence[S3Object]:
-    """All objects of an input, in the order of their keys or of the manifest.
+    """Return all objects of an input, in the order of their keys or of the manifest.
 
     Raises:
-        JobFailure: there is none, or the manifest is no manifest.
+        JobFailure: there are none, or the manifest is not valid.
     """
     if source.data_type == "S3Prefix":
         return transfer.list_prefix(source.uri)
@@ -53,10 +53,10 @@ def find_objects(transfer: ObjectTransfer, source: InputSource) -> Sequence[S3Ob
 
 
 def read_manifest(uri: str, content: bytes) -> Sequence[S3Object]:
-    """The objects that a manifest names: ``[{"prefix": "s3://bucket/some/"}, "relative/key", …]``.
+    """Return the objects that a manifest names: ``[{"prefix": "s3://bucket/some/"}, "relative/key", …]``.
 
     Raises:
-        JobFailure: it has another form, or names nothing.
+        JobFailure: it is not a manifest, or names no objects.
     """
     try:
         document = json.loads(content)
@@ -76,7 +76,7 @@ def read_manifest(uri: str, content: bytes) -> Sequence[S3Object]:
 
 
 def read_augmented_manifest(transfer: ObjectTransfer, source: InputSource) -> Sequence[Mapping[str, Any]]:
-    """The lines of an augmented manifest, each with the attributes that the channel asks for.
+    """Return the lines of an augmented manifest, each with the attributes that the channel asks for.
 
     Raises:
         JobFailure: a line is not a JSON object or lacks an attribute.
@@ -97,17 +97,17 @@ def read_augmented_manifest(transfer: ObjectTransfer, source: InputSource) -> Se
 
 
 def share(items: Sequence[_Item], source: InputSource, instance: int, count: int) -> Sequence[_Item]:
-    """What one instance gets: everything, or every ``count``-th item with ShardedByS3Key.
+    """Return one instance's items: all, or every ``count``-th item with ShardedByS3Key.
 
     Args:
         instance: its number, from 1.
-        count: how many instances the job has.
+        count: number of instances of the job.
     """
     return items[instance - 1 :: count] if source.distribution == "ShardedByS3Key" else items
 
 
 def download(transfer: ObjectTransfer, objects: Sequence[S3Object], folder: Path) -> None:
-    """Objects into a folder, under their tails.
+    """Download objects into a folder, under their tails.
 
     Raises:
         JobFailure: S3 refuses, or a key leads out of the folder.

@@ -1,7 +1,7 @@
-"""Between S3 and a job's directory: prefixes down, folders up.
+"""Transfers between S3 and a job's directory: prefixes down, folders up.
 
-Keys and folder contents come from strangers. A key that would lead out of its folder fails the job, links are never
-followed, and only regular files go up.
+Keys and folder contents are not trusted. A key that would lead out of its folder fails the job, links are never
+followed, and only regular files are uploaded.
 """
 
 from __future__ import annotations
@@ -22,23 +22,24 @@ if TYPE_CHECKING:
 
 _CHUNK = 1024 * 1024
 _MULTIPART_FROM = 16 * 1024 * 1024
-# The bucket in the host name, or in front of the key.
+# The bucket is in the host name, or in front of the key.
 _HTTPS_WITH_BUCKET = re.compile(r"https://([^/]+)\.s3[.-][^/]*amazonaws\.com[^/]*/?(.*)", re.DOTALL)
 _HTTPS = re.compile(r"https://s3[.-][^/]*amazonaws\.com[^/]*/([^/]+)/?(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class S3Uri:
-    """Bucket and key or key prefix. Never quoted: the key is used as it stands."""
+    """Bucket and key or key prefix. The key is never URL-quoted."""
 
     bucket: str
     key: str
 
     @classmethod
     def parse(cls, uri: str) -> S3Uri:
-        """
+        """Read an ``s3://bucket/…`` URI, or an ``https://…`` one of S3.
+
         Raises:
-            JobFailure: neither an ``s3://bucket/…`` URI nor an ``https://…`` one of S3.
+            JobFailure: it is neither.
         """
         if match := _HTTPS.fullmatch(uri) or _HTTPS_WITH_BUCKET.fullmatch(uri):
             return cls(match[1], match[2])
@@ -67,13 +68,13 @@ class S3Object:
 
 
 class ObjectTransfer:
-    """Moves objects for one job.
+    """Transfers objects for one job.
 
     Args:
         s3: client on the endpoint.
-        region, role: named in the message for a prefix that matches nothing.
-        key: KMS key of what the job stores; None for the bucket's own.
-        is_stopped: whether someone has asked for the job to stop; its downloads end then.
+        region, role: for the message about a prefix that matches nothing.
+        key: KMS key for uploads; None for the bucket's default.
+        is_stopped: whether a stop was requested; downloads end then.
     """
 
     def __init__(
@@ -92,10 +93,10 @@ class ObjectTransfer:
         self._role = role
 
     def list_prefix(self, uri: str) -> Sequence[S3Object]:
-        """The objects whose key starts with the URI's key, as S3Prefix means it, in key order; folder markers left out.
+        """Return the objects whose keys start with the URI's key (S3Prefix), in key order, without folder markers.
 
         Raises:
-            JobFailure: none, or the bucket cannot be listed.
+            JobFailure: there are none, or the bucket cannot be listed.
         """
         where = S3Uri.parse(uri)
         objects: list[S3Object] = []
@@ -121,7 +122,7 @@ class ObjectTransfer:
         )
 
     def download_prefix(self, uri: str, folder: Path) -> None:
-        """Every object below a prefix into a folder, keeping the part of the key after the prefix.
+        """Download every object below a prefix into a folder, keeping the part of the key after the prefix.
 
         Raises:
             JobFailure: see :meth:`list_prefix` and :meth:`download`.
@@ -130,11 +131,11 @@ class ObjectTransfer:
             self.download(entry, resolve_inside(folder, entry.tail))
 
     def download(self, entry: S3Object, target: Path) -> None:
-        """One object into a file. Its folders are made.
+        """Download one object into a file; its folders are created.
 
         Raises:
-            JobFailure: S3 refuses, or the file system cannot hold the name (a key that is file and folder at once).
-            JobStopped: someone has asked for the job to stop.
+            JobFailure: S3 refuses, or the file system cannot hold the name (a key that is both file and folder).
+            JobStopped: a stop was requested.
         """
         try:
             body = self._s3.get_object(Bucket=entry.bucket, Key=entry.key)["Body"]
@@ -151,7 +152,7 @@ class ObjectTransfer:
             raise JobStopped
 
     def read_object(self, uri: str) -> bytes:
-        """The content of the one object with exactly this key.
+        """Return the content of the object with exactly this key.
 
         Raises:
             JobFailure: it does not exist.
@@ -160,7 +161,7 @@ class ObjectTransfer:
             return body.read()
 
     def open_object(self, uri: str) -> BinaryIO:
-        """The one object with exactly this key, open for reading.
+        """Open the object with exactly this key for reading.
 
         Raises:
             JobFailure: it does not exist.
@@ -174,7 +175,7 @@ class ObjectTransfer:
         return stream
 
     def download_object(self, uri: str, target: Path) -> None:
-        """The one object with exactly this key.
+        """Download the object with exactly this key.
 
         Raises:
             JobFailure: it does not exist.
@@ -183,7 +184,7 @@ class ObjectTransfer:
         self.download(S3Object(where.bucket, where.key, "", 0), target)
 
     def upload_folder(self, folder: Path, uri: str) -> int:
-        """Every regular file below a folder, under the URI. Returns how many.
+        """Upload every regular file below a folder under the URI; return their number.
 
         Raises:
             JobFailure: S3 refuses.
@@ -196,7 +197,7 @@ class ObjectTransfer:
         return count
 
     def upload(self, path: Path, where: S3Uri) -> None:
-        """One file to one key.
+        """Upload one file to one key.
 
         Raises:
             JobFailure: S3 refuses.
@@ -219,7 +220,7 @@ class ObjectTransfer:
             raise client_error(f"Failed to delete {where}: {error}") from error
 
     def upload_file(self, file: BinaryIO, where: S3Uri) -> None:
-        """An open file to one key.
+        """Upload an open file to one key.
 
         Raises:
             JobFailure: S3 refuses.
@@ -234,10 +235,10 @@ class ObjectTransfer:
 
 
 def resolve_inside(folder: Path, tail: str) -> Path:
-    """The file that a key's tail names inside a folder.
+    """Return the file that a key's tail names inside a folder.
 
     Raises:
-        JobFailure: the tail leads elsewhere (``..``), or no file can have that name.
+        JobFailure: the tail leads out of the folder (``..``), or is not a valid file name.
     """
     parts = [part for part in tail.split("/") if part not in ("", ".")]
     if not parts or ".." in parts or any("\0" in part for part in parts):
@@ -248,7 +249,7 @@ def resolve_inside(folder: Path, tail: str) -> Path:
 
 
 def regular_files(folder: Path) -> Iterator[Path]:
-    """Regular files below a folder in a fixed order; links, sockets and pipes are passed over."""
+    """Yield the regular files below a folder in a fixed order; links, sockets and pipes are skipped."""
     if folder.is_symlink():
         return
     for parent, folders, names in os.walk(folder, followlinks=False):
@@ -259,7 +260,7 @@ def regular_files(folder: Path) -> Iterator[Path]:
 
 
 def has_link(root: Path, relative: PurePosixPath) -> bool:
-    """Whether any component of a path below ``root`` is a symbolic link that the job has put there."""
+    """Return whether any component of a path below ``root`` is a symbolic link that the job has put there."""
     path = root
     for part in relative.parts:
         path = path / part
@@ -269,7 +270,7 @@ def has_link(root: Path, relative: PurePosixPath) -> bool:
 
 
 def _tail(prefix: str, key: str) -> str:
-    """What remains of a key in the job's folder: below a folder prefix its tail, else from the last shared folder."""
+    """Return a key's name in the job's folder: its tail below a folder prefix, else from the last shared folder on."""
     if prefix.endswith("/") or not prefix:
         return key[len(prefix) :]
     if key.startswith(f"{prefix}/"):

@@ -1,7 +1,7 @@
-"""Inputs in Pipe mode: each epoch's data comes through a named pipe, ``/opt/ml/input/data/<channel>_<epoch>``.
+"""Inputs in Pipe mode: each epoch's data is streamed by a named pipe, ``/opt/ml/input/data/<channel>_<epoch>``.
 
-The pipe of the next epoch is there before the present one ends, so a program can open it at once. Augmented manifests
-come this way only: the attributes of each line one after the other, objects in place of the ``-ref`` attributes.
+The pipe of the next epoch exists before the current one ends, so that a program can open it at once. Augmented
+manifests need this mode: the attributes of each line one after the other, objects in place of ``-ref`` attributes.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ Write = Callable[[BinaryIO], None]
 
 @dataclass(frozen=True)
 class PipeForm:
-    """How a channel's data comes.
+    """The form of a channel's data.
 
     Attributes:
         records: each object, or each attribute of an augmented manifest, as one RecordIO record.
-        gzipped: the objects are compressed; the pipe gives what is in them.
-        seed: of the order, which differs between epochs; None for the same order each time.
+        gzipped: the objects are compressed; the pipe gives their content.
+        seed: of the order, which differs between epochs; None for the same order in every epoch.
     """
 
     records: bool = False
@@ -50,7 +50,7 @@ class PipeForm:
 
     @classmethod
     def of(cls, channel: Mapping[str, Any]) -> PipeForm:
-        """From a channel of a CreateTrainingJob request."""
+        """Read a channel of a CreateTrainingJob request."""
         return cls(
             channel.get("RecordWrapperType", "None") == "RecordIO",
             channel.get("CompressionType", "None") == "Gzip",
@@ -59,18 +59,18 @@ class PipeForm:
 
 
 class ChannelPipe:
-    """Feeds one channel of one instance, from entering the block until leaving it.
+    """Feeds one channel of one instance while the block runs.
 
     Args:
         transfer: from S3.
-        source: what comes through the pipes.
-        form: how it comes.
-        prefix: the pipes' path without ``_<epoch>``.
+        source: of the data.
+        form: of the data.
+        prefix: path of the pipes without ``_<epoch>``.
         instance, count: the instance's number, from 1, and how many there are.
-        report: receives a line when the data cannot be had; the program then sees the end of its pipe.
+        report: receives a line when the data cannot be read; the program then sees the end of its pipe.
 
     Attributes:
-        failure: why the data could not be had, so that the job fails whatever its program makes of what has come.
+        failure: why the data could not be read. The job then fails, whatever its program does with the data so far.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class ChannelPipe:
         self._thread = threading.Thread(target=self._run, name=f"pipe-{prefix.name}", daemon=True)
 
     def __enter__(self) -> Self:
-        # Held open: the program may put something else in the folder's place, or a link in that of a pipe.
+        # Held open: the program may replace the folder, or replace a pipe by a link.
         self._folder = os.open(self._prefix.parent, os.O_RDONLY | os.O_DIRECTORY)
         os.mkfifo(self._name(0), dir_fd=self._folder)
         self._thread.start()
@@ -112,7 +112,7 @@ class ChannelPipe:
     ) -> None:
         self._ended = True
         while self._thread.is_alive():
-            # Whoever waits for a reader finds one, sees that all is over, and ends.
+            # The thread may be waiting for a reader: open every pipe, so that it sees the end and returns.
             for name in os.listdir(self._folder):  # noqa: PTH208 - a descriptor
                 if name.startswith(self._name("")):
                     with contextlib.suppress(OSError):
@@ -133,16 +133,16 @@ class ChannelPipe:
             epoch += 1
 
     def _feed(self, epoch: int) -> bool:
-        """Give one epoch's data to whoever reads its pipe. False where there is no such pipe any more."""
+        """Write one epoch's data to its pipe. Return False where the pipe no longer exists."""
         try:
-            # A pipe is opened for writing when someone reads it; that may be never.
+            # Opening a pipe for writing blocks until it has a reader, possibly forever.
             opened = os.open(self._name(epoch), os.O_WRONLY | os.O_NOFOLLOW, dir_fd=self._folder)
         except OSError as error:
             self._report(f"the pipe {self._name(epoch)} can no longer be written: {error.strerror}")
             return False
         with os.fdopen(opened, "wb") as pipe:
             if not stat.S_ISFIFO(os.fstat(opened).st_mode):
-                self._report(f"{self._name(epoch)} is no longer a pipe, so nothing is written there")
+                self._report(f"{self._name(epoch)} is no longer a pipe; nothing is written to it")
                 return False
             with contextlib.suppress(FileExistsError):
                 os.mkfifo(self._name(epoch + 1), dir_fd=self._folder)
@@ -191,12 +191,12 @@ class ChannelPipe:
 
 
 def first_failure(pipes: Sequence[ChannelPipe]) -> JobFailure | None:
-    """Why data of one of the pipes did not come, or None."""
+    """Return why the data of a pipe could not be read; None where all could."""
     return next((pipe.failure for pipe in pipes if pipe.failure is not None), None)
 
 
 def shuffled(items: Sequence[_Item], seed: int | None, epoch: int) -> Iterator[_Item]:
-    """The items of one epoch: in their order, or with ShuffleConfig in another one each time."""
+    """Return the items of one epoch: in order, or with ShuffleConfig in a different order each time."""
     order = list(range(len(items)))
     if seed is not None:
         random.Random(f"{seed}/{epoch}").shuffle(order)  # noqa: S311 - an order, not a secret
@@ -204,7 +204,7 @@ def shuffled(items: Sequence[_Item], seed: int | None, epoch: int) -> Iterator[_
 
 
 def as_record(content: bytes) -> bytes:
-    """Content as one RecordIO record: magic number, length, content, filled up to four bytes."""
+    """Return content as one RecordIO record: magic number, length, content, padded to four bytes."""
     return struct.pack("<II", _RECORD_MAGIC, len(content)) + content + b"\0" * (-len(content) % 4)
 
 

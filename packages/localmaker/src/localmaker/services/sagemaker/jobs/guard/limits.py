@@ -1,11 +1,11 @@
-"""Bounds on what one job's process tree may take of the machine.
+"""Limits on the memory and the processes of one job's process tree.
 
-The tree is looked at ten times a second (Linux; other systems tell no one about the processes of a tree, so there only
-the bound on a single process holds). Control groups would do it exactly, but belong to the machine's administrator on
-most machines. Between two looks the kernel's own bounds hold: no process can take more than twice the memory of the
-whole tree, and in a PID namespace of its own the tree cannot get more than a fixed number of process ids.
+The tree is checked ten times a second (on Linux; other systems do not list the processes of a tree, so only the limit
+on a single process holds there). Control groups would be exact, but on most machines they belong to the administrator.
+Between two checks the kernel's own limits hold: no process can allocate more than twice the memory limit of the tree,
+and in a PID namespace of its own the tree cannot get more than a fixed number of process ids.
 """
-# Loading pathlib or contextlib takes longer than all that is done here, and every job would wait for it.
+# Importing pathlib or contextlib takes longer than everything done here, and every job would wait for it.
 # ruff: noqa: PTH123, PTH208
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-LOOK_SECONDS = 0.1
+CHECK_SECONDS = 0.1
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-# Linux numbers processes from 300 on once the numbers have wrapped, and takes no bound below 301.
+# Linux reuses process ids from 300 on, and accepts no limit below 301.
 _RESERVED_IDS = 301
-# Threads have process ids, too: the bound on ids leaves room for them.
+# Threads have process ids, too: the limit on ids leaves room for them.
 _THREADS_PER_PROCESS = 16
-# From this version on the bound on process ids belongs to the PID namespace; before, to the machine.
+# From this version on the limit on process ids belongs to the PID namespace; before, to the machine.
 _OWN_PID_MAX = (6, 14)
 
 
 def exceeded(memory_bytes: int, processes: int, in_memory: Iterable[int] = ()) -> str | None:
-    """Which limit (``memory``, ``processes``) this process's descendants exceed now, or None.
+    """Return the limit (``memory``, ``processes``) that this process's descendants exceed now, or None.
 
     Args:
-        memory_bytes: what the tree may use.
-        processes: how many it may have.
-        in_memory: descriptors of file systems whose content counts as the tree's memory.
+        memory_bytes: memory limit of the tree.
+        processes: maximum number of processes.
+        in_memory: descriptors of file systems whose content counts as memory of the tree.
     """
     tree = list(_descendants())
     if len(tree) > processes:
@@ -43,21 +43,21 @@ def exceeded(memory_bytes: int, processes: int, in_memory: Iterable[int] = ()) -
     stored = sum(_stored_bytes(descriptor) for descriptor in in_memory)
     if stored + sum(map(_private_bytes, tree)) <= memory_bytes:
         return None
-    # Forked processes share pages that were counted for each of them; the exact sum takes longer.
+    # Forked processes share pages that are counted once for each of them here; the exact sum is slower.
     return "memory" if stored + sum(map(_proportional_bytes, tree)) > memory_bytes else None
 
 
-def bound_this_process(memory_bytes: int, processes: int, isolation: str) -> None:
-    """Set the kernel's bounds that are inherited by all that this process starts."""
+def limit_this_process(memory_bytes: int, processes: int, isolation: str) -> None:
+    """Set the kernel's limits, which every child of this process inherits."""
     if sys.platform == "linux":
         _lower(resource.RLIMIT_DATA, 2 * memory_bytes)
-    if isolation == "user":  # elsewhere the kernel counts all processes of the user on this machine
+    if isolation == "user":  # otherwise the kernel counts all processes of the user on this machine
         _lower(resource.RLIMIT_NPROC, processes * _THREADS_PER_PROCESS)
     _lower(resource.RLIMIT_CORE, 0)
 
 
-def bound_process_ids(processes: int) -> None:
-    """Bound the PID namespace that this process is the first of. Does nothing where the kernel cannot."""
+def limit_process_ids(processes: int) -> None:
+    """Limit the process ids of the PID namespace that this process is the first of, where the kernel supports it."""
     major, minor = os.uname().release.split(".")[:2]
     if (int(major), int("".join(filter(str.isdigit, minor)) or 0)) < _OWN_PID_MAX:
         return
@@ -65,11 +65,11 @@ def bound_process_ids(processes: int) -> None:
         with open("/proc/sys/kernel/pid_max", "w") as setting:
             setting.write(str(_RESERVED_IDS + processes * _THREADS_PER_PROCESS))
     except OSError as error:
-        print(f"the number of process ids stays as it is for this job: {error}", file=sys.stderr)
+        print(f"the number of process ids of this job is not limited: {error}", file=sys.stderr)
 
 
 def kill_descendants() -> None:
-    """Kill every descendant. New ones may appear meanwhile: call it until there is none."""
+    """Kill every descendant. New ones may appear meanwhile: call it until there are none."""
     for pid in _descendants():
         try:
             os.kill(pid, signal.SIGKILL)
@@ -77,9 +77,9 @@ def kill_descendants() -> None:
             continue  # it has ended by itself
 
 
-def _lower(kind: int, bound: int) -> None:
+def _lower(kind: int, value: int) -> None:
     _, hard = resource.getrlimit(kind)
-    limit = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
+    limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(kind, (limit, limit))
 
 
@@ -92,7 +92,7 @@ def _descendants() -> Iterator[int]:
             for thread in os.listdir(f"/proc/{parent}/task"):
                 children += _read(f"/proc/{parent}/task/{thread}/children").split()
         except OSError:
-            pass  # it has ended while it was looked at; what it had started is now this process's own child
+            pass  # it has just ended; its children are now children of this process
         yield from map(int, children)
         waiting += children
 
@@ -109,7 +109,7 @@ def _read(path: str) -> str:
 
 
 def _private_bytes(pid: int) -> int:
-    """Resident memory that no file stands behind."""
+    """Return the resident memory that is not backed by files."""
     try:
         _, resident, shared, *_ = _read(f"/proc/{pid}/statm").split()
     except OSError:

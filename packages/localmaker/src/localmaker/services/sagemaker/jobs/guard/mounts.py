@@ -1,9 +1,9 @@
 """The job's own view of the file system: a private ``/opt/ml``, ``/tmp`` and home, the rest read-only.
 
-``/opt`` becomes a new tmpfs into which everything that ``/opt`` had is bound back, so that no ``/opt/ml`` has to exist
-on the machine. The job's Python environment is an overlay whose changes vanish.
+``/opt`` becomes a new tmpfs that the original entries of ``/opt`` are mounted into, so that no ``/opt/ml`` has to exist
+on the machine. The job's Python environment is an overlay whose changes are discarded.
 """
-# Loading pathlib or contextlib takes longer than all that is done here, and every job would wait for it.
+# Importing pathlib or contextlib takes longer than everything done here, and every job would wait for it.
 # ruff: noqa: PTH102, PTH103, PTH110, PTH112, PTH115, PTH118, PTH120, PTH211
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the job gets one of its own
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the job gets its own
 
 
 def prepare_mounts(specification: dict[str, Any]) -> list[int]:
-    """Stage everything below ``scratch``, lock the machine's files, then put what was staged in its place.
+    """Stage every mount below ``scratch``, make the machine's files read-only, then move the staged mounts into place.
 
-    In that order: what is staged takes its sources from the machine as it was, and ``scratch`` itself may lie below
+    The order matters: staged mounts take their sources from the unchanged machine, and ``scratch`` itself may lie below
     a path that is replaced.
 
     Returns:
-        Descriptors of the new file systems that live in memory.
+        Descriptors of the new file systems that are held in memory.
 
     Raises:
         OSError: a mount is refused.
@@ -52,7 +52,7 @@ def prepare_mounts(specification: dict[str, Any]) -> list[int]:
         for number, lower in enumerate(specification["overlays"])
     ]
     opt = _stage_opt(join(scratch, "opt"), specification["opt"])
-    # Outer ones first: a home directory may lie below /tmp.
+    # Outer paths first: a home directory may lie below /tmp.
     replaced = sorted((path, directory) for path, directory in specification["replaced"])
     _keep_reachable(specification["kept"], replaced)
     _lock_machine()
@@ -83,7 +83,7 @@ def _bind(source: str, target: str) -> None:
 
 
 def _below(path: str, folder: str) -> str | None:
-    """A path relative to a folder that holds it ("" for the folder itself), or None where it lies elsewhere."""
+    """Return a path relative to a folder ("" for the folder itself); None where it lies elsewhere."""
     if path == folder:
         return ""
     start = folder.rstrip("/") + "/"
@@ -101,7 +101,7 @@ def _keep_reachable(kept: list[str], replaced: list[tuple[str, str]]) -> None:
 
 
 def _place_overlays(overlays: list[tuple[str, str]], replaced: list[tuple[str, str]]) -> None:
-    """Each at its own path, and again where that path is kept inside a replaced one."""
+    """Mount each overlay at its own path, and again where that path is kept below a replaced one."""
     for lower, merged in overlays:
         inside = [join(directory, rest) for path, directory in replaced if (rest := _below(lower, path)) is not None]
         for target in (lower, *inside):
@@ -110,20 +110,20 @@ def _place_overlays(overlays: list[tuple[str, str]], replaced: list[tuple[str, s
 
 
 def _replace(replaced: list[tuple[str, str]]) -> None:
-    # One replaced path may hide the directory that belongs to the next: hold on to all of them first.
+    # Mounting one path may hide the directory of the next one: open all of them first.
     held = [(path, os.open(directory, os.O_PATH | os.O_DIRECTORY)) for path, directory in replaced]
     for path, descriptor in held:
         mount(f"/proc/self/fd/{descriptor}", path, None, BIND | RECURSIVE)
-        allow_writing(path, below=False)  # what is kept inside stays as it is
+        allow_writing(path, below=False)  # mounts below it keep their state
         os.close(descriptor)
 
 
 def _lock_machine() -> None:
-    """A job may read the machine, as it could read its image, but not change it."""
+    """Make the machine's files read-only: a job may read them, as it could read its image."""
     try:
         change_mount("/", read_only=True, below=True)
     except OSError as error:
-        print(f"the machine's files stay writable for this job: {error}", file=sys.stderr)
+        print(f"the machine's files remain writable for this job: {error}", file=sys.stderr)
 
 
 def _stage_opt(staged: str, opt: dict[str, str]) -> str:
@@ -141,7 +141,7 @@ def _stage_opt(staged: str, opt: dict[str, str]) -> str:
 
 
 def _stage_overlay(staged: str, lower: str, isolation: str) -> str:
-    """An overlay over a directory; where the kernel refuses one, the directory itself, read-only."""
+    """Mount an overlay over a directory; where the kernel refuses it, the directory itself, read-only."""
     upper, work, merged = (join(staged, name) for name in ("upper", "work", "merged"))
     for folder in (staged, upper, work, merged):
         os.mkdir(folder)

@@ -1,5 +1,5 @@
-"""Starts the job's command and waits for its whole tree. See the package for the specification."""
-# Loading pathlib or contextlib takes longer than all that is done here, and every job would wait for it.
+"""Start the job's command and wait for its whole tree. See the package for the specification."""
+# Importing pathlib or contextlib takes longer than everything done here, and every job would wait for it.
 # ruff: noqa: PTH123, SIM105
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _SETUP_FAILED, _NOT_STARTED = 125, 127
 
 
 def main() -> int:
-    """Run the specification on standard input. Returns the exit status."""
+    """Run the specification on standard input; return the exit status."""
     specification: dict[str, Any] = marshal.loads(sys.stdin.buffer.read())  # noqa: S302 - from the endpoint itself
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
     if sys.platform == "linux":
         _die_with_parent(specification["parent"])
     return _run_plain(specification) if specification["isolation"] == "none" else _run_isolated(specification)
 
 
 def _die_with_parent(parent: int) -> None:
-    """Be killed when the thread that started this process ends, which a killed endpoint's threads do."""
+    """Be killed when the thread that started this process ends, as all threads of a killed endpoint do."""
     system.be_killed_with_parent(signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(_SETUP_FAILED)
@@ -69,7 +69,7 @@ def _enter_namespaces(specification: dict[str, Any]) -> None:
 
 
 def _run_as_init(specification: dict[str, Any]) -> int:
-    """First process of the new PID namespace. Its parent lies outside, so the parent's id reads as 0."""
+    """Run as the first process of the new PID namespace. Its parent is outside, so the parent's id is 0."""
     _die_with_parent(0)
     try:
         if not specification["network"]:
@@ -87,12 +87,12 @@ def _mount_proc(specification: dict[str, Any]) -> None:
     try:
         system.mount("proc", "/proc", "proc", 0)
     except OSError:
-        return  # in a container with a masked /proc the job sees the outer process list
-    limits.bound_process_ids(specification["processes"])
+        return  # in a container with a masked /proc the job sees the process list of the outside
+    limits.limit_process_ids(specification["processes"])
 
 
 def _bring_loopback_up() -> None:
-    import fcntl  # they take long to load, and few jobs need them
+    import fcntl  # slow to import, and few jobs need them
     import socket
     import struct
 
@@ -101,7 +101,7 @@ def _bring_loopback_up() -> None:
 
 
 def _run_plain(specification: dict[str, Any]) -> int:
-    """Without namespaces: orphans become this process's children, where the system knows that, and are killed."""
+    """Run without namespaces: orphans become children of this process, where the system supports it, and are killed."""
     if sys.platform == "linux":
         system.adopt_orphans()
     code = _guard(specification, [])
@@ -115,7 +115,7 @@ def _run_plain(specification: dict[str, Any]) -> int:
 
 
 def _guard(specification: dict[str, Any], in_memory: Sequence[int]) -> int:
-    """Start the command, pass signals on, collect every orphan, return the command's exit status."""
+    """Start the command, forward signals, reap every orphan; return the command's exit status."""
     job = os.fork()
     if job == 0:
         try:
@@ -129,9 +129,9 @@ def _guard(specification: dict[str, Any], in_memory: Sequence[int]) -> int:
         try:
             os.killpg(job, signal.SIGKILL if number == signal.SIGUSR1 else number)
         except ProcessLookupError:
-            pass  # it has just ended by itself
+            pass  # it has just ended
 
-    def look(_number: int, _frame: object) -> None:
+    def check_limits(_number: int, _frame: object) -> None:
         limit = limits.exceeded(specification["memory_bytes"], specification["processes"], in_memory)
         if limit is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -141,8 +141,8 @@ def _guard(specification: dict[str, Any], in_memory: Sequence[int]) -> int:
     signal.signal(signal.SIGTERM, forward)
     signal.signal(signal.SIGUSR1, forward)
     if sys.platform == "linux":
-        signal.signal(signal.SIGALRM, look)
-        signal.setitimer(signal.ITIMER_REAL, limits.LOOK_SECONDS, limits.LOOK_SECONDS)
+        signal.signal(signal.SIGALRM, check_limits)
+        signal.setitimer(signal.ITIMER_REAL, limits.CHECK_SECONDS, limits.CHECK_SECONDS)
     while True:
         pid, status = os.wait()
         if pid == job:
@@ -156,7 +156,7 @@ def _become_job(specification: dict[str, Any]) -> None:
         signal.signal(number, signal.SIG_DFL)
     if sys.platform == "linux":
         system.be_killed_with_parent(signal.SIGKILL)
-    limits.bound_this_process(specification["memory_bytes"], specification["processes"], specification["isolation"])
+    limits.limit_this_process(specification["memory_bytes"], specification["processes"], specification["isolation"])
     os.chdir(specification["directory"])
     for descriptor in ("status_fd", "life_fd"):
         os.set_inheritable(specification[descriptor], False)

@@ -1,4 +1,4 @@
-"""The few system calls that the standard library lacks. Linux; on other systems the functions are not called."""
+"""The few system calls that the standard library lacks, for Linux; elsewhere the functions are not called."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _check(result: int, what: str) -> None:
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
-    """mount(2).
+    """Mount a file system, as the system call does.
 
     Raises:
         OSError: with the arguments in its text.
@@ -55,7 +55,7 @@ def change_mount(path: str, *, read_only: bool, below: bool) -> None:
 
 
 def allow_writing(path: str, *, below: bool) -> None:
-    """Lift the read-only state again; where that is refused, nothing is wrong as long as the path is writable."""
+    """Make a mount writable again. A refusal is ignored if the path is writable anyway."""
     try:
         change_mount(path, read_only=False, below=below)
     except OSError:
@@ -67,26 +67,26 @@ def unshare(flags: int) -> None:
     """Enter new namespaces.
 
     Raises:
-        OSError: not allowed here.
+        OSError: it is not permitted.
     """
     _check(_libc.unshare(flags), "unshare")
 
 
 def set_host_name(name: str) -> None:
-    """Of the UTS namespace.
+    """Set the host name of the UTS namespace.
 
     Raises:
-        OSError: not allowed here.
+        OSError: it is not permitted.
     """
     encoded = name.encode()
     _check(_libc.sethostname(encoded, len(encoded)), "sethostname")
 
 
 def be_killed_with_parent(number: int) -> None:
-    """Receive a signal when the thread that started this process ends."""
+    """Request a signal to this process for when the thread that started it ends."""
     _libc.prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
 def adopt_orphans() -> None:
-    """Processes of this tree whose parents end become this process's children."""
+    """Become the parent of the processes in this tree whose parents end."""
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

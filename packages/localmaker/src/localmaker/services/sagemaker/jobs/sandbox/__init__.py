@@ -1,1 +1,1 @@
-"""The processes of a job: started in a sandbox, followed, limited, logged."""
+"""The processes of a job: started in a sandbox, supervised and limited."""

@@ -1,4 +1,4 @@
-"""A job's processes from their start to their end: output, time limit, stop signal, what a limit ended."""
+"""Follow a job's processes from start to end: output, time limit, stop signal, and limits that were exceeded."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from localmaker.services.sagemaker.jobs.sandbox.limits import Limits
 from localmaker.services.sagemaker.jobs.sandbox.sandbox import SandboxProcess
 
 _READ_BYTES = 256 * 1024
-# The system's calls take no time limit of weeks, as a job may have one.
+# The system calls accept no timeout of weeks, as a job may have.
 _LONGEST_WAIT_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
 class ProcessEnd:
-    """How a job's processes ended.
+    """The end of a job's processes.
 
     Attributes:
-        instance: the one that decides how the job ends: the first that failed, else the last to end.
+        instance: the instance that decides how the job ends: the first that failed, else the last to end.
         code: its exit status, 128 + signal number where a signal ended it.
-        timed_out: the time limit had passed.
-        stopped: someone had asked for the job to stop.
+        timed_out: the time limit was reached.
+        stopped: a stop was requested.
         exceeded: the limit (``memory``, ``processes``) that ended it.
     """
 
@@ -39,7 +39,7 @@ class ProcessEnd:
 
 
 class StopSignal:
-    """Set once, from any thread; wakes the job's thread."""
+    """A request to stop a job, from any thread; wakes the job's thread."""
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe()
@@ -48,7 +48,7 @@ class StopSignal:
         self.at_once = False
 
     def request(self, *, at_once: bool = False) -> None:
-        """Ask the job to end; ``at_once`` leaves it no time to."""
+        """Ask the job to end; with ``at_once`` it gets no grace period."""
         with self._lock:
             self.requested = True
             self.at_once = self.at_once or at_once
@@ -56,15 +56,15 @@ class StopSignal:
                 os.write(self._write, b"\0")
 
     def fileno(self) -> int:
-        """Becomes readable with each request."""
+        """Return a file descriptor that becomes readable with each request."""
         return self._read
 
     def clear(self) -> None:
-        """Take the requests that were made so far."""
+        """Consume the requests that were made so far."""
         os.read(self._read, _READ_BYTES)
 
     def close(self) -> None:
-        """Release the descriptors; later requests are only remembered."""
+        """Close the descriptors; later requests are only remembered."""
         with self._lock:
             os.close(self._read)
             os.close(self._write)
@@ -75,12 +75,12 @@ class Follower:
     """Follows the processes of one job's instances, in one thread.
 
     Args:
-        processes: what runs, and on which instance.
+        processes: the running processes with their instances.
         stop: the job's stop signal.
         grace_seconds: time between asking the processes to end and killing them.
-        allowed: the limits that they run under.
-        together: the failure of one ends the others.
-        on_time_limit: called when time is up, before the processes are asked to end.
+        allowed: the limits of the processes.
+        together: the failure of one process ends the others.
+        on_time_limit: called when the time limit is reached, before the processes are asked to end.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Follower:
         self._decisive: tuple[Instance, int, str | None] | None = None
 
     def follow(self, seconds: float | None) -> ProcessEnd:
-        """Read the output until all have ended; end them when time is up, when someone asks, or when one fails.
+        """Read the output until all have ended. End them at the time limit, on a stop request, or when one fails.
 
         Args:
             seconds: time limit; None for none.
@@ -121,7 +121,7 @@ class Follower:
             while self._running:
                 ready = self._wait(deadline)
                 for entry in list(self._running):
-                    self._look_at(entry, ready)
+                    self._handle(entry, ready)
                 present = time.monotonic()
                 if self._stop.fileno() in ready:
                     self._stop.clear()
@@ -152,7 +152,7 @@ class Follower:
                 log.flush()
         return {key.fd for key, _ in ready}
 
-    def _look_at(self, entry: tuple[Instance, SandboxProcess], ready: set[int]) -> None:
+    def _handle(self, entry: tuple[Instance, SandboxProcess], ready: set[int]) -> None:
         instance, process = entry
         if process.life() in ready:
             self._running.remove(entry)

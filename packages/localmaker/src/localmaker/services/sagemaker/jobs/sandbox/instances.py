@@ -30,9 +30,10 @@ class Instance:
 
     @property
     def ml(self) -> Path:
+        """The directory that is the instance's ``/opt/ml``."""
         return self.work / "ml"
 
 
 def host_name(number: int) -> str:
-    """The name of the instance with this number, from 1."""
+    """Return the name of the instance with this number, from 1."""
     return f"algo-{number}"

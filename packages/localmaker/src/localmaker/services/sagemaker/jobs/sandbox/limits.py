@@ -1,8 +1,8 @@
-"""How much of the machine one instance of a job may take.
+"""Limits on the memory and the processes of one instance of a job.
 
-``LOCALMAKER_JOB_MEMORY_GIB`` and ``LOCALMAKER_JOB_PROCESSES`` set it; else half of the machine's memory and 1024
-processes. The instance type of the request is not looked at: a laptop has no 384 GiB, and a job that needs a quarter of
-its ``ml.m5.24xlarge`` should run here.
+``LOCALMAKER_JOB_MEMORY_GIB`` and ``LOCALMAKER_JOB_PROCESSES`` set them; the defaults are half of the machine's memory
+and 1024 processes. The instance type of the request does not matter: a laptop has no 384 GiB, and a job that needs a
+quarter of its ``ml.m5.24xlarge`` should run here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from localmaker.errors import LocalmakerError
 
 MEMORY_VARIABLE = "LOCALMAKER_JOB_MEMORY_GIB"
 PROCESSES_VARIABLE = "LOCALMAKER_JOB_PROCESSES"
-# SageMaker's words, for jobs of each kind.
+# SageMaker's words, for every kind of job.
 OUT_OF_MEMORY = (
     "ClientError: Please use an instance type with more memory, "
     "or reduce the size of job data processed on an instance."
@@ -31,18 +31,18 @@ _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 @dataclass(frozen=True)
 class Limits:
-    """What the process tree of one instance may use."""
+    """The limits of the process tree of one instance."""
 
     memory_bytes: int
     processes: int
 
 
 class LimitSettingError(LocalmakerError):
-    """A variable that sets a limit is no positive number."""
+    """A variable that sets a limit is not a positive number."""
 
 
 def read_limits(variables: Mapping[str, str] = os.environ) -> Limits:
-    """The limits that the environment asks for.
+    """Return the limits that the environment variables set.
 
     Raises:
         LimitSettingError: a variable is not a positive number.
@@ -69,14 +69,14 @@ def _number(variables: Mapping[str, str], name: str) -> float | None:
 
 
 def _machine_bytes() -> int:
-    """The machine's memory, or that of the container which the endpoint runs in."""
+    """Return the memory of the machine, or of the container that the endpoint runs in."""
     total = psutil.virtual_memory().total
     text = _CONTAINER_LIMIT.read_text().strip() if _CONTAINER_LIMIT.exists() else "max"
     return min(total, int(text)) if text.isdigit() else total
 
 
 def failure_reason(limit: str, limits: Limits) -> str:
-    """The FailureReason of a job that exceeded a limit (``memory`` or ``processes``).
+    """Return the FailureReason of a job that exceeded a limit (``memory`` or ``processes``).
 
     SageMaker has no reason for too many processes: its instances run until their memory is full.
     """
@@ -88,7 +88,7 @@ def failure_reason(limit: str, limits: Limits) -> str:
 
 
 def explanation(limit: str, limits: Limits) -> str:
-    """The line in the job's log that says which limit of this endpoint it was."""
+    """Return the line in the job's log that names the limit of this endpoint."""
     if limit == "memory":
         return (
             f"the job was killed: it used more than {limits.memory_bytes / _GIB:.2f} GiB of memory "

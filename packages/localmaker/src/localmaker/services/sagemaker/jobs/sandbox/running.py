@@ -1,4 +1,4 @@
-"""One job while it runs: its instances, their environment and their processes."""
+"""A running job: its instances, their environment and their processes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from localmaker.services.sagemaker.jobs.records import JobRecord
     from localmaker.services.sagemaker.jobs.sandbox.limits import Limits
 
-# What the machine's own package installer needs to reach its index; a job with network access gets them too.
+# What the machine's package installer needs to reach its index; jobs with network access get these variables, too.
 _INSTALLER_VARIABLES = (
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -44,7 +44,7 @@ _LOOPBACK = "127.0.0.1,localhost"
 
 
 def installer_variables(machine: Mapping[str, str]) -> Mapping[str, str]:
-    """The variables of the machine that let ``pip install`` work in a job; the endpoint is never behind a proxy."""
+    """Return the machine's variables that ``pip install`` needs in a job; the endpoint is never behind a proxy."""
     found = {name: machine[name] for name in _INSTALLER_VARIABLES if name in machine}
     around = ",".join(part for part in (machine.get("NO_PROXY") or machine.get("no_proxy"), _LOOPBACK) if part)
     proxied = any(name.lower().endswith("_proxy") for name in found)
@@ -55,12 +55,12 @@ def installer_variables(machine: Mapping[str, str]) -> Mapping[str, str]:
 
 @dataclass
 class RunningJob:
-    """What the code of one kind of job works with.
+    """Everything that the code of one kind of job works with.
 
     Attributes:
         work: the job's directory; the instances' directories lie in it.
         instances: at least one.
-        progress: tells a training job's secondary status, or of any job that it is ``Stopping``.
+        progress: receives a training job's secondary status, or ``Stopping`` of any job.
         network_variables: variables that let the job find the endpoint.
         state_dir: of the endpoint, for the user's own table of images.
     """
@@ -81,23 +81,24 @@ class RunningJob:
 
     @property
     def request(self) -> Mapping[str, Any]:
+        """The Create request."""
         return self.record.request
 
     @property
     def log(self) -> JobLog:
-        """Where the endpoint says what concerns the whole job: the first instance's log."""
+        """The first instance's log, which receives what concerns the whole job."""
         return self.instances[0].log
 
     @property
     def hosts(self) -> Sequence[str]:
-        """In the order of the alphabet, as AWS lists them."""
+        """The host names in alphabetical order, as AWS lists them."""
         return sorted(instance.host for instance in self.instances)
 
     def prepare_environment(self, image: str, requirements: Sequence[str]) -> JobEnvironment:
-        """The image's environment with the job's requirements in it.
+        """Prepare the image's environment with the job's requirements.
 
-        Requirements that cannot be installed are left to the job, whose own installation then fails as it would in
-        the container; so are those that refer to other files.
+        Requirements that cannot be installed, or that refer to other files, are left to the job; its own installation
+        then fails as it would in the container.
 
         Raises:
             JobFailure: no environment stands in for the image, or it cannot be built.
@@ -105,7 +106,7 @@ class RunningJob:
         try:
             environment = environments.image_environment(find_image(image, self.state_dir), self.log.say)
         except UnknownImageError as error:
-            # As they go into the file; in a reason they have to be one line.
+            # The log gets several lines; a reason has to be one line.
             for line in error.lines:
                 self.log.say(line)
             raise client_error(str(error)) from error
@@ -136,7 +137,7 @@ class RunningJob:
         The arguments are those of :class:`~localmaker.services.sagemaker.jobs.sandbox.sandbox.SandboxRequest`.
 
         Raises:
-            JobFailure: the entry point does not exist, or the sandbox could not be made.
+            JobFailure: the entry point does not exist, or the sandbox could not be created.
         """
         if self.environment is None:
             raise client_error("the job's environment was not prepared")
@@ -171,12 +172,12 @@ class RunningJob:
         """Start a process on each instance, or on none.
 
         Raises:
-            JobFailure: one could not be started; those that were are killed.
+            JobFailure: one could not be started; the others are killed.
         """
         processes: list[tuple[Instance, SandboxProcess]] = []
         try:
             for instance in self.instances:
-                processes.append((instance, start(instance)))  # noqa: PERF401 - what was started must be known
+                processes.append((instance, start(instance)))  # noqa: PERF401 - started processes must be known
         except JobFailure:
             for _, process in processes:
                 process.kill()
@@ -203,7 +204,7 @@ class RunningJob:
         return follower.follow(seconds)
 
     def clean_up(self) -> None:
-        """Remove the job's directory, whatever rights its files have."""
+        """Remove the job's directory, whatever permissions its files have."""
 
         def make_writable(function: Callable[..., object], path: str, _error: object) -> None:
             Path(path).parent.chmod(0o700)

@@ -1,14 +1,14 @@
-"""The sandbox that a job's process runs in: its own ``/opt/ml``, ``/tmp`` and home, and a process tree that dies whole.
+"""The sandbox of a job: its own ``/opt/ml``, ``/tmp`` and home, and a process tree that ends as a whole.
 
-Two ways, chosen by :func:`detect_isolation`:
+There are two mechanisms, chosen by :func:`detect_isolation`:
 
 *Namespaces* (Linux; as root, or unprivileged where user namespaces are allowed): see the package ``guard``.
 
 *Substitution* (macOS, and where namespaces are forbidden): the process runs in the machine's own file system, and
 ``/opt/ml`` is replaced by the job's directory in its arguments, its environment and the small text files it was given
-(``substitution.py``). Differences from AWS: a path that a program puts together at run time is not seen; the job can
-read and write what its user can; processes that detach themselves twice survive on macOS; ``EnableNetworkIsolation``
-has no effect. The environment variable ``LOCALMAKER_SANDBOX`` (``root``, ``user``, ``none``) forces a way.
+(``substitution.py``). Differences from AWS: a path that a program builds at run time is not replaced; the job can read
+and write whatever its user can; processes that detach twice survive on macOS; ``EnableNetworkIsolation`` has no effect.
+The environment variable ``LOCALMAKER_SANDBOX`` (``root``, ``user``, ``none``) forces a mechanism.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from localmaker.errors import LocalmakerError
 from localmaker.services.sagemaker.jobs.sandbox import substitution
 from localmaker.services.sagemaker.jobs.sandbox.limits import Limits, read_limits
 
-# Isolated from the machine's settings for Python, and without site-packages: it needs the standard library only.
+# Isolated from the machine's Python settings and without site-packages: it needs only the standard library.
 _GUARD = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
@@ -43,11 +43,11 @@ _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class SandboxError(LocalmakerError):
-    """The job's process could not be started: no such entry point, or the sandbox could not be made."""
+    """The job's process could not be started: no such entry point, or the sandbox could not be created."""
 
 
 class Isolation(StrEnum):
-    """How a job is kept apart from the machine."""
+    """The ways to isolate a job from the machine."""
 
     ROOT = "root"
     USER = "user"
@@ -56,24 +56,24 @@ class Isolation(StrEnum):
 
 @dataclass(frozen=True)
 class SandboxRequest:
-    """What to run and what it sees.
+    """A command to run, and what it sees of the machine.
 
     Attributes:
-        command: argument list; the first is looked up in the environment's ``PATH``.
-        environment: complete environment but for ``PATH`` and ``HOME``, which are set here if absent.
+        command: argument list; the first entry is looked up in the environment's ``PATH``.
+        environment: complete environment; ``PATH`` and ``HOME`` are added if absent.
         directory: working directory, as the job sees it.
         work: the job's directory on the machine; ``ml/`` in it is its ``/opt/ml``.
         programs: directories that come first on ``PATH``.
         kept: directories that stay reachable wherever they are (interpreter, environments).
-        overlays: environments that the job may change without changing them for others.
+        overlays: environments that the job may change without affecting others.
         read_only: directories below ``/opt/ml``, as the job sees them, that it may not change.
         network: false for ``EnableNetworkIsolation``.
         inherited: file descriptors that the job inherits (a listening socket).
         host_name: the instance's host name.
         hosts: host names of all instances of the job, in order. Each has a loopback address of its own: 127.0.0.1,
             127.0.0.2 and so on.
-        isolation: how the job is kept apart; :func:`detect_isolation` finds the strongest way.
-        limits: what the process tree may use of the machine.
+        isolation: see :func:`detect_isolation`.
+        limits: of the process tree.
     """
 
     command: Sequence[str]
@@ -93,7 +93,7 @@ class SandboxRequest:
 
 
 class SandboxProcess:
-    """A job's running process tree. The caller's thread must live as long: the tree is killed when it ends."""
+    """A job's running process tree. It is killed when the thread that started it ends."""
 
     def __init__(self, process: subprocess.Popen[bytes], life: int) -> None:
         self._process = process
@@ -102,17 +102,17 @@ class SandboxProcess:
         self.exceeded: str | None = None
 
     def output(self) -> int:
-        """File descriptor that the tree's standard output and standard error come from."""
+        """Return the file descriptor of the tree's standard output and standard error."""
         if self._process.stdout is None:
             raise SandboxError("the job was started without an output pipe")
         return self._process.stdout.fileno()
 
     def life(self) -> int:
-        """File descriptor that becomes readable when the tree has ended."""
+        """Return the file descriptor that becomes readable when the tree has ended."""
         return self._life
 
     def wait(self) -> int:
-        """The exit status; 128 + signal number where a signal ended it. Closes the descriptors; call it once."""
+        """Return the exit status, or 128 + signal number. Closes the descriptors: call it once."""
         code = self._process.wait()
         self.exceeded = os.read(self._life, _LIMIT_BYTES).decode() or None
         os.close(self._life)
@@ -134,10 +134,10 @@ class SandboxProcess:
 
 
 def start(request: SandboxRequest) -> SandboxProcess:
-    """Start the command and return when it runs.
+    """Start the command; return when it runs.
 
     Raises:
-        SandboxError: the entry point does not exist or may not be executed, or the sandbox could not be made.
+        SandboxError: the entry point does not exist or is not executable, or the sandbox could not be created.
     """
     status_read, status_write = os.pipe()
     life_read, life_write = os.pipe()
@@ -176,7 +176,7 @@ def _specification(request: SandboxRequest, status_fd: int) -> dict[str, object]
     addresses = "".join(f"127.0.0.{number} {name}\n" for number, name in enumerate(request.hosts[1:], 2))
     hosts.write_text(f"127.0.0.1 localhost {request.hosts[0]}\n{addresses}::1 localhost\n")
     home = Path.home()
-    replaced = [("/tmp", work / "tmp"), ("/var/tmp", work / "tmp")]  # noqa: S108 - these become private
+    replaced = [("/tmp", work / "tmp"), ("/var/tmp", work / "tmp")]  # noqa: S108 - replaced by private directories
     if isolated and home.is_dir() and home.resolve() != Path("/"):
         replaced.append((str(home.resolve()), work / "home"))
     home_seen = str(home.resolve()) if len(replaced) > 2 else str(work / "home")  # noqa: PLR2004
@@ -216,7 +216,7 @@ def _specification(request: SandboxRequest, status_fd: int) -> dict[str, object]
 
 @functools.cache
 def detect_isolation() -> Isolation:
-    """The strongest way that works here, found by trying. Asked once per process."""
+    """Return the strongest isolation that works here, found by trying; once per process."""
     forced = os.environ.get("LOCALMAKER_SANDBOX")
     if forced:
         return Isolation(forced)

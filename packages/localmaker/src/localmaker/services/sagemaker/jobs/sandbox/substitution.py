@@ -1,7 +1,7 @@
-"""The fallback for machines without namespaces: ``/opt/ml`` replaced by the job's own directory in texts.
+"""The fallback for machines without namespaces: replace ``/opt/ml`` by the job's own directory in texts.
 
-Only whole path components are replaced (``/opt/mlops`` is left alone), only in small text files that hold programs or
-configuration, and inside a ``sourcedir.tar.gz``. Data files are never touched.
+Only whole path components are replaced (not ``/opt/mlops``), and only in small text files with programs or
+configuration, also inside a ``sourcedir.tar.gz``. Data files are never changed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SOURCE_ARCHIVE = "sourcedir.tar.gz"
 
 
 def replace(text: str, work: Path) -> str:
-    """The text with every ``/opt/ml`` turned into the job's ``ml`` directory."""
+    """Return the text with every ``/opt/ml`` replaced by the job's ``ml`` directory."""
     return _OPT_ML.sub(lambda _match: str(work / "ml"), text)
 
 

@@ -1,4 +1,4 @@
-"""What a training job does: channels down, the program, model and output up."""
+"""Run a training job: channels down, the program, model and output up."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _SIGNALLED = 128
 
 @dataclass(frozen=True)
 class Program:
-    """What runs in the container.
+    """The program that runs in the container.
 
     Attributes:
-        sources: what the image's own entry point runs, whose exit status is 1 for every failure; None for another one.
+        sources: of the image's own entry point, whose exit status is 1 for every failure; None for any other program.
     """
 
     command: Sequence[str]
@@ -48,7 +48,7 @@ def run(job: RunningJob) -> Outcome:
     """Run the job to its end.
 
     Raises:
-        JobFailure: it fails before its program started, or while its outputs are stored.
+        JobFailure: it failed before its program started, or while its outputs were stored.
     """
     job.progress("Downloading")
     channels = _channels(job.request)
@@ -76,7 +76,7 @@ def run(job: RunningJob) -> Outcome:
 
 
 def _ending(end: ProcessEnd) -> Outcome:
-    """How a job ended that did not fail."""
+    """Return the outcome of a job that did not fail."""
     if end.stopped:
         return Outcome(JobStatus.STOPPED)
     if end.timed_out:
@@ -112,7 +112,7 @@ def _prepare(job: RunningJob, channels: Sequence[Channel]) -> Program:
 
 
 def input_mode(request: Mapping[str, Any], channel: Mapping[str, Any]) -> str:
-    """``File``, ``FastFile`` or ``Pipe``."""
+    """Return ``File``, ``FastFile`` or ``Pipe``."""
     mode: str = channel.get("InputMode", request["AlgorithmSpecification"].get("TrainingInputMode", "File"))
     return mode
 
@@ -165,7 +165,7 @@ def _failure_reason(job: RunningJob, program: Program, end: ProcessEnd) -> str:
     code = end.code if program.sources is None else 1
     if message is None and program.sources is not None:
         command = " ".join(script_mode.user_command(program.command))
-        # The toolkit tells of a signal as Python's subprocess does.
+        # The toolkit reports a signal as Python's subprocess does.
         status = end.code if end.code <= _SIGNALLED else _SIGNALLED - end.code
         message = f'ExecuteUserScriptError:\nExitCode {status}\nErrorMessage ""\nCommand "{command}"'
     return algorithm_error(message, code)

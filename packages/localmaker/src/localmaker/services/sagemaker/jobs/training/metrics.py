@@ -1,4 +1,4 @@
-"""Metrics that a training job prints, found with the job's own regular expressions."""
+"""Metrics that a training job prints, found with the regular expressions of its request."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from localmaker.services.sagemaker.jobs.records import JobRecord, Metric, now
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
-# Regular expressions come from the request; a bound on the line keeps a slow one from holding up the log.
+# The regular expressions come from the request; a limit on the line keeps a slow one from blocking the log.
 _MAX_LINE = 10_000
-# Of a job that prints without end the first ones are enough to draw.
+# Of a job that prints without end, the first values are enough for a chart.
 _MAX_VALUES = 20_000
 _NAMESPACE = "/aws/sagemaker/TrainingJobs"
-# What one PutMetricData takes.
+# The limit of PutMetricData.
 _BATCH = 1000
 
 
 @dataclass
 class MetricReader:
-    """Looks at each line of a log and remembers the values of each metric."""
+    """Searches each line of a log and keeps the values of each metric."""
 
     definitions: Sequence[tuple[str, re.Pattern[str]]]
     _last: dict[str, Metric] = field(default_factory=dict)
@@ -31,14 +31,14 @@ class MetricReader:
 
     @classmethod
     def of(cls, record: JobRecord) -> MetricReader:
-        """The reader for a job's metric definitions; none for other kinds of job."""
+        """Return the reader for a job's metric definitions; other kinds of job have none."""
         definitions: Sequence[Mapping[str, str]] = record.request.get("AlgorithmSpecification", {}).get(
             "MetricDefinitions", []
         )
         return cls([(entry["Name"], re.compile(entry["Regex"])) for entry in definitions])
 
     def read(self, line: str) -> None:
-        """Look at one line. What is captured but is no number is passed over."""
+        """Search one line. Captured text that is not a number is skipped."""
         for name, pattern in self.definitions:
             for match in pattern.finditer(line[:_MAX_LINE]):
                 try:
@@ -50,16 +50,16 @@ class MetricReader:
                     self._all.append(self._last[name])
 
     def final(self) -> tuple[Metric, ...]:
-        """The last value of each metric that occurred."""
+        """Return the last value of each metric that occurred."""
         return tuple(self._last.values())
 
     def all(self) -> tuple[Metric, ...]:
-        """Every value of every metric, in the order in which they occurred."""
+        """Return every value of every metric, in the order in which they occurred."""
         return tuple(self._all)
 
 
 def publish(cloudwatch: CloudWatchClient, job: str, metrics: Sequence[Metric]) -> None:
-    """Give CloudWatch the values as SageMaker does, for who draws them (``TrainingJobAnalytics``)."""
+    """Send the values to CloudWatch as SageMaker does, for charts (``TrainingJobAnalytics``)."""
     dimensions = [{"Name": "TrainingJobName", "Value": job}]
     for start in range(0, len(metrics), _BATCH):
         data = [

@@ -1,9 +1,9 @@
-"""What a training job leaves: model and output at its end; checkpoints and logs for others while it runs.
+"""What a training job stores: model and output at its end; checkpoints and streamed output while it runs.
 
 ========================== ========================================================================================
 ``/opt/ml/model``          ``<S3OutputPath>/<job>/output/model.tar.gz``, or ``model/`` without compression
 ``/opt/ml/output/data``    ``<S3OutputPath>/<job>/output/output.tar.gz``, or ``data/``
-CheckpointConfig           as they are, at its ``S3Uri``, where the next job finds them; deletions go there, too
+CheckpointConfig           as they are, at its ``S3Uri``, where the next job finds them; deletions are repeated there
 TensorBoardOutputConfig    as it is, at ``<S3OutputPath>/<job>/tensorboard-output``
 DebugHookConfig            as it is, at ``<S3OutputPath>/<job>/debug-output``
 ========================== ========================================================================================
@@ -42,26 +42,26 @@ def model_artifacts_uri(record: JobRecord) -> str:
 
 
 def is_available(path: str) -> bool:
-    """Whether an instance has a folder of its own at a LocalPath: below ``/opt/ml``."""
+    """Return whether a LocalPath is a folder of the instance's own: below ``/opt/ml``."""
     where = PurePosixPath(path)
     return where.is_relative_to(_ML) and where != _ML and ".." not in where.parts and "\0" not in path
 
 
 def local_paths(request: Mapping[str, Any]) -> Sequence[str]:
-    """The folders that are stored while the job runs, as the request names them."""
+    """Return the folders that are uploaded while the job runs, as the request names them."""
     checkpoints = checkpoint_configuration(request)
     streamed = [request[name].get("LocalPath", default) for name, default, _ in _STREAMED if name in request]
     return [*([checkpoints["LocalPath"]] if checkpoints else []), *streamed]
 
 
 def checkpoint_configuration(request: Mapping[str, Any]) -> Mapping[str, str] | None:
-    """CheckpointConfig with its defaults, as the container finds it; None where there is none."""
+    """Return CheckpointConfig with its defaults, as the container finds it; None where there is none."""
     configuration = request.get("CheckpointConfig")
     return None if configuration is None else {"LocalPath": _CHECKPOINTS, **configuration}
 
 
 def prepare_folders(job: RunningJob) -> None:
-    """Make the folders that are stored while the job runs, and get the checkpoints that earlier jobs left.
+    """Create the folders that are uploaded while the job runs, and download the checkpoints of earlier jobs.
 
     Raises:
         JobFailure: S3 refuses.
@@ -75,7 +75,7 @@ def prepare_folders(job: RunningJob) -> None:
 
 
 def _download_checkpoints(job: RunningJob, instance: Instance, configuration: Mapping[str, str]) -> None:
-    """None is normal."""
+    """Download the checkpoints, if there are any."""
     try:
         job.transfer.download_prefix(
             f"{configuration['S3Uri'].rstrip('/')}/", instance.ml / below_ml(configuration["LocalPath"])
@@ -86,25 +86,25 @@ def _download_checkpoints(job: RunningJob, instance: Instance, configuration: Ma
 
 
 def watched_folders(job: RunningJob) -> Sequence[WatchedFolder]:
-    """The folders that are stored while the job runs."""
+    """Return the folders that are uploaded while the job runs."""
     request = job.request
-    places = [
+    destinations = [
         (request[name].get("LocalPath", default), _below(request[name]["S3OutputPath"], job.record.name, folder), False)
         for name, default, folder in _STREAMED
         if name in request
     ]
     checkpoints = checkpoint_configuration(request)
     if checkpoints is not None:
-        places.append((checkpoints["LocalPath"], checkpoints["S3Uri"], True))
+        destinations.append((checkpoints["LocalPath"], checkpoints["S3Uri"], True))
     return [
         WatchedFolder(instance.ml, below_ml(path), uri, mirrored=mirrored)
         for instance in reversed(job.instances)
-        for path, uri, mirrored in places
+        for path, uri, mirrored in destinations
     ]
 
 
 def upload(job: RunningJob, *, with_model: bool) -> None:
-    """Store the model and the output. As on AWS, an empty folder makes no object.
+    """Upload the model and the output. As on AWS, an empty folder gives no object.
 
     Raises:
         JobFailure: S3 refuses, or a folder is a link.
@@ -120,7 +120,7 @@ def upload(job: RunningJob, *, with_model: bool) -> None:
 
 
 def _upload_packed(job: RunningJob, folder: str, uri: str) -> None:
-    """A folder of all instances together. Of several files with one name, the first instance's is taken."""
+    """Upload a folder of all instances. Of several files with one name, the first instance's is used."""
     folders = [instance.ml / folder for instance in job.instances]
     if not any(True for each in folders for _ in regular_files(each)):
         return
@@ -130,7 +130,7 @@ def _upload_packed(job: RunningJob, folder: str, uri: str) -> None:
         return
     archive = job.work / Path(uri).name
     for name in archives.pack(folders, archive):
-        job.log.say(f"several instances wrote /opt/ml/{folder}/{name}; the first one's is kept")
+        job.log.say(f"several instances wrote /opt/ml/{folder}/{name}; the file of the first is kept")
     job.transfer.upload(archive, S3Uri.parse(uri))
 
 

@@ -1,4 +1,4 @@
-"""What the scikit-learn image's own entry point does for a training job: unpack, install, run a script.
+"""Script mode: what the scikit-learn image's own entry point does for a training job: unpack, install, run.
 
 Follows sagemaker-training 4.8 (the toolkit in the image): the hyperparameters ``sagemaker_program`` and
 ``sagemaker_submit_directory`` name the script and its archive; all others become its arguments and ``SM_HP_*``.
@@ -22,7 +22,7 @@ from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
 from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
 
 _RESERVED = "sagemaker_"
-# What the toolkit itself takes; other names with its prefix it passes on.
+# Consumed by the toolkit; other names with its prefix are passed on.
 _TOOLKIT_PARAMETERS = (
     "sagemaker_program",
     "sagemaker_submit_directory",
@@ -42,14 +42,14 @@ _INSTALL = 'python3 -m pip install -q --no-input {} || exit 1; exec "$@"'
 
 @dataclass(frozen=True)
 class Sources:
-    """The script and where it comes from.
+    """A script and its source.
 
     Attributes:
         program: path of the script inside the archive.
-        archive_uri: the archive in S3; or, for jobs without a network, the path of an archive, a folder or a program
-            in a channel.
-        values: decoded hyperparameters but for the toolkit's own.
-        framework: the toolkit's own that it only passes on.
+        archive_uri: the archive in S3; for jobs without a network, the path of an archive, a folder or a program in a
+            channel.
+        values: decoded hyperparameters without the toolkit's own.
+        framework: hyperparameters of the toolkit that it only passes on.
         log_level: of Python's logging, as a number.
     """
 
@@ -61,7 +61,7 @@ class Sources:
 
 
 def find_sources(hyperparameters: Mapping[str, str], environment: Mapping[str, str]) -> Sources | None:
-    """What a job's hyperparameters and variables ask for, or None where they do not ask for script mode."""
+    """Return the script that hyperparameters and variables name; None where they do not ask for script mode."""
     decoded = {name: _decode(value) for name, value in hyperparameters.items()}
     program = environment.get("SAGEMAKER_PROGRAM") or decoded.get("sagemaker_program")
     archive = decoded.get("sagemaker_submit_directory")
@@ -90,7 +90,7 @@ def fetch_sources(job: RunningJob, instance: Instance, sources: Sources) -> None
     """Put the sources, from S3 or from a channel, into ``/opt/ml/code``.
 
     Raises:
-        JobFailure: there are none, their archive is hostile, or they do not hold the program.
+        JobFailure: there are none, their archive is unsafe, or they do not contain the program.
     """
     code = instance.ml / "code"
     if sources.archive_uri.startswith("s3://"):
@@ -101,7 +101,7 @@ def fetch_sources(job: RunningJob, instance: Instance, sources: Sources) -> None
         found = resolve_inside(instance.ml, sources.archive_uri.removeprefix("/opt/ml/"))
         if not inside or not found.exists():
             raise client_error(
-                f'sagemaker_submit_directory "{sources.archive_uri}" is neither an S3 URI nor a file of a channel.'
+                f'sagemaker_submit_directory "{sources.archive_uri}" is neither an S3 URI nor a file in a channel.'
             )
     if found.is_dir():
         shutil.copytree(found, code, dirs_exist_ok=True)
@@ -111,13 +111,13 @@ def fetch_sources(job: RunningJob, instance: Instance, sources: Sources) -> None
         archives.unpack(found, code)
     program = resolve_inside(code, sources.program)
     if not program.is_file():
-        raise client_error(f'"{sources.archive_uri}" does not hold the program "{sources.program}".')
+        raise client_error(f'"{sources.archive_uri}" does not contain the program "{sources.program}".')
     if not _is_python(sources.program):
         program.chmod(0o777)
 
 
 def command(code: Path, sources: Sources) -> Sequence[str]:
-    """Install what the folder of the sources asks for, then run the program.
+    """Return the command that installs what the sources require, then runs the program.
 
     A folder with a ``setup.py`` is a package: it is installed, and the program run as one of its modules.
     """
@@ -134,7 +134,7 @@ def command(code: Path, sources: Sources) -> Sequence[str]:
 
 
 def user_command(whole: Sequence[str]) -> Sequence[str]:
-    """The program and its arguments without the installation before it."""
+    """Return the program and its arguments without the installation before it."""
     installs = any(part.endswith(_INSTALL.rpartition("}")[2]) for part in whole[2:3])
     return whole[4:] if installs else whole
 
@@ -144,7 +144,7 @@ def _is_python(program: str) -> bool:
 
 
 def to_arguments(values: Mapping[str, Any]) -> list[str]:
-    """Hyperparameters as command-line arguments, sorted by name: ``--name value``, ``-n value`` for one letter."""
+    """Return hyperparameters as command-line arguments by name: ``--name value``, ``-n value`` for one letter."""
     arguments: list[str] = []
     for name in sorted(values):
         value = values[name]
@@ -155,7 +155,7 @@ def to_arguments(values: Mapping[str, Any]) -> list[str]:
 
 
 def variables(job: RunningJob, instance: Instance, sources: Sources) -> Mapping[str, str]:
-    """The ``SM_*`` variables."""
+    """Return the ``SM_*`` variables."""
     inputs, resources = (
         json.loads((instance.ml / "input" / "config" / f"{name}.json").read_text())
         for name in ("inputdataconfig", "resourceconfig")

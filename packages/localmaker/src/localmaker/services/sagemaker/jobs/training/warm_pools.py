@@ -1,8 +1,8 @@
-"""Warm pools: what a training job with ``KeepAlivePeriodInSeconds`` keeps for the next one of its kind.
+"""Warm pools: instances that a training job with ``KeepAlivePeriodInSeconds`` keeps for the next job.
 
-Nothing is kept on this machine: environments are cached anyway, and no instances have to start. What can be seen of a
-pool through the API is as on AWS: it is ``InUse`` while its job runs, then ``Available`` until a matching job takes it
-(``Reused``), until its time is up or until someone ends it with UpdateTrainingJob (``Terminated``).
+Nothing is kept on this machine: environments are cached anyway, and no instances have to start. Through the API a pool
+looks as on AWS: it is ``InUse`` while its job runs, then ``Available`` until a matching job takes it
+(``Reused``), or until its period is over or UpdateTrainingJob ends it (``Terminated``).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from localmaker.services.sagemaker.jobs.kinds import JobKind
 from localmaker.services.sagemaker.jobs.records import JobRecord
 
 _PERIOD = "KeepAlivePeriodInSeconds"
-# What UpdateTrainingJob changes beside it.
+# What else UpdateTrainingJob changes.
 _WHILE_RUNNING = ("ProfilerConfig", "ProfilerRuleConfigurations", "RemoteDebugConfig")
-# A job that failed for the endpoint's own reasons leaves no pool.
+# A job that failed by the endpoint's own fault leaves no pool.
 _BROKEN = "InternalServerError"
 
 
 def pool_status(record: JobRecord, present: datetime) -> dict[str, Any] | None:
-    """A job's WarmPoolStatus; None for a job without a pool."""
+    """Return a job's WarmPoolStatus; None for a job without a pool."""
     seconds = int(record.request.get("ResourceConfig", {}).get(_PERIOD, 0))
     if record.kind is not JobKind.TRAINING or not (seconds or record.pool_ended):
         return None
@@ -40,20 +40,20 @@ def pool_status(record: JobRecord, present: datetime) -> dict[str, Any] | None:
 
 
 def is_available(record: JobRecord, present: datetime) -> bool:
-    """Whether a job's pool waits for another one."""
+    """Return whether a job's pool can be reused."""
     status = pool_status(record, present)
     return status is not None and status["Status"] == "Available"
 
 
 def find_match(records: Iterable[JobRecord], request: Mapping[str, Any], present: datetime) -> JobRecord | None:
-    """The job whose pool a new training job takes: of those that match, the one that has waited longest."""
+    """Return the job whose pool a new training job takes over: of those that match, the oldest pool."""
     wanted = _criteria(request)
     waiting = [record for record in records if is_available(record, present) and _criteria(record.request) == wanted]
     return min(waiting, key=lambda record: (record.ended or present, record.name), default=None)
 
 
 def _criteria(request: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What has to be the same ("Matching training jobs" in SageMaker's developer guide)."""
+    """Return what has to match ("Matching training jobs" in SageMaker's developer guide)."""
     resources, network = request.get("ResourceConfig", {}), request.get("VpcConfig", {})
     return (
         request.get("RoleArn"),
@@ -67,10 +67,10 @@ def _criteria(request: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def update(record: JobRecord, request: Mapping[str, Any], present: datetime) -> dict[str, Any]:
-    """The changes to a training job's record that an UpdateTrainingJob request asks for.
+    """Return the changes to a training job's record that an UpdateTrainingJob request asks for.
 
     Raises:
-        AwsError: ValidationException where the job has ended, and its pool, too.
+        AwsError: ValidationException where the job and its pool have ended.
     """
     asked = dict(record.request)
     changes: dict[str, Any] = {"request": asked}

@@ -1,8 +1,8 @@
-"""RecordIO and TFRecord: files whose records lie in frames, as batch transform splits them.
+"""RecordIO and TFRecord: files of framed records, as batch transform splits them.
 
-RecordIO (MXNet): magic number, length, content, filled up to four bytes. The three highest bits of the length say
-whether the frame holds a whole record or its first, a middle or its last part; where a record was cut, its content has
-the magic number.
+RecordIO (MXNet): magic number, length, content, padded to four bytes. The three highest bits of the length say whether
+the frame contains a whole record or its first, a middle or its last part; a record is split where its content has the
+magic number.
 
 TFRecord (TensorFlow): length in eight bytes, its checksum, content, the content's checksum; each a masked CRC32C.
 """
@@ -25,7 +25,7 @@ _LENGTH_BITS = 29
 _WHOLE, _FIRST, _MIDDLE, _LAST = range(4)
 _CHECKSUM_BYTES = 4
 _MASK_DELTA = 0xA282EAD8
-# A length that was never one must not make the endpoint ask for all memory there is.
+# A bogus length must not make the endpoint allocate all memory.
 _PIECE_BYTES = 1024 * 1024
 
 
@@ -34,8 +34,8 @@ class FramedRecord:
     """One record.
 
     Attributes:
-        frame: as it stands in the file.
-        content: what it holds.
+        frame: the record with its frame, as in the file.
+        content: the record without its frame.
     """
 
     frame: bytes
@@ -43,14 +43,14 @@ class FramedRecord:
 
 
 def read_records(file: BinaryIO, split_type: str) -> Iterator[FramedRecord]:
-    """The records of a file, one after the other.
+    """Yield the records of a file.
 
     Args:
         file: open for reading.
         split_type: :data:`RECORD_IO` or :data:`TF_RECORD`.
 
     Raises:
-        JobFailure: the file is not of that kind, or ends within a record.
+        JobFailure: the file has another format, or ends within a record.
     """
     read = _READERS[split_type]
     number = 1
@@ -102,18 +102,18 @@ _READERS: Mapping[str, Callable[[BinaryIO, int], FramedRecord | None]] = {
 
 def _read_exactly(file: BinaryIO, size: int, split_type: str, number: int) -> bytes:
     pieces = []
-    missing = size
-    while missing:
-        piece = file.read(min(missing, _PIECE_BYTES))
+    remaining = size
+    while remaining:
+        piece = file.read(min(remaining, _PIECE_BYTES))
         if not piece:
             raise _broken(split_type, number, "the object ends within it")
         pieces.append(piece)
-        missing -= len(piece)
+        remaining -= len(piece)
     return b"".join(pieces)
 
 
 def _is_checksum(content: bytes, checksum: bytes) -> bool:
-    """Whether a masked CRC32C belongs to a content. True where this machine cannot compute it in reasonable time."""
+    """Return whether a masked CRC32C matches a content; True where this machine cannot compute it fast enough."""
     digest = checksums.new_digest("CRC32C", len(content))
     if digest is None:
         return True

@@ -1,4 +1,4 @@
-"""Requests to a transform job's model server: several at a time, their answers in order."""
+"""Requests to a transform job's model server: concurrent, with their answers in order."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class InvocationError(JobFailure):
     """The model server did not answer a request with 200.
 
     Args:
-        status: HTTP status of its answer; None for no answer.
-        body: of its answer, in part.
+        status: HTTP status of the answer; None without an answer.
+        body: start of the answer.
     """
 
     def __init__(self, text: str, status: int | None = None, body: str = "") -> None:
@@ -37,12 +37,12 @@ class InvocationError(JobFailure):
 
     @property
     def is_client_error(self) -> bool:
-        """Whether the algorithm says that the request is wrong, so that it will say so again."""
+        """The algorithm rejects the request (4xx) and would do so again."""
         return self.status is not None and _CLIENT_ERRORS <= self.status < _SERVER_ERRORS
 
 
 class ModelServerClient:
-    """HTTP to one model server; each thread has a connection of its own, opened anew for each request.
+    """HTTP client of one model server. Each thread has a connection of its own, reopened for each request.
 
     Args:
         port: on loopback.
@@ -91,10 +91,10 @@ class ModelServerClient:
                 raise InvocationError(f"the model server ended {doing}") from error
 
     def invoke(self, body: bytes) -> bytes:
-        """The answer to one request. One that the algorithm calls wrong (4xx) is not sent again.
+        """Return the answer to one request. A request that the algorithm rejects (4xx) is not retried.
 
         Raises:
-            InvocationError: no answer, or not 200, after all retries.
+            InvocationError: there was no answer, or not 200, after all retries.
         """
         for _ in range(self.settings.retries):
             try:
@@ -129,7 +129,7 @@ class ModelServerClient:
         return connection
 
     def close(self) -> None:
-        """Close all connections; call it when no thread sends any more."""
+        """Close all connections; call it when no thread sends requests any more."""
         for connection in self._all:
             connection.close()
 
@@ -140,11 +140,11 @@ def _bad_answer(text: str, status: int, answer: bytes) -> InvocationError:
 
 @dataclass(frozen=True)
 class Requests:
-    """Requests to one model server from several objects at once.
+    """The requests of several objects to one model server.
 
     Attributes:
-        pool: sends them.
-        free: one unit for each request that may be under way or answered and not yet written.
+        pool: sends the requests.
+        free: one permit for each request that may be under way, or answered and not yet written.
     """
 
     client: ModelServerClient
@@ -153,7 +153,7 @@ class Requests:
 
 
 def transform_file(source: Path, target: Path, requests: Requests, settings: Settings) -> None:
-    """Send one object's records and write the answers, joined in order.
+    """Send one object's records, and write the answers in order.
 
     Args:
         source: the object.
@@ -186,7 +186,7 @@ def _answers(bodies: Iterator[bytes], requests: Requests, settings: Settings) ->
 
     try:
         for body in bodies:
-            # Own answers are written before waiting for the units of others: whoever waits holds nothing.
+            # Write own answers before waiting for a permit: a waiting thread then holds none, so there is no deadlock.
             while not requests.free.acquire(blocking=not waiting):
                 yield oldest()
             waiting.append(requests.pool.submit(send, body))

@@ -1,6 +1,6 @@
-"""What a transform job does: the model served in a sandbox; objects down, split, sent, joined, up.
+"""Run a transform job: the model served in a sandbox; objects downloaded, split, sent, joined, uploaded.
 
-Each input object gives one ``.out`` object, written when all of its records were answered. An object that fails does
+Each input object gives one ``.out`` object, written when all of its records are answered. An object that fails does
 not stop the others, but fails the job.
 """
 
@@ -36,13 +36,13 @@ _BACKLOG = 128
 
 @dataclass(frozen=True)
 class Serving:
-    """How each instance serves the model.
+    """The model server of each instance.
 
     Attributes:
         program: the serving program, as the job sees it.
         variables: the server's environment.
-        settings: how objects are sent to it, as far as the model does not say otherwise.
-        isolated: without a network.
+        settings: how objects are sent to it, unless the model says otherwise.
+        isolated: the server has no network.
     """
 
     program: PurePosixPath
@@ -55,7 +55,7 @@ def run(job: RunningJob) -> Outcome:
     """Run the job to its end.
 
     Raises:
-        JobFailure: it fails before its model is served.
+        JobFailure: it failed before its model was served.
     """
     request = job.request
     source = request["TransformInput"]["DataSource"]["S3DataSource"]
@@ -63,7 +63,7 @@ def run(job: RunningJob) -> Outcome:
     settings = read_settings(request)
     container = models.find_container(job.sagemaker, request["ModelName"])
     variables = {**container.environment, **batch_variables(request), **request.get("Environment", {})}
-    # As on AWS, an object belongs to one instance; instances without any would have nothing to do.
+    # As on AWS, an object belongs to one instance; instances without objects would have nothing to do.
     instances = job.instances[: len(objects)]
     job = replace(job, instances=instances)
     programs = [_fetch(job, instance, container, variables) for instance in instances]

@@ -1,10 +1,10 @@
-"""The JSONPath operators that batch transform knows, and no others.
+"""The JSONPath operators that batch transform supports, and no others.
 
 ===================== ==============================================================================================
 ``$``                 the root; every path begins with it
 ``.name``             a child
 ``.*``, ``[*]``       all children, as a list
-``['a','b']``         a child; several: an object of them. A dot may stand before the bracket
+``['a','b']``         a child; several: an object of them. A dot may precede the bracket
 ``[0]``, ``[0,-1]``   an element, negative from the end; several: a list of them
 ``[2:5]``             a slice; mixes with indexes: ``[0,5:]``. As SageMaker's guide describes it, the end is included
                       ("0:2 specifies the first three columns"), which differs from Python and from other JSONPaths
@@ -34,7 +34,7 @@ _Step = Callable[[Any], Any]
 
 
 class JsonPathError(LocalmakerError):
-    """A path is not written in the known operators, or a value does not have what it asks for."""
+    """A path uses an unknown operator, or a value does not have what the path asks for."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class JsonPath:
     """A parsed path.
 
     Attributes:
-        text: as it was written.
-        steps: what each operator does to a value.
+        text: the path as written.
+        steps: the functions of its operators.
     """
 
     text: str
@@ -51,11 +51,11 @@ class JsonPath:
 
     @property
     def is_root(self) -> bool:
-        """Whether it selects everything."""
+        """The path selects everything."""
         return not self.steps
 
     def select(self, value: Any) -> Any:
-        """What the path selects.
+        """Return what the path selects.
 
         Raises:
             JsonPathError: the value has no such child or element.
@@ -69,10 +69,10 @@ class JsonPath:
 
 
 def parse(text: str) -> JsonPath:
-    """Read a path.
+    """Parse a path.
 
     Raises:
-        JsonPathError: it has an operator that batch transform does not know.
+        JsonPathError: it has an operator that batch transform does not support.
     """
     if not text.startswith("$"):
         raise JsonPathError(f'the path "{text}" does not begin with "$"')
@@ -99,7 +99,7 @@ def _parse_step(text: str, position: int) -> tuple[_Step, int]:
         if all(_INDEX.fullmatch(part) or _SLICE.fullmatch(part) for part in parts):
             return _elements(parts), match.end()
     raise JsonPathError(
-        f'the path "{text}" has an unknown operator at "{text[position:]}"; batch transform knows '
+        f'the path "{text}" has an unknown operator at "{text[position:]}"; batch transform supports '
         "$, .name, *, ['name'], [number] and [start:end]"
     )
 
@@ -152,5 +152,5 @@ def _element(value: list[Any], index: int) -> Any:
 
 def _slice(value: list[Any], part: str) -> list[Any]:
     start, end = (int(number) if number.strip() else None for number in part.split(":"))
-    # The end is included, so -1 is the last element and needs no end at all.
+    # The end is inclusive, so -1 is the last element and means no end.
     return value[start : None if end in (None, -1) else end + 1]

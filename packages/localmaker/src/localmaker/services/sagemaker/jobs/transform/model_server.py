@@ -1,16 +1,16 @@
-"""Serves one model to a transform job. Run as a program inside the job's sandbox; standard library only.
+"""Serve one model to a transform job. Runs as a program inside the job's sandbox; standard library only.
 
 Stands in for the scikit-learn image's nginx, gunicorn and serving toolkit (sagemaker-containers): ``GET /ping``,
 ``GET /execution-parameters`` and ``POST /invocations`` over HTTP, with the functions of the user's program:
 ``model_fn``, and ``input_fn``, ``predict_fn``, ``output_fn`` or one ``transform_fn`` for the three, and
-``execution_parameters_fn`` if it has one. Functions that the program lacks are the image's defaults, for ``text/csv``,
-``application/json`` and ``application/x-npy``. As in the image, bodies of the first two arrive as text, all others as
-bytes, and whatever the functions raise is status 500. Each worker is a process with its own model and answers one
-request at a time, as a gunicorn worker does: it takes a connection only when it is idle and ends it with the answer, so
-that no request waits for a busy worker while another one is free. A worker accepts connections when its model is
-loaded, so a client needs no polling: it waits for its answer to the first ping.
+``execution_parameters_fn`` if it has one. Functions that the program lacks have the image's defaults, for ``text/csv``,
+``application/json`` and ``application/x-npy``. As in the image, bodies of the first two are passed as text, all others
+as bytes, and an exception of any function gives status 500. Each worker is a process with its own model and answers one
+request at a time, as a gunicorn worker does: it accepts a connection only when it is idle and closes it with the
+answer, so that no request waits for a busy worker while another one is idle. A worker accepts connections once its
+model is loaded, so a client need not poll: it waits for the answer to its first ping.
 
-The listening socket is inherited (``--listen-fd``), so no port has to be agreed on.
+The listening socket is inherited (``--listen-fd``), so no port number has to be agreed on.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Answer:
 
 
 def default_input_fn(body: Body, content_type: str) -> Any:
-    """Numbers as the image reads them: 32 bits wide, and without dimensions that have one element only."""
+    """Parse numbers as the image does: 32 bits wide, and without dimensions of one element."""
     import numpy
 
     if content_type == _CSV:
@@ -67,18 +67,18 @@ def default_input_fn(body: Body, content_type: str) -> Any:
     if content_type == _JSON:
         return numpy.array(json.loads(body)).astype(numpy.float32)
     if content_type == _NPY:
-        # The image allows pickles in a NPY body; whoever sends one has the model's rights already.
+        # The image allows pickles in an NPY body; whoever sends one has the rights of the model already.
         return numpy.load(io.BytesIO(body if isinstance(body, bytes) else body.encode()), allow_pickle=True)
     raise ValueError(f"Content type {content_type} is not supported by this framework: the program needs an input_fn.")
 
 
 def default_predict_fn(data: Any, model: Any) -> Any:
-    """What the model's ``predict`` says."""
+    """Return the result of the model's ``predict``."""
     return model.predict(data)
 
 
 def default_output_fn(prediction: Any, accept: str) -> tuple[Body, str]:
-    """Predictions as the image writes them."""
+    """Format predictions as the image does."""
     import numpy
 
     if accept == _JSON:
@@ -108,7 +108,7 @@ def load_program(path: Path) -> Any:
 
 
 class Model:
-    """The loaded model and the functions around it."""
+    """The loaded model and the program's functions."""
 
     def __init__(self, module: Any, model_dir: str) -> None:
         if not hasattr(module, "model_fn"):
@@ -123,7 +123,7 @@ class Model:
         self._model = module.model_fn(model_dir)
 
     def answer(self, body: bytes, content_type: str, accept: str) -> Answer:
-        """The response to one request. What the user's functions raise is the caller's."""
+        """Return the response to one request. Exceptions of the user's functions are passed on."""
         content = body.decode(errors="replace") if content_type in _TEXT_TYPES else body
         if self._whole is not None:
             return as_answer(self._whole(self._model, content, content_type, accept))
@@ -131,15 +131,15 @@ class Model:
         return as_answer(self._output(prediction, accept))
 
     def execution_parameters(self) -> Answer:
-        """How the model wants to be asked; 404 where the program does not say."""
+        """Return the model's execution parameters; 404 where the program has none."""
         return Answer(b"", "text/plain", 404) if self._parameters is None else as_answer(self._parameters())
 
 
 def as_answer(result: Any) -> Answer:
-    """The forms that the program's functions may answer in: those that Flask takes, or (body, content type).
+    """Convert the result of a function: any response that Flask accepts, or (body, content type).
 
     Raises:
-        TypeError: it is something else.
+        TypeError: it is neither.
     """
     if hasattr(result, "get_data"):
         return Answer(result.get_data(), result.content_type, result.status_code)
@@ -154,12 +154,12 @@ def as_answer(result: Any) -> Answer:
 
 
 def make_handler(model: Model) -> type[BaseHTTPRequestHandler]:
-    """The request handler class of a model."""
+    """Return the request handler class of a model."""
     default_accept = os.environ.get(_DEFAULT_ACCEPT_VARIABLE, _JSON)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        wbufsize = -1  # one write an answer, so that the answer is not held back by Nagle's algorithm
+        wbufsize = -1  # one write for each answer, so that Nagle's algorithm does not delay it
 
         def do_GET(self) -> None:
             if self.path == "/execution-parameters":
@@ -181,7 +181,7 @@ def make_handler(model: Model) -> type[BaseHTTPRequestHandler]:
         def _send_result(self, ask: Callable[[], Answer]) -> None:
             try:
                 answer = ask()
-            except Exception as error:  # noqa: BLE001 - whatever the user's code raises is a 500, as in the container
+            except Exception as error:  # noqa: BLE001 - any exception of the user's code is a 500, as in the container
                 traceback.print_exc()
                 answer = Answer(f"{type(error).__name__}: {error}".encode(), "text/plain", 500)
             self._send(answer)
@@ -190,14 +190,14 @@ def make_handler(model: Model) -> type[BaseHTTPRequestHandler]:
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.content_type)
             self.send_header("Content-Length", str(len(answer.body)))
-            self.send_header("Connection", "close")  # a kept connection would keep the worker from all others
+            self.send_header("Connection", "close")  # a kept connection would block the worker for all others
             self.end_headers()
             self.wfile.write(answer.body)
             self.wfile.flush()
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
             if not str(args[0]).startswith("GET "):
-                # In one piece, as several workers write to one log.
+                # In one write, as several workers share one log.
                 sys.stdout.write(f"{format % args}\n")
                 sys.stdout.flush()
 
@@ -216,7 +216,7 @@ def serve(arguments: Arguments) -> None:
 
 
 def serve_with_workers(arguments: Arguments) -> int:
-    """One process a worker. The end of any of them is the end of all. Returns the exit status."""
+    """Serve with one process for each worker; when one ends, all end. Return the exit status."""
     workers: set[int] = set()
     for _ in range(arguments.workers):
         pid = os.fork()
@@ -238,7 +238,7 @@ def serve_with_workers(arguments: Arguments) -> int:
 
 
 def main() -> int:
-    """Serve as the command line says. Returns the exit status."""
+    """Serve as the command line says; return the exit status."""
     parser = argparse.ArgumentParser(description="Serve a model on an inherited listening socket.")
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--workers", type=int, default=1)

@@ -1,4 +1,4 @@
-"""Which container and artefact a model name stands for, and how its code gets into the job."""
+"""The container and artefact of a model, and how its code gets into the job."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ class ModelContainer:
     """A model's one container.
 
     Attributes:
-        data_uri: the model archive, or a folder of S3 (ending in ``/``) that holds the artefact uncompressed; None
-            for none.
+        data_uri: the model archive, or a folder in S3 (ending in ``/``) with the uncompressed artefact; None for none.
         isolated: the model asks for EnableNetworkIsolation.
     """
 
@@ -53,10 +52,10 @@ def check_model(sagemaker: SageMakerClient, name: str, arn: str) -> None:
 
 
 def find_container(sagemaker: SageMakerClient, name: str) -> ModelContainer:
-    """What DescribeModel, and DescribeModelPackage where the model is made from one, say.
+    """Read the container from DescribeModel, and from DescribeModelPackage if the model is made from a package.
 
     Raises:
-        JobFailure: the model or its package is gone, or is an inference pipeline of several containers.
+        JobFailure: the model or its package no longer exists, or it is an inference pipeline of several containers.
     """
     try:
         model: Mapping[str, Any] = sagemaker.describe_model(ModelName=name)
@@ -77,7 +76,7 @@ def find_container(sagemaker: SageMakerClient, name: str) -> ModelContainer:
     except (KeyError, IndexError) as error:
         raise client_error(f'The package of model "{name}" has no InferenceSpecification with a container.') from error
     if not container.get("Image"):
-        raise client_error(f'Model "{name}" names no image.')
+        raise client_error(f'Model "{name}" has no image.')
     source = container.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
     return ModelContainer(
         container["Image"],
@@ -88,7 +87,7 @@ def find_container(sagemaker: SageMakerClient, name: str) -> ModelContainer:
 
 
 def role_and_image(sagemaker: SageMakerClient, kind: JobKind, request: Mapping[str, Any]) -> tuple[str, str | None]:
-    """The execution role of a job and the image that it runs; a transform job has those of its model.
+    """Return the execution role of a job and the image that it runs; a transform job has those of its model.
 
     Raises:
         JobFailure: as :func:`find_container`.
@@ -101,10 +100,10 @@ def role_and_image(sagemaker: SageMakerClient, kind: JobKind, request: Mapping[s
 
 
 def fetch_model(job: RunningJob, instance: Instance, container: ModelContainer) -> None:
-    """Put the artefact into ``/opt/ml/model``.
+    """Download the artefact to ``/opt/ml/model``.
 
     Raises:
-        JobFailure: there is none, or it is hostile.
+        JobFailure: it does not exist, or is unsafe.
     """
     folder = instance.ml / "model"
     folder.mkdir()
@@ -119,10 +118,10 @@ def fetch_model(job: RunningJob, instance: Instance, container: ModelContainer) 
 
 
 def fetch_program(job: RunningJob, instance: Instance, variables: Mapping[str, str]) -> PurePosixPath:
-    """Find the serving program, downloading its archive if it lies in S3. Returns its path as the job sees it.
+    """Find the serving program, downloading its archive if it is in S3; return its path as the job sees it.
 
     Raises:
-        JobFailure: it is not where the variables ``SAGEMAKER_PROGRAM`` and ``SAGEMAKER_SUBMIT_DIRECTORY`` say.
+        JobFailure: the variables ``SAGEMAKER_PROGRAM`` and ``SAGEMAKER_SUBMIT_DIRECTORY`` do not lead to it.
     """
     program = variables.get("SAGEMAKER_PROGRAM", _DEFAULT_PROGRAM)
     directory = variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "/opt/ml/model/code")

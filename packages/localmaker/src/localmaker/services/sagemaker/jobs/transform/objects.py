@@ -1,4 +1,4 @@
-"""The objects of one instance of a transform job, several at a time: down, through the model server, up."""
+"""Transform the objects of one instance, several at a time: download, model server, upload."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ from localmaker.services.sagemaker.jobs.transform.settings import Settings
 
 @dataclass(frozen=True)
 class ObjectFailure:
-    """An object that could not be transformed, and why."""
+    """An object that could not be transformed, and the reason."""
 
     entry: S3Object
     error: JobFailure
 
     @property
-    def place(self) -> str:
+    def name(self) -> str:
         """Bucket and key, as SageMaker's log names objects."""
         return f"{self.entry.bucket}/{self.entry.key}"
 
     @property
     def reason(self) -> str:
-        """A FailureReason of the job."""
+        """The FailureReason of the job."""
         if not isinstance(self.error, InvocationError):
-            return f"{self.error} (s3://{self.place})"
-        whose = "ClientError" if self.error.is_client_error else "AlgorithmError"
-        return f"{whose}: See job logs for more information: s3://{self.place}: {self.error}"
+            return f"{self.error} (s3://{self.name})"
+        kind = "ClientError" if self.error.is_client_error else "AlgorithmError"
+        return f"{kind}: See job logs for more information: s3://{self.name}: {self.error}"
 
     def log_lines(self) -> Sequence[str]:
         """Return SageMaker's own lines on why the object failed, with the algorithm's answer if there was one."""
         error = self.error
         if not isinstance(error, InvocationError) or error.status is None:
-            return [f"{self.place}: {error}"]
+            return [f"{self.name}: {error}"]
         first = f"ClientError: {error.status}" if error.is_client_error else error.text
-        return [f"{self.place}: {line}" for line in (first, "", "Message:", *error.body.splitlines())]
+        return [f"{self.name}: {line}" for line in (first, "", "Message:", *error.body.splitlines())]
 
 
 def write_data_log(log: JobLog | None, lines: Sequence[str]) -> None:
@@ -72,7 +72,7 @@ def transform_objects(
     """Transform the objects, at most MaxConcurrentTransforms requests at a time over all of them.
 
     Returns:
-        Those that failed, in their order.
+        The failures, in the order of the objects.
     """
     settings = client.settings
     requests = threading.BoundedSemaphore(settings.concurrent)
@@ -92,13 +92,13 @@ def transform_objects(
 def _transform_object(
     job: RunningJob, path: Path, entry: S3Object, requests: Requests, settings: Settings
 ) -> ObjectFailure | None:
-    """Returns how it failed."""
+    """Transform one object; return its failure, if any."""
     if job.stop.requested:
         return None
     output = S3Uri.parse(job.request["TransformOutput"]["S3OutputPath"])
     source, target = path, path.with_suffix(".out")
     try:
-        # The tail names the output too, so one that leads elsewhere is refused although nothing is written under it.
+        # The tail names the output, too: refuse one that leads out of the folder, although nothing is written there.
         resolve_inside(path, entry.tail)
         job.transfer.download(entry, source)
         if job.request["TransformInput"].get("CompressionType") == "Gzip":

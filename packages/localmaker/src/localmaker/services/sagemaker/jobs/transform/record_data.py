@@ -1,6 +1,6 @@
-"""What a transform job's DataProcessing does to records: filter the input, join it to the answers, filter the result.
+"""A transform job's DataProcessing: filter the input, join it to the answers, filter the result.
 
-Applied to the records of one request: rows of CSV, lines of JSON, or one JSON document where nothing is split.
+It applies to the records of one request: rows of CSV, lines of JSON, or one JSON document where nothing is split.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ OUTPUT_KEY, INPUT_KEY = "SageMakerOutput", "SageMakerInput"
 
 @dataclass(frozen=True)
 class DataProcessing:
-    """The settings, read.
+    """The settings of DataProcessing.
 
     Attributes:
         joined: JoinSource is Input.
         input_format, output_format: media types without parameters.
-        lines: a JSON body is one document a line.
+        lines: a JSON body has one document on each line.
         assembled: a line end follows each stored result (AssembleWith Line).
     """
 
@@ -41,10 +41,10 @@ class DataProcessing:
 
     @classmethod
     def of(cls, request: Mapping[str, Any]) -> DataProcessing:
-        """From a CreateTransformJob request.
+        """Read a CreateTransformJob request.
 
         Raises:
-            JsonPathError: a filter cannot be read.
+            JsonPathError: a filter is not valid.
         """
         settings = request.get("DataProcessing", {})
         source, target = request["TransformInput"], request["TransformOutput"]
@@ -61,14 +61,14 @@ class DataProcessing:
 
     @property
     def is_neutral(self) -> bool:
-        """Whether nothing is to be done."""
+        """There is nothing to do."""
         return self.input_filter.is_root and self.output_filter.is_root and not self.joined
 
     def filter_input(self, body: bytes) -> bytes:
-        """The part of a request's body that the model gets.
+        """Return the part of a request's body that the model receives.
 
         Raises:
-            JobFailure: a record does not have what the filter asks for.
+            JobFailure: the filter does not fit a record.
         """
         if self.input_filter.is_root:
             return body
@@ -77,10 +77,10 @@ class DataProcessing:
         return self._write([self._select(self.input_filter, record) for record in records], self.input_format) + end
 
     def join(self, body: bytes, answer: bytes) -> bytes:
-        """What is stored for a request's body and the model's answer to its filtered form.
+        """Return what is stored for a request's body and the model's answer to its filtered form.
 
         Raises:
-            JobFailure: there are not as many answers as records, or the output filter does not fit.
+            JobFailure: the numbers of answers and records differ, or the output filter does not fit.
         """
         if self.output_filter.is_root and not self.joined:
             return answer
@@ -97,7 +97,7 @@ class DataProcessing:
         return self._write([self._select(self.output_filter, result) for result in results], self.output_format) + end
 
     def _joined(self, record: Any, result: Any) -> Any:
-        """One record with its result: a row followed by a row, or an object with the result in it."""
+        """Join one record with its result: a row followed by a row, or an object that contains the result."""
         if self.output_format == CSV:
             return [*record, *result]
         if isinstance(record, dict):

@@ -1,4 +1,4 @@
-"""How a transform job's objects are sent to its model: as the request says, else the model, else by default."""
+"""How a transform job sends objects to its model: settings of the request, else of the model, else defaults."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from localmaker.services.sagemaker.jobs.failures import JobFailure
 from localmaker.services.sagemaker.jobs.transform.record_data import DataProcessing
 
 _PAYLOAD, _STRATEGY, _CONCURRENT = "MaxPayloadInMB", "BatchStrategy", "MaxConcurrentTransforms"
-# As containers spell the strategies, and as requests do.
+# The strategies as containers and as requests spell them.
 _STRATEGIES = {"MULTI_RECORD": "MultiRecord", "SINGLE_RECORD": "SingleRecord"}
 _DEFAULTS = {_PAYLOAD: 6, _STRATEGY: "MULTI_RECORD", _CONCURRENT: 1}
 _VARIABLES = {
@@ -24,11 +24,11 @@ _DEFAULT_RETRIES = 3
 
 @dataclass(frozen=True)
 class Settings:
-    """How objects are sent and joined.
+    """The way to send objects and to join their answers.
 
     Attributes:
-        timeout_seconds: for the answer to one request.
-        retries: further attempts after a failed one.
+        timeout_seconds: limit for the answer to one request.
+        retries: number of attempts after the first one.
         data: filters and join.
     """
 
@@ -44,23 +44,23 @@ class Settings:
     data: DataProcessing
 
     def __str__(self) -> str:
-        """As SageMaker's own log line tells them."""
+        """Return the settings as SageMaker's own log line shows them."""
         strategy = next(name for name, value in _STRATEGIES.items() if value == self.strategy)
         return f"{_CONCURRENT}={self.concurrent}, {_PAYLOAD}={self.limit_mb}, {_STRATEGY}={strategy}"
 
 
 def read_settings(request: Mapping[str, Any], parameters: Mapping[str, Any] | None = None) -> Settings:
-    """The settings of a job.
+    """Return the settings of a job.
 
     Args:
         request: the CreateTransformJob request.
         parameters: what the model answers to ``GET /execution-parameters``.
 
     Raises:
-        JobFailure: an execution parameter has no value that it can have.
+        JobFailure: an execution parameter has an invalid value.
     """
     source, target, client = request["TransformInput"], request["TransformOutput"], request.get("ModelClientConfig", {})
-    known = {**_DEFAULTS, **(parameters or {}), **_asked(request)}
+    known = {**_DEFAULTS, **(parameters or {}), **_requested(request)}
     try:
         limit_mb, concurrent = int(known[_PAYLOAD]), int(known[_CONCURRENT])
         strategy = _STRATEGIES[known[_STRATEGY]]
@@ -81,13 +81,13 @@ def read_settings(request: Mapping[str, Any], parameters: Mapping[str, Any] | No
 
 
 def batch_variables(request: Mapping[str, Any]) -> Mapping[str, str]:
-    """The variables of a model's container. What the request does not say the container is not told, as on AWS."""
-    said = {_VARIABLES[name]: str(value) for name, value in _asked(request).items()}
+    """Return the variables of a model's container. As on AWS, they show only what the request sets."""
+    said = {_VARIABLES[name]: str(value) for name, value in _requested(request).items()}
     return {"SAGEMAKER_BATCH": "true", "TRANSFORM_JOB_NAME": request["TransformJobName"], **said}
 
 
-def _asked(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the request says, in containers' terms. MaxConcurrentTransforms 0 says nothing; MaxPayloadInMB 0 does."""
+def _requested(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the settings in the request, in containers' terms. Zero counts for MaxPayloadInMB only."""
     asked: dict[str, Any] = {}
     if _PAYLOAD in request:
         asked[_PAYLOAD] = request[_PAYLOAD]

@@ -1,4 +1,4 @@
-"""How a transform job cuts an object into requests. Time and memory are linear: nothing is read twice."""
+"""Split an object of a transform job into requests, in linear time and memory: nothing is read twice."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ _MEGABYTE = 1024 * 1024
 
 
 def split(file: BinaryIO, split_type: str, strategy: str, limit_mb: int) -> Iterator[bytes]:
-    """The request bodies of one object, in order.
+    """Yield the request bodies of one object, in order.
 
     Args:
         file: the object, open for reading.
-        split_type: ``None`` (the whole object is one request), ``Line`` (a record is a line, its end included),
+        split_type: ``None`` (the whole object is one request), ``Line`` (a record is a line with its end),
             ``RecordIO`` or ``TFRecord``.
-        strategy: ``MultiRecord`` (as many whole records as fit; those of RecordIO and TFRecord in their frames) or
-            ``SingleRecord`` (one record; of RecordIO and TFRecord only what is in the frame).
+        strategy: ``MultiRecord`` (as many whole records as fit; RecordIO and TFRecord with their frames) or
+            ``SingleRecord`` (one record; RecordIO and TFRecord without their frames).
         limit_mb: MaxPayloadInMB; 0 for no limit.
 
     Raises:
-        JobFailure: a record, or an object that is not split, exceeds the limit; or the object is not RecordIO or
-            TFRecord.
+        JobFailure: a record, or an unsplit object, exceeds the limit; or the object is not RecordIO or TFRecord.
     """
     limit = limit_mb * _MEGABYTE if limit_mb else None
     if split_type == "None":
@@ -54,7 +53,7 @@ def _lines(file: BinaryIO, limit: int | None, limit_mb: int) -> Iterator[bytes]:
 
 
 def _blocks(file: BinaryIO, limit: int, limit_mb: int) -> Iterator[bytes]:
-    """Blocks of at most ``limit`` bytes that end where a line ends. What lies after that is carried over."""
+    """Yield blocks of at most ``limit`` bytes that end at a line end; the rest is carried over."""
     carried = b""
     while True:
         block = carried + file.read(limit - len(carried))

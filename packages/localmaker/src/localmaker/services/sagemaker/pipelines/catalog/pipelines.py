@@ -40,28 +40,28 @@ class PipelineCatalog:
         self._clock = clock
 
     def find(self, name_or_arn: str) -> PipelineRecord:
-        """A pipeline by name or ARN.
+        """Return a pipeline by name or ARN.
 
         Raises:
             AwsError: ResourceNotFound.
         """
         record = self._store.pipeline(pipeline_name(name_or_arn))
         if record is None or record.arn != self._arn(name_or_arn):
-            raise self.missing(name_or_arn)
+            raise self.not_found(name_or_arn)
         return record
 
     def find_version(
         self, name_or_arn: str, number: int | None, alias: str | None
     ) -> tuple[PipelineRecord, PipelineVersion, str]:
-        """A pipeline, a version of it by number or alias (the current one without either), and its definition.
+        """Return a pipeline, its version by number or alias (by default the current one), and the definition.
 
         Raises:
             AwsError: ResourceNotFound, or ValidationException when both are given.
         """
         record = self.find(name_or_arn)
         found = self._store.version(record.name, find_number(record, number, alias))
-        if found is None:  # it was deleted in between
-            raise self.missing(name_or_arn)
+        if found is None:  # it has just been deleted
+            raise self.not_found(name_or_arn)
         return record, *found
 
     def _arn(self, name_or_arn: str) -> str:
@@ -70,8 +70,8 @@ class PipelineCatalog:
             return pipeline_arn(self._region, self._account_id, name_or_arn)
         return pipeline_arn(parsed.region, parsed.account, parsed.name)
 
-    def missing(self, name_or_arn: str) -> AwsError:
-        """That there is no such pipeline."""
+    def not_found(self, name_or_arn: str) -> AwsError:
+        """Return the error for a pipeline that does not exist."""
         return AwsError("ResourceNotFound", f"Pipeline '{self._arn(name_or_arn)}' does not exist.")
 
     def _update(
@@ -84,16 +84,16 @@ class PipelineCatalog:
         try:
             return self._store.update_pipeline(self.find(name_or_arn).name, change, new_version, definition)
         except KeyError:
-            raise self.missing(name_or_arn) from None
+            raise self.not_found(name_or_arn) from None
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
-        """CreatePipeline."""
+        """Answer CreatePipeline."""
         arn = self._store.replayed("CreatePipeline", request)
         if arn is not None:
             return {"PipelineArn": arn}
         name = request["PipelineName"]
         if self._store.pipeline(name) is not None:
-            raise _taken(name)
+            raise _name_in_use(name)
         definition = self._definition(request)
         if definition is None:
             raise AwsError(
@@ -117,11 +117,11 @@ class PipelineCatalog:
         )
         first = PipelineVersion(1, definition_id(definition), now)
         if not self._store.add_pipeline(record, first, definition, token_of("CreatePipeline", request)):
-            raise _taken(name)
+            raise _name_in_use(name)
         return {"PipelineArn": record.arn}
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
-        """UpdatePipeline. Fields that are not given stay; a new definition is a new version."""
+        """Answer UpdatePipeline. Fields that are not given are kept; a new definition is a new version."""
         self.find(request["PipelineName"])
         definition = self._definition(request)
         now = self._clock.now()
@@ -149,7 +149,7 @@ class PipelineCatalog:
         return {"PipelineArn": changed.arn, "PipelineVersionId": changed.latest}
 
     def update_version(self, request: dict[str, Any]) -> dict[str, Any]:
-        """UpdatePipelineVersion: the display name, description and aliases of one version."""
+        """Answer UpdatePipelineVersion: change the display name, description and aliases of one version."""
         number = request["PipelineVersionId"]
 
         def change(record: PipelineRecord) -> tuple[PipelineRecord, int]:
@@ -168,11 +168,11 @@ class PipelineCatalog:
         try:
             changed = self._store.update_version(name, change, change_version)
         except KeyError:
-            raise self.missing(request["PipelineArn"]) from None
+            raise self.not_found(request["PipelineArn"]) from None
         return {"PipelineArn": changed.arn, "PipelineVersionId": number}
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DeletePipeline, with all its executions. Refused while one of them runs."""
+        """Answer DeletePipeline: delete a pipeline with its executions, unless one of them is running."""
         arn = self._store.replayed("DeletePipeline", request)
         if arn is not None:
             return {"PipelineArn": arn}
@@ -180,7 +180,7 @@ class PipelineCatalog:
         try:
             running = self._store.delete_pipeline(record.name, token_of("DeletePipeline", request))
         except KeyError:
-            raise self.missing(record.name) from None
+            raise self.not_found(record.name) from None
         if running:
             raise AwsError(
                 "ConflictException",
@@ -190,12 +190,12 @@ class PipelineCatalog:
         return {"PipelineArn": record.arn}
 
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DescribePipeline."""
+        """Answer DescribePipeline."""
         number, alias = request.get("PipelineVersionId"), request.get("PipelineVersionAlias")
         return views.pipeline_description(*self.find_version(request["PipelineName"], number, alias))
 
     def list_pipelines(self, request: dict[str, Any]) -> dict[str, Any]:
-        """ListPipelines. AWS manages none of them."""
+        """Answer ListPipelines. None of them is managed by AWS."""
         prefix = request.get("PipelineNamePrefix", "")
         found = [] if request.get("ManagedBy") == "AWS" else self._store.pipelines()
         records = [item for item in found if item.name.startswith(prefix)]
@@ -208,7 +208,7 @@ class PipelineCatalog:
         return page(records, request, "PipelineSummaries", views.pipeline_summary, size=views.PAGE)
 
     def list_versions(self, request: dict[str, Any]) -> dict[str, Any]:
-        """ListPipelineVersions."""
+        """Answer ListPipelineVersions."""
         record = self.find(request["PipelineName"])
         versions = created_within(self._store.versions(record.name), request, lambda item: item.created)
         versions.sort(key=lambda item: item.version, reverse=request.get("SortOrder", "Descending") == "Descending")
@@ -244,7 +244,7 @@ class PipelineCatalog:
         return self._update(arn, change).tags if added or removed else self.find(arn).tags
 
     def _definition(self, request: Mapping[str, Any]) -> str | None:
-        """The definition that a request gives, checked."""
+        """Return the definition that a request gives, after checking it."""
         text = request.get("PipelineDefinition")
         location = request.get("PipelineDefinitionS3Location")
         if text is not None and location is not None:
@@ -273,7 +273,7 @@ class PipelineCatalog:
             raise AwsError("ValidationException", f"The pipeline definition at {uri} is not UTF-8.") from exc
 
 
-def _taken(name: str) -> AwsError:
+def _name_in_use(name: str) -> AwsError:
     return AwsError(
         "ValidationException",
         f"Pipeline names must be unique within an AWS account and region. Pipeline with name ({name}) already exists.",

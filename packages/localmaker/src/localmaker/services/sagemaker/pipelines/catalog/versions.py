@@ -1,4 +1,4 @@
-"""The versions of a pipeline: which one is meant, and the aliases that name them. Pure functions."""
+"""The versions of a pipeline and their aliases. Pure functions."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ MAX_ALIASES = 10
 
 
 def definition_id(definition: str) -> str:
-    """What the store knows a definition by: hundreds of executions and versions may share one."""
+    """Return the key of a definition in the store: hundreds of executions and versions may share one."""
     return hashlib.sha256(definition.encode()).hexdigest()
 
 
 def find_number(record: PipelineRecord, number: int | None, alias: str | None = None) -> int:
-    """A version by its number or an alias; the current one without either.
+    """Return the number of a version, given by number or alias; by default the current one.
 
     Raises:
         AwsError: ResourceNotFound, or ValidationException when both are given.
     """
     if number is not None and alias is not None:
-        raise AwsError("ValidationException", "PipelineVersionId and PipelineVersionAlias exclude each other.")
+        raise AwsError("ValidationException", "PipelineVersionId and PipelineVersionAlias are mutually exclusive.")
     if alias is not None:
         if alias not in record.aliases:
             raise AwsError("ResourceNotFound", f"No version of '{record.arn}' has the alias [{alias}].")
@@ -36,16 +36,16 @@ def find_number(record: PipelineRecord, number: int | None, alias: str | None = 
 
 
 def with_aliases(known: Mapping[str, int], arn: str, version: int, aliases: Sequence[str]) -> dict[str, int]:
-    """The aliases of a pipeline after some were added to a version.
+    """Return the aliases of a pipeline after adding some to a version.
 
     Args:
         known: alias → version.
         arn: of the pipeline.
-        version: that gets them.
-        aliases: asked for.
+        version: that gets the aliases.
+        aliases: to add.
 
     Raises:
-        AwsError: one belongs to another version or cannot be told from a version's number, or there are too many.
+        AwsError: an alias belongs to another version or looks like a version number, or there are too many.
     """
     for alias in aliases:
         if alias.isdigit():
@@ -63,7 +63,7 @@ def with_aliases(known: Mapping[str, int], arn: str, version: int, aliases: Sequ
 
 
 def changed_aliases(record: PipelineRecord, version: int, operations: Mapping[str, list[str]]) -> dict[str, int]:
-    """The aliases of a pipeline after PipelineVersionAliasOperations on a version.
+    """Return the aliases of a pipeline after PipelineVersionAliasOperations on a version.
 
     Raises:
         AwsError: as :func:`with_aliases`.
@@ -74,7 +74,7 @@ def changed_aliases(record: PipelineRecord, version: int, operations: Mapping[st
 
 
 def require_no_aliases(aliases: Sequence[str]) -> None:
-    """Refuse aliases of an update that makes no new version.
+    """Refuse aliases in an update that creates no new version.
 
     Raises:
         AwsError: ValidationException.

@@ -18,7 +18,7 @@ from localmaker.services.sagemaker.pipelines.events import execution_event, step
 from localmaker.services.sagemaker.pipelines.executions.progress import Progress, assess
 from localmaker.services.sagemaker.pipelines.executions.roles import under_role
 from localmaker.services.sagemaker.pipelines.executions.selection import restrict
-from localmaker.services.sagemaker.pipelines.ports import Clock, World
+from localmaker.services.sagemaker.pipelines.ports import Clock, ExecutionServices
 from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, ExecutionStatus, StepStatus
 from localmaker.services.sagemaker.pipelines.steps.attempts import refusal
 from localmaker.services.sagemaker.pipelines.steps.experiments import ensure_trial
@@ -47,14 +47,14 @@ class ExecutionEngine:
         on_end: called from the engine's thread after the execution's last status has been stored and sent.
     """
 
-    def __init__(self, world: World, execution: ExecutionRecord, on_end: Callable[[str], None]) -> None:
+    def __init__(self, services: ExecutionServices, execution: ExecutionRecord, on_end: Callable[[str], None]) -> None:
         self.execution = execution
-        self._world = under_role(world, execution)
+        self._services = under_role(services, execution)
         self._on_end = on_end
-        self._table = StepTable(self._world, execution)
+        self._table = StepTable(self._services, execution)
         self._halt = Halt()
         self._interrupted = False
-        self._definition = parse_definition(world.store.definition(execution.definition_id))
+        self._definition = parse_definition(services.store.definition(execution.definition_id))
         self._graph = restrict(build_graph(self._definition), execution.selected)
         self._running: dict[str, StepRun] = {}
         self._thread = threading.Thread(target=self._run, name=f"pipeline-{execution.id}", daemon=True)
@@ -104,7 +104,7 @@ class ExecutionEngine:
         if self.execution.experiment is None or self._halt.requested.is_set():
             return None
         try:
-            ensure_trial(self._world, self.execution.experiment)
+            ensure_trial(self._services, self.execution.experiment)
         except (ClientError, BotoCoreError) as exc:
             operation = getattr(exc, "operation_name", "CreateExperiment")
             reason = refusal(f"sagemaker:{operation}", exc).reason[:_MAX_REASON]
@@ -127,7 +127,7 @@ class ExecutionEngine:
     def _launch(self, name: str) -> None:
         step = self._definition.steps[name]
         run = StepRun(
-            self._world,
+            self._services,
             self.execution,
             self._definition,
             self._table,
@@ -140,7 +140,7 @@ class ExecutionEngine:
 
     def _parallel_steps(self) -> int:
         """Return how many steps may run now: UpdatePipelineExecution may have changed it since the start."""
-        record = self._world.store.execution(self.execution.arn) or self.execution
+        record = self._services.store.execution(self.execution.arn) or self.execution
         return record.max_parallel_steps or DEFAULT_PARALLEL_STEPS
 
     def _finish(self, progress: Progress) -> None:
@@ -149,7 +149,7 @@ class ExecutionEngine:
             status, reason = ExecutionStatus.STOPPED, None
         if self._interrupted:
             status, reason = ExecutionStatus.FAILED, INTERRUPTED_REASON
-        self._world.emit(_end(self._world.store, self._world.clock, self.execution.arn, status, reason))
+        self._services.emit(_end(self._services.store, self._services.clock, self.execution.arn, status, reason))
 
     def _lambda_failed(self) -> bool:
         """Return whether a function failed: a stop waits for functions, and the execution is Failed then, as in AWS."""

@@ -16,7 +16,7 @@ from localmaker.services.sagemaker.pipelines.catalog.versions import find_number
 from localmaker.services.sagemaker.pipelines.events import execution_event
 from localmaker.services.sagemaker.pipelines.executions.engine import ExecutionEngine, fail_interrupted
 from localmaker.services.sagemaker.pipelines.executions.starting import new_execution, reused_records
-from localmaker.services.sagemaker.pipelines.ports import World
+from localmaker.services.sagemaker.pipelines.ports import ExecutionServices
 from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, ExecutionStatus, PipelineRecord, StepStatus
 from localmaker.services.sagemaker.pipelines.store import token_of
 from pipedef.language.model import StepType
@@ -27,24 +27,24 @@ _RETRYABLE = frozenset({ExecutionStatus.FAILED, ExecutionStatus.STOPPED, Executi
 
 
 class PipelineExecutions:
-    """The executions of every pipeline in the catalogue. What ran when the process before this one ended is Failed."""
+    """The executions of every pipeline in the catalogue. Those that an earlier process left running become Failed."""
 
-    def __init__(self, world: World, catalog: PipelineCatalog, max_running: int) -> None:
-        self._world = world
-        self._store = world.store
+    def __init__(self, services: ExecutionServices, catalog: PipelineCatalog, max_running: int) -> None:
+        self._services = services
+        self._store = services.store
         self._catalog = catalog
         self._max_running = max_running
-        # Notified whenever an execution leaves the table of running ones.
+        # Notified whenever an execution is removed from the running ones.
         self._changed = threading.Condition(threading.RLock())
         self._running: dict[str, ExecutionEngine] = {}
-        # Told by the first dispatch: until then nobody may be there to be told.
-        self._unsent = fail_interrupted(world.store, world.clock)
+        # Sent by the first dispatch: before that there may be no receiver.
+        self._unsent = fail_interrupted(services.store, services.clock)
         self._closed = False
 
     # -- operations --------------------------------------------------------------------------------------------------
 
     def start(self, request: dict[str, Any]) -> dict[str, Any]:
-        """StartPipelineExecution."""
+        """Answer StartPipelineExecution."""
         with self._changed:
             arn = self._store.replayed("StartPipelineExecution", request)
             if arn is not None:
@@ -54,20 +54,20 @@ class PipelineExecutions:
             )
             definition = parse_definition(text)
             record = new_execution(
-                request, pipeline, version, definition, now=self._world.clock.now(), client=self._world.client
+                request, pipeline, version, definition, now=self._services.clock.now(), client=self._services.client
             )
             reused = reused_records(record, definition, self._store)
             token = token_of("StartPipelineExecution", request)
             try:
                 record = self._store.add_execution(record, text, token, reused)
             except KeyError:
-                raise self._catalog.missing(pipeline.name) from None
-        self._world.emit(execution_event(record, None))
+                raise self._catalog.not_found(pipeline.name) from None
+        self._services.emit(execution_event(record, None))
         self.dispatch()
         return {"PipelineExecutionArn": record.arn}
 
     def stop(self, request: dict[str, Any]) -> dict[str, Any]:
-        """StopPipelineExecution. Returns before the running jobs have ended; stopping twice is no error."""
+        """Answer StopPipelineExecution before the running jobs have ended. Stopping twice is not an error."""
         arn = request["PipelineExecutionArn"]
         previous: list[ExecutionStatus] = []
         with self._changed:
@@ -76,7 +76,7 @@ class PipelineExecutions:
             engine = self._running.get(arn)
 
             def change(record: ExecutionRecord) -> ExecutionRecord:
-                # Inside the transaction: the execution may end by itself at this very moment.
+                # Inside the transaction: the execution may be ending at this very moment.
                 if record.status.ended:
                     raise AwsError(
                         "ValidationException",
@@ -85,27 +85,27 @@ class PipelineExecutions:
                     )
                 previous.append(record.status)
                 status = ExecutionStatus.STOPPED if engine is None else ExecutionStatus.STOPPING
-                return replace(record, status=status, queued=False, modified=self._world.clock.now())
+                return replace(record, status=status, queued=False, modified=self._services.clock.now())
 
             self._find(arn)
             changed = self._store.update_execution(arn, change)
             self._store.remember("StopPipelineExecution", request, arn)
             self._changed.notify_all()
         if changed.status is not previous[0]:
-            self._world.emit(execution_event(changed, previous[0]))
+            self._services.emit(execution_event(changed, previous[0]))
         if engine is not None:
             engine.stop()
         return {"PipelineExecutionArn": arn}
 
     def retry(self, request: dict[str, Any]) -> dict[str, Any]:
-        """RetryPipelineExecution: the steps that did not succeed run again, the others keep their results."""
+        """Answer RetryPipelineExecution: steps that did not succeed run again, the others keep their results."""
         arn = request["PipelineExecutionArn"]
         with self._changed:
             if self._store.replayed("RetryPipelineExecution", request) is not None:
                 return {"PipelineExecutionArn": arn}
             record = self._find(arn)
             if record.status.ended:
-                # Its last status is stored a moment before its engine lets go.
+                # Its last status is stored a moment before its engine ends.
                 self._changed.wait_for(lambda: arn not in self._running)
             if record.status not in _RETRYABLE:
                 raise AwsError(
@@ -131,12 +131,12 @@ class PipelineExecutions:
                 attempts={**record.attempts, **{step.name: step.attempt for step in again}},
                 max_parallel_steps=parallel or record.max_parallel_steps,
             )
-        self._world.emit(execution_event(changed, record.status))
+        self._services.emit(execution_event(changed, record.status))
         self.dispatch()
         return {"PipelineExecutionArn": arn}
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
-        """UpdatePipelineExecution: display name, description, and parallelism, which counts at once."""
+        """Answer UpdatePipelineExecution: display name, description, and parallelism, which takes effect at once."""
         arn = request["PipelineExecutionArn"]
         record = self._find(arn)
         parallel = request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
@@ -153,20 +153,20 @@ class PipelineExecutions:
         return {"PipelineExecutionArn": arn}
 
     def succeed_step(self, request: dict[str, Any]) -> dict[str, Any]:
-        """SendPipelineExecutionStepSuccess."""
+        """Answer SendPipelineExecutionStepSuccess."""
         given = {item["Name"]: item["Value"] for item in request.get("OutputParameters", [])}
         return self._answer(
             "SendPipelineExecutionStepSuccess",
             request,
-            lambda: self._world.callbacks.succeed(request["CallbackToken"], given),
+            lambda: self._services.callbacks.succeed(request["CallbackToken"], given),
         )
 
     def fail_step(self, request: dict[str, Any]) -> dict[str, Any]:
-        """SendPipelineExecutionStepFailure."""
+        """Answer SendPipelineExecutionStepFailure."""
         return self._answer(
             "SendPipelineExecutionStepFailure",
             request,
-            lambda: self._world.callbacks.fail(request["CallbackToken"], request.get("FailureReason")),
+            lambda: self._services.callbacks.fail(request["CallbackToken"], request.get("FailureReason")),
         )
 
     def _answer(self, operation: str, request: dict[str, Any], send: Callable[[], str]) -> dict[str, Any]:
@@ -178,12 +178,12 @@ class PipelineExecutions:
         return {"PipelineExecutionArn": arn}
 
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DescribePipelineExecution."""
+        """Answer DescribePipelineExecution."""
         record = self._find(request["PipelineExecutionArn"])
         return views.execution_description(record, _aliases(self._catalog.find(record.pipeline_name), record))
 
     def describe_definition(self, request: dict[str, Any]) -> dict[str, Any]:
-        """DescribePipelineDefinitionForExecution."""
+        """Answer DescribePipelineDefinitionForExecution."""
         record = self._find(request["PipelineExecutionArn"])
         return {
             "PipelineDefinition": self._store.definition(record.definition_id),
@@ -191,7 +191,7 @@ class PipelineExecutions:
         }
 
     def list_executions(self, request: dict[str, Any]) -> dict[str, Any]:
-        """ListPipelineExecutions, newest first unless asked otherwise."""
+        """Answer ListPipelineExecutions, by default newest first."""
         pipeline = self._catalog.find(request["PipelineName"])
         records = created_within(self._store.executions(pipeline.arn), request, lambda item: item.created)
         if alias := request.get("PipelineVersionAlias"):
@@ -208,7 +208,7 @@ class PipelineExecutions:
         return page(records, request, "PipelineExecutionSummaries", summarize, size=views.PAGE)
 
     def list_steps(self, request: dict[str, Any]) -> dict[str, Any]:
-        """ListPipelineExecutionSteps: the steps that have started, newest first unless asked otherwise."""
+        """Answer ListPipelineExecutionSteps: the steps that have started, by default newest first."""
         arn = request.get("PipelineExecutionArn", "")
         self._find(arn)
         records = self._store.steps(arn)
@@ -217,7 +217,7 @@ class PipelineExecutions:
         return page(records, request, "PipelineExecutionSteps", views.step_summary, size=views.PAGE)
 
     def list_parameters(self, request: dict[str, Any]) -> dict[str, Any]:
-        """ListPipelineParametersForExecution."""
+        """Answer ListPipelineParametersForExecution."""
         parameters = views.parameter_list(self._find(request["PipelineExecutionArn"]))
         return page(parameters, request, "PipelineParameters", size=views.PAGE)
 
@@ -228,13 +228,13 @@ class PipelineExecutions:
         with self._changed:
             unsent, self._unsent = self._unsent, []
         for event in unsent:
-            self._world.emit(event)
+            self._services.emit(event)
         with self._changed:
             if self._closed:
                 return
             for record in self._store.queued_executions(self._max_running - len(self._running)):
                 started = self._change(record.arn, queued=False)
-                engine = ExecutionEngine(self._world, started, self._ended)
+                engine = ExecutionEngine(self._services, started, self._ended)
                 self._running[record.arn] = engine
                 engine.start()
 
@@ -245,10 +245,10 @@ class PipelineExecutions:
         self.dispatch()
 
     def wait(self, arn: str, timeout: float | None = None) -> str:
-        """Block until an execution has ended; returns its status.
+        """Block until an execution has ended; return its status.
 
         Raises:
-            TimeoutError: it still runs after ``timeout`` seconds.
+            TimeoutError: it is still running after ``timeout`` seconds.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._changed:
@@ -260,7 +260,7 @@ class PipelineExecutions:
             return str(self._find(arn).status)
 
     def close(self, timeout: float) -> None:
-        """Stop what runs and start nothing more. See :meth:`PipelineService.close`."""
+        """Stop running executions and start no more. See :meth:`PipelineService.close`."""
         with self._changed:
             self._closed = True
             engines = list(self._running.values())
@@ -278,10 +278,10 @@ class PipelineExecutions:
 
     def _change(self, arn: str, **changes: Any) -> ExecutionRecord:
         return self._store.update_execution(
-            arn, lambda record: replace(record, modified=self._world.clock.now(), **changes)
+            arn, lambda record: replace(record, modified=self._services.clock.now(), **changes)
         )
 
 
 def _aliases(pipeline: PipelineRecord, record: ExecutionRecord) -> list[str]:
-    """Those that the version which an execution ran has now."""
+    """Return the current aliases of the version that an execution ran."""
     return pipeline.aliases_of(record.pipeline_version)

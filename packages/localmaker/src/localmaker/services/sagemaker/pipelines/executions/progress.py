@@ -1,4 +1,4 @@
-"""Where an execution stands, from the records of its steps. Pure."""
+"""The progress of an execution, from the records of its steps. Pure functions."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _OUTCOMES = {
 
 @dataclass(frozen=True)
 class Progress:
-    """What may happen next.
+    """The next possible steps and status of an execution.
 
     Attributes:
-        ready: steps that may start, in the definition's order; none once a step has ended badly and no step is there
-            that runs because of that.
-        status: of the execution, if nothing more runs.
-        failure_reason: that goes with it.
+        ready: steps that may start, in the definition's order; none once a step has failed or stopped and no step is
+            there to handle it.
+        status: of the execution, if no more steps run.
+        failure_reason: for that status.
     """
 
     ready: tuple[str, ...]
@@ -34,13 +34,13 @@ class Progress:
 
 
 def assess(graph: Graph, records: Mapping[str, StepRecord], running: Collection[str]) -> Progress:
-    """Judge the steps that have started.
+    """Assess the steps that have started.
 
     Args:
         graph: of the definition.
         records: of the steps that have started, by name.
-        running: steps whose thread has not let go yet. What depends on them waits until it has, so that their events
-            come first; that they failed counts at once.
+        running: steps whose thread has not ended yet. Dependent steps wait for that, so that events are in order; a
+            failure counts at once.
     """
     outcomes = {name: _OUTCOMES.get(record.status, Outcome.RUNNING) for name, record in records.items()}
     now = _decide(graph, records, outcomes)

@@ -1,7 +1,7 @@
-"""Selective execution: some steps of a pipeline run again upon the results of a former execution. Pure functions.
+"""Selective execution: run some steps of a pipeline again on the results of an earlier execution. Pure functions.
 
-Rules of AWS: whatever lies between two selected steps is selected, too; what else a selected step waits for must have
-succeeded in the source execution, whose results stand in for it.
+AWS's rules: steps between two selected steps must be selected, too; every other step that a selected step waits for
+must have succeeded in the source execution, whose results replace it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pipedef.language.graph import Graph, Node
 
 
 def restrict(graph: Graph, selected: Sequence[str] | None) -> Graph:
-    """The selected steps and those whose former results they use; the latter wait for nothing, as they have ended."""
+    """Return the selected steps and those whose earlier results they use; the latter wait for nothing."""
     if selected is None:
         return graph
     reused = _needed(graph, selected)
@@ -27,7 +27,7 @@ def restrict(graph: Graph, selected: Sequence[str] | None) -> Graph:
 
 
 def reused_steps(graph: Graph, selected: Sequence[str], source: Mapping[str, StepRecord] | None) -> list[StepRecord]:
-    """The records of the source execution that stand in for steps that are not selected.
+    """Return the records of the source execution that replace steps that are not selected.
 
     Args:
         graph: of the definition that is to run.
@@ -35,7 +35,7 @@ def reused_steps(graph: Graph, selected: Sequence[str], source: Mapping[str, Ste
         source: steps of the source execution by name; None when no source was given.
 
     Raises:
-        AwsError: ValidationException for a selection that cannot run, with the step that is missing.
+        AwsError: ValidationException for a selection that cannot run, naming the missing step.
     """
     unknown = [name for name in selected if name not in graph]
     if unknown:
@@ -68,14 +68,14 @@ def reused_steps(graph: Graph, selected: Sequence[str], source: Mapping[str, Ste
 
 
 def _needed(graph: Graph, selected: Sequence[str]) -> dict[str, str]:
-    """What selected steps wait for without its being selected, each with a step that does."""
+    """Return the steps that are not selected and that selected steps wait for, each with one of those."""
     return {
         upstream: name for name in selected for upstream in sorted(graph[name].waits_for()) if upstream not in selected
     }
 
 
 def _between(graph: Graph, selected: Sequence[str]) -> Iterator[str]:
-    """Every step on a path from one selected step to another."""
+    """Yield every step on a path from one selected step to another."""
     above = {name: _ancestors(graph, name) for name in graph}
     for name in graph:
         if above[name] & set(selected) and any(name in above[other] for other in selected):

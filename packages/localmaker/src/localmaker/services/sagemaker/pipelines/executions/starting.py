@@ -1,4 +1,4 @@
-"""What StartPipelineExecution asks for, as the record of a new execution."""
+"""The record of a new execution, from a StartPipelineExecution request."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def new_execution(
     now: datetime,
     client: ClientFactory,
 ) -> ExecutionRecord:
-    """The record of an execution that has not been stored yet.
+    """Return the record of a new execution, which is not stored yet.
 
     Args:
         request: of StartPipelineExecution.
-        pipeline, version: that it runs.
+        pipeline, version: to run.
         definition: of the version.
-        now: the time.
-        client: for variables that look something up.
+        now: the current time.
+        client: for expressions that read from AWS.
 
     Raises:
         AwsError: ValidationException for parameters or a configuration that do not fit.
@@ -93,7 +93,7 @@ def _resolved(name: str, config: Mapping[str, Any] | None, scope: ExecutionScope
 
 
 def reused_records(record: ExecutionRecord, definition: Definition, store: PipelineStore) -> list[StepRecord]:
-    """The steps of a former execution that a selective execution builds upon, as its own; none for a whole one.
+    """Return the steps of an earlier execution that a selective execution reuses, as its own; none for any other.
 
     Raises:
         AwsError: ResourceNotFound for an unknown source, ValidationException for a selection that cannot run.

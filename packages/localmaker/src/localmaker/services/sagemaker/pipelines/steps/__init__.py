@@ -1,8 +1,10 @@
-"""Steps while they run.
+"""The steps of executions.
 
 ======================== ============================================================================================
-``run``                  one step from its start to its end, in a thread of its own; ``table`` is how all are now
-``attempts``             what one attempt is given, and how it can end; ``scope`` has the values of expressions
+``run``                  one step from its start to its end, in a thread of its own
+``table``                the current records of all steps of an execution
+``attempts``             the input of one attempt, and how it can end; ``scope`` has the values of expressions
 ``kinds``                what each type of step does; ``callbacks`` and ``lambdas`` have modules of their own
+``experiments``          the experiment, trial and trial components of an execution
 ======================== ============================================================================================
 """

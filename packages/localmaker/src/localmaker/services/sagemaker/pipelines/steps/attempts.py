@@ -1,4 +1,4 @@
-"""One attempt of a step: what it is given, how it can end, and how a refused AWS call becomes a failure."""
+"""One attempt of a step: its input, how it can end, and how a refused AWS call becomes a failure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localmaker.errors import AwsError
-from localmaker.services.sagemaker.pipelines.ports import World
+from localmaker.services.sagemaker.pipelines.ports import ExecutionServices
 from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, StepStatus
 from localmaker.services.sagemaker.pipelines.steps.scope import ExecutionScope
 from pipedef.language.arguments import REQUEST_OPERATIONS, fit, request_shape
@@ -17,7 +17,7 @@ from pipedef.language.expressions import ExpressionError, resolve, to_text
 from pipedef.language.model import Step
 from pipedef.language.retrying import ExceptionType, classify_refusal
 
-# Called with True when the endpoint shuts down and nothing may be waited for.
+# Called with True when the endpoint is shutting down and nothing may be waited for.
 Stopper = Callable[[bool], None]
 
 
@@ -35,7 +35,7 @@ class StepResult:
     cache_source: str | None = None
 
 
-class StepFailure(Exception):  # noqa: N818  it is the outcome of a step and never reaches a user as an exception
+class StepFailure(Exception):  # noqa: N818  the outcome of a step; it never reaches a user as an exception
     """An attempt failed. ``kind`` decides whether a retry policy applies."""
 
     def __init__(self, reason: str, kind: ExceptionType | None = None, metadata: dict[str, Any] | None = None) -> None:
@@ -49,10 +49,10 @@ class StepFailure(Exception):  # noqa: N818  it is the outcome of a step and nev
 class Attempt:
     """One attempt of a step.
 
-    ``started`` is called once there is something that can be stopped, with the step's metadata and the way to stop it.
+    ``started`` is called once the attempt can be stopped, with the step's metadata and a function that stops it.
     """
 
-    world: World
+    services: ExecutionServices
     execution: ExecutionRecord
     step: Step
     scope: ExecutionScope
@@ -62,7 +62,7 @@ class Attempt:
 
 
 def resolve_arguments(step: Step, scope: ExecutionScope) -> dict[str, Any]:
-    """The arguments with every expression replaced, in the types that the request takes.
+    """Return the arguments with every expression replaced, in the types that the request takes.
 
     Raises:
         StepFailure: a value does not exist.
@@ -73,7 +73,7 @@ def resolve_arguments(step: Step, scope: ExecutionScope) -> dict[str, Any]:
 
 
 def resolve_target(step: Step, scope: ExecutionScope) -> str | None:
-    """The queue or function that the step hands over to; None for other steps.
+    """Return the queue or function that the step calls; None for other steps.
 
     Raises:
         StepFailure: a value does not exist.
@@ -89,11 +89,11 @@ def _resolved(value: Any, scope: ExecutionScope) -> Any:
 
 
 def refusal(operation: str, exc: AwsError | ClientError | BotoCoreError) -> StepFailure:
-    """The failure of a step whose call was refused or not answered.
+    """Return the failure of a step whose call was refused or not answered.
 
     Args:
         operation: service and operation, such as ``sagemaker:CreateModel``.
-        exc: what the call raised.
+        exc: the exception of the call.
     """
     if isinstance(exc, AwsError):
         return invoke_failure(operation, exc.message, classify_refusal(exc.code, exc.status))
@@ -101,10 +101,10 @@ def refusal(operation: str, exc: AwsError | ClientError | BotoCoreError) -> Step
         error = exc.response.get("Error", {})
         status = exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
         return invoke_failure(operation, error.get("Message", ""), classify_refusal(error.get("Code", ""), status))
-    # No answer at all: a connection that broke or timed out.
+    # No answer: the connection broke or timed out.
     return invoke_failure(operation, str(exc), ExceptionType.SERVICE_FAULT)
 
 
 def invoke_failure(operation: str, details: str, kind: ExceptionType | None) -> StepFailure:
-    """The failure of a step that could not make its call, in AWS's words."""
+    """Return the failure of a step whose call failed, in AWS's words."""
     return StepFailure(f"ClientError: Failed to invoke {operation}. Error Details: {details}", kind)

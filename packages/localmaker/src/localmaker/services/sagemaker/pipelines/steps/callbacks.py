@@ -1,8 +1,8 @@
-"""Callback steps: a message with a token goes to an SQS queue, and the step waits until someone answers the token.
+"""Callback steps: a message with a token goes to an SQS queue, and the step waits for the answer to the token.
 
 The message is AWS's: ``{"token", "pipelineExecutionArn", "arguments", "status"}``; ``status`` is ``Executing`` at first
 and ``Stopping`` in the second message that StopPipelineExecution sends. As in AWS the execution stops only once that
-is answered, too, and a step that nobody answers fails after seven days.
+is answered, too, and a step without an answer fails after seven days.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from localmaker.services.sagemaker.pipelines.steps.attempts import (
 )
 from pipedef.language.outputs import output_list
 
-PATIENCE = timedelta(days=7)
+TIMEOUT = timedelta(days=7)
 
 
 def run_callback(attempt: Attempt) -> StepResult:
     """Send the message and wait for the answer."""
-    step, callbacks = attempt.step, attempt.world.callbacks
+    step, callbacks = attempt.step, attempt.services.callbacks
     queue = resolve_target(step, attempt.scope) or ""
     body = {"pipelineExecutionArn": attempt.execution.arn, "arguments": resolve_arguments(step, attempt.scope)}
     token, waiting = callbacks.open(attempt.execution.arn, step.name, step.outputs)
@@ -39,7 +39,7 @@ def run_callback(attempt: Attempt) -> StepResult:
 
     def send(status: str) -> None:
         message = json.dumps({"token": token, **body, "status": status})
-        attempt.world.client("sqs").send_message(QueueUrl=queue, MessageBody=message)
+        attempt.services.client("sqs").send_message(QueueUrl=queue, MessageBody=message)
 
     def stop(closing: bool) -> None:
         stopping.set()
@@ -51,7 +51,7 @@ def run_callback(attempt: Attempt) -> StepResult:
     try:
         attempt.started({"Callback": metadata}, stop)
         send("Executing")
-        answered = attempt.world.clock.pause(PATIENCE.total_seconds(), waiting.answered)
+        answered = attempt.services.clock.pause(TIMEOUT.total_seconds(), waiting.answered)
     except (ClientError, BotoCoreError) as exc:
         raise refusal("sqs:SendMessage", exc) from exc
     finally:
@@ -60,7 +60,7 @@ def run_callback(attempt: Attempt) -> StepResult:
         raise StepFailure(waiting.failure, metadata={"Callback": metadata})
     if waiting.outputs is None and not answered:
         raise StepFailure(
-            f"ClientError: The callback step was not answered within {PATIENCE.days} days. Answer token [{token}] with "
+            f"ClientError: The callback step was not answered within {TIMEOUT.days} days. Answer token [{token}] with "
             "SendPipelineExecutionStepSuccess or SendPipelineExecutionStepFailure.",
             metadata={"Callback": metadata},
         )

@@ -1,7 +1,7 @@
-"""Experiments: an execution is a trial of one, and each of its jobs a component of the trial.
+"""Experiments: an execution is a trial of an experiment, and each of its jobs a component of the trial.
 
-As in AWS the experiment and the trial are made under the execution's role before its first step, unless they are
-there already; the components are SageMaker's own work.
+As in AWS the experiment and the trial are created under the execution's role before its first step, unless they
+exist; the components are created by SageMaker itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localmaker.services.sagemaker.pipelines.ports import World
+from localmaker.services.sagemaker.pipelines.ports import ExecutionServices
 
 logger = logging.getLogger(__name__)
 
@@ -22,23 +22,23 @@ _NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,119}")
 
 
 def name_problems(config: Mapping[str, str]) -> Iterator[str]:
-    """What is wrong with the names in a PipelineExperimentConfig."""
+    """Yield the problems of the names in a PipelineExperimentConfig."""
     for member, name in config.items():
         if not _NAME.fullmatch(name):
-            yield f"{member} [{name}] must have 1 to 120 letters, digits and hyphens, and start with no hyphen."
+            yield f"{member} [{name}] must have 1 to 120 letters, digits and hyphens, and must not start with a hyphen."
 
 
-def ensure_trial(world: World, config: Mapping[str, str]) -> None:
+def ensure_trial(services: ExecutionServices, config: Mapping[str, str]) -> None:
     """Create an execution's experiment and trial where they do not exist yet.
 
     Args:
-        world: of the execution.
+        services: of the execution.
         config: its PipelineExperimentConfig.
 
     Raises:
-        ClientError, BotoCoreError: the role may not, or a name is not one.
+        ClientError, BotoCoreError: the role does not allow it, or a name is not valid.
     """
-    own, client = world.own("sagemaker"), world.client("sagemaker")
+    own, client = services.own("sagemaker"), services.client("sagemaker")
     experiment, trial = config.get("ExperimentName"), config.get("TrialName")
     if experiment is None:
         return
@@ -61,61 +61,61 @@ def _has_trial(client: Any, name: str) -> bool:
 
 
 class JobComponent:
-    """The trial component of one job. That it cannot be kept is in the endpoint's log and does not disturb the job.
+    """The trial component of one job. Failures to store it are logged and do not affect the job.
 
     Args:
-        world: of the execution.
+        services: of the execution.
         kind: ``Processing``, ``Training`` or ``Transform``.
         name: of the job.
         config: its ExperimentConfig; without a trial there is no component.
     """
 
-    def __init__(self, world: World, kind: str, name: str, config: Mapping[str, str]) -> None:
-        self._world = world
+    def __init__(self, services: ExecutionServices, kind: str, name: str, config: Mapping[str, str]) -> None:
+        self._services = services
         self._kind = kind
         self._name = f"{name}-aws-{kind.lower()}-job"
         self._display_name = config.get("TrialComponentDisplayName", self._name)
         self._trial = config.get("TrialName")
 
     def begin(self) -> None:
-        """The job runs."""
-        self._keep(
+        """Create the component of a job that has started."""
+        self._call(
             lambda client: client.create_trial_component(
                 TrialComponentName=self._name,
                 DisplayName=self._display_name,
                 Status={"PrimaryStatus": "InProgress"},
-                StartTime=self._world.clock.now(),
+                StartTime=self._services.clock.now(),
             ),
             lambda client: client.associate_trial_component(TrialComponentName=self._name, TrialName=self._trial),
         )
 
     def end(self, described: Mapping[str, Any]) -> None:
-        """The job has ended; its description says how and what it was."""
+        """Complete the component from the description of the ended job."""
         status = {"PrimaryStatus": described[f"{self._kind}JobStatus"], "Message": described.get("FailureReason", "")}
-        self._keep(
+        self._call(
             lambda client: client.update_trial_component(
                 TrialComponentName=self._name,
                 Status=status,
-                EndTime=self._world.clock.now(),
+                EndTime=self._services.clock.now(),
                 Parameters=parameters(described),
                 InputArtifacts=inputs(described),
                 OutputArtifacts=outputs(described),
             )
         )
 
-    def _keep(self, *calls: Any) -> None:
+    def _call(self, *calls: Any) -> None:
         if self._trial is None:
             return
-        client = self._world.own("sagemaker")
+        client = self._services.own("sagemaker")
         try:
             for call in calls:
                 call(client)
         except (ClientError, BotoCoreError) as error:
-            logger.warning("Trial component %s could not be kept: %s", self._name, error)
+            logger.warning("Trial component %s could not be stored: %s", self._name, error)
 
 
 def parameters(described: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Hyperparameters and resources of a job, numbers as numbers."""
+    """Return the hyperparameters and resources of a job, numbers as numbers."""
     cluster = described.get("ProcessingResources", {}).get("ClusterConfig")
     resources = cluster or described.get("ResourceConfig") or described.get("TransformResources") or {}
     given = dict(described.get("HyperParameters", {}))
@@ -133,7 +133,7 @@ def _parameter(text: str) -> dict[str, Any]:
 
 
 def inputs(described: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """The image and the data that a job read."""
+    """Return the image and the data that a job read."""
     image = described.get("AlgorithmSpecification", {}).get("TrainingImage") or described.get(
         "AppSpecification", {}
     ).get("ImageUri")
@@ -148,7 +148,7 @@ def inputs(described: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def outputs(described: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """What a job wrote."""
+    """Return the data that a job wrote."""
     found = {"SageMaker.ModelArtifact": described.get("ModelArtifacts", {}).get("S3ModelArtifacts")}
     for item in described.get("ProcessingOutputConfig", {}).get("Outputs", []):
         found[item["OutputName"]] = item.get("S3Output", {}).get("S3Uri")

@@ -1,4 +1,4 @@
-"""How one attempt of one step runs, by step type."""
+"""Run one attempt of a step, by step type."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from pipedef.language.model import StepType
 from pipedef.language.retrying import classify_job_failure
 
 JOB_STEPS = frozenset({StepType.PROCESSING, StepType.TRAINING, StepType.TRANSFORM})
-# They say themselves when they have started.
+# These steps report themselves when they have started.
 STOPPABLE_STEPS = JOB_STEPS | {StepType.CALLBACK, StepType.LAMBDA}
 
 _MAX_FAIL_MESSAGE = 3072
@@ -39,7 +39,7 @@ def run_condition(attempt: Attempt) -> StepResult:
         holds = evaluate_all(attempt.step.arguments["Conditions"], attempt.scope)
     except ExpressionError as exc:
         raise StepFailure(f"ClientError: {exc}") from exc
-    # As a property it is a Boolean, so that Std:Join writes it in lower case; in the metadata it is a word.
+    # The property is a Boolean, so that Std:Join writes it in lower case; the metadata has a word.
     word = "True" if holds else "False"
     return StepResult(StepStatus.SUCCEEDED, {"Outcome": holds}, {"Condition": {"Outcome": word}})
 
@@ -56,25 +56,25 @@ def run_job(attempt: Attempt) -> StepResult:
     request = _job_request(attempt)
     _check(kind, request)
     try:
-        arn = attempt.world.jobs.create(JobKind(kind), request)
+        arn = attempt.services.jobs.create(JobKind(kind), request)
     except (AwsError, ClientError, BotoCoreError) as exc:
         raise _refusal(kind, exc) from exc
     metadata = {f"{kind}Job": {"Arn": arn}}
     attempt.started(metadata, lambda _closing: _stop_job(attempt))
-    component = JobComponent(attempt.world, kind, attempt.resource_name, request.get("ExperimentConfig", {}))
+    component = JobComponent(attempt.services, kind, attempt.resource_name, request.get("ExperimentConfig", {}))
     component.begin()
-    described = attempt.world.jobs.wait(JobKind(kind), attempt.resource_name)
+    described = attempt.services.jobs.wait(JobKind(kind), attempt.resource_name)
     component.end(described)
     status = described[f"{kind}JobStatus"]
     if status == "Failed":
-        reason = described.get("FailureReason") or "The job failed and gave no reason."
+        reason = described.get("FailureReason") or "The job failed without a reason."
         raise StepFailure(f"ClientError: {reason}", classify_job_failure(reason), metadata)
     ended = StepStatus.STOPPED if status == "Stopped" else StepStatus.SUCCEEDED
     return StepResult(ended, json_ready(described), metadata)
 
 
 def _stop_job(attempt: Attempt) -> None:
-    attempt.world.jobs.stop(JobKind(attempt.step.type), attempt.resource_name)
+    attempt.services.jobs.stop(JobKind(attempt.step.type), attempt.resource_name)
 
 
 def _job_request(attempt: Attempt) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def run_register_model(attempt: Attempt) -> StepResult:
 
     def create(client: Any) -> tuple[str, Any]:
         if group is not None:
-            _ensure_group(attempt.world.own("sagemaker"), client, group)
+            _ensure_group(attempt.services.own("sagemaker"), client, group)
         arn = client.create_model_package(**request)["ModelPackageArn"]
         return arn, client.describe_model_package(ModelPackageName=arn)
 
@@ -129,7 +129,7 @@ def run_endpoint_config(attempt: Attempt) -> StepResult:
     name = request.setdefault("EndpointConfigName", attempt.resource_name)
 
     def create(client: Any) -> tuple[str, Any]:
-        known = attempt.world.own("sagemaker").list_endpoint_configs(NameContains=name)["EndpointConfigs"]
+        known = attempt.services.own("sagemaker").list_endpoint_configs(NameContains=name)["EndpointConfigs"]
         if any(item["EndpointConfigName"] == name for item in known):
             raise AwsError("ValidationException", f"Cannot create already existing endpoint configuration [{name}].")
         arn = client.create_endpoint_config(**request)["EndpointConfigArn"]
@@ -150,7 +150,7 @@ def _created(attempt: Attempt, request: dict[str, Any], create: Callable[[Any], 
     kind = attempt.step.type
     _check(kind, request)
     try:
-        arn, described = create(attempt.world.client("sagemaker"))
+        arn, described = create(attempt.services.client("sagemaker"))
     except (AwsError, ClientError, BotoCoreError) as exc:
         raise _refusal(kind, exc) from exc
     return StepResult(StepStatus.SUCCEEDED, json_ready(described), {str(kind): {"Arn": arn}})
@@ -165,7 +165,7 @@ def _ensure_group(own: Any, client: Any, group: str) -> None:
         try:
             client.create_model_package_group(ModelPackageGroupName=group)
         except ClientError as exists:
-            # Two steps may register the first versions at the same time: the group is there then.
+            # Two steps may register the first versions at the same time: the group exists then.
             if "exist" not in exists.response["Error"]["Message"]:
                 raise
 

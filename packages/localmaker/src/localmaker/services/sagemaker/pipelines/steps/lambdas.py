@@ -1,7 +1,7 @@
-"""Lambda steps: a local Python function is called in a process of its own, and its answer becomes output parameters.
+"""Lambda steps: a local Python function runs in a process of its own, and its result becomes output parameters.
 
-As in AWS the function gets the step's arguments as its event, and what it returns is a dictionary whose keys are the
-declared output parameters. It can't be stopped: StopPipelineExecution waits until it has ended.
+As in AWS the function gets the step's arguments as its event, and returns a dictionary with the declared output
+parameters. It cannot be stopped: StopPipelineExecution waits until it has ended.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from pipedef.language.outputs import output_list, typed_outputs
 
 def run_lambda(attempt: Attempt) -> StepResult:
     """Call the function and read its output parameters."""
-    step, world = attempt.step, attempt.world
+    step, services = attempt.step, attempt.services
     arn = resolve_target(step, attempt.scope) or ""
     event = resolve_arguments(step, attempt.scope)
     metadata: dict[str, Any] = {"Arn": arn, "OutputParameters": []}
     name = function_name(arn)
-    client = world.client("sagemaker").meta
+    client = services.client("sagemaker").meta
     try:
-        world.tell(Operation("lambda", "Invoke", {"FunctionName": arn}))
+        services.authorize(Operation("lambda", "Invoke", {"FunctionName": arn}))
         answer = call_function(
             arn,
             event,
-            state_dir=world.state_dir,
+            state_dir=services.state_dir,
             url=client.endpoint_url,
             region=client.region_name,
-            logs=world.own("logs"),
+            logs=services.own("logs"),
             started=lambda stop: attempt.started({"Lambda": metadata}, stop),
         )
     except AwsError as exc:

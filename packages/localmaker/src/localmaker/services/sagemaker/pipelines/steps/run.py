@@ -1,4 +1,4 @@
-"""One step of an execution from its start to its end: cache, attempts, retries, stop. Each has a thread of its own."""
+"""Run one step of an execution from start to end: cache, attempts, retries, stop; each step in its own thread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localmaker.errors import AwsError
 from localmaker.services.sagemaker.pipelines.naming import job_name, new_suffix
-from localmaker.services.sagemaker.pipelines.ports import World
+from localmaker.services.sagemaker.pipelines.ports import ExecutionServices
 from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, StepStatus
 from localmaker.services.sagemaker.pipelines.steps.attempts import (
     Attempt,
@@ -55,19 +55,19 @@ class Halt:
 
 
 class StepRun:
-    """A step that runs.
+    """A running step.
 
     Args:
-        world, execution, definition: of the step.
-        table: where its record is.
-        step: in the definition.
+        services, execution, definition: of the step.
+        table: of the execution.
+        step: to run.
         halt: of the execution.
-        on_end: called from the step's thread when it lets go, with the table locked.
+        on_end: called from the step's thread at its end, with the table locked.
     """
 
     def __init__(
         self,
-        world: World,
+        services: ExecutionServices,
         execution: ExecutionRecord,
         definition: Definition,
         table: StepTable,
@@ -76,7 +76,7 @@ class StepRun:
         halt: Halt,
         on_end: Callable[[str], object],
     ) -> None:
-        self._world = world
+        self._services = services
         self._execution = execution
         self._definition = definition
         self._table = table
@@ -86,12 +86,12 @@ class StepRun:
         self._stopper: Stopper | None = None
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Start the step; return at once."""
         self._table.add(self._step)
         threading.Thread(target=self._run, name=f"step-{self._step.name}", daemon=True).start()
 
     def stop(self) -> None:
-        """Stop what runs, if there is something that can be stopped; returns before it has ended."""
+        """Stop the step if it can be stopped; return before it has ended."""
         with self._table.changed:
             stopper = self._stopper
         if stopper is None:
@@ -100,20 +100,20 @@ class StepRun:
         try:
             stopper(self._halt.closing)
         except AwsError as exc:
-            # A job ended between the look and the call; its thread reports how.
+            # The job has just ended; its thread reports the outcome.
             logger.info("Step %s of %s could not be stopped: %s", self._step.name, self._execution.arn, exc)
         except (ClientError, BotoCoreError):
-            logger.exception("Nobody could be told that step %s of %s shall stop", self._step.name, self._execution.arn)
+            logger.exception("Step %s of %s could not be asked to stop", self._step.name, self._execution.arn)
 
     def _run(self) -> None:
         name = self._step.name
-        self._table.tell_start(name)
+        self._table.send_start_event(name)
         try:
             self._try_until_done()
         except StoreClosedError:
             logger.info("Step %s of %s ended after the endpoint had closed", name, self._execution.arn)
         except Exception as exc:
-            logger.exception("Step %s of %s broke the engine", name, self._execution.arn)
+            logger.exception("Step %s of %s failed with an unexpected error", name, self._execution.arn)
             self._table.end(name, StepStatus.FAILED, failure_reason=f"InternalFailure: {type(exc).__name__}: {exc}")
         finally:
             with self._table.changed:
@@ -129,14 +129,14 @@ class StepRun:
                 outcome = self._attempt()
             except StepFailure as failure:
                 record = self._table.records()[name]
-                elapsed = (self._world.clock.now() - record.started).total_seconds()
+                elapsed = (self._services.clock.now() - record.started).total_seconds()
                 done = retries[failure.kind] if failure.kind else 0
                 delay = retry_delay(step.retry_policies, failure.kind, done, elapsed)
                 metadata = failure.metadata or record.metadata
                 if delay is None or failure.kind is None:
                     self._table.end(name, StepStatus.FAILED, failure_reason=failure.reason, metadata=metadata)
                     return
-                if self._world.clock.pause(delay, self._halt.requested):
+                if self._services.clock.pause(delay, self._halt.requested):
                     self._table.end(name, StepStatus.STOPPED, failure_reason=failure.reason, metadata=metadata)
                     return
                 retries[failure.kind] += 1
@@ -153,8 +153,8 @@ class StepRun:
             self._execution,
             self._definition,
             self._table.records,
-            self._world.client,
-            now=self._world.clock.now(),
+            self._services.client,
+            now=self._services.clock.now(),
             job_name=name,
         )
         hit = self._cached(scope)
@@ -164,7 +164,7 @@ class StepRun:
             self._table.update(step.name, status=StepStatus.EXECUTING)
         return RUNNERS[step.type](
             Attempt(
-                world=self._world,
+                services=self._services,
                 execution=self._execution,
                 step=step,
                 scope=scope,
@@ -180,7 +180,7 @@ class StepRun:
             self._stopper = stopper
             halted = self._halt.requested.is_set()
         if halted:
-            # The stop came before this was known: it could not be stopped then.
+            # The stop was requested before there was anything to stop.
             self.stop()
 
     def _cached(self, scope: ExecutionScope) -> StepResult | None:
@@ -193,9 +193,9 @@ class StepRun:
             return None
         self._table.update(step.name, cache_key=key)
         earliest = datetime.min.replace(tzinfo=UTC)
-        now = self._world.clock.now()
+        now = self._services.clock.now()
         since = now - lifetime if lifetime < now - earliest else earliest
-        source = self._world.store.cached_step(self._execution.pipeline_arn, step.name, key, since)
+        source = self._services.store.cached_step(self._execution.pipeline_arn, step.name, key, since)
         if source is None:
             return None
         return StepResult(StepStatus.SUCCEEDED, source.properties, source.metadata, source.execution_arn)

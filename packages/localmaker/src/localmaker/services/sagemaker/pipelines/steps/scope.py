@@ -1,4 +1,4 @@
-"""The values that expressions find while an execution runs."""
+"""The values of expressions while an execution runs."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ class ExecutionScope:
         }
 
     def parameter(self, name: str) -> Any:
-        """The typed value of a pipeline parameter."""
+        """Return the typed value of a pipeline parameter."""
         return self._execution.parameters[name]
 
     def execution_variable(self, name: str) -> str:
-        """The value of ``Execution.<name>``."""
+        """Return the value of ``Execution.<name>``."""
         return self._variables[name]
 
     def step_properties(self, step: str) -> Mapping[str, Any]:
-        """The Describe* response of a finished step.
+        """Return the Describe* response of a finished step.
 
         Raises:
             ExpressionError: the step has not succeeded in this execution.
@@ -68,10 +68,10 @@ class ExecutionScope:
         return record.properties
 
     def property_file(self, step: str, name: str) -> Any:
-        """The parsed JSON of a property file.
+        """Return the parsed JSON of a property file.
 
         Raises:
-            ExpressionError: the file is not there or is no JSON.
+            ExpressionError: the file does not exist or is not JSON.
         """
         file = next(item for item in self._definition.steps[step].property_files if item.name == name)
         described = f"property file {name} of step {step}"
@@ -80,14 +80,14 @@ class ExecutionScope:
         return self.json_document(f"{str(uri).rstrip('/')}/{file.path.lstrip('/')}")
 
     def json_document(self, s3_uri: str) -> Any:
-        """The parsed JSON of an S3 object.
+        """Return the parsed JSON of an S3 object.
 
         Raises:
-            ExpressionError: the object cannot be read, is too large or is no JSON.
+            ExpressionError: the object cannot be read, is too large or is not JSON.
         """
         parts = urlsplit(s3_uri, allow_fragments=False)
         if parts.scheme != "s3" or not parts.netloc or not parts.path.strip("/"):
-            raise ExpressionError(f"Cannot read [{s3_uri}]: it is no S3 URI of an object.")
+            raise ExpressionError(f"Cannot read [{s3_uri}]: it is not the S3 URI of an object.")
         # A "?" is part of an S3 key, not a query.
         key = s3_uri.removeprefix(f"s3://{parts.netloc}/")
         try:
@@ -95,8 +95,8 @@ class ExecutionScope:
             if answer["ContentLength"] > MAX_DOCUMENT_BYTES:
                 answer["Body"].close()
                 raise ExpressionError(
-                    f"Cannot read [{s3_uri}]: it has {answer['ContentLength']} bytes; a JSON document that a pipeline "
-                    f"reads may have {MAX_DOCUMENT_BYTES}. Write the few values that are needed to a file of their own."
+                    f"Cannot read [{s3_uri}]: it has {answer['ContentLength']} bytes; the limit for a JSON document is "
+                    f"{MAX_DOCUMENT_BYTES}. Write the values that the pipeline needs to a file of their own."
                 )
             body = answer["Body"].read()
         except (ClientError, BotoCoreError) as exc:
@@ -104,4 +104,4 @@ class ExecutionScope:
         try:
             return json.loads(body)
         except ValueError as exc:
-            raise ExpressionError(f"Cannot read [{s3_uri}]: it is no valid JSON ({exc}).") from exc
+            raise ExpressionError(f"Cannot read [{s3_uri}]: it is not valid JSON ({exc}).") from exc

@@ -1,4 +1,4 @@
-"""The steps of one execution as they are now. Every change is stored; EventBridge is told changes of status."""
+"""The current steps of one execution. Every change is stored; changes of status are sent to EventBridge."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from localmaker.services.sagemaker.pipelines.events import step_event
-from localmaker.services.sagemaker.pipelines.ports import World
+from localmaker.services.sagemaker.pipelines.ports import ExecutionServices
 from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, StepRecord, StepStatus
 from pipedef.language.model import Step
 
@@ -19,21 +19,21 @@ class StepTable:
     """The records of the steps that have started. Safe to use from any thread.
 
     Attributes:
-        changed: guards the records and what else changes with them; notified when a step has ended.
+        changed: guards the records and the state that changes with them; notified when a step has ended.
     """
 
-    def __init__(self, world: World, execution: ExecutionRecord) -> None:
+    def __init__(self, services: ExecutionServices, execution: ExecutionRecord) -> None:
         self.changed = threading.Condition()
-        self._world = world
+        self._services = services
         self._execution = execution
-        self._records = {record.name: record for record in world.store.steps(execution.arn)}
+        self._records = {record.name: record for record in services.store.steps(execution.arn)}
 
     def records(self) -> Mapping[str, StepRecord]:
-        """By name, live."""
+        """Return the records by name, live."""
         return self._records
 
     def add(self, step: Step) -> None:
-        """A step starts. Its event is :meth:`tell_start`'s."""
+        """Add a step that starts; :meth:`send_start_event` sends its event."""
         with self.changed:
             record = StepRecord(
                 execution_arn=self._execution.arn,
@@ -43,19 +43,19 @@ class StepTable:
                 status=StepStatus.STARTING,
                 attempt=self._execution.attempts.get(step.name, 0) + 1,
                 position=1 + max((item.position for item in self._records.values()), default=0),
-                started=self._world.clock.now(),
+                started=self._services.clock.now(),
                 display_name=step.display_name,
                 description=step.description,
             )
             self._records[step.name] = record
-            self._world.store.put_step(record)
+            self._services.store.put_step(record)
 
-    def tell_start(self, name: str) -> None:
+    def send_start_event(self, name: str) -> None:
         """Send the event of a step that was added."""
-        self._world.emit(step_event(self._records[name], None, self._world.clock.now()))
+        self._services.emit(step_event(self._records[name], None, self._services.clock.now()))
 
     def update(self, name: str, **changes: Any) -> None:
-        """Change a step. What has ended stays as it is, and a status never goes back."""
+        """Change a step. An ended step is not changed, and a status never goes back."""
         with self.changed:
             before = self._records[name]
             if before.status.ended:
@@ -67,12 +67,12 @@ class StepTable:
                 del changes["status"]
             after = replace(before, **changes)
             self._records[name] = after
-            self._world.store.put_step(after)
+            self._services.store.put_step(after)
         if after.status is not before.status:
-            self._world.emit(step_event(after, before.status, self._world.clock.now()))
+            self._services.emit(step_event(after, before.status, self._services.clock.now()))
 
     def end(self, name: str, status: StepStatus, **changes: Any) -> None:
-        """The last change of a step."""
+        """Make the last change of a step."""
         # A Fail step without a message gives no reason.
         reason = (changes.pop("failure_reason", None) or "")[:_MAX_REASON] or None
-        self.update(name, status=status, ended=self._world.clock.now(), failure_reason=reason, **changes)
+        self.update(name, status=status, ended=self._services.clock.now(), failure_reason=reason, **changes)
