@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,15 +16,8 @@ from localmaker.services.sagemaker.pipelines.naming import (
     pipeline_name,
 )
 from localmaker.services.sagemaker.pipelines.records import (
-    ExecutionRecord,
-    ExecutionStatus,
-    PipelineRecord,
-    PipelineVersion,
-    StepRecord,
-    StepStatus,
     json_ready,
 )
-from localmaker.services.sagemaker.serialization import dump, load
 from pipedef.language.arguments import fit, request_shape
 from pipedef.language.caching import cache_key, parse_duration
 from pipedef.language.model import StepType
@@ -172,38 +164,6 @@ def test_values_are_fitted_to_the_request():
         "NetworkConfig": {"EnableNetworkIsolation": True},
         "Unknown": 1,
     }
-
-
-RECORDS = [
-    PipelineRecord("arn", "n", "role", 2, NOW, NOW),
-    PipelineRecord("arn", "n", "role", 1, NOW, NOW, "d", "é", 3, {"k": "v"}, NOW, {"alias": 1}),
-    PipelineVersion(2, "0123", NOW, "second", "é"),
-    ExecutionRecord(
-        "a/execution/b",
-        "a",
-        "n",
-        2,
-        "r",
-        "{}",
-        NOW,
-        {"P": 1, "Q": "x", "F": 0.1, "B": True},
-        ExecutionStatus.STOPPING,
-        NOW,
-        NOW,
-    ),
-    StepRecord("e", "p", "S", "Processing", StepStatus.FAILED, 3, NOW, NOW, metadata={"A": {"Arn": "x"}}),
-]
-
-
-@pytest.mark.parametrize("record", RECORDS)
-def test_records_survive_storage(record):
-    assert load(type(record), dump(record)) == record
-
-
-def test_a_record_of_another_version_is_still_read():
-    document = {**json.loads(dump(RECORDS[-1])), "from_the_future": 1}
-    del document["attempt"]
-    assert load(StepRecord, json.dumps(document)) == RECORDS[-1]
 
 
 def test_responses_become_json():

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
-import string
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from localmaker.errors import AwsError
+from localmaker.services.sagemaker.pipelines.naming import new_token
 from pipedef.language.outputs import typed_outputs
-
-_TOKEN_LENGTH = 10
-_ALPHABET = string.ascii_letters + string.digits
 
 
 @dataclass
@@ -87,7 +83,7 @@ class Callbacks:
 
     def open(self, execution_arn: str, step: str, declared: Mapping[str, str]) -> tuple[str, WaitingStep]:
         """Return a new token, and the step that waits for its answer."""
-        token = "".join(secrets.choice(_ALPHABET) for _ in range(_TOKEN_LENGTH))
+        token = new_token()
         waiting = WaitingStep(execution_arn, step, declared)
         with self._lock:
             self._waiting[token] = waiting

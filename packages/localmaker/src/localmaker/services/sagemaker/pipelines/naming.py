@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 _ALPHABET = string.ascii_lowercase + string.digits
-_SUFFIX_ALPHABET = string.ascii_letters + string.digits
+_TOKEN_ALPHABET = string.ascii_letters + string.digits
 _EXECUTION_ID_LENGTH = 12
-_SUFFIX_LENGTH = 10
+_TOKEN_LENGTH = 10
 JOB_NAME_LENGTH = 63
 _ARN = re.compile(
     r"arn:aws[a-z\-]*:sagemaker:(?P<region>[a-z0-9\-]*):(?P<account>\d{12}):"
@@ -56,9 +56,9 @@ def new_execution_id() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(_EXECUTION_ID_LENGTH))
 
 
-def new_suffix() -> str:
-    """Return ten random letters and digits, for the end of a job name."""
-    return "".join(secrets.choice(_SUFFIX_ALPHABET) for _ in range(_SUFFIX_LENGTH))
+def new_token() -> str:
+    """Return ten random letters and digits, for the end of a job name or a callback token."""
+    return "".join(secrets.choice(_TOKEN_ALPHABET) for _ in range(_TOKEN_LENGTH))
 
 
 def job_name(execution_id: str, step_name: str, suffix: str, prefix: str | None = None) -> str:

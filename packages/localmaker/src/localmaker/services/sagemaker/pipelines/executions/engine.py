@@ -14,9 +14,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localmaker.services.iam.calls import Operation
 from localmaker.services.sagemaker.pipelines.events import execution_event, step_event
 from localmaker.services.sagemaker.pipelines.executions.progress import Progress, assess
-from localmaker.services.sagemaker.pipelines.executions.roles import under_role
 from localmaker.services.sagemaker.pipelines.executions.selection import restrict
 from localmaker.services.sagemaker.pipelines.ports import Clock, ExecutionServices
 from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, ExecutionStatus, StepStatus
@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_PARALLEL_STEPS = 50
 _MAX_REASON = 1300
+# The name of the sessions in which SageMaker acts under a role.
+_SESSION = "SageMaker"
 INTERRUPTED_REASON = (
     "The local endpoint stopped while this execution was running. Run it again from the failed steps with "
     "RetryPipelineExecution."
@@ -49,7 +51,7 @@ class ExecutionEngine:
 
     def __init__(self, services: ExecutionServices, execution: ExecutionRecord, on_end: Callable[[str], None]) -> None:
         self.execution = execution
-        self._services = under_role(services, execution)
+        self._services = _under_role(services, execution)
         self._on_end = on_end
         self._table = StepTable(self._services, execution)
         self._halt = Halt()
@@ -157,6 +159,23 @@ class ExecutionEngine:
             record.type == StepType.LAMBDA and record.status is StepStatus.FAILED
             for record in self._table.records().values()
         )
+
+
+def _under_role(services: ExecutionServices, execution: ExecutionRecord) -> ExecutionServices:
+    """Return the same services, used under the execution's role, whether by a request to the endpoint or not."""
+    acting = services.acting
+    if acting is None:
+        return services
+
+    def authorize(operation: Operation) -> None:
+        acting.call(execution.role_arn, execution.pipeline_arn, _SESSION, operation)
+
+    return replace(
+        services,
+        client=lambda service: acting.client(service, execution.role_arn, execution.pipeline_arn, _SESSION),
+        own_client=services.client,
+        authorize=authorize,
+    )
 
 
 def _end(store: PipelineStore, clock: Clock, arn: str, status: ExecutionStatus, reason: str | None) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localmaker.errors import AwsError
+from localmaker.services.iam.calls import Operation
 from localmaker.services.sagemaker.jobs.kinds import JobKind
+from localmaker.services.sagemaker.pipelines.ports import ExecutionServices
 from localmaker.services.sagemaker.pipelines.records import StepStatus, json_ready
 from localmaker.services.sagemaker.pipelines.steps.attempts import (
     Attempt,
@@ -52,18 +54,20 @@ def run_fail(attempt: Attempt) -> StepResult:
 
 def run_job(attempt: Attempt) -> StepResult:
     """Run a processing, training or transform job and wait for its end."""
-    kind = attempt.step.type
+    services, kind, name = attempt.services, JobKind(attempt.step.type), attempt.resource_name
     request = _job_request(attempt)
-    _check(kind, request)
+    _check(attempt.step.type, request)
     try:
-        arn = attempt.services.jobs.create(JobKind(kind), request)
+        services.authorize(Operation("sagemaker", f"Create{kind}Job", request))
+        arn = services.jobs.create(kind, request)
     except (AwsError, ClientError, BotoCoreError) as exc:
-        raise _refusal(kind, exc) from exc
+        raise _refusal(attempt.step.type, exc) from exc
     metadata = {f"{kind}Job": {"Arn": arn}}
-    attempt.started(metadata, lambda _closing: _stop_job(attempt))
-    component = JobComponent(attempt.services, kind, attempt.resource_name, request.get("ExperimentConfig", {}))
+    attempt.started(metadata, lambda _closing: _stop_job(services, kind, name))
+    component = JobComponent(services, kind, name, request.get("ExperimentConfig", {}))
     component.begin()
-    described = attempt.services.jobs.wait(JobKind(kind), attempt.resource_name)
+    services.authorize(Operation("sagemaker", f"Describe{kind}Job", {kind.name_field: name}))
+    described = services.jobs.wait(kind, name)
     component.end(described)
     status = described[f"{kind}JobStatus"]
     if status == "Failed":
@@ -73,8 +77,9 @@ def run_job(attempt: Attempt) -> StepResult:
     return StepResult(ended, json_ready(described), metadata)
 
 
-def _stop_job(attempt: Attempt) -> None:
-    attempt.services.jobs.stop(JobKind(attempt.step.type), attempt.resource_name)
+def _stop_job(services: ExecutionServices, kind: JobKind, name: str) -> None:
+    services.authorize(Operation("sagemaker", f"Stop{kind}Job", {kind.name_field: name}))
+    services.jobs.stop(kind, name)
 
 
 def _job_request(attempt: Attempt) -> dict[str, Any]:

@@ -214,10 +214,7 @@ def test_a_property_file_of_two_megabytes_is_read_and_no_larger_one(run, build, 
     limit = 2 * 1024 * 1024
     assert run(put_report(b'{"n": 1}'.ljust(limit), gate)).status == "Succeeded"
     done = run(put_report(b'{"n": 1}'.ljust(limit + 1), gate))
-    assert (
-        "it has 2097153 bytes; the limit for a JSON document is 2097152"
-        in (done.steps["Gate"]["FailureReason"])
-    )
+    assert "it has 2097153 bytes; the limit for a JSON document is 2097152" in (done.steps["Gate"]["FailureReason"])
 
 
 def test_what_is_described_names_who_made_it(run, build, call, client):
