@@ -1,4 +1,4 @@
-"""Short ways to ask for jobs: of a JobService on moto's S3, logs and model registry, or of a running endpoint."""
+"""Short ways to run jobs: in a JobService on moto's S3, logs and model registry, or on a running endpoint."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PROCESSING_HOST, TRAINING_HOST = host_from("/opt/ml/config"), host_from("/opt/ml
 
 
 def archive(files: Mapping[str, str | bytes]) -> bytes:
-    """A tar.gz of the files."""
+    """Return a tar.gz of the files."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, content in files.items():
@@ -51,7 +51,7 @@ def archive(files: Mapping[str, str | bytes]) -> bytes:
 
 
 def check_shape(kind: JobKind, description: Mapping[str, Any]) -> None:
-    """A Describe response holds what botocore's output shape has, and nothing else."""
+    """Check that a Describe response has the members of botocore's output shape, and nothing else."""
     shape: Any = service_model().operation_model(f"Describe{kind}Job").output_shape
     assert set(description) <= set(shape.members)
     report = ParamValidator().validate(dict(description), shape)
@@ -116,7 +116,7 @@ class Requests:
         environment: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> dict[str, Any]:
-        """A job that runs a shell script. Outputs go to ``<name>/<output>/``."""
+        """Return the request of a job that runs a shell script. Outputs go to ``<name>/<output>/``."""
         name = self.name()
         folder = "/opt/ml/processing"
         return {
@@ -170,7 +170,7 @@ class Requests:
         hyperparameters: Mapping[str, str] | None = None,
         **fields: Any,
     ) -> dict[str, Any]:
-        """A script-mode job that runs ``train.py`` of the files."""
+        """Return the request of a script-mode job that runs ``train.py`` of the files."""
         name = self.name()
         script_mode = {}
         if files is not None:
@@ -217,7 +217,7 @@ class Requests:
     def transform_request(
         self, model: str, uri: str, *, split: str = "Line", assemble: str = "Line", **fields: Any
     ) -> dict[str, Any]:
-        """A job over a prefix, from and to CSV. Its outputs go to ``<name>/out/``."""
+        """Return the request of a job over a prefix, from and to CSV. Its outputs go to ``<name>/out/``."""
         name = self.name()
         data = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}
         return {
@@ -234,7 +234,7 @@ class Requests:
         }
 
     def outputs(self, description: Mapping[str, Any]) -> dict[str, bytes]:
-        """What a transform job has written, by key below its output path."""
+        """Return the outputs of a transform job, by key below its output path."""
         prefix = f"{description['TransformJobName']}/out/"
         return {key: self.read(prefix + key) for key in self.keys(prefix)}
 
@@ -328,7 +328,7 @@ def jobs(moto_url: str, image: JobEnvironment, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="session")
 def remote(endpoint: EndpointHandle, image: JobEnvironment) -> RemoteJobs:
-    """The running endpoint that all tests of a run share."""
+    """Return the running endpoint that all tests of a run share."""
     found = RemoteJobs(endpoint.url, f"r{uuid.uuid4().hex[:8]}")
     found.s3.create_bucket(Bucket=BUCKET)
     return found

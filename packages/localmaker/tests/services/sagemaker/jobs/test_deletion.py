@@ -1,4 +1,4 @@
-"""Processing and training jobs are deleted when they have ended, with all that is known about them."""
+"""Ended processing and training jobs are deleted with their records, files and tags."""
 
 import uuid
 
@@ -14,7 +14,7 @@ NOT_FOUND = {JobKind.PROCESSING: "Could not find requested job", JobKind.TRAININ
 
 
 def request(remote, kind, command, **fields):
-    """A job of the kind that runs a shell command."""
+    """Create a job of the kind that runs a shell command."""
     if kind is JobKind.PROCESSING:
         return remote.processing_request(command, outputs=(), **fields)
     found = remote.training_request(**fields)

@@ -1,4 +1,4 @@
-"""Describe responses: SageMaker's defaults in them, warm pools, and what UpdateTrainingJob changes."""
+"""Describe responses: SageMaker's defaults, warm pools, and the changes of UpdateTrainingJob."""
 
 import itertools
 
@@ -13,7 +13,7 @@ _volumes = itertools.count(100)
 
 
 def job(remote, keep=0, **fields):
-    """A training job that does nothing, alone with its volume size, so that no other test's pool matches."""
+    """Run a training job that does nothing, with a volume size of its own, so that no other test's pool matches."""
     request = remote.training_request(**fields)
     request["AlgorithmSpecification"]["ContainerEntrypoint"] = ["true"]
     request["ResourceConfig"] |= {"KeepAlivePeriodInSeconds": keep, "VolumeSizeInGB": next(_volumes)}
@@ -21,7 +21,7 @@ def job(remote, keep=0, **fields):
 
 
 def again(remote, request, **resources):
-    """The same job with another name."""
+    """Run the same job under another name."""
     return {
         **request,
         "TrainingJobName": remote.name(),

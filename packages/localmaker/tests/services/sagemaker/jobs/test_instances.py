@@ -1,4 +1,4 @@
-"""InstanceCount above one: hosts, shares of the data, merged outputs, and the end of one that ends all."""
+"""InstanceCount above one: hosts, shares of the data, merged outputs, and one failure that ends all instances."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""The service around the jobs: refusals in AWS's words, lists, restarts, closing, many at once."""
+"""The job service: refusals in AWS's words, lists, restarts, closing, many jobs at once."""
 
 import json
 import threading
@@ -325,7 +325,7 @@ def test_failing_callback_does_not_change_the_job(make_jobs, caplog):
 
 
 def context_of(jobs):
-    """A request in the region of the service under test, which has no pipelines."""
+    """Return the context of a request to the service under test, without pipelines."""
     endpoint = SimpleNamespace(service=lambda kind, _region: {JobService: jobs.service}[kind])
     return RequestContext("123456789012", "us-east-1", endpoint)
 

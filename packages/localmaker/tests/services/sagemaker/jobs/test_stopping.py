@@ -1,4 +1,4 @@
-"""Jobs that someone stops: while their data comes, while they run, and what is kept then."""
+"""Stopped jobs: while their data is downloaded, while they run, and what is kept then."""
 
 import io
 import tarfile

@@ -45,11 +45,11 @@ class FakeJobs:
         self._held.update(steps)
 
     def plan(self, step: str, *outcomes: tuple[str, str | None]) -> None:
-        """The (status, failure reason) of the coming attempts of a step; Completed after them."""
+        """Set the (status, failure reason) of the next attempts of a step; Completed after them."""
         self._outcomes[step] = list(outcomes)
 
     def refuse(self, step: str, *errors: Exception) -> None:
-        """The coming creations of a step's job raise these."""
+        """Raise these errors at the next creations of a step's job."""
         self._refusals[step] = list(errors)
 
     def release(self, *steps: str) -> None:
@@ -69,7 +69,7 @@ class FakeJobs:
             )
 
     def started(self) -> list[str]:
-        """Steps whose jobs were created, in that order."""
+        """Return the steps whose jobs were created, in order."""
         with self._changed:
             return [job["step"] for job in self._jobs.values()]
 
@@ -179,7 +179,7 @@ def client(moto_url):
 
 @pytest.fixture
 def bucket(client):
-    """The name of a new bucket."""
+    """Return the name of a new bucket."""
     name = f"bucket-{uuid.uuid4().hex[:12]}"
     client("s3").create_bucket(Bucket=name)
     return name
@@ -229,7 +229,7 @@ def events():
 
 @pytest.fixture
 def open_service(tmp_path, jobs, client, clock, events):
-    """Opens a service on the test's state directory; closes what is still open at the end."""
+    """Open services on the test's state directory; close those that are still open at the end."""
     opened = []
 
     def open_one(**options: Any) -> PipelineService:
@@ -251,7 +251,7 @@ def service(open_service):
 
 @pytest.fixture
 def call(service):
-    """Calls an operation through its registered handler, checking request and response against botocore's model."""
+    """Call an operation through its registered handler, checking request and response against botocore's model."""
     assert localmaker.services.sagemaker.pipelines.handlers
     model = botocore.session.get_session().get_service_model("sagemaker")
 
@@ -275,7 +275,7 @@ def call(service):
 
 @pytest.fixture
 def run(call, service):
-    """Creates a pipeline, starts it and waits; gives the execution with its steps by name."""
+    """Create a pipeline, start it and wait; return the execution with its steps by name."""
 
     def run_one(definition: str, parameters: dict[str, str] | None = None, **options: Any) -> SimpleNamespace:
         arn = create_and_start(call, definition, parameters, **options)
@@ -286,7 +286,7 @@ def run(call, service):
 
 @pytest.fixture
 def start(call):
-    """Creates a pipeline and starts it; gives the execution's ARN."""
+    """Create a pipeline and start it; return the execution's ARN."""
 
     def start_one(definition: str, parameters: dict[str, str] | None = None, **options: Any) -> str:
         return create_and_start(call, definition, parameters, **options)
@@ -296,7 +296,7 @@ def start(call):
 
 @pytest.fixture
 def finish(call, service):
-    """Waits for an execution; gives it with its steps by name."""
+    """Wait for an execution; return it with its steps by name."""
     return lambda arn: ended(call, service, arn)
 
 

@@ -1,4 +1,4 @@
-"""What CreatePipeline answers to definitions that would exhaust the parser."""
+"""Answers of CreatePipeline to definitions that would exhaust the parser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file that remembers pipelines: what it holds over an opening, and what happens when it cannot be read."""
+"""The file of the pipeline store: set aside with a message when it cannot be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inputs through named pipes: compressed ones, those of processing jobs, readers that stop early, and hostile ones."""
+"""Inputs through named pipes: compressed, in processing jobs, with readers that stop early or are hostile."""
 
 import gzip
 
@@ -11,7 +11,7 @@ OUT = "/opt/ml/processing/output/out"
 
 
 def train(remote, uri, command, **channel):
-    """The description and log of a job with one channel in Pipe mode."""
+    """Return the description and log of a job with one channel in Pipe mode."""
     request = remote.training_request()
     request["AlgorithmSpecification"]["ContainerEntrypoint"] = ["/bin/bash", "-c", command]
     source = {"S3DataType": "S3Prefix", "S3Uri": uri}

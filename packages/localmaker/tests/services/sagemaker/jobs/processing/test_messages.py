@@ -1,4 +1,4 @@
-"""What containers say when they end: message files, failure files, exit codes."""
+"""Messages of containers at their end: message files, failure files, exit codes."""
 
 import pytest
 from tests.services.sagemaker.jobs.conftest import PROCESSING_HOST

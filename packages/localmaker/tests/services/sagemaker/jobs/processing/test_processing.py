@@ -21,7 +21,7 @@ def output(jobs, description, name):
 
 
 def leftovers(marker):
-    """Processes of the machine whose command line holds the marker."""
+    """Return the processes of the machine whose command line contains the marker."""
     found = []
     for process in psutil.process_iter():
         try:

@@ -1,4 +1,4 @@
-"""A job that fills memory or forks is killed with all of its processes; the settings that say when."""
+"""A job that fills the memory or forks too often is killed with all of its processes; the settings of the limits."""
 
 import os
 
@@ -24,7 +24,7 @@ def bounded(request, make_jobs, monkeypatch):
 
 
 def leftovers(marker):
-    """Processes of the machine whose command line holds the marker."""
+    """Return the processes of the machine whose command line contains the marker."""
     found = []
     for process in psutil.process_iter():
         try:

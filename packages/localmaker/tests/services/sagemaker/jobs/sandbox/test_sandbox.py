@@ -1,4 +1,4 @@
-"""The sandbox in each of its ways: what a job sees, what it cannot change, and the substitution without namespaces."""
+"""The sandbox with each mechanism: what a job sees, what it cannot change, and the substitution without namespaces."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""What a training job leaves behind, at its end and while it runs."""
+"""What a training job stores, at its end and while it runs."""
 
 import json
 
@@ -11,7 +11,7 @@ KIND = JobKind.TRAINING
 
 
 def train(remote, command, channels=None, **fields):
-    """The description, log and keys below the output path of a job that runs a shell command."""
+    """Return the description, log and keys below the output path of a job that runs a shell command."""
     request = remote.training_request(channels=channels, **fields)
     request["AlgorithmSpecification"]["ContainerEntrypoint"] = ["/bin/bash", "-c", command]
     description = remote.run(KIND, request)

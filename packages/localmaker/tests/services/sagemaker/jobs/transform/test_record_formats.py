@@ -1,4 +1,4 @@
-"""Transform jobs over RecordIO and TFRecord files: what the model is sent, and what is made of its answers."""
+"""Transform jobs over RecordIO and TFRecord files: the requests to the model, and its answers."""
 
 import pytest
 from botocore.exceptions import ClientError

@@ -1,4 +1,4 @@
-"""What a model's program sees and may answer in a transform job, as in AWS's scikit-learn image."""
+"""What a model's program sees and may return in a transform job, as in AWS's scikit-learn image."""
 
 import json
 
@@ -48,7 +48,7 @@ def plain(remote):
 
 
 def run(remote, model, body, content_type="text/csv", accept="text/csv", **fields):
-    """The description and the one output of a job over one object."""
+    """Return the description and the one output of a job over one object."""
     uri = remote.put(f"{remote.name()}/data", body)
     request = remote.transform_request(model, uri, **{"split": "None", "assemble": "None", **fields})
     types = (("TransformInput", "ContentType", content_type), ("TransformOutput", "Accept", accept))

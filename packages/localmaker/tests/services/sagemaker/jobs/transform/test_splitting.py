@@ -1,4 +1,4 @@
-"""Cutting objects into requests: nothing is lost, records stay whole, limits hold."""
+"""Splitting objects into requests: nothing is lost, records stay whole, limits hold."""
 
 import io
 import struct

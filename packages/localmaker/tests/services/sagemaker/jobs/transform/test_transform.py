@@ -1,4 +1,4 @@
-"""Transform jobs as they run: the serving contract, splitting and joining, what fails and what is left."""
+"""Running transform jobs: the serving contract, splitting and joining, failures and their results."""
 
 import gzip
 import threading

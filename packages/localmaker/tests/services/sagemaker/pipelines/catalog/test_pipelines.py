@@ -255,7 +255,7 @@ def test_a_delete_is_answered_again_for_its_token(create, call):
 
 
 def at_once(count, function):
-    """What each of several calls made at the same time gave: its result or its error's code."""
+    """Make several calls at the same time; return the result or error code of each."""
     ready = threading.Barrier(count)
 
     def one(number):

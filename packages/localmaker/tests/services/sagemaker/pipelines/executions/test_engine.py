@@ -1,4 +1,4 @@
-"""Executions that run: order, values, conditions, failures, retries, caching."""
+"""Running executions: order, values, conditions, failures, retries, caching."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_a_fail_step_without_a_message_gives_no_reason(run, build):
 
 @pytest.fixture
 def put_report(build, jobs, client, bucket):
-    """A definition whose step Evaluate writes the property file Report (nothing for None), and the other steps."""
+    """Return a definition whose step Evaluate writes the property file Report (unless None), and the other steps."""
 
     def make(body, *more):
         if body is not None:

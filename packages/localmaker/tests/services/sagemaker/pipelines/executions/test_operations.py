@@ -1,4 +1,4 @@
-"""Stop, retry, queue, restart, and what the operations refuse."""
+"""Stop, retry, queue, restart, and refused requests."""
 
 from __future__ import annotations
 

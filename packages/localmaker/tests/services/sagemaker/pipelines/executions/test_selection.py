@@ -1,4 +1,4 @@
-"""Selective executions: what runs, what is taken from the source execution, what is refused."""
+"""Selective executions: steps that run, steps reused from the source execution, refused selections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from localmaker.errors import AwsError
 
 @pytest.fixture
 def text(build):
-    """A -> B -> Gate(True: C, False: D) -> and E after A."""
+    """Return a definition: A -> B -> Gate(True: C, False: D), and E after A."""
     uri = "Steps.A.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri"
     out = build.join("/", "s3://b", build.get("Execution.PipelineExecutionId"))
     return build.definition(

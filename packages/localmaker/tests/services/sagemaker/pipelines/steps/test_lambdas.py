@@ -19,7 +19,7 @@ ARN = "arn:aws:lambda:us-east-1:123456789012:function:{}"
 
 @pytest.fixture
 def state(tmp_path):
-    """The service's state directory."""
+    """Return the service's state directory."""
     directory = tmp_path / "state"
     directory.mkdir(exist_ok=True)
     return directory
@@ -27,7 +27,7 @@ def state(tmp_path):
 
 @pytest.fixture
 def register(state):
-    """Registers a source's ``handler`` as a function, ``f`` by default."""
+    """Register a source's ``handler`` as a function, ``f`` by default."""
 
     def write(source, *lines, name="f"):
         (state / "code.py").write_text(source)
@@ -192,7 +192,7 @@ def test_an_unknown_function_says_how_to_register_it(run, build, state):
 
 
 def waiting_handler(state):
-    """A function that tells that it runs and ends when it may."""
+    """Register a function that reports its start and ends when it is released."""
     return (
         "import pathlib, time\n"
         f"state = pathlib.Path({str(state)!r})\n"
