@@ -35,7 +35,7 @@ _ML = PurePosixPath("/opt/ml")
 
 
 def model_artifacts_uri(record: JobRecord) -> str:
-    """Return where a training job's model goes: an archive, or a folder where no compression was asked for."""
+    """Return the URI of a training job's model: an archive, or a folder without compression."""
     output = record.request["OutputDataConfig"]
     base = f"{output['S3OutputPath'].rstrip('/')}/{record.name}/output"
     return f"{base}/model/" if output.get("CompressionType") == "NONE" else f"{base}/model.tar.gz"

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from localmaker.services.sagemaker.jobs.failures import JobFailure
@@ -42,7 +43,7 @@ class InvocationError(JobFailure):
 
 
 class ModelServerClient:
-    """HTTP client of one model server. Each thread has a connection of its own, reopened for each request.
+    """HTTP client of one model server. It closes each connection with its answer, so each request opens one.
 
     Args:
         port: on loopback.
@@ -51,8 +52,6 @@ class ModelServerClient:
     def __init__(self, port: int, settings: Settings) -> None:
         self._port = port
         self.settings = settings
-        self._own = threading.local()
-        self._all: list[http.client.HTTPConnection] = []
 
     def ping(self) -> None:
         """Return when the model is loaded.
@@ -81,15 +80,6 @@ class ModelServerClient:
             raise _bad_answer("the execution parameters are not a JSON object:", status, answer)
         return parameters
 
-    def _get(self, path: str, doing: str) -> tuple[int, bytes]:
-        with closing(http.client.HTTPConnection("127.0.0.1", self._port)) as connection:
-            try:
-                connection.request("GET", path)
-                response = connection.getresponse()
-                return response.status, response.read()
-            except (OSError, http.client.HTTPException) as error:
-                raise InvocationError(f"the model server ended {doing}") from error
-
     def invoke(self, body: bytes) -> bytes:
         """Return the answer to one request. A request that the algorithm rejects (4xx) is not retried.
 
@@ -104,34 +94,37 @@ class ModelServerClient:
                     raise
         return self._invoke_once(body)
 
-    def _invoke_once(self, body: bytes) -> bytes:
-        connection = self._connection()
-        headers = {"Content-Type": self.settings.content_type, "Accept": self.settings.accept}
+    def _get(self, path: str, doing: str) -> tuple[int, bytes]:
         try:
-            connection.request(
-                "POST", "/invocations", body, {name: value for name, value in headers.items() if value is not None}
-            )
-            response = connection.getresponse()
-            answer = response.read()
+            return self._request("GET", path)
         except (OSError, http.client.HTTPException) as error:
-            connection.close()
+            raise InvocationError(f"the model server ended {doing}") from error
+
+    def _invoke_once(self, body: bytes) -> bytes:
+        settings = self.settings
+        headers = {"Content-Type": settings.content_type, "Accept": settings.accept}
+        given = {name: value for name, value in headers.items() if value is not None}
+        try:
+            status, answer = self._request("POST", "/invocations", body, given, timeout=settings.timeout_seconds)
+        except (OSError, http.client.HTTPException) as error:
             raise InvocationError(f"Unable to get response from algorithm: {type(error).__name__}: {error}") from error
-        if response.status != _OK:
-            raise _bad_answer("Bad HTTP status received from algorithm:", response.status, answer)
+        if status != _OK:
+            raise _bad_answer("Bad HTTP status received from algorithm:", status, answer)
         return answer
 
-    def _connection(self) -> http.client.HTTPConnection:
-        connection: http.client.HTTPConnection | None = getattr(self._own, "connection", None)
-        if connection is None:
-            connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self.settings.timeout_seconds)
-            self._own.connection = connection
-            self._all.append(connection)
-        return connection
-
-    def close(self) -> None:
-        """Close all connections; call it when no thread sends requests any more."""
-        for connection in self._all:
-            connection.close()
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        *,
+        timeout: float | None = None,
+    ) -> tuple[int, bytes]:
+        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=timeout)) as connection:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            return response.status, response.read()
 
 
 def _bad_answer(text: str, status: int, answer: bytes) -> InvocationError:

@@ -85,7 +85,6 @@ def transform_objects(
             readers.submit(_transform_object, job, instance.work / f"object-{number}", entry, sending, settings)
             for number, entry in enumerate(objects)
         ]
-    client.close()
     return [failure for result in results if (failure := result.result()) is not None]
 
 
