@@ -69,7 +69,7 @@ Token = tuple[str, str, str] | None
 
 
 def token_of(operation: str, request: Mapping[str, Any]) -> Token:
-    """Return what is remembered of a request, so that a repetition of it is answered again and not done twice."""
+    """Return what is stored of a request, so that a repetition gets the same answer and is not carried out again."""
     token = request.get("ClientRequestToken")
     if not token:
         return None
@@ -240,7 +240,7 @@ class PipelineStore:
 
         Args:
             definition: of the version that it runs.
-            steps: results that it builds upon.
+            steps: results of an earlier execution that it reuses.
 
         Returns:
             The record with its sequence.

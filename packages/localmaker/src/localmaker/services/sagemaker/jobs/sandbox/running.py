@@ -101,7 +101,7 @@ class RunningJob:
         then fails as it would in the container.
 
         Raises:
-            JobFailure: no environment stands in for the image, or it cannot be built.
+            JobFailure: there is no environment for the image, or it cannot be built.
         """
         try:
             environment = environments.image_environment(find_image(image, self.state_dir), self.log.say)

@@ -193,7 +193,7 @@ def fail_interrupted(store: PipelineStore, clock: Clock) -> list[dict[str, Any]]
     """Fail every execution that an ended process left running, with its unfinished steps. Queued executions stay.
 
     Returns:
-        The events that report it, to be sent once somebody can receive them.
+        The events that report it, to be sent once there is a receiver.
     """
     events: list[dict[str, Any]] = []
     for record in store.unfinished_executions():
