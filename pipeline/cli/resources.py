@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -27,25 +26,17 @@ if TYPE_CHECKING:
 app = group("")
 
 
-class Pipeline(StrEnum):
-    """Which of the two pipelines."""
-
-    TRAINING = "training"
-    SCORING = "scoring"
-
-
 @app.command()
 def synth(
-    pipeline: Annotated[Pipeline, typer.Argument(help="Which pipeline.")] = Pipeline.TRAINING,
+    pipeline: Annotated[Literal["training", "scoring"], typer.Argument(help="Which pipeline.")] = "training",
     env: Environment = None,
     settings_file: SettingsFile = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file instead.")] = None,
 ) -> None:
     """Compile a pipeline's definition, offline."""
-    from pipeline.definition.compiler import compile_scoring, compile_training
+    from pipeline.definition.compile import compile_definition
 
-    compile_pipeline = compile_training if pipeline is Pipeline.TRAINING else compile_scoring
-    definition = compile_pipeline(settings_of(env, settings_file))
+    definition = compile_definition(settings_of(env, settings_file), pipeline)
     if output is None:
         typer.echo(definition, nl=False)
     else:

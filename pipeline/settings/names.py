@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+from pydantic import BaseModel, Field
 
 from pipedef.arns import partition_of
-
-if TYPE_CHECKING:
-    from pipeline.settings.sections import Buckets
-
-#: The two ways of a file: a pipeline each, and a folder under ``raw/`` each.
-Flow = Literal["training", "scoring"]
+from pipeline.settings.constraints import AccountId, Region, ShortName
+from pipeline.settings.contract import Flow
+from pipeline.settings.sections import Buckets
 
 
-class ResourceNames:
-    """Names and ARNs, for settings to have.
+class ResourceNames(BaseModel):
+    """The settings that names and ARNs follow from, and those names and ARNs."""
 
-    Attributes:
-        project, environment: the first two words of every name.
-        account_id, region: where the resources are.
-        buckets: those that are there already, by name.
-        tags: of the settings.
-    """
-
-    if TYPE_CHECKING:
-        project: str
-        environment: str
-        account_id: str
-        region: str
-        buckets: Buckets
-        tags: dict[str, str]
+    environment: ShortName
+    account_id: AccountId
+    region: Region
+    project: ShortName = "bikeshare"
+    tags: dict[str, str] = Field(default_factory=dict)
+    buckets: Buckets = Field(default_factory=Buckets)
 
     @property
     def prefix(self) -> str:
-        """Start of every resource name, such as ``bikeshare-dev``."""
+        """Beginning of every resource name, such as ``bikeshare-dev``."""
         return f"{self.project}-{self.environment}"
 
     def _bucket(self, purpose: Literal["raw", "artifacts", "predictions"]) -> str:
@@ -42,61 +33,41 @@ class ResourceNames:
 
     @property
     def raw_bucket(self) -> str:
-        """Where uploaders put their files."""
+        """Bucket that files are uploaded to."""
         return self._bucket("raw")
 
     @property
     def artifacts_bucket(self) -> str:
-        """Code bundles, intermediate data of executions, claims."""
+        """Bucket for code bundles, intermediate data of executions, claims."""
         return self._bucket("artifacts")
 
     @property
     def predictions_bucket(self) -> str:
-        """What analysts read."""
+        """Bucket that analysts read."""
         return self._bucket("predictions")
+
+    def pipeline_name(self, flow: Flow) -> str:
+        """Return the name of the pipeline that a file under ``raw/<flow>/`` starts."""
+        return f"{self.prefix}-{flow}"
 
     @property
     def training_pipeline_name(self) -> str:
-        """Name of the pipeline that a file under ``raw/training/`` starts."""
-        return f"{self.prefix}-training"
+        """Name of the training pipeline."""
+        return self.pipeline_name("training")
 
     @property
     def scoring_pipeline_name(self) -> str:
-        """Name of the pipeline that a file under ``raw/scoring/`` starts."""
-        return f"{self.prefix}-scoring"
+        """Name of the scoring pipeline."""
+        return self.pipeline_name("scoring")
 
     @property
     def pipeline_names(self) -> tuple[str, str]:
-        """Both pipelines."""
+        """Names of both pipelines."""
         return self.training_pipeline_name, self.scoring_pipeline_name
 
-    @property
-    def feature_group_name(self) -> str:
-        """Feature group that holds one record a day."""
-        return f"{self.prefix}-daily"
-
-    @property
-    def model_package_group_name(self) -> str:
-        """Group in the model registry."""
-        return f"{self.prefix}-regression"
-
-    @property
-    def execution_role_name(self) -> str:
-        """Role that pipeline and jobs run as."""
-        return f"{self.prefix}-execution"
-
-    @property
-    def events_role_name(self) -> str:
-        """Role with which EventBridge starts the pipeline."""
-        return f"{self.prefix}-events"
-
-    def pipeline_name(self, flow: Flow) -> str:
-        """Name of the pipeline that a file under ``raw/<flow>/`` starts."""
-        return self.training_pipeline_name if flow == "training" else self.scoring_pipeline_name
-
     def rule_name(self, flow: Flow) -> str:
-        """Name of the EventBridge rule for ``raw/<flow>/*.csv``."""
-        return self.training_rule_name if flow == "training" else self.scoring_rule_name
+        """Return the name of the EventBridge rule for ``raw/<flow>/*.csv``."""
+        return f"{self.prefix}-{flow}-upload"
 
     @property
     def alarm_rule_name(self) -> str:
@@ -110,8 +81,18 @@ class ResourceNames:
 
     @property
     def alarm_topic_name(self) -> str:
-        """Topic that tells of executions that failed."""
+        """Topic for notifications of failed executions."""
         return f"{self.prefix}-alarms"
+
+    @property
+    def feature_group_name(self) -> str:
+        """Feature group that holds one record a day."""
+        return f"{self.prefix}-daily"
+
+    @property
+    def model_package_group_name(self) -> str:
+        """Group in the model registry."""
+        return f"{self.prefix}-regression"
 
     @property
     def database_name(self) -> str:
@@ -119,18 +100,14 @@ class ResourceNames:
         return self.prefix.replace("-", "_")
 
     @property
-    def training_rule_name(self) -> str:
-        """EventBridge rule for ``raw/training/*.csv``."""
-        return f"{self.prefix}-training-upload"
+    def execution_role_name(self) -> str:
+        """Role that pipelines and jobs run as."""
+        return f"{self.prefix}-execution"
 
     @property
-    def scoring_rule_name(self) -> str:
-        """EventBridge rule for ``raw/scoring/*.csv``."""
-        return f"{self.prefix}-scoring-upload"
-
-    def rule_arn(self, name: str) -> str:
-        """ARN of a rule of the default event bus by its name."""
-        return self.arn("events", f"rule/{name}")
+    def events_role_name(self) -> str:
+        """Role with which EventBridge starts the pipelines."""
+        return f"{self.prefix}-events"
 
     @property
     def partition(self) -> str:
@@ -138,25 +115,29 @@ class ResourceNames:
         return partition_of(self.region)
 
     def arn(self, service: str, resource: str) -> str:
-        """ARN of a resource of this account and region."""
+        """Return the ARN of a resource of this account and region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
 
-    def role_arn(self, name: str) -> str:
-        """ARN of a role of this account by its name."""
-        return self.iam_arn(f"role/{name}")
-
     def iam_arn(self, resource: str) -> str:
-        """ARN of a role or identity provider of this account; IAM knows no regions."""
+        """Return the ARN of a role or identity provider of this account; IAM knows no regions."""
         return f"arn:{self.partition}:iam::{self.account_id}:{resource}"
 
+    def role_arn(self, name: str) -> str:
+        """Return the ARN of a role of this account."""
+        return self.iam_arn(f"role/{name}")
+
+    def rule_arn(self, name: str) -> str:
+        """Return the ARN of a rule of the default event bus."""
+        return self.arn("events", f"rule/{name}")
+
     def bucket_arn(self, name: str) -> str:
-        """ARN of a bucket by its name."""
+        """Return the ARN of a bucket."""
         return f"arn:{self.partition}:s3:::{name}"
 
     def pipeline_arn(self, name: str) -> str:
-        """ARN of a pipeline of this account and region by its name."""
+        """Return the ARN of a pipeline of this account and region."""
         return self.arn("sagemaker", f"pipeline/{name}")
 
     def resource_tags(self) -> dict[str, str]:
-        """Tags that every resource gets: the project's own and those of the settings."""
+        """Return the tags that every resource gets: project, environment and those of the settings."""
         return {"project": self.project, "environment": self.environment, **self.tags}

@@ -19,8 +19,8 @@ from localmaker.daemon import EndpointHandle, running_endpoint
 from pipeline.aws.clients import Aws
 from pipeline.executions.uploads import started_for
 from pipeline.executions.view import ExecutionView, view
+from pipeline.settings.contract import Flow
 from pipeline.settings.environment import Settings, load_settings
-from pipeline.settings.names import Flow
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 180.0

@@ -31,8 +31,8 @@ from pipeline.deploy.stack import FLOWS, resources
 from pipeline.executions.control import start
 from pipeline.executions.uploads import object_parameters
 from pipeline.executions.view import view
+from pipeline.settings.contract import Flow
 from pipeline.settings.environment import load_settings
-from pipeline.settings.names import Flow
 from tests.end_to_end.conftest import Deployed
 from tests.pipeline.deploy.by_hand import BY_HAND
 

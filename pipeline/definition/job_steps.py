@@ -1,13 +1,11 @@
 """One function a kind of job: what runs, on what, with which inputs and outputs.
 
-Both pipelines are put together from these and from :mod:`pipeline.definition.model_steps`. Importing this module
-imports the SageMaker SDK (seconds); see :mod:`pipeline.definition.sdk`.
+Importing this module imports the SageMaker SDK (seconds); see :mod:`pipeline.definition.sdk`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sagemaker.core.network import NetworkConfig
 from sagemaker.core.processing import Processor
@@ -24,70 +22,68 @@ from sagemaker.core.shapes import (
     StoppingCondition,
     Tag,
 )
-from sagemaker.core.training.configs import Compute, Networking
+from sagemaker.core.training.configs import Compute
 from sagemaker.core.transformer import Transformer
+from sagemaker.core.workflow.functions import JsonGet
 from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep, TransformStep
 from sagemaker.train.model_trainer import ModelTrainer
 
 from pipeline.definition.bundle import ARCHIVE_NAME, LAUNCHER_NAME
-from pipeline.definition.step_frame import Frame, Value
+from pipeline.definition.context import StepContext, Value
+from pipeline.settings.contract import JobStep
 
-PROCESSING_ROOT = "/opt/ml/processing"
-INPUT_ROOT = f"{PROCESSING_ROOT}/input"
-OUTPUT_ROOT = f"{PROCESSING_ROOT}/output"
+INPUT_ROOT = "/opt/ml/processing/input"
+OUTPUT_ROOT = "/opt/ml/processing/output"
 #: Where the channels of a training job are.
 CHANNEL_ROOT = "/opt/ml/input/data"
 _WHEELS, _CODE = "wheels", "code"
+_MAX_TRANSFORM_TIMEOUT_SECONDS = 3600
 
 
 def processing_step(
-    frame: Frame,
-    name: str,
+    context: StepContext,
+    name: JobStep,
     script: str,
     *,
     description: str,
     arguments: Sequence[Value],
     inputs: Mapping[str, Value] | None = None,
     outputs: Sequence[str] = (),
-    environment: Mapping[str, Value] | None = None,
-    property_files: Sequence[PropertyFile] = (),
+    report: str | None = None,
     cached: bool = False,
-    depends_on: Sequence[Any] = (),
 ) -> ProcessingStep:
-    """A processing job that runs one script of ``steps/``.
+    """Create a step whose processing job runs one script of ``steps/``.
 
     Args:
-        frame: shared settings.
+        context: of the pipeline.
         name: step name.
         script: file name in ``steps/``.
         description: shown in the console.
         arguments: of the script; at most 256 characters each (a limit of CreateProcessingJob).
         inputs: name → S3 URI; mounted at ``/opt/ml/processing/input/<name>``.
         outputs: names; ``/opt/ml/processing/output/<name>`` goes to ``runs/<execution>/<step>/<name>``.
-        environment: further environment variables.
-        property_files: outputs that conditions and later steps read values from.
+        report: one more output, with ``<report>.json`` in it, for :func:`report_value`.
         cached: whether an earlier execution with the same arguments may stand in; only for pure functions.
-        depends_on: steps that must have ended, beyond those referred to.
     """
-    settings = frame.settings
+    settings = context.settings
     network = settings.network
     instances = settings.instances.of(name)
     processor = Processor(
-        role=frame.role,
-        image_uri=frame.image_uri,
+        role=context.role,
+        image_uri=context.image_uri,
         instance_count=instances.count,
-        instance_type=instances.type or frame.processing_instance_type,
-        entrypoint=["/bin/bash", f"{INPUT_ROOT}/code/{LAUNCHER_NAME}", script],
+        instance_type=instances.type or context.processing_instance_type,
+        entrypoint=["/bin/bash", f"{INPUT_ROOT}/{_CODE}/{LAUNCHER_NAME}", script],
         volume_size_in_gb=settings.instances.volume_of(name),
         volume_kms_key=settings.kms_key,
         output_kms_key=settings.kms_key,
         max_runtime_in_seconds=settings.running.step_timeout_seconds,
-        sagemaker_session=frame.session,
-        env={**frame.job_environment, **_offline_pip(frame, f"{INPUT_ROOT}/{_WHEELS}"), **(environment or {})},
-        tags=frame.tags(),
+        sagemaker_session=context.session,
+        env={**context.job_environment, **_offline_pip(context, INPUT_ROOT)},
+        tags=context.tags(),
         network_config=NetworkConfig(
-            enable_network_isolation=frame.is_isolated(name) or None,
+            enable_network_isolation=context.is_isolated(name) or None,
             security_group_ids=list(network.security_groups) or None,
             subnets=list(network.subnets) or None,
             encrypt_inter_container_traffic=network.encrypt_inter_container_traffic or None,
@@ -95,19 +91,27 @@ def processing_step(
     )
     step_args = processor.run(
         inputs=[
-            _processing_input(input_name, uri)
-            for input_name, uri in {"code": f"{frame.code_uri}/", **_wheels(frame), **(inputs or {})}.items()
+            ProcessingInput(
+                input_name=input_name,
+                s3_input=ProcessingS3Input(
+                    s3_uri=uri,
+                    local_path=f"{INPUT_ROOT}/{input_name}",
+                    s3_data_type="S3Prefix",
+                    s3_input_mode="File",
+                ),
+            )
+            for input_name, uri in {_CODE: f"{context.code_uri}/", **_wheels(context), **(inputs or {})}.items()
         ],
         outputs=[
             ProcessingOutput(
                 output_name=output,
                 s3_output=ProcessingS3Output(
-                    s3_uri=frame.run_uri(name, output),
+                    s3_uri=context.run_uri(name, output),
                     local_path=f"{OUTPUT_ROOT}/{output}",
                     s3_upload_mode="EndOfJob",
                 ),
             )
-            for output in outputs
+            for output in [*outputs, *([report] if report else [])]
         ],
         arguments=list(arguments),
         # Without a name the SDK makes one from the clock; a pipeline drops it again.
@@ -119,103 +123,90 @@ def processing_step(
         name=name,
         description=description,
         step_args=step_args,
-        property_files=list(property_files),
-        cache_config=frame.cache if cached else None,
-        depends_on=list(depends_on) or None,
-        retry_policies=frame.job_retries(),
-    )
-
-
-def _wheels(frame: Frame) -> dict[str, str]:
-    """Input or channel with wheels, where jobs are to install from them."""
-    return {_WHEELS: frame.wheels_uri} if frame.wheels_uri else {}
-
-
-def _offline_pip(frame: Frame, folder: str) -> dict[str, str]:
-    """What makes pip take wheels from a folder; it reads its options from the environment too."""
-    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": folder} if frame.wheels_uri else {}
-
-
-def _processing_input(name: str, uri: Value) -> ProcessingInput:
-    return ProcessingInput(
-        input_name=name,
-        s3_input=ProcessingS3Input(
-            s3_uri=uri, local_path=f"{INPUT_ROOT}/{name}", s3_data_type="S3Prefix", s3_input_mode="File"
-        ),
+        property_files=[PropertyFile(report.capitalize(), output_name=report, path=f"{report}.json")] if report else [],
+        cache_config=context.cache if cached else None,
+        retry_policies=context.job_retries(),
     )
 
 
 def output_uri(step: ProcessingStep, output: str) -> Value:
-    """S3 URI of a processing step's output, right also where the step came from the cache."""
+    """Return the S3 URI of a processing step's output, right also where the step came from the cache."""
     return step.properties.ProcessingOutputConfig.Outputs[output].S3Output.S3Uri
 
 
+def report_value(step: ProcessingStep, path: str) -> JsonGet:
+    """Return the pipeline variable for a path in a processing step's report."""
+    return JsonGet(step_name=step.name, property_file=step.property_files[0], json_path=path)
+
+
+def _wheels(context: StepContext) -> dict[str, str]:
+    """Return the input or channel with wheels, where jobs are to install from them."""
+    return {_WHEELS: context.wheels_uri} if context.wheels_uri else {}
+
+
+def _offline_pip(context: StepContext, root: str) -> dict[str, str]:
+    """Return what makes pip take wheels from a folder; it reads its options from the environment too."""
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": f"{root}/{_WHEELS}"} if context.wheels_uri else {}
+
+
 def training_step(
-    frame: Frame,
-    name: str,
+    context: StepContext,
+    name: JobStep,
     script: str,
     *,
     description: str,
-    instance_type: Value,
     hyperparameters: Mapping[str, Value],
     channels: Mapping[str, Value],
     metrics: Mapping[str, str],
-    environment: Mapping[str, Value] | None = None,
 ) -> TrainingStep:
-    """A training job in the image's script mode.
+    """Create a step with a training job in the image's script mode.
 
     Script mode (``sagemaker_program`` and ``sagemaker_submit_directory``) and not ``SourceCode``: the latter uploads
     drivers to a path with the time in it at every compile.
 
     Args:
-        frame: shared settings.
+        context: of the pipeline.
         name: step name.
         script: file name in ``steps/``.
         description: shown in the console.
-        instance_type: pipeline parameter or type name.
         hyperparameters: become ``--name value`` arguments.
         channels: channel name → S3 URI.
         metrics: metric name → regular expression with one group, looked for in the log.
-        environment: further environment variables.
     """
-    settings = frame.settings
-    network = settings.network
+    settings = context.settings
     instances = settings.instances.of(name)
-    isolated = frame.is_isolated(name)
-    archive = f"{frame.code_uri}/{ARCHIVE_NAME}"
+    isolated = context.is_isolated(name)
+    archive = f"{context.code_uri}/{ARCHIVE_NAME}"
     # The toolkit fetches the code itself, which it can't without a network: then the code comes as a channel.
     code = {_CODE: archive} if isolated else {}
     trainer = ModelTrainer(
-        role=frame.role,
-        sagemaker_session=frame.session,
+        role=context.role,
+        sagemaker_session=context.session,
         base_job_name=name,
-        training_image=frame.image_uri,
+        training_image=context.image_uri,
         compute=Compute(
-            instance_type=instances.type or instance_type,
+            instance_type=instances.type or context.training_instance_type,
             instance_count=instances.count,
             volume_size_in_gb=settings.instances.volume_of(name),
             volume_kms_key_id=settings.kms_key,
             keep_alive_period_in_seconds=settings.instances.warm_pool_seconds or None,
         ),
-        networking=Networking(
-            subnets=list(network.subnets) or None,
-            security_group_ids=list(network.security_groups) or None,
-            enable_inter_container_traffic_encryption=network.encrypt_inter_container_traffic,
-            enable_network_isolation=isolated or None,
+        networking=context.networking(
+            encrypted=settings.network.encrypt_inter_container_traffic, isolated=isolated or None
         ),
         stopping_condition=StoppingCondition(max_runtime_in_seconds=settings.running.step_timeout_seconds),
-        output_data_config=OutputDataConfig(s3_output_path=frame.run_uri(name), kms_key_id=settings.kms_key),
+        output_data_config=OutputDataConfig(s3_output_path=context.run_uri(name), kms_key_id=settings.kms_key),
         hyperparameters={
             "sagemaker_program": script,
             "sagemaker_submit_directory": f"{CHANNEL_ROOT}/{_CODE}/{ARCHIVE_NAME}" if isolated else archive,
             **hyperparameters,
         },
         environment={
-            **frame.job_environment,
-            **_offline_pip(frame, f"{CHANNEL_ROOT}/{_WHEELS}"),
-            **(environment or {}),
+            **context.job_environment,
+            **_offline_pip(context, CHANNEL_ROOT),
+            "CODE_SHA256": context.bundle.sha256,
         },
-        tags=[Tag(key=tag["Key"], value=tag["Value"]) for tag in frame.tags()],
+        tags=[Tag(key=tag["Key"], value=tag["Value"]) for tag in context.tags()],
     ).with_metric_definitions([MetricDefinition(name=key, regex=regex) for key, regex in sorted(metrics.items())])
     step_args = trainer.train(
         input_data_config=[
@@ -228,7 +219,7 @@ def training_step(
                     )
                 ),
             )
-            for channel, uri in {**code, **_wheels(frame), **channels}.items()
+            for channel, uri in {**code, **_wheels(context), **channels}.items()
         ],
         wait=False,
         logs=False,
@@ -237,43 +228,43 @@ def training_step(
         name=name,
         description=description,
         step_args=step_args,
-        cache_config=frame.cache,
-        retry_policies=frame.job_retries(),
+        cache_config=context.cache,
+        retry_policies=context.job_retries(),
     )
 
 
 def transform_step(
-    frame: Frame, name: str, *, description: str, model_name: Value, instance_type: Value, data: Value
+    context: StepContext, name: JobStep, *, description: str, model_name: Value, data: Value
 ) -> TransformStep:
-    """Batch transform of one headerless CSV, a line a row.
+    """Create a step with a batch transform of one headerless CSV, a line a row.
 
     Args:
-        frame: shared settings.
+        context: of the pipeline.
         name: step name.
         description: shown in the console.
         model_name: of the model to serve.
-        instance_type: pipeline parameter or type name.
         data: S3 prefix that holds exactly the file to transform.
     """
-    timeout = min(frame.settings.running.step_timeout_seconds, 3600)
-    instances = frame.settings.instances.of(name)
+    settings = context.settings
+    timeout = min(settings.running.step_timeout_seconds, _MAX_TRANSFORM_TIMEOUT_SECONDS)
+    instances = settings.instances.of(name)
     transformer = Transformer(
         model_name=model_name,
         instance_count=instances.count,
-        instance_type=instances.type or instance_type,
+        instance_type=instances.type or context.transform_instance_type,
         strategy="MultiRecord",
         assemble_with="Line",
         accept="text/csv",
         max_payload=6,
         max_concurrent_transforms=1,
-        output_path=frame.run_uri(name),
-        output_kms_key=frame.settings.kms_key,
-        volume_kms_key=frame.settings.kms_key,
-        # The container's own server gives up after 60 seconds unless it is told otherwise.
+        output_path=context.run_uri(name),
+        output_kms_key=settings.kms_key,
+        volume_kms_key=settings.kms_key,
+        # Without this the container's own server gives up after 60 seconds.
         env={"SAGEMAKER_MODEL_SERVER_TIMEOUT": str(timeout)},
-        tags=frame.tags(),
+        tags=context.tags(),
         base_transform_job_name=name,
-        sagemaker_session=frame.session,
+        sagemaker_session=context.session,
     )
     step_args = transformer.transform(
         data=data,
@@ -285,9 +276,4 @@ def transform_step(
         wait=False,
         logs=False,
     )
-    return TransformStep(
-        name=name,
-        description=description,
-        step_args=step_args,
-        retry_policies=frame.job_retries(),
-    )
+    return TransformStep(name=name, description=description, step_args=step_args, retry_policies=context.job_retries())
