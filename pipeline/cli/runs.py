@@ -72,7 +72,7 @@ def _names_and_values(texts: list[str]) -> dict[str, str]:
 
 
 def _follow(aws: Aws, arn: str, *, as_json: bool) -> ExecutionView:
-    from pipeline.executions.following import follow_to_end
+    from pipeline.executions.progress import follow_to_end
 
     return follow_to_end(aws, arn, progress_console(as_json=as_json))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.aws.clients import Aws, aws_errors
 from pipeline.errors import ExecutionError, InputFileError
 from pipeline.executions.control import recent
-from pipeline.executions.following import follow_to_end
+from pipeline.executions.progress import follow_to_end
 from pipeline.executions.uploads import wait_for_upload
 from pipeline.results.predictions import PredictionFile, first_rows, manifest, prediction_files
 from pipeline.settings.environment import load_settings
