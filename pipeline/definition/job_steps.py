@@ -1,6 +1,7 @@
 """One function a kind of job: what runs, on what, with which inputs and outputs.
 
-Importing this module imports the SageMaker SDK (seconds); see :mod:`pipeline.definition.sdk`.
+Each takes the pipeline's context, the step's name and the description that the console shows; ``script`` is a file name
+in ``steps/``. Importing this module imports the SageMaker SDK (seconds); see :mod:`pipeline.definition.sdk`.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def processing_step(
     script: str,
     *,
     description: str,
-    arguments: Sequence[Value],
+    arguments: Mapping[str, Value],
     inputs: Mapping[str, Value] | None = None,
     outputs: Sequence[str] = (),
     report: str | None = None,
@@ -56,11 +57,7 @@ def processing_step(
     """Create a step whose processing job runs one script of ``steps/``.
 
     Args:
-        context: of the pipeline.
-        name: step name.
-        script: file name in ``steps/``.
-        description: shown in the console.
-        arguments: of the script; at most 256 characters each (a limit of CreateProcessingJob).
+        arguments: become ``--name value``; at most 256 characters each (a limit of CreateProcessingJob).
         inputs: name → S3 URI; mounted at ``/opt/ml/processing/input/<name>``.
         outputs: names; ``/opt/ml/processing/output/<name>`` goes to ``runs/<execution>/<step>/<name>``.
         report: one more output, with ``<report>.json`` in it, for :func:`report_value`.
@@ -113,7 +110,7 @@ def processing_step(
             )
             for output in [*outputs, *([report] if report else [])]
         ],
-        arguments=list(arguments),
+        arguments=[word for option, value in arguments.items() for word in (f"--{option}", value)],
         # Without a name the SDK makes one from the clock; a pipeline drops it again.
         job_name=name,
         wait=False,
@@ -165,10 +162,6 @@ def training_step(
     drivers to a path with the time in it at every compile.
 
     Args:
-        context: of the pipeline.
-        name: step name.
-        script: file name in ``steps/``.
-        description: shown in the console.
         hyperparameters: become ``--name value`` arguments.
         channels: channel name → S3 URI.
         metrics: metric name → regular expression with one group, looked for in the log.
@@ -239,9 +232,6 @@ def transform_step(
     """Create a step with a batch transform of one headerless CSV, a line a row.
 
     Args:
-        context: of the pipeline.
-        name: step name.
-        description: shown in the console.
         model_name: of the model to serve.
         data: S3 prefix that holds exactly the file to transform.
     """

@@ -53,7 +53,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         claim,
         purpose="training",
         profile=profile,
-        arguments=["--train-fraction", train_fraction.to_string(), "--random-state", random_state.to_string()],
+        split={"train-fraction": train_fraction.to_string(), "random-state": random_state.to_string()},
     )
 
     ingest = common.ingest_features(context, preprocess, claim)
@@ -75,12 +75,10 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         JobStep.EVALUATE,
         "evaluate.py",
         description="Measures the model on rows that it has not seen, beside the approved one",
-        arguments=[
-            "--model-package-group-name",
-            settings.model_package_group_name,
-            "--leakage-threshold",
-            str(settings.quality.leakage_threshold),
-        ],
+        arguments={
+            "model-package-group-name": settings.model_package_group_name,
+            "leakage-threshold": str(settings.quality.leakage_threshold),
+        },
         inputs={
             "model": model_data,
             "train": jobs.output_uri(preprocess, "train"),

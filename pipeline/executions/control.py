@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 from pipeline.aws.clients import Aws, aws_errors
 from pipeline.aws.not_found import unless_missing
@@ -55,6 +56,12 @@ def recent(aws: Aws, pipeline_name: str, limit: int = 20) -> list[ExecutionView]
         )
         for item in summaries
     ]
+
+
+def summary_as_json(execution: ExecutionView) -> dict[str, Any]:
+    """Return what a list of executions knows of one, for scripts."""
+    fields = {name: getattr(execution, name) for name in ("arn", "status", "started", "reason")}
+    return {**fields, "pipeline": execution.pipeline_name}
 
 
 def with_reasons(aws: Aws, executions: Sequence[ExecutionView]) -> list[ExecutionView]:

@@ -13,6 +13,8 @@ from pipeline.aws.clients import Aws, aws_errors
 from pipeline.errors import ExecutionError
 from pipeline.executions.costs import Cluster, Spent, clusters, spent
 
+#: Of a step, for scripts.
+_JSON_FIELDS = ("name", "kind", "status", "started", "ended", "reason", "cached")
 FINAL = frozenset({"Succeeded", "Failed", "Stopped"})
 
 
@@ -171,17 +173,7 @@ def execution_as_json(execution: ExecutionView) -> dict[str, Any]:
         "dollars": cost.dollars,
         "prices_as_of": cost.as_of,
         "steps": [
-            {
-                "name": step.name,
-                "kind": step.kind,
-                "status": step.status,
-                "started": step.started,
-                "ended": step.ended,
-                "reason": step.reason,
-                "cached": step.cached,
-                "job": step.job_name,
-            }
-            for step in execution.steps
+            {**{name: getattr(step, name) for name in _JSON_FIELDS}, "job": step.job_name} for step in execution.steps
         ],
     }
 

@@ -10,33 +10,20 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Self
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import PydanticBaseSettingsSource as Source
 from pydantic_settings import SettingsError as UnreadableVariableError
 
 from pipeline.errors import SettingsError
-from pipeline.settings.constraints import (
-    KmsKey,
-    TagKey,
-    TagValue,
-    Url,
-    check_bucket_name,
-)
+from pipeline.settings.constraints import KmsKey, Url, check_bucket_name
 from pipeline.settings.names import ResourceNames
-from pipeline.settings.sections import (
-    Alarms,
-    Analysis,
-    Features,
-    Instances,
-    Network,
-    Quality,
-    Registry,
-    Running,
-)
+from pipeline.settings.sections import Alarms, Analysis, Features, Instances, Network, Quality, Registry, Running
 
 ENVIRONMENTS_FOLDER = Path(__file__).parent / "environments"
 
@@ -56,35 +43,14 @@ _WORDS = {
 _WITHOUT_VALUE = {"extra_forbidden", "missing"}
 
 
-class _FileAsWritten(TomlConfigSettingsSource):
-    """A TOML file whose keys are case-sensitive.
-
-    pydantic-settings takes ``Region`` for ``region``, as it must for a variable, and prefers it where both are given.
-    """
-
-    def __init__(self, settings_cls: type[BaseSettings]) -> None:
-        super().__init__(settings_cls)
-        self.unknown = [key for key in self.toml_data if key not in settings_cls.model_fields]
-
-    def __call__(self) -> dict[str, Any]:
-        return {**super().__call__(), **{key: self.toml_data[key] for key in self.unknown}}
-
-
 class Settings(ResourceNames, BaseSettings):
     """All that differs between environments; what its resources are called follows from it."""
 
-    model_config = SettingsConfigDict(
-        extra="forbid",
-        frozen=True,
-        env_prefix=_VARIABLES,
-        env_nested_delimiter=_NESTED,
-    )
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=_VARIABLES, env_nested_delimiter=_NESTED)
 
     #: AWS_ENDPOINT_URL for this environment; None is AWS itself.
     endpoint_url: Url | None = None
     kms_key: KmsKey | None = None
-    #: AWS takes 50 on a resource; project and environment are two of them.
-    tags: Annotated[dict[TagKey, TagValue], Field(max_length=48)] = Field(default_factory=dict)
     instances: Instances = Field(default_factory=Instances)
     analysis: Analysis = Field(default_factory=Analysis)
     quality: Quality = Field(default_factory=Quality)
@@ -98,16 +64,11 @@ class Settings(ResourceNames, BaseSettings):
     _asked_for: str | None = PrivateAttr(default=None)
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic-settings'
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take explicit arguments, then the environment, then the TOML file of ``model_config``."""
-        return init_settings, env_settings, _FileAsWritten(settings_cls)
+    def settings_customise_sources(  # type: ignore[override]
+        cls, _: type[BaseSettings], *, init_settings: Source, env_settings: Source, **_others: Source
+    ) -> tuple[Source, ...]:
+        """Let the environment win over the arguments, which are the content of a TOML file."""
+        return env_settings, init_settings
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -172,14 +133,14 @@ def load_settings(environment: str | None = None, file: Path | None = None) -> S
             hint=f"Choose one of {', '.join(environment_names())} with --env, or pass --settings FILE.",
         )
     _refuse_unknown_variables()
-
-    class FromFile(Settings):
-        model_config = SettingsConfigDict(toml_file=path)
-        _file: Path | None = PrivateAttr(default=file)
-        _asked_for: str | None = PrivateAttr(default=asked_for)
-
     try:
-        found = FromFile()  # type: ignore[call-arg]  # pydantic-settings reads the rest
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        # pydantic-settings would take Region for region, as it must for a variable.
+        if unknown := [key for key in content if key not in Settings.model_fields]:
+            raise _wrong(path, [f"  {key}: unknown key" for key in unknown])
+        found = Settings(**content)
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {error.strerror}", hint="Check its permissions.") from error
     except ValidationError as error:
         raise _wrong(path, [_describe(item) for item in error.errors()]) from error
     except UnreadableVariableError as error:
@@ -188,10 +149,9 @@ def load_settings(environment: str | None = None, file: Path | None = None) -> S
             f"{' or '.join(_variables_of(field))} can't be read.",
             hint='A list or a table in a variable is written as JSON, such as \'["a", "b"]\'.',
         ) from error
-    except OSError as error:
-        raise SettingsError(f"{path} can't be read: {error.strerror}", hint="Check its permissions.") from error
-    except ValueError as error:  # tomllib's own errors are ValueErrors
+    except ValueError as error:  # not TOML, or not UTF-8
         raise SettingsError(f"{path} can't be read: {error}", hint="It has to be valid TOML.") from error
+    found._file, found._asked_for = file, asked_for  # noqa: SLF001 - private to this module
     if asked_for not in {None, found.environment} and not _variables_of("environment"):
         # Otherwise one environment would be planned and another one deployed.
         asked = f"--env asks for {asked_for!r}" if file else f"the file is {path.name}"

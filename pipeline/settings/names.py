@@ -2,25 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipedef.arns import partition_of
-from pipeline.settings.constraints import AccountId, Region, ShortName
+from pipeline.settings.constraints import AccountId, Region, ShortName, TagKey, TagValue
 from pipeline.settings.contract import Flow
 from pipeline.settings.sections import Buckets
+
+
+class _Name:
+    """A name that begins with project and environment."""
+
+    def __init__(self, suffix: str) -> None:
+        self._suffix = suffix
+
+    def __get__(self, settings: ResourceNames, _: object = None) -> str:
+        return f"{settings.prefix}-{self._suffix}"
 
 
 class ResourceNames(BaseModel):
     """The settings that names and ARNs follow from, and those names and ARNs."""
 
+    model_config = ConfigDict(ignored_types=(_Name,))
+
     environment: ShortName
     account_id: AccountId
     region: Region
     project: ShortName = "bikeshare"
-    tags: dict[str, str] = Field(default_factory=dict)
+    #: AWS takes 50 on a resource; project and environment are two of them.
+    tags: Annotated[dict[TagKey, TagValue], Field(max_length=48)] = Field(default_factory=dict)
     buckets: Buckets = Field(default_factory=Buckets)
+
+    training_pipeline_name = _Name("training")
+    scoring_pipeline_name = _Name("scoring")
+    #: EventBridge rule for executions that failed.
+    alarm_rule_name = _Name("failed")
+    #: Topic for notifications of failed executions.
+    alarm_topic_name = _Name("alarms")
+    #: Queue of events that could not be delivered.
+    dead_letter_queue_name = _Name("undelivered")
+    #: Feature group that holds one record a day.
+    feature_group_name = _Name("daily")
+    #: Group in the model registry.
+    model_package_group_name = _Name("regression")
+    #: Role that pipelines and jobs run as.
+    execution_role_name = _Name("execution")
+    #: Role with which EventBridge starts the pipelines.
+    events_role_name = _Name("events")
 
     @property
     def prefix(self) -> str:
@@ -51,16 +81,6 @@ class ResourceNames(BaseModel):
         return f"{self.prefix}-{flow}"
 
     @property
-    def training_pipeline_name(self) -> str:
-        """Name of the training pipeline."""
-        return self.pipeline_name("training")
-
-    @property
-    def scoring_pipeline_name(self) -> str:
-        """Name of the scoring pipeline."""
-        return self.pipeline_name("scoring")
-
-    @property
     def pipeline_names(self) -> tuple[str, str]:
         """Names of both pipelines."""
         return self.training_pipeline_name, self.scoring_pipeline_name
@@ -70,44 +90,9 @@ class ResourceNames(BaseModel):
         return f"{self.prefix}-{flow}-upload"
 
     @property
-    def alarm_rule_name(self) -> str:
-        """EventBridge rule for executions that failed."""
-        return f"{self.prefix}-failed"
-
-    @property
-    def dead_letter_queue_name(self) -> str:
-        """Queue of events that could not be delivered."""
-        return f"{self.prefix}-undelivered"
-
-    @property
-    def alarm_topic_name(self) -> str:
-        """Topic for notifications of failed executions."""
-        return f"{self.prefix}-alarms"
-
-    @property
-    def feature_group_name(self) -> str:
-        """Feature group that holds one record a day."""
-        return f"{self.prefix}-daily"
-
-    @property
-    def model_package_group_name(self) -> str:
-        """Group in the model registry."""
-        return f"{self.prefix}-regression"
-
-    @property
     def database_name(self) -> str:
         """Glue database, in the letters that Athena takes without quotes."""
         return self.prefix.replace("-", "_")
-
-    @property
-    def execution_role_name(self) -> str:
-        """Role that pipelines and jobs run as."""
-        return f"{self.prefix}-execution"
-
-    @property
-    def events_role_name(self) -> str:
-        """Role with which EventBridge starts the pipelines."""
-        return f"{self.prefix}-events"
 
     @property
     def partition(self) -> str:
