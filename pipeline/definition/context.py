@@ -82,7 +82,7 @@ class StepContext:
             parameters=[self.bucket, self.key, self.etag, self.run_key, *parameters],
             steps=list(steps),
             sagemaker_session=self.session,
-            # No experiment is kept, so that the role needs no permission for any.
+            # No experiment is kept, so that the role needs no permissions for it.
             pipeline_experiment_config=None,
         )
 

@@ -147,7 +147,7 @@ def duration(value: float | None) -> str:
 
 
 def describe(step: StepView) -> str:
-    """Write a state in words: ``done``, ``done (from cache)``, ``running`` …"""
+    """Write a state in words, such as ``running`` or ``done (from cache)``."""
     word = _WORDS.get(step.status, step.status.lower())
     return f"{word} (from cache)" if step.cached else word
 

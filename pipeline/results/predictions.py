@@ -30,7 +30,7 @@ class PredictionFile:
 
     @property
     def uri(self) -> str:
-        """``s3://…``"""
+        """S3 URI of the object."""
         return f"s3://{self.bucket}/{self.key}"
 
 

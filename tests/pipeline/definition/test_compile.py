@@ -62,7 +62,7 @@ def references(value, key="Get"):
 
 
 def placeholders_filled(value):
-    """A definition's arguments as a request might look once its variables are known."""
+    """Return a definition's arguments as a request might look once its variables are known."""
     if isinstance(value, dict):
         if set(value) & {"Get", "Std:Join", "Std:JsonGet"}:
             return "s3://bucket/some/value"
