@@ -72,7 +72,7 @@ def processing_step(
         instance_count=instances.count,
         instance_type=instances.type or context.processing_instance_type,
         entrypoint=["/bin/bash", f"{INPUT_ROOT}/{_CODE}/{LAUNCHER_NAME}", script],
-        volume_size_in_gb=settings.instances.volume_of(name),
+        volume_size_in_gb=instances.volume_size_gib,
         volume_kms_key=settings.kms_key,
         output_kms_key=settings.kms_key,
         max_runtime_in_seconds=settings.running.step_timeout_seconds,
@@ -180,7 +180,7 @@ def training_step(
         compute=Compute(
             instance_type=instances.type or context.training_instance_type,
             instance_count=instances.count,
-            volume_size_in_gb=settings.instances.volume_of(name),
+            volume_size_in_gb=instances.volume_size_gib,
             volume_kms_key_id=settings.kms_key,
             keep_alive_period_in_seconds=settings.instances.warm_pool_seconds or None,
         ),

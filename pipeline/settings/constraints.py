@@ -10,11 +10,8 @@ from pydantic import AfterValidator, Field
 
 Item = TypeVar("Item")
 
-#: ``retentionInDays`` of CloudWatch Logs' PutRetentionPolicy.
-LOG_RETENTION_DAYS = (
-    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
-    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
-)
+# ``retentionInDays`` of CloudWatch Logs' PutRetentionPolicy.
+_RETENTION = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 
 
 def matching(*rules: tuple[str, str]) -> Callable[[str], str]:
@@ -78,10 +75,10 @@ check_tag_key = matching(
 check_tag_value = matching(("(?s).{0,256}", "a tag's value has at most 256 characters"), _TAG_CHARACTERS)
 
 
-def _retention(value: int) -> int:
-    if value not in LOG_RETENTION_DAYS:
-        raise ValueError(f"CloudWatch Logs keeps logs for {', '.join(map(str, LOG_RETENTION_DAYS))} days")
-    return value
+def _retention(days: int) -> int:
+    if days not in _RETENTION:
+        raise ValueError(f"CloudWatch Logs keeps logs for {', '.join(map(str, _RETENTION))} days")
+    return days
 
 
 def _distinct(values: tuple[Item, ...]) -> tuple[Item, ...]:

@@ -26,6 +26,11 @@ class JobStep(StrEnum):
     TRANSFORM = "Transform"
     PUBLISH_PREDICTIONS = "PublishPredictions"
 
+    @classmethod
+    def _missing_(cls, value: object) -> JobStep | None:
+        """Ignore case: names of environment variables come in small letters."""
+        return next((step for step in cls if step.lower() == str(value).lower()), None)
+
 
 #: Steps that run no job.
 CREATE_MODEL, REGISTER_MODEL = "CreateModel", "RegisterModel"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,10 +22,21 @@ class _Name:
         return f"{settings.prefix}-{self._suffix}"
 
 
+class _BucketName:
+    """A configured bucket, or one with a name of project, environment, purpose and account."""
+
+    def __init__(self, purpose: str) -> None:
+        self._purpose = purpose
+
+    def __get__(self, settings: ResourceNames, _: object = None) -> str:
+        configured: str | None = getattr(settings.buckets, self._purpose)
+        return configured or f"{settings.prefix}-{self._purpose}-{settings.account_id}"
+
+
 class ResourceNames(BaseModel):
     """The settings that names and ARNs follow from, and those names and ARNs."""
 
-    model_config = ConfigDict(ignored_types=(_Name,))
+    model_config = ConfigDict(ignored_types=(_Name, _BucketName))
 
     environment: ShortName
     account_id: AccountId
@@ -35,6 +46,12 @@ class ResourceNames(BaseModel):
     tags: Annotated[dict[TagKey, TagValue], Field(max_length=48)] = Field(default_factory=dict)
     buckets: Buckets = Field(default_factory=Buckets)
 
+    #: Bucket that files are uploaded to.
+    raw_bucket = _BucketName("raw")
+    #: Bucket for code bundles, intermediate data of executions, claims.
+    artifacts_bucket = _BucketName("artifacts")
+    #: Bucket that analysts read.
+    predictions_bucket = _BucketName("predictions")
     training_pipeline_name = _Name("training")
     scoring_pipeline_name = _Name("scoring")
     #: EventBridge rule for executions that failed.
@@ -56,25 +73,6 @@ class ResourceNames(BaseModel):
     def prefix(self) -> str:
         """Beginning of every resource name, such as ``bikeshare-dev``."""
         return f"{self.project}-{self.environment}"
-
-    def _bucket(self, purpose: Literal["raw", "artifacts", "predictions"]) -> str:
-        configured: str | None = getattr(self.buckets, purpose)
-        return configured or f"{self.prefix}-{purpose}-{self.account_id}"
-
-    @property
-    def raw_bucket(self) -> str:
-        """Bucket that files are uploaded to."""
-        return self._bucket("raw")
-
-    @property
-    def artifacts_bucket(self) -> str:
-        """Bucket for code bundles, intermediate data of executions, claims."""
-        return self._bucket("artifacts")
-
-    @property
-    def predictions_bucket(self) -> str:
-        """Bucket that analysts read."""
-        return self._bucket("predictions")
 
     def pipeline_name(self, flow: Flow) -> str:
         """Return the name of the pipeline that a file under ``raw/<flow>/`` starts."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -57,15 +56,6 @@ class Instances(Section):
     #: Step name → what differs for it.
     steps: dict[JobStep, StepInstances] = Field(default_factory=dict)
 
-    @field_validator("steps", mode="before")
-    @classmethod
-    def _any_case(cls, value: Any) -> Any:
-        """Bring step names into the definition's spelling: environment variables come in small letters."""
-        if not isinstance(value, Mapping):
-            return value
-        spelling = {step.lower(): step for step in JobStep}
-        return {spelling.get(str(key).lower(), key): one for key, one in value.items()}
-
     @field_validator("steps")
     @classmethod
     def _possible(cls, value: dict[JobStep, StepInstances]) -> dict[JobStep, StepInstances]:
@@ -80,12 +70,9 @@ class Instances(Section):
         return value
 
     def of(self, step: JobStep) -> StepInstances:
-        """Return what differs for a step; nothing for one that is not named."""
-        return self.steps.get(step, StepInstances())
-
-    def volume_of(self, step: JobStep) -> int:
-        """Return the volume of a step's instances in GiB."""
-        return self.of(step).volume_size_gib or self.volume_size_gib
+        """Return the instances of a step; their type is None where it is the one of its kind."""
+        found = self.steps.get(step, StepInstances())
+        return found.model_copy(update={"volume_size_gib": found.volume_size_gib or self.volume_size_gib})
 
 
 class Analysis(Section):

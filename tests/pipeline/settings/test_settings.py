@@ -174,8 +174,8 @@ def test_a_file_of_another_environment_is_not_taken_for_the_one_asked_for(tmp_pa
 def test_instances_of_one_step_can_differ_from_those_of_its_kind(write, monkeypatch):
     monkeypatch.setenv("BIKESHARE_INSTANCES__STEPS__PREPROCESS__VOLUME_SIZE_GIB", "100")
     settings = load_settings(file=write(MINIMAL + '[instances.steps.Transform]\ntype = "ml.c5.xlarge"\ncount = 3\n'))
-    assert settings.instances.volume_of("Preprocess") == 100
-    assert settings.instances.volume_of("Train") == 30
+    assert settings.instances.of("Preprocess").volume_size_gib == 100
+    assert settings.instances.of("Train").volume_size_gib == 30
     assert (settings.instances.of("Transform").type, settings.instances.of("Transform").count) == ("ml.c5.xlarge", 3)
     assert settings.instances.of("Train").type is None
 
