@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from pipeline.cli.common import group
 
-app = group("The local AWS endpoint: the command localmaker, with this project's port and packages.")
+app = group("The local AWS endpoint. It is the command localmaker with this project's port and packages.")
 
 
 class _NotInstalled(TyperGroup):

@@ -110,7 +110,7 @@ def deploy(
 
 @app.command()
 def drift(env: Environment = None, settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
-    """Show what differs from the code, such as changes by hand. Exit code 0: nothing; 2: something."""
+    """Show what differs from the code, such as manual changes. Exit code 0: nothing; 2: something."""
     from pipeline.deploy.engine.rendering import plan_as_json, print_drift
     from pipeline.deploy.operations import plan_environment
 
@@ -140,7 +140,7 @@ def trust_policy(
         bool, typer.Option("--permissions", help="Print what the role may do instead of who may assume it.")
     ] = False,
 ) -> None:
-    """Print the IAM policies for GitHub Actions (without stored keys) and for operators. Offline."""
+    """Print IAM policies for CI and operators. Offline; GitHub Actions needs no stored keys with them."""
     from pipeline.deploy.operators.github import deployer_policy, github_trust_policy
     from pipeline.deploy.operators.policy import operator_policy
 

@@ -29,7 +29,7 @@ def predictions(
     rows: Annotated[int, typer.Option(min=0, max=1000, help="How many rows of the newest file to show.")] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """List the prediction files, and show the first rows of the newest."""
+    """List prediction files. The newest is shown with its first rows."""
     from dataclasses import asdict
 
     from pipeline.results.predictions import first_rows, prediction_files, print_predictions
@@ -60,7 +60,7 @@ def report(
     env: Environment = None,
     settings_file: SettingsFile = None,
 ) -> None:
-    """Save the run report of an execution: one HTML file that opens without a network."""
+    """Save the run report of an execution. It is one HTML file that opens offline."""
     from pipeline.executions import control as executions
     from pipeline.executions.view import view
     from pipeline.results.reports import read_report
@@ -77,7 +77,7 @@ def demo(
     data: Annotated[Path | None, typer.Option(help="CSV to upload; by default a generated sample.")] = None,
     keep_up: Annotated[bool, typer.Option("--keep-up/--down", help="Leave the local endpoint running.")] = True,
 ) -> None:
-    """Run everything once on this machine: start the endpoint, deploy, upload a CSV, watch, show predictions."""
+    """Run everything once on this machine. Starts the endpoint, deploys, uploads a CSV, shows predictions."""
     from pipeline.demo.run import run_demo
 
     run_demo(data, console(), keep_up=keep_up)

@@ -26,7 +26,7 @@ def start(
     follow: Annotated[bool, typer.Option("--watch", help="Follow it to the end.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Start a pipeline for an object in the raw bucket: scoring for raw/scoring/…, else training."""
+    """Start a pipeline for an uploaded file. raw/scoring/… starts scoring, anything else training."""
     from pipeline.executions import control as executions
     from pipeline.executions import uploads
     from pipeline.settings.contract import INPUT_BUCKET
@@ -98,7 +98,7 @@ def runs(
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many to list.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List executions, newest first, with the reason where they failed."""
+    """List executions, newest first. Failed ones come with their reason."""
     from pipeline.executions import control as executions
 
     aws = aws_of(env, settings_file)
@@ -120,7 +120,7 @@ def runs(
 def stop(
     execution: Execution = None, env: Environment = None, settings_file: SettingsFile = None, as_json: AsJson = False
 ) -> None:
-    """Stop an execution and its jobs; by default the newest running one."""
+    """Stop an execution and its jobs. By default the newest running one."""
     from pipeline.executions import control as executions
 
     aws = aws_of(env, settings_file)
