@@ -24,36 +24,6 @@ _CLUSTERS = {
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """One successful execution with nothing cached.
-
-    Attributes:
-        dollars: US dollars; None where an instance type or the region has no price.
-        seconds: from start to end; steps that do not wait for each other run at the same time.
-        jobs: how many jobs run.
-        unpriced: instance types without a price in this region.
-        region: whose prices were looked up.
-        as_of: date of the prices.
-    """
-
-    dollars: float | None
-    seconds: int
-    jobs: int
-    unpriced: tuple[str, ...]
-    region: str
-    as_of: date
-
-    def __str__(self) -> str:
-        if self.dollars is None:
-            missing = ", ".join(self.unpriced)
-            cost = f"; no price for {missing} in {self.region} in pipeline/executions/prices.toml"
-        else:
-            cost = f", about ${self.dollars:.3f}"
-        minutes = max(1, round(self.seconds / 60))
-        return f"about {minutes} min, {self.jobs} jobs{cost} (estimate, prices as of {self.as_of})"
-
-
-@dataclass(frozen=True)
 class Cluster:
     """What a job runs on."""
 
@@ -63,8 +33,8 @@ class Cluster:
 
 
 @dataclass(frozen=True)
-class Spent:
-    """What jobs have cost.
+class Cost:
+    """What jobs cost.
 
     Attributes:
         dollars: US dollars; None where an instance type or the region has no price.
@@ -81,6 +51,32 @@ class Spent:
 
     def __str__(self) -> str:
         return f"{self.amount} (prices as of {self.as_of})"
+
+
+@dataclass(frozen=True)
+class Estimate(Cost):
+    """One successful execution with nothing cached.
+
+    Attributes:
+        seconds: from start to end; steps that do not wait for each other run at the same time.
+        jobs: how many jobs run.
+        unpriced: instance types without a price in this region.
+        region: whose prices were looked up.
+    """
+
+    seconds: int
+    jobs: int
+    unpriced: tuple[str, ...]
+    region: str
+
+    def __str__(self) -> str:
+        if self.dollars is None:
+            missing = ", ".join(self.unpriced)
+            cost = f"; no price for {missing} in {self.region} in pipeline/executions/prices.toml"
+        else:
+            cost = f", about ${self.dollars:.3f}"
+        minutes = max(1, round(self.seconds / 60))
+        return f"about {minutes} min, {self.jobs} jobs{cost} (estimate, prices as of {self.as_of})"
 
 
 def estimate(definition: str, region: str) -> Estimate:
@@ -124,9 +120,9 @@ def clusters(definition: Definition, parameters: Mapping[str, Any]) -> dict[str,
     return found
 
 
-def spent(used: Iterable[tuple[Cluster, float]], region: str) -> Spent:
+def spent(used: Iterable[tuple[Cluster, float]], region: str) -> Cost:
     """Return the cost of clusters, each with the seconds that it was there, at the prices of a region."""
-    return Spent(_dollars(list(used), region), _prices()["as_of"])
+    return Cost(_dollars(list(used), region), _prices()["as_of"])
 
 
 @cache

@@ -11,7 +11,7 @@ from pipedef.document.definition import Definition, read_definition
 from pipedef.errors import DefinitionError
 from pipeline.aws.clients import Aws, aws_errors
 from pipeline.errors import ExecutionError
-from pipeline.executions.costs import Cluster, Spent, clusters, spent
+from pipeline.executions.costs import Cluster, Cost, clusters, spent
 
 #: Of a step, for scripts.
 _JSON_FIELDS = ("name", "kind", "status", "started", "ended", "reason", "cached")
@@ -81,7 +81,7 @@ class ExecutionView:
         """Return its duration, or that until ``now``; None before the start."""
         return _seconds(self.started, self.ended or now)
 
-    def cost(self, now: datetime) -> Spent:
+    def cost(self, now: datetime) -> Cost:
         """Return what its jobs have cost so far, with the start of instances, which AWS does not bill."""
         used = [(step.cluster, step.seconds(now)) for step in self.steps if step.cluster and not step.cached]
         region = self.arn.split(":")[3]
