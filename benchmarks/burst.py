@@ -31,8 +31,8 @@ from pipeline.executions.uploads import wait_for_upload
 from pipeline.executions.view import ExecutionView, view
 from pipeline.results.predictions import prediction_files
 from pipeline.results.registry import decide
+from pipeline.settings.contract import Flow
 from pipeline.settings.environment import Settings, load_settings
-from pipeline.settings.names import Flow
 
 _PUTS_AT_ONCE = 8
 

@@ -2,17 +2,17 @@
 
 ::
 
-    BikeshareError               catch this to treat any of them as "told the user why"
+    BikeshareError               catch this to handle any of them
     ├── SettingsError            an environment file or variable is wrong: fix the key that is named
     ├── DefinitionError          the pipeline definition can't be compiled from the given settings
     ├── DeploymentError          a resource could not be planned, created, changed or removed
     ├── ExecutionError           an execution could not be started, found, watched or stopped
     ├── RegistryError            a registered version could not be found, read, approved or rejected
     ├── LocalEndpointUnavailableError  the local AWS endpoint could not be started, asked or stopped
-    ├── InputFileError           a file that is to be uploaded or checked is not there or can't be read
-    └── OutputFileError          a file that is to be written can't be
+    ├── InputFileError           a file to upload or check is missing or unreadable
+    └── OutputFileError          a file can't be written
 
-Errors of the local endpoint stand in :mod:`localmaker.errors`, those of the step scripts in
+Errors of the local endpoint are in :mod:`localmaker.errors`, those of the step scripts in
 ``steps/analysis/errors.py``; neither can import this module (see the import contracts in ``pyproject.toml``).
 """
 

@@ -51,7 +51,7 @@ def image_uri(settings: Settings) -> str:
     with offline_sdk(settings.region):
         from sagemaker.core import image_uris
 
-        from pipeline.definition.step_frame import IMAGE_VERSION
+        from pipeline.definition.context import IMAGE_VERSION
 
         uri: str = image_uris.retrieve(
             "sklearn", settings.region, version=IMAGE_VERSION, image_scope="training", py_version="py3"

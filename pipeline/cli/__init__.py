@@ -1,6 +1,6 @@
 """The command line, thin: it parses, calls and prints. ``bikeshare --help`` lists the commands.
 
-Exit codes: 0 done; 1 any other error of ours; 2 wrong usage, or ``plan`` found changes; 3 settings; 4 definition;
+Exit codes: 0 done; 1 any other error; 2 wrong usage, or ``plan`` found changes; 3 settings; 4 definition;
 5 deployment; 6 execution; 7 file; 8 local endpoint; 9 registry; 130 interrupted.
 
 Everything that takes long to import is imported inside the command that needs it.
@@ -15,8 +15,8 @@ from pipeline.cli import local, models, resources, results, runs
 from pipeline.cli.common import console, group
 from pipeline.errors import BikeshareError
 
-#: Objects made before the garbage collector looks at them. Imports and service models make a million that all stay; by
-#: Python's default (700) it walks over them again and again, a tenth of the time of a `plan`.
+#: Allocations between runs of the garbage collector. Imports and service models make a million objects that stay; with
+#: Python's default (700), collecting takes a tenth of the time of a `plan`.
 _COLLECT_AFTER = 200_000
 
 app = group(
@@ -30,7 +30,7 @@ app.add_typer(local.app, name="local")
 
 
 def main() -> None:
-    """Run the command line; errors of ours become one message and an exit code, never a traceback."""
+    """Run the command line; an expected error becomes one message and an exit code, not a traceback."""
     gc.set_threshold(_COLLECT_AFTER)
     try:
         app()

@@ -1,4 +1,4 @@
-"""What the groups of commands share."""
+"""Options and output that the commands share."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from pipeline.settings.environment import Settings
 
 Environment = Annotated[
-    str | None, typer.Option("--env", help="Environment: a file in pipeline/environments; local when left out.")
+    str | None, typer.Option("--env", help="Environment, by default local: a file in pipeline/settings/environments.")
 ]
-SettingsFile = Annotated[Path | None, typer.Option("--settings", help="Another TOML file with settings.")]
+SettingsFile = Annotated[Path | None, typer.Option("--settings", help="Use this TOML file of settings instead.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-Execution = Annotated[str | None, typer.Argument(help="Execution id or ARN; the newest one when left out.")]
+Execution = Annotated[str | None, typer.Argument(help="Execution id or ARN; by default the newest one.")]
 
 
 def group(help_text: str, name: str | None = None) -> typer.Typer:
-    """A group of commands with help in plain text: importing what draws boxes takes longer than all the rest of it."""
+    """Create a group of commands with help in plain text: importing rich takes longer than all the rest of it."""
     return typer.Typer(
         name=name,
         help=help_text,
@@ -34,33 +34,28 @@ def group(help_text: str, name: str | None = None) -> typer.Typer:
 
 
 def console(*, errors: bool = False) -> Console:
-    """The terminal, or wherever the output goes."""
+    """Return the terminal, or wherever the output goes; progress goes to standard error beside JSON for scripts."""
     from rich.console import Console
 
     return Console(stderr=errors, highlight=False)
 
 
-def progress_console(*, as_json: bool) -> Console:
-    """Where progress is shown: beside the JSON, where a script reads that."""
-    return console(errors=as_json)
-
-
 def settings_of(environment: str | None, file: Path | None) -> Settings:
-    """Settings of the environment that the command was given."""
+    """Return the settings of the environment that the command was given."""
     from pipeline.settings.environment import load_settings
 
     return load_settings(environment, file)
 
 
-def aws_of(settings: Settings) -> Aws:
-    """Clients for it."""
+def aws_of(environment: str | None, file: Path | None) -> Aws:
+    """Return clients for the environment that the command was given."""
     from pipeline.aws.clients import Aws
 
-    return Aws(settings)
+    return Aws(settings_of(environment, file))
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file that somebody asked for.
+    """Write a file that was asked for.
 
     Raises:
         OutputFileError: it can't be written.
@@ -76,7 +71,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def print_json(value: Any) -> None:
-    """A value for scripts; moments in the form of ISO 8601."""
+    """Print a value for scripts; times in ISO 8601."""
     import json
     from datetime import datetime
 

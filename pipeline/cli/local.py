@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any, NoReturn
+
 import typer
+from typer.core import TyperGroup
 
 from pipeline.cli.common import group
 
-_HELP = "The local AWS endpoint (the command localmaker, with this project's port and packages)."
+app = group("The local AWS endpoint. It is the command localmaker with this project's port and packages.")
 
 
-def _defaults(context: typer.Context) -> None:
+class _NotInstalled(TyperGroup):
+    """Says how to install the endpoint, whatever it is asked."""
+
+    def parse_args(self, _context: Any, _arguments: list[str]) -> NoReturn:
+        from pipeline.local_endpoint import missing_endpoint
+
+        raise missing_endpoint()
+
+
+def _set_defaults(context: typer.Context) -> None:
     from pipeline.definition.bundle import REQUIREMENTS_FILE
     from pipeline.local_endpoint import configured_port
 
@@ -20,23 +32,11 @@ def _defaults(context: typer.Context) -> None:
     }
 
 
-def _not_installed() -> None:
-    from pipeline.local_endpoint import missing_endpoint
-
-    raise missing_endpoint()
-
-
-def _app() -> typer.Typer:
-    try:
-        from localmaker import cli
-    except ModuleNotFoundError:
-        absent = group(_HELP)
-        absent.callback(invoke_without_command=True)(_not_installed)
-        return absent
-    commands = group(_HELP)
-    commands.callback()(_defaults)
-    commands.registered_commands = cli.app.registered_commands
-    return commands
-
-
-app = _app()
+try:
+    from localmaker import cli
+except ModuleNotFoundError:
+    app.info.cls = _NotInstalled
+    app.callback()(lambda: None)
+else:
+    app.callback()(_set_defaults)
+    app.registered_commands = cli.app.registered_commands

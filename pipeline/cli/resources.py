@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,36 +15,24 @@ from pipeline.cli.common import (
     console,
     group,
     print_json,
-    progress_console,
     settings_of,
     write_file,
 )
 
-if TYPE_CHECKING:
-    pass
-
 app = group("")
-
-
-class Pipeline(StrEnum):
-    """Which of the two pipelines."""
-
-    TRAINING = "training"
-    SCORING = "scoring"
 
 
 @app.command()
 def synth(
-    pipeline: Annotated[Pipeline, typer.Argument(help="Which pipeline.")] = Pipeline.TRAINING,
+    pipeline: Annotated[Literal["training", "scoring"], typer.Argument(help="Which pipeline.")] = "training",
     env: Environment = None,
     settings_file: SettingsFile = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write to a file instead.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead.")] = None,
 ) -> None:
     """Compile a pipeline's definition, offline."""
-    from pipeline.definition.compiler import compile_scoring, compile_training
+    from pipeline.definition.compile import compile_definition
 
-    compile_pipeline = compile_training if pipeline is Pipeline.TRAINING else compile_scoring
-    definition = compile_pipeline(settings_of(env, settings_file))
+    definition = compile_definition(settings_of(env, settings_file), pipeline)
     if output is None:
         typer.echo(definition, nl=False)
     else:
@@ -55,12 +42,12 @@ def synth(
 @app.command()
 def validate(
     env: Annotated[
-        str | None, typer.Option("--env", help="Environment to check; every one that has a file when left out.")
+        str | None, typer.Option("--env", help="Environment to check; by default every one that has a file.")
     ] = None,
     settings_file: SettingsFile = None,
     *,
     file: Annotated[
-        Path | None, typer.Option(help="Check this definition instead; with --env also as it would be deployed there.")
+        Path | None, typer.Option(help="Check this definition instead; with --env, also as it would be deployed there.")
     ] = None,
     list_checks: Annotated[bool, typer.Option("--list", help="List the checks and run none.")] = False,
     as_json: AsJson = False,
@@ -87,16 +74,16 @@ def plan(
     full: Annotated[bool, typer.Option("--full", help="Also show every field of what would be created.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what deploy would change, and what a run costs. Exit code 0: nothing to change; 2: something."""
+    """Show what deploy would change, and what a run costs. Exit code 0: no changes; 2: changes."""
     from pipeline.deploy.engine.rendering import plan_as_json, print_plan
     from pipeline.deploy.operations import plan_environment
 
-    settings = settings_of(env, settings_file)
-    found = plan_environment(settings, aws_of(settings))
+    aws = aws_of(env, settings_file)
+    found = plan_environment(aws.settings, aws)
     if as_json:
-        print_json(plan_as_json(found, settings.region))
+        print_json(plan_as_json(found, aws.settings.region))
     else:
-        print_plan(found, console(), settings, full=full)
+        print_plan(found, console(), aws.settings, full=full)
     raise typer.Exit(0 if found.is_empty else 2)
 
 
@@ -105,66 +92,67 @@ def deploy(
     env: Environment = None,
     settings_file: SettingsFile = None,
     approved: Annotated[
-        str | None, typer.Option("--plan", help="Identity that `plan` printed: apply this plan or none.")
+        str | None, typer.Option("--plan", help="Apply only the plan with this identity, printed by `plan`.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create or change what the environment needs. Safe to interrupt and to repeat."""
+    """Create or change the resources of an environment. Safe to interrupt and to repeat."""
     from pipeline.deploy.engine.rendering import plan_as_json, print_next_steps
     from pipeline.deploy.operations import deploy_environment
 
-    settings = settings_of(env, settings_file)
-    aws = aws_of(settings)
-    done = deploy_environment(settings, aws, progress_console(as_json=as_json), approved=approved)
+    aws = aws_of(env, settings_file)
+    done = deploy_environment(aws.settings, aws, console(errors=as_json), approved=approved)
     if as_json:
-        print_json(plan_as_json(done, settings.region))
+        print_json(plan_as_json(done, aws.settings.region))
     elif not done.is_empty:
-        print_next_steps(settings, aws, console())
+        print_next_steps(aws.settings, aws, console())
 
 
 @app.command()
 def drift(env: Environment = None, settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
-    """Find what somebody changed by hand. Exit code 0: nothing; 2: something."""
+    """Show what differs from the code, such as manual changes. Exit code 0: nothing; 2: something."""
     from pipeline.deploy.engine.rendering import plan_as_json, print_drift
     from pipeline.deploy.operations import plan_environment
 
-    settings = settings_of(env, settings_file)
-    found = plan_environment(settings, aws_of(settings))
+    aws = aws_of(env, settings_file)
+    found = plan_environment(aws.settings, aws)
     if as_json:
-        print_json(plan_as_json(found, settings.region))
+        print_json(plan_as_json(found, aws.settings.region))
     else:
-        print_drift(found, console(), settings)
+        print_drift(found, console(), aws.settings)
     raise typer.Exit(0 if found.is_empty else 2)
 
 
 @app.command("trust-policy")
 def trust_policy(
     repository: Annotated[
-        str, typer.Option(help="OWNER/NAME on GitHub, or OWNER@ID/NAME@ID; --permissions does without.")
+        str, typer.Option(help="OWNER/NAME on GitHub, or OWNER@ID/NAME@ID; not needed with --permissions.")
     ] = "",
     env: Annotated[
-        str | None, typer.Option("--env", help="Environment: a file in pipeline/environments; dev when left out.")
+        str | None, typer.Option("--env", help="Environment, by default dev: a file in pipeline/settings/environments.")
     ] = None,
     settings_file: SettingsFile = None,
     purpose: Annotated[
         Literal["plan", "deploy", "operate"],
-        typer.Option(help="Which of the two roles of CI; operate is for people, and has permissions only."),
+        typer.Option(help="Role of CI to print policies for; operate is for people, with --permissions only."),
     ] = "deploy",
-    permissions: Annotated[bool, typer.Option("--permissions", help="Print what the role may do instead.")] = False,
+    permissions: Annotated[
+        bool, typer.Option("--permissions", help="Print what the role may do instead of who may assume it.")
+    ] = False,
 ) -> None:
-    """Print the IAM policies with which GitHub Actions gets in without a key, and people work. Offline."""
+    """Print IAM policies for CI and operators. Offline; GitHub Actions needs no stored keys with them."""
     from pipeline.deploy.operators.github import deployer_policy, github_trust_policy
     from pipeline.deploy.operators.policy import operator_policy
 
     settings = settings_of(env if env or settings_file else "dev", settings_file)
     if purpose == "operate":
         if not permissions:
-            raise typer.BadParameter("it is for people; see --permissions", param_hint="--purpose operate")
+            raise typer.BadParameter("people assume no role of CI; add --permissions", param_hint="--purpose operate")
         print_json(operator_policy(settings))
     elif permissions:
         print_json(deployer_policy(settings, purpose))
     elif not repository:
-        raise typer.BadParameter("whom to trust is missing: OWNER/NAME on GitHub", param_hint="--repository")
+        raise typer.BadParameter("give the repository to trust: OWNER/NAME on GitHub", param_hint="--repository")
     else:
         print_json(github_trust_policy(settings, repository, purpose))
 
@@ -179,17 +167,16 @@ def destroy(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove what deploy made, triggers first. Data is kept unless told otherwise."""
+    """Remove what deploy created, triggers first. Data is kept by default."""
     from pipeline.deploy.operations import destroy_environment
 
-    settings = settings_of(env, settings_file)
+    aws = aws_of(env, settings_file)
+    settings = aws.settings
     if not yes:
         what = "everything, data included," if delete_data else "everything but the data"
         where = f"account {settings.account_id}, {settings.region}"
         typer.confirm(f"Remove {what} of environment {settings.environment!r} ({where})?", abort=True, err=as_json)
-    removed = destroy_environment(
-        settings, aws_of(settings), progress_console(as_json=as_json), keep_data=not delete_data
-    )
+    removed = destroy_environment(settings, aws, console(errors=as_json), keep_data=not delete_data)
     if as_json:
         print_json(
             [

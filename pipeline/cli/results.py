@@ -1,9 +1,9 @@
-"""What came out: predictions, report; and the demonstration."""
+"""Results: predictions, report; and the demonstration."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -16,12 +16,8 @@ from pipeline.cli.common import (
     console,
     group,
     print_json,
-    settings_of,
     write_file,
 )
-
-if TYPE_CHECKING:
-    pass
 
 app = group("")
 
@@ -33,14 +29,13 @@ def predictions(
     rows: Annotated[int, typer.Option(min=0, max=1000, help="How many rows of the newest file to show.")] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Say where the prediction files are, and show the first rows of the newest."""
+    """List prediction files. The newest is shown with its first rows."""
     from dataclasses import asdict
 
-    from pipeline.demo.run import print_predictions
-    from pipeline.results.predictions import first_rows, prediction_files
+    from pipeline.results.predictions import first_rows, prediction_files, print_predictions
 
-    settings = settings_of(env, settings_file)
-    aws = aws_of(settings)
+    aws = aws_of(env, settings_file)
+    settings = aws.settings
     files = prediction_files(aws, settings.predictions_bucket)
     if as_json:
         header, first = first_rows(aws, files[0], rows) if files else ([], [])
@@ -60,20 +55,18 @@ def predictions(
 def report(
     execution: Execution = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="File; report-<execution>.html by default.")
+        Path | None, typer.Option("--output", "-o", help="File; by default report-<execution>.html.")
     ] = None,
     env: Environment = None,
     settings_file: SettingsFile = None,
 ) -> None:
-    """Save the run report of an execution: one HTML file that opens without a network."""
+    """Save the run report of an execution. It is one HTML file that opens offline."""
     from pipeline.executions import control as executions
     from pipeline.executions.view import view
     from pipeline.results.reports import read_report
 
-    settings = settings_of(env, settings_file)
-    aws = aws_of(settings)
-    arn = executions.find(aws, [settings.training_pipeline_name], execution)
-    found = view(aws, arn)
+    aws = aws_of(env, settings_file)
+    found = view(aws, executions.find(aws, [aws.settings.training_pipeline_name], execution))
     path = output or Path(f"report-{found.identifier}.html")
     write_file(path, read_report(aws, found))
     typer.echo(path)
@@ -81,10 +74,10 @@ def report(
 
 @app.command()
 def demo(
-    data: Annotated[Path | None, typer.Option(help="CSV to upload; a generated sample when left out.")] = None,
+    data: Annotated[Path | None, typer.Option(help="CSV to upload; by default a generated sample.")] = None,
     keep_up: Annotated[bool, typer.Option("--keep-up/--down", help="Leave the local endpoint running.")] = True,
 ) -> None:
-    """Everything once, on this machine: endpoint up, deploy, upload a CSV, watch, show predictions."""
+    """Run everything once on this machine. Starts the endpoint, deploys, uploads a CSV, shows predictions."""
     from pipeline.demo.run import run_demo
 
     run_demo(data, console(), keep_up=keep_up)

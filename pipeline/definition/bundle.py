@@ -16,7 +16,7 @@ from pathlib import Path
 
 
 def _steps_folder() -> Path:
-    """Beside the package in a checkout, inside it in a wheel."""
+    """Return the scripts' folder: beside the package in a checkout, inside it in a wheel."""
     packaged = Path(__file__).parents[1] / "_steps"
     return packaged if packaged.is_dir() else Path(__file__).parents[2] / "steps"
 
@@ -50,12 +50,12 @@ class Bundle:
         return f"code/{self.sha256}"
 
     def objects(self) -> dict[str, bytes]:
-        """S3 key → content of everything that has to be in the artifacts bucket before an execution starts."""
+        """Return S3 key → content of all that has to be in the artifacts bucket before an execution starts."""
         return {f"{self.prefix}/{ARCHIVE_NAME}": self.archive, f"{self.prefix}/{LAUNCHER_NAME}": self.launcher}
 
 
 def bundled_files(folder: Path = STEPS_FOLDER) -> list[Path]:
-    """The files that travel, sorted by their path: sources and their data, no caches, nothing hidden."""
+    """Return the files to pack, sorted by path: sources and their data, no caches, nothing hidden."""
     return sorted(
         path
         for path in folder.rglob("*")

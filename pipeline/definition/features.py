@@ -12,8 +12,8 @@ EVENT_TIME = "event_time"
 
 
 def stored_features() -> Mapping[str, str]:
-    """Feature name → ``String``, ``Integral`` or ``Fractional``, in the order of ``analysis.features.profiles``."""
-    # steps/ travels to the containers and is no package of this environment: it is on the path for this import only.
+    """Return feature name → ``String``, ``Integral`` or ``Fractional``, in the order of the steps' own schema."""
+    # steps/ is copied into the containers and is not installed here: it is on the path for this import only.
     sys.path.insert(0, str(STEPS_FOLDER))
     try:
         from analysis.features.profiles import STORED_FEATURES

@@ -8,6 +8,7 @@ pipeline runs, so the card is made as a list of pieces of that text, some of the
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -22,27 +23,29 @@ _METRICS = {
 
 
 def model_card_fragments(
-    settings: Settings, bundle: Bundle, profile: Any, evaluated: Callable[[str], Any], execution_arn: Any
+    settings: Settings,
+    bundle: Bundle,
+    *,
+    profile: Any,
+    execution_arn: Any,
+    evaluation_value: Callable[[str], Any],
 ) -> list[Any]:
-    """Pieces that, joined, are the card's JSON text.
+    """Return the pieces that, joined, are the card's JSON text.
 
     Args:
         settings: of the environment.
         bundle: the packed code, named in the card.
         profile: pipeline variable with the profile's name.
-        evaluated: makes the pipeline variable for one path in ``evaluation.json``.
         execution_arn: pipeline variable.
+        evaluation_value: returns the pipeline variable for a path in ``evaluation.json``.
     """
-    variables: dict[str, Any] = {
+    variables = {
         "@profile@": profile,
         "@execution@": execution_arn,
-        "@leakage@": evaluated("leakage.verdict"),
+        "@leakage@": evaluation_value("leakage.verdict"),
+        # With the quotes, so that what takes their place is a number.
+        **{f'"@{path}@"': evaluation_value(path) for path in _METRICS.values()},
     }
-    metric_data = []
-    for number, (name, path) in enumerate(_METRICS.items()):
-        marker = f'"@metric{number}@"'
-        variables[marker] = evaluated(path)
-        metric_data.append({"name": name, "type": "number", "value": marker.strip('"')})
     card = {
         "model_overview": {
             "model_description": "Linear regression (ordinary least squares) of daily bike rentals on calendar and "
@@ -66,7 +69,14 @@ def model_card_fragments(
             {
                 "name": "Rows held out of training",
                 "evaluation_observation": "Leakage verdict: @leakage@.",
-                "metric_groups": [{"name": "Regression", "metric_data": metric_data}],
+                "metric_groups": [
+                    {
+                        "name": "Regression",
+                        "metric_data": [
+                            {"name": name, "type": "number", "value": f"@{path}@"} for name, path in _METRICS.items()
+                        ],
+                    }
+                ],
             }
         ],
         "additional_information": {
@@ -74,21 +84,5 @@ def model_card_fragments(
             "custom_details": {"environment": settings.environment, "project": settings.project},
         },
     }
-    return _split(json.dumps(card), variables)
-
-
-def _split(text: str, variables: dict[str, Any]) -> list[Any]:
-    """Cut ``text`` at each marker and put the variable there."""
-    pieces: list[Any] = [text]
-    for marker, variable in variables.items():
-        cut: list[Any] = []
-        for piece in pieces:
-            if not isinstance(piece, str):
-                cut.append(piece)
-                continue
-            first, *rest = piece.split(marker)
-            cut.append(first)
-            for part in rest:
-                cut += [variable, part]
-        pieces = cut
-    return [piece for piece in pieces if not (isinstance(piece, str) and not piece)]
+    pieces = re.split(f"({'|'.join(map(re.escape, variables))})", json.dumps(card))
+    return [variables.get(piece, piece) for piece in pieces if piece]

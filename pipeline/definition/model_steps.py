@@ -1,4 +1,4 @@
-"""The steps around the model: register a version, make a model of it or of one in the registry.
+"""The steps around the model: register a version, create a model from it or from one in the registry.
 
 Importing this module imports the SageMaker SDK (seconds); see :mod:`pipeline.definition.sdk`.
 """
@@ -6,54 +6,50 @@ Importing this module imports the SageMaker SDK (seconds); see :mod:`pipeline.de
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
-from sagemaker.core.training.configs import Networking
 from sagemaker.mlops.workflow.model_step import ModelStep
 from sagemaker.serve.model_builder import ModelBuilder
 
-from pipeline.definition.step_frame import Frame, Value
+from pipeline.definition.context import StepContext, Value
+from pipeline.settings.contract import CREATE_MODEL, REGISTER_MODEL
 
 #: Where the toolkit finds the code inside a model artefact.
 MODEL_CODE_FOLDER = "/opt/ml/model/code"
+_SERVED_MODEL = "What the transform job serves"
 
 
-def _model_builder(frame: Frame, model_data: Value) -> ModelBuilder:
-    network = frame.settings.network
+def _model_builder(context: StepContext, model_data: Value) -> ModelBuilder:
+    network = context.settings.network
     return ModelBuilder(
-        image_uri=frame.image_uri,
+        image_uri=context.image_uri,
         s3_model_data_url=model_data,
         env_vars={
             "SAGEMAKER_PROGRAM": "inference.py",
             "SAGEMAKER_SUBMIT_DIRECTORY": MODEL_CODE_FOLDER,
-            # The server installs the code with pip, which looks for setuptools in a package index unless told not to;
-            # pip reads this variable as the negation of its name.
+            # The server installs the code with pip, which otherwise looks for setuptools in a package index; pip reads
+            # this variable as the negation of its name.
             **({"PIP_NO_BUILD_ISOLATION": "0"} if network.isolated_steps or network.wheels_folder else {}),
         },
-        role_arn=frame.role,
-        sagemaker_session=frame.session,
+        role_arn=context.role,
+        sagemaker_session=context.session,
         content_type="text/csv",
         accept_type="text/csv",
         # Anything but an empty mapping makes the builder upload code while it compiles.
         dependencies={},
-        network=Networking(
-            subnets=list(network.subnets) or None,
-            security_group_ids=list(network.security_groups) or None,
-            enable_network_isolation=_is_isolated(frame),
-        ),
+        network=context.networking(encrypted=None, isolated=_is_isolated(context)),
     )
 
 
-def _is_isolated(frame: Frame) -> bool:
-    """Whether the containers that serve the model get no network; transform jobs take this from their model."""
-    return frame.is_isolated("CreateModel")
+def _is_isolated(context: StepContext) -> bool:
+    """Return whether the containers that serve the model get no network; transform jobs take this from their model."""
+    return context.is_isolated(CREATE_MODEL)
 
 
 def register_model_step(
-    frame: Frame,
-    name: str,
+    context: StepContext,
     *,
     description: str,
     model_data: Value,
@@ -62,24 +58,24 @@ def register_model_step(
     card_content: Value,
     properties: Mapping[str, Value],
 ) -> ModelStep:
-    """A step of type ``RegisterModel``: a new version in the model package group.
+    """Create a step of type ``RegisterModel``: a new version in the model package group.
 
     Args:
-        frame: shared settings.
-        name: step name.
+        context: of the pipeline.
         description: shown in the console.
         model_data: S3 URI of ``model.tar.gz``.
-        approval_status: what the version is born with.
+        approval_status: of the new version.
         statistics_uri: S3 URI of the model-quality JSON.
         card_content: model card as the JSON text that CreateModelPackage takes.
         properties: customer metadata, at most 256 characters each.
     """
-    step_args = _model_builder(frame, model_data).register(
-        model_package_group_name=frame.settings.model_package_group_name,
+    settings = context.settings
+    step_args = _model_builder(context, model_data).register(
+        model_package_group_name=settings.model_package_group_name,
         content_types=["text/csv"],
         response_types=["text/csv"],
-        inference_instances=[frame.settings.instances.transform],
-        transform_instances=[frame.settings.instances.transform],
+        inference_instances=[settings.instances.transform],
+        transform_instances=[settings.instances.transform],
         approval_status=approval_status,
         model_metrics=ModelMetrics(
             model_statistics=MetricsSource(content_type="application/json", s3_uri=statistics_uri)
@@ -87,66 +83,51 @@ def register_model_step(
         customer_metadata_properties=dict(properties),
         domain="MACHINE_LEARNING",
         task="REGRESSION",
-        model_card=_Card(card_content),
+        # Not the SDK's own class, which refuses content that holds pipeline variables.
+        model_card=SimpleNamespace(content=card_content, model_card_status="PendingReview"),
     )
-    return ModelStep(name=name, description=description, step_args=step_args, retry_policies=frame.step_retries())
-
-
-@dataclass(frozen=True)
-class _Card:
-    """What ``register`` reads of a card. The SDK's own class refuses content that holds pipeline variables."""
-
-    content: Value
-    model_card_status: str = "PendingReview"
-
-
-def create_model_step(
-    frame: Frame, name: str, *, description: str, model_data: Value, depends_on: Sequence[Any]
-) -> ModelStep:
-    """A step of type ``Model``: what the transform job serves."""
-    step_args = _model_builder(frame, model_data).build()
-    # The builder takes no tags but those of JumpStart.
-    step_args.create_model_request["Tags"] = frame.tags()
     return ModelStep(
-        name=name,
-        description=description,
+        name=REGISTER_MODEL, description=description, step_args=step_args, retry_policies=context.step_retries()
+    )
+
+
+def create_model_step(context: StepContext, *, model_data: Value, depends_on: Sequence[Any]) -> ModelStep:
+    """Create a step of type ``Model``: what the transform job serves."""
+    step_args = _model_builder(context, model_data).build()
+    # The builder takes no tags but those of JumpStart.
+    step_args.create_model_request["Tags"] = context.tags()
+    return ModelStep(
+        name=CREATE_MODEL,
+        description=_SERVED_MODEL,
         step_args=step_args,
         depends_on=list(depends_on),
-        retry_policies=frame.step_retries(),
+        retry_policies=context.step_retries(),
     )
 
 
-@dataclass(frozen=True)
-class _CapturedModel:
-    """What ModelStep asks of the object that a CreateModel request comes from."""
-
-    sagemaker_session: Any
-
-
-def create_model_from_package_step(frame: Frame, name: str, *, description: str, model_package_arn: Value) -> ModelStep:
-    """A step of type ``Model`` for a version in the registry.
+def create_model_from_package_step(context: StepContext, *, model_package_arn: Value) -> ModelStep:
+    """Create a step of type ``Model`` for a version in the registry.
 
     ``ModelBuilder`` wants the package's content at compile time; here the package is known only when the pipeline runs,
     so the request is captured from the session, as ``ModelBuilder`` itself does.
-
-    Args:
-        frame: shared settings.
-        name: step name.
-        description: shown in the console.
-        model_package_arn: pipeline variable or ARN.
     """
-    network = frame.settings.network
-    session = frame.session
+    network = context.settings.network
+    session = context.session
     session.context = None
-    session.init_model_step_arguments(_CapturedModel(session))
+    session.init_model_step_arguments(SimpleNamespace(sagemaker_session=session))
     session.create_model(
         name=None,
-        role=frame.role,
+        role=context.role,
         container_defs={"ModelPackageName": model_package_arn},
         vpc_config={"Subnets": list(network.subnets), "SecurityGroupIds": list(network.security_groups)}
         if network.subnets
         else None,
-        enable_network_isolation=_is_isolated(frame),
-        tags=frame.tags(),
+        enable_network_isolation=_is_isolated(context),
+        tags=context.tags(),
     )
-    return ModelStep(name=name, description=description, step_args=session.context, retry_policies=frame.step_retries())
+    return ModelStep(
+        name=CREATE_MODEL,
+        description=_SERVED_MODEL,
+        step_args=session.context,
+        retry_policies=context.step_retries(),
+    )

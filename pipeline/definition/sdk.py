@@ -1,7 +1,7 @@
 """The traps of the SageMaker SDK v3, each handled here and nowhere else.
 
-- Importing the SDK takes seconds, so only :mod:`pipeline.definition.compiler` and the modules of its steps import it,
-  and no command pays for it that does not compile a definition.
+- Importing the SDK takes seconds, so only the two pipelines and the modules of their steps import it, and only
+  :mod:`pipeline.definition.compile` imports those: no command pays for it that compiles nothing.
 - ``ModelTrainer`` simulates IAM policies while a definition is made unless ``SAGEMAKER_VALIDATE_ROLE`` is ``false``.
 - Telemetry is on by default; it is switched off by configuration, not by blocking the network.
 - Importing it makes clients from boto3's default session, which needs a region and would stay behind for all that runs
@@ -19,11 +19,10 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest import mock
 
-if TYPE_CHECKING:
-    from pipeline.settings.environment import Settings
+from pipeline.settings.environment import Settings
 
 TELEMETRY_OFF = {"SchemaVersion": "1.0", "SageMaker": {"PythonSDK": {"Modules": {"TelemetryOptOut": True}}}}
 _ENVIRONMENT = {
@@ -41,21 +40,20 @@ _UNSET = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOIN
 
 @contextmanager
 def offline_sdk(region: str) -> Iterator[None]:
-    """Make the SDK offline and quiet while a definition is compiled, and put the environment back afterwards."""
+    """Make the SDK offline and quiet while a definition is compiled, and put everything back afterwards."""
     import boto3
 
-    changed = {**_ENVIRONMENT, "AWS_DEFAULT_REGION": region}
-    before = {name: os.environ.get(name) for name in (*changed, *_UNSET)}
     default_session = boto3.DEFAULT_SESSION
-    os.environ.update(changed)
-    for name in _UNSET:
-        os.environ.pop(name, None)
     # "Popping out 'TrainingJobName' from the pipeline definition" is what a pipeline is expected to do.
     disabled = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # deprecations inside the SDK and what it imports
+        with (
+            mock.patch.dict(os.environ, {**_ENVIRONMENT, "AWS_DEFAULT_REGION": region}),
+            warnings.catch_warnings(action="ignore"),  # deprecations inside the SDK and what it imports
+        ):
+            for name in _UNSET:
+                os.environ.pop(name, None)
             from sagemaker.core.config.config_manager import SageMakerConfig
 
             with mock.patch.object(SageMakerConfig, "validate_sagemaker_config"):
@@ -63,15 +61,10 @@ def offline_sdk(region: str) -> Iterator[None]:
     finally:
         boto3.DEFAULT_SESSION = default_session
         logging.disable(disabled)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def offline_session(settings: Settings) -> Any:
-    """A ``PipelineSession`` that knows region, account bucket and telemetry choice, and holds no usable credentials."""
+    """Return a ``PipelineSession`` with region, bucket and telemetry choice, and without usable credentials."""
     import boto3
     from sagemaker.core.workflow.pipeline_context import PipelineSession
 

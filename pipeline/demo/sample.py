@@ -1,8 +1,8 @@
 """A generated bike-sharing table, so that a demonstration needs no download.
 
-THE NUMBERS ARE GENERATED, not observed: nothing may be concluded from them about any city. They have the columns of
-the published daily table (dates as dd-mm-yy, degrees Celsius, percent, km/h) and relations of a plausible kind: warm
-dry days bring more rides, the second year more than the first, rain and wind fewer.
+THE NUMBERS ARE GENERATED, not observed, and say nothing about any city. They have the columns of the published daily
+table (dates as dd-mm-yy, degrees Celsius, percent, km/h) and plausible relations: warm dry days bring more rides, the
+second year more than the first, rain and wind fewer.
 """
 
 from __future__ import annotations
@@ -16,37 +16,20 @@ from pathlib import Path
 
 FILE_NAME = "generated-sample.csv"
 FIRST_DAY = date(2018, 1, 1)
+#: The table has two years; its ``yr`` column has no third.
 LONGEST = 730
-"""The table has two years; its `yr` column knows no third."""
 DEFAULT_SEED = 20180101
-INPUT_COLUMNS = (
-    "instant",
-    "dteday",
-    "season",
-    "yr",
-    "mnth",
-    "holiday",
-    "weekday",
-    "workingday",
-    "weathersit",
-    "temp",
-    "atemp",
-    "hum",
-    "windspeed",
-)
-TARGET_COLUMNS = ("casual", "registered", "cnt")
-
 _HOLIDAYS = frozenset(
     {(1, 1), (1, 15), (2, 19), (4, 16), (5, 28), (7, 4), (9, 3), (10, 8), (11, 12), (11, 22), (12, 25)}
 )
 _CLEAR, _MIST, _RAIN = 1, 2, 3
+#: Probability of clear and of mist on the day after each weather; the rest is rain.
 _NEXT_WEATHER = {_CLEAR: (0.72, 0.26), _MIST: (0.48, 0.46), _RAIN: (0.35, 0.50)}
-"""Chance of clear and of mist on the day after each weather; the rest is rain."""
 
 
 @dataclass(frozen=True)
 class _Weather:
-    """One day: situation (1 clear, 2 mist, 3 rain), degrees Celsius, percent, km/h."""
+    """Weather of one day: situation (1 clear, 2 mist, 3 rain), degrees Celsius, percent, km/h."""
 
     situation: int
     temperature: float
@@ -56,7 +39,7 @@ class _Weather:
 
 
 class _Draws:
-    """Random numbers made from `random()` alone: its sequence is the only one that Python promises to keep."""
+    """Random numbers from `random()` alone: the only sequence that Python promises to keep."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311 (sample data, no secret)
@@ -65,15 +48,16 @@ class _Draws:
         return self._random.random()
 
     def normal(self, deviation: float) -> float:
-        """Box-Muller, mean 0."""
+        """Return a normal number with mean 0 (Box-Muller)."""
         radius = math.sqrt(-2.0 * math.log(1.0 - self.uniform()))
         return deviation * radius * math.cos(2.0 * math.pi * self.uniform())
 
 
 def sample_rows(seed: int = DEFAULT_SEED, days: int = LONGEST) -> list[dict[str, str]]:
-    """`days` consecutive days from 1 January 2018, as text cells by column name; the same for the same arguments.
+    """Return consecutive days from 1 January 2018, as text by column; the same for the same arguments.
 
-    Raises ValueError unless 1 <= days <= 730.
+    Raises:
+        ValueError: unless 1 <= days <= 730.
     """
     if not 1 <= days <= LONGEST:
         raise ValueError(f"days must be 1 to {LONGEST} (the table covers two years), not {days}.")
@@ -89,9 +73,13 @@ def sample_rows(seed: int = DEFAULT_SEED, days: int = LONGEST) -> list[dict[str,
 
 
 def write_sample(path: Path, seed: int = DEFAULT_SEED, days: int = LONGEST, *, target: bool = True) -> Path:
-    """Write the table as CSV (UTF-8, line feeds) to `path`, or into it under FILE_NAME where it is a directory.
+    """Write the table as CSV (UTF-8, line feeds) and return the file's path.
 
-    target: False leaves out casual, registered and cnt: such a file is for scoring only. Returns the file's path.
+    Args:
+        path: of the file, or of a directory to write FILE_NAME in.
+        seed: of the random numbers.
+        days: how many rows.
+        target: False leaves out casual, registered and cnt: such a file is for scoring only.
     """
     file = path / FILE_NAME if path.is_dir() else path
     columns = INPUT_COLUMNS + (TARGET_COLUMNS if target else ())
@@ -153,10 +141,14 @@ def _row(number: int, day: date, weather: _Weather, draws: _Draws) -> dict[str, 
 
 
 def _season(day: date) -> int:
-    """1 winter, 2 spring, 3 summer, 4 autumn, changing on the 21st as in the published table."""
+    """Return 1 winter, 2 spring, 3 summer or 4 autumn, with the first days of the published table."""
     starts = ((3, 21, 2), (6, 21, 3), (9, 23, 4), (12, 21, 1))
     return next((season for month, first, season in reversed(starts) if (day.month, day.day) >= (month, first)), 1)
 
 
 def _within(value: float, low: float, high: float) -> float:
     return min(max(value, low), high)
+
+
+_COLUMNS = tuple(sample_rows(days=1)[0])
+INPUT_COLUMNS, TARGET_COLUMNS = _COLUMNS[:-3], _COLUMNS[-3:]

@@ -15,8 +15,8 @@ from pipeline.deploy.resources.rules import Rule
 from pipeline.deploy.script_conventions import PROJECT
 from pipeline.deploy.stack import FLOWS, resources
 from pipeline.errors import DefinitionError
+from pipeline.settings.contract import Flow
 from pipeline.settings.environment import Settings
-from pipeline.settings.names import Flow
 
 
 def environment_subjects(settings: Settings, bundle: Bundle) -> list[tuple[Definition, Deployment]]:

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pipeline
 from pipeline.definition.bundle import Bundle
+from pipeline.settings.contract import Flow
 from pipeline.settings.environment import Settings
-from pipeline.settings.names import Flow
 
 #: Rooms of ``pipeline`` whose code decides what a definition is.
 SOURCES = ("definition", "settings")
@@ -72,10 +72,9 @@ def _definition(settings: Settings, bundle: Bundle, flow: Flow) -> str:
 
 
 def _compile(settings: Settings, bundle: Bundle, flow: Flow) -> str:
-    from pipeline.definition import compiler as definition
+    from pipeline.definition.compile import compile_definition
 
-    compilers = {"training": definition.compile_training, "scoring": definition.compile_scoring}
-    return compilers[flow](settings, bundle)
+    return compile_definition(settings, flow, bundle)
 
 
 def _read(path: Path) -> str | None:

@@ -19,8 +19,8 @@ from pipeline.deploy.resources.queues import Queue
 from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.resources.rules import Rule, failure_rule, upload_rule
 from pipeline.deploy.resources.topics import Topic
+from pipeline.settings.contract import Flow
 from pipeline.settings.environment import Settings
-from pipeline.settings.names import Flow
 
 #: The pipelines that are deployed; each has a definition, a rule and a folder under ``raw/``.
 FLOWS: tuple[Flow, ...] = ("training", "scoring")

@@ -12,8 +12,8 @@ from pipeline.deploy.checks import deployment_around, environment_subjects, scri
 from pipeline.deploy.script_conventions import PROJECT
 from pipeline.deploy.stack import FLOWS, NO_STEPS
 from pipeline.errors import InputFileError
+from pipeline.settings.contract import Flow
 from pipeline.settings.environment import environment_names, load_settings
-from pipeline.settings.names import Flow
 
 
 def validate_environments(environment: str | None, settings_file: Path | None) -> Report:

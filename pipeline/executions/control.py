@@ -1,4 +1,4 @@
-"""Pipeline executions: start, list, find, watch, stop. Shows nothing (see :mod:`pipeline.executions.progress`).
+"""Pipeline executions: start, list, find, watch, stop. Prints nothing (see :mod:`pipeline.executions.progress`).
 
 Which execution an upload has started is in :mod:`pipeline.executions.uploads`.
 """
@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 from pipeline.aws.clients import Aws, aws_errors
 from pipeline.aws.not_found import unless_missing
@@ -19,19 +20,14 @@ from pipeline.executions.parameters import check_parameters
 from pipeline.executions.view import FINAL, ExecutionView, failed_steps, read_plan, view
 from pipeline.settings.environment import Settings
 
-_QUESTIONS_AT_ONCE = 6
+_PARALLEL_REQUESTS = 6
 
 
 def start(aws: Aws, pipeline_name: str, parameters: Mapping[str, str]) -> str:
-    """Start an execution; its ARN.
-
-    Args:
-        aws: clients of the environment.
-        pipeline_name: of the pipeline.
-        parameters: name → value; checked against the pipeline's definition first.
+    """Start an execution and return its ARN; the parameters are checked against the definition first.
 
     Raises:
-        ExecutionError: the pipeline is not deployed, or a parameter is unknown or missing.
+        ExecutionError: the pipeline is not deployed, or a parameter is unknown, missing or impossible.
     """
     with aws_errors(f"Starting {pipeline_name}", aws, ExecutionError):
         definition = json.loads(aws.sagemaker.describe_pipeline(PipelineName=pipeline_name)["PipelineDefinition"])
@@ -45,7 +41,7 @@ def start(aws: Aws, pipeline_name: str, parameters: Mapping[str, str]) -> str:
 
 
 def recent(aws: Aws, pipeline_name: str, limit: int = 20) -> list[ExecutionView]:
-    """The newest executions, newest first, without their steps."""
+    """Return the newest executions, newest first, without their steps."""
     with aws_errors(f"Listing executions of {pipeline_name}", aws, ExecutionError):
         summaries = aws.sagemaker.list_pipeline_executions(
             PipelineName=pipeline_name, SortBy="CreationTime", SortOrder="Descending", MaxResults=limit
@@ -62,11 +58,14 @@ def recent(aws: Aws, pipeline_name: str, limit: int = 20) -> list[ExecutionView]
     ]
 
 
-def with_reasons(aws: Aws, executions: Sequence[ExecutionView]) -> list[ExecutionView]:
-    """The same executions, each that failed with the reason of the step that failed first.
+def summary_as_json(execution: ExecutionView) -> dict[str, Any]:
+    """Return what a list of executions knows of one, for scripts."""
+    fields = {name: getattr(execution, name) for name in ("arn", "status", "started", "reason")}
+    return {**fields, "pipeline": execution.pipeline_name}
 
-    Of the execution itself SageMaker says no more than that a step failed.
-    """
+
+def with_reasons(aws: Aws, executions: Sequence[ExecutionView]) -> list[ExecutionView]:
+    """Give each failed execution the reason of its first failed step; SageMaker's own says only that a step failed."""
 
     def explained(execution: ExecutionView) -> ExecutionView:
         if execution.status != "Failed":
@@ -74,76 +73,68 @@ def with_reasons(aws: Aws, executions: Sequence[ExecutionView]) -> list[Executio
         reason = replace(execution, steps=failed_steps(aws, execution.arn)).explanation
         return replace(execution, reason=" ".join(reason.split()))
 
-    with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_PARALLEL_REQUESTS) as pool:
         return list(pool.map(explained, executions))
 
 
 def recent_of_all(aws: Aws, pipeline_names: Sequence[str], limit: int = 20) -> list[ExecutionView]:
-    """The newest executions of several pipelines, newest first, without their steps. One not deployed has none."""
-    found = []
-    for name in pipeline_names:
-        if is_deployed(aws, name):
-            found += recent(aws, name, limit)
+    """Return the newest executions of those pipelines that are deployed, newest first, without their steps."""
+    found = [item for name in pipeline_names if _is_deployed(aws, name) for item in recent(aws, name, limit)]
     return sorted(found, key=lambda item: item.started.timestamp() if item.started else 0.0, reverse=True)[:limit]
 
 
-def is_deployed(aws: Aws, pipeline_name: str) -> bool:
-    """Whether the pipeline is deployed."""
-    with aws_errors(f"Describing {pipeline_name}", aws, ExecutionError):
-        return unless_missing(lambda: aws.sagemaker.describe_pipeline(PipelineName=pipeline_name)) is not None
-
-
 def find(aws: Aws, pipeline_names: Sequence[str], arn_or_id: str | None, *, running: bool = False) -> str:
-    """ARN of an execution by ARN, by id, or the newest one of several pipelines.
+    """Return the ARN of an execution by ARN, by id, or of the newest one of several pipelines.
 
     Args:
         aws: clients of the environment.
         pipeline_names: of the pipelines.
         arn_or_id: of the execution; None is the newest one.
-        running: of those that have not ended, where none is named.
+        running: without an id, whether only executions count that have not ended.
 
     Raises:
         ExecutionError: there is no such execution.
     """
     if arn_or_id and arn_or_id.startswith("arn:"):
         return arn_or_id
+    names, runs = " and ".join(pipeline_names), aws.settings.command("runs")
     if arn_or_id:
-        # Asked for by its name: among thousands it need not be one of the newest.
-        arns = [f"{aws.settings.pipeline_arn(name)}/execution/{arn_or_id}" for name in pipeline_names]
-        found = [arn for arn in arns if _is_there(aws, arn)]
+        # Described by its name: among thousands it need not be one of the newest.
+        for name in pipeline_names:
+            arn = f"{aws.settings.pipeline_arn(name)}/execution/{arn_or_id}"
+            if _exists(aws, arn, aws.sagemaker.describe_pipeline_execution, PipelineExecutionArn=arn):
+                return arn
+        problem, hint = f"There is no execution {arn_or_id} of {names}.", f"List them: {runs}"
     else:
-        newest = recent_of_all(aws, pipeline_names, limit=100)
-        found = [execution.arn for execution in newest if not running or not execution.is_final]
-    if found:
-        return found[0]
-    names = " and ".join(pipeline_names)
-    if not any(is_deployed(aws, name) for name in pipeline_names):
-        raise ExecutionError(f"{names} are not deployed.", f"Deploy them: {aws.settings.command('deploy')}")
-    if running and not arn_or_id:
-        raise ExecutionError(
-            f"No execution of {names} is running.", f"See how they ended: {aws.settings.command('runs')}"
-        )
-    raise ExecutionError(
-        f"There is no execution {arn_or_id} of {names}." if arn_or_id else f"There is no execution of {names} yet.",
-        f"See them with: {aws.settings.command('runs')}" if arn_or_id else how_to_start(aws.settings),
-    )
+        for execution in recent_of_all(aws, pipeline_names, limit=100):
+            if not (running and execution.is_final):
+                return execution.arn
+        problem, hint = f"There is no execution of {names} yet.", how_to_start(aws.settings)
+        if running:
+            problem, hint = f"No execution of {names} is running.", f"See how they ended: {runs}"
+    if not any(_is_deployed(aws, name) for name in pipeline_names):
+        problem, hint = f"{names} are not deployed.", f"Deploy them: {aws.settings.command('deploy')}"
+    raise ExecutionError(problem, hint)
 
 
-def _is_there(aws: Aws, arn: str) -> bool:
-    with aws_errors(f"Describing execution {arn}", aws, ExecutionError):
-        described = unless_missing(lambda: aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn))
-    return described is not None
+def _is_deployed(aws: Aws, pipeline_name: str) -> bool:
+    return _exists(aws, pipeline_name, aws.sagemaker.describe_pipeline, PipelineName=pipeline_name)
+
+
+def _exists(aws: Aws, name: str, describe: Callable[..., object], **request: str) -> bool:
+    with aws_errors(f"Describing {name}", aws, ExecutionError):
+        return unless_missing(lambda: describe(**request)) is not None
 
 
 def how_to_start(settings: Settings) -> str:
-    """What to do where there is no execution yet."""
+    """Return what to do where there is no execution yet."""
     return f"Upload a CSV under raw/training/, or: {settings.command('start KEY')}"
 
 
 def watch(
     aws: Aws, arn: str, *, interval_seconds: float, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[ExecutionView]:
-    """Views of an execution, the last one final."""
+    """Yield views of an execution, the last one final."""
     plan = read_plan(aws, arn)
     while True:
         current = view(aws, arn, plan)
@@ -163,7 +154,7 @@ def stop(aws: Aws, arn: str) -> None:
         status = aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionStatus"]
         if status in FINAL:
             raise ExecutionError(
-                f"Execution {arn.rpartition('/')[2]} has ended: {status}. There is nothing to stop.",
+                f"Execution {arn.rpartition('/')[2]} has already ended: {status}.",
                 f"See the others: {aws.settings.command('runs')}",
             )
         aws.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid.uuid4()))

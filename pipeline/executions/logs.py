@@ -23,10 +23,10 @@ class LogLine:
 
 
 def step_log(aws: Aws, step: StepView) -> Iterator[LogLine]:
-    """Everything that a step's job wrote, oldest first, one stream (container) after the other; nothing without a job.
+    """Yield all that a step's job wrote, oldest first, one stream (container) after the other; nothing without a job.
 
     Raises:
-        ExecutionError: AWS did not let itself be asked.
+        ExecutionError: AWS refused the request or did not answer.
     """
     group = _GROUPS.get(step.kind)
     if group is None or step.job_name is None:
@@ -52,14 +52,14 @@ def _stream(aws: Aws, group: str, stream: str) -> Iterator[LogLine]:
         )
         for event in answer["events"]:
             yield LogLine(datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"].rstrip("\n"))
-        # The same token again says that there is no more; an answer without events does not.
+        # Only the same token again means the end; an answer without events does not.
         if answer["nextForwardToken"] == token:
             return
         token = answer["nextForwardToken"]
 
 
 def step_named(execution: ExecutionView, name: str | None) -> list[StepView]:
-    """The step of that name, or every step that has a job.
+    """Return the step of that name, or every step that has a job.
 
     Raises:
         ExecutionError: the execution has no such step.
@@ -72,12 +72,3 @@ def step_named(execution: ExecutionView, name: str | None) -> list[StepView]:
         names = ", ".join(step.name for step in with_jobs) or "no step with a job yet"
         raise ExecutionError(f"The execution has no step {name}.", f"Steps that have a log: {names}.")
     return found
-
-
-def failed_tail(aws: Aws, execution: ExecutionView, count: int = 12) -> tuple[StepView, list[LogLine]] | None:
-    """The last lines of the step that failed first; None where no job failed."""
-    failed = [step for step in execution.steps if step.status == "Failed" and step.job_name]
-    if not failed:
-        return None
-    first = min(failed, key=lambda step: step.ended.timestamp() if step.ended else float("inf"))
-    return first, list(step_log(aws, first))[-count:]

@@ -1,4 +1,4 @@
-"""Parameters that somebody gives by hand, checked against a pipeline's definition before anything is started."""
+"""Parameters given by hand, checked against a pipeline's definition before anything is started."""
 
 from __future__ import annotations
 
@@ -11,12 +11,7 @@ from pipeline.errors import ExecutionError
 
 
 def check_parameters(pipeline_name: str, definition: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
-    """Refuse parameters that the definition does not declare, values it does not take, and missing ones.
-
-    Args:
-        pipeline_name: for the message.
-        definition: parsed definition.
-        parameters: name → value as text, as StartPipelineExecution takes it.
+    """Refuse undeclared parameters, values that the definition does not accept, and missing ones.
 
     Raises:
         ExecutionError: names the parameter, and the one that may have been meant.
@@ -40,13 +35,13 @@ def check_parameters(pipeline_name: str, definition: Mapping[str, Any], paramete
 
 
 def _meant(text: str, known: Iterable[str]) -> str:
-    """A question that names what is most like ``text``, whatever its case; empty where nothing is."""
-    by_small_letters = {name.lower(): name for name in known}
-    close = get_close_matches(text.lower(), by_small_letters, n=1)
-    return f" Did you mean {by_small_letters[close[0]]}?" if close else ""
+    """Suggest what is most like ``text``, ignoring case; empty where nothing is."""
+    by_lower_case = {name.lower(): name for name in known}
+    close = get_close_matches(text.lower(), by_lower_case, n=1)
+    return f" Did you mean {by_lower_case[close[0]]}?" if close else ""
 
 
-#: Numbers as JSON writes them, which is how SageMaker reads them.
+#: Numbers as SageMaker reads them.
 _NUMBERS = {
     "Integer": re.compile(r"[-+]?\d+"),
     "Float": re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?"),

@@ -1,18 +1,26 @@
-"""Executions on the screen: a live table in a terminal, one plain line for each change elsewhere."""
+"""Follow executions on the screen: a live table in a terminal, one plain line for each change elsewhere."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
+from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from pipeline.executions.view import ExecutionView, StepView
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+from pipeline.aws.clients import Aws
+from pipeline.errors import ExecutionError
+from pipeline.executions.control import watch
+from pipeline.executions.logs import step_log
+from pipeline.executions.view import ExecutionView, StepView, first_failed
+from pipeline.settings.contract import JobStep
 
+_LOCAL_INTERVAL_SECONDS, _AWS_INTERVAL_SECONDS = 0.25, 10.0
+_TAIL_LINES = 12
 _MARKS = {
     "Succeeded": ("✔", "green"),
     "Failed": ("✘", "bold red"),
@@ -26,104 +34,125 @@ _MARKS = {
 _WORDS = {"NotRun": "not run", "Waiting": "waiting", "Executing": "running", "Succeeded": "done"}
 
 
-def duration(value: float | None) -> str:
-    """``4.2 s``, ``3 min 20 s``, or nothing."""
-    if value is None:
-        return ""
-    if value < 60:  # noqa: PLR2004 - seconds of a minute
-        return f"{value:.1f} s"
-    return f"{int(value // 60)} min {int(value % 60)} s"
+def follow_to_end(aws: Aws, arn: str, console: Console) -> ExecutionView:
+    """Show an execution until it ends, and how it ended; of a failure, the end of the failing step's log.
+
+    Raises:
+        ExecutionError: it did not succeed; the message is the reason.
+    """
+    interval = _LOCAL_INTERVAL_SECONDS if aws.is_local else _AWS_INTERVAL_SECONDS
+    try:
+        last = follow(watch(aws, arn, interval_seconds=interval), console, local=aws.is_local)
+    except KeyboardInterrupt:
+        # Interrupting the display does not stop the execution.
+        identifier = arn.rpartition("/")[2]
+        stop = aws.settings.command(f"stop {identifier}")
+        console.print(f"Execution {identifier} goes on. Stop it with: {stop}", markup=False, soft_wrap=True)
+        raise
+    took = duration(last.seconds(datetime.now(UTC)))
+    if last.status == "Succeeded":
+        console.print(f"Succeeded in {took}: {last.identifier}")
+    console.print(_cost(last, local=aws.is_local), markup=False, soft_wrap=True)
+    if last.status != "Succeeded":
+        _print_failed_log(aws, last, console)
+        # One line, the last one, so that it is what a terminal or a CI log shows first.
+        reason = " ".join(last.explanation.split())
+        raise ExecutionError(f"Execution {last.identifier} {last.status.lower()} after {took}. {reason}".rstrip())
+    if any(step.name == JobStep.PREPROCESS and step.status == "NotRun" for step in last.steps):
+        console.print("There was nothing to do: this version of the file has been processed before.")
+    return last
 
 
-def describe(step: StepView) -> str:
-    """State in words: ``done``, ``done (from cache)``, ``running`` …"""
-    word = _WORDS.get(step.status, step.status.lower())
-    return f"{word} (from cache)" if step.cached else word
-
-
-def first_line(text: str, limit: int = 160) -> str:
-    """The first line of a reason, cut where it would not fit."""
-    line = text.strip().splitlines()[0] if text.strip() else ""
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def table(execution: ExecutionView) -> Table:
-    """One row a step, indented under its condition."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column()
-    grid.add_column()
-    grid.add_column()
-    grid.add_column(justify="right")
-    grid.add_column(overflow="ellipsis", no_wrap=True, style="dim")
-    for step in execution.steps:
-        mark, style = _MARKS.get(step.status, ("?", ""))
-        note = "" if step.status == "Failed" else first_line(step.reason)
-        grid.add_row(
-            f"[{style}]{mark}[/]",
-            f"{'  ' * step.depth}{escape(step.name)}",
-            f"[{style}]{describe(step)}[/]",
-            duration(step.seconds(datetime.now(UTC))),
-            escape(f"{step.kind}{': ' + note if note else ''}"),
-        )
-    return grid
-
-
-def cost_line(execution: ExecutionView, *, local: bool, brief: bool = False) -> str:
-    """What the execution has cost so far, or would have cost where it runs on this machine."""
-    found = execution.cost(datetime.now(UTC))
-    cost = found.amount if brief else str(found)
-    return f"Cost: nothing here; on AWS this time would be {cost}" if local else f"Cost so far: {cost}"
+def _print_failed_log(aws: Aws, last: ExecutionView, console: Console) -> None:
+    step = first_failed(step for step in last.steps if step.job_name)
+    lines = list(step_log(aws, step))[-_TAIL_LINES:] if step else []
+    if step is None or not lines:
+        return
+    console.print(f"\nThe end of the log of {step.name}:", markup=False)
+    for line in lines:
+        console.print(f"  {line.text}", markup=False, soft_wrap=True, style="dim")
+    whole = aws.settings.command(f"logs {last.identifier} --step {step.name}")
+    console.print(f"The whole log: {whole}\n", markup=False, soft_wrap=True)
 
 
 def follow(views: Iterable[ExecutionView], console: Console, *, local: bool) -> ExecutionView:
     """Show views until the last one and return it; live where the output is a terminal.
 
     Args:
-        views: of one execution.
-        console: where to.
+        views: of one execution, at least one.
+        console: where to show them.
         local: whether it runs on this machine, where nothing is billed.
     """
-    return _live(views, console, local=local) if console.is_terminal else _plain(views, console)
-
-
-def _live(views: Iterable[ExecutionView], console: Console, *, local: bool) -> ExecutionView:
-    from rich.console import Group
-    from rich.live import Live
-    from rich.text import Text
-
-    last: ExecutionView | None = None
-    with Live(console=console, refresh_per_second=8, transient=False) as live:
-        for last in views:
-            took = duration(last.seconds(datetime.now(UTC)))
-            live.update(
-                Group(
-                    table(last),
-                    Text(f"  {took}  {cost_line(last, local=local, brief=True)}", style="dim", no_wrap=True),
-                )
-            )
-    return _required(last)
-
-
-def _plain(views: Iterable[ExecutionView], console: Console) -> ExecutionView:
     shown: dict[str, str] = {}
-    last: ExecutionView | None = None
-    for last in views:
-        for step in last.steps:
-            state = describe(step)
-            if step.status in {"Waiting", "NotRun", "Starting"} or shown.get(step.name) == state:
+    with Live(console=console, refresh_per_second=8) if console.is_terminal else nullcontext() as live:
+        for current in views:
+            if live is None:
+                _print_changes(current, shown, console)
                 continue
-            shown[step.name] = state
-            took = duration(step.seconds(step.ended)) if step.ended else ""
-            note = first_line(step.reason) if step.status != "Failed" else ""
-            line = "  ".join(part for part in (f"{step.name:<20}", state, took, note) if part)
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
-            sys.stdout.flush()
-    return _required(last)
+            took = duration(current.seconds(datetime.now(UTC)))
+            status = Text(f"  {took}  {_cost(current, local=local, brief=True)}", style="dim", no_wrap=True)
+            live.update(Group(_table(current), status))
+    return current
 
 
-def _required(last: ExecutionView | None) -> ExecutionView:
-    assert last is not None, "an execution has at least one view"  # noqa: S101
-    return last
+def _print_changes(execution: ExecutionView, shown: dict[str, str], console: Console) -> None:
+    for step in execution.steps:
+        state = describe(step)
+        if step.status in {"Waiting", "NotRun", "Starting"} or shown.get(step.name) == state:
+            continue
+        shown[step.name] = state
+        took = duration(step.seconds(step.ended)) if step.ended else ""
+        line = "  ".join(part for part in (f"{step.name:<20}", state, took, _note(step)) if part)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.file.flush()
+
+
+def _table(execution: ExecutionView) -> Table:
+    """Return one row a step, indented under its condition."""
+    grid = Table.grid(padding=(0, 2))
+    for _ in range(3):
+        grid.add_column()
+    grid.add_column(justify="right")
+    grid.add_column(overflow="ellipsis", no_wrap=True, style="dim")
+    for step in execution.steps:
+        mark, style = _MARKS.get(step.status, ("?", ""))
+        grid.add_row(
+            f"[{style}]{mark}[/]",
+            f"{'  ' * step.depth}{escape(step.name)}",
+            f"[{style}]{describe(step)}[/]",
+            duration(step.seconds(datetime.now(UTC))),
+            escape(": ".join(part for part in (step.kind, _note(step)) if part)),
+        )
+    return grid
+
+
+def _cost(execution: ExecutionView, *, local: bool, brief: bool = False) -> str:
+    """Say what the execution has cost so far, or would have cost where it runs on this machine."""
+    found = execution.cost(datetime.now(UTC))
+    cost = found.amount if brief else str(found)
+    return f"Cost: nothing here; on AWS this time would be {cost}" if local else f"Cost so far: {cost}"
+
+
+def _note(step: StepView) -> str:
+    """Return what a condition decided; the reason of a failure comes at the end, whole."""
+    return "" if step.status == "Failed" else first_line(step.reason)
+
+
+def duration(value: float | None) -> str:
+    """Write seconds as ``4.2 s`` or ``3 min 20 s``; None as nothing."""
+    if value is None:
+        return ""
+    minutes, seconds = divmod(value, 60)
+    return f"{int(minutes)} min {int(seconds)} s" if minutes else f"{seconds:.1f} s"
+
+
+def describe(step: StepView) -> str:
+    """Write a state in words, such as ``running`` or ``done (from cache)``."""
+    word = _WORDS.get(step.status, step.status.lower())
+    return f"{word} (from cache)" if step.cached else word
+
+
+def first_line(text: str, limit: int = 160) -> str:
+    """Return the first line of a reason, cut where it would not fit."""
+    line = next(iter(text.strip().splitlines()), "")
+    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -1,28 +1,33 @@
-"""Uploads: what is in the raw bucket, and which execution EventBridge has started for it. Shows nothing."""
+"""Uploads: what is in the raw bucket, and which execution EventBridge has started for it. Prints nothing."""
 
 from __future__ import annotations
 
 import shlex
-import time
 import uuid
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
+
 from pipeline.aws.clients import Aws, aws_errors
 from pipeline.aws.not_found import unless_missing
 from pipeline.errors import ExecutionError
 from pipeline.executions.control import recent
+from pipeline.executions.view import execution_parameters
+from pipeline.settings.contract import INPUT_BUCKET, INPUT_ETAG, INPUT_KEY, RUN_KEY
 from pipeline.settings.environment import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
+# A bucket that has just been set up may send its events only minutes later.
 _LOCAL_PATIENCE_SECONDS, _AWS_PATIENCE_SECONDS = 15.0, 600.0
+_LOCAL_INTERVAL_SECONDS, _AWS_INTERVAL_SECONDS = 0.2, 5.0
 
 
 def bucket_and_key(settings: Settings, text: str) -> tuple[str, str]:
-    """Bucket and key of an object that is named by ``s3://BUCKET/KEY``, or by its key in the raw bucket.
+    """Split ``s3://BUCKET/KEY``; a key alone is in the raw bucket.
 
     Raises:
         ExecutionError: the URI names no object.
@@ -36,44 +41,44 @@ def bucket_and_key(settings: Settings, text: str) -> tuple[str, str]:
 
 
 def object_parameters(aws: Aws, bucket: str, key: str) -> dict[str, str]:
-    """The parameters that a trigger would give for an object, and a run key of its own: a run by hand is wanted.
+    """Return the parameters that a trigger would give for an object, with a run key of their own: a start by hand.
 
     Raises:
         ExecutionError: there is no such object.
     """
     etag = uploaded_object(aws, bucket, key)["ETag"].strip('"')
-    return {"InputBucket": bucket, "InputKey": key, "InputETag": etag, "RunKey": f"by-hand-{uuid.uuid4()}"}
+    return {INPUT_BUCKET: bucket, INPUT_KEY: key, INPUT_ETAG: etag, RUN_KEY: f"by-hand-{uuid.uuid4()}"}
 
 
 def uploaded_object(aws: Aws, bucket: str, key: str) -> HeadObjectOutputTypeDef:
-    """What S3 says of an object.
+    """Return what S3 says of an object.
 
     Raises:
         ExecutionError: there is no such object.
     """
-    with aws_errors(f"Looking at s3://{bucket}/{key}", aws, ExecutionError):
+    uri = f"s3://{bucket}/{key}"
+    with aws_errors(f"Looking at {uri}", aws, ExecutionError):
         found = unless_missing(lambda: aws.s3.head_object(Bucket=bucket, Key=key))
-    if found is None:
-        with aws_errors(f"Looking at s3://{bucket}/{key}", aws, ExecutionError):
-            is_bucket = unless_missing(lambda: aws.s3.head_bucket(Bucket=bucket)) is not None
-        upload = aws.cli(f"s3 cp FILE {shlex.quote(f's3://{bucket}/{key}')}")
-        then = ", which starts the pipeline by itself" if _triggers(key) else ""
-        raise ExecutionError(
-            f"There is no object s3://{bucket}/{key}{'' if is_bucket else ', nor such a bucket'}.",
-            f"Put it there first ({upload}){then}."
-            if is_bucket
-            else f"See whether it is deployed: {aws.settings.command('plan')}",
-        )
-    return found
+        if found is not None:
+            return found
+        if unless_missing(lambda: aws.s3.head_bucket(Bucket=bucket)) is None:
+            raise ExecutionError(
+                f"There is no object {uri}, nor such a bucket.",
+                f"See whether it is deployed: {aws.settings.command('plan')}",
+            )
+    then = ", which starts the pipeline by itself" if _triggers(key) else ""
+    raise ExecutionError(
+        f"There is no object {uri}.", f"Put it there first ({aws.cli(f's3 cp FILE {shlex.quote(uri)}')}){then}."
+    )
 
 
 def _triggers(key: str) -> bool:
-    """Whether a rule starts a pipeline for an object of this key."""
+    """Return whether a rule starts a pipeline for an object of this key."""
     return key.startswith(("raw/training/", "raw/scoring/")) and key.endswith(".csv")
 
 
 def pipeline_for(settings: Settings, key: str) -> str:
-    """Name of the pipeline that an object is for: ``raw/scoring/…`` is scored, all else trains."""
+    """Return the name of the pipeline that an object is for: scoring for ``raw/scoring/…``, else training."""
     return settings.pipeline_name("scoring" if key.startswith("raw/scoring/") else "training")
 
 
@@ -86,25 +91,20 @@ def started_for(
     *,
     since: datetime | None = None,
 ) -> str | None:
-    """ARN of the oldest execution for this object version that is not in ``known``; None where there is none yet.
+    """Return the ARN of the oldest execution for an object version; None where there is none yet.
 
     Args:
         aws: clients of the environment.
         pipeline_name: of the pipeline.
         key: of the object.
         etag: of the object.
-        known: ARNs of executions that are not meant.
+        known: ARNs of executions to ignore.
         since: when the object was put; None looks among the newest hundred executions.
     """
     with aws_errors(f"Looking for the execution of {key}", aws, ExecutionError):
         for arn in _oldest_first(aws, pipeline_name, since):
-            if arn in known:
-                continue
-            pages = aws.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
-                PipelineExecutionArn=arn
-            )
-            values = {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
-            if values.get("InputKey") == key and values.get("InputETag", "").strip('"') == etag.strip('"'):
+            values = {} if arn in known else execution_parameters(aws, arn)
+            if values.get(INPUT_KEY) == key and values.get(INPUT_ETAG, "").strip('"') == etag.strip('"'):
                 return arn
     return None
 
@@ -121,7 +121,7 @@ def _oldest_first(aws: Aws, pipeline_name: str, since: datetime | None) -> Itera
 
 
 def started_by(aws: Aws, text: str) -> str:
-    """ARN of the execution that the upload of an object, by key or URI, starts, once it is there.
+    """Return the ARN of the execution that the upload of an object, by key or URI, starts, once it is there.
 
     Raises:
         ExecutionError: there is no such object, or nothing started in time.
@@ -129,10 +129,9 @@ def started_by(aws: Aws, text: str) -> str:
     settings = aws.settings
     bucket, key = bucket_and_key(settings, text)
     found = uploaded_object(aws, bucket, key)
-    # A bucket that has just been set up may send its events only minutes later.
-    patience = _LOCAL_PATIENCE_SECONDS if aws.is_local else _AWS_PATIENCE_SECONDS
     pipeline, since = pipeline_for(settings, key), found["LastModified"]
     if _triggers(key):
+        patience = _LOCAL_PATIENCE_SECONDS if aws.is_local else _AWS_PATIENCE_SECONDS
         return wait_for_upload(aws, pipeline, key, found["ETag"], seconds=patience, since=since)
     arn = started_for(aws, pipeline, key, found["ETag"], since=since)
     if arn is None:
@@ -153,27 +152,19 @@ def wait_for_upload(
     seconds: float = 60,
     since: datetime | None = None,
 ) -> str:
-    """Wait until EventBridge has started the execution for an upload; its ARN.
-
-    Args:
-        aws: clients of the environment.
-        pipeline_name: of the pipeline.
-        key: of the uploaded object.
-        etag: of the uploaded object.
-        known: ARNs of executions from before the upload.
-        seconds: how long to wait.
-        since: when it was uploaded; None looks among the newest hundred executions.
+    """Wait until EventBridge has started the execution for an upload; otherwise like :func:`started_for`.
 
     Raises:
-        ExecutionError: nothing started in time.
+        ExecutionError: nothing started within ``seconds``.
     """
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        arn = started_for(aws, pipeline_name, key, etag, known, since=since)
-        if arn is not None:
-            return arn
-        time.sleep(0.2 if aws.is_local else 5)
-    raise ExecutionError(
-        f"No execution of {pipeline_name} started within {seconds:.0f} s of the upload of {key}.",
-        f"See whether the rule is there and enabled: {aws.settings.command('plan')}",
+    interval = _LOCAL_INTERVAL_SECONDS if aws.is_local else _AWS_INTERVAL_SECONDS
+    waiting = Retrying(
+        retry=retry_if_result(lambda arn: arn is None), wait=wait_fixed(interval), stop=stop_after_delay(seconds)
     )
+    try:
+        return str(waiting(started_for, aws, pipeline_name, key, etag, known, since=since))
+    except RetryError as error:
+        raise ExecutionError(
+            f"No execution of {pipeline_name} started within {seconds:.0f} s of the upload of {key}.",
+            f"See whether the rule exists and is enabled: {aws.settings.command('plan')}",
+        ) from error

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from pipedef.document.definition import Definition, read_definition
+from pipedef.errors import DefinitionError
 from pipeline.aws.clients import Aws, aws_errors
 from pipeline.errors import ExecutionError
-from pipeline.executions.costs import Cluster, Spent, clusters, spent
+from pipeline.executions.costs import Cluster, Cost, clusters, spent
 
+#: Of a step, for scripts.
+_JSON_FIELDS = ("name", "kind", "status", "started", "ended", "reason", "cached")
 FINAL = frozenset({"Succeeded", "Failed", "Stopped"})
 
 
@@ -22,7 +25,7 @@ class StepView:
     Attributes:
         name: of the step.
         kind: SageMaker's step type, such as ``Processing``.
-        status: SageMaker's status, or ``Waiting`` where the step has not started.
+        status: SageMaker's status, ``Waiting`` before the step starts, or ``NotRun`` where it never did.
         started: None before.
         ended: None before.
         reason: why it failed, or what a condition decided, else empty.
@@ -44,8 +47,8 @@ class StepView:
     cluster: Cluster | None = None
 
     def seconds(self, now: datetime) -> float | None:
-        """Duration in all, or until ``now``; None before the start."""
-        return ((self.ended or now) - self.started).total_seconds() if self.started else None
+        """Return its duration, or that until ``now``; None before the start."""
+        return _seconds(self.started, self.ended or now)
 
 
 @dataclass(frozen=True)
@@ -66,36 +69,35 @@ class ExecutionView:
 
     @property
     def pipeline_name(self) -> str:
-        """Name of the pipeline, out of the ARN."""
+        """Name of the pipeline, from the ARN."""
         return self.arn.partition(":pipeline/")[2].partition("/")[0]
 
     @property
-    def region(self) -> str:
-        """AWS region, out of the ARN."""
-        return self.arn.split(":")[3]
+    def is_final(self) -> bool:
+        """Whether it has ended."""
+        return self.status in FINAL
 
     def seconds(self, now: datetime) -> float | None:
-        """Duration in all, or until ``now``; None before the start."""
-        return ((self.ended or now) - self.started).total_seconds() if self.started else None
+        """Return its duration, or that until ``now``; None before the start."""
+        return _seconds(self.started, self.ended or now)
 
-    def cost(self, now: datetime) -> Spent:
-        """What its jobs have cost so far. The time in which instances start is in it, which AWS does not bill."""
+    def cost(self, now: datetime) -> Cost:
+        """Return what its jobs have cost so far, with the start of instances, which AWS does not bill."""
         used = [(step.cluster, step.seconds(now)) for step in self.steps if step.cluster and not step.cached]
-        return spent([(cluster, seconds) for cluster, seconds in used if seconds is not None], self.region)
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing more will happen."""
-        return self.status in FINAL
+        region = self.arn.split(":")[3]
+        return spent([(cluster, seconds) for cluster, seconds in used if seconds is not None], region)
 
     @property
     def explanation(self) -> str:
         """Why it failed, in the words of the first step that did; empty where nothing failed."""
-        failed = [step for step in self.steps if step.status == "Failed" and step.reason]
-        if failed:
-            first = min(failed, key=lambda step: step.ended.timestamp() if step.ended else float("inf"))
-            return f"{first.name}: {first.reason}"
-        return self.reason
+        first = first_failed(step for step in self.steps if step.reason)
+        return f"{first.name}: {first.reason}" if first else self.reason
+
+
+def first_failed(steps: Iterable[StepView]) -> StepView | None:
+    """Return the step that failed first."""
+    failed = (step for step in steps if step.status == "Failed")
+    return min(failed, key=lambda step: step.ended.timestamp() if step.ended else float("inf"), default=None)
 
 
 @dataclass(frozen=True)
@@ -103,40 +105,44 @@ class Plan:
     """What an execution was started with, which does not change while it runs.
 
     Attributes:
-        steps: of its definition.
+        definition: of the execution.
         clusters: step → what its job runs on.
     """
 
-    steps: Sequence[dict[str, Any]]
+    definition: Definition
     clusters: Mapping[str, Cluster]
 
 
+def execution_parameters(aws: Aws, arn: str) -> dict[str, str]:
+    """Return the parameters of an execution; call it inside :func:`~pipeline.aws.clients.aws_errors`."""
+    pages = aws.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(PipelineExecutionArn=arn)
+    return {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
+
+
 def read_plan(aws: Aws, arn: str) -> Plan:
-    """The definition and the parameters of an execution."""
+    """Read the definition and the parameters of an execution."""
     with aws_errors(f"Describing execution {arn}", aws, ExecutionError):
-        definition = json.loads(
-            aws.sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)["PipelineDefinition"]
-        )
-        pages = aws.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(PipelineExecutionArn=arn)
-        values = {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
-    return Plan(definition["Steps"], clusters(definition, values))
+        answer = aws.sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
+        values = execution_parameters(aws, arn)
+    try:
+        definition = read_definition(answer["PipelineDefinition"], arn)
+    except DefinitionError as error:
+        raise ExecutionError(str(error)) from error
+    return Plan(definition, clusters(definition, values))
 
 
 def view(aws: Aws, arn: str, plan: Plan | None = None) -> ExecutionView:
-    """One execution as it is now, with every step of its definition.
+    """Return an execution as it is now, with every step of its definition.
 
     Args:
         aws: clients of the environment.
         arn: of the execution.
-        plan: of the execution, for whoever looks again and again.
+        plan: of the execution; read when left out, so pass it to look repeatedly.
     """
     plan = plan or read_plan(aws, arn)
     with aws_errors(f"Describing execution {arn}", aws, ExecutionError):
         execution = aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
-        pages = aws.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
-            PipelineExecutionArn=arn, SortOrder="Ascending"
-        )
-        found = {step["StepName"]: step for page in pages for step in page["PipelineExecutionSteps"]}
+    found = _step_summaries(aws, arn)
     status = execution["PipelineExecutionStatus"]
     final = status in FINAL
     return ExecutionView(
@@ -145,22 +151,18 @@ def view(aws: Aws, arn: str, plan: Plan | None = None) -> ExecutionView:
         started=execution.get("CreationTime"),
         ended=execution.get("LastModifiedTime") if final else None,
         reason=execution.get("FailureReason", ""),
-        steps=tuple(_steps(plan, plan.steps, found, final=final)),
+        steps=tuple(_steps(plan, found, final=final)),
     )
 
 
 def failed_steps(aws: Aws, arn: str) -> tuple[StepView, ...]:
-    """The steps of an execution that failed, without their place in the definition."""
-    with aws_errors(f"Describing execution {arn}", aws, ExecutionError):
-        pages = aws.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(PipelineExecutionArn=arn)
-        found = [step for page in pages for step in page["PipelineExecutionSteps"]]
-    return tuple(
-        _step(step["StepName"], "", step, final=True, depth=0) for step in found if step["StepStatus"] == "Failed"
-    )
+    """Return the steps of an execution that failed, without what only its definition says of them."""
+    found = _step_summaries(aws, arn)
+    return tuple(_started(name, "", step) for name, step in found.items() if step["StepStatus"] == "Failed")
 
 
 def execution_as_json(execution: ExecutionView) -> dict[str, Any]:
-    """An execution for scripts."""
+    """Return an execution for scripts."""
     cost = execution.cost(execution.ended or datetime.now(UTC))
     return {
         "PipelineExecutionArn": execution.arn,
@@ -171,50 +173,44 @@ def execution_as_json(execution: ExecutionView) -> dict[str, Any]:
         "dollars": cost.dollars,
         "prices_as_of": cost.as_of,
         "steps": [
-            {
-                "name": step.name,
-                "kind": step.kind,
-                "status": step.status,
-                "started": step.started,
-                "ended": step.ended,
-                "reason": step.reason,
-                "cached": step.cached,
-                "job": step.job_name,
-            }
-            for step in execution.steps
+            {**{name: getattr(step, name) for name in _JSON_FIELDS}, "job": step.job_name} for step in execution.steps
         ],
     }
 
 
-def _steps(
-    plan: Plan, declared: Sequence[dict[str, Any]], found: Mapping[str, Any], *, final: bool, depth: int = 0
-) -> Iterator[StepView]:
-    for step in declared:
-        name, kind = step["Name"], step["Type"]
-        seen = _step(name, kind, found.get(name), final=final, depth=depth)
-        yield replace(seen, cluster=plan.clusters.get(name))
-        for branch in ("IfSteps", "ElseSteps"):
-            yield from _steps(plan, step["Arguments"].get(branch, []), found, final=final, depth=depth + 1)
+def _seconds(started: datetime | None, ended: datetime) -> float | None:
+    return (ended - started).total_seconds() if started else None
 
 
-def _step(name: str, kind: str, summary: Mapping[str, Any] | None, *, final: bool, depth: int) -> StepView:
-    if summary is None:
-        return StepView(name, kind, "NotRun" if final else "Waiting", depth=depth)
+def _step_summaries(aws: Aws, arn: str) -> dict[str, Mapping[str, Any]]:
+    """Return the steps that have started, by name, in the order of their start."""
+    with aws_errors(f"Describing execution {arn}", aws, ExecutionError):
+        pages = aws.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
+            PipelineExecutionArn=arn, SortOrder="Ascending"
+        )
+        return {step["StepName"]: step for page in pages for step in page["PipelineExecutionSteps"]}
+
+
+def _steps(plan: Plan, found: Mapping[str, Mapping[str, Any]], *, final: bool) -> Iterator[StepView]:
+    for step in plan.definition.steps:
+        if step.name in found:
+            seen = _started(step.name, step.type, found[step.name])
+        else:
+            seen = StepView(step.name, step.type, "NotRun" if final else "Waiting")
+        yield replace(seen, depth=len(step.guards), cluster=plan.clusters.get(step.name))
+
+
+def _started(name: str, kind: str, summary: Mapping[str, Any]) -> StepView:
     metadata = summary.get("Metadata", {})
     reason = summary.get("FailureReason") or metadata.get("Fail", {}).get("ErrorMessage", "")
-    if not reason and "Condition" in metadata:
-        reason = metadata["Condition"].get("Outcome", "")
-    job = next(
-        (metadata[key]["Arn"] for key in ("ProcessingJob", "TrainingJob", "TransformJob") if key in metadata), None
-    )
+    jobs = [metadata[key]["Arn"] for key in ("ProcessingJob", "TrainingJob", "TransformJob") if key in metadata]
     return StepView(
         name=name,
         kind=kind,
         status=summary["StepStatus"],
         started=summary.get("StartTime"),
         ended=summary.get("EndTime"),
-        reason=reason,
+        reason=reason or metadata.get("Condition", {}).get("Outcome", ""),
         cached="CacheHitResult" in summary,
-        depth=depth,
-        job_name=job.rsplit("/", 1)[-1] if job else None,
+        job_name=jobs[0].rpartition("/")[2] if jobs else None,
     )

@@ -1,4 +1,4 @@
-"""Where the analyst's files are, and their first rows."""
+"""Prediction files: where they are, their manifests and first rows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from rich.console import Console
+from rich.table import Table
 
 from pipeline.aws.clients import Aws, aws_errors
 from pipeline.aws.not_found import unless_missing
@@ -27,12 +30,12 @@ class PredictionFile:
 
     @property
     def uri(self) -> str:
-        """``s3://…``"""
+        """S3 URI of the object."""
         return f"s3://{self.bucket}/{self.key}"
 
 
 def prediction_files(aws: Aws, bucket: str) -> list[PredictionFile]:
-    """All prediction CSVs, newest first."""
+    """Return all prediction CSVs, newest first."""
     with aws_errors(f"Listing predictions in {bucket}", aws, ExecutionError):
         pages = aws.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=PREFIX)
         found = [
@@ -45,7 +48,7 @@ def prediction_files(aws: Aws, bucket: str) -> list[PredictionFile]:
 
 
 def first_rows(aws: Aws, file: PredictionFile, count: int = 5) -> tuple[list[str], list[list[str]]]:
-    """Header and first rows; reads no more of the object than it needs."""
+    """Return header and first rows; reads only the beginning of the object."""
     with aws_errors(f"Reading {file.uri}", aws, ExecutionError):
         body = aws.s3.get_object(Bucket=file.bucket, Key=file.key, Range="bytes=0-65535")["Body"].read()
     lines = body.decode("utf-8", errors="replace").splitlines()
@@ -56,12 +59,39 @@ def first_rows(aws: Aws, file: PredictionFile, count: int = 5) -> tuple[list[str
 
 
 def manifest(aws: Aws, file: PredictionFile) -> dict[str, Any] | None:
-    """The manifest that was written beside the file; None where there is none."""
-
+    """Return the manifest of the file; None where there is none."""
     key = "manifests/" + file.key.removeprefix(PREFIX).removesuffix(".csv") + ".json"
     with aws_errors(f"Reading the manifest of {file.uri}", aws, ExecutionError):
         answer = unless_missing(lambda: aws.s3.get_object(Bucket=file.bucket, Key=key))
-        if answer is None:
-            return None
-        content: dict[str, Any] = json.loads(answer["Body"].read())
-    return content
+        return None if answer is None else dict(json.loads(answer["Body"].read()))
+
+
+def print_predictions(aws: Aws, file: PredictionFile, count: int, console: Console) -> None:
+    """Print where the file is, what its manifest says, and its first rows as a table."""
+    console.print(file.uri, markup=False, soft_wrap=True)
+    found = manifest(aws, file)
+    if found:
+        console.print(f"{found['rows']} rows, SHA-256 {found['sha256'][:16]}…", markup=False)
+    header, rows = first_rows(aws, file, count)
+    # The wide columns that are the same in every row are printed once, below.
+    same = [index for index, name in enumerate(header) if name in {"model_version", "execution_id", "source_key"}]
+    grid = Table(box=None, padding=(0, 2), header_style="bold")
+    for index, name in enumerate(header):
+        if index not in same:
+            grid.add_column(name, justify="left" if index == 0 else "right")
+    for row in rows:
+        grid.add_row(*(_readable(value) for index, value in enumerate(row) if index not in same))
+    console.print(grid)
+    for index in same:
+        if rows:
+            console.print(f"{header[index]}: {rows[0][index]}", markup=False, soft_wrap=True)
+
+
+def _readable(value: str) -> str:
+    """Write numbers with one decimal; the file itself has all of them."""
+    if value.count(".") != 1:
+        return value
+    try:
+        return f"{float(value):.1f}"
+    except ValueError:
+        return value

@@ -33,10 +33,10 @@ class ModelVersion:
 
 
 def versions(aws: Aws, group: str) -> list[ModelVersion]:
-    """All versions of a group, newest first.
+    """Return all versions of a group, newest first.
 
     Raises:
-        RegistryError: there is no such group, or AWS did not let itself be asked.
+        RegistryError: there is no such group, or AWS refused the request.
     """
     with aws_errors(f"Listing the versions of {group}", aws, RegistryError):
         pages = aws.sagemaker.get_paginator("list_model_packages").paginate(
@@ -47,25 +47,24 @@ def versions(aws: Aws, group: str) -> list[ModelVersion]:
 
 
 def find(aws: Aws, group: str, number: int) -> ModelVersion:
-    """One version by its number.
+    """Return one version by its number.
 
     Raises:
         RegistryError: there is no such version.
     """
-    found = versions(aws, group)
-    for version in found:
-        if version.version == number:
-            return version
-    known = ", ".join(str(version.version) for version in found) or "none yet"
-    raise RegistryError(
-        f"{group} has no version {number}; there are: {known}.", f"See them with: {aws.settings.command('model list')}"
-    )
+    found = {version.version: version for version in versions(aws, group)}
+    if number not in found:
+        known = ", ".join(map(str, found)) or "none yet"
+        raise RegistryError(
+            f"{group} has no version {number}; there are: {known}.", f"List them: {aws.settings.command('model list')}"
+        )
+    return found[number]
 
 
 def decide(
     aws: Aws, group: str, number: int, status: Literal["Approved", "Rejected"], reason: str = ""
 ) -> ModelVersion:
-    """Approve or reject a version; what it was before does not matter.
+    """Approve or reject a version, whatever its state before.
 
     Raises:
         RegistryError: there is no such version.
@@ -81,7 +80,7 @@ def decide(
 
 
 def card(aws: Aws, group: str, number: int) -> dict[str, Any]:
-    """The model card of a version; empty where it has none.
+    """Return the model card of a version; empty where it has none.
 
     Raises:
         RegistryError: there is no such version.
@@ -104,14 +103,10 @@ def _version(package: Any) -> ModelVersion:
         approval=package.get("ModelApprovalStatus", ""),
         created=package["CreationTime"],
         properties=dict(package.get("CustomerMetadataProperties", {})),
-        metrics=_metrics(_card(package)),
+        metrics={
+            metric["name"]: metric["value"]
+            for evaluation in _card(package).get("evaluation_details", [])
+            for group in evaluation.get("metric_groups", [])
+            for metric in group.get("metric_data", [])
+        },
     )
-
-
-def _metrics(content: dict[str, Any]) -> dict[str, float]:
-    return {
-        metric["name"]: metric["value"]
-        for evaluation in content.get("evaluation_details", [])
-        for group in evaluation.get("metric_groups", [])
-        for metric in group.get("metric_data", [])
-    }

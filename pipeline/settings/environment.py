@@ -1,6 +1,6 @@
 """One typed :class:`Settings` object per environment: names, buckets, instances, gates, encryption, network.
 
-Values come from, later ones winning: the defaults here, ``pipeline/environments/<name>.toml`` (or
+Values come from, later ones winning: the defaults here, ``environments/<name>.toml`` (or
 ``--settings FILE``), and environment variables ``BIKESHARE_<SECTION>__<KEY>``, for example
 ``BIKESHARE_QUALITY__MINIMUM_R_SQUARED=0.7``. An unknown key or an impossible value is an error that names the key.
 """
@@ -10,88 +10,47 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator
+import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Self
 
-from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import PydanticBaseSettingsSource as Source
 from pydantic_settings import SettingsError as UnreadableVariableError
 
 from pipeline.errors import SettingsError
-from pipeline.settings.aws_names import bucket_name_problem, tag_problems
+from pipeline.settings.constraints import KmsKey, Url, check_bucket_name
 from pipeline.settings.names import ResourceNames
-from pipeline.settings.problems import Form, describe
-from pipeline.settings.sections import (
-    Alarms,
-    Analysis,
-    Buckets,
-    Features,
-    Instances,
-    KmsKey,
-    Network,
-    Quality,
-    Registry,
-    Running,
-)
+from pipeline.settings.sections import Alarms, Analysis, Features, Instances, Network, Quality, Registry, Running
 
 ENVIRONMENTS_FOLDER = Path(__file__).parent / "environments"
 
 DEFAULT_ENVIRONMENT = "local"
 _VARIABLES = "BIKESHARE_"
-#: Variables of that beginning that are no settings: the local endpoint reads them.
-_OTHER_VARIABLES = frozenset(
-    {
-        *("CHECK_RESPONSES", "ENFORCE_IAM", "FUNCTIONS", "IMAGES", "JOB_MEMORY_GIB", "JOB_PROCESSES"),
-        *("RECORD_ACTIONS", "SANDBOX"),
-    }
-)
 _NESTED = "__"
-
-#: Start of every name; buckets' are to fit into 63 characters with it.
-ShortName = Annotated[
-    str,
-    AfterValidator(
-        Form("[a-z][a-z0-9-]{0,15}", "1 to 16 lower-case letters, digits and hyphens that begin with a letter")
-    ),
-]
-
-
-class _FileAsWritten(TomlConfigSettingsSource):
-    """A TOML file whose keys count as they are written.
-
-    pydantic-settings takes ``Region`` for ``region``, as it must of a variable, and lets it win where both stand there.
-    """
-
-    def __init__(self, settings_cls: type[BaseSettings]) -> None:
-        super().__init__(settings_cls)
-        self.unknown = [key for key in self.toml_data if key not in settings_cls.model_fields]
-
-    def __call__(self) -> dict[str, Any]:
-        return {**super().__call__(), **{key: self.toml_data[key] for key in self.unknown}}
+#: pydantic's types of errors → what is wrong, in words.
+_WORDS = {
+    "bool_parsing": "has to be true or false",
+    "bool_type": "has to be true or false",
+    "extra_forbidden": "unknown key",
+    "missing": "is missing",
+    "string_type": "has to be text, in quotes",
+    "tuple_type": "has to be a list",
+}
+#: Types of errors for which the value says nothing more.
+_WITHOUT_VALUE = {"extra_forbidden", "missing"}
 
 
 class Settings(ResourceNames, BaseSettings):
     """All that differs between environments; what its resources are called follows from it."""
 
-    model_config = SettingsConfigDict(
-        extra="forbid",
-        frozen=True,
-        env_prefix=_VARIABLES,
-        env_nested_delimiter=_NESTED,
-    )
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=_VARIABLES, env_nested_delimiter=_NESTED)
 
-    environment: ShortName
-    account_id: Annotated[str, AfterValidator(Form("[0-9]{12}", "12 digits"))]
-    region: Annotated[str, AfterValidator(Form("[a-z]{2}(-[a-z]+)+-[0-9]", "a region of AWS, such as eu-west-1"))]
-    project: ShortName = "bikeshare"
     #: AWS_ENDPOINT_URL for this environment; None is AWS itself.
-    endpoint_url: Annotated[
-        str | None, AfterValidator(Form(r"(https?://\S+)?", "a URL, such as http://127.0.0.1:4566"))
-    ] = None
+    endpoint_url: Url | None = None
     kms_key: KmsKey | None = None
-    tags: dict[str, str] = Field(default_factory=dict)
-    buckets: Buckets = Field(default_factory=Buckets)
     instances: Instances = Field(default_factory=Instances)
     analysis: Analysis = Field(default_factory=Analysis)
     quality: Quality = Field(default_factory=Quality)
@@ -101,63 +60,56 @@ class Settings(ResourceNames, BaseSettings):
     running: Running = Field(default_factory=Running)
     alarms: Alarms = Field(default_factory=Alarms)
     _file: Path | None = PrivateAttr(default=None)
-    #: What --env named; a variable may have given the environment another name since.
+    #: The name after --env; a variable may have given the environment another one.
     _asked_for: str | None = PrivateAttr(default=None)
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic-settings'
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Explicit arguments, then the environment, then the TOML file of ``model_config``."""
-        return init_settings, env_settings, _FileAsWritten(settings_cls)
+    def settings_customise_sources(  # type: ignore[override]
+        cls, _: type[BaseSettings], *, init_settings: Source, env_settings: Source, **_others: Source
+    ) -> tuple[Source, ...]:
+        """Let the environment win over the arguments, which are the content of a TOML file."""
+        return env_settings, init_settings
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        """What is wrong only once everything is known."""
-        for key in self.tags.keys() & {"project", "environment"}:
-            # They tell whose a log group is that others use, too.
-            raise ValueError(f"tags.{key}: the setting {key} says that")
-        for key, problem in tag_problems(self.resource_tags()):
-            raise ValueError(f"tags.{key}: {problem}")
+        """Refuse what is wrong only in combination."""
+        seen: dict[str, str] = {}
+        for key in self.resource_tags():
+            if key in {"project", "environment"} and key in self.tags:
+                # They tell whose a log group is that others use, too.
+                raise ValueError(f"tags.{key}: the setting {key} says that")
+            # IAM ignores case and calls the second of two a duplicate.
+            if seen.setdefault(key.lower(), key) != key:
+                raise ValueError(f"tags.{key}: it differs from {seen[key.lower()]} in case only, which IAM refuses")
         names = (self.raw_bucket, self.artifacts_bucket, self.predictions_bucket)
         if len(set(names)) != len(names):
             raise ValueError(f"buckets: one bucket can't be two of {', '.join(names)}")
         for name in names:
-            if problem := bucket_name_problem(name):
-                raise ValueError(f"project: its buckets would have names such as {name}; {problem}")
-        for name, key in self._named_keys():
-            place = key.split(":")[1:4:2] if key.startswith("arn:") else [self.partition, self.region]
-            if place != [self.partition, self.region]:
-                raise ValueError(f"{name}: a key of {place[-1]} can't be used in {self.region}")
+            try:
+                check_bucket_name(name)
+            except ValueError as error:
+                raise ValueError(f"project: its buckets would have names such as {name}; {error}") from error
+        keys = [("kms_key", self.kms_key), *(("buckets.kms_keys", key) for key in self.buckets.kms_keys)]
+        for name, arn in keys:
+            if arn and arn.startswith("arn:") and arn.split(":")[1:4:2] != [self.partition, self.region]:
+                raise ValueError(f"{name}: a key of {arn.split(':')[3]} can't be used in {self.region}")
         return self
-
-    def _named_keys(self) -> Iterator[tuple[str, str]]:
-        """Setting and name of each KMS key."""
-        if self.kms_key is not None:
-            yield "kms_key", self.kms_key
-        for key in self.buckets.kms_keys:
-            yield "buckets.kms_keys", key
 
     @property
     def options(self) -> str:
-        """What a command is given to work with these settings: ``--env dev``, or ``--settings FILE``."""
+        """Options that make a command use these settings: ``--env dev``, or ``--settings FILE``."""
         if self._file:
             return f"--settings {shlex.quote(str(self._file))}"
         return f"--env {self._asked_for or self.environment}"
 
     def command(self, words: str) -> str:
-        """A command line for these settings that somebody can copy; the local environment needs no option."""
+        """Return a command line for these settings to copy; the local environment needs no option."""
         local = self.options == f"--env {DEFAULT_ENVIRONMENT}"
         return f"bikeshare {words}" if local else f"bikeshare {words} {self.options}"
 
 
 def environment_names() -> list[str]:
-    """Environments that have a file of their own."""
+    """Return the environments that have a file."""
     return sorted(path.stem for path in ENVIRONMENTS_FOLDER.glob("*.toml"))
 
 
@@ -165,8 +117,8 @@ def load_settings(environment: str | None = None, file: Path | None = None) -> S
     """Read the settings of one environment.
 
     Args:
-        environment: name of a file in ``pipeline/environments``; the local one when left out.
-        file: another TOML file to take instead; where an environment is named, too, the file has to be of that one.
+        environment: name of a file in ``pipeline/settings/environments``; the local one when left out.
+        file: another TOML file to use instead; where an environment is named too, it has to be that one's.
 
     Raises:
         SettingsError: there is no such environment, or a key or value is wrong; the message names the key.
@@ -181,28 +133,27 @@ def load_settings(environment: str | None = None, file: Path | None = None) -> S
             hint=f"Choose one of {', '.join(environment_names())} with --env, or pass --settings FILE.",
         )
     _refuse_unknown_variables()
-
-    class FromFile(Settings):
-        model_config = SettingsConfigDict(toml_file=path)
-        _file: Path | None = PrivateAttr(default=file)
-        _asked_for: str | None = PrivateAttr(default=asked_for)
-
     try:
-        found = FromFile()  # type: ignore[call-arg]  # pydantic-settings reads the rest
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        # pydantic-settings would take Region for region, as it must for a variable.
+        if unknown := [key for key in content if key not in Settings.model_fields]:
+            raise _wrong(path, [f"  {key}: unknown key" for key in unknown])
+        found = Settings(**content)
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {error.strerror}", hint="Check its permissions.") from error
     except ValidationError as error:
-        raise _wrong(path, [line for item in error.errors() for line in describe(item)]) from error
+        raise _wrong(path, [_describe(item) for item in error.errors()]) from error
     except UnreadableVariableError as error:
         field = str(error).partition('field "')[2].partition('"')[0]
         raise SettingsError(
             f"{' or '.join(_variables_of(field))} can't be read.",
             hint='A list or a table in a variable is written as JSON, such as \'["a", "b"]\'.',
         ) from error
-    except OSError as error:
-        raise SettingsError(f"{path} can't be read: {error.strerror}", hint="Let yourself read it.") from error
-    except ValueError as error:  # tomllib's own errors are ValueErrors
+    except ValueError as error:  # not TOML, or not UTF-8
         raise SettingsError(f"{path} can't be read: {error}", hint="It has to be valid TOML.") from error
+    found._file, found._asked_for = file, asked_for  # noqa: SLF001 - private to this module
     if asked_for not in {None, found.environment} and not _variables_of("environment"):
-        # Else one environment would be planned, and another one deployed.
+        # Otherwise one environment would be planned and another one deployed.
         asked = f"--env asks for {asked_for!r}" if file else f"the file is {path.name}"
         raise _wrong(path, [f"  environment: it is {found.environment!r}, and {asked}"])
     return found
@@ -215,26 +166,35 @@ def _wrong(path: Path, lines: list[str]) -> SettingsError:
     )
 
 
-def _variables() -> list[str]:
-    """Names of the environment's variables that begin like settings."""
-    return sorted(name for name in os.environ if name.upper().startswith(_VARIABLES))
+def _describe(item: ErrorDetails) -> str:
+    """Describe one error of pydantic: the key as written in TOML, then what is wrong."""
+    message = _WORDS.get(item["type"], item["msg"].removeprefix("Value error, "))
+    if not item["loc"]:  # of all settings together: the message begins with the key
+        return f"  {message}"
+    # For an unknown key of a mapping pydantic adds "[key]", which nobody wrote.
+    key = ".".join(str(part) for part in item["loc"] if part != "[key]")
+    return f"  {key}: {message}" + ("" if item["type"] in _WITHOUT_VALUE else f" (got {item['input']!r})")
 
 
-def _field(variable: str) -> str:
-    """The field of Settings that a variable sets, in small letters."""
-    return variable[len(_VARIABLES) :].partition(_NESTED)[0].lower()
+def _variables() -> dict[str, str]:
+    """Return the environment's variables that look like settings, each with the field that it sets."""
+    return {
+        name: name[len(_VARIABLES) :].partition(_NESTED)[0].lower()
+        for name in sorted(os.environ)
+        if name.upper().startswith(_VARIABLES)
+    }
 
 
 def _variables_of(field: str) -> list[str]:
-    """Names of the variables that set a field, or something in it."""
-    return [name for name in _variables() if _field(name) == field]
+    """Return the variables that set a field, or something in it."""
+    return [name for name, set_field in _variables().items() if set_field == field]
 
 
 def _refuse_unknown_variables() -> None:
-    """A misspelt section would be ignored without a word: pydantic-settings looks only for the fields that it knows."""
-    for name in _variables():
-        if _field(name) not in Settings.model_fields and name[len(_VARIABLES) :].upper() not in _OTHER_VARIABLES:
+    """Refuse a misspelt section: pydantic-settings looks only for the fields that it knows and would ignore it."""
+    for name, field in _variables().items():
+        if field not in Settings.model_fields:
             raise SettingsError(
-                f"{name}: there is no setting {_field(name)}.",
+                f"{name}: there is no setting {field}.",
                 hint=f"There are {', '.join(Settings.model_fields)}; a key in one of them comes after {_NESTED}.",
             )

@@ -2,116 +2,90 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipedef.arns import partition_of
-
-if TYPE_CHECKING:
-    from pipeline.settings.sections import Buckets
-
-#: The two ways of a file: a pipeline each, and a folder under ``raw/`` each.
-Flow = Literal["training", "scoring"]
+from pipeline.settings.constraints import AccountId, Region, ShortName, TagKey, TagValue
+from pipeline.settings.contract import Flow
+from pipeline.settings.sections import Buckets
 
 
-class ResourceNames:
-    """Names and ARNs, for settings to have.
+class _Name:
+    """A name that begins with project and environment."""
 
-    Attributes:
-        project, environment: the first two words of every name.
-        account_id, region: where the resources are.
-        buckets: those that are there already, by name.
-        tags: of the settings.
-    """
+    def __init__(self, suffix: str) -> None:
+        self._suffix = suffix
 
-    if TYPE_CHECKING:
-        project: str
-        environment: str
-        account_id: str
-        region: str
-        buckets: Buckets
-        tags: dict[str, str]
+    def __get__(self, settings: ResourceNames, _: object = None) -> str:
+        return f"{settings.prefix}-{self._suffix}"
+
+
+class _BucketName:
+    """A configured bucket, or one with a name of project, environment, purpose and account."""
+
+    def __init__(self, purpose: str) -> None:
+        self._purpose = purpose
+
+    def __get__(self, settings: ResourceNames, _: object = None) -> str:
+        configured: str | None = getattr(settings.buckets, self._purpose)
+        return configured or f"{settings.prefix}-{self._purpose}-{settings.account_id}"
+
+
+class ResourceNames(BaseModel):
+    """The settings that names and ARNs follow from, and those names and ARNs."""
+
+    model_config = ConfigDict(ignored_types=(_Name, _BucketName))
+
+    environment: ShortName
+    account_id: AccountId
+    region: Region
+    project: ShortName = "bikeshare"
+    #: AWS takes 50 on a resource; project and environment are two of them.
+    tags: Annotated[dict[TagKey, TagValue], Field(max_length=48)] = Field(default_factory=dict)
+    buckets: Buckets = Field(default_factory=Buckets)
+
+    #: Bucket that files are uploaded to.
+    raw_bucket = _BucketName("raw")
+    #: Bucket for code bundles, intermediate data of executions, claims.
+    artifacts_bucket = _BucketName("artifacts")
+    #: Bucket that analysts read.
+    predictions_bucket = _BucketName("predictions")
+    training_pipeline_name = _Name("training")
+    scoring_pipeline_name = _Name("scoring")
+    #: EventBridge rule for executions that failed.
+    alarm_rule_name = _Name("failed")
+    #: Topic for notifications of failed executions.
+    alarm_topic_name = _Name("alarms")
+    #: Queue of events that could not be delivered.
+    dead_letter_queue_name = _Name("undelivered")
+    #: Feature group that holds one record a day.
+    feature_group_name = _Name("daily")
+    #: Group in the model registry.
+    model_package_group_name = _Name("regression")
+    #: Role that pipelines and jobs run as.
+    execution_role_name = _Name("execution")
+    #: Role with which EventBridge starts the pipelines.
+    events_role_name = _Name("events")
 
     @property
     def prefix(self) -> str:
-        """Start of every resource name, such as ``bikeshare-dev``."""
+        """Beginning of every resource name, such as ``bikeshare-dev``."""
         return f"{self.project}-{self.environment}"
 
-    def _bucket(self, purpose: Literal["raw", "artifacts", "predictions"]) -> str:
-        configured: str | None = getattr(self.buckets, purpose)
-        return configured or f"{self.prefix}-{purpose}-{self.account_id}"
-
-    @property
-    def raw_bucket(self) -> str:
-        """Where uploaders put their files."""
-        return self._bucket("raw")
-
-    @property
-    def artifacts_bucket(self) -> str:
-        """Code bundles, intermediate data of executions, claims."""
-        return self._bucket("artifacts")
-
-    @property
-    def predictions_bucket(self) -> str:
-        """What analysts read."""
-        return self._bucket("predictions")
-
-    @property
-    def training_pipeline_name(self) -> str:
-        """Name of the pipeline that a file under ``raw/training/`` starts."""
-        return f"{self.prefix}-training"
-
-    @property
-    def scoring_pipeline_name(self) -> str:
-        """Name of the pipeline that a file under ``raw/scoring/`` starts."""
-        return f"{self.prefix}-scoring"
+    def pipeline_name(self, flow: Flow) -> str:
+        """Return the name of the pipeline that a file under ``raw/<flow>/`` starts."""
+        return f"{self.prefix}-{flow}"
 
     @property
     def pipeline_names(self) -> tuple[str, str]:
-        """Both pipelines."""
+        """Names of both pipelines."""
         return self.training_pipeline_name, self.scoring_pipeline_name
 
-    @property
-    def feature_group_name(self) -> str:
-        """Feature group that holds one record a day."""
-        return f"{self.prefix}-daily"
-
-    @property
-    def model_package_group_name(self) -> str:
-        """Group in the model registry."""
-        return f"{self.prefix}-regression"
-
-    @property
-    def execution_role_name(self) -> str:
-        """Role that pipeline and jobs run as."""
-        return f"{self.prefix}-execution"
-
-    @property
-    def events_role_name(self) -> str:
-        """Role with which EventBridge starts the pipeline."""
-        return f"{self.prefix}-events"
-
-    def pipeline_name(self, flow: Flow) -> str:
-        """Name of the pipeline that a file under ``raw/<flow>/`` starts."""
-        return self.training_pipeline_name if flow == "training" else self.scoring_pipeline_name
-
     def rule_name(self, flow: Flow) -> str:
-        """Name of the EventBridge rule for ``raw/<flow>/*.csv``."""
-        return self.training_rule_name if flow == "training" else self.scoring_rule_name
-
-    @property
-    def alarm_rule_name(self) -> str:
-        """EventBridge rule for executions that failed."""
-        return f"{self.prefix}-failed"
-
-    @property
-    def dead_letter_queue_name(self) -> str:
-        """Queue of events that could not be delivered."""
-        return f"{self.prefix}-undelivered"
-
-    @property
-    def alarm_topic_name(self) -> str:
-        """Topic that tells of executions that failed."""
-        return f"{self.prefix}-alarms"
+        """Return the name of the EventBridge rule for ``raw/<flow>/*.csv``."""
+        return f"{self.prefix}-{flow}-upload"
 
     @property
     def database_name(self) -> str:
@@ -119,44 +93,34 @@ class ResourceNames:
         return self.prefix.replace("-", "_")
 
     @property
-    def training_rule_name(self) -> str:
-        """EventBridge rule for ``raw/training/*.csv``."""
-        return f"{self.prefix}-training-upload"
-
-    @property
-    def scoring_rule_name(self) -> str:
-        """EventBridge rule for ``raw/scoring/*.csv``."""
-        return f"{self.prefix}-scoring-upload"
-
-    def rule_arn(self, name: str) -> str:
-        """ARN of a rule of the default event bus by its name."""
-        return self.arn("events", f"rule/{name}")
-
-    @property
     def partition(self) -> str:
         """Part of AWS that the region belongs to: ``aws``, ``aws-cn`` or ``aws-us-gov``."""
         return partition_of(self.region)
 
     def arn(self, service: str, resource: str) -> str:
-        """ARN of a resource of this account and region."""
+        """Return the ARN of a resource of this account and region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account_id}:{resource}"
 
-    def role_arn(self, name: str) -> str:
-        """ARN of a role of this account by its name."""
-        return self.iam_arn(f"role/{name}")
-
     def iam_arn(self, resource: str) -> str:
-        """ARN of a role or identity provider of this account; IAM knows no regions."""
+        """Return the ARN of a role or identity provider of this account; IAM knows no regions."""
         return f"arn:{self.partition}:iam::{self.account_id}:{resource}"
 
+    def role_arn(self, name: str) -> str:
+        """Return the ARN of a role of this account."""
+        return self.iam_arn(f"role/{name}")
+
+    def rule_arn(self, name: str) -> str:
+        """Return the ARN of a rule of the default event bus."""
+        return self.arn("events", f"rule/{name}")
+
     def bucket_arn(self, name: str) -> str:
-        """ARN of a bucket by its name."""
+        """Return the ARN of a bucket."""
         return f"arn:{self.partition}:s3:::{name}"
 
     def pipeline_arn(self, name: str) -> str:
-        """ARN of a pipeline of this account and region by its name."""
+        """Return the ARN of a pipeline of this account and region."""
         return self.arn("sagemaker", f"pipeline/{name}")
 
     def resource_tags(self) -> dict[str, str]:
-        """Tags that every resource gets: the project's own and those of the settings."""
+        """Return the tags that every resource gets: project, environment and those of the settings."""
         return {"project": self.project, "environment": self.environment, **self.tags}

@@ -2,76 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from pipeline.settings.aws_names import LOG_RETENTION_DAYS, bucket_name_problem, key_problem
-from pipeline.settings.problems import Form
+from pipeline.settings.constraints import (
+    BucketName,
+    Distinct,
+    Duration,
+    EmailAddress,
+    InstanceType,
+    KeyPrefix,
+    KmsKey,
+    LogRetention,
+    Number,
+    SecurityGroupId,
+    SubnetId,
+)
+from pipeline.settings.contract import CREATE_MODEL, ISOLABLE_STEPS, JobStep
 
+Profile = Literal["forecast", "parity"]
+ApprovalStatus = Literal["PendingManualApproval", "Approved", "Rejected"]
 
-def _bucket_name(value: str) -> str:
-    if problem := bucket_name_problem(value):
-        raise ValueError(problem)
-    return value
-
-
-def _key(value: str) -> str:
-    if problem := key_problem(value):
-        raise ValueError(problem)
-    return value
-
-
-def _retention(value: int) -> int:
-    if value not in LOG_RETENTION_DAYS:
-        raise ValueError(f"CloudWatch Logs keeps logs for {', '.join(map(str, LOG_RETENTION_DAYS))} days")
-    return value
-
-
-def _different(values: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(values)) != len(values):
-        raise ValueError("one of them stands there twice")
-    return values
-
-
-InstanceType = Annotated[
-    str, AfterValidator(Form(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "an instance type of SageMaker, such as ml.m5.large"))
-]
-BucketName = Annotated[str, AfterValidator(_bucket_name)]
-KmsKey = Annotated[str, AfterValidator(_key)]
-# ISO 8601 duration as step caching takes it.
-_HOURS_AND_MINUTES = "[Tt]([0-9]+[Hh]([0-9]+[Mm])?|[0-9]+[Mm])"
-Duration = Annotated[
-    str,
-    AfterValidator(
-        Form(
-            f"[Pp]([0-9]+[Dd]({_HOURS_AND_MINUTES})?|{_HOURS_AND_MINUTES})",
-            "a duration of days, hours and minutes, such as P30D or PT12H30M",
-        )
-    ),
-]
-#: A number with an end: JSON, which definitions are written in, knows no other.
-Number = Annotated[float, Field(allow_inf_nan=False)]
-
-#: Steps that run a job, by their name in the definition.
-JobStep = Literal[
-    "ClaimInput", "SelectModel", "Preprocess", "IngestFeatures", "Train", "Evaluate", "Transform", "PublishPredictions"
-]
-#: Steps whose container needs no network: they call no AWS API. (Transform is isolated by its model, CreateModel.)
-ISOLABLE = ("Preprocess", "Train", "CreateModel")
-#: The one job that shares out its work; our scripts would all do the same on each instance.
-_ON_SEVERAL_INSTANCES = ("Transform",)
+#: The one job that distributes its work; our scripts would do the same on each instance.
+_ON_SEVERAL_INSTANCES = (JobStep.TRANSFORM,)
 
 
 class Section(BaseModel):
-    """Frozen, and closed to keys that it does not know."""
+    """Base of all sections: frozen, and unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class StepInstances(Section):
-    """Instances of one step, where they are to be other than those of its kind."""
+    """Instances of one step, where they differ from those of its kind."""
 
     #: Instead of the pipeline parameter for steps of this kind.
     type: InstanceType | None = None
@@ -92,15 +56,6 @@ class Instances(Section):
     #: Step name → what differs for it.
     steps: dict[JobStep, StepInstances] = Field(default_factory=dict)
 
-    @field_validator("steps", mode="before")
-    @classmethod
-    def _any_case(cls, value: Any) -> Any:
-        """Step names in the definition's spelling: environment variables come in small letters."""
-        if not isinstance(value, Mapping):
-            return value
-        spelling = {name.lower(): name for name in get_args(JobStep)}
-        return {spelling.get(str(key).lower(), key): one for key, one in value.items()}
-
     @field_validator("steps")
     @classmethod
     def _possible(cls, value: dict[JobStep, StepInstances]) -> dict[JobStep, StepInstances]:
@@ -110,23 +65,20 @@ class Instances(Section):
                     f"{name}.count: {one.count} instances would all do the same work; more than one is for "
                     f"{', '.join(_ON_SEVERAL_INSTANCES)}"
                 )
-            if one.volume_size_gib is not None and name == "Transform":
+            if one.volume_size_gib is not None and name == JobStep.TRANSFORM:
                 raise ValueError(f"{name}.volume_size_gib: a transform job's volume has no size to choose")
         return value
 
-    def of(self, step: str) -> StepInstances:
-        """What differs for a step; nothing for one that is not named."""
-        return {str(name): one for name, one in self.steps.items()}.get(step, StepInstances())
-
-    def volume_of(self, step: str) -> int:
-        """Volume of a step's instances in GiB."""
-        return self.of(step).volume_size_gib or self.volume_size_gib
+    def of(self, step: JobStep) -> StepInstances:
+        """Return the instances of a step; their type is None where it is the one of its kind."""
+        found = self.steps.get(step, StepInstances())
+        return found.model_copy(update={"volume_size_gib": found.volume_size_gib or self.volume_size_gib})
 
 
 class Analysis(Section):
     """Defaults of the pipeline parameters that steer split and model."""
 
-    profile: Literal["forecast", "parity"] = "forecast"
+    profile: Profile = "forecast"
     train_fraction: Number = Field(default=0.7, gt=0, lt=1)
     random_state: int = Field(default=333, ge=0, lt=2**32)
     feature_count: int = Field(default=15, ge=1)
@@ -153,70 +105,47 @@ class Quality(Section):
 class Registry(Section):
     """The model registry."""
 
-    approval_status: Literal["PendingManualApproval", "Approved", "Rejected"] = "PendingManualApproval"
+    approval_status: ApprovalStatus = "PendingManualApproval"
 
 
 class Features(Section):
     """The Feature Store."""
 
-    #: Days after the upload for which a record is kept; None keeps it. AWS lets it be changed, and not taken back.
+    #: Days after the upload for which a record is kept; None keeps it. It can be changed later, but not removed.
     time_to_live_days: int | None = Field(default=None, ge=1)
 
 
 class Network(Section):
     """Where the jobs run."""
 
-    #: At most as many as VpcConfig of SageMaker takes.
-    subnets: Annotated[
-        tuple[Annotated[str, AfterValidator(Form("subnet-[0-9a-f]+", "the id of a subnet, subnet-…"))], ...],
-        Field(max_length=16),
-        AfterValidator(_different),
-    ] = ()
-    security_groups: Annotated[
-        tuple[Annotated[str, AfterValidator(Form("sg-[0-9a-f]+", "the id of a security group, sg-…"))], ...],
-        Field(max_length=5),
-        AfterValidator(_different),
-    ] = ()
+    #: As many as SageMaker's VpcConfig takes.
+    subnets: Annotated[Distinct[SubnetId], Field(max_length=16)] = ()
+    security_groups: Annotated[Distinct[SecurityGroupId], Field(max_length=5)] = ()
     encrypt_inter_container_traffic: bool = False
     #: Steps whose container gets no network at all. Possible for steps that call no AWS API.
     isolated_steps: tuple[str, ...] = ()
     #: Folder of the artifacts bucket with wheels of all that ``steps/requirements.txt`` names: jobs install from there
     #: and ask no package index. Needed where they can't reach one.
-    wheels_folder: (
-        Annotated[
-            str,
-            AfterValidator(
-                Form(
-                    "[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?",
-                    "letters, digits and ._/- with a letter or digit at each end, such as wheels/1",
-                )
-            ),
-        ]
-        | None
-    ) = None
+    wheels_folder: KeyPrefix | None = None
 
     @field_validator("isolated_steps")
     @classmethod
     def _can_be_isolated(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
-            if name not in ISOLABLE:
-                known = name in get_args(JobStep)
-                why = "calls AWS APIs and can't do without a network" if known else "is no step that runs a container"
-                raise ValueError(f"{name} {why}; these can be isolated: {', '.join(ISOLABLE)}")
+            if name not in ISOLABLE_STEPS:
+                known = name in set(JobStep)
+                why = "calls AWS APIs and needs a network" if known else "is not a step that runs a container"
+                raise ValueError(f"{name} {why}; these can be isolated: {', '.join(ISOLABLE_STEPS)}")
         return value
 
     @model_validator(mode="after")
-    def _packages_from_somewhere(self) -> Self:
-        installing = [name for name in self.isolated_steps if name != "CreateModel"]
+    def _possible(self) -> Self:
+        installing = [name for name in self.isolated_steps if name != CREATE_MODEL]
         if installing and self.wheels_folder is None:
             raise ValueError(
                 f"isolated_steps needs wheels_folder: {', '.join(installing)} can't reach a package index without a "
                 "network"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _both_or_none(self) -> Self:
         if bool(self.subnets) != bool(self.security_groups):
             raise ValueError("subnets and security_groups go together: a VPC job needs both")
         return self
@@ -232,23 +161,20 @@ class Running(Section):
     retry_attempts: int = Field(default=3, ge=1, le=20)
     retry_interval_seconds: int = Field(default=30, ge=1, le=43200)
     retry_backoff_rate: Number = Field(default=2.0, ge=1)
-    log_retention_days: Annotated[int, AfterValidator(_retention)] = 30
+    log_retention_days: LogRetention = 30
 
 
 class Alarms(Section):
-    """Who hears of executions that failed."""
+    """Who is notified of failed executions."""
 
-    #: Each address has to confirm the mail that SNS sends it.
-    emails: Annotated[
-        tuple[Annotated[str, AfterValidator(Form(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address"))], ...],
-        AfterValidator(_different),
-    ] = ()
+    #: Each address has to confirm the e-mail that SNS sends to it.
+    emails: Distinct[EmailAddress] = ()
 
 
 class Buckets(Section):
-    """Buckets that are there already, by name; deployment sets them up, and never removes them.
+    """Existing buckets, by name; deployment configures them, and never removes them.
 
-    One that is left out is made, under a name of environment, purpose and account.
+    One that is left out is created, under a name of environment, purpose and account.
     """
 
     raw: BucketName | None = None

@@ -19,8 +19,8 @@ from localmaker.daemon import EndpointHandle, running_endpoint
 from pipeline.aws.clients import Aws
 from pipeline.executions.uploads import started_for
 from pipeline.executions.view import ExecutionView, view
+from pipeline.settings.contract import Flow
 from pipeline.settings.environment import Settings, load_settings
-from pipeline.settings.names import Flow
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 180.0
@@ -58,7 +58,7 @@ class Deployed:
         )
 
     def put(self, key: str, body: bytes) -> str:
-        """A plain PutObject into the raw bucket; the object's ETag."""
+        """Put an object into the raw bucket as any uploader would; return its ETag."""
         return str(self.aws.s3.put_object(Bucket=self.settings.raw_bucket, Key=key, Body=body)["ETag"]).strip('"')
 
     def executions(self) -> list[str]:
@@ -69,7 +69,7 @@ class Deployed:
         return [item["PipelineExecutionArn"] for page in pages for item in page["PipelineExecutionSummaries"]]
 
     def finished(self, arn: str) -> ExecutionView:
-        """The execution once it has ended."""
+        """Wait for the end of an execution and return it."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             current = view(self.aws, arn)
@@ -117,7 +117,7 @@ class Deployed:
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
     def read(self, bucket: str, key: str) -> bytes:
-        """An object's content."""
+        """Return an object's content."""
         return self.aws.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def predictions(self) -> dict[str, bytes]:
@@ -140,7 +140,7 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    """A fresh endpoint with everything deployed by the command line; one for a module."""
+    """Deploy everything by the command line on a fresh endpoint; once for a module."""
     with (
         running_endpoint(tmp_path_factory.mktemp("state")) as endpoint,
         mock.patch.dict(os.environ, endpoint.environment()),
@@ -153,7 +153,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
 
 @pytest.fixture(scope="session")
 def day_csv() -> bytes:
-    """The real table; it lies beside the project, not in it."""
+    """Return the real table; it lies beside the project, not in it."""
     path = Path(os.environ.get("BIKE_SHARING_CSV") or ROOT.parent / "shared" / "data" / "bike_sharing" / "day.csv")
     if not path.is_file():
         pytest.skip(f"the bike-sharing table is not at {path}; set BIKE_SHARING_CSV to its path")
@@ -162,7 +162,7 @@ def day_csv() -> bytes:
 
 @pytest.fixture(scope="session")
 def sample_csv(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The generated sample."""
+    """Return the generated sample."""
     from pipeline.demo.sample import write_sample
 
     return write_sample(tmp_path_factory.mktemp("sample")).read_bytes()

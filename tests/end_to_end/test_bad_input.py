@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bad-input")]
 
 
 def edited(text: str, row: int, column: str, value: str) -> str:
-    """The table with one cell changed; rows count from 1 after the header."""
+    """Change one cell of the table; rows count from 1 after the header."""
     lines = text.splitlines()
     position = lines[0].split(",").index(column)
     cells = lines[row].split(",")

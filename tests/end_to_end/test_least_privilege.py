@@ -31,8 +31,8 @@ from pipeline.deploy.stack import FLOWS, resources
 from pipeline.executions.control import start
 from pipeline.executions.uploads import object_parameters
 from pipeline.executions.view import view
+from pipeline.settings.contract import Flow
 from pipeline.settings.environment import load_settings
-from pipeline.settings.names import Flow
 from tests.end_to_end.conftest import Deployed
 from tests.pipeline.deploy.by_hand import BY_HAND
 
@@ -87,7 +87,7 @@ class Work:
         }
 
     def _role(self, name: str, policy: dict[str, Any]) -> dict[str, str]:
-        """A role with a generated policy, and credentials of it as GitHub Actions gets them."""
+        """Create a role with a generated policy, and return credentials as GitHub Actions gets them."""
         iam, sts = self.deployed.endpoint.client("iam"), self.deployed.endpoint.client("sts")
         trust = github_trust_policy(self.settings, REPOSITORY, "plan")
         arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
@@ -101,7 +101,7 @@ class Work:
         return {f"AWS_{key}": keys["Credentials"][value] for key, value in names.items()}
 
     def under(self, role: str, *arguments: str, code: int = 0) -> None:
-        """A command under a role of CI, with the exit code that it is to have."""
+        """Run a command under a role of CI and check its exit code."""
         done = self.deployed.command(
             *arguments, "--env", ENVIRONMENT, check=False, variables={**VARIABLES, **self.keys[role]}
         )
@@ -117,7 +117,7 @@ class Work:
         assert again.status == "Succeeded", again.explanation
 
     def operate(self, report: Path) -> None:
-        """What people do who work with what is deployed."""
+        """Do what people do who work with a deployment."""
         worked = {}
         for flow, key in (("training", "raw/training/again.csv"), ("scoring", "raw/scoring/next-month.csv")):
             self.under(OPERATE, "watch", key)
@@ -136,7 +136,7 @@ class Work:
             self.under(OPERATE, "watch", code=6)
 
     def upload_under(self, role: str, key: str, body: bytes) -> None:
-        """A plain PutObject with a role's credentials."""
+        """Put an object with a role's credentials."""
         with mock.patch.dict(os.environ, self.keys[role]):
             Aws(self.settings).s3.put_object(Bucket=self.settings.raw_bucket, Key=key, Body=body)
 
@@ -166,7 +166,7 @@ class Work:
         return any(one.name == step and one.status == "Executing" and one.job_name for one in steps)
 
     def change_everything_by_hand(self) -> None:
-        """What the drift tests do to one resource, done to each that it can be done to."""
+        """Do to every resource what the drift tests do to one."""
         things = resources(self.settings, build_bundle(), self.definitions)
         for kind, _, change in BY_HAND.values():
             for thing in things:
@@ -238,7 +238,7 @@ def policies(work: Work) -> dict[str, Policy]:
 
 
 def unused_grants(policy: Policy, calls: list[Call]) -> list[Grant]:
-    """What a policy allows and nobody did.
+    """Return what a policy allows and nobody did.
 
     A log group is one resource, in whichever of its two spellings an action takes it.
     """

@@ -31,19 +31,19 @@ EXPECTED_STEPS = {
 
 @pytest.fixture(scope="module")
 def execution(deployed, day_csv):
-    """The execution that the upload started, ended."""
+    """Return the execution that the upload started, once it has ended."""
     return deployed.run(KEY, day_csv)
 
 
 @pytest.fixture(scope="module")
 def days(day_csv):
-    """The table as dictionaries of text, read by nothing of the project."""
+    """Return the table as dictionaries of text, read without the project's code."""
     return list(csv.DictReader(io.StringIO(day_csv.decode())))
 
 
 @pytest.fixture(scope="module")
 def package(deployed, execution):
-    """The registered model package."""
+    """Return the registered model package."""
     assert execution.status == "Succeeded", execution.explanation
     packages = deployed.model_packages()
     assert len(packages) == 1
@@ -63,7 +63,7 @@ def model(deployed, package):
 
 @pytest.fixture(scope="module")
 def evaluation(deployed, package):
-    """The model-quality JSON that the package names."""
+    """Return the model-quality JSON that the package names."""
     uri = package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return json.loads(deployed.read(bucket, key))

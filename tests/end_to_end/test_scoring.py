@@ -22,13 +22,13 @@ def to_score(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def without_model(deployed, to_score):
-    """A scoring execution while nothing is approved."""
+    """Run a scoring execution while nothing is approved."""
     return deployed.run("raw/scoring/too-early.csv", to_score, "scoring")
 
 
 @pytest.fixture(scope="module")
 def approved(deployed, without_model, sample_csv):
-    """A trained model, approved by the command."""
+    """Approve a trained model by the command."""
     execution = deployed.run("raw/training/sample.csv", sample_csv)
     assert execution.status == "Succeeded", execution.explanation
     assert "PendingManualApproval" in deployed.command("model", "list").stdout

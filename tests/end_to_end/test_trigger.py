@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("trigger")]
 
 
 def executions_for(deployed, key):
-    """Executions whose InputKey is ``key``, oldest first."""
+    """Return the executions whose InputKey is ``key``, oldest first."""
     found = []
     for arn in deployed.executions():
         parameters = deployed.aws.sagemaker.list_pipeline_parameters_for_execution(

@@ -71,13 +71,13 @@ def runner(tmp_path_factory):
 
 
 def scripts(name: str, job: str) -> list[str]:
-    """What a job of a workflow runs once the environment is made."""
+    """Return what a job of a workflow runs once the environment exists."""
     steps = yaml.safe_load((WORKFLOWS / name).read_text())["jobs"][job]["steps"]
     return [step["run"] for step in steps if "run" in step and step["run"] != "make environment"]
 
 
 def environments(name: str, job: str) -> list[str]:
-    """The environments that a job is for."""
+    """Return the environments that a job is for."""
     matrix = yaml.safe_load((WORKFLOWS / name).read_text())["jobs"][job]["strategy"]["matrix"]
     return matrix.get("environment") or [entry["environment"] for entry in matrix["include"]]
 

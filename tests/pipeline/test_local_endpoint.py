@@ -26,6 +26,27 @@ def bikeshare(*arguments, code=0):
     return done.stdout + done.stderr
 
 
+WITHOUT_THE_ENDPOINT = """
+import sys
+sys.modules["localmaker"] = None
+sys.argv = ["bikeshare", *sys.argv[1:]]
+from pipeline.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("arguments", [["local"], ["local", "up", "--detach"], ["local", "status", "--json"], ["demo"]])
+def test_without_the_endpoint_commands_say_how_to_install_it(arguments):
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_ENDPOINT, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 8
+    assert done.stderr.splitlines() == [
+        "error: The local AWS endpoint is not installed.",
+        "  → pip install 'bikeshare-pipeline[local]'",
+    ]
+
+
 @pytest.fixture
 def state_dir(tmp_path):
     folder = tmp_path / "state"

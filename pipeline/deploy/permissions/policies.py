@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.deploy.permissions.needs import Needs
+from pipeline.settings.contract import Flow
 from pipeline.settings.environment import Settings
-from pipeline.settings.names import Flow
 
 _JOB_ACTIONS = {
     "Processing": ("processing-job", ("CreateProcessingJob", "DescribeProcessingJob", "StopProcessingJob", "AddTags")),

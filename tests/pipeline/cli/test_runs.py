@@ -34,7 +34,7 @@ def definition(*steps):
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory):
-    """A training pipeline that fails, and a scoring pipeline that waits for an answer."""
+    """Create a training pipeline that fails, and a scoring pipeline that waits for an answer."""
     with (
         running_endpoint(tmp_path_factory.mktemp("state")) as endpoint,
         mock.patch.dict(os.environ, {**endpoint.environment(), "NO_COLOR": "1", "COLUMNS": "80"}),
@@ -65,7 +65,7 @@ def run(*arguments):
 
 
 def bikeshare(*arguments):
-    """A command as a process, with what it writes to standard output and to standard error."""
+    """Run a command as a process; return it with what it wrote to standard output and to standard error."""
     return subprocess.run([sys.executable, "-m", "pipeline", *arguments], capture_output=True, text=True, check=False)
 
 

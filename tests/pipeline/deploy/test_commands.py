@@ -95,14 +95,14 @@ def test_killed_for_good_and_repeated(aws, environment_of_ours):
             if thing.kind in {"rule", "pipeline"}
         }
         if states[settings.training_pipeline_name] is None:
-            assert states[settings.training_rule_name] is None
+            assert states[settings.rule_name("training")] is None
     deployed = bikeshare("deploy", "--json")
     assert deployed.returncode == 0
     assert len(json.loads(deployed.stdout)["changes"]) == len(resources_to_remove(settings, build_bundle()))
     planned = bikeshare("plan", "--json")
     assert planned.returncode == 0, planned.stdout
     assert json.loads(planned.stdout)["empty"]
-    own.events.disable_rule(Name=settings.training_rule_name)
+    own.events.disable_rule(Name=settings.rule_name("training"))
     drifted = bikeshare("drift")
     assert drifted.returncode == 2
     assert 'state: "DISABLED" → "ENABLED"' in drifted.stdout

@@ -19,9 +19,10 @@ from pipedef.errors import DefinitionError
 from pipedef.linter import validate
 from pipeline.cli import app
 from pipeline.definition.bundle import build_bundle
-from pipeline.definition.compiler import compile_scoring, compile_training
+from pipeline.definition.compile import compile_definition
 from pipeline.deploy.checks import deployment_around, environment_subjects, script_sources
 from pipeline.deploy.script_conventions import PROJECT
+from pipeline.deploy.stack import FLOWS
 from pipeline.deploy.validation import validate_environments
 from pipeline.settings.environment import environment_names, load_settings
 
@@ -78,7 +79,7 @@ def bundle():
 
 @pytest.fixture(scope="module")
 def compiled(prod, bundle):
-    return {"training": compile_training(prod, bundle), "scoring": compile_scoring(prod, bundle)}
+    return {flow: compile_definition(prod, flow, bundle) for flow in FLOWS}
 
 
 @pytest.fixture
@@ -264,7 +265,7 @@ def test_what_the_settings_allow_passes_every_check(bundle, tmp_path):
     file = tmp_path / "isolated.toml"
     file.write_text(ISOLATED, encoding="utf-8")
     settings = load_settings(file=file)
-    texts = {"training": compile_training(settings, bundle), "scoring": compile_scoring(settings, bundle)}
+    texts = {flow: compile_definition(settings, flow, bundle) for flow in FLOWS}
     subjects = [
         (read_definition(text, flow), deployment_around(settings, bundle, texts, flow)) for flow, text in texts.items()
     ]

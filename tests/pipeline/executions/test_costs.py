@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import pipeline.executions.costs
+from pipedef.document.definition import read_definition
 from pipeline.executions.costs import Cluster, clusters, estimate, spent
 
 PRICES = tomllib.loads(Path(pipeline.executions.costs.__file__).with_name("prices.toml").read_text(encoding="utf-8"))
@@ -55,13 +56,14 @@ def test_instance_types_come_from_the_parameters_defaults_and_count():
 def test_what_has_no_price_is_said(instance, region):
     found = run(job("A", instance=instance), region=region)
     assert found.dollars is None
-    assert f"no price for {instance} in pipeline/prices.toml for {region}" in str(found)
+    assert f"no price for {instance} in {region} in pipeline/executions/prices.toml" in str(found)
 
 
 def test_what_runs_on_comes_from_the_values_of_the_execution_in_every_branch():
     parameter = {"Name": "Type", "Type": "String", "DefaultValue": "ml.m5.xlarge"}
     gate = {"Name": "Gate", "Type": "Condition", "Arguments": {"IfSteps": [], "ElseSteps": [job("Other")]}}
-    definition = {"Parameters": [parameter], "Steps": [job("A", instance={"Get": "Parameters.Type"}, count=2), gate]}
+    content = {"Parameters": [parameter], "Steps": [job("A", instance={"Get": "Parameters.Type"}, count=2), gate]}
+    definition = read_definition(json.dumps(content), "test")
     assert clusters(definition, {})["A"] == Cluster("ml.m5.xlarge", 2, 0)
     found = clusters(definition, {"Type": "ml.c5.large"})
     assert found == {"A": Cluster("ml.c5.large", 2, 0), "Other": Cluster("ml.m5.large", 1, 0)}

@@ -33,7 +33,7 @@ def test_long_reasons_are_cut_to_a_line():
 
 
 def views():
-    """An execution that runs, and has run."""
+    """Yield an execution that runs, and then has run."""
     cluster = Cluster("ml.m5.large", 1, 30)
     condition = StepView("IsNewInput", "Condition", "Succeeded", NOW, NOW, "True")
     for status, ended in (("Executing", None), ("Succeeded", NOW + timedelta(seconds=90))):

@@ -1,9 +1,11 @@
 """Reading executions: the tree of steps, reasons, durations, cost."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from pipedef.document.definition import read_definition
 from pipeline.executions.costs import Cluster, spent
 from pipeline.executions.view import ExecutionView, Plan, StepView, _steps
 
@@ -31,12 +33,13 @@ def test_steps_come_in_the_definitions_order_indented_under_their_condition():
         },
         "If": {"StepStatus": "Succeeded", "Metadata": {"Condition": {"Outcome": "False"}}},
     }
-    first, condition, branch = _steps(Plan(declared, {"A": LARGE}), declared, found, final=True)
+    definition = read_definition(json.dumps({"Steps": declared}), "test")
+    first, condition, branch = _steps(Plan(definition, {"A": LARGE}), found, final=True)
     assert (first.name, first.depth, first.job_name) == ("A", 0, "pipelines-x-A")
     assert (first.cluster, condition.cluster) == (LARGE, None)
     assert condition.reason == "False"
     assert (branch.status, branch.depth) == ("NotRun", 1)
-    waiting = list(_steps(Plan(declared, {}), declared, {}, final=False))
+    waiting = list(_steps(Plan(definition, {}), {}, final=False))
     assert {step.status for step in waiting} == {"Waiting"}
 
 
@@ -68,4 +71,4 @@ def test_the_cost_so_far_is_that_of_the_time_of_each_job():
     assert execution.cost(NOW + 2 * HOUR).dollars == pytest.approx(3 * hour)
     assert execution.cost(NOW + 3 * HOUR).dollars == pytest.approx(5 * hour)
     unpriced = ExecutionView(ARN.replace("us-east-1", "mars-north-1"), "Executing", NOW, None, "", steps)
-    assert str(unpriced.cost(NOW)).startswith("unknown, for want of a price")
+    assert str(unpriced.cost(NOW)).startswith("unknown (no price)")

@@ -66,7 +66,10 @@ def test_environment_variables_win_over_the_file(write, monkeypatch):
         ("[instances.steps.Trian]\ncount = 1\n", "instances.steps.Trian"),
         ("[instances.steps.Train]\ncolour = 1\n", "instances.steps.Train.colour: unknown key"),
         ('[network]\nisolated_steps = ["ClaimInput"]\n', "network.isolated_steps: ClaimInput calls AWS APIs"),
-        ('[network]\nisolated_steps = ["Claim"]\n', "network.isolated_steps: Claim is no step that runs a container"),
+        (
+            '[network]\nisolated_steps = ["Claim"]\n',
+            "network.isolated_steps: Claim is not a step that runs",
+        ),
         ('[network]\nisolated_steps = ["Train"]\n', "network: isolated_steps needs wheels_folder"),
         ('[network]\nwheels_folder = "/wheels"\n', "network.wheels_folder"),
         ('[registry]\napproval_status = "Maybe"\n', "registry.approval_status"),
@@ -78,16 +81,17 @@ def test_environment_variables_win_over_the_file(write, monkeypatch):
         ("[quality]\nminimum_r_squared = -inf\n", "quality.minimum_r_squared"),
         ("[instances]\nsteps = 5\n", "instances.steps: Input should be a valid dictionary"),
         ('[instances]\nsteps = ["Train"]\n', "instances.steps: Input should be a valid dictionary"),
-        (VPC.format(subnets='"subnet-0a", "subnet-0a"'), "network.subnets: one of them stands there twice"),
+        (VPC.format(subnets='"subnet-0a", "subnet-0a"'), "network.subnets: subnet-0a is listed more than once"),
         (VPC.format(subnets=", ".join(f'"subnet-{n}"' for n in range(17))), "network.subnets: .* at most 16 items"),
         ('[buckets]\nraw = "a..b"\n', "buckets.raw: a bucket name has no two dots"),
-        ('kms_key = "alias/aws/s3"\n', "kms_key: keys of AWS services"),
+        ('kms_key = "alias/aws/s3"\n', "kms_key: the policies of AWS's own keys"),
         ('[buckets]\nraw = "one"\npredictions = "one"\n', "buckets: one bucket can't be two of one, bikeshare-x-a"),
         ('[buckets]\nkms_keys = ["x"]\n', "buckets.kms_keys.0: a key is named by its id"),
         ('kms_key = "my key"\n', "kms_key: a key is named by its id"),
         ('project = "sthree"\n', "project: its buckets would have names such as sthree-x-raw-111122223333;"),
-        ('[tags]\nnote = "a & b"\n', "tags.note: a tag's value takes letters, digits, spaces and .*, and not &"),
-        ('[tags]\nProject = "p"\n', "tags.Project: it differs from project in nothing but case"),
+        ('[tags]\nnote = "a & b"\n', "tags.note: a tag takes letters, digits, spaces and .* \\(got 'a & b'\\)"),
+        ('[tags]\nProject = "p"\n', "tags.Project: it differs from project in case only"),
+        ("[tags]\n" + "\n".join(f'k{n} = "v"' for n in range(49)), "tags: Dictionary should have at most 48 items"),
         ('endpoint_url = "127.0.0.1:4566"\n', "endpoint_url: has to be a URL"),
         ('Region = "us-east-1"\n', "Region: unknown key"),
         ('KMS_KEY = "alias/mine"\n', "KMS_KEY: unknown key"),
@@ -96,7 +100,7 @@ def test_environment_variables_win_over_the_file(write, monkeypatch):
         ('[tags]\nenvironment = "theirs"\n', "tags.environment: the setting environment says that"),
         (f'kms_key = "{KEY.format("us-east-1")}"\n', "kms_key: a key of us-east-1 can't be used in eu-west-1"),
         (f'[buckets]\nkms_keys = ["{KEY.format("us-east-1")}"]\n', "buckets.kms_keys: a key of us-east-1"),
-        ('[alarms]\nemails = ["a@b.c", "a@b.c"]\n', "alarms.emails: one of them stands there twice"),
+        ('[alarms]\nemails = ["a@b.c", "a@b.c"]\n', "alarms.emails: a@b.c is listed more than once"),
         ('[alarms]\nemails = "a@b.c"\n', "alarms.emails: has to be a list"),
         ('[alarms]\nemails = ["a at b"]\n', "alarms.emails.0: has to be an e-mail address"),
         ('project = "Bike"\n', "project: has to be 1 to 16 lower-case letters, digits and hyphens"),
@@ -170,8 +174,8 @@ def test_a_file_of_another_environment_is_not_taken_for_the_one_asked_for(tmp_pa
 def test_instances_of_one_step_can_differ_from_those_of_its_kind(write, monkeypatch):
     monkeypatch.setenv("BIKESHARE_INSTANCES__STEPS__PREPROCESS__VOLUME_SIZE_GIB", "100")
     settings = load_settings(file=write(MINIMAL + '[instances.steps.Transform]\ntype = "ml.c5.xlarge"\ncount = 3\n'))
-    assert settings.instances.volume_of("Preprocess") == 100
-    assert settings.instances.volume_of("Train") == 30
+    assert settings.instances.of("Preprocess").volume_size_gib == 100
+    assert settings.instances.of("Train").volume_size_gib == 30
     assert (settings.instances.of("Transform").type, settings.instances.of("Transform").count) == ("ml.c5.xlarge", 3)
     assert settings.instances.of("Train").type is None
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import boto3
 import botocore.session
@@ -13,17 +14,18 @@ import pytest
 from botocore.validate import ParamValidator
 
 from pipeline.definition.bundle import Bundle
-from pipeline.definition.compiler import compile_scoring, compile_training
+from pipeline.definition.compile import compile_definition
 from pipeline.definition.sdk import TELEMETRY_OFF, offline_sdk
 from pipeline.deploy.permissions.needs import steps_of
+from pipeline.settings.contract import Flow
 from pipeline.settings.environment import environment_names, load_settings
 
 ROOT = Path(__file__).parents[3]
 COMPILE = (
-    "import sys; from pipeline.definition import compiler; from pipeline.settings.environment import load_settings;"
-    "sys.stdout.write(getattr(compiler, 'compile_' + sys.argv[1])(load_settings('local')))"
+    "import sys; from pipeline.definition.compile import compile_definition;"
+    "from pipeline.settings.environment import load_settings;"
+    "sys.stdout.write(compile_definition(load_settings('local'), sys.argv[1]))"
 )
-COMPILERS = {"training": compile_training, "scoring": compile_scoring}
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +33,14 @@ def settings():
     return load_settings("local")
 
 
-@pytest.fixture(scope="module", params=COMPILERS)
+@pytest.fixture(scope="module", params=get_args(Flow))
 def kind(request):
     return request.param
 
 
 @pytest.fixture(scope="module")
 def definition(settings, kind):
-    return COMPILERS[kind](settings)
+    return compile_definition(settings, kind)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,7 @@ def references(value, key="Get"):
 
 
 def placeholders_filled(value):
-    """A definition's arguments as a request might look once its variables are known."""
+    """Return a definition's arguments as a request might look once its variables are known."""
     if isinstance(value, dict):
         if set(value) & {"Get", "Std:Join", "Std:JsonGet"}:
             return "s3://bucket/some/value"
@@ -107,7 +109,7 @@ def test_it_compiles_where_there_is_no_network_at_all(definition, kind, tmp_path
 
 def test_compiling_leaves_environment_and_default_session_alone(settings):
     before, session = dict(os.environ), boto3.DEFAULT_SESSION
-    compile_training(settings)
+    compile_definition(settings, "training")
     assert dict(os.environ) == before
     assert boto3.DEFAULT_SESSION is session
 
@@ -121,7 +123,7 @@ def test_the_sdk_configuration_is_valid_by_the_sdks_own_schema():
 
 
 def test_only_the_code_hash_changes_when_only_the_code_does(settings, kind):
-    one, other = (COMPILERS[kind](settings, Bundle(digit * 64, b"", b"")) for digit in "ef")
+    one, other = (compile_definition(settings, kind, Bundle(digit * 64, b"", b"")) for digit in "ef")
     assert one != other
     assert one.replace("e" * 64, "f" * 64) == other
 
@@ -156,7 +158,7 @@ def test_only_pure_steps_are_cached(steps, kind):
 
 
 def test_scoring_takes_its_model_from_the_registry_and_fits_nothing(settings):
-    steps = {step["Name"]: step for step in steps_of(compile_scoring(settings))}
+    steps = {step["Name"]: step for step in steps_of(compile_definition(settings, "scoring"))}
     assert not [name for name, step in steps.items() if step["Type"] == "Training"]
     (container,) = steps["CreateModel"]["Arguments"]["Containers"]
     assert container["ModelPackageName"]["Std:JsonGet"]["Path"] == "model_package_arn"
@@ -186,7 +188,7 @@ SERVICE_CALLS = {
 @pytest.mark.parametrize("environment", environment_names())
 def test_arguments_fit_the_calls_that_they_become(environment, kind):
     model = botocore.session.get_session().get_service_model("sagemaker")
-    for step in steps_of(COMPILERS[kind](load_settings(environment))):
+    for step in steps_of(compile_definition(load_settings(environment), kind)):
         if step["Type"] not in SERVICE_CALLS:
             continue
         operation, pipeline_adds = SERVICE_CALLS[step["Type"]]
@@ -198,7 +200,7 @@ def test_arguments_fit_the_calls_that_they_become(environment, kind):
 def test_a_private_network_and_a_key_reach_every_job(kind):
     settings = load_settings("prod")
     assert settings.kms_key
-    for step in steps_of(COMPILERS[kind](settings)):
+    for step in steps_of(compile_definition(settings, kind)):
         arguments = step["Arguments"]
         if step["Type"] == "Processing":
             assert arguments["NetworkConfig"]["VpcConfig"]["Subnets"], step["Name"]
@@ -238,7 +240,7 @@ wheels_folder = "wheels/1"
 def test_isolation_instances_and_warm_pools_reach_the_jobs(tmp_path, kind):
     file = tmp_path / "special.toml"
     file.write_text(SPECIAL, encoding="utf-8")
-    steps = {step["Name"]: step["Arguments"] for step in steps_of(COMPILERS[kind](load_settings(file=file)))}
+    steps = {step["Name"]: step["Arguments"] for step in steps_of(compile_definition(load_settings(file=file), kind))}
     cluster = steps["Preprocess"]["ProcessingResources"]["ClusterConfig"]
     assert (cluster["InstanceType"], cluster["InstanceCount"], cluster["VolumeSizeInGB"]) == ("ml.m5.4xlarge", 1, 100)
     assert steps["IngestFeatures"]["ProcessingResources"]["ClusterConfig"]["VolumeSizeInGB"] == 30
@@ -260,7 +262,7 @@ def test_isolation_instances_and_warm_pools_reach_the_jobs(tmp_path, kind):
 
 
 def test_the_model_card_is_json_once_its_numbers_are_in(settings):
-    steps = {step["Name"]: step for step in steps_of(compile_training(settings))}
+    steps = {step["Name"]: step for step in steps_of(compile_definition(settings, "training"))}
     pieces = steps["RegisterModel"]["Arguments"]["ModelCard"]["ModelCardContent"]["Std:Join"]["Values"]
     text = "".join(piece if isinstance(piece, str) else "0.5" for piece in pieces)
     card = json.loads(text)

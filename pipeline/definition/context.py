@@ -1,0 +1,176 @@
+"""What every step of a pipeline shares: input object, role, image, code, paths, caching, retries, tags.
+
+Importing this module imports the SageMaker SDK (seconds); see :mod:`pipeline.definition.sdk`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sagemaker.core import image_uris
+from sagemaker.core.training.configs import Networking
+from sagemaker.core.workflow.execution_variables import ExecutionVariables
+from sagemaker.core.workflow.functions import Join
+from sagemaker.core.workflow.parameters import ParameterString
+from sagemaker.mlops.workflow.pipeline import Pipeline
+from sagemaker.mlops.workflow.retry import (
+    SageMakerJobExceptionTypeEnum,
+    SageMakerJobStepRetryPolicy,
+    StepExceptionTypeEnum,
+    StepRetryPolicy,
+)
+from sagemaker.mlops.workflow.steps import CacheConfig
+
+from pipeline.definition.bundle import Bundle
+from pipeline.definition.sdk import offline_session
+from pipeline.settings.contract import INPUT_BUCKET, INPUT_ETAG, INPUT_KEY, RUN_KEY, UPLOAD_RUN_KEY
+from pipeline.settings.environment import Settings
+
+#: AWS's prebuilt scikit-learn container that all jobs run in.
+IMAGE_VERSION = "1.9-0"
+
+#: A pipeline variable, or the plain value it stands for.
+Value = Any
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """What every step of a pipeline shares.
+
+    Attributes:
+        settings: of the environment.
+        bundle: the packed code.
+        session: offline session from :func:`pipeline.definition.sdk.offline_session`.
+        bucket, key, etag, run_key: pipeline parameters, the object that an execution is about.
+        processing_instance_type, training_instance_type, transform_instance_type: pipeline parameters.
+    """
+
+    settings: Settings
+    bundle: Bundle
+    session: Any
+    bucket: ParameterString
+    key: ParameterString
+    etag: ParameterString
+    run_key: ParameterString
+    processing_instance_type: ParameterString
+    training_instance_type: ParameterString
+    transform_instance_type: ParameterString
+
+    @classmethod
+    def create(cls, settings: Settings, bundle: Bundle) -> StepContext:
+        """Create the parameters and the session of a pipeline. Of the parameters only the key has no default."""
+        instances = settings.instances
+        return cls(
+            settings=settings,
+            bundle=bundle,
+            session=offline_session(settings),
+            bucket=ParameterString(INPUT_BUCKET, default_value=settings.raw_bucket),
+            key=ParameterString(INPUT_KEY),
+            etag=ParameterString(INPUT_ETAG, default_value=""),
+            run_key=ParameterString(RUN_KEY, default_value=UPLOAD_RUN_KEY),
+            processing_instance_type=ParameterString("ProcessingInstanceType", default_value=instances.processing),
+            training_instance_type=ParameterString("TrainingInstanceType", default_value=instances.training),
+            transform_instance_type=ParameterString("TransformInstanceType", default_value=instances.transform),
+        )
+
+    def pipeline(self, name: str, parameters: Sequence[Any], steps: Sequence[Any]) -> Pipeline:
+        """Assemble the pipeline; the parameters of the input object come before its own ones."""
+        return Pipeline(
+            name=name,
+            parameters=[self.bucket, self.key, self.etag, self.run_key, *parameters],
+            steps=list(steps),
+            sagemaker_session=self.session,
+            # No experiment is kept, so that the role needs no permissions for it.
+            pipeline_experiment_config=None,
+        )
+
+    @property
+    def execution_arn(self) -> Value:
+        """ARN of the execution, a pipeline variable."""
+        return ExecutionVariables.PIPELINE_EXECUTION_ARN
+
+    @property
+    def role(self) -> str:
+        """ARN of the role that the jobs run as."""
+        return self.settings.role_arn(self.settings.execution_role_name)
+
+    @property
+    def image_uri(self) -> str:
+        """Pinned image, resolved from the SDK's own table for the region."""
+        uri: str = image_uris.retrieve(
+            "sklearn", self.settings.region, version=IMAGE_VERSION, image_scope="training", py_version="py3"
+        )
+        return uri
+
+    @property
+    def code_uri(self) -> str:
+        """S3 prefix of the packed code."""
+        return f"s3://{self.settings.artifacts_bucket}/{self.bundle.prefix}"
+
+    @property
+    def job_environment(self) -> dict[str, str]:
+        """Variables of every job: boto3 inside it has to be given the region."""
+        return {"AWS_DEFAULT_REGION": self.settings.region}
+
+    @property
+    def wheels_uri(self) -> str | None:
+        """S3 prefix that jobs install packages from; None is a package index."""
+        folder = self.settings.network.wheels_folder
+        return f"s3://{self.settings.artifacts_bucket}/{folder}/" if folder else None
+
+    def is_isolated(self, step: str) -> bool:
+        """Return whether a step's container gets no network."""
+        return step in self.settings.network.isolated_steps
+
+    def networking(self, *, encrypted: bool | None, isolated: bool | None) -> Networking:
+        """Return subnets, security groups and isolation as the SDK's trainers and model builders take them."""
+        network = self.settings.network
+        return Networking(
+            subnets=list(network.subnets) or None,
+            security_group_ids=list(network.security_groups) or None,
+            enable_inter_container_traffic_encryption=encrypted,
+            enable_network_isolation=isolated,
+        )
+
+    def run_uri(self, *parts: str) -> Join:
+        """Return ``s3://<artifacts>/runs/<execution id>/<parts>``: no execution writes over another's data."""
+        root = f"s3://{self.settings.artifacts_bucket}/runs"
+        return Join(on="/", values=[root, ExecutionVariables.PIPELINE_EXECUTION_ID, *parts])
+
+    @property
+    def cache(self) -> CacheConfig:
+        """Caching for steps that are pure functions of their inputs."""
+        return CacheConfig(enable_caching=True, expire_after=self.settings.running.cache_expire_after)
+
+    def step_retries(self) -> list[Any]:
+        """Return retries for calls that AWS throttles or that fail on its side."""
+        faults = [StepExceptionTypeEnum.SERVICE_FAULT, StepExceptionTypeEnum.THROTTLING]
+        return [StepRetryPolicy(exception_types=faults, **self._backoff())]
+
+    def job_retries(self) -> list[Any]:
+        """Return those, and retries for jobs that get no instance or die of AWS's errors, never of the script's own."""
+        return [
+            *self.step_retries(),
+            SageMakerJobStepRetryPolicy(
+                exception_types=[SageMakerJobExceptionTypeEnum.RESOURCE_LIMIT],
+                failure_reason_types=[
+                    SageMakerJobExceptionTypeEnum.INTERNAL_ERROR,
+                    SageMakerJobExceptionTypeEnum.CAPACITY_ERROR,
+                ],
+                **self._backoff(),
+            ),
+        ]
+
+    def _backoff(self) -> dict[str, Any]:
+        running = self.settings.running
+        return {
+            "max_attempts": running.retry_attempts,
+            "interval_seconds": running.retry_interval_seconds,
+            "backoff_rate": running.retry_backoff_rate,
+        }
+
+    def tags(self) -> list[dict[str, str]]:
+        """Return the tags in AWS's request form."""
+        return [{"Key": key, "Value": value} for key, value in sorted(self.settings.resource_tags().items())]

@@ -1,0 +1,269 @@
+"""One function a kind of job: what runs, on what, with which inputs and outputs.
+
+Each takes the pipeline's context, the step's name and the description that the console shows; ``script`` is a file name
+in ``steps/``. Importing this module imports the SageMaker SDK (seconds); see :mod:`pipeline.definition.sdk`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sagemaker.core.network import NetworkConfig
+from sagemaker.core.processing import Processor
+from sagemaker.core.shapes import (
+    Channel,
+    DataSource,
+    MetricDefinition,
+    OutputDataConfig,
+    ProcessingInput,
+    ProcessingOutput,
+    ProcessingS3Input,
+    ProcessingS3Output,
+    S3DataSource,
+    StoppingCondition,
+    Tag,
+)
+from sagemaker.core.training.configs import Compute
+from sagemaker.core.transformer import Transformer
+from sagemaker.core.workflow.functions import JsonGet
+from sagemaker.core.workflow.properties import PropertyFile
+from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep, TransformStep
+from sagemaker.train.model_trainer import ModelTrainer
+
+from pipeline.definition.bundle import ARCHIVE_NAME, LAUNCHER_NAME
+from pipeline.definition.context import StepContext, Value
+from pipeline.settings.contract import JobStep
+
+INPUT_ROOT = "/opt/ml/processing/input"
+OUTPUT_ROOT = "/opt/ml/processing/output"
+#: Where the channels of a training job are.
+CHANNEL_ROOT = "/opt/ml/input/data"
+_WHEELS, _CODE = "wheels", "code"
+_MAX_TRANSFORM_TIMEOUT_SECONDS = 3600
+
+
+def processing_step(
+    context: StepContext,
+    name: JobStep,
+    script: str,
+    *,
+    description: str,
+    arguments: Mapping[str, Value],
+    inputs: Mapping[str, Value] | None = None,
+    outputs: Sequence[str] = (),
+    report: str | None = None,
+    cached: bool = False,
+) -> ProcessingStep:
+    """Create a step whose processing job runs one script of ``steps/``.
+
+    Args:
+        arguments: become ``--name value``; at most 256 characters each (a limit of CreateProcessingJob).
+        inputs: name → S3 URI; mounted at ``/opt/ml/processing/input/<name>``.
+        outputs: names; ``/opt/ml/processing/output/<name>`` goes to ``runs/<execution>/<step>/<name>``.
+        report: one more output, with ``<report>.json`` in it, for :func:`report_value`.
+        cached: whether an earlier execution with the same arguments may stand in; only for pure functions.
+    """
+    settings = context.settings
+    network = settings.network
+    instances = settings.instances.of(name)
+    processor = Processor(
+        role=context.role,
+        image_uri=context.image_uri,
+        instance_count=instances.count,
+        instance_type=instances.type or context.processing_instance_type,
+        entrypoint=["/bin/bash", f"{INPUT_ROOT}/{_CODE}/{LAUNCHER_NAME}", script],
+        volume_size_in_gb=instances.volume_size_gib,
+        volume_kms_key=settings.kms_key,
+        output_kms_key=settings.kms_key,
+        max_runtime_in_seconds=settings.running.step_timeout_seconds,
+        sagemaker_session=context.session,
+        env={**context.job_environment, **_offline_pip(context, INPUT_ROOT)},
+        tags=context.tags(),
+        network_config=NetworkConfig(
+            enable_network_isolation=context.is_isolated(name) or None,
+            security_group_ids=list(network.security_groups) or None,
+            subnets=list(network.subnets) or None,
+            encrypt_inter_container_traffic=network.encrypt_inter_container_traffic or None,
+        ),
+    )
+    step_args = processor.run(
+        inputs=[
+            ProcessingInput(
+                input_name=input_name,
+                s3_input=ProcessingS3Input(
+                    s3_uri=uri,
+                    local_path=f"{INPUT_ROOT}/{input_name}",
+                    s3_data_type="S3Prefix",
+                    s3_input_mode="File",
+                ),
+            )
+            for input_name, uri in {_CODE: f"{context.code_uri}/", **_wheels(context), **(inputs or {})}.items()
+        ],
+        outputs=[
+            ProcessingOutput(
+                output_name=output,
+                s3_output=ProcessingS3Output(
+                    s3_uri=context.run_uri(name, output),
+                    local_path=f"{OUTPUT_ROOT}/{output}",
+                    s3_upload_mode="EndOfJob",
+                ),
+            )
+            for output in [*outputs, *([report] if report else [])]
+        ],
+        arguments=[word for option, value in arguments.items() for word in (f"--{option}", value)],
+        # Without a name the SDK makes one from the clock; a pipeline drops it again.
+        job_name=name,
+        wait=False,
+        logs=False,
+    )
+    return ProcessingStep(
+        name=name,
+        description=description,
+        step_args=step_args,
+        property_files=[PropertyFile(report.capitalize(), output_name=report, path=f"{report}.json")] if report else [],
+        cache_config=context.cache if cached else None,
+        retry_policies=context.job_retries(),
+    )
+
+
+def output_uri(step: ProcessingStep, output: str) -> Value:
+    """Return the S3 URI of a processing step's output, right also where the step came from the cache."""
+    return step.properties.ProcessingOutputConfig.Outputs[output].S3Output.S3Uri
+
+
+def report_value(step: ProcessingStep, path: str) -> JsonGet:
+    """Return the pipeline variable for a path in a processing step's report."""
+    return JsonGet(step_name=step.name, property_file=step.property_files[0], json_path=path)
+
+
+def _wheels(context: StepContext) -> dict[str, str]:
+    """Return the input or channel with wheels, where jobs are to install from them."""
+    return {_WHEELS: context.wheels_uri} if context.wheels_uri else {}
+
+
+def _offline_pip(context: StepContext, root: str) -> dict[str, str]:
+    """Return what makes pip take wheels from a folder; it reads its options from the environment too."""
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": f"{root}/{_WHEELS}"} if context.wheels_uri else {}
+
+
+def training_step(
+    context: StepContext,
+    name: JobStep,
+    script: str,
+    *,
+    description: str,
+    hyperparameters: Mapping[str, Value],
+    channels: Mapping[str, Value],
+    metrics: Mapping[str, str],
+) -> TrainingStep:
+    """Create a step with a training job in the image's script mode.
+
+    Script mode (``sagemaker_program`` and ``sagemaker_submit_directory``) and not ``SourceCode``: the latter uploads
+    drivers to a path with the time in it at every compile.
+
+    Args:
+        hyperparameters: become ``--name value`` arguments.
+        channels: channel name → S3 URI.
+        metrics: metric name → regular expression with one group, looked for in the log.
+    """
+    settings = context.settings
+    instances = settings.instances.of(name)
+    isolated = context.is_isolated(name)
+    archive = f"{context.code_uri}/{ARCHIVE_NAME}"
+    # The toolkit fetches the code itself, which it can't without a network: then the code comes as a channel.
+    code = {_CODE: archive} if isolated else {}
+    trainer = ModelTrainer(
+        role=context.role,
+        sagemaker_session=context.session,
+        base_job_name=name,
+        training_image=context.image_uri,
+        compute=Compute(
+            instance_type=instances.type or context.training_instance_type,
+            instance_count=instances.count,
+            volume_size_in_gb=instances.volume_size_gib,
+            volume_kms_key_id=settings.kms_key,
+            keep_alive_period_in_seconds=settings.instances.warm_pool_seconds or None,
+        ),
+        networking=context.networking(
+            encrypted=settings.network.encrypt_inter_container_traffic, isolated=isolated or None
+        ),
+        stopping_condition=StoppingCondition(max_runtime_in_seconds=settings.running.step_timeout_seconds),
+        output_data_config=OutputDataConfig(s3_output_path=context.run_uri(name), kms_key_id=settings.kms_key),
+        hyperparameters={
+            "sagemaker_program": script,
+            "sagemaker_submit_directory": f"{CHANNEL_ROOT}/{_CODE}/{ARCHIVE_NAME}" if isolated else archive,
+            **hyperparameters,
+        },
+        environment={
+            **context.job_environment,
+            **_offline_pip(context, CHANNEL_ROOT),
+            "CODE_SHA256": context.bundle.sha256,
+        },
+        tags=[Tag(key=tag["Key"], value=tag["Value"]) for tag in context.tags()],
+    ).with_metric_definitions([MetricDefinition(name=key, regex=regex) for key, regex in sorted(metrics.items())])
+    step_args = trainer.train(
+        input_data_config=[
+            Channel(
+                channel_name=channel,
+                content_type="text/csv" if channel in channels else None,
+                data_source=DataSource(
+                    s3_data_source=S3DataSource(
+                        s3_data_type="S3Prefix", s3_uri=uri, s3_data_distribution_type="FullyReplicated"
+                    )
+                ),
+            )
+            for channel, uri in {**code, **_wheels(context), **channels}.items()
+        ],
+        wait=False,
+        logs=False,
+    )
+    return TrainingStep(
+        name=name,
+        description=description,
+        step_args=step_args,
+        cache_config=context.cache,
+        retry_policies=context.job_retries(),
+    )
+
+
+def transform_step(
+    context: StepContext, name: JobStep, *, description: str, model_name: Value, data: Value
+) -> TransformStep:
+    """Create a step with a batch transform of one headerless CSV, a line a row.
+
+    Args:
+        model_name: of the model to serve.
+        data: S3 prefix that holds exactly the file to transform.
+    """
+    settings = context.settings
+    timeout = min(settings.running.step_timeout_seconds, _MAX_TRANSFORM_TIMEOUT_SECONDS)
+    instances = settings.instances.of(name)
+    transformer = Transformer(
+        model_name=model_name,
+        instance_count=instances.count,
+        instance_type=instances.type or context.transform_instance_type,
+        strategy="MultiRecord",
+        assemble_with="Line",
+        accept="text/csv",
+        max_payload=6,
+        max_concurrent_transforms=1,
+        output_path=context.run_uri(name),
+        output_kms_key=settings.kms_key,
+        volume_kms_key=settings.kms_key,
+        # Without this the container's own server gives up after 60 seconds.
+        env={"SAGEMAKER_MODEL_SERVER_TIMEOUT": str(timeout)},
+        tags=context.tags(),
+        base_transform_job_name=name,
+        sagemaker_session=context.session,
+    )
+    step_args = transformer.transform(
+        data=data,
+        data_type="S3Prefix",
+        content_type="text/csv",
+        split_type="Line",
+        job_name=name,
+        model_client_config={"InvocationsTimeoutInSeconds": timeout, "InvocationsMaxRetries": 1},
+        wait=False,
+        logs=False,
+    )
+    return TransformStep(name=name, description=description, step_args=step_args, retry_policies=context.job_retries())

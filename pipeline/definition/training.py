@@ -1,0 +1,172 @@
+"""The training pipeline; read from top to bottom, it is the graph.
+
+::
+
+    ClaimInput ─→ IsNewInput ─→ Preprocess ─┬─→ IngestFeatures
+                                            └─→ Train ─→ Evaluate ─→ QualityGate ─┬─→ QualityGateFailed
+                                                                                  │
+         PublishPredictions ←─ Transform ←─ CreateModel ←─ RegisterModel ←────────┘
+
+Importing this module imports the SageMaker SDK; do it inside :func:`pipeline.definition.sdk.offline_sdk`.
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo, ConditionIn
+from sagemaker.core.workflow.functions import Join
+from sagemaker.core.workflow.parameters import ParameterFloat, ParameterInteger, ParameterString
+from sagemaker.mlops.workflow.condition_step import ConditionStep
+from sagemaker.mlops.workflow.fail_step import FailStep
+from sagemaker.mlops.workflow.pipeline import Pipeline
+
+from pipeline.definition import common_steps as common
+from pipeline.definition import job_steps as jobs
+from pipeline.definition import model_steps as models
+from pipeline.definition.bundle import Bundle
+from pipeline.definition.context import StepContext
+from pipeline.definition.model_card import model_card_fragments
+from pipeline.settings.contract import QUALITY_GATE, QUALITY_GATE_FAILED, JobStep
+from pipeline.settings.environment import Settings
+from pipeline.settings.sections import ApprovalStatus, Profile
+
+
+def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
+    """Build the training pipeline."""
+    context = StepContext.create(settings, bundle)
+    profile = ParameterString("Profile", default_value=settings.analysis.profile, enum_values=list(get_args(Profile)))
+    train_fraction = ParameterFloat("TrainFraction", default_value=settings.analysis.train_fraction)
+    random_state = ParameterInteger("RandomState", default_value=settings.analysis.random_state)
+    feature_count = ParameterInteger("FeatureCount", default_value=settings.analysis.feature_count)
+    minimum_r_squared = ParameterFloat("MinimumRSquared", default_value=settings.quality.minimum_r_squared)
+    approval_status = ParameterString(
+        "ModelApprovalStatus",
+        default_value=settings.registry.approval_status,
+        enum_values=list(get_args(ApprovalStatus)),
+    )
+
+    claim = common.claim_input(context)
+
+    preprocess = common.preprocess_input(
+        context,
+        claim,
+        purpose="training",
+        profile=profile,
+        split={"train-fraction": train_fraction.to_string(), "random-state": random_state.to_string()},
+    )
+
+    ingest = common.ingest_features(context, preprocess, claim)
+
+    train = jobs.training_step(
+        context,
+        JobStep.TRAIN,
+        "train.py",
+        description="Fits the linear regression on the training rows",
+        hyperparameters={"profile": profile, "feature-count": feature_count.to_string()},
+        channels={"train": jobs.output_uri(preprocess, "train")},
+        metrics={"train:r2": r"train:r2=([-+0-9.eE]+);", "train:rmse": r"train:rmse=([-+0-9.eE]+);"},
+    )
+    model_data = train.properties.ModelArtifacts.S3ModelArtifacts
+
+    # Not cached: which model is the approved one changes without any argument changing.
+    evaluate = jobs.processing_step(
+        context,
+        JobStep.EVALUATE,
+        "evaluate.py",
+        description="Measures the model on rows that it has not seen, beside the approved one",
+        arguments={
+            "model-package-group-name": settings.model_package_group_name,
+            "leakage-threshold": str(settings.quality.leakage_threshold),
+        },
+        inputs={
+            "model": model_data,
+            "train": jobs.output_uri(preprocess, "train"),
+            "test": jobs.output_uri(preprocess, "test"),
+            "quality": jobs.output_uri(preprocess, "quality"),
+        },
+        report="evaluation",
+    )
+    evaluation_uri = Join(on="/", values=[jobs.output_uri(evaluate, "evaluation"), "evaluation.json"])
+    r_squared = jobs.report_value(evaluate, "regression_metrics.r2.value")
+    leakage_verdict = jobs.report_value(evaluate, "leakage.verdict")
+
+    register = models.register_model_step(
+        context,
+        description="New version in the model registry, with metrics and model card",
+        model_data=model_data,
+        approval_status=approval_status,
+        statistics_uri=evaluation_uri,
+        card_content=Join(
+            on="",
+            values=model_card_fragments(
+                settings,
+                bundle,
+                profile=profile,
+                execution_arn=context.execution_arn,
+                evaluation_value=lambda path: jobs.report_value(evaluate, path),
+            ),
+        ),
+        properties={
+            "profile": profile,
+            "code-sha256": bundle.sha256,
+            "input-identity": jobs.report_value(claim, "identity"),
+            "pipeline-execution": context.execution_arn,
+        },
+    )
+
+    create_model = models.create_model_step(context, model_data=model_data, depends_on=[register])
+
+    transform = common.transform_rows(context, create_model, preprocess)
+
+    publish = common.publish_predictions(
+        context, transform, preprocess, claim, model_package_arn=register.properties.ModelPackageArn
+    )
+
+    gate_failed = FailStep(
+        QUALITY_GATE_FAILED,
+        description="The model is not good enough, or too good to be true",
+        error_message=Join(
+            on=" ",
+            values=[
+                "The quality gate refused the model: R-squared on the test rows is",
+                r_squared,
+                "and has to be at least",
+                minimum_r_squared.to_string(),
+                "; the leakage verdict is",
+                leakage_verdict,
+                "(pass or known is needed). Details:",
+                evaluation_uri,
+            ],
+        ),
+    )
+
+    quality_gate = ConditionStep(
+        QUALITY_GATE,
+        description="R-squared high enough, and no feature gives the answer away",
+        conditions=[
+            ConditionGreaterThanOrEqualTo(left=r_squared, right=minimum_r_squared),
+            # "known": the profile declares the leak (the published analysis does).
+            ConditionIn(value=leakage_verdict, in_values=["pass", "known"]),
+        ],
+        if_steps=[register, create_model, transform, publish],
+        else_steps=[gate_failed],
+    )
+
+    return context.pipeline(
+        settings.training_pipeline_name,
+        [
+            profile,
+            train_fraction,
+            random_state,
+            feature_count,
+            minimum_r_squared,
+            approval_status,
+            context.processing_instance_type,
+            context.training_instance_type,
+            context.transform_instance_type,
+        ],
+        # The gate stands beside the first condition, not in it: SageMaker takes no condition inside another. Where
+        # nothing is new, Evaluate does not run, and so neither does the gate that reads its result.
+        [claim, common.is_new_input(claim, [preprocess, ingest, train, evaluate]), quality_gate],
+    )

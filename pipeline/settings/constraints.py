@@ -1,0 +1,131 @@
+"""Types of settings: what AWS accepts as names, keys, tags and identifiers, each with its rule in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, Field
+
+Item = TypeVar("Item")
+
+# ``retentionInDays`` of CloudWatch Logs' PutRetentionPolicy.
+_RETENTION = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+
+
+def matching(*rules: tuple[str, str]) -> Callable[[str], str]:
+    """Return a validator of text.
+
+    Args:
+        rules: pairs of a regular expression that the whole text has to match, and the message where it does not.
+    """
+
+    def check(text: str) -> str:
+        for pattern, message in rules:
+            if not re.fullmatch(pattern, text):
+                raise ValueError(message)
+        return text
+
+    return check
+
+
+# "General purpose bucket naming rules" (Amazon S3, user guide).
+check_bucket_name = matching(
+    (
+        r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+        "a bucket name has 3 to 63 lower-case letters, digits, dots and hyphens, and a letter or digit at each end",
+    ),
+    (
+        r"(?!.*\.\.)(?!\d{1,3}(\.\d{1,3}){3}$).*",
+        "a bucket name has no two dots in a row and is not an IP address",
+    ),
+    (
+        r"(?!xn--|sthree-|amzn-s3-demo-)(?!.*(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$).*",
+        "S3 reserves such names (xn--…, sthree-…, amzn-s3-demo-…, …-s3alias, …--ol-s3, ….mrap, …--x-s3, …--table-s3)",
+    ),
+)
+_KEYS = (
+    r"arn:aws[a-z-]*:kms:[^:]+:[^:]+:(key|alias)/.+",
+    "alias/.+",
+    "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "mrk-[0-9a-f]{32}",
+)
+check_key = matching(
+    (
+        "|".join(_KEYS),
+        "a key is named by its id, its ARN, alias/NAME or an alias's ARN",
+    ),
+    (
+        "(?!.*alias/aws/).*",
+        "the policies of AWS's own keys (alias/aws/…) can't be changed, so EventBridge could not use one",
+    ),
+)
+# The strictest of the services that get tags: IAM, S3 and SageMaker agree on these characters. Control characters
+# count as white space in Python, but not in AWS.
+_TAG_CHARACTERS = (
+    r"((?![\x00-\x1f\x85])[\w\s.:/=+@-])*",
+    "a tag takes letters, digits, spaces and _.:/=+-@ only",
+)
+check_tag_key = matching(
+    ("(?s).{1,128}", "a tag's key has 1 to 128 characters"),
+    ("(?is)(?!aws:).*", "tags that begin with aws: are reserved by AWS"),
+    _TAG_CHARACTERS,
+)
+check_tag_value = matching(("(?s).{0,256}", "a tag's value has at most 256 characters"), _TAG_CHARACTERS)
+
+
+def _retention(days: int) -> int:
+    if days not in _RETENTION:
+        raise ValueError(f"CloudWatch Logs keeps logs for {', '.join(map(str, _RETENTION))} days")
+    return days
+
+
+def _distinct(values: tuple[Item, ...]) -> tuple[Item, ...]:
+    if repeated := [str(value) for value in dict.fromkeys(values) if values.count(value) > 1]:
+        raise ValueError(f"{', '.join(repeated)} is listed more than once")
+    return values
+
+
+BucketName = Annotated[str, AfterValidator(check_bucket_name)]
+KmsKey = Annotated[str, AfterValidator(check_key)]
+TagKey = Annotated[str, AfterValidator(check_tag_key)]
+TagValue = Annotated[str, AfterValidator(check_tag_value)]
+LogRetention = Annotated[int, AfterValidator(_retention)]
+#: Values without repetition.
+Distinct = Annotated[tuple[Item, ...], AfterValidator(_distinct)]
+#: A finite number: JSON, which definitions are written in, has no other.
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _text(pattern: str, words: str) -> AfterValidator:
+    return AfterValidator(matching((pattern, f"has to be {words}")))
+
+
+#: Beginning of every name; bucket names have to fit into 63 characters with it.
+ShortName = Annotated[
+    str, _text("[a-z][a-z0-9-]{0,15}", "1 to 16 lower-case letters, digits and hyphens, a letter first")
+]
+AccountId = Annotated[str, _text("[0-9]{12}", "12 digits")]
+Region = Annotated[str, _text("[a-z]{2}(-[a-z]+)+-[0-9]", "a region of AWS, such as eu-west-1")]
+Url = Annotated[str, _text(r"https?://\S+", "a URL, such as http://127.0.0.1:4566")]
+InstanceType = Annotated[str, _text(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "an instance type of SageMaker, such as ml.m5.large")]
+SubnetId = Annotated[str, _text("subnet-[0-9a-f]+", "the id of a subnet, subnet-…")]
+SecurityGroupId = Annotated[str, _text("sg-[0-9a-f]+", "the id of a security group, sg-…")]
+EmailAddress = Annotated[str, _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
+KeyPrefix = Annotated[
+    str,
+    _text(
+        "[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?",
+        "letters, digits and ._/- with a letter or digit at each end, such as wheels/1",
+    ),
+]
+# ISO 8601 duration as step caching takes it.
+_HOURS_AND_MINUTES = "[Tt]([0-9]+[Hh]([0-9]+[Mm])?|[0-9]+[Mm])"
+Duration = Annotated[
+    str,
+    _text(
+        f"[Pp]([0-9]+[Dd]({_HOURS_AND_MINUTES})?|{_HOURS_AND_MINUTES})",
+        "a duration of days, hours and minutes, such as P30D or PT12H30M",
+    ),
+]
