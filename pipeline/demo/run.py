@@ -13,6 +13,7 @@ from pipeline.executions.following import follow_to_end
 from pipeline.executions.uploads import wait_for_upload
 from pipeline.results.predictions import PredictionFile, first_rows, manifest, prediction_files
 from pipeline.settings.environment import load_settings
+from pipeline.settings.names import upload_prefix
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,7 +45,7 @@ def run_demo(data: Path | None, console: Console, *, keep_up: bool) -> None:
     _heading(console, 3, "Upload a CSV with a plain PutObject")
     with tempfile.TemporaryDirectory() as folder:
         file = data or _sample(Path(folder))
-        key = f"raw/training/{file.name}"
+        key = f"{upload_prefix('training')}{file.name}"
         known = {execution.arn for execution in recent(aws, settings.training_pipeline_name, limit=100)}
         with aws_errors(f"Uploading {file}", aws, ExecutionError):
             etag = aws.s3.put_object(Bucket=settings.raw_bucket, Key=key, Body=file.read_bytes())["ETag"]

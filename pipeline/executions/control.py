@@ -18,6 +18,7 @@ from pipeline.errors import ExecutionError
 from pipeline.executions.parameters import check_parameters
 from pipeline.executions.view import FINAL, ExecutionView, failed_steps, read_plan, view
 from pipeline.settings.environment import Settings
+from pipeline.settings.names import upload_prefix
 
 _QUESTIONS_AT_ONCE = 6
 
@@ -137,7 +138,7 @@ def _is_there(aws: Aws, arn: str) -> bool:
 
 def how_to_start(settings: Settings) -> str:
     """What to do where there is no execution yet."""
-    return f"Upload a CSV under raw/training/, or: {settings.command('start KEY')}"
+    return f"Upload a CSV under {upload_prefix('training')}, or: {settings.command('start KEY')}"
 
 
 def watch(

@@ -14,6 +14,7 @@ from pipeline.aws.not_found import unless_missing
 from pipeline.errors import ExecutionError
 from pipeline.executions.control import recent
 from pipeline.settings.environment import Settings
+from pipeline.settings.names import FLOWS, flow_of, starts_a_pipeline, upload_pattern
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
@@ -57,7 +58,7 @@ def uploaded_object(aws: Aws, bucket: str, key: str) -> HeadObjectOutputTypeDef:
         with aws_errors(f"Looking at s3://{bucket}/{key}", aws, ExecutionError):
             is_bucket = unless_missing(lambda: aws.s3.head_bucket(Bucket=bucket)) is not None
         upload = aws.cli(f"s3 cp FILE {shlex.quote(f's3://{bucket}/{key}')}")
-        then = ", which starts the pipeline by itself" if _triggers(key) else ""
+        then = ", which starts the pipeline by itself" if starts_a_pipeline(key) else ""
         raise ExecutionError(
             f"There is no object s3://{bucket}/{key}{'' if is_bucket else ', nor such a bucket'}.",
             f"Put it there first ({upload}){then}."
@@ -67,14 +68,9 @@ def uploaded_object(aws: Aws, bucket: str, key: str) -> HeadObjectOutputTypeDef:
     return found
 
 
-def _triggers(key: str) -> bool:
-    """Whether a rule starts a pipeline for an object of this key."""
-    return key.startswith(("raw/training/", "raw/scoring/")) and key.endswith(".csv")
-
-
 def pipeline_for(settings: Settings, key: str) -> str:
-    """Name of the pipeline that an object is for: ``raw/scoring/…`` is scored, all else trains."""
-    return settings.pipeline_name("scoring" if key.startswith("raw/scoring/") else "training")
+    """Return the name of the pipeline that an object is for."""
+    return settings.pipeline_name(flow_of(key))
 
 
 def started_for(
@@ -132,12 +128,12 @@ def started_by(aws: Aws, text: str) -> str:
     # A bucket that has just been set up may send its events only minutes later.
     patience = _LOCAL_PATIENCE_SECONDS if aws.is_local else _AWS_PATIENCE_SECONDS
     pipeline, since = pipeline_for(settings, key), found["LastModified"]
-    if _triggers(key):
+    if starts_a_pipeline(key):
         return wait_for_upload(aws, pipeline, key, found["ETag"], seconds=patience, since=since)
     arn = started_for(aws, pipeline, key, found["ETag"], since=since)
     if arn is None:
         raise ExecutionError(
-            f"{key} starts nothing by itself: only raw/training/….csv and raw/scoring/….csv do.",
+            f"{key} starts nothing by itself: only {' and '.join(upload_pattern(flow) for flow in FLOWS)} do.",
             f"Start a pipeline for it with: {settings.command(f'start {shlex.quote(key)}')}",
         )
     return arn

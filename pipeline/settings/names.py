@@ -9,8 +9,35 @@ from pipedef.arns import partition_of
 if TYPE_CHECKING:
     from pipeline.settings.sections import Buckets
 
-#: The two ways of a file: a pipeline each, and a folder under ``raw/`` each.
+#: The two ways of a file: a pipeline, a rule and a folder of the raw bucket each.
 Flow = Literal["training", "scoring"]
+FLOWS: tuple[Flow, ...] = ("training", "scoring")
+
+#: Log groups that SageMaker writes the logs of every job of an account to.
+JOB_LOG_GROUPS = tuple(f"/aws/sagemaker/{jobs}" for jobs in ("ProcessingJobs", "TrainingJobs", "TransformJobs"))
+
+#: Folder of the raw bucket that people upload to.
+RAW_FOLDER = "raw/"
+
+
+def upload_prefix(flow: Flow) -> str:
+    """Return what the keys of a flow's uploads begin with: ``raw/training/`` or ``raw/scoring/``."""
+    return f"{RAW_FOLDER}{flow}/"
+
+
+def upload_pattern(flow: Flow) -> str:
+    """Return EventBridge's wildcard for the objects that start a flow's pipeline, such as ``raw/training/*.csv``."""
+    return f"{upload_prefix(flow)}*.csv"
+
+
+def starts_a_pipeline(key: str) -> bool:
+    """Say whether an object of this key starts a pipeline by itself: the same test as :func:`upload_pattern`."""
+    return key.startswith(tuple(upload_prefix(flow) for flow in FLOWS)) and key.endswith(".csv")
+
+
+def flow_of(key: str) -> Flow:
+    """Return the flow that an object is for: ``raw/scoring/…`` is scored, all else trains."""
+    return "scoring" if key.startswith(upload_prefix("scoring")) else "training"
 
 
 class ResourceNames:

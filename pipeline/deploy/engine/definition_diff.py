@@ -1,4 +1,4 @@
-"""Two definitions compared as people think of them: parameter by parameter, step by step, argument by argument."""
+"""Compare two definitions as people think of them: parameter by parameter, step by step, argument by argument."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 #: Keys that name the items of a list, so that an item that moved is still the same item.
 _IDENTITIES = ("Name", "InputName", "OutputName", "ChannelName", "PropertyFileName", "Key", "Id")
 _BRANCHES = ("IfSteps", "ElseSteps")
-#: Characters in front of the first difference of two long texts.
-_ALIKE_SHOWN = 20
+#: Characters shown before the first difference of two long texts.
+_CONTEXT = 20
 
 
 class _Absent:
@@ -29,13 +29,13 @@ class DefinitionChange:
     """One argument that differs.
 
     Attributes:
-        place: ``step Train``, ``parameter Profile`` or ``pipeline``.
+        subject: ``step Train``, ``parameter Profile`` or ``pipeline``.
         argument: path inside it, such as ``ResourceConfig.VolumeSizeInGB``; empty where the whole came or went.
         current: as it is; :data:`ABSENT` for what is new.
         desired: as it should be; :data:`ABSENT` for what goes.
     """
 
-    place: str
+    subject: str
     argument: str
     current: Any
     desired: Any
@@ -44,8 +44,8 @@ class DefinitionChange:
         return self.shown(None)
 
     def shown(self, longest: int | None) -> str:
-        """One line; values longer than that are cut."""
-        where = f"{self.place}: {self.argument}" if self.argument else self.place
+        """Return one line, with values cut to a length."""
+        where = f"{self.subject}: {self.argument}" if self.argument else self.subject
         if self.current is ABSENT:
             return f"+ {where}" + (f" = {shortened(readable(self.desired), longest)}" if self.argument else "")
         if self.desired is ABSENT:
@@ -55,13 +55,13 @@ class DefinitionChange:
 
 
 def definition_changes(current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[DefinitionChange]:
-    """What differs, in the order of the desired definition; what goes stands last of its kind."""
+    """Return what differs, in the order of the desired definition; what goes comes last of its kind."""
     rest_current = {key: value for key, value in current.items() if key not in {"Parameters", "Steps"}}
     rest_desired = {key: value for key, value in desired.items() if key not in {"Parameters", "Steps"}}
     return [
         *(DefinitionChange("pipeline", *found) for found in compare("", rest_current, rest_desired)),
-        *_things("parameter", _by_name(current.get("Parameters", [])), _by_name(desired.get("Parameters", []))),
-        *_things("step", dict(_flat(current.get("Steps", []))), dict(_flat(desired.get("Steps", [])))),
+        *_subjects("parameter", _by_name(current.get("Parameters", [])), _by_name(desired.get("Parameters", []))),
+        *_subjects("step", dict(_flat(current.get("Steps", []))), dict(_flat(desired.get("Steps", [])))),
     ]
 
 
@@ -70,29 +70,26 @@ def _by_name(items: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _flat(steps: list[dict[str, Any]], under: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each step without the steps inside it; where it stands is one of its fields."""
+    """Yield each step without the steps inside it; the branch that it is in is one of its fields."""
     for step in steps:
         arguments = step.get("Arguments") or {}
         own = {key: value for key, value in arguments.items() if key not in _BRANCHES}
         rest = {key: value for key, value in step.items() if key not in {"Name", "Arguments"}}
-        yield step["Name"], {**rest, **({"Stands under": under} if under else {}), **own}
+        yield step["Name"], {**rest, **({"In branch": under} if under else {}), **own}
         for branch in _BRANCHES:
             yield from _flat(arguments.get(branch, []), f"{step['Name']}.{branch}")
 
 
-def _things(kind: str, current: Mapping[str, Any], desired: Mapping[str, Any]) -> Iterator[DefinitionChange]:
+def _subjects(kind: str, current: Mapping[str, Any], desired: Mapping[str, Any]) -> Iterator[DefinitionChange]:
     for name, wanted in desired.items():
-        place = f"{kind} {name}"
-        if name not in current:
-            yield DefinitionChange(place, "", ABSENT, wanted)
-            continue
-        yield from (DefinitionChange(place, *found) for found in compare("", current[name], wanted))
+        changes = compare("", current[name], wanted) if name in current else [("", ABSENT, wanted)]
+        yield from (DefinitionChange(f"{kind} {name}", *found) for found in changes)
     for name in [name for name in current if name not in desired]:
         yield DefinitionChange(f"{kind} {name}", "", current[name], ABSENT)
 
 
 def compare(path: str, current: Any, desired: Any) -> Iterator[tuple[str, Any, Any]]:
-    """(path, current, desired) of everything below two values that differs."""
+    """Yield (path, current, desired) of everything below two values that differs."""
     if current == desired:
         return
     mine, theirs = _as_mapping(desired), _as_mapping(current)
@@ -105,12 +102,10 @@ def compare(path: str, current: Any, desired: Any) -> Iterator[tuple[str, Any, A
 
 
 def _as_mapping(value: Any) -> Mapping[str, Any] | None:
-    """Mappings as they are, lists of named items and command lines by name; None for what is compared as a whole."""
+    """Return mappings as they are, lists of named items and command lines by name; None for what is compared whole."""
     if isinstance(value, Mapping):
         return None if _is_expression(value) else value
-    if not isinstance(value, list) or not value:
-        return None
-    return _named_items(value) or _flags(value)
+    return (_named_items(value) or _flags(value)) if isinstance(value, list) and value else None
 
 
 def _named_items(items: list[Any]) -> dict[str, Any] | None:
@@ -122,13 +117,13 @@ def _named_items(items: list[Any]) -> dict[str, Any] | None:
 
 
 def _rest(item: Mapping[str, Any], identity: str) -> Any:
-    """An item without what names it; of a tag that is its value."""
+    """Return an item without what names it; of a tag that is its value."""
     rest = {key: value for key, value in item.items() if key != identity}
     return rest["Value"] if identity == "Key" and rest.keys() == {"Value"} else rest
 
 
 def _flags(words: list[Any]) -> dict[str, Any] | None:
-    """``["--a", x, "--b", y]`` by flag; None for a list that is no such command line."""
+    """Return ``["--a", x, "--b", y]`` by flag; None for a list that is no such command line."""
     flags, values = words[::2], words[1::2]
     if len(flags) != len(values) or not all(isinstance(flag, str) and flag.startswith("--") for flag in flags):
         return None
@@ -140,7 +135,7 @@ def _is_expression(value: Mapping[str, Any]) -> bool:
 
 
 def readable(value: Any) -> str:
-    """A value of a definition in few characters: pipeline variables as ``{Parameters.InputKey}``."""
+    """Write a value of a definition briefly: pipeline variables as ``{Parameters.InputKey}``."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     text = _expression(value)
@@ -148,16 +143,16 @@ def readable(value: Any) -> str:
 
 
 def shortened(text: str, longest: int | None) -> str:
-    """A text cut at its end; None cuts nothing."""
+    """Cut a text at its end; None cuts nothing."""
     return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def both_shortened(before: str, after: str, longest: int | None) -> tuple[str, str]:
-    """Two texts cut so that what differs is still there: what long ones begin with alike goes first."""
+    """Cut two texts so that what differs stays visible: a long common beginning is cut first."""
     if longest is None or max(len(before), len(after)) <= longest:
         return before, after
     pairs = enumerate(zip(before, after, strict=False))
-    alike = next((place for place, (one, other) in pairs if one != other), 0) - _ALIKE_SHOWN
+    alike = next((index for index, (one, other) in pairs if one != other), 0) - _CONTEXT
     if alike > 0:
         before, after = f"…{before[alike:]}", f"…{after[alike:]}"
     return shortened(before, longest), shortened(after, longest)

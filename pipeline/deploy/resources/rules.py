@@ -7,91 +7,82 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from pipeline.aws.clients import Aws
-from pipeline.aws.not_found import unless_missing
-from pipeline.deploy.engine.resource import Difference, Removal, State
-from pipeline.deploy.engine.tags import surplus, tag_list, tag_map
+from pipeline.deploy.engine import tags
+from pipeline.deploy.engine.resource import Difference, Removal, Resource, State
+from pipeline.deploy.resources.pipelines import Pipeline
 
 # An event that can't be delivered is tried again for a day; EventBridge's own maximum.
 _RETRIES = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(Resource):
     """One rule of the default event bus.
 
     Attributes:
-        name: of the rule.
         pattern: which events.
         target: what gets them, in the form of PutTargets.
-        tags: name → value.
         starts: ARN of the pipeline that the rule starts; None for a rule that starts none.
     """
 
-    name: str
+    kind = "rule"
+    tag_api = tags.EVENTS
     pattern: Mapping[str, Any]
     target: Mapping[str, Any]
-    tags: Mapping[str, str]
     starts: str | None = None
-    kind: str = "rule"
 
-    def desired(self) -> State:
-        """Pattern and no schedule beside it, state, targets, tags."""
+    def triggers(self, other: Resource) -> bool:
+        """Say whether it starts the other one."""
+        return isinstance(other, Pipeline) and other.arn == self.starts
+
+    def pause(self, aws: Aws) -> None:
+        """Disable the rule."""
+        aws.events.disable_rule(Name=self.name)
+
+    def _desired(self) -> State:
         return {
             "pattern": dict(self.pattern),
             "schedule": None,
             "state": "ENABLED",
             "targets": [dict(self.target)],
-            "tags": dict(self.tags),
         }
 
-    def current(self, aws: Aws) -> State | None:
-        """The rule as it is; None where it does not exist."""
-        rule = unless_missing(lambda: aws.events.describe_rule(Name=self.name))
-        if rule is None:
-            return None
+    def _describe(self, aws: Aws) -> Any:
+        return aws.events.describe_rule(Name=self.name)
+
+    def _state(self, aws: Aws, found: Any) -> State:
         return {
-            "pattern": json.loads(rule.get("EventPattern") or "{}"),
-            "schedule": rule.get("ScheduleExpression"),
-            "state": rule.get("State"),
+            "pattern": json.loads(found.get("EventPattern") or "{}"),
+            "schedule": found.get("ScheduleExpression"),
+            "state": found.get("State"),
             "targets": self._targets(aws),
-            "tags": tag_map(aws.events.list_tags_for_resource(ResourceARN=rule["Arn"])["Tags"]),
         }
+
+    def _tagged_as(self, found: Any) -> str:
+        return str(found["Arn"])
 
     def _targets(self, aws: Aws) -> list[dict[str, Any]]:
         pages = aws.events.get_paginator("list_targets_by_rule").paginate(Rule=self.name)
         return sorted((dict(target) for page in pages for target in page["Targets"]), key=lambda item: item["Id"])
 
     def create(self, aws: Aws) -> None:
-        """Make rule and target. The rule is enabled last, so that it never fires without a target."""
-        aws.events.put_rule(
-            Name=self.name, EventPattern=json.dumps(self.pattern), State="DISABLED", Tags=tag_list(self.tags)
-        )
+        """Create rule and target. The rule is enabled last, so that it never fires without a target."""
+        pattern = json.dumps(self.pattern)
+        aws.events.put_rule(Name=self.name, EventPattern=pattern, State="DISABLED", Tags=tags.tag_list(self.tags))
         self._put_target(aws, [])
         self._put_rule(aws)
 
-    def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
-        """Set the fields named."""
+    def _update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
         if "targets" in differences:
             self._put_target(aws, [target["Id"] for target in differences["targets"].current])
         if {"pattern", "schedule", "state"} & set(differences):
             self._put_rule(aws)
-        if "tags" in differences:
-            arn = aws.events.describe_rule(Name=self.name)["Arn"]
-            unwanted = surplus(self.tags, differences["tags"])
-            if unwanted:
-                aws.events.untag_resource(ResourceARN=arn, TagKeys=unwanted)
-            aws.events.tag_resource(ResourceARN=arn, Tags=tag_list(self.tags))
 
-    def pause(self, aws: Aws) -> None:
-        """Let it start nothing until the next ``update`` of its state."""
-        aws.events.disable_rule(Name=self.name)
-
-    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:  # noqa: ARG002
-        """Disable the rule, then remove targets and rule."""
-        if unless_missing(lambda: aws.events.describe_rule(Name=self.name)) is None:
-            return Removal.ABSENT
-        aws.events.disable_rule(Name=self.name)
+    def _remove(self, aws: Aws, found: Any, *, keep_data: bool) -> Removal:
+        self.pause(aws)
         targets = self._targets(aws)
         if targets:
             aws.events.remove_targets(Rule=self.name, Ids=[target["Id"] for target in targets])
@@ -99,8 +90,7 @@ class Rule:
         return Removal.REMOVED
 
     def _put_rule(self, aws: Aws) -> None:
-        # What is not given here the rule has no more, such as a schedule. It keeps its tags, which count only when a
-        # rule is made.
+        # The call replaces the rule, so a schedule is gone after it. Tags stay: they count only when a rule is created.
         aws.events.put_rule(Name=self.name, EventPattern=json.dumps(self.pattern), State="ENABLED")
 
     def _put_target(self, aws: Aws, present: list[str]) -> None:
@@ -109,14 +99,9 @@ class Rule:
             aws.events.remove_targets(Rule=self.name, Ids=unwanted)
         target: Any = dict(self.target)
         answer = aws.events.put_targets(Rule=self.name, Targets=[target])
-        if answer.get("FailedEntryCount"):
-            from botocore.exceptions import ClientError
-
-            failed = answer["FailedEntries"][0]
-            raise ClientError(
-                {"Error": {"Code": failed.get("ErrorCode", ""), "Message": failed.get("ErrorMessage", "")}},
-                "PutTargets",
-            )
+        for failed in answer.get("FailedEntries", []):
+            error: Any = {"Code": failed.get("ErrorCode", ""), "Message": failed.get("ErrorMessage", "")}
+            raise ClientError({"Error": error}, "PutTargets")
 
 
 def upload_rule(

@@ -15,7 +15,7 @@ from botocore.validate import ParamValidator
 from pipeline.definition.bundle import Bundle
 from pipeline.definition.compiler import compile_scoring, compile_training
 from pipeline.definition.sdk import TELEMETRY_OFF, offline_sdk
-from pipeline.deploy.permissions.needs import steps_of
+from pipeline.deploy.permissions.requirements import steps_of
 from pipeline.settings.environment import environment_names, load_settings
 
 ROOT = Path(__file__).parents[3]

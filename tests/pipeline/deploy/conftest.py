@@ -16,8 +16,9 @@ from pipeline.aws.clients import Aws
 from pipeline.definition.bundle import Bundle
 from pipeline.deploy.engine.resource import Resource
 from pipeline.deploy.resources.log_groups import LogGroup
-from pipeline.deploy.stack import FLOWS, resources
+from pipeline.deploy.stack import resources
 from pipeline.settings.environment import Settings, environment_names, load_settings
+from pipeline.settings.names import FLOWS
 
 DEFINITION = json.dumps(
     {"Version": "2020-12-01", "Steps": [{"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}]}

@@ -10,9 +10,9 @@ from pipeline.definition.bundle import build_bundle
 from pipeline.deploy import checks, compiled
 from pipeline.deploy.engine.resource import Action
 from pipeline.deploy.operations import deploy_environment, plan_environment
-from pipeline.deploy.stack import FLOWS
 from pipeline.errors import DefinitionError
 from pipeline.settings.environment import load_settings
+from pipeline.settings.names import FLOWS
 
 
 def test_a_definition_with_a_problem_is_not_deployed(aws, monkeypatch, tmp_path):

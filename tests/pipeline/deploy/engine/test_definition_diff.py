@@ -126,7 +126,7 @@ def test_a_step_that_moves_to_the_other_branch_is_still_the_same_step():
         arguments = after["Steps"][1]["Arguments"]
         arguments["ElseSteps"], arguments["IfSteps"] = arguments["IfSteps"], []
 
-    assert lines(change) == ['~ step Inner: Stands under: "Gate.IfSteps" → "Gate.ElseSteps"']
+    assert lines(change) == ['~ step Inner: In branch: "Gate.IfSteps" → "Gate.ElseSteps"']
 
 
 @pytest.mark.parametrize(

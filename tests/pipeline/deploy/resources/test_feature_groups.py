@@ -136,8 +136,8 @@ def test_another_key_is_found_and_can_not_be_put_in_place(aws, made_with, wanted
         assert before.current(aws) is None, "nothing is changed where something can't be"
         shown = io.StringIO()
         print_plan(plan, Console(file=shown), load_settings("local"))
-        assert f"It can't be applied. Feature group {name} can't be changed in place: its key is" in shown.getvalue()
-        assert "Apply just this with" not in shown.getvalue()
+        assert f"This can't be applied. Feature group {name} can't be changed in place: its key is" in shown.getvalue()
+        assert "Apply exactly this plan with" not in shown.getvalue()
     made.delete(aws, keep_data=False)
 
 

@@ -8,11 +8,12 @@ import pytest
 
 from pipeline.definition.bundle import Bundle, build_bundle
 from pipeline.deploy.compiled import compiled_definitions
-from pipeline.deploy.permissions.needs import Needs, steps_of
-from pipeline.deploy.permissions.policies import events_policy, execution_policy, key_resource
+from pipeline.deploy.permissions.execution import events_policy, execution_policy, key_resource
+from pipeline.deploy.permissions.requirements import Requirements, steps_of
 from pipeline.deploy.resources.topics import Topic
-from pipeline.deploy.stack import FLOWS, NO_STEPS, resources
+from pipeline.deploy.stack import NO_STEPS, resources
 from pipeline.settings.environment import load_settings
+from pipeline.settings.names import FLOWS
 from pipeline.settings.sections import Buckets
 
 # AWS has no resource level for these.
@@ -155,4 +156,4 @@ def test_every_kind_of_step_has_its_actions():
     assert {"sagemaker:CreateHyperParameterTuningJob", "sagemaker:CreateProcessingJob", "iam:PassRole"} <= set(found)
     made = grants({"Name": "E", "Type": "EndpointConfig", "Arguments": {"EndpointConfigName": "mine"}})
     assert made["sagemaker:CreateEndpointConfig"] == ["arn:aws:sagemaker:eu-west-1:111122223333:endpoint-config/mine"]
-    assert Needs.of([], "eu-west-1").step_types == frozenset()
+    assert Requirements.of([], "eu-west-1").step_types == frozenset()

@@ -13,15 +13,16 @@ from cfnlint.api import lint_all
 
 from pipedef.document.locations import overlap
 from pipeline.definition.bundle import Bundle
-from pipeline.deploy.operators.github import deployer_policy, github_trust_policy
-from pipeline.deploy.operators.policy import operator_policy
-from pipeline.deploy.permissions.policies import document, events_policy, execution_policy
+from pipeline.deploy.engine.policy import document
+from pipeline.deploy.permissions.execution import events_policy, execution_policy
+from pipeline.deploy.permissions.operators import deployer_policy, github_trust_policy, operator_policy
 from pipeline.deploy.resources.queues import Queue
 from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.resources.topics import Topic
-from pipeline.deploy.stack import FLOWS, resources
+from pipeline.deploy.stack import resources
 from pipeline.errors import SettingsError
 from pipeline.settings.environment import environment_names, load_settings
+from pipeline.settings.names import FLOWS
 from pipeline.settings.sections import Buckets, Network
 
 # A definition with every kind of step and script, so that every permission is generated without compiling one.
