@@ -20,17 +20,10 @@ from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.resources.rules import failure_rule, upload_rule
 from pipeline.deploy.resources.topics import Topic
 from pipeline.settings.environment import Settings
-from pipeline.settings.names import FLOWS, JOB_LOG_GROUPS, Flow, upload_pattern
+from pipeline.settings.names import FLOWS, JOB_LOG_GROUPS, Flow
 
 #: Enough of a definition to know what a pipeline is called, for removing it.
 NO_STEPS = '{"Version": "2020-12-01", "Steps": []}'
-
-#: Pipeline parameter → its path in S3's "Object Created" event.
-TRIGGER_PARAMETERS = {
-    "InputBucket": "$.detail.bucket.name",
-    "InputKey": "$.detail.object.key",
-    "InputETag": "$.detail.object.etag",
-}
 
 
 def resources(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str]) -> list[Resource]:
@@ -50,7 +43,8 @@ def resources(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str
         *(_pipeline(settings, flow, definition) for flow, definition in definitions.items()),
         # After the pipelines, so that these still exist when the logs of their executions are removed.
         *_log_groups(settings),
-        *_rules(settings, definitions),
+        failure_rule(settings, definitions),
+        *(upload_rule(settings, flow) for flow in definitions),
     ]
 
 
@@ -159,33 +153,3 @@ def _log_groups(settings: Settings) -> list[Resource]:
         )
         for name in JOB_LOG_GROUPS
     ]
-
-
-def _rules(settings: Settings, definitions: Mapping[Flow, str]) -> list[Resource]:
-    tags = settings.resource_tags()
-    dead_letters = settings.arn("sqs", settings.dead_letter_queue_name)
-    arns = {flow: settings.pipeline_arn(settings.pipeline_name(flow)) for flow in definitions}
-    alarm = failure_rule(
-        settings.alarm_rule_name,
-        pipeline_arns=list(arns.values()),
-        topic_arn=settings.arn("sns", settings.alarm_topic_name),
-        region=settings.region,
-        dead_letters=dead_letters,
-        tags=tags,
-        # Not settings.options: a path would differ from one machine that deploys to the next.
-        options=f"--env {settings.environment}",
-    )
-    uploads = [
-        upload_rule(
-            settings.rule_name(flow),
-            bucket=settings.raw_bucket,
-            key_pattern=upload_pattern(flow),
-            pipeline_arn=arn,
-            role_arn=settings.role_arn(settings.events_role_name),
-            parameters=TRIGGER_PARAMETERS,
-            dead_letters=dead_letters,
-            tags=tags,
-        )
-        for flow, arn in arns.items()
-    ]
-    return [alarm, *uploads]

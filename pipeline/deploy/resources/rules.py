@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,15 @@ from pipeline.aws.clients import Aws
 from pipeline.deploy.engine import tags
 from pipeline.deploy.engine.resource import Difference, Removal, Resource, State
 from pipeline.deploy.resources.pipelines import Pipeline
+from pipeline.settings.environment import Settings
+from pipeline.settings.names import Flow, upload_pattern
 
-# An event that can't be delivered is tried again for a day; EventBridge's own maximum.
-_RETRIES = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
+#: Pipeline parameter → its path in S3's "Object Created" event.
+_TRIGGER_PARAMETERS = {
+    "InputBucket": "$.detail.bucket.name",
+    "InputKey": "$.detail.object.key",
+    "InputETag": "$.detail.object.etag",
+}
 
 
 @dataclass(frozen=True)
@@ -104,89 +110,59 @@ class Rule(Resource):
             raise ClientError({"Error": error}, "PutTargets")
 
 
-def upload_rule(
-    name: str,
-    *,
-    bucket: str,
-    key_pattern: str,
-    pipeline_arn: str,
-    role_arn: str,
-    parameters: Mapping[str, str],
-    dead_letters: str,
-    tags: Mapping[str, str],
-) -> Rule:
-    """A rule that starts a pipeline for each new object whose key fits.
-
-    Args:
-        name: of the rule.
-        bucket: whose objects it watches.
-        key_pattern: wildcard pattern of EventBridge, such as ``raw/training/*.csv``.
-        pipeline_arn: what it starts.
-        role_arn: role with which EventBridge starts it.
-        parameters: pipeline parameter → JSON path into the event.
-        dead_letters: ARN of the queue for events that could not be delivered.
-        tags: name → value.
-    """
+def upload_rule(settings: Settings, flow: Flow) -> Rule:
+    """Return the rule that starts a flow's pipeline for each new object whose key fits."""
+    pipeline_arn = settings.pipeline_arn(settings.pipeline_name(flow))
+    key = {"wildcard": upload_pattern(flow)}
+    parameters = [{"Name": name, "Value": path} for name, path in _TRIGGER_PARAMETERS.items()]
     return Rule(
-        name=name,
+        name=settings.rule_name(flow),
         pattern={
             "source": ["aws.s3"],
             "detail-type": ["Object Created"],
-            "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"wildcard": key_pattern}]}},
+            "detail": {"bucket": {"name": [settings.raw_bucket]}, "object": {"key": [key]}},
         },
         target={
             "Id": "pipeline",
             "Arn": pipeline_arn,
-            "RoleArn": role_arn,
-            "SageMakerPipelineParameters": {
-                "PipelineParameterList": [{"Name": field, "Value": path} for field, path in parameters.items()]
-            },
-            "RetryPolicy": _RETRIES,
-            "DeadLetterConfig": {"Arn": dead_letters},
+            "RoleArn": settings.role_arn(settings.events_role_name),
+            "SageMakerPipelineParameters": {"PipelineParameterList": parameters},
+            **_delivery(settings),
         },
-        tags=tags,
         starts=pipeline_arn,
+        tags=settings.resource_tags(),
     )
 
 
-def failure_rule(
-    name: str,
-    *,
-    pipeline_arns: list[str],
-    topic_arn: str,
-    region: str,
-    dead_letters: str,
-    tags: Mapping[str, str],
-    options: str = "",
-) -> Rule:
-    """A rule that tells a topic, in a sentence, of each execution that failed.
-
-    Args:
-        name: of the rule.
-        pipeline_arns: whose executions.
-        topic_arn: SNS topic that gets the sentence.
-        region: for the sentence.
-        dead_letters: ARN of the queue for alarms that could not be delivered.
-        tags: name → value.
-        options: of the command that tells why, such as ``--env prod``.
-    """
+def failure_rule(settings: Settings, flows: Iterable[Flow]) -> Rule:
+    """Return the rule that tells the alarm topic, in a sentence, of each execution that failed."""
+    arns = sorted(settings.pipeline_arn(settings.pipeline_name(flow)) for flow in flows)
+    # Not settings.options: a path would differ from one machine that deploys to the next.
+    why = f"bikeshare watch <execution> --env {settings.environment}"
+    sentence = f"A pipeline execution in {settings.region} failed at <time>: <execution>. Why: {why}"
     return Rule(
-        name=name,
+        name=settings.alarm_rule_name,
         pattern={
             "source": ["aws.sagemaker"],
             "detail-type": ["SageMaker Model Building Pipeline Execution Status Change"],
-            "detail": {"currentPipelineExecutionStatus": ["Failed"], "pipelineArn": sorted(pipeline_arns)},
+            "detail": {"currentPipelineExecutionStatus": ["Failed"], "pipelineArn": arns},
         },
         target={
             "Id": "alarm",
-            "Arn": topic_arn,
+            "Arn": settings.arn("sns", settings.alarm_topic_name),
             "InputTransformer": {
                 "InputPathsMap": {"execution": "$.detail.pipelineExecutionArn", "time": "$.time"},
-                "InputTemplate": f'"A pipeline execution in {region} failed at <time>: <execution>. '
-                f'Why: {" ".join(["bikeshare watch <execution>", *options.split()])}"',
+                "InputTemplate": f'"{sentence}"',
             },
-            "RetryPolicy": _RETRIES,
-            "DeadLetterConfig": {"Arn": dead_letters},
+            **_delivery(settings),
         },
-        tags=tags,
+        tags=settings.resource_tags(),
     )
+
+
+def _delivery(settings: Settings) -> dict[str, Any]:
+    """Return how often a delivery is tried (for a day, EventBridge's own maximum), and where it goes after that."""
+    return {
+        "RetryPolicy": {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400},
+        "DeadLetterConfig": {"Arn": settings.arn("sqs", settings.dead_letter_queue_name)},
+    }

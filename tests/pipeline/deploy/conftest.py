@@ -36,8 +36,8 @@ class BreakableAws(Aws):
         super().__init__(settings)
         self.calls_left: int | None = None
 
-    def _client(self, service: str) -> Any:
-        client = super()._client(service)
+    def _new_client(self, service: str) -> Any:
+        client = super()._new_client(service)
         client.meta.events.register("before-call", self._count)
         return client
 

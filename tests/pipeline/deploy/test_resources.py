@@ -24,6 +24,7 @@ from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.resources.rules import failure_rule, upload_rule
 from pipeline.deploy.resources.topics import Topic
 from pipeline.errors import DeploymentError
+from pipeline.settings.environment import load_settings
 
 pytestmark = pytest.mark.xdist_group("deploy")
 
@@ -42,6 +43,8 @@ DEFINITION = json.dumps(
     {"Version": "2020-12-01", "Steps": [{"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}]}
 )
 
+SETTINGS = load_settings("local").model_copy(update={"project": "things", "account_id": ACCOUNT})
+
 THINGS = {
     "bucket": Bucket("things-raw", "us-east-1", None, events=True, tags=TAGS),
     "bucket with a key": Bucket("things-kms", "eu-west-1", "alias/things", events=False, tags=TAGS),
@@ -51,24 +54,8 @@ THINGS = {
     ),
     "model package group": ModelPackageGroup("things-regression", "a group", tags=TAGS),
     "pipeline": Pipeline("things-training", PIPELINE_ARN, ROLE_ARN, DEFINITION, "things-raw", 3, tags=TAGS),
-    "rule": upload_rule(
-        "things-upload",
-        bucket="things-raw",
-        key_pattern="raw/*.csv",
-        pipeline_arn=PIPELINE_ARN,
-        role_arn=ROLE_ARN,
-        parameters={"InputKey": "$.detail.object.key"},
-        dead_letters=QUEUE_ARN,
-        tags=TAGS,
-    ),
-    "alarm": failure_rule(
-        "things-failed",
-        pipeline_arns=[PIPELINE_ARN],
-        topic_arn=TOPIC_ARN,
-        region="us-east-1",
-        dead_letters=QUEUE_ARN,
-        tags=TAGS,
-    ),
+    "rule": upload_rule(SETTINGS, "training"),
+    "alarm": failure_rule(SETTINGS, ["training"]),
     "queue": Queue("things-undelivered", QUEUE_ARN, (RULE_ARN,), None, tags=TAGS),
     "queue with a key": Queue("things-kms", f"{QUEUE_ARN}-kms", (RULE_ARN,), "alias/things", tags=TAGS),
     "topic": Topic("things-alarms", TOPIC_ARN, ("a@example.com",), None, tags=TAGS),
@@ -158,7 +145,7 @@ def test_what_others_have_set_on_a_bucket_stays(aws, single):
     name = f"things-shared-{single}".lower()
     aws.s3.create_bucket(Bucket=name)
     queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:uploads"
-    aws._client("sqs").create_queue(QueueName="uploads")
+    aws._new_client("sqs").create_queue(QueueName="uploads")
     aws.s3.put_bucket_notification_configuration(
         Bucket=name,
         NotificationConfiguration={
