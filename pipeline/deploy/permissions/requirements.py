@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Any
 
 from pipedef.arns import queue_arn, repository_arn
+from pipedef.document.definition import Definition, read_definition
+from pipedef.document.locations import ANYTHING, pattern_of
+from pipedef.document.values import texts
 
 _IMAGE_FIELDS = frozenset({"Image", "ImageUri", "TrainingImage"})
-_BRANCHES = ("IfSteps", "ElseSteps")
 _SCHEME = "s3://"
 _SCRIPT_ARGUMENTS = "ContainerArguments"
 #: Members of a request below which a job writes; a script may read or write the locations among its arguments.
 _WRITTEN = ("Output", "Checkpoint", "DataCapture", _SCRIPT_ARGUMENTS)
-
-
-def arguments_of(step: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a step's arguments; a Callback or Lambda step may have none."""
-    return step.get("Arguments") or {}
-
-
-def steps_of(definition: str) -> list[dict[str, Any]]:
-    """Return all steps of a compiled definition, those inside conditions included."""
-
-    def walk(steps: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        for step in steps:
-            yield step
-            if step["Type"] == "Condition":
-                for branch in _BRANCHES:
-                    yield from walk(arguments_of(step).get(branch) or [])
-
-    return list(walk(json.loads(definition)["Steps"]))
 
 
 @dataclass(frozen=True, order=True)
@@ -57,7 +38,7 @@ class Requirements:
 
     Attributes:
         step_types: of the steps.
-        scripts: of ``steps/`` that processing steps run.
+        scripts: of ``steps/`` that steps run.
         repositories: ARNs of the repositories of the steps' images.
         functions: ARNs of the functions that Lambda steps call.
         queues: ARNs of the queues that Callback steps send to.
@@ -77,82 +58,41 @@ class Requirements:
 
     @classmethod
     def of(cls, definitions: Iterable[str], region: str) -> Requirements:
-        """Read compiled definitions of a region's pipelines; the values of pipeline variables are unknown, left out."""
-        texts = list(definitions)
-        steps = [step for text in texts for step in steps_of(text)]
+        """Read compiled definitions of a region's pipelines; what a pipeline variable stands for is left out."""
+        read = [read_definition(text, "definition") for text in definitions]
+        steps = [step for definition in read for step in definition.steps]
+        functions = [step.content.get("FunctionArn") for step in steps]
+        names = [step.arguments.get("EndpointConfigName") for step in steps]
         return cls(
-            step_types=frozenset(step["Type"] for step in steps),
-            scripts=frozenset(name for step in steps for name in _scripts(step)),
-            repositories=frozenset(found for step in steps for found in _repositories(arguments_of(step))),
-            functions=frozenset(step["FunctionArn"] for step in steps if isinstance(step.get("FunctionArn"), str)),
-            queues=frozenset(queue for step in steps if (queue := queue_arn(step.get("SqsQueueUrl"), region))),
-            locations=locations_of(steps),
-            endpoint_configurations=frozenset(
-                name for step in steps if isinstance(name := arguments_of(step).get("EndpointConfigName"), str)
-            ),
-            experiments=any(json.loads(text).get("PipelineExperimentConfig") for text in texts),
+            step_types=frozenset(step.type for step in steps),
+            scripts=frozenset(step.script for step in steps if step.script),
+            repositories=frozenset(found for definition in read for found in _repositories(definition)),
+            functions=frozenset(arn for arn in functions if isinstance(arn, str)),
+            queues=frozenset(arn for step in steps if (arn := queue_arn(step.content.get("SqsQueueUrl"), region))),
+            locations=frozenset(location for definition in read for location in locations_of(definition)),
+            endpoint_configurations=frozenset(name for name in names if isinstance(name, str)),
+            experiments=any(definition.content.get("PipelineExperimentConfig") for definition in read),
         )
 
 
-def _scripts(step: Mapping[str, Any]) -> Iterator[str]:
-    # Other people's definitions come here too, before any check has run.
-    application = arguments_of(step).get("AppSpecification")
-    words = application.get("ContainerEntrypoint") if isinstance(application, Mapping) else None
-    words = words if isinstance(words, list) else []
-    yield from (PurePosixPath(word).name for word in words if isinstance(word, str) and word.endswith(".py"))
+def _repositories(definition: Definition) -> Iterator[str]:
+    """Yield the repository of every image in the arguments of steps."""
+    for step in definition.steps:
+        for path, value in texts(step.arguments, ""):
+            if path.rpartition(".")[2] in _IMAGE_FIELDS and (found := repository_arn(value)):
+                yield found
 
 
-def _repositories(value: Any) -> Iterator[str]:
-    """Yield the repository of every image below a value."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            found = repository_arn(item) if key in _IMAGE_FIELDS else None
-            yield from [found] if found else _repositories(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _repositories(item)
-
-
-def locations_of(steps: Iterable[Mapping[str, Any]]) -> frozenset[S3Location]:
-    """Return every S3 location in the arguments of steps, as far as it is known before an execution."""
-    return frozenset(location for step in steps for location in _locations(step.get("Arguments"), ()))
-
-
-def _locations(value: Any, path: tuple[str, ...]) -> Iterator[S3Location]:
-    text = _known_prefix(value)
-    if text is not None:
-        # Where a variable comes first, or in the bucket's name, the bucket is unknown.
-        if text.startswith(_SCHEME) and (isinstance(value, str) or "/" in text.removeprefix(_SCHEME)):
-            yield _location(text, path)
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            # The steps of a condition's branches are steps themselves.
-            if key not in _BRANCHES:
-                yield from _locations(item, (*path, key))
-    elif isinstance(value, list):
-        for item in value:
-            yield from _locations(item, path)
-
-
-def _known_prefix(value: Any) -> str | None:
-    """Return a text, or a joined one up to its first variable; None for what is no text."""
-    if isinstance(value, str):
-        return value
-    body = value.get("Std:Join") if isinstance(value, Mapping) else None
-    pieces = body.get("Values") if isinstance(body, Mapping) else None
-    if not isinstance(body, Mapping) or not isinstance(pieces, list):
-        return None
-    text, between = "", str(body.get("On", ""))
-    for piece in pieces:
-        if not isinstance(piece, str):
-            return text
-        text += f"{piece}{between}"
-    return text.removesuffix(between)
-
-
-def _location(uri: str, path: tuple[str, ...]) -> S3Location:
-    bucket, _, key = uri.removeprefix(_SCHEME).partition("/")
-    folder, slash, _ = key.partition("/")
-    # A URI is a prefix of keys; scripts are given folders.
-    keys = f"{folder}/*" if slash or (key and _SCRIPT_ARGUMENTS in path) else f"{key}*"
-    return S3Location(bucket, keys, any(part in word for word in path for part in _WRITTEN))
+def locations_of(definition: Definition) -> Iterator[S3Location]:
+    """Yield every S3 location in the arguments of steps, as far as it is known before an execution."""
+    for step in definition.steps:
+        for path, value in texts(step.arguments, ""):
+            uri = pattern_of(value, definition)
+            bucket, _, key = uri.removeprefix(_SCHEME).partition("/")
+            # A pipeline variable at the beginning, or in the bucket's name, leaves the bucket unknown.
+            if uri.startswith(_SCHEME) and ANYTHING not in bucket:
+                folder, slash, _ = key.partition("/")
+                # A URI is a prefix of keys; scripts are given folders.
+                is_folder = slash or (key and _SCRIPT_ARGUMENTS in path)
+                keys = f"{folder}/*" if is_folder else f"{key.rstrip(ANYTHING)}*"
+                yield S3Location(bucket, keys, any(part in path for part in _WRITTEN))

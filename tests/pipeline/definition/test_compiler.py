@@ -12,10 +12,10 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
+from pipedef.document.definition import read_definition
 from pipeline.definition.bundle import Bundle
 from pipeline.definition.compiler import compile_scoring, compile_training
 from pipeline.definition.sdk import TELEMETRY_OFF, offline_sdk
-from pipeline.deploy.permissions.requirements import steps_of
 from pipeline.settings.environment import environment_names, load_settings
 
 ROOT = Path(__file__).parents[3]
@@ -24,6 +24,10 @@ COMPILE = (
     "sys.stdout.write(getattr(compiler, 'compile_' + sys.argv[1])(load_settings('local')))"
 )
 COMPILERS = {"training": compile_training, "scoring": compile_scoring}
+
+
+def steps_of(definition):
+    return [step.content for step in read_definition(definition, "definition").steps]
 
 
 @pytest.fixture(scope="module")

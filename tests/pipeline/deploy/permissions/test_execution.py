@@ -9,7 +9,7 @@ import pytest
 from pipeline.definition.bundle import Bundle, build_bundle
 from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.permissions.execution import events_policy, execution_policy, key_resource
-from pipeline.deploy.permissions.requirements import Requirements, steps_of
+from pipeline.deploy.permissions.requirements import Requirements
 from pipeline.deploy.resources.topics import Topic
 from pipeline.deploy.stack import NO_STEPS, resources
 from pipeline.settings.environment import load_settings
@@ -108,7 +108,8 @@ def test_keys_of_buckets_of_others_may_be_used():
 def test_steps_inside_conditions_are_found():
     inner = {"Name": "Inner", "Type": "Fail", "Arguments": {}}
     outer = {"Name": "Outer", "Type": "Condition", "Arguments": {"IfSteps": [], "ElseSteps": [inner]}}
-    assert [step["Name"] for step in steps_of(json.dumps({"Steps": [outer]}))] == ["Outer", "Inner"]
+    used = Requirements.of([json.dumps({"Steps": [outer]})], "eu-west-1")
+    assert used.step_types == {"Condition", "Fail"}
 
 
 def test_the_topic_policy_has_no_condition():
