@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pipeline.definition.bundle import Bundle
 from pipeline.definition.features import EVENT_TIME, RECORD_IDENTIFIER, stored_features
@@ -34,7 +35,7 @@ def resources(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str
         bundle: packed code that the definitions refer to.
         definitions: compiled pipeline of each flow.
     """
-    return [
+    found = [
         *_buckets(settings),
         *_roles(settings, definitions),
         *_stores(settings),
@@ -46,6 +47,7 @@ def resources(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str
         failure_rule(settings, definitions),
         *(upload_rule(settings, flow) for flow in definitions),
     ]
+    return [replace(resource, tags=settings.resource_tags()) for resource in found]
 
 
 def resources_to_remove(settings: Settings, bundle: Bundle) -> list[Resource]:
@@ -67,7 +69,6 @@ def _buckets(settings: Settings) -> list[Resource]:
             kms_key=settings.kms_key,
             events=events,
             existing=configured is not None,
-            tags=settings.resource_tags(),
         )
         for name, configured, events in named
     ]
@@ -78,15 +79,11 @@ def _roles(settings: Settings, definitions: Mapping[Flow, str]) -> list[Resource
         (settings.execution_role_name, "sagemaker.amazonaws.com", execution_policy(settings, definitions)),
         (settings.events_role_name, "events.amazonaws.com", events_policy(settings, definitions)),
     ]
-    return [
-        Role(name, service, source_account=settings.account_id, policy=policy, tags=settings.resource_tags())
-        for name, service, policy in named
-    ]
+    return [Role(name, service, source_account=settings.account_id, policy=policy) for name, service, policy in named]
 
 
 def _stores(settings: Settings) -> list[Resource]:
     """Return where features, models and predictions go."""
-    tags = settings.resource_tags()
     database = settings.database_name
     return [
         FeatureGroup(
@@ -97,12 +94,9 @@ def _stores(settings: Settings) -> list[Resource]:
             role_arn=settings.role_arn(settings.execution_role_name),
             kms_key=settings.kms_key,
             time_to_live_days=settings.features.time_to_live_days,
-            tags=tags,
         ),
-        ModelPackageGroup(settings.model_package_group_name, "Linear regression of daily bike rentals", tags=tags),
-        Database(
-            database, arn=settings.arn("glue", f"database/{database}"), description="Predicted bike rentals", tags=tags
-        ),
+        ModelPackageGroup(settings.model_package_group_name, "Linear regression of daily bike rentals"),
+        Database(database, arn=settings.arn("glue", f"database/{database}"), description="Predicted bike rentals"),
         PredictionTable(f"{database}.predictions", bucket=settings.predictions_bucket),
     ]
 
@@ -116,14 +110,12 @@ def _receivers(settings: Settings, definitions: Mapping[Flow, str]) -> list[Reso
             arn=settings.arn("sqs", settings.dead_letter_queue_name),
             senders=tuple(settings.rule_arn(name) for name in rules),
             kms_key=settings.kms_key,
-            tags=settings.resource_tags(),
         ),
         Topic(
             settings.alarm_topic_name,
             arn=settings.arn("sns", settings.alarm_topic_name),
             emails=settings.alarms.emails,
             kms_key=settings.kms_key,
-            tags=settings.resource_tags(),
         ),
     ]
 
@@ -137,7 +129,6 @@ def _pipeline(settings: Settings, flow: Flow, definition: str) -> Pipeline:
         definition=definition,
         artifacts_bucket=settings.artifacts_bucket,
         max_parallel_steps=settings.running.max_parallel_steps,
-        tags=settings.resource_tags(),
     )
 
 
@@ -149,7 +140,6 @@ def _log_groups(settings: Settings) -> list[Resource]:
             pipelines=settings.pipeline_names,
             # A bucket of somebody else may hold the runs of other environments.
             runs_bucket=None if settings.buckets.artifacts else settings.artifacts_bucket,
-            tags=settings.resource_tags(),
         )
         for name in JOB_LOG_GROUPS
     ]

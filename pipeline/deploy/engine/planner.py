@@ -13,29 +13,14 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from pipeline.aws.clients import Aws, aws_errors
 from pipeline.aws.not_found import is_missing
-from pipeline.deploy.engine.resource import (
-    Action,
-    Change,
-    Difference,
-    ForeignResource,
-    Removal,
-    Resource,
-    differences,
-)
+from pipeline.deploy.engine.resource import Action, Change, Difference, ForeignResource, Removal, Resource, differences
 from pipeline.errors import DeploymentError
 
 _CONCURRENT_DESCRIPTIONS = 6
 #: Longer than the minute for which SQS keeps a removed queue's name.
 _SETTLING_SECONDS = 90
-_PASSING = frozenset(
-    {
-        "ConcurrentModification",
-        "ConcurrentModificationException",
-        "OperationAborted",
-        "OperationAbortedException",
-        "QueueDeletedRecently",
-    }
-)
+#: Error codes of what is over in a moment; some services add ``Exception``.
+_TRANSIENT = {"ConcurrentModification", "OperationAborted", "QueueDeletedRecently"}
 _VERBS = {Action.CREATE: "Creating", Action.UPDATE: "Changing", Action.PAUSE: "Pausing"}
 #: Attempts to remove a resource that another destroy removes at the same time.
 _REMOVALS = 5
@@ -85,11 +70,7 @@ def _silent(*_: object) -> None:
 
 
 def make_plan(resources: Sequence[Resource], aws: Aws) -> Plan:
-    """Describe every resource and compare; changes nothing.
-
-    Args:
-        resources: desired resources in dependency order.
-        aws: clients of the environment.
+    """Describe every resource, given in dependency order, and compare; change nothing.
 
     Raises:
         DeploymentError: AWS refused a description, or was not reached.
@@ -124,9 +105,8 @@ def pause_orphans(changes: tuple[Change, ...]) -> tuple[Change, ...]:
             continue
         others = tuple(difference for difference in change.differences if difference.field != "state")
         if others == change.differences:
-            paused.append(
-                Change(change.resource, Action.PAUSE, note="its pipeline does not exist yet; enabled again below")
-            )
+            note = "its pipeline does not exist yet; enabled again below"
+            paused.append(Change(change.resource, Action.PAUSE, note=note))
         enabling = Difference("state", "DISABLED", "ENABLED")
         following.append(Change(change.resource, Action.UPDATE, (*others, enabling)))
     return (*paused, *following)
@@ -182,7 +162,7 @@ def is_transient(error: BaseException) -> bool:
     code, message = details.get("Code", ""), details.get("Message", "").lower()
     if code == "ValidationException":
         return "role" in message and "assume" in message
-    return code.rpartition(".")[2] in _PASSING
+    return code.rpartition(".")[2].removesuffix("Exception") in _TRANSIENT
 
 
 def destroy(
@@ -194,11 +174,8 @@ def destroy(
 ) -> None:
     """Remove everything, last created first: triggers go before what they start. Deleting twice is no error.
 
-    Args:
-        resources: the same list that is deployed, in dependency order.
-        aws: clients of the environment.
-        keep_data: leave buckets with objects in them, feature groups and registered models.
-        progress: called with each resource and what came of it.
+    ``keep_data`` leaves buckets with objects in them, feature groups and registered models. ``progress`` is called with
+    each resource and what came of it.
     """
     for resource in reversed(resources):
         with aws_errors(f"Removing {resource.kind} {resource.name}", aws, DeploymentError):

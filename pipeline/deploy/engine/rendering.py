@@ -46,7 +46,7 @@ def field_lines(difference: Difference, *, created: bool = False) -> list[str]:
     field, current, desired = difference.field, difference.current, difference.desired
     reordered = "the same, in another order"
     if field == "definition":
-        found = [change.shown(_LONGEST_VALUE) for change in definition_changes(current, desired)]
+        found = definition_changes(current, desired, _LONGEST_VALUE)
         return ["definition:", *(f"  {line}" for line in found or [reordered])]
     if field in _POLICIES and statements_of(current) is not None and statements_of(desired) is not None:
         return [f"{field}:", *(f"  {line}" for line in policy_changes(current, desired))]
@@ -92,11 +92,7 @@ def _print_changes(plan: Plan, console: Console, *, full: bool = False) -> None:
 def print_plan(plan: Plan, console: Console, settings: Settings, *, full: bool = False) -> None:
     """Print every change, field by field, and what a run of each pipeline costs.
 
-    Args:
-        plan: to show.
-        console: where to.
-        settings: of the environment.
-        full: show every field of what would be created, and not only its name.
+    ``full`` shows every field of what would be created, and not only its name.
     """
     _print_changes(plan, console, full=full)
     console.print()

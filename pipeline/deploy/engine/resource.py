@@ -62,6 +62,8 @@ class Resource(ABC):
     kind: ClassVar[str]
     #: None for a kind that has no tags, or handles them itself.
     tag_api: ClassVar[TagApi | None] = None
+    #: Member of what ``_describe`` returns that the tagging calls know it by; None is its name.
+    tag_member: ClassVar[str | None] = None
 
     name: str
     tags: Mapping[str, str] = field(default_factory=dict, kw_only=True)
@@ -128,7 +130,7 @@ class Resource(ABC):
 
     def _tagged_as(self, found: Any) -> str:
         """Return what the service's tagging calls know it by."""
-        return self.name
+        return str(found[self.tag_member]) if self.tag_member else self.name
 
     def _update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
         """Change the fields named, of those other than tags."""

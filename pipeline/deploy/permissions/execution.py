@@ -33,15 +33,7 @@ _LOGS_OF = {
 
 
 def execution_policy(settings: Settings, definitions: Mapping[Flow, str]) -> dict[str, Any]:
-    """Return what the pipelines and their jobs may do.
-
-    Args:
-        settings: of the environment; name buckets, groups and keys.
-        definitions: compiled definitions that run under the role.
-
-    Returns:
-        IAM policy document.
-    """
+    """Return what the pipelines and their jobs may do, given the compiled definitions that run under the role."""
     used = Requirements.of(definitions.values(), settings.region)
     return document(
         [

@@ -17,9 +17,8 @@ from pipeline.deploy.engine.resource import Difference, ForeignResource, Removal
 from pipeline.deploy.engine.tags import tag_list, tag_map, without_reserved
 from pipeline.errors import DeploymentError
 
-_ALL_BLOCKED: Any = dict.fromkeys(
-    ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
-)
+_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+_ALL_BLOCKED: Any = dict.fromkeys(_BLOCKS, True)
 _TLS_STATEMENT_ID = "DenyPlainHttp"
 _BUCKET_KEY = "BucketKeyEnabled"
 
@@ -129,27 +128,24 @@ class Bucket(Resource):
 
     def _update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
         setters = {
-            "versioning": self._put_versioning,
             "encryption": self._put_encryption,
-            "public access": self._put_public_access,
             "policy": self._put_policy,
             "EventBridge notification": self._put_notifications,
             "tags": self._put_tags,
         }
         for field in differences:
-            setters[field](aws)
-
-    def _put_versioning(self, aws: Aws) -> None:
-        aws.s3.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
+            if field == "versioning":
+                aws.s3.put_bucket_versioning(Bucket=self.name, VersioningConfiguration={"Status": "Enabled"})
+            elif field == "public access":
+                aws.s3.put_public_access_block(Bucket=self.name, PublicAccessBlockConfiguration=_ALL_BLOCKED)
+            else:
+                setters[field](aws)
 
     def _put_encryption(self, aws: Aws) -> None:
         default = self._encryption()
         bucket_key = {_BUCKET_KEY: default.pop(_BUCKET_KEY)} if _BUCKET_KEY in default else {}
         rules: Any = [{"ApplyServerSideEncryptionByDefault": default, **bucket_key}]
         aws.s3.put_bucket_encryption(Bucket=self.name, ServerSideEncryptionConfiguration={"Rules": rules})
-
-    def _put_public_access(self, aws: Aws) -> None:
-        aws.s3.put_public_access_block(Bucket=self.name, PublicAccessBlockConfiguration=_ALL_BLOCKED)
 
     def _put_notifications(self, aws: Aws) -> None:
         # The call replaces the whole configuration, so what others have set goes back in. Their queues and topics must

@@ -29,10 +29,15 @@ PREDICTION_COLUMNS = {
     "execution_id": "string",
     "source_key": "string",
 }
-_INPUT_FORMAT = "org.apache.hadoop.mapred.TextInputFormat"
-_OUTPUT_FORMAT = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
-_LIBRARY = "org.apache.hadoop.hive.serde2.OpenCSVSerde"
-_CSV = {"separatorChar": ",", "quoteChar": '"'}
+#: Members of a table's StorageDescriptor.
+_FORMAT = {
+    "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+    "SerdeInfo": {
+        "SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
+        "Parameters": {"separatorChar": ",", "quoteChar": '"'},
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -104,12 +109,11 @@ class PredictionTable(Resource):
         return {
             "description": "Predicted rentals by day, with 95 % prediction interval; dt is the day of the upload",
             "type": "EXTERNAL_TABLE",
-            "columns": dict(PREDICTION_COLUMNS),
-            # A CSV reader takes columns by position, whatever the header says.
-            "column order": list(PREDICTION_COLUMNS),
-            "partitions": {"dt": "string"},
+            # In their order: a CSV reader takes columns by position, whatever the header says.
+            "columns": [{"Name": name, "Type": kind} for name, kind in PREDICTION_COLUMNS.items()],
+            "partitions": [{"Name": "dt", "Type": "string"}],
             "location": folder,
-            "format": {"library": _LIBRARY, "input": _INPUT_FORMAT, "output": _OUTPUT_FORMAT, **_CSV},
+            "format": _FORMAT,
             "parameters": {
                 "EXTERNAL": "TRUE",
                 "classification": "csv",
@@ -127,20 +131,18 @@ class PredictionTable(Resource):
 
     def _state(self, aws: Aws, found: Any) -> State:
         storage = found.get("StorageDescriptor", {})
-        wanted = self._desired()["parameters"]
         serde = storage.get("SerdeInfo", {})
+        wanted = self._desired()["parameters"]
         return {
             "description": found.get("Description", ""),
             "type": found.get("TableType"),
             "columns": _columns(storage.get("Columns", [])),
-            "column order": _order([column["Name"] for column in storage.get("Columns", [])]),
             "partitions": _columns(found.get("PartitionKeys", [])),
             "location": storage.get("Location"),
             "format": {
-                "library": serde.get("SerializationLibrary"),
-                "input": storage.get("InputFormat"),
-                "output": storage.get("OutputFormat"),
-                **serde.get("Parameters", {}),
+                "InputFormat": storage.get("InputFormat"),
+                "OutputFormat": storage.get("OutputFormat"),
+                "SerdeInfo": {key: serde.get(key) for key in ("SerializationLibrary", "Parameters")},
             },
             # Athena and Glue add parameters of their own, such as transient_lastDdlTime.
             "parameters": {
@@ -157,14 +159,8 @@ class PredictionTable(Resource):
             "Description": fields["description"],
             "TableType": fields["type"],
             "Parameters": fields["parameters"],
-            "PartitionKeys": [{"Name": name, "Type": kind} for name, kind in fields["partitions"].items()],
-            "StorageDescriptor": {
-                "Columns": [{"Name": name, "Type": kind} for name, kind in fields["columns"].items()],
-                "Location": fields["location"],
-                "InputFormat": _INPUT_FORMAT,
-                "OutputFormat": _OUTPUT_FORMAT,
-                "SerdeInfo": {"SerializationLibrary": _LIBRARY, "Parameters": dict(_CSV)},
-            },
+            "PartitionKeys": fields["partitions"],
+            "StorageDescriptor": {"Columns": fields["columns"], "Location": fields["location"], **_FORMAT},
         }
 
     def create(self, aws: Aws) -> None:
@@ -180,13 +176,6 @@ class PredictionTable(Resource):
         return Removal.REMOVED
 
 
-def _columns(described: Any) -> dict[str, str]:
+def _columns(described: Any) -> list[dict[str, str]]:
     # Glue requires no type.
-    return {column["Name"]: column.get("Type", "") for column in described}
-
-
-def _order(names: list[str]) -> list[str]:
-    """Return our columns in the order found; one that is missing or not ours does not change the order."""
-    ours = [name for name in names if name in PREDICTION_COLUMNS]
-    wanted = list(PREDICTION_COLUMNS)
-    return wanted if ours == [name for name in wanted if name in ours] else ours
+    return [{"Name": column["Name"], "Type": column.get("Type", "")} for column in described]

@@ -35,6 +35,7 @@ class FeatureGroup(Resource):
 
     kind = "feature group"
     tag_api = tags.SAGEMAKER
+    tag_member = "FeatureGroupArn"
     record_identifier: str
     event_time: str
     features: Mapping[str, str]
@@ -69,9 +70,6 @@ class FeatureGroup(Resource):
             "key": self.kms_key if _same_key(key, self.kms_key) else key,
             "time to live": online.get("TtlDuration"),
         }
-
-    def _tagged_as(self, found: Any) -> str:
-        return str(found["FeatureGroupArn"])
 
     def create(self, aws: Aws) -> None:
         """Create the group and wait until it takes records."""

@@ -16,13 +16,11 @@ class ModelPackageGroup(Resource):
 
     kind = "model package group"
     tag_api = tags.SAGEMAKER
+    tag_member = "ModelPackageGroupArn"
     description: str
 
     def _describe(self, aws: Aws) -> Any:
         return aws.sagemaker.describe_model_package_group(ModelPackageGroupName=self.name)
-
-    def _tagged_as(self, found: Any) -> str:
-        return str(found["ModelPackageGroupArn"])
 
     def create(self, aws: Aws) -> None:
         """Create the group."""

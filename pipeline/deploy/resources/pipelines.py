@@ -38,6 +38,7 @@ class Pipeline(Resource):
 
     kind = "pipeline"
     tag_api = tags.SAGEMAKER
+    tag_member = "PipelineArn"
     arn: str
     role_arn: str
     definition: str
@@ -64,9 +65,6 @@ class Pipeline(Resource):
             "role": found["RoleArn"],
             "parallel steps": found.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps"),
         }
-
-    def _tagged_as(self, found: Any) -> str:
-        return self.arn
 
     def _request(self, aws: Aws) -> dict[str, Any]:
         request: dict[str, Any] = {

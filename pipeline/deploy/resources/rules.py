@@ -36,6 +36,7 @@ class Rule(Resource):
 
     kind = "rule"
     tag_api = tags.EVENTS
+    tag_member = "Arn"
     pattern: Mapping[str, Any]
     target: Mapping[str, Any]
     starts: str | None = None
@@ -66,9 +67,6 @@ class Rule(Resource):
             "state": found.get("State"),
             "targets": self._targets(aws),
         }
-
-    def _tagged_as(self, found: Any) -> str:
-        return str(found["Arn"])
 
     def _targets(self, aws: Aws) -> list[dict[str, Any]]:
         pages = aws.events.get_paginator("list_targets_by_rule").paginate(Rule=self.name)
@@ -130,7 +128,6 @@ def upload_rule(settings: Settings, flow: Flow) -> Rule:
             **_delivery(settings),
         },
         starts=pipeline_arn,
-        tags=settings.resource_tags(),
     )
 
 
@@ -156,7 +153,6 @@ def failure_rule(settings: Settings, flows: Iterable[Flow]) -> Rule:
             },
             **_delivery(settings),
         },
-        tags=settings.resource_tags(),
     )
 
 

@@ -27,6 +27,7 @@ class Topic(Resource):
 
     kind = "topic"
     tag_api = tags.SNS
+    tag_member = "TopicArn"
     arn: str
     emails: tuple[str, ...]
     kms_key: str | None
@@ -58,9 +59,6 @@ class Topic(Resource):
         pages = aws.sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=self.arn)
         present = {item["Endpoint"] for page in pages for item in page["Subscriptions"] if item["Protocol"] == "email"}
         return sorted(set(self.emails) - present)
-
-    def _tagged_as(self, found: Any) -> str:
-        return self.arn
 
     def create(self, aws: Aws) -> None:
         """Create the topic and subscribe to it."""

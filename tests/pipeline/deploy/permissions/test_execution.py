@@ -126,7 +126,7 @@ IMAGE = "683313688378.dkr.ecr.eu-west-1.amazonaws.com/team/own-image"
 
 
 def grants(*steps):
-    """(action → resources) of the policy for a training pipeline with these steps."""
+    """Return action → resources of the policy for a training pipeline with these steps."""
     text = json.dumps({"Steps": [{"Arguments": {}, **step} for step in steps]})
     policy = execution_policy(load_settings("dev"), {"training": text})
     return {action: item["Resource"] for item in policy["Statement"] for action in item["Action"]}

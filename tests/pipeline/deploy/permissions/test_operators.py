@@ -182,7 +182,7 @@ ELSEWHERE = {
 
 @cache
 def service_authorization():
-    """What AWS publishes of its services' actions and resource types, as cfn-lint carries it."""
+    """Return what AWS publishes of its services' actions and resource types, as cfn-lint carries it."""
     path = files("cfnlint.data.AdditionalSpecs") / "Policies.json"
     return json.loads(path.read_text(encoding="utf-8"))
 

@@ -1,4 +1,4 @@
-"""A feature group that is not as it was left: under way, failed, or with what AWS lets nobody change."""
+"""A feature group in between, failed, or with differences that AWS can't change in place."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GROUP = FeatureGroup(
 
 
 class FailingSageMaker:
-    """A feature group in states that the local endpoint has no reason to come into."""
+    """A feature group in states that the local endpoint never reaches."""
 
     def __init__(self, *states):
         self.states = list(states)
@@ -62,7 +62,7 @@ class FailingSageMaker:
 
 
 def planned(*states):
-    """The differences that a plan finds, and clients whose feature group goes on through the states."""
+    """Return clients whose feature group goes through the states, and the differences that a plan finds."""
     aws = SimpleNamespace(sagemaker=FailingSageMaker(*states))
     return aws, {item.field: item for item in differences(GROUP.current(aws), GROUP.desired())}
 
