@@ -63,13 +63,7 @@ def _buckets(settings: Settings) -> list[Resource]:
         (settings.predictions_bucket, own.predictions, False),
     ]
     return [
-        Bucket(
-            name,
-            region=settings.region,
-            kms_key=settings.kms_key,
-            events=events,
-            existing=configured is not None,
-        )
+        Bucket(name, settings.region, settings.kms_key, events=events, existing=configured is not None)
         for name, configured, events in named
     ]
 

@@ -15,21 +15,15 @@ from pipeline.deploy.permissions.stack_arns import StackArns
 from pipeline.settings.environment import Settings
 from pipeline.settings.names import Flow
 
-#: Kind of step → resource type of the job or model, and the word in its actions.
+#: Kind of step → resource type of the job, the word in its actions, the log group.
 _JOBS = {
-    "Processing": ("processing-job", "ProcessingJob"),
-    "Training": ("training-job", "TrainingJob"),
-    "Transform": ("transform-job", "TransformJob"),
-    "Tuning": ("hyper-parameter-tuning-job", "HyperParameterTuningJob"),
+    "Processing": ("processing-job", "ProcessingJob", "ProcessingJobs"),
+    "Training": ("training-job", "TrainingJob", "TrainingJobs"),
+    "Transform": ("transform-job", "TransformJob", "TransformJobs"),
+    "Tuning": ("hyper-parameter-tuning-job", "HyperParameterTuningJob", "TrainingJobs"),
 }
 #: Steps that check data or a model do it in a processing job.
 _JOBS_OF = {"ClarifyCheck": "Processing", "QualityCheck": "Processing"}
-_LOGS_OF = {
-    "Processing": "ProcessingJobs",
-    "Training": "TrainingJobs",
-    "Transform": "TransformJobs",
-    "Tuning": "TrainingJobs",
-}
 
 
 def execution_policy(settings: Settings, definitions: Mapping[Flow, str]) -> dict[str, Any]:
@@ -73,12 +67,10 @@ def _kinds(used: Requirements) -> frozenset[str]:
 def _steps(settings: Settings, used: Requirements) -> Iterator[dict[str, Any]]:
     kinds = _kinds(used)
     # Job names are made by SageMaker Pipelines: pipelines-<execution id>-<step>-<suffix>.
-    for step_type, (kind, job) in _JOBS.items():
+    for step_type, (kind, job, _) in _JOBS.items():
         if step_type in kinds:
-            yield allow(
-                f"sagemaker:AddTags Create{job} Describe{job} Stop{job}",
-                [settings.arn("sagemaker", f"{kind}/pipelines-*")],
-            )
+            jobs = settings.arn("sagemaker", f"{kind}/pipelines-*")
+            yield allow(f"sagemaker:AddTags Create{job} Describe{job} Stop{job}", [jobs])
     if "Model" in kinds:
         yield allow("sagemaker:AddTags CreateModel DescribeModel", [settings.arn("sagemaker", "model/pipelines-*")])
     if kinds & {*_JOBS, "Model"}:
@@ -97,10 +89,8 @@ def _own_scripts(settings: Settings, used: Requirements, definitions: Mapping[Fl
     arns = StackArns(settings)
     if "claim.py" in used.scripts:
         # The claim checks whether the execution that holds a file is still running.
-        names = [settings.pipeline_name(flow) for flow in definitions]
-        yield allow(
-            "sagemaker:DescribePipelineExecution", [f"{settings.pipeline_arn(name)}/execution/*" for name in names]
-        )
+        pipelines = [settings.pipeline_arn(settings.pipeline_name(flow)) for flow in definitions]
+        yield allow("sagemaker:DescribePipelineExecution", [f"{pipeline}/execution/*" for pipeline in pipelines])
     if "ingest_features.py" in used.scripts:
         yield allow("sagemaker:PutRecord BatchWriteRecord", [arns.feature_group])
     # Scoring takes the newest approved version, evaluation compares with it.
@@ -124,15 +114,14 @@ def _called(settings: Settings, used: Requirements) -> Iterator[dict[str, Any]]:
 
 def _containers(settings: Settings, used: Requirements) -> Iterator[dict[str, Any]]:
     """Yield what every job's machine does: pull the image, write logs and metrics."""
-    groups = {_LOGS_OF[kind] for kind in _kinds(used) & _LOGS_OF.keys()}
+    groups = {_JOBS[kind][2] for kind in _kinds(used) & _JOBS.keys()}
     yield allow(
         "logs:CreateLogGroup CreateLogStream DescribeLogStreams PutLogEvents",
         [settings.arn("logs", f"log-group:/aws/sagemaker/{group}:*") for group in groups],
     )
     # PutMetricData and GetAuthorizationToken have no resource level in AWS.
-    yield allow(
-        "cloudwatch:PutMetricData", ["*"], Condition={"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
-    )
+    of_sagemaker = {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
+    yield allow("cloudwatch:PutMetricData", ["*"], Condition=of_sagemaker)
     yield allow("ecr:GetAuthorizationToken", ["*"])
     if used.repositories:
         yield allow("ecr:BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer", used.repositories)

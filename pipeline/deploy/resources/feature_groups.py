@@ -98,8 +98,9 @@ class FeatureGroup(Resource):
             if self.features.get(name) != kind:
                 return self._cannot_change(f"feature {name!r} would have to be removed or change its type")
         if "time to live" in differences and self.time_to_live_days is None:
+            expiry = differences["time to live"].current
             return DeploymentError(
-                f"Records of feature group {self.name} expire after {differences['time to live'].current}, "
+                f"Records of feature group {self.name} expire (after {expiry['Value']} {expiry['Unit']}), "
                 "and AWS can't switch that off.",
                 hint="Set [features] time_to_live_days, or destroy it and deploy again.",
             )
