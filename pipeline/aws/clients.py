@@ -171,12 +171,12 @@ def _endpoint_url() -> str | None:
     """Read AWS_ENDPOINT_URL.
 
     Raises:
-        SettingsError: it is no URL; botocore would end in a traceback.
+        SettingsError: it is not a URL; botocore would end in a traceback.
     """
     url = os.environ.get("AWS_ENDPOINT_URL")
     parts = urlsplit(url or "")
     if url and not (parts.scheme in {"http", "https"} and parts.hostname):
-        raise SettingsError(f"AWS_ENDPOINT_URL: {url!r} is no URL.", "Write http://127.0.0.1:4566, or unset it.")
+        raise SettingsError(f"AWS_ENDPOINT_URL: {url!r} is not a URL.", "Write http://127.0.0.1:4566, or unset it.")
     return url
 
 

@@ -113,7 +113,7 @@ def _rest(item: Mapping[str, Any], identity: str) -> Any:
 
 
 def _flags(words: list[Any]) -> dict[str, Any] | None:
-    """Return ``["--a", x, "--b", y]`` by flag; None for a list that is no such command line."""
+    """Return ``["--a", x, "--b", y]`` by flag; None for any other list."""
     flags, values = words[::2], words[1::2]
     if len(flags) != len(values) or not all(isinstance(flag, str) and flag.startswith("--") for flag in flags):
         return None

@@ -172,7 +172,7 @@ def destroy(
     keep_data: bool,
     progress: Callable[[Resource, Removal], None] = _silent,
 ) -> None:
-    """Remove everything, last created first: triggers go before what they start. Deleting twice is no error.
+    """Remove everything, last created first: triggers go before what they start. Removing twice is not an error.
 
     ``keep_data`` leaves buckets with objects in them, feature groups and registered models. ``progress`` is called with
     each resource and what came of it.

@@ -30,7 +30,7 @@ class Removal(Enum):
     REMOVED = "removed"
     ABSENT = "not there"
     HOLDS_DATA = "kept: it holds data"
-    NOT_OURS = "kept: others made or use it"
+    NOT_OURS = "kept: others created it or use it"
 
     def __bool__(self) -> bool:
         return self is Removal.REMOVED

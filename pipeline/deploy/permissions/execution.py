@@ -66,7 +66,7 @@ def _kinds(used: Requirements) -> frozenset[str]:
 
 def _steps(settings: Settings, used: Requirements) -> Iterator[dict[str, Any]]:
     kinds = _kinds(used)
-    # Job names are made by SageMaker Pipelines: pipelines-<execution id>-<step>-<suffix>.
+    # SageMaker Pipelines names jobs pipelines-<execution id>-<step>-<suffix>.
     for step_type, (kind, job, _) in _JOBS.items():
         if step_type in kinds:
             jobs = settings.arn("sagemaker", f"{kind}/pipelines-*")

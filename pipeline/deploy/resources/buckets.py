@@ -66,7 +66,7 @@ class Bucket(Resource):
         state = super().current(aws)
         if state is None and self.existing:
             raise DeploymentError(
-                f"The settings name bucket {self.name}, and there is no such bucket.",
+                f"The settings name bucket {self.name}, which does not exist.",
                 hint="Create it, correct its name under [buckets], or leave the name out to have one created.",
             )
         return state

@@ -5,8 +5,8 @@ SageMaker writes the logs of *every* job of an account and region into three gro
 
 - a group that does not exist yet is created, with our retention and tags; the tags mark it as ours;
 - a group that somebody else created is left as it is, whatever its retention, and the plan says so;
-- ``destroy --delete-data`` deletes the logs of our own executions' jobs; a group of ours is removed once it holds
-  nobody's logs. Otherwise its retention stays, and what is left expires.
+- ``destroy --delete-data`` deletes the logs of our own executions' jobs; a group of ours is removed once it is
+  empty. Otherwise its retention stays, and what is left expires.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class LogGroup(Resource):
         if not self._is_ours(present):
             kept = f"{found['retentionInDays']} days" if "retentionInDays" in found else "for ever"
             owner = "-".join(present[name] for name in _OWNERSHIP_TAGS if name in present) or "somebody else"
-            return ForeignResource(f"shared in the account and made by {owner}; keeps logs {kept}")
+            return ForeignResource(f"shared in the account and created by {owner}; keeps logs {kept}")
         return {"retention in days": found.get("retentionInDays"), "tags": present}
 
     def create(self, aws: Aws) -> None:

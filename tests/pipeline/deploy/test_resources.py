@@ -93,7 +93,7 @@ CHANGED = {
 
 
 @pytest.mark.parametrize("name", THINGS)
-def test_made_as_wanted_and_removed_twice(aws, name):
+def test_created_as_desired_and_removed_twice(aws, name):
     thing = THINGS[name]
     assert thing.current(aws) is None
     plan = make_plan([thing], aws)
@@ -106,7 +106,7 @@ def test_made_as_wanted_and_removed_twice(aws, name):
 
 
 @pytest.mark.parametrize("name", CHANGED)
-def test_another_wish_is_found_field_by_field_and_carried_out(aws, name):
+def test_another_desired_state_is_found_field_by_field_and_applied(aws, name):
     thing = THINGS[name]
     apply_plan(make_plan([thing], aws), aws)
     try:
@@ -136,7 +136,7 @@ def test_a_bucket_asks_kms_once_in_a_while_and_says_when_somebody_switched_that_
     destroy([bucket], aws, keep_data=False)
 
 
-def test_tags_of_aws_itself_are_nobodys_change():
+def test_tags_of_aws_itself_are_left_out():
     assert without_reserved({"aws:cloudformation:stack-name": "x", "project": "p"}) == {"project": "p"}
 
 
@@ -228,11 +228,11 @@ def test_a_log_group_of_others_is_left_alone(aws):
     aws.logs.create_log_group(logGroupName=group.name)
     (change,) = make_plan([group], aws).changes
     assert change.action is Action.KEEP
-    assert change.note == "shared in the account and made by somebody else; keeps logs for ever"
+    assert change.note == "shared in the account and created by somebody else; keeps logs for ever"
     aws.logs.tag_log_group(logGroupName=group.name, tags={"project": "bikeshare", "environment": "dev"})
     aws.logs.put_retention_policy(logGroupName=group.name, retentionInDays=90)
     (change,) = make_plan([group], aws).changes
-    assert change.note == "shared in the account and made by bikeshare-dev; keeps logs 90 days"
+    assert change.note == "shared in the account and created by bikeshare-dev; keeps logs 90 days"
     destroy([group], aws, keep_data=False)
     assert aws.logs.describe_log_groups(logGroupNamePrefix=group.name)["logGroups"]
 

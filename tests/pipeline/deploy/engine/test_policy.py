@@ -65,7 +65,7 @@ def test_trust_names_who_is_trusted():
     ]
 
 
-def test_what_is_said_of_everything_but_something_is_shown_as_it_stands():
+def test_exclusions_are_shown_as_they_are_written():
     after = document([{"Effect": "Deny", "NotAction": "s3:*", "Resource": "*"}])
     assert policy_changes(document([]), after) == ['+ Deny {"NotAction": "s3:*"} on *']
 

@@ -33,7 +33,7 @@ def policy(environment):
     return execution_policy(environment, compiled_definitions(environment, build_bundle(), FLOWS))
 
 
-def test_a_star_stands_only_where_aws_has_no_resource_level(policy):
+def test_a_star_is_used_only_where_aws_has_no_resource_level(policy):
     for statement in policy["Statement"]:
         if "*" in statement["Resource"]:
             assert set(statement["Action"]) <= WITHOUT_RESOURCE_LEVEL

@@ -124,7 +124,7 @@ def test_a_repository_is_named_as_its_tokens_name_it(repository):
 @pytest.mark.parametrize(
     "repository", ["name", "owner/*", "a/b/c", "", "owner@1/name", "owner/name@1", "owner@*/name@*", "owner@/name@"]
 )
-def test_a_pattern_is_no_repository(repository):
+def test_a_pattern_is_not_a_repository(repository):
     with pytest.raises(SettingsError, match="is not OWNER/NAME"):
         github_trust_policy(load_settings("dev"), repository, "deploy")
 

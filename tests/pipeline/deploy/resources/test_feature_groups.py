@@ -67,7 +67,7 @@ def planned(*states):
     return aws, {item.field: item for item in differences(GROUP.current(aws), GROUP.desired())}
 
 
-def test_a_group_that_could_not_be_made_is_no_group_and_is_made_anew():
+def test_a_group_that_could_not_be_created_is_created_again():
     aws, found = planned("CreateFailed", None, "Creating", "Created")
     assert found == {"status": Difference("status", "CreateFailed", "Created")}
     GROUP.update(aws, found)
@@ -141,7 +141,7 @@ def test_another_key_is_found_and_can_not_be_put_in_place(aws, made_with, wanted
     made.delete(aws, keep_data=False)
 
 
-def test_another_key_is_no_hindrance_where_the_group_is_made_anew():
+def test_another_key_is_fine_where_the_group_is_created_again():
     found = {"status": Difference("status", "CreateFailed", "Created"), "key": Difference("key", None, KEY)}
     assert dataclasses.replace(GROUP, kms_key=KEY).refusal(found) is None
 
@@ -155,7 +155,7 @@ def test_records_expire_when_the_settings_say_so(aws):
     group.delete(aws, keep_data=False)
 
 
-def test_records_that_were_told_to_expire_are_found(aws):
+def test_an_expiry_set_by_hand_is_found(aws):
     group = dataclasses.replace(GROUP, name="expiring")
     apply_plan(make_plan([group], aws), aws)
     ends = {"Unit": "Days", "Value": 1}
