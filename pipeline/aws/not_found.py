@@ -1,4 +1,4 @@
-"""Telling "there is no such thing" from every other error."""
+"""Tell the error "does not exist" from every other one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CODES = {
 
 
 def is_missing(error: ClientError) -> bool:
-    """Whether AWS says that the thing asked for does not exist.
+    """Say whether AWS answers that the resource does not exist.
 
     SageMaker answers ``ValidationException`` with "does not exist" or "Could not find" for some kinds.
     """
@@ -42,7 +42,7 @@ def is_missing(error: ClientError) -> bool:
 
 
 def unless_missing(call: Callable[[], T]) -> T | None:
-    """The answer of ``call``, or None where AWS says there is no such thing; other errors pass."""
+    """Return the answer of a call, or None where AWS says that the resource does not exist; other errors pass."""
     try:
         return call()
     except ClientError as error:

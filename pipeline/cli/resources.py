@@ -58,7 +58,7 @@ def validate(
     if list_checks:
         print_json(checks_as_json()) if as_json else typer.echo("\n".join(check_lines()))
         return
-    from pipeline.deploy.validation import validate_environments, validate_file
+    from pipeline.deploy.checks import validate_environments, validate_file
 
     report = validate_file(file, env, settings_file) if file else validate_environments(env, settings_file)
     print_json(report_as_json(report)) if as_json else typer.echo("\n".join(report_lines(report)))
@@ -140,9 +140,8 @@ def trust_policy(
         bool, typer.Option("--permissions", help="Print what the role may do instead of who may assume it.")
     ] = False,
 ) -> None:
-    """Print IAM policies for CI and operators. Offline; GitHub Actions needs no stored keys with them."""
-    from pipeline.deploy.operators.github import deployer_policy, github_trust_policy
-    from pipeline.deploy.operators.policy import operator_policy
+    """Print the IAM policies with which GitHub Actions gets in without a key, and people work. Offline."""
+    from pipeline.deploy.permissions.operators import deployer_policy, github_trust_policy, operator_policy
 
     settings = settings_of(env if env or settings_file else "dev", settings_file)
     if purpose == "operate":

@@ -16,6 +16,7 @@ from pipeline.executions.progress import follow_to_end
 from pipeline.executions.uploads import wait_for_upload
 from pipeline.local_endpoint import local_endpoint
 from pipeline.results.predictions import prediction_files, print_predictions
+from pipeline.settings.contract import upload_prefix
 from pipeline.settings.environment import Settings, load_settings
 
 
@@ -52,7 +53,7 @@ def _deploy_and_run(settings: Settings, data: Path | None, console: Console) -> 
     _heading(console, 3, "Upload a CSV with a plain PutObject")
     with tempfile.TemporaryDirectory() as folder:
         file = data or write_sample(Path(folder))
-        key = f"raw/training/{file.name}"
+        key = f"{upload_prefix('training')}{file.name}"
         known = {execution.arn for execution in recent(aws, settings.training_pipeline_name, limit=100)}
         with aws_errors(f"Uploading {file}", aws, ExecutionError):
             etag = aws.s3.put_object(Bucket=settings.raw_bucket, Key=key, Body=file.read_bytes())["ETag"]

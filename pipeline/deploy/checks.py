@@ -1,27 +1,88 @@
-"""What the offline checks look at: an environment's definitions, with what is deployed around them; and the scripts."""
+"""The offline checks, applied to what an environment would deploy, to a definition in a file, and to the scripts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from pipedef.checks.registry import Deployment, Trigger
 from pipedef.document.definition import Definition, read_definition
 from pipedef.document.project import Sources
-from pipedef.linter import report_lines, validate
-from pipeline.definition.bundle import STEPS_FOLDER, Bundle, bundled_files
+from pipedef.errors import DefinitionError as UnreadableDefinitionError
+from pipedef.errors import UnreadableFileError
+from pipedef.linter import Report, read_file, report_lines, unreadable, validate
+from pipeline.definition.bundle import STEPS_FOLDER, Bundle, build_bundle, bundled_files
 from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.resources.rules import Rule
 from pipeline.deploy.script_conventions import PROJECT
-from pipeline.deploy.stack import FLOWS, resources
-from pipeline.errors import DefinitionError
-from pipeline.settings.contract import Flow
-from pipeline.settings.environment import Settings
+from pipeline.deploy.stack import NO_STEPS, resources
+from pipeline.errors import DefinitionError, InputFileError
+from pipeline.settings.contract import FLOWS, Flow
+from pipeline.settings.environment import Settings, environment_names, load_settings
+
+
+def validate_environments(environment: str | None, settings_file: Path | None) -> Report:
+    """Compile and check the pipelines of one environment, or of every one that has a file; and the step scripts.
+
+    Raises:
+        SettingsError: the settings of an environment are wrong.
+        DefinitionError: a definition does not compile.
+    """
+    bundle = build_bundle()
+    names = [environment] if environment or settings_file else environment_names()
+    subjects = [
+        subject for name in names for subject in environment_subjects(load_settings(name, settings_file), bundle)
+    ]
+    return validate(subjects, script_sources(), PROJECT)
+
+
+def validate_file(path: Path, environment: str | None, settings_file: Path | None) -> Report:
+    """Check a definition in a file. Nothing is compiled, so the SDK is not imported.
+
+    Args:
+        path: of the JSON that CreatePipeline takes.
+        environment: where it would be deployed; without it, what needs triggers or policies is not checked.
+        settings_file: settings to use instead of the environment's own.
+
+    Raises:
+        InputFileError: the file can't be read.
+    """
+    try:
+        text = read_file(path)
+    except UnreadableFileError as error:
+        raise InputFileError(str(error), hint=f"Write a definition with: bikeshare synth --output {path}") from error
+    try:
+        definition = read_definition(text, str(path))
+    except UnreadableDefinitionError as error:
+        return unreadable(str(path), error)
+    deployment = None
+    if environment or settings_file:
+        flow: Flow = "training" if any(definition.steps_of_type("Training")) else "scoring"
+        settings = load_settings(environment, settings_file)
+        # Of the other pipeline its trigger is enough: what this one writes must not start it either.
+        definitions = {**dict.fromkeys(FLOWS, NO_STEPS), flow: text}
+        deployment = deployment_around(settings, build_bundle(), definitions, flow)
+    return validate([(definition, deployment)], project=PROJECT)
+
+
+def refuse_wrong_definitions(settings: Settings, bundle: Bundle) -> None:
+    """Run every check of definitions and scripts, so that nothing with a problem is deployed.
+
+    Raises:
+        DefinitionError: names each problem with its step and field, or its line of a script.
+    """
+    report = validate(environment_subjects(settings, bundle), script_sources(), PROJECT)
+    if report.findings:
+        raise DefinitionError(
+            "\n".join(["Nothing is deployed:", *report_lines(report)]),
+            hint=f"Fix it, then check again: bikeshare validate {settings.options}",
+        )
 
 
 def environment_subjects(settings: Settings, bundle: Bundle) -> list[tuple[Definition, Deployment]]:
-    """The compiled pipelines of an environment, each with what is deployed around it."""
-    definitions = compiled_definitions(settings, bundle, FLOWS)
+    """Return the compiled pipelines of an environment, each with what is deployed around it."""
+    definitions = compiled_definitions(settings, bundle)
     return [
         (
             read_definition(text, f"{flow} pipeline of {settings.environment}"),
@@ -31,22 +92,8 @@ def environment_subjects(settings: Settings, bundle: Bundle) -> list[tuple[Defin
     ]
 
 
-def refuse_wrong_definitions(settings: Settings, bundle: Bundle) -> None:
-    """Run every check of definitions and scripts, so that nothing is deployed that has a problem.
-
-    Raises:
-        DefinitionError: names each problem with its step and field, or its line of a script.
-    """
-    report = validate(environment_subjects(settings, bundle), script_sources(), PROJECT)
-    if report.findings:
-        raise DefinitionError(
-            "\n".join(["Nothing is deployed:", *report_lines(report)]),
-            hint=f"Mend it, then look again: bikeshare validate {settings.options}",
-        )
-
-
 def script_sources() -> Sources:
-    """The Python sources of ``steps/``; what is no UTF-8 in them is kept, and is then no Python."""
+    """Return the Python sources of ``steps/``; bytes that are no UTF-8 are kept, and reported as no Python."""
     return {
         path.relative_to(STEPS_FOLDER).as_posix(): path.read_text(encoding="utf-8", errors="surrogateescape")
         for path in bundled_files()
@@ -55,7 +102,7 @@ def script_sources() -> Sources:
 
 
 def deployment_around(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str], flow: Flow) -> Deployment:
-    """What `bikeshare deploy` would put around the pipeline of a flow: every trigger, and the execution role."""
+    """Return what `bikeshare deploy` would put around the pipeline of a flow: triggers and execution role."""
     planned = resources(settings, bundle, definitions)
     policies = [item.policy for item in planned if isinstance(item, Role) and item.name == settings.execution_role_name]
     return Deployment(
@@ -69,11 +116,11 @@ def deployment_around(settings: Settings, bundle: Bundle, definitions: Mapping[F
 
 def _trigger(rule: Rule) -> Trigger:
     watched = rule.pattern["detail"]
-    given = rule.target["SageMakerPipelineParameters"]["PipelineParameterList"]
+    parameters = rule.target["SageMakerPipelineParameters"]["PipelineParameterList"]
     return Trigger(
         name=rule.name,
         bucket=watched["bucket"]["name"][0],
         key_pattern=watched["object"]["key"][0]["wildcard"],
         pipeline=str(rule.starts).rpartition("/")[2],
-        parameters={item["Name"]: item["Value"] for item in given},
+        parameters={item["Name"]: item["Value"] for item in parameters},
     )

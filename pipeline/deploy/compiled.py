@@ -1,4 +1,4 @@
-"""Compiled definitions, kept by the content of everything that they are made from.
+"""Compiled definitions, cached by the content of everything that they are made from.
 
 Compiling imports the SageMaker SDK, which takes seconds; the same inputs always give the same bytes. So a definition is
 kept under ``$XDG_CACHE_HOME/bikeshare/definitions`` by a hash of settings, bundle, sources of this package, Python and
@@ -18,18 +18,17 @@ from pathlib import Path
 
 import pipeline
 from pipeline.definition.bundle import Bundle
-from pipeline.settings.contract import Flow
+from pipeline.settings.contract import FLOWS, Flow
 from pipeline.settings.environment import Settings
 
 #: Rooms of ``pipeline`` whose code decides what a definition is.
 SOURCES = ("definition", "settings")
 _KEPT = 50
-_DIGEST_LENGTH = 64
 _log = logging.getLogger(__name__)
 
 
-def compiled_definitions(settings: Settings, bundle: Bundle, flows: Sequence[Flow]) -> dict[Flow, str]:
-    """The compiled definition of each flow, from the cache where it is there.
+def compiled_definitions(settings: Settings, bundle: Bundle, flows: Sequence[Flow] = FLOWS) -> dict[Flow, str]:
+    """Return the compiled definition of each flow, from the cache if it is there.
 
     Raises:
         DefinitionError: the SDK refused a definition.
@@ -38,13 +37,13 @@ def compiled_definitions(settings: Settings, bundle: Bundle, flows: Sequence[Flo
 
 
 def cache_folder() -> Path:
-    """Where compiled definitions are kept."""
+    """Return the folder of the compiled definitions."""
     root = os.environ.get("XDG_CACHE_HOME")
     return (Path(root) if root else Path.home() / ".cache") / "bikeshare" / "definitions"
 
 
 def input_digest(settings: Settings, bundle: Bundle, flow: Flow) -> str:
-    """SHA-256 of all that the definition depends on."""
+    """Return the SHA-256 of all that the definition depends on."""
     digest = hashlib.sha256()
     folder = Path(pipeline.__file__).parent
     sources = sorted(source for room in SOURCES for source in (folder / room).glob("*.py"))
@@ -63,11 +62,10 @@ def input_digest(settings: Settings, bundle: Bundle, flow: Flow) -> str:
 
 def _definition(settings: Settings, bundle: Bundle, flow: Flow) -> str:
     path = cache_folder() / input_digest(settings, bundle, flow)
-    found = _read(path)
-    if found is not None:
-        return found
-    definition = _compile(settings, bundle, flow)
-    _write(path, definition)
+    definition = _read(path)
+    if definition is None:
+        definition = _compile(settings, bundle, flow)
+        _write(path, definition)
     return definition
 
 
@@ -77,8 +75,12 @@ def _compile(settings: Settings, bundle: Bundle, flow: Flow) -> str:
     return compile_definition(settings, flow, bundle)
 
 
+def _checksum(definition: str) -> str:
+    return hashlib.sha256(definition.encode()).hexdigest()
+
+
 def _read(path: Path) -> str | None:
-    """The kept definition, or None where there is none or its content is not what was written."""
+    """Return a cached definition; None where there is none, or its content is not what was written."""
     try:
         digest, _, definition = path.read_text(encoding="utf-8").partition("\n")
     except FileNotFoundError:
@@ -86,20 +88,18 @@ def _read(path: Path) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         _log.warning("%s can't be read (%s): compiling again", path, error)
         return None
-    intact = len(digest) == _DIGEST_LENGTH and digest == hashlib.sha256(definition.encode()).hexdigest()
-    return definition if intact else None
+    return definition if digest == _checksum(definition) else None
 
 
 def _write(path: Path, definition: str) -> None:
-    """Keep a definition, whole or not at all; a cache that can't be written costs time and nothing else."""
-    content = f"{hashlib.sha256(definition.encode()).hexdigest()}\n{definition}"
+    """Cache a definition, whole or not at all; a cache that can't be written costs time and nothing else."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-            file.write(content)
+            file.write(f"{_checksum(definition)}\n{definition}")
         Path(file.name).replace(path)
-        kept = sorted(path.parent.iterdir(), key=lambda item: item.stat().st_mtime, reverse=True)
-        for old in kept[_KEPT:]:
+        newest_first = sorted(path.parent.iterdir(), key=lambda item: item.stat().st_mtime, reverse=True)
+        for old in newest_first[_KEPT:]:
             old.unlink(missing_ok=True)
     except OSError as error:
         _log.warning("%s can't be written (%s): the next command compiles again", path, error)

@@ -1,4 +1,4 @@
-"""Plan, deploy, look for drift, destroy one environment: compile, compare, act, say what was done."""
+"""Plan, deploy and destroy one environment: compile, compare, act, say what was done. Drift is a plan, too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.engine.planner import Plan, apply_plan, destroy, make_plan
 from pipeline.deploy.engine.rendering import print_change, print_removal, print_removal_summary, print_summary
 from pipeline.deploy.engine.resource import Removal, Resource
-from pipeline.deploy.stack import FLOWS, resources, resources_to_remove
+from pipeline.deploy.stack import resources, resources_to_remove
 from pipeline.errors import DeploymentError
 from pipeline.settings.environment import Settings
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def plan_environment(settings: Settings, aws: Aws) -> Plan:
-    """What deploy would do; changes nothing."""
+    """Return what deploy would do; nothing is changed."""
     aws.check_account()
     bundle = build_bundle()
-    return make_plan(resources(settings, bundle, compiled_definitions(settings, bundle, FLOWS)), aws)
+    return make_plan(resources(settings, bundle, compiled_definitions(settings, bundle)), aws)
 
 
 def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approved: str | None = None) -> Plan:
@@ -31,11 +31,11 @@ def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approv
     Args:
         settings: of the environment.
         aws: its clients.
-        console: told of each change.
-        approved: identity of the plan that somebody has seen; None applies whatever plan there is.
+        console: where each change is printed.
+        approved: identity of the plan that somebody has reviewed; None applies whatever plan there is.
 
     Raises:
-        DeploymentError: the plan is another one than the approved; or a resource could not be made or changed.
+        DeploymentError: the plan is not the approved one; or a resource could not be created or changed.
         DefinitionError: the offline checks find a problem in a definition; nothing is changed.
     """
     with console.status("Planning"):
@@ -43,16 +43,17 @@ def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approv
     if approved not in {None, plan.identity} and not plan.is_empty:
         raise DeploymentError(
             f"The plan is now {plan.identity}, not {approved}: settings, sources or resources have changed since.",
-            hint=f"Look at it again: bikeshare plan {settings.options}",
+            hint=f"Review it again: bikeshare plan {settings.options}",
         )
     if not plan.is_empty:
         from pipeline.deploy.checks import refuse_wrong_definitions  # planning does without the checks' imports
 
         refuse_wrong_definitions(settings, build_bundle())
+
     try:
-        apply_plan(plan, aws, lambda change, done: print_change(change, console, done=done))
+        apply_plan(plan, aws, lambda change: print_change(change, console))
     except KeyboardInterrupt:
-        _print_interrupted("What is done stays", f"bikeshare deploy {settings.options}", console)
+        _print_interrupted("What was done stays", f"bikeshare deploy {settings.options}", console)
         raise
     print_summary(plan, console)
     return plan
@@ -61,26 +62,26 @@ def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approv
 def destroy_environment(
     settings: Settings, aws: Aws, console: Console, *, keep_data: bool
 ) -> list[tuple[Resource, Removal]]:
-    """Remove the environment's resources, triggers first; each, and what came of it.
+    """Remove the environment's resources, triggers first; return each with what came of it.
 
     Needs no compiled definition, so no SDK.
     """
     aws.check_account()
     done: list[tuple[Resource, Removal]] = []
 
-    def tell(resource: Resource, removal: Removal) -> None:
+    def report(resource: Resource, removal: Removal) -> None:
         done.append((resource, removal))
         print_removal(resource, console, removal)
 
     again = f"bikeshare destroy {settings.options}" + ("" if keep_data else " --delete-data")
     try:
-        destroy(resources_to_remove(settings, build_bundle()), aws, keep_data=keep_data, progress=tell)
+        destroy(resources_to_remove(settings, build_bundle()), aws, keep_data=keep_data, progress=report)
     except KeyboardInterrupt:
-        _print_interrupted("What is removed is gone", again, console)
+        _print_interrupted("What was removed is gone", again, console)
         raise
     print_removal_summary([removal for _, removal in done], console, settings)
     return done
 
 
 def _print_interrupted(what: str, command: str, console: Console) -> None:
-    console.print(f"Interrupted. {what}; go on with: {command}", markup=False, soft_wrap=True)
+    console.print(f"Interrupted. {what}; continue with: {command}", markup=False, soft_wrap=True)

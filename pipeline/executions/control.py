@@ -18,6 +18,7 @@ from pipeline.aws.not_found import unless_missing
 from pipeline.errors import ExecutionError
 from pipeline.executions.parameters import check_parameters
 from pipeline.executions.view import FINAL, ExecutionView, failed_steps, read_plan, view
+from pipeline.settings.contract import upload_prefix
 from pipeline.settings.environment import Settings
 
 _PARALLEL_REQUESTS = 6
@@ -128,7 +129,7 @@ def _exists(aws: Aws, name: str, describe: Callable[..., object], **request: str
 
 def how_to_start(settings: Settings) -> str:
     """Return what to do where there is no execution yet."""
-    return f"Upload a CSV under raw/training/, or: {settings.command('start KEY')}"
+    return f"Upload a CSV under {upload_prefix('training')}, or: {settings.command('start KEY')}"
 
 
 def watch(

@@ -15,7 +15,16 @@ from pipeline.aws.not_found import unless_missing
 from pipeline.errors import ExecutionError
 from pipeline.executions.control import recent
 from pipeline.executions.view import execution_parameters
-from pipeline.settings.contract import INPUT_BUCKET, INPUT_ETAG, INPUT_KEY, RUN_KEY
+from pipeline.settings.contract import (
+    FLOWS,
+    INPUT_BUCKET,
+    INPUT_ETAG,
+    INPUT_KEY,
+    RUN_KEY,
+    flow_of,
+    starts_a_pipeline,
+    upload_pattern,
+)
 from pipeline.settings.environment import Settings
 
 if TYPE_CHECKING:
@@ -66,20 +75,15 @@ def uploaded_object(aws: Aws, bucket: str, key: str) -> HeadObjectOutputTypeDef:
                 f"There is no object {uri}, nor such a bucket.",
                 f"See whether it is deployed: {aws.settings.command('plan')}",
             )
-    then = ", which starts the pipeline by itself" if _triggers(key) else ""
+    then = ", which starts the pipeline by itself" if starts_a_pipeline(key) else ""
     raise ExecutionError(
         f"There is no object {uri}.", f"Put it there first ({aws.cli(f's3 cp FILE {shlex.quote(uri)}')}){then}."
     )
 
 
-def _triggers(key: str) -> bool:
-    """Return whether a rule starts a pipeline for an object of this key."""
-    return key.startswith(("raw/training/", "raw/scoring/")) and key.endswith(".csv")
-
-
 def pipeline_for(settings: Settings, key: str) -> str:
-    """Return the name of the pipeline that an object is for: scoring for ``raw/scoring/…``, else training."""
-    return settings.pipeline_name("scoring" if key.startswith("raw/scoring/") else "training")
+    """Return the name of the pipeline that an object is for."""
+    return settings.pipeline_name(flow_of(key))
 
 
 def started_for(
@@ -130,13 +134,13 @@ def started_by(aws: Aws, text: str) -> str:
     bucket, key = bucket_and_key(settings, text)
     found = uploaded_object(aws, bucket, key)
     pipeline, since = pipeline_for(settings, key), found["LastModified"]
-    if _triggers(key):
+    if starts_a_pipeline(key):
         patience = _LOCAL_PATIENCE_SECONDS if aws.is_local else _AWS_PATIENCE_SECONDS
         return wait_for_upload(aws, pipeline, key, found["ETag"], seconds=patience, since=since)
     arn = started_for(aws, pipeline, key, found["ETag"], since=since)
     if arn is None:
         raise ExecutionError(
-            f"{key} starts nothing by itself: only raw/training/….csv and raw/scoring/….csv do.",
+            f"{key} starts nothing by itself: only {' and '.join(upload_pattern(flow) for flow in FLOWS)} do.",
             f"Start a pipeline for it with: {settings.command(f'start {shlex.quote(key)}')}",
         )
     return arn

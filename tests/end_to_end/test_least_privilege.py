@@ -25,13 +25,12 @@ from pipeline.aws.clients import Aws
 from pipeline.definition.bundle import build_bundle
 from pipeline.demo.sample import write_sample
 from pipeline.deploy.compiled import compiled_definitions
-from pipeline.deploy.operators.github import deployer_policy, github_trust_policy
-from pipeline.deploy.operators.policy import operator_policy
-from pipeline.deploy.stack import FLOWS, resources
+from pipeline.deploy.permissions.operators import deployer_policy, github_trust_policy, operator_policy
+from pipeline.deploy.stack import resources
 from pipeline.executions.control import start
 from pipeline.executions.uploads import object_parameters
 from pipeline.executions.view import view
-from pipeline.settings.contract import Flow
+from pipeline.settings.contract import FLOWS, Flow
 from pipeline.settings.environment import load_settings
 from tests.end_to_end.conftest import Deployed
 from tests.pipeline.deploy.by_hand import BY_HAND

@@ -1,21 +1,24 @@
-"""Two definitions compared as people think of them: parameter by parameter, step by step, argument by argument."""
+"""Compare two definitions as people think of them: parameter by parameter, step by step, argument by argument."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from pipedef.document.definition import BRANCHES
+from pipedef.language.expressions import is_expression
 
 #: Keys that name the items of a list, so that an item that moved is still the same item.
 _IDENTITIES = ("Name", "InputName", "OutputName", "ChannelName", "PropertyFileName", "Key", "Id")
-_BRANCHES = ("IfSteps", "ElseSteps")
-#: Characters in front of the first difference of two long texts.
-_ALIKE_SHOWN = 20
+#: What a definition consists of, in the order in which it is shown.
+_KINDS = ("pipeline", "parameter", "step")
+#: Characters shown before the first difference of two long texts.
+_CONTEXT = 20
 
 
 class _Absent:
-    """Stands where there is nothing, which is not the same as null."""
+    """A value that is missing, which is not the same as null."""
 
     def __repr__(self) -> str:
         return "(nothing)"
@@ -24,93 +27,75 @@ class _Absent:
 ABSENT = _Absent()
 
 
-@dataclass(frozen=True)
-class DefinitionChange:
-    """One argument that differs.
+def definition_changes(current: Mapping[str, Any], desired: Mapping[str, Any], longest: int | None = None) -> list[str]:
+    """Return a line for each argument that differs, in the desired order; what goes comes last of its kind.
 
-    Attributes:
-        place: ``step Train``, ``parameter Profile`` or ``pipeline``.
-        argument: path inside it, such as ``ResourceConfig.VolumeSizeInGB``; empty where the whole came or went.
-        current: as it is; :data:`ABSENT` for what is new.
-        desired: as it should be; :data:`ABSENT` for what goes.
+    Args:
+        current: definition as it is.
+        desired: as it should be.
+        longest: length at which values are cut.
     """
-
-    place: str
-    argument: str
-    current: Any
-    desired: Any
-
-    def __str__(self) -> str:
-        return self.shown(None)
-
-    def shown(self, longest: int | None) -> str:
-        """One line; values longer than that are cut."""
-        where = f"{self.place}: {self.argument}" if self.argument else self.place
-        if self.current is ABSENT:
-            return f"+ {where}" + (f" = {shortened(readable(self.desired), longest)}" if self.argument else "")
-        if self.desired is ABSENT:
-            return f"- {where}" + (f" (was {shortened(readable(self.current), longest)})" if self.argument else "")
-        before, after = both_shortened(readable(self.current), readable(self.desired), longest)
-        return f"~ {where}: {before} → {after}"
-
-
-def definition_changes(current: Mapping[str, Any], desired: Mapping[str, Any]) -> list[DefinitionChange]:
-    """What differs, in the order of the desired definition; what goes stands last of its kind."""
-    rest_current = {key: value for key, value in current.items() if key not in {"Parameters", "Steps"}}
-    rest_desired = {key: value for key, value in desired.items() if key not in {"Parameters", "Steps"}}
+    before, after = _subjects(current), _subjects(desired)
+    subjects = [*after, *(subject for subject in before if subject not in after)]
     return [
-        *(DefinitionChange("pipeline", *found) for found in compare("", rest_current, rest_desired)),
-        *_things("parameter", _by_name(current.get("Parameters", [])), _by_name(desired.get("Parameters", []))),
-        *_things("step", dict(_flat(current.get("Steps", []))), dict(_flat(desired.get("Steps", [])))),
+        _line(subject, *found, longest)
+        for subject in sorted(subjects, key=lambda subject: _KINDS.index(subject.partition(" ")[0]))
+        for found in compare("", before.get(subject, ABSENT), after.get(subject, ABSENT))
     ]
 
 
-def _by_name(items: list[dict[str, Any]]) -> dict[str, Any]:
-    return {item["Name"]: {key: value for key, value in item.items() if key != "Name"} for item in items}
+def _subjects(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a definition consists of: ``pipeline``, each ``parameter Profile``, each ``step Train``."""
+    rest = {key: value for key, value in definition.items() if key not in {"Parameters", "Steps"}}
+    parameters = {f"parameter {item['Name']}": _without(item, "Name") for item in definition.get("Parameters", [])}
+    return {"pipeline": rest, **parameters, **dict(_steps(definition.get("Steps", [])))}
 
 
-def _flat(steps: list[dict[str, Any]], under: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each step without the steps inside it; where it stands is one of its fields."""
+def _steps(steps: list[dict[str, Any]], under: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each step without the steps inside it; the branch that it is in is one of its fields."""
     for step in steps:
         arguments = step.get("Arguments") or {}
-        own = {key: value for key, value in arguments.items() if key not in _BRANCHES}
-        rest = {key: value for key, value in step.items() if key not in {"Name", "Arguments"}}
-        yield step["Name"], {**rest, **({"Stands under": under} if under else {}), **own}
-        for branch in _BRANCHES:
-            yield from _flat(arguments.get(branch, []), f"{step['Name']}.{branch}")
+        branch = {"In branch": under} if under else {}
+        yield (
+            f"step {step['Name']}",
+            {**_without(step, "Name", "Arguments"), **branch, **_without(arguments, *BRANCHES)},
+        )
+        for name in BRANCHES:
+            yield from _steps(arguments.get(name, []), f"{step['Name']}.{name}")
 
 
-def _things(kind: str, current: Mapping[str, Any], desired: Mapping[str, Any]) -> Iterator[DefinitionChange]:
-    for name, wanted in desired.items():
-        place = f"{kind} {name}"
-        if name not in current:
-            yield DefinitionChange(place, "", ABSENT, wanted)
-            continue
-        yield from (DefinitionChange(place, *found) for found in compare("", current[name], wanted))
-    for name in [name for name in current if name not in desired]:
-        yield DefinitionChange(f"{kind} {name}", "", current[name], ABSENT)
+def _without(item: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key not in keys}
+
+
+def _line(subject: str, argument: str, current: Any, desired: Any, longest: int | None) -> str:
+    where = f"{subject}: {argument}" if argument else subject
+    if current is ABSENT:
+        return f"+ {where}" + (f" = {shortened(readable(desired), longest)}" if argument else "")
+    if desired is ABSENT:
+        return f"- {where}" + (f" (was {shortened(readable(current), longest)})" if argument else "")
+    before, after = both_shortened(readable(current), readable(desired), longest)
+    return f"~ {where}: {before} → {after}"
 
 
 def compare(path: str, current: Any, desired: Any) -> Iterator[tuple[str, Any, Any]]:
-    """(path, current, desired) of everything below two values that differs."""
+    """Yield (path, current, desired) of everything below two values that differs."""
     if current == desired:
         return
-    mine, theirs = _as_mapping(desired), _as_mapping(current)
-    if mine is None or theirs is None:
+    ours, theirs = _as_mapping(desired), _as_mapping(current)
+    if ours is None or theirs is None:
         yield path, current, desired
         return
-    for key in [*mine, *(key for key in theirs if key not in mine)]:
+    for key in [*ours, *(key for key in theirs if key not in ours)]:
         below = f"{path}.{key}" if path else key
-        yield from compare(below, theirs.get(key, ABSENT), mine.get(key, ABSENT))
+        yield from compare(below, theirs.get(key, ABSENT), ours.get(key, ABSENT))
 
 
 def _as_mapping(value: Any) -> Mapping[str, Any] | None:
-    """Mappings as they are, lists of named items and command lines by name; None for what is compared as a whole."""
+    """Return mappings as they are, lists of named items and command lines by name; None for what is compared whole."""
     if isinstance(value, Mapping):
-        return None if _is_expression(value) else value
-    if not isinstance(value, list) or not value:
-        return None
-    return _named_items(value) or _flags(value)
+        return None if is_expression(value) else value
+    return (_named_items(value) or _flags(value)) if isinstance(value, list) and value else None
 
 
 def _named_items(items: list[Any]) -> dict[str, Any] | None:
@@ -122,49 +107,29 @@ def _named_items(items: list[Any]) -> dict[str, Any] | None:
 
 
 def _rest(item: Mapping[str, Any], identity: str) -> Any:
-    """An item without what names it; of a tag that is its value."""
-    rest = {key: value for key, value in item.items() if key != identity}
+    """Return an item without what names it; of a tag that is its value."""
+    rest = _without(item, identity)
     return rest["Value"] if identity == "Key" and rest.keys() == {"Value"} else rest
 
 
 def _flags(words: list[Any]) -> dict[str, Any] | None:
-    """``["--a", x, "--b", y]`` by flag; None for a list that is no such command line."""
+    """Return ``["--a", x, "--b", y]`` by flag; None for any other list."""
     flags, values = words[::2], words[1::2]
     if len(flags) != len(values) or not all(isinstance(flag, str) and flag.startswith("--") for flag in flags):
         return None
     return dict(zip(flags, values, strict=True)) if len(set(flags)) == len(flags) else None
 
 
-def _is_expression(value: Mapping[str, Any]) -> bool:
-    return len(value) == 1 and next(iter(value)) in {"Get", "Std:Join", "Std:JsonGet"}
-
-
 def readable(value: Any) -> str:
-    """A value of a definition in few characters: pipeline variables as ``{Parameters.InputKey}``."""
+    """Write a value of a definition briefly: pipeline variables as ``{Parameters.InputKey}``."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     text = _expression(value)
     return f'"{text}"' if text is not None else json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
 
 
-def shortened(text: str, longest: int | None) -> str:
-    """A text cut at its end; None cuts nothing."""
-    return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}…"
-
-
-def both_shortened(before: str, after: str, longest: int | None) -> tuple[str, str]:
-    """Two texts cut so that what differs is still there: what long ones begin with alike goes first."""
-    if longest is None or max(len(before), len(after)) <= longest:
-        return before, after
-    pairs = enumerate(zip(before, after, strict=False))
-    alike = next((place for place, (one, other) in pairs if one != other), 0) - _ALIKE_SHOWN
-    if alike > 0:
-        before, after = f"…{before[alike:]}", f"…{after[alike:]}"
-    return shortened(before, longest), shortened(after, longest)
-
-
 def _expression(value: Any) -> str | None:
-    if not isinstance(value, Mapping) or not _is_expression(value):
+    if not is_expression(value):
         return None
     (kind, content), *_ = value.items()
     if kind == "Get":
@@ -174,3 +139,19 @@ def _expression(value: Any) -> str | None:
         return f"{{{file}:{content.get('Path')}}}"
     parts = (part if isinstance(part, str) else _expression(part) or json.dumps(part) for part in content["Values"])
     return str(content.get("On", "")).join(parts)
+
+
+def shortened(text: str, longest: int | None) -> str:
+    """Cut a text at its end; None cuts nothing."""
+    return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def both_shortened(before: str, after: str, longest: int | None) -> tuple[str, str]:
+    """Cut two texts so that what differs stays visible: a long common beginning is cut first."""
+    if longest is None or max(len(before), len(after)) <= longest:
+        return before, after
+    pairs = enumerate(zip(before, after, strict=False))
+    alike = next((index for index, (one, other) in pairs if one != other), 0) - _CONTEXT
+    if alike > 0:
+        before, after = f"…{before[alike:]}", f"…{after[alike:]}"
+    return shortened(before, longest), shortened(after, longest)

@@ -1,4 +1,4 @@
-"""Compare what should be with what is; then act, in dependency order; or take everything down again."""
+"""Compare what should be with what is; then act, in dependency order; or remove everything again."""
 
 from __future__ import annotations
 
@@ -13,31 +13,16 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from pipeline.aws.clients import Aws, aws_errors
 from pipeline.aws.not_found import is_missing
-from pipeline.deploy.engine.resource import (
-    Action,
-    Change,
-    Difference,
-    LeftAlone,
-    PartlyFixed,
-    Removal,
-    Resource,
-    differences,
-)
-from pipeline.deploy.resources.pipelines import Pipeline
-from pipeline.deploy.resources.rules import Rule
+from pipeline.deploy.engine.resource import Action, Change, Difference, ForeignResource, Removal, Resource, differences
 from pipeline.errors import DeploymentError
 
-_QUESTIONS_AT_ONCE = 6
+_CONCURRENT_DESCRIPTIONS = 6
 #: Longer than the minute for which SQS keeps a removed queue's name.
 _SETTLING_SECONDS = 90
-_PASSING = frozenset(
-    {
-        *("ConcurrentModification", "ConcurrentModificationException", "OperationAborted"),
-        *("OperationAbortedException", "QueueDeletedRecently"),
-    }
-)
-_DOING = {Action.CREATE: "Creating", Action.UPDATE: "Changing", Action.PAUSE: "Pausing"}
-#: How often a resource is removed again where another destroy removes the same.
+#: Error codes of what is over in a moment; some services add ``Exception``.
+_TRANSIENT = {"ConcurrentModification", "OperationAborted", "QueueDeletedRecently"}
+_VERBS = {Action.CREATE: "Creating", Action.UPDATE: "Changing", Action.PAUSE: "Pausing"}
+#: Attempts to remove a resource that another destroy removes at the same time.
 _REMOVALS = 5
 
 
@@ -49,22 +34,22 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing differs."""
+        """Say whether nothing differs."""
         return all(change.action is Action.KEEP for change in self.changes)
 
     @property
     def refusals(self) -> list[DeploymentError]:
-        """What stands in its way: what AWS lets nobody change of a resource that is there."""
+        """List the changes that AWS can't make to a resource that exists."""
         found = [
             change.resource.refusal({item.field: item for item in change.differences})
             for change in self.changes
-            if change.action is Action.UPDATE and isinstance(change.resource, PartlyFixed)
+            if change.action is Action.UPDATE
         ]
         return [refusal for refusal in found if refusal is not None]
 
     @property
     def identity(self) -> str:
-        """Twelve hexadecimal digits that are the same for the same changes, and for no others."""
+        """Return twelve hexadecimal digits that are the same for the same changes, and for no others."""
         changes = [
             {
                 "kind": change.resource.kind,
@@ -80,26 +65,18 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-#: Called before and after each change: the change, and whether it is done.
-Progress = Callable[[Change, bool], None]
-
-
-def _silent(_thing: object, _done: object) -> None:
-    """Tell nobody."""
+def _silent(*_: object) -> None:
+    """Report nothing."""
 
 
 def make_plan(resources: Sequence[Resource], aws: Aws) -> Plan:
-    """Describe every resource and compare; changes nothing.
-
-    Args:
-        resources: desired resources in dependency order.
-        aws: clients of the environment.
+    """Describe every resource, given in dependency order, and compare; change nothing.
 
     Raises:
-        DeploymentError: AWS did not let itself be asked.
+        DeploymentError: AWS refused a description, or was not reached.
     """
-    # Asking only reads, and most of its time is waiting for answers.
-    with ThreadPoolExecutor(_QUESTIONS_AT_ONCE) as pool:
+    # Describing only reads, and most of its time goes into waiting for answers.
+    with ThreadPoolExecutor(_CONCURRENT_DESCRIPTIONS) as pool:
         return Plan(pause_orphans(tuple(pool.map(lambda resource: _compare(resource, aws), resources))))
 
 
@@ -108,51 +85,39 @@ def _compare(resource: Resource, aws: Aws) -> Change:
         current = resource.current(aws)
     if current is None:
         return Change(resource, Action.CREATE)
-    if isinstance(current, LeftAlone):
+    if isinstance(current, ForeignResource):
         return Change(resource, Action.KEEP, note=current.reason)
     found = differences(current, resource.desired())
     return Change(resource, Action.UPDATE if found else Action.KEEP, found)
 
 
 def pause_orphans(changes: tuple[Change, ...]) -> tuple[Change, ...]:
-    """Let rules rest first whose pipeline is not there, and enable them after it has been made.
+    """Pause the triggers whose target is missing first, and enable them after it has been created.
 
-    So no event starts what does not exist, also where deployment is interrupted in between.
+    So no event starts what does not exist, even if the deployment is interrupted in between.
     """
-    absent = {
-        change.resource.arn
-        for change in changes
-        if isinstance(change.resource, Pipeline) and change.action is Action.CREATE
-    }
-
-    def is_orphan(change: Change) -> bool:
-        return (
-            isinstance(change.resource, Rule)
-            and change.resource.starts in absent
-            and change.action is not Action.CREATE
-        )
-
-    orphans = [change for change in changes if is_orphan(change)]
-    first = [
-        Change(orphan.resource, Action.PAUSE, note="its pipeline is not there; enabled again below")
-        for orphan in orphans
-        if all(difference.field != "state" for difference in orphan.differences)
-    ]
-    enabled_again = {id(orphan): _enabling(orphan) for orphan in orphans}
-    return (*first, *(enabled_again.get(id(change), change) for change in changes))
+    created = [change.resource for change in changes if change.action is Action.CREATE]
+    paused: list[Change] = []
+    following: list[Change] = []
+    for change in changes:
+        if change.action is Action.CREATE or not any(change.resource.triggers(other) for other in created):
+            following.append(change)
+            continue
+        others = tuple(difference for difference in change.differences if difference.field != "state")
+        if others == change.differences:
+            note = "its pipeline does not exist yet; enabled again below"
+            paused.append(Change(change.resource, Action.PAUSE, note=note))
+        enabling = Difference("state", "DISABLED", "ENABLED")
+        following.append(Change(change.resource, Action.UPDATE, (*others, enabling)))
+    return (*paused, *following)
 
 
-def _enabling(change: Change) -> Change:
-    others = tuple(difference for difference in change.differences if difference.field != "state")
-    return Change(change.resource, Action.UPDATE, (*others, Difference("state", "DISABLED", "ENABLED")))
-
-
-def apply_plan(plan: Plan, aws: Aws, progress: Progress = _silent) -> None:
-    """Do what the plan says, first things first. Safe to interrupt, and to repeat with a new plan.
+def apply_plan(plan: Plan, aws: Aws, progress: Callable[[Change], None] = _silent) -> None:
+    """Carry out the plan in its order. Safe to interrupt, and to repeat with a new plan.
 
     Raises:
-        DeploymentError: something can't be changed at all, and nothing is; or it names the resource that could not be
-            made or changed, and those before it are done.
+        DeploymentError: AWS can't make one of the changes, so none is made; or it names the resource that could not be
+            created or changed, and those before it are done.
     """
     for refusal in plan.refusals:
         raise refusal
@@ -160,12 +125,11 @@ def apply_plan(plan: Plan, aws: Aws, progress: Progress = _silent) -> None:
         if change.action is Action.KEEP:
             continue
         resource = change.resource
-        progress(change, False)
-        with aws_errors(f"{_DOING[change.action]} {resource.kind} {resource.name}", aws, DeploymentError):
-            for attempt in _while_something_settles(aws):
+        with aws_errors(f"{_VERBS[change.action]} {resource.kind} {resource.name}", aws, DeploymentError):
+            for attempt in _retry_transient(aws):
                 with attempt:
                     _carry_out(change, aws)
-        progress(change, True)
+        progress(change)
 
 
 def _carry_out(change: Change, aws: Aws) -> None:
@@ -173,25 +137,24 @@ def _carry_out(change: Change, aws: Aws) -> None:
         change.resource.create(aws)
     elif change.action is Action.UPDATE:
         change.resource.update(aws, {difference.field: difference for difference in change.differences})
-    elif isinstance(change.resource, Rule):
+    else:
         change.resource.pause(aws)
 
 
-def _while_something_settles(aws: Aws) -> Retrying:
+def _retry_transient(aws: Aws) -> Retrying:
     return Retrying(
-        retry=retry_if_exception(lambda error: not aws.is_local and passes_by_itself(error)),
+        retry=retry_if_exception(lambda error: not aws.is_local and is_transient(error)),
         wait=wait_fixed(5),
         stop=stop_after_delay(_SETTLING_SECONDS),
         reraise=True,
     )
 
 
-def passes_by_itself(error: BaseException) -> bool:
-    """Whether AWS refuses only for the moment.
+def is_transient(error: BaseException) -> bool:
+    """Say whether AWS refuses only for the moment.
 
-    A role that was just made takes seconds to be known to the services that it is handed to; a queue's name is free a
-    minute after the queue was removed, a bucket's and a log group's soon after; a change that another call is making is
-    over in a moment.
+    A new role takes seconds to be known to the services that assume it; a queue's name is free a minute after the queue
+    was removed, a bucket's and a log group's soon after; a change by another call is over in a moment.
     """
     if not isinstance(error, ClientError):
         return False
@@ -199,7 +162,7 @@ def passes_by_itself(error: BaseException) -> bool:
     code, message = details.get("Code", ""), details.get("Message", "").lower()
     if code == "ValidationException":
         return "role" in message and "assume" in message
-    return code.rpartition(".")[2] in _PASSING
+    return code.rpartition(".")[2].removesuffix("Exception") in _TRANSIENT
 
 
 def destroy(
@@ -209,13 +172,10 @@ def destroy(
     keep_data: bool,
     progress: Callable[[Resource, Removal], None] = _silent,
 ) -> None:
-    """Remove everything, last made first: triggers go before what they start. Deleting twice is no error.
+    """Remove everything, last created first: triggers go before what they start. Removing twice is not an error.
 
-    Args:
-        resources: the same list that is deployed, in dependency order.
-        aws: clients of the environment.
-        keep_data: leave buckets with objects in them, feature groups and registered models.
-        progress: told of each resource, and what came of it.
+    ``keep_data`` leaves buckets with objects in them, feature groups and registered models. ``progress`` is called with
+    each resource and what came of it.
     """
     for resource in reversed(resources):
         with aws_errors(f"Removing {resource.kind} {resource.name}", aws, DeploymentError):
@@ -224,7 +184,7 @@ def destroy(
 
 
 def _remove(resource: Resource, aws: Aws, *, keep_data: bool) -> Removal:
-    """Remove a resource; where somebody else has just removed a part of it, look again at what is left."""
+    """Remove a resource; where somebody else has just removed a part of it, try again with what is left."""
     for _ in range(_REMOVALS - 1):
         try:
             return resource.delete(aws, keep_data=keep_data)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.deploy.engine.definition_diff import ABSENT, both_shortened, compare, definition_changes
 from pipeline.deploy.engine.planner import Plan
-from pipeline.deploy.engine.policy_diff import policy_changes, statements_of
+from pipeline.deploy.engine.policy import policy_changes, statements_of
 from pipeline.deploy.engine.resource import Action, Change, Difference, Removal, Resource
-from pipeline.deploy.resources.pipelines import Pipeline
-from pipeline.executions.costs import estimate
+from pipeline.executions.costs import Estimate, estimate
+from pipeline.settings.contract import upload_prefix
 from pipeline.settings.environment import Settings
 
 if TYPE_CHECKING:
@@ -27,137 +27,114 @@ _SIGNS = {
     Action.PAUSE: ("=", "yellow"),
 }
 _LONGEST_VALUE = 100
-_REORDERED = "the same, in another order"
-#: Fields that hold a policy; it is never cut, since what it grants may stand at its end.
+#: Fields that hold a policy; it is never cut, since what it grants may be at its end.
 _POLICIES = frozenset({"policy", "trust"})
 
 
-def _line(change: Change) -> str:
-    sign, style = _SIGNS[change.action]
-    note = f"  [dim]({change.note})[/]" if change.note else ""
-    return f"[{style}]{sign}[/] {change.resource.kind:<20} {change.resource.name}{note}"
+def _print(console: Console, *lines: str) -> None:
+    """Print lines as they are: brackets are no markup, and long ones are not broken, so that they can be copied."""
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
 
 
-def field_lines(difference: Difference) -> list[str]:
-    """One field as lines: a definition by step and argument, a policy by its grants, all else by its members."""
+def field_lines(difference: Difference, *, created: bool = False) -> list[str]:
+    """Write one field as lines: a definition by step and argument, a policy by its grants, all else by its members."""
     field, current, desired = difference.field, difference.current, difference.desired
+    reordered = "the same, in another order"
     if field == "definition":
-        found = [change.shown(_LONGEST_VALUE) for change in definition_changes(current, desired)]
-        return ["definition:", *(f"  {line}" for line in found or [_REORDERED])]
+        found = definition_changes(current, desired, _LONGEST_VALUE)
+        return ["definition:", *(f"  {line}" for line in found or [reordered])]
     if field in _POLICIES and statements_of(current) is not None and statements_of(desired) is not None:
         return [f"{field}:", *(f"  {line}" for line in policy_changes(current, desired))]
-    lines = [f"{path}: {_sides(before, after)}" for path, before, after in compare(field, current, desired)]
-    return lines or [f"{field}: {_REORDERED}"]
+    changes = compare(field, current, desired)
+    if created:
+        return [f"{path}: {_json(after)}" for path, _, after in changes]
+    return [f"{path}: {_sides(before, after)}" for path, before, after in changes] or [f"{field}: {reordered}"]
 
 
 def created_lines(resource: Resource) -> list[str]:
-    """Every field of a resource that is to be made, as lines."""
-    return [line for field, value in resource.desired().items() for line in _created_field(field, value)]
-
-
-def _created_field(field: str, value: Any) -> list[str]:
-    if field == "definition":
-        return ["definition:", *(f"  {change.shown(_LONGEST_VALUE)}" for change in definition_changes({}, value))]
-    if field in _POLICIES and statements_of(value) is not None:
-        return [f"{field}:", *(f"  {line}" for line in policy_changes(None, value))]
-    nothing: Any = {} if isinstance(value, Mapping) else ABSENT
-    return [f"{path}: {_json(after)}" for path, _, after in compare(field, nothing, value)]
+    """Write every field of a resource that is to be created."""
+    lines = []
+    for field, value in resource.desired().items():
+        nothing: Any = None if field in _POLICIES else {} if isinstance(value, Mapping) else ABSENT
+        lines += field_lines(Difference(field, nothing, value), created=True)
+    return lines
 
 
 def _sides(before: Any, after: Any) -> str:
-    """Both sides of an arrow, neither so long that it pushes the other out of sight."""
+    """Write both sides of an arrow, neither so long that it pushes the other out of sight."""
     texts = [repr(value) if value is ABSENT else _json(value) for value in (before, after)]
     return " → ".join(both_shortened(texts[0], texts[1], _LONGEST_VALUE))
+
+
+def print_change(change: Change, console: Console) -> None:
+    """Print a resource and what is done with it, on one line."""
+    sign, style = _SIGNS[change.action]
+    note = f"  [dim]({change.note})[/]" if change.note else ""
+    console.print(f"[{style}]{sign}[/] {change.resource.kind:<20} {change.resource.name}{note}", soft_wrap=True)
 
 
 def _print_changes(plan: Plan, console: Console, *, full: bool = False) -> None:
     for change in plan.changes:
         if change.action is Action.KEEP and not change.note:
             continue
-        console.print(_line(change), soft_wrap=True)
+        print_change(change, console)
         lines = [line for difference in change.differences for line in field_lines(difference)]
         if full and change.action is Action.CREATE:
             lines = created_lines(change.resource)
-        for line in lines:
-            console.print(f"      {line}", markup=False, soft_wrap=True)
+        _print(console, *(f"      {line}" for line in lines))
 
 
 def print_plan(plan: Plan, console: Console, settings: Settings, *, full: bool = False) -> None:
-    """Every change, field by field, and what a run of each pipeline costs.
+    """Print every change, field by field, and what a run of each pipeline costs.
 
-    Args:
-        plan: to show.
-        console: where to.
-        settings: of the environment.
-        full: also every field of what would be made; else its name is all.
+    ``full`` shows every field of what would be created, and not only its name.
     """
     _print_changes(plan, console, full=full)
-    counts = Counter(change.action for change in plan.changes)
     console.print()
-    for pipeline in _pipelines(plan):
-        console.print(
-            f"A run of {pipeline.name}: {estimate(pipeline.definition, settings.region)}",
-            markup=False,
-            soft_wrap=True,
-        )
+    _print(console, *(f"A run of {name}: {cost}" for name, cost in _estimates(plan, settings.region).items()))
     if plan.is_empty:
-        console.print(f"No changes: all {len(plan.changes)} resources are as they should be.")
+        console.print(f"No changes: all {len(plan.changes)} resources are up to date.")
         return
+    counts = Counter(change.action for change in plan.changes)
     paused = f", {counts[Action.PAUSE]} to pause meanwhile" if counts[Action.PAUSE] else ""
     console.print(
         f"Plan {plan.identity}: {counts[Action.CREATE]} to create, {counts[Action.UPDATE]} to change{paused}, "
         f"{counts[Action.KEEP]} unchanged."
     )
-    if plan.refusals:
-        _print_refusals(plan, console)
-        return
-    console.print(
-        f"Apply just this with: bikeshare deploy {settings.options} --plan {plan.identity}",
-        markup=False,
-        soft_wrap=True,
-    )
+    command = f"Apply exactly this plan with: bikeshare deploy {settings.options} --plan {plan.identity}"
+    _print(console, *(_refusal_lines(plan) or [command]))
 
 
 def print_drift(plan: Plan, console: Console, settings: Settings) -> None:
-    """What is other than settings and sources say."""
+    """Print what differs from settings and sources."""
     _print_changes(plan, console)
     if plan.is_empty:
-        console.print(f"No drift: all {len(plan.changes)} resources are as settings and sources say.")
+        console.print(f"No drift: all {len(plan.changes)} resources match settings and sources.")
         return
     count = sum(change.action is not Action.KEEP for change in plan.changes)
-    found = f"{count} of {len(plan.changes)} resources are other than settings and sources say."
-    if plan.refusals:
-        console.print(found)
-        _print_refusals(plan, console)
-        return
-    console.print(
-        f"{found} Set them right with: bikeshare deploy {settings.options}",
-        markup=False,
-        soft_wrap=True,
-    )
+    found = f"{count} of {len(plan.changes)} resources differ from settings and sources."
+    command = f"Restore them with: bikeshare deploy {settings.options}"
+    refusals = _refusal_lines(plan)
+    _print(console, *([found, *refusals] if refusals else [f"{found} {command}"]))
 
 
-def _print_refusals(plan: Plan, console: Console) -> None:
-    for refusal in plan.refusals:
-        console.print(f"It can't be applied. {refusal}", markup=False, soft_wrap=True)
+def _refusal_lines(plan: Plan) -> list[str]:
+    return [f"This can't be applied. {refusal}" for refusal in plan.refusals]
 
 
-def _pipelines(plan: Plan) -> list[Pipeline]:
-    return [change.resource for change in plan.changes if isinstance(change.resource, Pipeline)]
-
-
-def print_change(change: Change, console: Console, *, done: bool) -> None:
-    """One line once a change is done."""
-    if done:
-        console.print(_line(change), soft_wrap=True)
+def _estimates(plan: Plan, region: str) -> dict[str, Estimate]:
+    """Estimate the costs of one run of each pipeline, by its name."""
+    definitions = {change.resource.name: change.resource.executed_definition() for change in plan.changes}
+    return {name: estimate(text, region) for name, text in definitions.items() if text is not None}
 
 
 def print_summary(plan: Plan, console: Console) -> None:
-    """What deploy did, in one line."""
+    """Print what deploy did, in one line."""
     counts = Counter(change.action for change in plan.changes)
     console.print(
         f"Deployed: {counts[Action.CREATE]} created, {counts[Action.UPDATE]} changed, {counts[Action.KEEP]} unchanged."
@@ -165,45 +142,38 @@ def print_summary(plan: Plan, console: Console) -> None:
 
 
 def print_next_steps(settings: Settings, aws: Aws, console: Console) -> None:
-    """How a file is put and followed, as commands that somebody can copy."""
+    """Print how to upload a file and follow it, as commands that can be copied."""
+    uploads = upload_prefix("training")
     lines = [
-        f"Put a CSV:  {aws.cli(f's3 cp day.csv s3://{settings.raw_bucket}/raw/training/')}",
-        f"Follow it:  {settings.command('watch raw/training/day.csv')}",
+        f"Put a CSV:  {aws.cli(f's3 cp day.csv s3://{settings.raw_bucket}/{uploads}')}",
+        f"Follow it:  {settings.command(f'watch {uploads}day.csv')}",
     ]
     if settings.network.wheels_folder is not None:
         folder = f"s3://{settings.artifacts_bucket}/{settings.network.wheels_folder}/"
         lines.insert(0, f"Put wheels: {aws.cli(f's3 sync wheels {folder}')}")
     if settings.alarms.emails:
-        lines.append(f"Who has not confirmed SNS's mail hears of no failure: {', '.join(settings.alarms.emails)}")
-    for line in lines:
-        console.print(line, markup=False, soft_wrap=True)
+        lines.append(f"Confirm the mail from SNS to be told of failures: {', '.join(settings.alarms.emails)}")
+    _print(console, *lines)
 
 
 def print_removal(resource: Resource, console: Console, removal: Removal) -> None:
-    """One line for each resource of destroy."""
+    """Print what came of removing one resource."""
     sign = "[red]-[/]" if removal else " "
     note = "" if removal else f"  [dim]({removal.value})[/]"
     console.print(f"{sign} {resource.kind:<20} {resource.name}{note}", soft_wrap=True)
 
 
 def print_removal_summary(removals: Sequence[Removal], console: Console, settings: Settings) -> None:
-    """What destroy did, in one line, and how what it kept is removed, too."""
+    """Print what destroy did, in one line, and how to remove the data that it kept."""
     counts = Counter(removals)
-    kept = counts[Removal.HOLDS_DATA] + counts[Removal.OF_OTHERS]
-    console.print(
-        f"Destroyed: {counts[Removal.REMOVED]} removed, {kept} kept, {counts[Removal.ABSENT]} not there any more."
-    )
+    kept = counts[Removal.HOLDS_DATA] + counts[Removal.NOT_OURS]
+    console.print(f"Destroyed: {counts[Removal.REMOVED]} removed, {kept} kept, {counts[Removal.ABSENT]} already gone.")
     if counts[Removal.HOLDS_DATA]:
-        console.print(
-            f"Remove what holds data, too, with: bikeshare destroy {settings.options} --delete-data",
-            markup=False,
-            soft_wrap=True,
-        )
+        _print(console, f"Remove the data as well with: bikeshare destroy {settings.options} --delete-data")
 
 
 def plan_as_json(plan: Plan, region: str) -> dict[str, Any]:
-    """The plan for scripts."""
-    runs = {pipeline.name: estimate(pipeline.definition, region) for pipeline in _pipelines(plan)}
+    """Return the plan for scripts."""
     return {
         "plan": plan.identity,
         "empty": plan.is_empty,
@@ -211,7 +181,7 @@ def plan_as_json(plan: Plan, region: str) -> dict[str, Any]:
         "changes": [_change_as_json(change) for change in plan.changes],
         "runs": {
             name: {"seconds": run.seconds, "dollars": run.dollars, "jobs": run.jobs, "prices_as_of": run.as_of}
-            for name, run in runs.items()
+            for name, run in _estimates(plan, region).items()
         },
     }
 

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.aws.clients import Aws
-from pipeline.aws.not_found import unless_missing
-from pipeline.deploy.engine.resource import Difference, Removal, State
-from pipeline.deploy.engine.tags import own_tags, surplus
+from pipeline.deploy.engine import tags
+from pipeline.deploy.engine.resource import Difference, Removal, Resource, State
 
 #: Column → Athena type, in the order in which steps/publish.py writes them.
 PREDICTION_COLUMNS = {
@@ -30,103 +29,91 @@ PREDICTION_COLUMNS = {
     "execution_id": "string",
     "source_key": "string",
 }
+#: Members of a table's StorageDescriptor.
+_FORMAT = {
+    "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+    "SerdeInfo": {
+        "SerializationLibrary": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
+        "Parameters": {"separatorChar": ",", "quoteChar": '"'},
+    },
+}
 
 
 @dataclass(frozen=True)
-class Database:
-    """One Glue database.
+class Database(Resource):
+    """One Glue database; its name is lower case, with underscores: Athena takes that without quotes.
 
     Attributes:
-        name: lower case, with underscores: what Athena takes without quotes.
         arn: of the database.
         description: for people.
-        tags: name → value.
     """
 
-    name: str
+    kind = "database"
+    tag_api = tags.GLUE
     arn: str
     description: str
-    tags: Mapping[str, str]
-    kind: str = "database"
 
-    def desired(self) -> State:
-        """Description and tags."""
-        return {"description": self.description, "tags": dict(self.tags)}
+    def _desired(self) -> State:
+        return {"description": self.description}
 
-    def current(self, aws: Aws) -> State | None:
-        """The database as it is; None where it does not exist."""
-        answer = unless_missing(lambda: aws.glue.get_database(Name=self.name))
-        if answer is None:
-            return None
-        return {
-            "description": answer["Database"].get("Description", ""),
-            "tags": own_tags(aws.glue.get_tags(ResourceArn=self.arn).get("Tags", {})),
-        }
+    def _describe(self, aws: Aws) -> Any:
+        return aws.glue.get_database(Name=self.name)["Database"]
+
+    def _state(self, aws: Aws, found: Any) -> State:
+        return {"description": found.get("Description", "")}
+
+    def _tagged_as(self, found: Any) -> str:
+        return self.arn
+
+    def _input(self) -> dict[str, str]:
+        return {"Name": self.name, "Description": self.description}
 
     def create(self, aws: Aws) -> None:
-        """Make the database."""
-        aws.glue.create_database(
-            DatabaseInput={"Name": self.name, "Description": self.description}, Tags=dict(self.tags)
-        )
+        """Create the database."""
+        aws.glue.create_database(DatabaseInput=self._input(), Tags=dict(self.tags))
 
-    def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
-        """Set the fields named."""
-        if "description" in differences:
-            aws.glue.update_database(Name=self.name, DatabaseInput={"Name": self.name, "Description": self.description})
-        if "tags" in differences:
-            unwanted = surplus(self.tags, differences["tags"])
-            if unwanted:
-                aws.glue.untag_resource(ResourceArn=self.arn, TagsToRemove=unwanted)
-            aws.glue.tag_resource(ResourceArn=self.arn, TagsToAdd=dict(self.tags))
+    def _update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
+        aws.glue.update_database(Name=self.name, DatabaseInput=self._input())
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:  # noqa: ARG002 - it describes data and holds none
-        """Remove the database, unless there are tables in it that are not ours (ours went before)."""
-        if unless_missing(lambda: aws.glue.get_database(Name=self.name)) is None:
-            return Removal.ABSENT
+    def _remove(self, aws: Aws, found: Any, *, keep_data: bool) -> Removal:
+        # Our table has gone before; what is left is somebody else's.
         if aws.glue.get_tables(DatabaseName=self.name, MaxResults=1)["TableList"]:
-            return Removal.OF_OTHERS
+            return Removal.NOT_OURS
         aws.glue.delete_database(Name=self.name)
         return Removal.REMOVED
 
 
 @dataclass(frozen=True)
-class PredictionTable:
-    """The prediction files as a table. Glue has no tags for tables; the database carries them.
+class PredictionTable(Resource):
+    """The prediction files as a table, named ``database.table``. Glue tags no tables; the database carries the tags.
 
     Attributes:
-        database: that it stands in.
         bucket: that the predictions are in.
-        table: its name.
     """
 
-    database: str
+    kind = "table"
     bucket: str
-    table: str = "predictions"
-    kind: str = "table"
 
     @property
-    def name(self) -> str:
-        """Database and table, as a query names it."""
-        return f"{self.database}.{self.table}"
+    def database(self) -> str:
+        """Name of its database."""
+        return self.name.partition(".")[0]
 
-    def desired(self) -> State:
-        """Columns, partition, place, format."""
+    @property
+    def _table(self) -> str:
+        return self.name.partition(".")[2]
+
+    def _desired(self) -> State:
         folder = f"s3://{self.bucket}/predictions/"
         return {
             "description": "Predicted rentals by day, with 95 % prediction interval; dt is the day of the upload",
             "type": "EXTERNAL_TABLE",
-            "columns": dict(PREDICTION_COLUMNS),
-            # A reader of CSV takes them as they come, whatever the header says.
-            "column order": list(PREDICTION_COLUMNS),
-            "partitions": {"dt": "string"},
+            # In their order: a CSV reader takes columns by position, whatever the header says.
+            "columns": [{"Name": name, "Type": kind} for name, kind in PREDICTION_COLUMNS.items()],
+            "partitions": [{"Name": "dt", "Type": "string"}],
             "location": folder,
-            "format": {
-                "library": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
-                "input": "org.apache.hadoop.mapred.TextInputFormat",
-                "output": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-                "separatorChar": ",",
-                "quoteChar": '"',
-            },
+            "format": _FORMAT,
             "parameters": {
                 "EXTERNAL": "TRUE",
                 "classification": "csv",
@@ -139,78 +126,56 @@ class PredictionTable:
             },
         }
 
-    def current(self, aws: Aws) -> State | None:
-        """The table as it is; None where it does not exist."""
-        answer = unless_missing(lambda: aws.glue.get_table(DatabaseName=self.database, Name=self.table))
-        if answer is None:
-            return None
-        table = answer["Table"]
-        storage = table.get("StorageDescriptor", {})
-        wanted = self.desired()["parameters"]
+    def _describe(self, aws: Aws) -> Any:
+        return aws.glue.get_table(DatabaseName=self.database, Name=self._table)["Table"]
+
+    def _state(self, aws: Aws, found: Any) -> State:
+        storage = found.get("StorageDescriptor", {})
         serde = storage.get("SerdeInfo", {})
+        wanted = self._desired()["parameters"]
         return {
-            "description": table.get("Description", ""),
-            "type": table.get("TableType"),
+            "description": found.get("Description", ""),
+            "type": found.get("TableType"),
             "columns": _columns(storage.get("Columns", [])),
-            "column order": _order([column["Name"] for column in storage.get("Columns", [])]),
-            "partitions": _columns(table.get("PartitionKeys", [])),
+            "partitions": _columns(found.get("PartitionKeys", [])),
             "location": storage.get("Location"),
             "format": {
-                "library": serde.get("SerializationLibrary"),
-                "input": storage.get("InputFormat"),
-                "output": storage.get("OutputFormat"),
-                **serde.get("Parameters", {}),
+                "InputFormat": storage.get("InputFormat"),
+                "OutputFormat": storage.get("OutputFormat"),
+                "SerdeInfo": {key: serde.get(key) for key in ("SerializationLibrary", "Parameters")},
             },
             # Athena and Glue add parameters of their own, such as transient_lastDdlTime.
             "parameters": {
                 name: value
-                for name, value in table.get("Parameters", {}).items()
+                for name, value in found.get("Parameters", {}).items()
                 if name in wanted or name.startswith(("projection.", "storage.", "skip."))
             },
         }
 
     def _input(self) -> dict[str, Any]:
-        fields = self.desired()
-        form = dict(fields["format"])
-        library, input_format, output_format = (form.pop(name) for name in ("library", "input", "output"))
+        fields = self._desired()
         return {
-            "Name": self.table,
+            "Name": self._table,
             "Description": fields["description"],
             "TableType": fields["type"],
             "Parameters": fields["parameters"],
-            "PartitionKeys": [{"Name": name, "Type": kind} for name, kind in fields["partitions"].items()],
-            "StorageDescriptor": {
-                "Columns": [{"Name": name, "Type": kind} for name, kind in fields["columns"].items()],
-                "Location": fields["location"],
-                "InputFormat": input_format,
-                "OutputFormat": output_format,
-                "SerdeInfo": {"SerializationLibrary": library, "Parameters": form},
-            },
+            "PartitionKeys": fields["partitions"],
+            "StorageDescriptor": {"Columns": fields["columns"], "Location": fields["location"], **_FORMAT},
         }
 
     def create(self, aws: Aws) -> None:
-        """Make the table."""
+        """Create the table."""
         aws.glue.create_table(DatabaseName=self.database, TableInput=self._input())
 
-    def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:  # noqa: ARG002
-        """Put the whole table: Glue has no smaller change."""
+    def _update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
+        # Glue has no smaller change.
         aws.glue.update_table(DatabaseName=self.database, TableInput=self._input())
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:  # noqa: ARG002 - the files are not the table's
-        """Remove the table; the files stay."""
-        if self.current(aws) is None:
-            return Removal.ABSENT
-        aws.glue.delete_table(DatabaseName=self.database, Name=self.table)
+    def _remove(self, aws: Aws, found: Any, *, keep_data: bool) -> Removal:
+        aws.glue.delete_table(DatabaseName=self.database, Name=self._table)  # The files stay.
         return Removal.REMOVED
 
 
-def _columns(described: Any) -> dict[str, str]:
-    # Glue asks for no type.
-    return {column["Name"]: column.get("Type", "") for column in described}
-
-
-def _order(names: list[str]) -> list[str]:
-    """Our columns as they stand; one that is missing or not ours is no matter of order."""
-    ours = [name for name in names if name in PREDICTION_COLUMNS]
-    wanted = list(PREDICTION_COLUMNS)
-    return wanted if ours == [name for name in wanted if name in ours] else ours
+def _columns(described: Any) -> list[dict[str, str]]:
+    # Glue requires no type.
+    return [{"Name": column["Name"], "Type": column.get("Type", "")} for column in described]

@@ -3,10 +3,10 @@
 SageMaker writes the logs of *every* job of an account and region into three groups, ``/aws/sagemaker/ProcessingJobs``,
 ``…/TrainingJobs`` and ``…/TransformJobs``, which it makes at the first job. They are not this project's alone, so:
 
-- a group that is not there yet is made, with our retention and tags; the tags say that it is ours to decide on;
-- a group that somebody else made is left as it is, whatever its retention, and the plan says so;
-- ``destroy`` that is told to delete data deletes the logs of our own executions' jobs; a group of ours goes when
-  nobody's log is in it any more. Otherwise its retention stays, and what is left expires.
+- a group that does not exist yet is created, with our retention and tags; the tags mark it as ours;
+- a group that somebody else created is left as it is, whatever its retention, and the plan says so;
+- ``destroy --delete-data`` deletes the logs of our own executions' jobs; a group of ours is removed once it is
+  empty. Otherwise its retention stays, and what is left expires.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 
 from pipeline.aws.clients import Aws
 from pipeline.aws.not_found import unless_missing
-from pipeline.deploy.engine.resource import Difference, LeftAlone, Removal, State
-from pipeline.deploy.engine.tags import own_tags, surplus
+from pipeline.deploy.engine import tags
+from pipeline.deploy.engine.resource import Difference, ForeignResource, Removal, Resource, State
 from pipeline.deploy.resources.pipelines import execution_ids, stop_executions
 
 _OWNERSHIP_TAGS = ("project", "environment")
@@ -27,56 +27,46 @@ _RUNS = "runs/"
 
 
 @dataclass(frozen=True)
-class LogGroup:
-    """One log group and how long it keeps what is in it.
+class LogGroup(Resource):
+    """One log group and how long it keeps its logs.
 
     Attributes:
-        name: of the group.
         retention_days: how long a log is kept.
-        tags: name → value.
         pipelines: names of those whose executions' jobs write to it, among others.
         runs_bucket: bucket of ours with a folder for each execution, which outlives the pipelines where data is kept.
     """
 
-    name: str
+    kind = "log group"
+    tag_api = tags.LOGS
     retention_days: int
-    tags: Mapping[str, str]
     pipelines: tuple[str, ...] = ()
     runs_bucket: str | None = None
-    kind: str = "log group"
 
-    def desired(self) -> State:
-        """Retention and tags."""
-        return {"retention in days": self.retention_days, "tags": dict(self.tags)}
+    def _desired(self) -> State:
+        return {"retention in days": self.retention_days}
 
-    def _describe(self, aws: Aws) -> Any | None:
+    def _describe(self, aws: Aws) -> Any:
         pages = aws.logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=self.name)
-        return next(
-            (group for page in pages for group in page["logGroups"] if group["logGroupName"] == self.name), None
-        )
+        groups = (group for page in pages for group in page["logGroups"])
+        return next((group for group in groups if group["logGroupName"] == self.name), None)
 
-    def _tags(self, aws: Aws, group: Any) -> dict[str, str]:
+    def _tagged_as(self, found: Any) -> str:
         # The ARN of DescribeLogGroups ends in ":*"; the tagging calls want it without.
-        arn = group["arn"].removesuffix(":*")
-        return own_tags(aws.logs.list_tags_for_resource(resourceArn=arn).get("tags", {}))
+        return str(found["arn"]).removesuffix(":*") if found else ""
 
-    def _is_ours(self, tags: Mapping[str, str]) -> bool:
-        return all(tags.get(name) == self.tags.get(name) for name in _OWNERSHIP_TAGS)
+    def _is_ours(self, found: Mapping[str, str]) -> bool:
+        return all(found.get(name) == self.tags.get(name) for name in _OWNERSHIP_TAGS)
 
-    def current(self, aws: Aws) -> State | LeftAlone | None:
-        """The group as it is; None where it does not exist; left alone where somebody else made it."""
-        group = self._describe(aws)
-        if group is None:
-            return None
-        tags = self._tags(aws, group)
-        if not self._is_ours(tags):
-            kept = f"{group['retentionInDays']} days" if "retentionInDays" in group else "for ever"
-            owner = "-".join(tags[name] for name in _OWNERSHIP_TAGS if name in tags) or "somebody else"
-            return LeftAlone(f"shared in the account and made by {owner}; keeps logs {kept}")
-        return {"retention in days": group.get("retentionInDays"), "tags": tags}
+    def _state(self, aws: Aws, found: Any) -> State | ForeignResource:
+        present = self.tag_api.read(aws, self._tagged_as(found))
+        if not self._is_ours(present):
+            kept = f"{found['retentionInDays']} days" if "retentionInDays" in found else "for ever"
+            owner = "-".join(present[name] for name in _OWNERSHIP_TAGS if name in present) or "somebody else"
+            return ForeignResource(f"shared in the account and created by {owner}; keeps logs {kept}")
+        return {"retention in days": found.get("retentionInDays"), "tags": present}
 
     def create(self, aws: Aws) -> None:
-        """Make the group with its tags at once, then set the retention."""
+        """Create the group with its tags at once, then set the retention."""
         aws.logs.create_log_group(logGroupName=self.name, tags=dict(self.tags))
         self._put_retention(aws)
 
@@ -84,29 +74,16 @@ class LogGroup:
         days: Any = self.retention_days
         aws.logs.put_retention_policy(logGroupName=self.name, retentionInDays=days)
 
-    def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
-        """Set the fields named."""
-        if "retention in days" in differences:
-            self._put_retention(aws)
-        if "tags" in differences:
-            group = self._describe(aws)
-            arn = group["arn"].removesuffix(":*") if group else ""
-            unwanted = surplus(self.tags, differences["tags"])
-            if unwanted:
-                aws.logs.untag_resource(resourceArn=arn, tagKeys=unwanted)
-            aws.logs.tag_resource(resourceArn=arn, tags=dict(self.tags))
+    def _update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
+        self._put_retention(aws)
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:
-        """Remove a group of ours that is empty; first the logs in it that are ours, unless data is kept."""
-        group = self._describe(aws)
-        if group is None:
-            return Removal.ABSENT
-        if not self._is_ours(self._tags(aws, group)):
-            return Removal.OF_OTHERS
+    def _remove(self, aws: Aws, found: Any, *, keep_data: bool) -> Removal:
+        if not self._is_ours(self.tag_api.read(aws, self._tagged_as(found))):
+            return Removal.NOT_OURS
         if not keep_data:
             self._delete_our_logs(aws)
         if aws.logs.describe_log_streams(logGroupName=self.name, limit=1)["logStreams"]:
-            return Removal.HOLDS_DATA if keep_data else Removal.OF_OTHERS
+            return Removal.HOLDS_DATA if keep_data else Removal.NOT_OURS
         aws.logs.delete_log_group(logGroupName=self.name)
         return Removal.REMOVED
 
@@ -125,7 +102,7 @@ class LogGroup:
                 aws.logs.delete_log_stream(logGroupName=self.name, logStreamName=name)
 
     def _kept_runs(self, aws: Aws) -> set[str]:
-        """Ids of executions whose pipeline was removed before, and whose data was kept."""
+        """Return the ids of executions whose pipeline was removed before, and whose data was kept."""
         if self.runs_bucket is None:
             return set()
         pages = aws.s3.get_paginator("list_objects_v2").paginate(Bucket=self.runs_bucket, Prefix=_RUNS, Delimiter="/")

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
+
 from pipeline.aws.clients import Aws
 from pipeline.aws.not_found import is_missing, unless_missing
-from pipeline.deploy.engine.resource import Difference, Removal, State
-from pipeline.deploy.engine.tags import tag_list
-from pipeline.deploy.resources.model_package_groups import set_tags, tags_of
+from pipeline.deploy.engine import tags
+from pipeline.deploy.engine.resource import Difference, Removal, Resource, State
 from pipeline.errors import DeploymentError
 
 #: Above this many bytes CreatePipeline takes the definition only from S3.
@@ -23,47 +25,45 @@ _RUNNING = frozenset({"Executing", "Stopping"})
 
 
 @dataclass(frozen=True)
-class Pipeline:
-    """One pipeline.
+class Pipeline(Resource):
+    """One pipeline; running executions keep the definition that they started with.
 
     Attributes:
-        name: of the pipeline.
         arn: of the pipeline.
         role_arn: role that it runs as.
         definition: compiled, as JSON text.
-        artifacts_bucket: where a definition goes that is too large to be sent inline.
+        artifacts_bucket: holds a definition that is too large to be sent inline.
         max_parallel_steps: steps of one execution that run at the same time.
-        tags: name → value.
     """
 
-    name: str
+    kind = "pipeline"
+    tag_api = tags.SAGEMAKER
+    tag_member = "PipelineArn"
     arn: str
     role_arn: str
     definition: str
     artifacts_bucket: str
     max_parallel_steps: int
-    tags: Mapping[str, str]
-    kind: str = "pipeline"
 
-    def desired(self) -> State:
-        """Definition, role, parallelism, tags."""
+    def executed_definition(self) -> str:
+        """Return the definition."""
+        return self.definition
+
+    def _desired(self) -> State:
         return {
             "definition": json.loads(self.definition),
             "role": self.role_arn,
             "parallel steps": self.max_parallel_steps,
-            "tags": dict(self.tags),
         }
 
-    def current(self, aws: Aws) -> State | None:
-        """The pipeline as it is; None where it does not exist."""
-        answer = unless_missing(lambda: aws.sagemaker.describe_pipeline(PipelineName=self.name))
-        if answer is None:
-            return None
+    def _describe(self, aws: Aws) -> Any:
+        return aws.sagemaker.describe_pipeline(PipelineName=self.name)
+
+    def _state(self, aws: Aws, found: Any) -> State:
         return {
-            "definition": json.loads(answer["PipelineDefinition"]),
-            "role": answer["RoleArn"],
-            "parallel steps": answer.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps"),
-            "tags": tags_of(aws, answer["PipelineArn"]),
+            "definition": json.loads(found["PipelineDefinition"]),
+            "role": found["RoleArn"],
+            "parallel steps": found.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps"),
         }
 
     def _request(self, aws: Aws) -> dict[str, Any]:
@@ -80,40 +80,26 @@ class Pipeline:
         return {**request, "PipelineDefinitionS3Location": {"Bucket": self.artifacts_bucket, "ObjectKey": key}}
 
     def create(self, aws: Aws) -> None:
-        """Make the pipeline."""
-        aws.sagemaker.create_pipeline(
-            **self._request(aws), ClientRequestToken=str(uuid.uuid4()), Tags=tag_list(self.tags)
-        )
+        """Create the pipeline."""
+        token = str(uuid.uuid4())
+        aws.sagemaker.create_pipeline(**self._request(aws), ClientRequestToken=token, Tags=tags.tag_list(self.tags))
 
-    def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
-        """Replace definition, role and parallelism; running executions keep the definition they started with."""
-        if set(differences) - {"tags"}:
-            aws.sagemaker.update_pipeline(**self._request(aws))
-        if "tags" in differences:
-            set_tags(aws, self.arn, self.tags, differences["tags"])
+    def _update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
+        aws.sagemaker.update_pipeline(**self._request(aws))
 
-    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:  # noqa: ARG002
-        """Remove the pipeline and its history of executions; those that run are stopped first, as AWS asks for.
-
-        Raises:
-            DeploymentError: an execution did not stop.
-        """
-        if unless_missing(lambda: aws.sagemaker.describe_pipeline(PipelineName=self.name)) is None:
-            return Removal.ABSENT
+    def _remove(self, aws: Aws, found: Any, *, keep_data: bool) -> Removal:
+        # AWS removes no pipeline with running executions; those that have ended go with it.
         stop_executions(aws, self.name)
         aws.sagemaker.delete_pipeline(PipelineName=self.name, ClientRequestToken=str(uuid.uuid4()))
         return Removal.REMOVED
 
 
 def stop_executions(aws: Aws, name: str) -> None:
-    """Stop what runs of a pipeline and wait until it has ended; nothing where the pipeline is not there.
+    """Stop the running executions of a pipeline and wait until they have ended; a pipeline that is gone has none.
 
     Raises:
         DeploymentError: an execution did not stop.
     """
-    from botocore.exceptions import ClientError
-    from tenacity import Retrying, retry_if_result, stop_after_delay, wait_exponential
-
     for arn in _running(aws, name):
         try:
             aws.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid.uuid4()))
@@ -141,7 +127,7 @@ def _running(aws: Aws, name: str) -> list[str]:
 
 
 def execution_ids(aws: Aws, name: str) -> list[str]:
-    """Ids of all executions of a pipeline; none where it is not there."""
+    """Return the ids of all executions of a pipeline; a pipeline that is gone has none."""
     return [item["PipelineExecutionArn"].rpartition("/")[2] for item in _executions(aws, name)]
 
 

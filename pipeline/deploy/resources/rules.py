@@ -3,59 +3,69 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.aws.clients import Aws
-from pipeline.aws.not_found import unless_missing
-from pipeline.deploy.engine.resource import Difference, Removal, State
-from pipeline.deploy.engine.tags import surplus, tag_list, tag_map
+from botocore.exceptions import ClientError
 
-# An event that can't be delivered is tried again for a day; EventBridge's own maximum.
-_RETRIES = {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
+from pipeline.aws.clients import Aws
+from pipeline.deploy.engine import tags
+from pipeline.deploy.engine.resource import Difference, Removal, Resource, State
+from pipeline.deploy.resources.pipelines import Pipeline
+from pipeline.settings.contract import Flow, upload_pattern
+from pipeline.settings.environment import Settings
+
+#: Pipeline parameter → its path in S3's "Object Created" event.
+_TRIGGER_PARAMETERS = {
+    "InputBucket": "$.detail.bucket.name",
+    "InputKey": "$.detail.object.key",
+    "InputETag": "$.detail.object.etag",
+}
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(Resource):
     """One rule of the default event bus.
 
     Attributes:
-        name: of the rule.
         pattern: which events.
         target: what gets them, in the form of PutTargets.
-        tags: name → value.
         starts: ARN of the pipeline that the rule starts; None for a rule that starts none.
     """
 
-    name: str
+    kind = "rule"
+    tag_api = tags.EVENTS
+    tag_member = "Arn"
     pattern: Mapping[str, Any]
     target: Mapping[str, Any]
-    tags: Mapping[str, str]
     starts: str | None = None
-    kind: str = "rule"
 
-    def desired(self) -> State:
-        """Pattern and no schedule beside it, state, targets, tags."""
+    def triggers(self, other: Resource) -> bool:
+        """Say whether it starts the other one."""
+        return isinstance(other, Pipeline) and other.arn == self.starts
+
+    def pause(self, aws: Aws) -> None:
+        """Disable the rule."""
+        aws.events.disable_rule(Name=self.name)
+
+    def _desired(self) -> State:
         return {
             "pattern": dict(self.pattern),
             "schedule": None,
             "state": "ENABLED",
             "targets": [dict(self.target)],
-            "tags": dict(self.tags),
         }
 
-    def current(self, aws: Aws) -> State | None:
-        """The rule as it is; None where it does not exist."""
-        rule = unless_missing(lambda: aws.events.describe_rule(Name=self.name))
-        if rule is None:
-            return None
+    def _describe(self, aws: Aws) -> Any:
+        return aws.events.describe_rule(Name=self.name)
+
+    def _state(self, aws: Aws, found: Any) -> State:
         return {
-            "pattern": json.loads(rule.get("EventPattern") or "{}"),
-            "schedule": rule.get("ScheduleExpression"),
-            "state": rule.get("State"),
+            "pattern": json.loads(found.get("EventPattern") or "{}"),
+            "schedule": found.get("ScheduleExpression"),
+            "state": found.get("State"),
             "targets": self._targets(aws),
-            "tags": tag_map(aws.events.list_tags_for_resource(ResourceARN=rule["Arn"])["Tags"]),
         }
 
     def _targets(self, aws: Aws) -> list[dict[str, Any]]:
@@ -63,35 +73,20 @@ class Rule:
         return sorted((dict(target) for page in pages for target in page["Targets"]), key=lambda item: item["Id"])
 
     def create(self, aws: Aws) -> None:
-        """Make rule and target. The rule is enabled last, so that it never fires without a target."""
-        aws.events.put_rule(
-            Name=self.name, EventPattern=json.dumps(self.pattern), State="DISABLED", Tags=tag_list(self.tags)
-        )
+        """Create rule and target. The rule is enabled last, so that it never fires without a target."""
+        pattern = json.dumps(self.pattern)
+        aws.events.put_rule(Name=self.name, EventPattern=pattern, State="DISABLED", Tags=tags.tag_list(self.tags))
         self._put_target(aws, [])
         self._put_rule(aws)
 
-    def update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
-        """Set the fields named."""
+    def _update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
         if "targets" in differences:
             self._put_target(aws, [target["Id"] for target in differences["targets"].current])
         if {"pattern", "schedule", "state"} & set(differences):
             self._put_rule(aws)
-        if "tags" in differences:
-            arn = aws.events.describe_rule(Name=self.name)["Arn"]
-            unwanted = surplus(self.tags, differences["tags"])
-            if unwanted:
-                aws.events.untag_resource(ResourceARN=arn, TagKeys=unwanted)
-            aws.events.tag_resource(ResourceARN=arn, Tags=tag_list(self.tags))
 
-    def pause(self, aws: Aws) -> None:
-        """Let it start nothing until the next ``update`` of its state."""
-        aws.events.disable_rule(Name=self.name)
-
-    def delete(self, aws: Aws, *, keep_data: bool) -> Removal:  # noqa: ARG002
-        """Disable the rule, then remove targets and rule."""
-        if unless_missing(lambda: aws.events.describe_rule(Name=self.name)) is None:
-            return Removal.ABSENT
-        aws.events.disable_rule(Name=self.name)
+    def _remove(self, aws: Aws, found: Any, *, keep_data: bool) -> Removal:
+        self.pause(aws)
         targets = self._targets(aws)
         if targets:
             aws.events.remove_targets(Rule=self.name, Ids=[target["Id"] for target in targets])
@@ -99,8 +94,7 @@ class Rule:
         return Removal.REMOVED
 
     def _put_rule(self, aws: Aws) -> None:
-        # What is not given here the rule has no more, such as a schedule. It keeps its tags, which count only when a
-        # rule is made.
+        # The call replaces the rule, so a schedule is gone after it. Tags stay: they count only when a rule is created.
         aws.events.put_rule(Name=self.name, EventPattern=json.dumps(self.pattern), State="ENABLED")
 
     def _put_target(self, aws: Aws, present: list[str]) -> None:
@@ -109,99 +103,62 @@ class Rule:
             aws.events.remove_targets(Rule=self.name, Ids=unwanted)
         target: Any = dict(self.target)
         answer = aws.events.put_targets(Rule=self.name, Targets=[target])
-        if answer.get("FailedEntryCount"):
-            from botocore.exceptions import ClientError
-
-            failed = answer["FailedEntries"][0]
-            raise ClientError(
-                {"Error": {"Code": failed.get("ErrorCode", ""), "Message": failed.get("ErrorMessage", "")}},
-                "PutTargets",
-            )
+        for failed in answer.get("FailedEntries", []):
+            error: Any = {"Code": failed.get("ErrorCode", ""), "Message": failed.get("ErrorMessage", "")}
+            raise ClientError({"Error": error}, "PutTargets")
 
 
-def upload_rule(
-    name: str,
-    *,
-    bucket: str,
-    key_pattern: str,
-    pipeline_arn: str,
-    role_arn: str,
-    parameters: Mapping[str, str],
-    dead_letters: str,
-    tags: Mapping[str, str],
-) -> Rule:
-    """A rule that starts a pipeline for each new object whose key fits.
-
-    Args:
-        name: of the rule.
-        bucket: whose objects it watches.
-        key_pattern: wildcard pattern of EventBridge, such as ``raw/training/*.csv``.
-        pipeline_arn: what it starts.
-        role_arn: role with which EventBridge starts it.
-        parameters: pipeline parameter → JSON path into the event.
-        dead_letters: ARN of the queue for events that could not be delivered.
-        tags: name → value.
-    """
+def upload_rule(settings: Settings, flow: Flow) -> Rule:
+    """Return the rule that starts a flow's pipeline for each new object whose key fits."""
+    pipeline_arn = settings.pipeline_arn(settings.pipeline_name(flow))
+    key = {"wildcard": upload_pattern(flow)}
+    parameters = [{"Name": name, "Value": path} for name, path in _TRIGGER_PARAMETERS.items()]
     return Rule(
-        name=name,
+        name=settings.rule_name(flow),
         pattern={
             "source": ["aws.s3"],
             "detail-type": ["Object Created"],
-            "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"wildcard": key_pattern}]}},
+            "detail": {"bucket": {"name": [settings.raw_bucket]}, "object": {"key": [key]}},
         },
         target={
             "Id": "pipeline",
             "Arn": pipeline_arn,
-            "RoleArn": role_arn,
-            "SageMakerPipelineParameters": {
-                "PipelineParameterList": [{"Name": field, "Value": path} for field, path in parameters.items()]
-            },
-            "RetryPolicy": _RETRIES,
-            "DeadLetterConfig": {"Arn": dead_letters},
+            "RoleArn": settings.role_arn(settings.events_role_name),
+            "SageMakerPipelineParameters": {"PipelineParameterList": parameters},
+            **_delivery(settings),
         },
-        tags=tags,
         starts=pipeline_arn,
     )
 
 
-def failure_rule(
-    name: str,
-    *,
-    pipeline_arns: list[str],
-    topic_arn: str,
-    region: str,
-    dead_letters: str,
-    tags: Mapping[str, str],
-    options: str = "",
-) -> Rule:
-    """A rule that tells a topic, in a sentence, of each execution that failed.
-
-    Args:
-        name: of the rule.
-        pipeline_arns: whose executions.
-        topic_arn: SNS topic that gets the sentence.
-        region: for the sentence.
-        dead_letters: ARN of the queue for alarms that could not be delivered.
-        tags: name → value.
-        options: of the command that tells why, such as ``--env prod``.
-    """
+def failure_rule(settings: Settings, flows: Iterable[Flow]) -> Rule:
+    """Return the rule that tells the alarm topic, in a sentence, of each execution that failed."""
+    arns = sorted(settings.pipeline_arn(settings.pipeline_name(flow)) for flow in flows)
+    # Not settings.options: a path would differ from one machine that deploys to the next.
+    why = f"bikeshare watch <execution> --env {settings.environment}"
+    sentence = f"A pipeline execution in {settings.region} failed at <time>: <execution>. Why: {why}"
     return Rule(
-        name=name,
+        name=settings.alarm_rule_name,
         pattern={
             "source": ["aws.sagemaker"],
             "detail-type": ["SageMaker Model Building Pipeline Execution Status Change"],
-            "detail": {"currentPipelineExecutionStatus": ["Failed"], "pipelineArn": sorted(pipeline_arns)},
+            "detail": {"currentPipelineExecutionStatus": ["Failed"], "pipelineArn": arns},
         },
         target={
             "Id": "alarm",
-            "Arn": topic_arn,
+            "Arn": settings.arn("sns", settings.alarm_topic_name),
             "InputTransformer": {
                 "InputPathsMap": {"execution": "$.detail.pipelineExecutionArn", "time": "$.time"},
-                "InputTemplate": f'"A pipeline execution in {region} failed at <time>: <execution>. '
-                f'Why: {" ".join(["bikeshare watch <execution>", *options.split()])}"',
+                "InputTemplate": f'"{sentence}"',
             },
-            "RetryPolicy": _RETRIES,
-            "DeadLetterConfig": {"Arn": dead_letters},
+            **_delivery(settings),
         },
-        tags=tags,
     )
+
+
+def _delivery(settings: Settings) -> dict[str, Any]:
+    """Return how often a delivery is tried (for a day, EventBridge's own maximum), and where it goes after that."""
+    return {
+        "RetryPolicy": {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400},
+        "DeadLetterConfig": {"Arn": settings.arn("sqs", settings.dead_letter_queue_name)},
+    }

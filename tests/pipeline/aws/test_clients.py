@@ -46,7 +46,7 @@ def test_errors_name_the_next_step(error, words, monkeypatch):
 
 
 @pytest.mark.parametrize("url", ["nonsense", "127.0.0.1:4566", "ftp://127.0.0.1"])
-def test_an_endpoint_that_is_no_url_is_named(monkeypatch, url):
+def test_an_endpoint_that_is_not_a_url_is_named(monkeypatch, url):
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-    with pytest.raises(SettingsError, match=r"AWS_ENDPOINT_URL: '.*' is no URL"):
+    with pytest.raises(SettingsError, match=r"AWS_ENDPOINT_URL: '.*' is not a URL"):
         Aws(load_settings("dev"))

@@ -211,4 +211,4 @@ def test_errors_are_one_message_and_an_exit_code(aws, monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 3
-    assert "AWS_ENDPOINT_URL: 'nonsense' is no URL" in capsys.readouterr().err
+    assert "AWS_ENDPOINT_URL: 'nonsense' is not a URL" in capsys.readouterr().err

@@ -13,10 +13,10 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
+from pipedef.document.definition import read_definition
 from pipeline.definition.bundle import Bundle
 from pipeline.definition.compile import compile_definition
 from pipeline.definition.sdk import TELEMETRY_OFF, offline_sdk
-from pipeline.deploy.permissions.needs import steps_of
 from pipeline.settings.contract import Flow
 from pipeline.settings.environment import environment_names, load_settings
 
@@ -26,6 +26,10 @@ COMPILE = (
     "from pipeline.settings.environment import load_settings;"
     "sys.stdout.write(compile_definition(load_settings('local'), sys.argv[1]))"
 )
+
+
+def steps_of(definition):
+    return [step.content for step in read_definition(definition, "definition").steps]
 
 
 @pytest.fixture(scope="module")

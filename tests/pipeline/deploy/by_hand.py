@@ -60,7 +60,7 @@ def column_without_type(aws, thing):
 
 
 def swap_columns(aws, thing):
-    """The files have no names: a reader takes the columns as they come."""
+    """Swap two columns: readers go by position, whatever the header says."""
     table = thing._input()
     columns = table["StorageDescriptor"]["Columns"]
     columns[1], columns[2] = columns[2], columns[1]
@@ -75,7 +75,10 @@ def widen_projection(aws, thing):
 
 def other_quotes(aws, thing):
     table = thing._input()
-    table["StorageDescriptor"]["SerdeInfo"]["Parameters"]["quoteChar"] = "'"
+    table["StorageDescriptor"]["SerdeInfo"] = {
+        **table["StorageDescriptor"]["SerdeInfo"],
+        "Parameters": {"separatorChar": ",", "quoteChar": "'"},
+    }
     aws.glue.update_table(DatabaseName=thing.database, TableInput=table)
 
 
@@ -196,7 +199,7 @@ BY_HAND = {
     ),
     "table: columns": ("table", "columns", change_table),
     "table: a column without a type": ("table", "columns", column_without_type),
-    "table: order of the columns": ("table", "column order", swap_columns),
+    "table: order of the columns": ("table", "columns", swap_columns),
     "table: projection": ("table", "parameters", widen_projection),
     "table: quotes": ("table", "format", other_quotes),
     "table: description": ("table", "description", rename_table_for_people),

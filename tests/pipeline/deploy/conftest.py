@@ -16,7 +16,8 @@ from pipeline.aws.clients import Aws
 from pipeline.definition.bundle import Bundle
 from pipeline.deploy.engine.resource import Resource
 from pipeline.deploy.resources.log_groups import LogGroup
-from pipeline.deploy.stack import FLOWS, resources
+from pipeline.deploy.stack import resources
+from pipeline.settings.contract import FLOWS
 from pipeline.settings.environment import Settings, environment_names, load_settings
 
 DEFINITION = json.dumps(
@@ -25,7 +26,7 @@ DEFINITION = json.dumps(
 
 
 class KilledError(BaseException):
-    """The process is gone: nothing catches this."""
+    """Stands for the end of the process: nothing catches it."""
 
 
 class BreakableAws(Aws):
@@ -35,8 +36,8 @@ class BreakableAws(Aws):
         super().__init__(settings)
         self.calls_left: int | None = None
 
-    def _client(self, service: str) -> Any:
-        client = super()._client(service)
+    def _new_client(self, service: str) -> Any:
+        client = super()._new_client(service)
         client.meta.events.register("before-call", self._count)
         return client
 
@@ -68,20 +69,20 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BreakableAws]:
 
 @pytest.fixture(scope="session", params=environment_names())
 def environment(request: pytest.FixtureRequest) -> Settings:
-    """The settings of each shipped environment, but in the local endpoint's account."""
+    """Return the settings of each shipped environment, but in the local endpoint's account."""
     with mock.patch.dict(os.environ, {"BIKESHARE_ACCOUNT_ID": "123456789012"}):
         return load_settings(request.param)
 
 
 @pytest.fixture
 def killed() -> type[BaseException]:
-    """What a :class:`BreakableAws` dies of."""
+    """Return the error that a :class:`BreakableAws` dies of."""
     return KilledError
 
 
 @pytest.fixture(scope="session")
 def stack_factory() -> Callable[..., list[Resource]]:
-    """The real list of resources under a project name of one's own, with definitions of one step."""
+    """Return a factory of the real list of resources, with definitions of one step, under a given project name."""
 
     def _stack(project: str, **changes: Any) -> list[Resource]:
         settings = load_settings("local").model_copy(update={"project": project, **changes})
@@ -98,5 +99,5 @@ def stack_factory() -> Callable[..., list[Resource]]:
 
 @pytest.fixture
 def stack(stack_factory: Callable[..., list[Resource]]) -> Callable[..., list[Resource]]:
-    """The same, by the name that most tests use."""
+    """Return the same, by the name that most tests use."""
     return stack_factory

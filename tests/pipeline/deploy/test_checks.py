@@ -10,8 +10,8 @@ from pipeline.definition.bundle import build_bundle
 from pipeline.deploy import checks, compiled
 from pipeline.deploy.engine.resource import Action
 from pipeline.deploy.operations import deploy_environment, plan_environment
-from pipeline.deploy.stack import FLOWS
 from pipeline.errors import DefinitionError
+from pipeline.settings.contract import FLOWS
 from pipeline.settings.environment import load_settings
 
 

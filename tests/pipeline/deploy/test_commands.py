@@ -63,7 +63,7 @@ print("TOLD", json.dumps(told))
 
 @pytest.fixture
 def environment_of_ours(aws, monkeypatch):
-    """A project name of one's own, for this process and those that it starts."""
+    """Use a project name of the test's own, for this process and those that it starts."""
     monkeypatch.setenv("BIKESHARE_PROJECT", "commands")
     monkeypatch.setenv("NO_COLOR", "1")
     return load_settings("local")

@@ -18,7 +18,7 @@ BUNDLE = Bundle("ab" * 32, b"archive", b"launcher")
 
 @pytest.fixture
 def compilations(monkeypatch, tmp_path):
-    """A cache of one's own, and a list of what was compiled."""
+    """Return a list of what was compiled, and use a cache of the test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     made = []
 

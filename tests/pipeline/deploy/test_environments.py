@@ -15,9 +15,9 @@ from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.engine.rendering import print_next_steps
 from pipeline.deploy.engine.resource import Action, Removal
 from pipeline.deploy.operations import deploy_environment, destroy_environment, plan_environment
-from pipeline.deploy.stack import FLOWS
 from pipeline.errors import DeploymentError
 from pipeline.executions.costs import estimate
+from pipeline.settings.contract import FLOWS
 from pipeline.settings.environment import load_settings
 from pipeline.settings.sections import Alarms, Network
 
@@ -63,7 +63,10 @@ def test_data_is_kept_unless_told_otherwise(clients, environment):
     assert with_data == {"bucket", "feature group", "code"}
     assert f"bucket               {environment.predictions_bucket}  (kept: it holds data)" in shown.getvalue()
     assert f"\n- bucket               {environment.raw_bucket}\n" in shown.getvalue()
-    assert f"too, with: bikeshare destroy --env {environment.environment} --delete-data" in shown.getvalue()
+    assert (
+        f"Remove the data as well with: bikeshare destroy --env {environment.environment} --delete-data"
+        in shown.getvalue()
+    )
     kept = {
         change.resource.kind
         for change in plan_environment(environment, clients).changes
@@ -74,7 +77,7 @@ def test_data_is_kept_unless_told_otherwise(clients, environment):
     assert {removal for _, removal in came_of} == {Removal.REMOVED, Removal.ABSENT}
     again = destroy_environment(environment, clients, console, keep_data=False)
     assert {removal for _, removal in again} == {Removal.ABSENT}
-    assert shown.getvalue().endswith(f"Destroyed: 0 removed, 0 kept, {len(again)} not there any more.\n")
+    assert shown.getvalue().endswith(f"Destroyed: 0 removed, 0 kept, {len(again)} already gone.\n")
 
 
 def test_another_account_is_refused(aws):

@@ -22,7 +22,7 @@ KINDS = [
 
 
 def one_of(stack, kind):
-    """The first resource of a kind, after what it needs."""
+    """Return the first resource of a kind, after what it depends on."""
     chosen = next(thing for thing in reversed(stack) if thing.kind == kind)
     needed = [thing for thing in stack if thing.kind == NEEDS.get(kind)]
     if kind == "code":

@@ -11,7 +11,7 @@ from localmaker.images.table import DEFAULT_IMAGE
 from pipeline.definition.bundle import Bundle
 from pipeline.deploy.engine.planner import apply_plan, destroy, make_plan
 from pipeline.deploy.engine.resource import Action
-from pipeline.deploy.engine.tags import own_tags, tag_map
+from pipeline.deploy.engine.tags import without_reserved
 from pipeline.deploy.resources.buckets import Bucket
 from pipeline.deploy.resources.catalog import PREDICTION_COLUMNS, Database, PredictionTable
 from pipeline.deploy.resources.code import Code
@@ -24,6 +24,7 @@ from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.resources.rules import failure_rule, upload_rule
 from pipeline.deploy.resources.topics import Topic
 from pipeline.errors import DeploymentError
+from pipeline.settings.environment import load_settings
 
 pytestmark = pytest.mark.xdist_group("deploy")
 
@@ -42,39 +43,27 @@ DEFINITION = json.dumps(
     {"Version": "2020-12-01", "Steps": [{"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}]}
 )
 
+SETTINGS = load_settings("local").model_copy(update={"project": "things", "account_id": ACCOUNT})
+
 THINGS = {
     "bucket": Bucket("things-raw", "us-east-1", None, events=True, tags=TAGS),
     "bucket with a key": Bucket("things-kms", "eu-west-1", "alias/things", events=False, tags=TAGS),
-    "role": Role("things", "sagemaker.amazonaws.com", ACCOUNT, POLICY, TAGS),
+    "role": Role("things", "sagemaker.amazonaws.com", ACCOUNT, POLICY, tags=TAGS),
     "feature group": FeatureGroup(
-        "things-daily", "day", "event_time", {"day": "String", "event_time": "String"}, ROLE_ARN, None, TAGS
+        "things-daily", "day", "event_time", {"day": "String", "event_time": "String"}, ROLE_ARN, None, tags=TAGS
     ),
-    "model package group": ModelPackageGroup("things-regression", "a group", TAGS),
-    "pipeline": Pipeline("things-training", PIPELINE_ARN, ROLE_ARN, DEFINITION, "things-raw", 3, TAGS),
-    "rule": upload_rule(
-        "things-upload",
-        bucket="things-raw",
-        key_pattern="raw/*.csv",
-        pipeline_arn=PIPELINE_ARN,
-        role_arn=ROLE_ARN,
-        parameters={"InputKey": "$.detail.object.key"},
-        dead_letters=QUEUE_ARN,
-        tags=TAGS,
+    "model package group": ModelPackageGroup("things-regression", "a group", tags=TAGS),
+    "pipeline": Pipeline("things-training", PIPELINE_ARN, ROLE_ARN, DEFINITION, "things-raw", 3, tags=TAGS),
+    "rule": upload_rule(SETTINGS, "training"),
+    "alarm": failure_rule(SETTINGS, ["training"]),
+    "queue": Queue("things-undelivered", QUEUE_ARN, (RULE_ARN,), None, tags=TAGS),
+    "queue with a key": Queue("things-kms", f"{QUEUE_ARN}-kms", (RULE_ARN,), "alias/things", tags=TAGS),
+    "topic": Topic("things-alarms", TOPIC_ARN, ("a@example.com",), None, tags=TAGS),
+    "topic with a key": Topic(
+        "things-kms", f"arn:aws:sns:us-east-1:{ACCOUNT}:things-kms", (), "alias/things", tags=TAGS
     ),
-    "alarm": failure_rule(
-        "things-failed",
-        pipeline_arns=[PIPELINE_ARN],
-        topic_arn=TOPIC_ARN,
-        region="us-east-1",
-        dead_letters=QUEUE_ARN,
-        tags=TAGS,
-    ),
-    "queue": Queue("things-undelivered", QUEUE_ARN, (RULE_ARN,), None, TAGS),
-    "queue with a key": Queue("things-kms", f"{QUEUE_ARN}-kms", (RULE_ARN,), "alias/things", TAGS),
-    "topic": Topic("things-alarms", TOPIC_ARN, ("a@example.com",), None, TAGS),
-    "topic with a key": Topic("things-kms", f"arn:aws:sns:us-east-1:{ACCOUNT}:things-kms", (), "alias/things", TAGS),
-    "database": Database("things", f"arn:aws:glue:us-east-1:{ACCOUNT}:database/things", "of things", TAGS),
-    "log group": LogGroup("/aws/things/ProcessingJobs", 30, TAGS),
+    "database": Database("things", f"arn:aws:glue:us-east-1:{ACCOUNT}:database/things", "of things", tags=TAGS),
+    "log group": LogGroup("/aws/things/ProcessingJobs", 30, tags=TAGS),
 }
 
 CHANGED = {
@@ -104,7 +93,7 @@ CHANGED = {
 
 
 @pytest.mark.parametrize("name", THINGS)
-def test_made_as_wanted_and_removed_twice(aws, name):
+def test_created_as_desired_and_removed_twice(aws, name):
     thing = THINGS[name]
     assert thing.current(aws) is None
     plan = make_plan([thing], aws)
@@ -117,7 +106,7 @@ def test_made_as_wanted_and_removed_twice(aws, name):
 
 
 @pytest.mark.parametrize("name", CHANGED)
-def test_another_wish_is_found_field_by_field_and_carried_out(aws, name):
+def test_another_desired_state_is_found_field_by_field_and_applied(aws, name):
     thing = THINGS[name]
     apply_plan(make_plan([thing], aws), aws)
     try:
@@ -147,10 +136,8 @@ def test_a_bucket_asks_kms_once_in_a_while_and_says_when_somebody_switched_that_
     destroy([bucket], aws, keep_data=False)
 
 
-def test_tags_of_aws_itself_are_nobodys_change():
-    tags = [{"Key": "aws:cloudformation:stack-name", "Value": "x"}, {"Key": "project", "Value": "p"}]
-    assert tag_map(tags) == {"project": "p"}
-    assert own_tags({"aws:createdBy": "x", "project": "p"}) == {"project": "p"}
+def test_tags_of_aws_itself_are_left_out():
+    assert without_reserved({"aws:cloudformation:stack-name": "x", "project": "p"}) == {"project": "p"}
 
 
 @pytest.mark.parametrize("single", [True, False])
@@ -158,7 +145,7 @@ def test_what_others_have_set_on_a_bucket_stays(aws, single):
     name = f"things-shared-{single}".lower()
     aws.s3.create_bucket(Bucket=name)
     queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:uploads"
-    aws._client("sqs").create_queue(QueueName="uploads")
+    aws._new_client("sqs").create_queue(QueueName="uploads")
     aws.s3.put_bucket_notification_configuration(
         Bucket=name,
         NotificationConfiguration={
@@ -237,21 +224,21 @@ def test_a_bucket_that_should_exist_and_does_not_is_an_error(aws):
 
 
 def test_a_log_group_of_others_is_left_alone(aws):
-    group = LogGroup("/aws/theirs/ProcessingJobs", 30, TAGS)
+    group = LogGroup("/aws/theirs/ProcessingJobs", 30, tags=TAGS)
     aws.logs.create_log_group(logGroupName=group.name)
     (change,) = make_plan([group], aws).changes
     assert change.action is Action.KEEP
-    assert change.note == "shared in the account and made by somebody else; keeps logs for ever"
+    assert change.note == "shared in the account and created by somebody else; keeps logs for ever"
     aws.logs.tag_log_group(logGroupName=group.name, tags={"project": "bikeshare", "environment": "dev"})
     aws.logs.put_retention_policy(logGroupName=group.name, retentionInDays=90)
     (change,) = make_plan([group], aws).changes
-    assert change.note == "shared in the account and made by bikeshare-dev; keeps logs 90 days"
+    assert change.note == "shared in the account and created by bikeshare-dev; keeps logs 90 days"
     destroy([group], aws, keep_data=False)
     assert aws.logs.describe_log_groups(logGroupNamePrefix=group.name)["logGroups"]
 
 
 def test_a_log_group_with_logs_in_it_stays(aws):
-    group = LogGroup("/aws/ours/ProcessingJobs", 30, TAGS)
+    group = LogGroup("/aws/ours/ProcessingJobs", 30, tags=TAGS)
     apply_plan(make_plan([group], aws), aws)
     aws.logs.create_log_stream(logGroupName=group.name, logStreamName="pipelines-x")
     destroy([group], aws, keep_data=False)
@@ -286,8 +273,8 @@ def test_a_running_execution_is_stopped_and_its_logs_are_data(aws, keep_data, ev
     name = f"things-running-{keep_data}".lower()
     arn = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:pipeline/{name}"
     # The real group: SageMaker knows no other.
-    group = LogGroup("/aws/sagemaker/ProcessingJobs", 30, TAGS, pipelines=(name, "things-never-there"))
-    things = [Pipeline(name, arn, ROLE_ARN, SLEEPS, "things-raw", 3, TAGS), group]
+    group = LogGroup("/aws/sagemaker/ProcessingJobs", 30, tags=TAGS, pipelines=(name, "things-never-there"))
+    things = [Pipeline(name, arn, ROLE_ARN, SLEEPS, "things-raw", 3, tags=TAGS), group]
     apply_plan(make_plan(things, aws), aws)
     aws.logs.create_log_stream(logGroupName=group.name, logStreamName=f"theirs-{keep_data}")
     execution = aws.sagemaker.start_pipeline_execution(PipelineName=name)["PipelineExecutionArn"]
@@ -311,7 +298,7 @@ def test_a_running_execution_is_stopped_and_its_logs_are_data(aws, keep_data, ev
 def test_logs_of_executions_whose_pipeline_is_gone_are_known_by_their_data(aws):
     aws.s3.create_bucket(Bucket="things-runs")
     aws.s3.put_object(Bucket="things-runs", Key="runs/abc123def456/Train/model.tar.gz", Body=b"x")
-    group = LogGroup("/aws/kept/ProcessingJobs", 30, TAGS, pipelines=("things-gone",), runs_bucket="things-runs")
+    group = LogGroup("/aws/kept/ProcessingJobs", 30, tags=TAGS, pipelines=("things-gone",), runs_bucket="things-runs")
     apply_plan(make_plan([group], aws), aws)
     names = ["pipelines-abc123def456-Train-x/algo-1", "pipelines-ffffffffffff-Train-x/algo-1"]
     for name in names:
@@ -354,12 +341,12 @@ def test_the_table_has_the_columns_that_are_published_and_needs_no_crawler(aws):
 
     assert tuple(PREDICTION_COLUMNS) == COLUMNS
     database = dataclasses.replace(THINGS["database"], name="tables", arn=f"{THINGS['database'].arn}-tables")
-    table = PredictionTable("tables", "things-predictions")
+    table = PredictionTable("tables.predictions", "things-predictions")
     apply_plan(make_plan([database, table], aws), aws)
     found = aws.glue.get_table(DatabaseName="tables", Name="predictions")["Table"]
     assert found["Parameters"]["storage.location.template"] == "s3://things-predictions/predictions/dt=${dt}/"
     assert found["PartitionKeys"] == [{"Name": "dt", "Type": "string"}]
-    other = PredictionTable("tables", "other-predictions")
+    other = PredictionTable("tables.predictions", "other-predictions")
     plan = make_plan([database, other], aws)
     assert [item.field for item in plan.changes[1].differences] == ["location", "parameters"]
     apply_plan(plan, aws)
@@ -389,7 +376,7 @@ def test_a_bucket_with_files_is_kept_with_its_data(aws):
 
 def test_code_is_uploaded_once_and_completed_when_half_there(aws):
     aws.s3.create_bucket(Bucket="things-code")
-    code = Code("things-code", Bundle("ab" * 32, b"archive", b"launcher"))
+    code = Code(f"code/{'ab' * 32}", "things-code", Bundle("ab" * 32, b"archive", b"launcher"))
     apply_plan(make_plan([code], aws), aws)
     assert make_plan([code], aws).is_empty
     aws.s3.delete_object(Bucket="things-code", Key=f"code/{'ab' * 32}/run.sh")
@@ -401,7 +388,7 @@ def test_code_is_uploaded_once_and_completed_when_half_there(aws):
 
 def test_a_feature_can_not_change_its_type(aws):
     group = FeatureGroup(
-        "things-typed", "day", "event_time", {"day": "String", "event_time": "String"}, ROLE_ARN, None, TAGS
+        "things-typed", "day", "event_time", {"day": "String", "event_time": "String"}, ROLE_ARN, None, tags=TAGS
     )
     apply_plan(make_plan([group], aws), aws)
     other = dataclasses.replace(group, features={"day": "Integral", "event_time": "String"})
@@ -418,7 +405,7 @@ def test_a_definition_too_large_for_the_call_goes_by_way_of_s3(aws):
         }
     )
     arn = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:pipeline/things-large"
-    pipeline = Pipeline("things-large", arn, ROLE_ARN, large, "things-definitions", 3, TAGS)
+    pipeline = Pipeline("things-large", arn, ROLE_ARN, large, "things-definitions", 3, tags=TAGS)
     apply_plan(make_plan([pipeline], aws), aws)
     assert make_plan([pipeline], aws).is_empty
     aws.s3.head_object(Bucket="things-definitions", Key="definitions/things-large.json")

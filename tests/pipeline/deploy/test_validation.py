@@ -20,10 +20,9 @@ from pipedef.linter import validate
 from pipeline.cli import app
 from pipeline.definition.bundle import build_bundle
 from pipeline.definition.compile import compile_definition
-from pipeline.deploy.checks import deployment_around, environment_subjects, script_sources
+from pipeline.deploy.checks import deployment_around, environment_subjects, script_sources, validate_environments
 from pipeline.deploy.script_conventions import PROJECT
-from pipeline.deploy.stack import FLOWS
-from pipeline.deploy.validation import validate_environments
+from pipeline.settings.contract import FLOWS
 from pipeline.settings.environment import environment_names, load_settings
 
 pytestmark = pytest.mark.xdist_group("validate")
@@ -254,7 +253,7 @@ def test_a_file_is_checked_without_sdk_and_network(training, tmp_path):
 
 
 def test_a_file_that_is_not_there_is_an_input_error(training, tmp_path):
-    from pipeline.deploy.validation import validate_file
+    from pipeline.deploy.checks import validate_file
     from pipeline.errors import InputFileError
 
     with pytest.raises(InputFileError, match=r"missing\.json"):

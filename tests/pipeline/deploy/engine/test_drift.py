@@ -13,7 +13,7 @@ pytestmark = pytest.mark.xdist_group("deploy")
 
 @pytest.fixture(scope="module")
 def deployed(aws, stack_factory):
-    """A whole stack; each test leaves it as it found it."""
+    """Deploy a whole stack; each test leaves it as it found it."""
     things = stack_factory("drifting")
     apply_plan(make_plan(things, aws), aws)
     return things

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from pipeline.deploy.engine.planner import apply_plan, destroy, make_plan, passes_by_itself
+from pipeline.deploy.engine.planner import apply_plan, destroy, is_transient, make_plan
 from pipeline.deploy.engine.rendering import plan_as_json, print_plan
 from pipeline.settings.environment import load_settings
 
@@ -40,8 +40,8 @@ def refusal(code, message=""):
         (ValueError("no"), False),
     ],
 )
-def test_what_passes_by_itself_is_waited_for(error, passes):
-    assert passes_by_itself(error) is passes
+def test_what_is_transient_is_waited_for(error, passes):
+    assert is_transient(error) is passes
 
 
 def test_two_who_remove_the_same_both_succeed(aws, stack):

@@ -1,4 +1,4 @@
-"""A feature group that is not as it was left: under way, failed, or with what AWS lets nobody change."""
+"""A feature group in between, failed, or with differences that AWS can't change in place."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GROUP = FeatureGroup(
 
 
 class FailingSageMaker:
-    """A feature group in states that the local endpoint has no reason to come into."""
+    """A feature group in states that the local endpoint never reaches."""
 
     def __init__(self, *states):
         self.states = list(states)
@@ -62,12 +62,12 @@ class FailingSageMaker:
 
 
 def planned(*states):
-    """The differences that a plan finds, and clients whose feature group goes on through the states."""
+    """Return clients whose feature group goes through the states, and the differences that a plan finds."""
     aws = SimpleNamespace(sagemaker=FailingSageMaker(*states))
     return aws, {item.field: item for item in differences(GROUP.current(aws), GROUP.desired())}
 
 
-def test_a_group_that_could_not_be_made_is_no_group_and_is_made_anew():
+def test_a_group_that_could_not_be_created_is_created_again():
     aws, found = planned("CreateFailed", None, "Creating", "Created")
     assert found == {"status": Difference("status", "CreateFailed", "Created")}
     GROUP.update(aws, found)
@@ -136,12 +136,12 @@ def test_another_key_is_found_and_can_not_be_put_in_place(aws, made_with, wanted
         assert before.current(aws) is None, "nothing is changed where something can't be"
         shown = io.StringIO()
         print_plan(plan, Console(file=shown), load_settings("local"))
-        assert f"It can't be applied. Feature group {name} can't be changed in place: its key is" in shown.getvalue()
-        assert "Apply just this with" not in shown.getvalue()
+        assert f"This can't be applied. Feature group {name} can't be changed in place: its key is" in shown.getvalue()
+        assert "Apply exactly this plan with" not in shown.getvalue()
     made.delete(aws, keep_data=False)
 
 
-def test_another_key_is_no_hindrance_where_the_group_is_made_anew():
+def test_another_key_is_fine_where_the_group_is_created_again():
     found = {"status": Difference("status", "CreateFailed", "Created"), "key": Difference("key", None, KEY)}
     assert dataclasses.replace(GROUP, kms_key=KEY).refusal(found) is None
 
@@ -155,7 +155,7 @@ def test_records_expire_when_the_settings_say_so(aws):
     group.delete(aws, keep_data=False)
 
 
-def test_records_that_were_told_to_expire_are_found(aws):
+def test_an_expiry_set_by_hand_is_found(aws):
     group = dataclasses.replace(GROUP, name="expiring")
     apply_plan(make_plan([group], aws), aws)
     ends = {"Unit": "Days", "Value": 1}

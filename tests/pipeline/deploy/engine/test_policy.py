@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.deploy.engine.policy_diff import policy_changes
+from pipeline.deploy.engine.policy import allow, document, policy_changes
 from pipeline.deploy.engine.rendering import field_lines
 from pipeline.deploy.engine.resource import Difference
-from pipeline.deploy.permissions.policies import allow, document
 
 BUCKET = "arn:aws:s3:::a-bucket-with-a-name-that-is-long-enough-to-fill-a-line-of-the-terminal/*"
 BEFORE = document(
     [
-        allow(["s3:GetObject", "s3:PutObject"], [BUCKET, "arn:aws:s3:::other/*"]),
-        allow(["kms:Decrypt"], ["arn:aws:kms:r:1:key/k"], Condition={"Bool": {"aws:SecureTransport": "true"}}),
+        allow("s3:GetObject PutObject", [BUCKET, "arn:aws:s3:::other/*"]),
+        allow("kms:Decrypt", ["arn:aws:kms:r:1:key/k"], Condition={"Bool": {"aws:SecureTransport": "true"}}),
     ]
 )
 
@@ -28,11 +27,11 @@ def test_the_same_is_no_difference_however_it_is_written():
             {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": BUCKET},
         ]
     )
-    assert policy_changes(BEFORE, after) == ["the same grants, written in another way"]
+    assert policy_changes(BEFORE, after) == ["the same grants, written differently"]
 
 
 def test_one_action_more_is_one_line_and_is_not_cut():
-    after = document([allow(["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], [BUCKET]), *BEFORE["Statement"]])
+    after = document([allow("s3:DeleteObject GetObject PutObject", [BUCKET]), *BEFORE["Statement"]])
     assert policy_changes(BEFORE, after) == [f"+ Allow s3:DeleteObject on {BUCKET}"]
     shown = field_lines(Difference("policy", BEFORE, after))
     assert shown == ["policy:", f"  + Allow s3:DeleteObject on {BUCKET}"]
@@ -48,7 +47,7 @@ def test_another_condition_is_another_grant():
 
 
 def test_what_goes_together_is_shown_together():
-    added = allow(["ec2:DescribeVpcs", "ec2:DescribeSubnets"], ["arn:aws:ec2:r:1:vpc/a", "arn:aws:ec2:r:1:vpc/b"])
+    added = allow("ec2:DescribeVpcs DescribeSubnets", ["arn:aws:ec2:r:1:vpc/a", "arn:aws:ec2:r:1:vpc/b"])
     assert policy_changes(None, document([added])) == [
         "+ Allow ec2:DescribeSubnets, ec2:DescribeVpcs on arn:aws:ec2:r:1:vpc/a, arn:aws:ec2:r:1:vpc/b"
     ]
@@ -66,7 +65,7 @@ def test_trust_names_who_is_trusted():
     ]
 
 
-def test_what_is_said_of_everything_but_something_is_shown_as_it_stands():
+def test_exclusions_are_shown_as_they_are_written():
     after = document([{"Effect": "Deny", "NotAction": "s3:*", "Resource": "*"}])
     assert policy_changes(document([]), after) == ['+ Deny {"NotAction": "s3:*"} on *']
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from pipeline.deploy.permissions.places import Place, places_of
+from pipedef.document.definition import read_definition
+from pipeline.deploy.permissions.requirements import S3Location, locations_of
 
 
 def joined(*values, between="/"):
@@ -14,8 +17,12 @@ def joined(*values, between="/"):
 EXECUTION = {"Get": "Execution.PipelineExecutionId"}
 
 
-def places(arguments):
-    return places_of([{"Name": "A", "Type": "Processing", "Arguments": arguments}])
+def locations_of_steps(*steps):
+    return set(locations_of(read_definition(json.dumps({"Steps": steps}), "definition")))
+
+
+def locations(arguments):
+    return locations_of_steps({"Name": "A", "Type": "Processing", "Arguments": arguments})
 
 
 @pytest.mark.parametrize(
@@ -31,8 +38,8 @@ def places(arguments):
         (joined("s3://b/a", "c"), "a/*"),
     ],
 )
-def test_a_place_is_as_much_as_is_known_of_it(uri, keys):
-    assert places({"ProcessingInputs": [{"S3Input": {"S3Uri": uri}}]}) == {Place("b", keys, written=False)}
+def test_a_location_is_as_much_as_is_known_of_it(uri, keys):
+    assert locations({"ProcessingInputs": [{"S3Input": {"S3Uri": uri}}]}) == {S3Location("b", keys, written=False)}
 
 
 @pytest.mark.parametrize(
@@ -45,8 +52,8 @@ def test_a_place_is_as_much_as_is_known_of_it(uri, keys):
         30,
     ],
 )
-def test_what_is_no_place_yet_is_none(uri):
-    assert places({"ProcessingInputs": [{"S3Input": {"S3Uri": uri}}]}) == frozenset()
+def test_what_is_not_known_yet_is_left_out(uri):
+    assert locations({"ProcessingInputs": [{"S3Input": {"S3Uri": uri}}]}) == set()
 
 
 @pytest.mark.parametrize(
@@ -61,11 +68,10 @@ def test_what_is_no_place_yet_is_none(uri):
     ],
 )
 def test_where_jobs_write_is_written(arguments):
-    assert places(arguments) == {Place("b", "runs/*", written=True)}
+    assert locations(arguments) == {S3Location("b", "runs/*", written=True)}
 
 
 def test_the_steps_of_branches_count_once():
     inner = {"Name": "B", "Type": "Training", "Arguments": {"OutputDataConfig": {"S3OutputPath": "s3://b/x/"}}}
     outer = {"Name": "If", "Type": "Condition", "Arguments": {"Conditions": [], "IfSteps": [inner]}}
-    assert places_of([outer]) == frozenset()
-    assert places_of([outer, inner]) == {Place("b", "x/*", written=True)}
+    assert locations_of_steps(outer) == {S3Location("b", "x/*", written=True)}

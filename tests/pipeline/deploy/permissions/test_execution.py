@@ -8,10 +8,11 @@ import pytest
 
 from pipeline.definition.bundle import Bundle, build_bundle
 from pipeline.deploy.compiled import compiled_definitions
-from pipeline.deploy.permissions.needs import Needs, steps_of
-from pipeline.deploy.permissions.policies import events_policy, execution_policy, key_resource
+from pipeline.deploy.permissions.execution import events_policy, execution_policy, key_resource
+from pipeline.deploy.permissions.requirements import Requirements
 from pipeline.deploy.resources.topics import Topic
-from pipeline.deploy.stack import FLOWS, NO_STEPS, resources
+from pipeline.deploy.stack import NO_STEPS, resources
+from pipeline.settings.contract import FLOWS
 from pipeline.settings.environment import load_settings
 from pipeline.settings.sections import Buckets
 
@@ -32,7 +33,7 @@ def policy(environment):
     return execution_policy(environment, compiled_definitions(environment, build_bundle(), FLOWS))
 
 
-def test_a_star_stands_only_where_aws_has_no_resource_level(policy):
+def test_a_star_is_used_only_where_aws_has_no_resource_level(policy):
     for statement in policy["Statement"]:
         if "*" in statement["Resource"]:
             assert set(statement["Action"]) <= WITHOUT_RESOURCE_LEVEL
@@ -107,7 +108,8 @@ def test_keys_of_buckets_of_others_may_be_used():
 def test_steps_inside_conditions_are_found():
     inner = {"Name": "Inner", "Type": "Fail", "Arguments": {}}
     outer = {"Name": "Outer", "Type": "Condition", "Arguments": {"IfSteps": [], "ElseSteps": [inner]}}
-    assert [step["Name"] for step in steps_of(json.dumps({"Steps": [outer]}))] == ["Outer", "Inner"]
+    used = Requirements.of([json.dumps({"Steps": [outer]})], "eu-west-1")
+    assert used.step_types == {"Condition", "Fail"}
 
 
 def test_the_topic_policy_has_no_condition():
@@ -124,7 +126,7 @@ IMAGE = "683313688378.dkr.ecr.eu-west-1.amazonaws.com/team/own-image"
 
 
 def grants(*steps):
-    """(action → resources) of the policy for a training pipeline with these steps."""
+    """Return action → resources of the policy for a training pipeline with these steps."""
     text = json.dumps({"Steps": [{"Arguments": {}, **step} for step in steps]})
     policy = execution_policy(load_settings("dev"), {"training": text})
     return {action: item["Resource"] for item in policy["Statement"] for action in item["Action"]}
@@ -155,4 +157,4 @@ def test_every_kind_of_step_has_its_actions():
     assert {"sagemaker:CreateHyperParameterTuningJob", "sagemaker:CreateProcessingJob", "iam:PassRole"} <= set(found)
     made = grants({"Name": "E", "Type": "EndpointConfig", "Arguments": {"EndpointConfigName": "mine"}})
     assert made["sagemaker:CreateEndpointConfig"] == ["arn:aws:sagemaker:eu-west-1:111122223333:endpoint-config/mine"]
-    assert Needs.of([], "eu-west-1").step_types == frozenset()
+    assert Requirements.of([], "eu-west-1").step_types == frozenset()

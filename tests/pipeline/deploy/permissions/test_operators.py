@@ -13,14 +13,15 @@ from cfnlint.api import lint_all
 
 from pipedef.document.locations import overlap
 from pipeline.definition.bundle import Bundle
-from pipeline.deploy.operators.github import deployer_policy, github_trust_policy
-from pipeline.deploy.operators.policy import operator_policy
-from pipeline.deploy.permissions.policies import document, events_policy, execution_policy
+from pipeline.deploy.engine.policy import document
+from pipeline.deploy.permissions.execution import events_policy, execution_policy
+from pipeline.deploy.permissions.operators import deployer_policy, github_trust_policy, operator_policy
 from pipeline.deploy.resources.queues import Queue
 from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.resources.topics import Topic
-from pipeline.deploy.stack import FLOWS, resources
+from pipeline.deploy.stack import resources
 from pipeline.errors import SettingsError
+from pipeline.settings.contract import FLOWS
 from pipeline.settings.environment import environment_names, load_settings
 from pipeline.settings.sections import Buckets, Network
 
@@ -123,7 +124,7 @@ def test_a_repository_is_named_as_its_tokens_name_it(repository):
 @pytest.mark.parametrize(
     "repository", ["name", "owner/*", "a/b/c", "", "owner@1/name", "owner/name@1", "owner@*/name@*", "owner@/name@"]
 )
-def test_a_pattern_is_no_repository(repository):
+def test_a_pattern_is_not_a_repository(repository):
     with pytest.raises(SettingsError, match="is not OWNER/NAME"):
         github_trust_policy(load_settings("dev"), repository, "deploy")
 
@@ -181,7 +182,7 @@ ELSEWHERE = {
 
 @cache
 def service_authorization():
-    """What AWS publishes of its services' actions and resource types, as cfn-lint carries it."""
+    """Return what AWS publishes of its services' actions and resource types, as cfn-lint carries it."""
     path = files("cfnlint.data.AdditionalSpecs") / "Policies.json"
     return json.loads(path.read_text(encoding="utf-8"))
 

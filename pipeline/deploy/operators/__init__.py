@@ -1,1 +1,0 @@
-"""Who may deploy: policies for people and for GitHub Actions."""

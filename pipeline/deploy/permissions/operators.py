@@ -1,0 +1,166 @@
+"""Permissions of those who work with an environment: CI, which plans and deploys it, and people, who use it.
+
+GitHub Actions proves by a short-lived OIDC token which repository, branch or deployment environment a job runs in; no
+key is stored anywhere. CI has two roles in an AWS account:
+
+- ``plan``, for pull requests, only reads.
+- ``deploy``, for the GitHub environment of the same name as ours, creates, changes and removes the stack's resources.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pipeline.deploy.engine.policy import allow, allow_principal, document, merged
+from pipeline.deploy.permissions.execution import bucket_keys, key_resource
+from pipeline.deploy.permissions.stack_arns import StackArns
+from pipeline.errors import SettingsError
+from pipeline.settings.contract import RAW_FOLDER
+from pipeline.settings.environment import Settings
+
+Purpose = Literal["plan", "deploy"]
+
+PROVIDER = "token.actions.githubusercontent.com"
+#: ``owner/name``, and the same with GitHub's own ids, which are never given out again ("Immutable subject claims",
+#: GitHub's OpenID Connect reference): tokens of repositories created or renamed since July 2026 use that form.
+_REPOSITORY = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9._-]+|[A-Za-z0-9_-]+@\d+/[A-Za-z0-9._-]+@\d+")
+
+
+def github_trust_policy(settings: Settings, repository: str, purpose: Purpose) -> dict[str, Any]:
+    """Return who may assume a role of CI: jobs of one repository, and of those only the ones for its purpose.
+
+    Args:
+        settings: of the environment; its account holds role and identity provider.
+        repository: ``owner/name``, or ``owner@id/name@id`` where GitHub's tokens hold the ids.
+        purpose: ``plan`` for pull requests, ``deploy`` for the GitHub environment of the settings' name.
+
+    Raises:
+        SettingsError: ``repository`` is neither.
+    """
+    if not _REPOSITORY.fullmatch(repository):
+        raise SettingsError(
+            f"{repository!r} is not OWNER/NAME, nor OWNER@ID/NAME@ID.",
+            hint="Such as --repository example/bikeshare, or example@123456/bikeshare@456789; see docs/deploying.md.",
+        )
+    subject = "pull_request" if purpose == "plan" else f"environment:{settings.environment}"
+    of_token = {f"{PROVIDER}:aud": "sts.amazonaws.com", f"{PROVIDER}:sub": f"repo:{repository}:{subject}"}
+    provider = {"Federated": settings.iam_arn(f"oidc-provider/{PROVIDER}")}
+    statement = allow_principal(provider, "sts:AssumeRoleWithWebIdentity", Condition={"StringEquals": of_token})
+    return document([statement])
+
+
+def deployer_policy(settings: Settings, purpose: Purpose) -> dict[str, Any]:
+    """Return what a role of CI may do, on the stack's resources only: ``plan`` reads, ``deploy`` also changes."""
+    arns = StackArns(settings)
+    changing = _changing(settings, arns) if purpose == "deploy" else ()
+    return document(merged([*_reading(settings, arns), *changing]))
+
+
+def _reading(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
+    yield allow(
+        "s3:GetBucketNotification GetBucketPolicy GetBucketPublicAccessBlock GetBucketTagging GetBucketVersioning"
+        " GetEncryptionConfiguration ListBucket",
+        arns.buckets,
+    )
+    yield allow("s3:GetObject", [f"{arns.artifacts}/code/*"])
+    yield allow("iam:GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies ListRoleTags", arns.roles)
+    yield allow("events:DescribeRule ListTagsForResource ListTargetsByRule", arns.rules)
+    yield allow("sagemaker:DescribePipeline ListTags", arns.pipelines)
+    yield allow("sagemaker:DescribeFeatureGroup ListTags", [arns.feature_group])
+    yield allow("sagemaker:DescribeModelPackageGroup ListTags", [arns.model_group])
+    yield allow("sqs:GetQueueAttributes GetQueueUrl ListQueueTags", [arns.queue])
+    yield allow("sns:GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource", [arns.topic])
+    yield allow("glue:GetDatabase", arns.catalog)
+    yield allow("glue:GetTable", arns.tables)
+    yield allow("glue:GetTags", [arns.database])
+    yield allow("logs:ListTagsForResource", arns.log_groups)
+    # DescribeLogGroups lists, and has no narrower resource in AWS.
+    yield allow("logs:DescribeLogGroups", [settings.arn("logs", "log-group:*")])
+
+
+def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
+    yield allow(
+        "s3:CreateBucket DeleteBucket ListBucketVersions PutBucketPolicy PutBucketPublicAccessBlock PutBucketTagging"
+        " PutBucketVersioning PutEncryptionConfiguration",
+        arns.buckets,
+    )
+    yield allow("s3:PutBucketNotification", [arns.raw])
+    yield allow("s3:DeleteObjectVersion", [f"{bucket}/*" for bucket in arns.buckets])
+    yield allow("s3:DeleteObject", [f"{arns.artifacts}/code/*"])
+    yield allow("s3:GetObject PutObject", [f"{arns.artifacts}/code/*", f"{arns.artifacts}/definitions/*"])
+    yield allow(
+        "iam:CreateRole DeleteRole DeleteRolePolicy DetachRolePolicy PutRolePolicy TagRole UntagRole"
+        " UpdateAssumeRolePolicy",
+        arns.roles,
+    )
+    services = ["events.amazonaws.com", "sagemaker.amazonaws.com"]
+    yield allow("iam:PassRole", arns.roles, Condition={"StringEquals": {"iam:PassedToService": services}})
+    yield allow("events:DeleteRule DisableRule PutRule PutTargets RemoveTargets TagResource UntagResource", arns.rules)
+    yield allow(
+        "sagemaker:AddTags CreatePipeline DeletePipeline DeleteTags ListPipelineExecutions UpdatePipeline",
+        arns.pipelines,
+    )
+    # A pipeline with running executions can't be removed.
+    yield allow("sagemaker:StopPipelineExecution", arns.executions)
+    yield allow(
+        "sagemaker:AddTags CreateFeatureGroup DeleteFeatureGroup DeleteTags UpdateFeatureGroup", [arns.feature_group]
+    )
+    yield allow("sagemaker:AddTags CreateModelPackageGroup DeleteModelPackageGroup DeleteTags", [arns.model_group])
+    yield allow("sagemaker:DeleteModelPackage ListModelPackages", [arns.model_versions])
+    yield allow("sqs:CreateQueue DeleteQueue SetQueueAttributes TagQueue UntagQueue", [arns.queue])
+    yield allow("sns:CreateTopic DeleteTopic SetTopicAttributes Subscribe TagResource UntagResource", [arns.topic])
+    yield allow("glue:CreateDatabase TagResource UpdateDatabase", arns.catalog)
+    yield allow("glue:UntagResource", [arns.database])
+    yield allow("glue:CreateTable DeleteTable GetTables UpdateTable", arns.tables)
+    # A database is removed with its tables and functions; ours has no function.
+    functions = settings.arn("glue", f"userDefinedFunction/{settings.database_name}/*")
+    yield allow("glue:DeleteDatabase", [*arns.tables, functions])
+    yield allow(
+        "logs:CreateLogGroup DeleteLogGroup DeleteLogStream DescribeLogStreams PutRetentionPolicy TagResource"
+        " UntagResource",
+        arns.log_groups,
+    )
+    if settings.kms_key is not None:
+        # What the caller of CreateFeatureGroup needs (``OnlineStoreSecurityConfig`` in the API reference). Code and
+        # definitions are encrypted with the key as well.
+        resource, condition = key_resource(settings, settings.kms_key)
+        yield allow(
+            "kms:CreateGrant Decrypt DescribeKey Encrypt GenerateDataKey ListGrants ReEncryptFrom ReEncryptTo"
+            " RetireGrant RevokeGrant",
+            [resource],
+            **condition,
+        )
+        # ListAliases is about the account and has no resource level in AWS.
+        yield allow("kms:ListAliases", ["*"])
+
+
+def operator_policy(settings: Settings) -> dict[str, Any]:
+    """Return what people need to upload files and to use the commands other than those that deploy."""
+    return document(merged(_operating(settings, StackArns(settings))))
+
+
+def _operating(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
+    yield allow("s3:GetObject PutObject", [f"{arns.raw}/{RAW_FOLDER}*"])
+    # Without it S3 answers "forbidden" for an object that does not exist.
+    yield allow("s3:ListBucket", [arns.raw, arns.predictions])
+    yield allow("s3:GetObject", [f"{arns.artifacts}/runs/*", f"{arns.predictions}/*"])
+    folder = settings.network.wheels_folder
+    if folder is not None:
+        yield allow("s3:ListBucket", [arns.artifacts])
+        yield allow("s3:PutObject", [f"{arns.artifacts}/{folder}/*"])
+    yield allow("sagemaker:DescribePipeline ListPipelineExecutions StartPipelineExecution", arns.pipelines)
+    yield allow(
+        "sagemaker:DescribePipelineDefinitionForExecution DescribePipelineExecution ListPipelineExecutionSteps"
+        " ListPipelineParametersForExecution StopPipelineExecution",
+        arns.executions,
+    )
+    # Which job wrote the report.
+    yield allow("sagemaker:DescribeProcessingJob", [settings.arn("sagemaker", "processing-job/pipelines-*")])
+    yield allow("logs:DescribeLogStreams GetLogEvents", arns.log_groups)
+    yield allow("sagemaker:DescribeModelPackage ListModelPackages UpdateModelPackage", [arns.model_versions])
+    if settings.kms_key is not None:
+        resource, condition = key_resource(settings, settings.kms_key)
+        yield allow("kms:Decrypt GenerateDataKey", [resource], **condition)
+    yield from bucket_keys(settings)
