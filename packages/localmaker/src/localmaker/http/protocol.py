@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qs
 
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
@@ -35,7 +34,6 @@ logger = logging.getLogger(__name__)
 
 # Clients may sign for a region that AWS does not have; its name becomes that of a folder.
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request")
 
 
 @dataclass(frozen=True)
@@ -56,15 +54,6 @@ class HttpResponse:
     status: int
     headers: dict[str, str]
     body: bytes
-
-
-def credential_scope(environ: dict[str, Any]) -> CredentialScope | None:
-    """The scope from the ``Authorization`` header or a presigned URL; None for an unsigned request."""
-    found = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-    if found is None:
-        presigned = parse_qs(environ.get("QUERY_STRING", "")).get("X-Amz-Credential")
-        found = _CREDENTIAL.search(f"Credential={presigned[0]}") if presigned else None
-    return CredentialScope(found[1], found[3], found[4].lower()) if found else None
 
 
 def is_region_name(name: str) -> bool:

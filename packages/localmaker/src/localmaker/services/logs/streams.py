@@ -1,4 +1,4 @@
-"""Streams of CloudWatch Logs as pieces of their own: they grow line by line."""
+"""The streams of CloudWatch Logs, stored one by one because they grow line by line."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ from typing import Any
 
 from moto.logs.models import LogEvent, LogGroup, LogStream
 
-from localmaker.state.parts import part_id, part_name
-from localmaker.state.recording import Change
+from localmaker.state.changes import Change, touch_part
+from localmaker.state.parts import part_id, part_name, register
 from localmaker.state.store import PieceId
-from localmaker.state.tracking import touch_part
 
 
 class LogStreams:
-    """The streams of a region's log groups."""
+    """The streams of a region's log groups, as parts of its backend."""
 
     kind = "log-stream"
     service = "logs"
 
-    def are_all_of(self, change: Change) -> bool:
+    def changes_only_parts(self, change: Change) -> bool:
         return change.operation == "PutLogEvents"
 
     def names(self, backend: Any) -> Iterator[str]:
@@ -42,11 +41,12 @@ class LogStreams:
         stream.__dict__.update(state)
         stream.log_group = backend.groups[group_name]
         stream.log_group.streams[stream_name] = stream
-        LogEvent._event_id += len(stream.events)  # noqa: SLF001 - ids must go on where they were
+        LogEvent._event_id += len(stream.events)  # noqa: SLF001 - new ids must follow the old ones
 
 
 def install() -> None:
-    """Note which streams change, for the whole process; doing it again changes nothing."""
+    """Store streams one by one, for the whole process. Safe to call again."""
+    register(LogStreams())
     LogGroup.__getstate__ = _without_streams
     LogGroup.create_log_stream = _create_log_stream
     LogGroup.delete_log_stream = _delete_log_stream
