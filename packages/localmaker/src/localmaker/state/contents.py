@@ -260,7 +260,7 @@ def install(blobs: BlobStore) -> None:
 
 
 def _lazily(function: Callable[..., Any]) -> Callable[..., Any]:
-    if hasattr(function, "__wrapped__"):
+    if hasattr(function, "is_lazy"):
         return function
 
     @functools.wraps(function)
@@ -271,6 +271,7 @@ def _lazily(function: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             _lazy.reset(token)
 
+    vars(with_lazy_contents)["is_lazy"] = True
     return with_lazy_contents
 
 
