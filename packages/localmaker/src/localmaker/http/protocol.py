@@ -62,29 +62,23 @@ def is_region_name(name: str) -> bool:
 
 
 def recognise(environ: dict[str, Any], scope: CredentialScope | None) -> Recognised | None:
-    """The operation of ours that a request asks for; None where moto has to answer.
+    """Return the operation of ours that a request asks for, or None if moto has to answer.
 
-    The body is not read, so that what is not ours reaches moto untouched.
+    The body is not read, so that moto gets it untouched.
     """
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
         prefix, _, name = target.rpartition(".")
-        for service in _services():
-            model = service_model(service)
+        for service in _services_of_target(prefix):
             handler = find_handler(service, name)
-            if handler is not None and model.metadata.get("targetPrefix") == prefix:
-                return Recognised(service, name, handler, model.operation_model(name), {})
+            if handler is not None:
+                return Recognised(service, name, handler, service_model(service).operation_model(name), {})
         return None
-    if scope is None:
-        return None
-    return next(_rest_matches(environ, scope), None)
+    return next(_rest_matches(environ, scope), None) if scope is not None else None
 
 
 def _rest_matches(environ: dict[str, Any], scope: CredentialScope) -> Iterator[Recognised]:
-    for service in _services():
-        model = service_model(service)
-        if model.protocol != "rest-json" or model.signing_name != scope.signing_name:
-            continue
+    for service in _rest_services(scope.signing_name):
         try:
             operation_model, parameters = get_service_router(service).match(Request(environ))
         except (NotFound, NotImplementedError):
@@ -92,6 +86,19 @@ def _rest_matches(environ: dict[str, Any], scope: CredentialScope) -> Iterator[R
         handler = find_handler(service, operation_model.name)
         if handler is not None:
             yield Recognised(service, operation_model.name, handler, operation_model, parameters)
+
+
+@cache
+def _services_of_target(prefix: str) -> tuple[str, ...]:
+    return tuple(service for service in _services() if service_model(service).metadata.get("targetPrefix") == prefix)
+
+
+@cache
+def _rest_services(signing_name: str) -> tuple[str, ...]:
+    models = ((service, service_model(service)) for service in _services())
+    return tuple(
+        service for service, model in models if model.protocol == "rest-json" and model.signing_name == signing_name
+    )
 
 
 def _services() -> list[str]:
