@@ -1,4 +1,4 @@
-"""Bodies of uploads as clients send them: framed or not, with checksums before or after them."""
+"""Bodies of uploads as clients send them, framed or not, with leading or trailing checksums; and copies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def bucket(endpoint: EndpointHandle) -> str:
 
 
 def framed(body: bytes, trailers: dict[str, str], signed: bool) -> bytes:
-    """An ``aws-chunked`` body, as newer clients send it."""
+    """Return an ``aws-chunked`` body, as newer clients send it."""
     signature = f";chunk-signature={'0' * 64}" if signed else ""
     pieces = [body[at : at + 70_000] for at in range(0, len(body), 70_000)]
     chunks = [f"{len(piece):x}{signature}\r\n".encode() + piece + b"\r\n" for piece in pieces]

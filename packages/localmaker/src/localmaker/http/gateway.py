@@ -73,6 +73,7 @@ class Gateway:
         self._checks_answers = response_checks.are_on()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one WSGI request."""
         request_id = str(uuid.uuid4())
         if environ["PATH_INFO"] == HEALTH_PATH:
             return _send(self._health(), start_response)
@@ -123,7 +124,7 @@ class Gateway:
             return protocol.serialise_error(recognised, failure, request_id)
 
     def _checked(self, recognised: Recognised, error: AwsError) -> AwsError:
-        """The error; another one where the operation does not answer it, and that is looked at."""
+        """Return the error, or another one if answers are checked and the operation does not document this one."""
         if self._checks_answers:
             try:
                 response_checks.check_error(recognised.model, error)
@@ -206,7 +207,7 @@ class Gateway:
 
     @contextmanager
     def _kept(self, change: Change | None) -> Iterator[dict[str, bytes]]:
-        """Store what moto changes in the block; yields where its deliveries go, see MotoState.recording."""
+        """Store what moto changes in the block, and yield the dictionary of its deliveries (MotoState.recording)."""
         if change is None:
             yield {}
             return
@@ -268,7 +269,7 @@ def _is_s3(scope: CredentialScope | None) -> bool:
 
 
 def _from_a_web_page(environ: dict[str, Any]) -> bool:
-    """Whether a browser sent it for a page from elsewhere.
+    """Return whether a browser has sent the request for a page of another site.
 
     Without this any site could start a job here: the endpoint needs no credentials, and moto allows every origin.
     """

@@ -29,12 +29,6 @@ def _replaced(module: str, used_by: str, why: str, looks: Mapping[str, str]) -> 
 
 _CORE = (
     *_replaced(
-        "moto.backends",
-        "moto_patches.speed",
-        "caches the list of moto's modules",
-        {"list_of_moto_modules": "()"},
-    ),
-    *_replaced(
         "moto.core.responses",
         "moto_patches.speed",
         "caches the methods of a class",

@@ -138,10 +138,12 @@ class TrackedKeys(_VersionedKeyStore):  # type: ignore[misc]  # moto is not type
         super().__setitem__(key, value)
 
     def setlist(self, key: str, list_: Any) -> None:
+        """Set all versions of a key."""
         self._touched(key)
         super().setlist(key, list_)
 
     def pop(self, key: str) -> None:
+        """Remove a key."""
         self._touched(key)
         super().pop(key)
 

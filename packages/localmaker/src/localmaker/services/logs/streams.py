@@ -20,14 +20,17 @@ class LogStreams:
     service = "logs"
 
     def changes_only_parts(self, change: Change) -> bool:
+        """Return whether a request changes nothing but streams."""
         return change.operation == "PutLogEvents"
 
     def names(self, backend: Any) -> Iterator[str]:
+        """Yield the name of each stream."""
         for group in backend.groups.values():
             for name in group.streams:
                 yield part_name(group.name, name)
 
     def find(self, backend: Any, name: str) -> Any:
+        """Return the state of a stream, or None."""
         group_name, stream_name = json.loads(name)
         group = backend.groups.get(group_name)
         stream = group.streams.get(stream_name) if group is not None else None
@@ -36,6 +39,7 @@ class LogStreams:
         return {key: value for key, value in stream.__dict__.items() if key != "log_group"}
 
     def restore(self, backend: Any, name: str, state: Any) -> None:
+        """Give a backend a stored stream."""
         group_name, stream_name = json.loads(name)
         stream = LogStream.__new__(LogStream)
         stream.__dict__.update(state)

@@ -25,7 +25,7 @@ from moto.s3.responses import S3Response
 from requests.structures import CaseInsensitiveDict
 
 from localmaker.state.blobs import Extent, StoredBytes
-from localmaker.state.checksums import checksum_of, encoded, of_parts
+from localmaker.state.checksums import checksum_of, combine_parts, encoded
 from localmaker.state.contents import checksum, in_files, pieces_of
 
 _MOST_PARTS = 1000
@@ -87,7 +87,7 @@ def _upload_checksum(metadata: Any, parts: list[Any]) -> tuple[str, str, int] | 
     if len(known) < len(parts):
         return None
     if kind == "FULL_OBJECT":
-        whole = of_parts(algorithm, known)
+        whole = combine_parts(algorithm, known)
         return None if whole is None else (kind, encoded(whole), 1)
     joined = b"".join(value for value, _ in known)
     value = checksum_of([joined], algorithm, len(joined))

@@ -121,10 +121,12 @@ class QueueMessages:
     service = "sqs"
 
     def changes_only_parts(self, change: Change) -> bool:
+        """Return whether a request changes nothing but messages."""
         # Other services only send messages.
         return change.operation in MESSAGE_OPERATIONS or change.service not in ("sqs", "cloudformation")
 
     def names(self, backend: Any) -> Iterator[str]:
+        """Yield the name of each message."""
         for queue in list(backend.queues.values()):
             with lock_of(queue):
                 ids = messages_of(queue).ids()
@@ -132,6 +134,7 @@ class QueueMessages:
                 yield part_name(queue.name, message_id)
 
     def find(self, backend: Any, name: str) -> Any:
+        """Return the state of a message, or None."""
         queue_name, message_id = json.loads(name)
         queue = backend.queues.get(queue_name)
         if queue is None:
@@ -140,6 +143,7 @@ class QueueMessages:
             return copy.copy(messages_of(queue).state(message_id))
 
     def restore(self, backend: Any, name: str, state: Any) -> None:
+        """Give a backend a stored message."""
         queue_name, message_id = json.loads(name)
         messages = messages_of(backend.queues[queue_name])
         if not isinstance(state, Deleted):
