@@ -146,7 +146,7 @@ def test_a_killed_execution_is_failed_with_the_reason_and_can_be_retried(tmp_pat
         sagemaker.send_pipeline_execution_step_success(CallbackToken=message["token"])
         assert await_end(sagemaker, last)["PipelineExecutionStatus"] == "Succeeded"
 
-        with pytest.raises(sagemaker.exceptions.ResourceNotFound, match="was restarted since"):
+        with pytest.raises(sagemaker.exceptions.ResourceNotFound, match="has been restarted"):
             sagemaker.send_pipeline_execution_step_success(CallbackToken=old[first])
         sagemaker.retry_pipeline_execution(PipelineExecutionArn=first, ClientRequestToken=unique * 3)
         [message] = consumer.read(1)
