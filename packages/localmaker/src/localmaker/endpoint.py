@@ -138,7 +138,7 @@ class Endpoint:
             self,
             moto_application,
             self.moto_state,
-            authorization=self.authorization,
+            authorization=self.authorization if self.authorization.enabled else None,
             events=self.events,
             on_answer=lambda request, response: tags.remember_tags(request, response, self.resources),
         )

@@ -1,4 +1,4 @@
-"""What is remembered for moto gives what moto itself would give."""
+"""The cached and rewritten parts of moto return what moto itself returns."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_xml(body: dict[str, Any]) -> None:
 
 
 class DBInstance:
-    """Named so that a member may go without the class's name."""
+    """An object whose members may be named with or without the class's name."""
 
     def __init__(self) -> None:
         self.identifier = "short"

@@ -1,3 +1,5 @@
+"""Checksums against published check values, and combined from those of parts."""
+
 from __future__ import annotations
 
 import binascii
@@ -5,7 +7,7 @@ import os
 
 import pytest
 
-from localmaker.state.checksums import ALGORITHMS, checksum_of, encoded, new_digest, of_parts
+from localmaker.state.checksums import ALGORITHMS, checksum_of, combine_parts, encoded, new_digest
 
 #: The check values that the catalogue of cyclic redundancy checks gives for these nine bytes, and their hashes.
 CHECK = b"123456789"
@@ -34,11 +36,11 @@ def test_the_checksum_of_an_object_follows_from_those_of_its_parts(algorithm: st
         value = checksum_of([part], algorithm, len(part))
         assert value is not None
         known.append((value, len(part)))
-    assert of_parts(algorithm, known) == checksum_of(parts, algorithm, sum(map(len, parts)))
+    assert combine_parts(algorithm, known) == checksum_of(parts, algorithm, sum(map(len, parts)))
 
 
-def test_hashes_of_parts_say_nothing_of_the_whole() -> None:
-    assert of_parts("SHA256", [(b"x" * 32, 1)]) is None
+def test_hashes_combine_parts_say_nothing_of_the_whole() -> None:
+    assert combine_parts("SHA256", [(b"x" * 32, 1)]) is None
 
 
 def test_a_large_content_is_checked_as_far_as_this_is_fast() -> None:

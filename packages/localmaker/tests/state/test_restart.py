@@ -95,7 +95,7 @@ def fill(endpoint: EndpointHandle) -> None:
 
 
 def seen(endpoint: EndpointHandle) -> dict[str, Any]:
-    """What a client can read of it all."""
+    """Return everything of it that a client can read."""
     s3, logs, iam = endpoint.client("s3"), endpoint.client("logs"), endpoint.client("iam")
     objects = {}
     for key in [one["Key"] for one in s3.list_objects_v2(Bucket="plain")["Contents"]]:

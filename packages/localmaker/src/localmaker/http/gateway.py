@@ -18,11 +18,17 @@ from localmaker.errors import AwsError
 from localmaker.http import protocol, response_checks
 from localmaker.http.operations import RequestContext
 from localmaker.http.protocol import HttpResponse, Recognised
-from localmaker.http.requests import CurrentRequest, current_request
-from localmaker.ports import Authorizer, CredentialScope, EventMatcher, LocalEndpoint
+from localmaker.ports import (
+    Authorizer,
+    CredentialScope,
+    CurrentRequest,
+    EventMatcher,
+    LocalEndpoint,
+    current_request,
+)
+from localmaker.state.changes import Change, change_of
+from localmaker.state.contents import BrokenUploadError, is_upload, received_body
 from localmaker.state.moto_state import MotoState
-from localmaker.state.recording import Change, change_of
-from localmaker.state.s3_uploads import BrokenUploadError, is_upload, received_body
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +48,7 @@ class Gateway:
         endpoint: handed to our own operations.
         moto: moto's WSGI application.
         state: keeps what moto's answers change.
-        authorization: is asked about every request.
+        authorization: is asked about every request; None allows all.
         events: is given what happens in S3.
         on_answer: called with request and response of each operation of ours.
     """
@@ -53,7 +59,7 @@ class Gateway:
         moto: Callable[..., Iterable[bytes]],
         state: MotoState,
         *,
-        authorization: Authorizer,
+        authorization: Authorizer | None,
         events: EventMatcher,
         on_answer: Callable[[dict[str, Any], dict[str, Any]], None],
     ) -> None:
@@ -67,22 +73,26 @@ class Gateway:
         self._checks_answers = response_checks.are_on()
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one WSGI request."""
         request_id = str(uuid.uuid4())
         if environ["PATH_INFO"] == HEALTH_PATH:
             return _send(self._health(), start_response)
         if _from_a_web_page(environ):
             refusal = {"__type": "AccessDeniedException", "message": "web pages may not use the local AWS endpoint"}
             return _send(_json_response(HTTPStatus.FORBIDDEN, refusal), start_response)
-        scope = protocol.credential_scope(environ)
-        denied = self._authorization.refusal(environ, scope)
+        scope = CredentialScope.of_request(environ)
+        denied = self._authorization.refusal(environ, scope) if self._authorization is not None else None
         if denied is not None:
             status = HTTPStatus(denied.status)
             return _send(_service_error(scope, status, denied.code, denied.message), start_response)
-        if scope is not None and scope.signing_name == "s3" and not protocol.is_region_name(scope.region):
-            return _send(_other_region(scope, self._endpoint.region), start_response)
-        recognised = protocol.recognise(environ, scope)
-        if recognised is not None:
-            return _send(self._answer(recognised, environ, scope, request_id), start_response)
+        if _is_s3(scope):
+            region = scope.region if scope is not None else self._endpoint.region
+            if region != self._endpoint.region and not protocol.is_region_name(region):
+                return _send(_other_region(region, self._endpoint.region), start_response)
+        if not _is_s3(scope) or "HTTP_X_AMZ_TARGET" in environ:
+            recognised = protocol.recognise(environ, scope)
+            if recognised is not None:
+                return _send(self._answer(recognised, environ, scope, request_id), start_response)
         return self._delegate(environ, start_response, scope, request_id)
 
     def _answer(
@@ -114,7 +124,7 @@ class Gateway:
             return protocol.serialise_error(recognised, failure, request_id)
 
     def _checked(self, recognised: Recognised, error: AwsError) -> AwsError:
-        """The error; another one where the operation does not answer it, and that is looked at."""
+        """Return the error, or another one if answers are checked and the operation does not document this one."""
         if self._checks_answers:
             try:
                 response_checks.check_error(recognised.model, error)
@@ -138,29 +148,19 @@ class Gateway:
     ) -> Iterable[bytes]:
         request = CurrentRequest(request_id, environ.get("REMOTE_ADDR", "127.0.0.1"))
         hidden: list[AwsError] = []
-
-        def with_our_request_id(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            kept = [(name, value) for name, value in headers if name.lower() not in _REQUEST_ID_HEADERS]
-            is_s3 = scope is None or scope.signing_name == "s3"
-            named = ("x-amz-request-id" if is_s3 else "x-amzn-RequestId", request_id)
-            refused = self._authorization.absence(environ, scope) if status.startswith("404") else None
-            if refused is not None:
-                hidden.append(refused)
-                return lambda _data: None
-            return start_response(status, [*kept, named], exc_info)
-
+        start = self._with_request_id(start_response, environ, scope, request_id, hidden)
         token = current_request.set(request)
         try:
             with ExitStack() as stack:
-                is_s3 = scope is None or scope.signing_name == "s3"
-                if is_s3 and is_upload(environ):
+                if _is_s3(scope) and is_upload(environ):
                     environ = stack.enter_context(received_body(environ, self._state.blobs))
                 stack.enter_context(self._one_writer_per_object(environ, scope))
                 change = change_of(environ, scope.signing_name if scope else None)
                 stored = stack.enter_context(self._kept(change))
-                answer = self._moto(environ, with_our_request_id)
-                deliveries = self._events.prepare(request.s3_events)
-                stored |= deliveries.records
+                answer = self._moto(environ, start)
+                deliveries = self._events.prepare(request.s3_events) if request.s3_events else None
+                if deliveries is not None:
+                    stored |= deliveries.records
                 if environ["PATH_INFO"] == _RESET_PATH:
                     self._state.forget()
         except BrokenUploadError as error:
@@ -170,16 +170,44 @@ class Gateway:
         except Exception as error:  # noqa: BLE001 - the boundary: moto raises what it does not expect
             return _send(_unexpected(error, environ, scope, request_id), start_response)
         else:
-            deliveries.start()
-            for one in hidden:
-                return _send(_service_error(scope, HTTPStatus(one.status), one.code, one.message), start_response)
+            if deliveries is not None:
+                deliveries.start()
+            if hidden:
+                absence = hidden[0]
+                status = HTTPStatus(absence.status)
+                return _send(_service_error(scope, status, absence.code, absence.message), start_response)
             return answer
         finally:
             current_request.reset(token)
 
+    def _with_request_id(
+        self,
+        start_response: StartResponse,
+        environ: dict[str, Any],
+        scope: CredentialScope | None,
+        request_id: str,
+        hidden: list[AwsError],
+    ) -> StartResponse:
+        """Return a ``start_response`` for moto that names our request id.
+
+        An error that has to be answered instead is added to ``hidden``.
+        """
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            kept = [(name, value) for name, value in headers if name.lower() not in _REQUEST_ID_HEADERS]
+            named = ("x-amz-request-id" if _is_s3(scope) else "x-amzn-RequestId", request_id)
+            if self._authorization is not None and status.startswith("404"):
+                refused = self._authorization.absence(environ, scope)
+                if refused is not None:
+                    hidden.append(refused)
+                    return lambda _data: None
+            return start_response(status, [*kept, named], exc_info)
+
+        return start
+
     @contextmanager
     def _kept(self, change: Change | None) -> Iterator[dict[str, bytes]]:
-        """Store what moto changes in the block; yields where its deliveries go, see MotoState.recording."""
+        """Store what moto changes in the block, and yield the dictionary of its deliveries (MotoState.recording)."""
         if change is None:
             yield {}
             return
@@ -190,9 +218,8 @@ class Gateway:
     def _one_writer_per_object(self, environ: dict[str, Any], scope: CredentialScope | None) -> Iterator[None]:
         """Make moto's conditional writes atomic: it looks at the object first and writes it later."""
         writes = environ["REQUEST_METHOD"] in ("PUT", "POST", "DELETE")
-        is_s3 = scope is None or scope.signing_name == "s3"
         has_key = environ["PATH_INFO"].strip("/").count("/") > 0
-        if not (writes and is_s3 and has_key) or "partNumber" in parse_qs(environ.get("QUERY_STRING", "")):
+        if not (writes and _is_s3(scope) and has_key) or "partNumber" in parse_qs(environ.get("QUERY_STRING", "")):
             yield
             return
         with self._object_locks.hold(environ["PATH_INFO"]):
@@ -236,8 +263,13 @@ class _KeyedLocks:
                     self._locks[key] = (lock, holders - 1)
 
 
+def _is_s3(scope: CredentialScope | None) -> bool:
+    """Return whether S3 answers a request; unsigned ones are its, too."""
+    return scope is None or scope.signing_name == "s3"
+
+
 def _from_a_web_page(environ: dict[str, Any]) -> bool:
-    """Whether a browser sent it for a page from elsewhere.
+    """Return whether a browser has sent the request for a page of another site.
 
     Without this any site could start a job here: the endpoint needs no credentials, and moto allows every origin.
     """
@@ -274,14 +306,13 @@ def _service_error(scope: CredentialScope | None, status: HTTPStatus, code: str,
     if scope is not None and scope.signing_name not in _XML_SERVICES:
         return _json_response(status, {"__type": code, "message": message})
     inner = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
-    is_s3 = scope is None or scope.signing_name == "s3"
-    body = f"<Error>{inner}</Error>" if is_s3 else f"<ErrorResponse><Error>{inner}</Error></ErrorResponse>"
+    body = f"<Error>{inner}</Error>" if _is_s3(scope) else f"<ErrorResponse><Error>{inner}</Error></ErrorResponse>"
     return HttpResponse(status, {"Content-Type": "text/xml"}, body.encode())
 
 
-def _other_region(scope: CredentialScope, expected: str) -> HttpResponse:
-    """S3 names the region that it expects, and clients sign again for that."""
-    message = f"The authorization header is malformed; the region '{scope.region}' is wrong; expecting '{expected}'"
+def _other_region(region: str, expected: str) -> HttpResponse:
+    """Return S3's error for a wrong region. It names the expected region, and clients sign again for that."""
+    message = f"The authorization header is malformed; the region '{region}' is wrong; expecting '{expected}'"
     code = "AuthorizationHeaderMalformed"
     body = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message><Region>{expected}</Region></Error>"
     return HttpResponse(HTTPStatus.BAD_REQUEST, {"Content-Type": "application/xml"}, body.encode())

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qs
 
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
@@ -35,7 +34,6 @@ logger = logging.getLogger(__name__)
 
 # Clients may sign for a region that AWS does not have; its name becomes that of a folder.
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request")
 
 
 @dataclass(frozen=True)
@@ -58,44 +56,29 @@ class HttpResponse:
     body: bytes
 
 
-def credential_scope(environ: dict[str, Any]) -> CredentialScope | None:
-    """The scope from the ``Authorization`` header or a presigned URL; None for an unsigned request."""
-    found = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-    if found is None:
-        presigned = parse_qs(environ.get("QUERY_STRING", "")).get("X-Amz-Credential")
-        found = _CREDENTIAL.search(f"Credential={presigned[0]}") if presigned else None
-    return CredentialScope(found[1], found[3], found[4].lower()) if found else None
-
-
 def is_region_name(name: str) -> bool:
     """Return whether a request may be signed for it."""
     return _REGION.fullmatch(name) is not None
 
 
 def recognise(environ: dict[str, Any], scope: CredentialScope | None) -> Recognised | None:
-    """The operation of ours that a request asks for; None where moto has to answer.
+    """Return the operation of ours that a request asks for, or None if moto has to answer.
 
-    The body is not read, so that what is not ours reaches moto untouched.
+    The body is not read, so that moto gets it untouched.
     """
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     if target:
         prefix, _, name = target.rpartition(".")
-        for service in _services():
-            model = service_model(service)
+        for service in _services_of_target(prefix):
             handler = find_handler(service, name)
-            if handler is not None and model.metadata.get("targetPrefix") == prefix:
-                return Recognised(service, name, handler, model.operation_model(name), {})
+            if handler is not None:
+                return Recognised(service, name, handler, service_model(service).operation_model(name), {})
         return None
-    if scope is None:
-        return None
-    return next(_rest_matches(environ, scope), None)
+    return next(_rest_matches(environ, scope), None) if scope is not None else None
 
 
 def _rest_matches(environ: dict[str, Any], scope: CredentialScope) -> Iterator[Recognised]:
-    for service in _services():
-        model = service_model(service)
-        if model.protocol != "rest-json" or model.signing_name != scope.signing_name:
-            continue
+    for service in _rest_services(scope.signing_name):
         try:
             operation_model, parameters = get_service_router(service).match(Request(environ))
         except (NotFound, NotImplementedError):
@@ -103,6 +86,19 @@ def _rest_matches(environ: dict[str, Any], scope: CredentialScope) -> Iterator[R
         handler = find_handler(service, operation_model.name)
         if handler is not None:
             yield Recognised(service, operation_model.name, handler, operation_model, parameters)
+
+
+@cache
+def _services_of_target(prefix: str) -> tuple[str, ...]:
+    return tuple(service for service in _services() if service_model(service).metadata.get("targetPrefix") == prefix)
+
+
+@cache
+def _rest_services(signing_name: str) -> tuple[str, ...]:
+    models = ((service, service_model(service)) for service in _services())
+    return tuple(
+        service for service, model in models if model.protocol == "rest-json" and model.signing_name == signing_name
+    )
 
 
 def _services() -> list[str]:

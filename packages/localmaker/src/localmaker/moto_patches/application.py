@@ -15,20 +15,26 @@ from localmaker.moto_patches import speed
 from localmaker.services.events import archives
 from localmaker.services.events.bus import EventBridge
 from localmaker.services.iam import managed_policies, simulation
-from localmaker.services.logs import filter_log_events
-from localmaker.services.s3 import notifications
-from localmaker.services.s3.repairs import repair_s3
-from localmaker.services.sqs import queues, set_queue_attributes
+from localmaker.services.logs import filter_log_events, streams
+from localmaker.services.s3 import buckets, multipart, objects, refusals
+from localmaker.services.s3 import events as s3_events
+from localmaker.services.sqs import messages, queues, set_queue_attributes
 
+# The checks of `refusals` wrap what `objects` has put in place.
 _PATCHES = (
     archives.install,
+    buckets.install,
     filter_log_events.install,
     managed_policies.install,
+    messages.install,
+    multipart.install,
+    objects.install,
     queues.install,
-    repair_s3,
+    refusals.install,
     set_queue_attributes.install,
     simulation.install,
     speed.install,
+    streams.install,
 )
 
 
@@ -47,7 +53,7 @@ def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes
         archives.archive(rule, envelope)
 
     Rule.send_to_targets = send_to_targets
-    notifications.install(events)
+    s3_events.install(events)
     for install in _PATCHES:
         install()
     application: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)

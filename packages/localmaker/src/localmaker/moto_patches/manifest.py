@@ -29,12 +29,6 @@ def _replaced(module: str, used_by: str, why: str, looks: Mapping[str, str]) -> 
 
 _CORE = (
     *_replaced(
-        "moto.backends",
-        "moto_patches.speed",
-        "caches the list of moto's modules",
-        {"list_of_moto_modules": "()"},
-    ),
-    *_replaced(
         "moto.core.responses",
         "moto_patches.speed",
         "caches the methods of a class",
@@ -137,7 +131,6 @@ _S3 = (
             "FakeKey.dispose": "(self, garbage=) 3be435f3",
             "FakeKey.instances_tracked": "list",
             "FakeKey.value": "property fc1bf733",
-            "FakeMultipart.complete": "(self, body) fc8d65fc",
             "FakeMultipart.instances_tracked": "list",
             "S3Backend.upload_part_copy": "(self, dest_bucket_name, multipart_id, part_id, src_bucket_name, "
             "src_key_name, src_version_id, start_byte, end_byte)",
@@ -159,7 +152,6 @@ _S3 = (
             "FakeKey._value_buffer": INSTANCE_ATTRIBUTE,
             "FakeKey.lock": INSTANCE_ATTRIBUTE,
             "S3BackendDict.bucket_accounts": INSTANCE_ATTRIBUTE,
-            "S3_UPLOAD_PART_MIN_SIZE": "int",
             "s3_backends": "S3BackendDict",
         },
     ),
@@ -192,7 +184,7 @@ _S3 = (
         "services.s3",
         "moto treats buckets, versions and parts differently from S3",
         {
-            "FakeBucket.get_permission": "(self, action, resource) d56c169c",
+            "FakeMultipart.complete": "(self, body) fc8d65fc",
             "MultipartDict.__missing__": ABSENT,
             "S3Backend.complete_multipart_upload": "(self, bucket_name, multipart_id, body)",
             "S3Backend.copy_object": "(self, src_key, dest_bucket_name, dest_key_name, storage=, encryption=, "
@@ -257,6 +249,7 @@ _S3 = (
             "FakeKey._expiry": INSTANCE_ATTRIBUTE,
             "FakeTableStorageBucket": "class FakeBucket",
             "PublicAccessBlock": "class BaseModel",
+            "S3_UPLOAD_PART_MIN_SIZE": "int",
             "get_canned_acl": "(acl)",
         },
     ),
@@ -281,14 +274,26 @@ _S3 = (
             "S3ClientError": "class ServiceException",
         },
     ),
+    *_replaced(
+        "moto.iam.access_control",
+        "services.s3.buckets",
+        "moto does not evaluate the conditions of a bucket policy",
+        {
+            "IAMPolicyStatement.is_action_permitted": "(self, action, resource=, principal=, "
+            "incoming_condition_values=)",
+        },
+    ),
     *_places(
         "moto.iam.access_control",
-        "services.s3",
+        "services.s3.buckets",
         "evaluates a bucket policy",
-        {
-            "IAMPolicy.is_action_permitted": "(self, action, resource=, principal=, incoming_condition_values=)",
-            "PermissionResult": "class Enum",
-        },
+        {"IAMPolicyStatement._statement": INSTANCE_ATTRIBUTE, "PermissionResult": "class Enum"},
+    ),
+    *_places(
+        "moto.s3.models",
+        "services.s3.buckets",
+        "evaluates a bucket policy, statement by statement",
+        {"FakeBucket.get_permission": "(self, action, resource) d56c169c"},
     ),
 )
 
@@ -334,7 +339,7 @@ _SQS = (
     ),
     *_replaced(
         "moto.sqs.models",
-        "state",
+        "services.sqs.messages",
         "stores each message separately",
         {
             "Queue.__getstate__": ABSENT,
@@ -344,7 +349,7 @@ _SQS = (
     ),
     *_places(
         "moto.sqs.models",
-        "state",
+        "services.sqs.messages",
         "the messages of a queue, and its lock",
         {
             "Queue._messages": INSTANCE_ATTRIBUTE,
@@ -379,7 +384,7 @@ _LOGS = (
     ),
     *_replaced(
         "moto.logs.models",
-        "state",
+        "services.logs.streams",
         "stores each stream separately",
         {
             "LogGroup.__getstate__": ABSENT,
@@ -388,7 +393,9 @@ _LOGS = (
             "LogStream.put_log_events": "(self, log_events)",
         },
     ),
-    *_places("moto.logs.models", "state", "ids continue after a restart", {"LogEvent._event_id": "int"}),
+    *_places(
+        "moto.logs.models", "services.logs.streams", "ids continue after a restart", {"LogEvent._event_id": "int"}
+    ),
 )
 
 _EVENTS = (
@@ -410,14 +417,17 @@ _EVENTS = (
         "rules, targets and replays",
         {"ReplayState": "class Enum", "events_backends": "BackendDict"},
     ),
-    *_replaced(
+    *_places(
+        "moto.events.models",
+        "services.events",
+        "adds an event to an archive",
+        {"Rule._send_to_events_archive": "(self, resource_id, event)"},
+    ),
+    *_places(
         "moto.events.models",
         "state",
-        "stores each archived event separately",
-        {
-            "Archive.__getstate__": ABSENT,
-            "Rule._send_to_events_archive": "(self, resource_id, event)",
-        },
+        "stores the events of an archive separately",
+        {"Archive.events": INSTANCE_ATTRIBUTE},
     ),
 )
 
@@ -490,11 +500,11 @@ _IAM = (
 )
 
 _OTHERS = (
-    *_replaced(
+    *_places(
         "moto.sns.models",
         "state",
-        "moto keeps every notification, for the tests of its users",
-        {"Topic.__getstate__": ABSENT},
+        "does not store the messages that moto keeps for tests",
+        {"Topic.sent_notifications": INSTANCE_ATTRIBUTE},
     ),
     *_places(
         "moto.sagemaker.models",

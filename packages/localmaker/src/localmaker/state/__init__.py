@@ -1,1 +1,8 @@
-"""What moto keeps in memory, kept in the state directory over restarts; large objects lie in files beside it."""
+"""The state of the endpoint on disk.
+
+- ``moto_state`` stores what requests change in moto, piece by piece, before they are answered; ``restore`` gives it
+  back to moto at the start. ``changes`` notes what a request touches, in ``parts`` services say what they store one by
+  one, ``pickling`` turns objects into bytes, ``store`` is the SQLite file.
+- ``contents`` takes the bodies of S3 uploads, ``checksums`` verifies them, ``blobs`` keeps large ones in files.
+- ``databases`` opens the SQLite files of the endpoint's own stores, ``directory`` knows the state directory.
+"""

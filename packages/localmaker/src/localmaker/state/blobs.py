@@ -1,8 +1,7 @@
-"""The contents of large S3 objects, in files that are never changed once written.
+"""The contents of large S3 objects, in files that are immutable once written.
 
-A file belongs to whatever holds its :class:`BlobFile`: when nothing in memory does and no row of the state refers to
-it any more, it is removed. Objects made of several files (a multipart upload) need no copy: they are a list of
-extents.
+A file is removed when nothing in memory holds its :class:`BlobFile` any more and no row of the state refers to it. An
+object made of several files (a multipart upload) needs no copy: it is a list of extents.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ CHUNK_BYTES = 1 << 20
 
 
 class BlobFile:
-    """One immutable file; alive for as long as something refers to it."""
+    """One immutable file; it exists as long as something refers to it."""
 
     __slots__ = ("__weakref__", "name", "path")
 
@@ -30,7 +29,7 @@ class BlobFile:
 
 
 class Extent(NamedTuple):
-    """``length`` bytes of a file from ``offset`` on."""
+    """``length`` bytes of a file, starting at ``offset``."""
 
     blob: BlobFile
     offset: int
@@ -38,9 +37,9 @@ class Extent(NamedTuple):
 
 
 class StoredBytes:
-    """Bytes that lie in files: as long as they look, and read only while they are iterated.
+    """Bytes that lie in files and are read only when they are iterated, in pieces of at most 1 MiB.
 
-    Slices are as lazy; iterating gives pieces of at most 1 MiB.
+    Their length is known without reading. Slices are lazy, too.
     """
 
     __slots__ = ("_length", "extents")
@@ -79,7 +78,7 @@ class StoredBytes:
         return b"".join(self)
 
     def md5(self) -> str:
-        """The hexadecimal MD5, which is a simple object's ETag."""
+        """Return the hexadecimal MD5, which is the ETag of a simple object."""
         digest = hashlib.md5(usedforsecurity=False)
         for piece in self:
             digest.update(piece)
@@ -87,7 +86,7 @@ class StoredBytes:
 
 
 class BlobWriter:
-    """Writes one new file; its MD5 is known at the end. Not finished, it leaves nothing behind."""
+    """Writes one new file and computes its MD5."""
 
     def __init__(self, store: BlobStore) -> None:
         self._store = store
@@ -98,18 +97,22 @@ class BlobWriter:
         self._length = 0
 
     def write(self, piece: bytes) -> None:
-        self._file.write(piece)
+        """Append bytes."""
+        remaining = memoryview(piece)
+        while remaining:  # an unbuffered file may write less when the disk is nearly full
+            remaining = remaining[self._file.write(remaining) :]
         self._digest.update(piece)
         self._length += len(piece)
 
     def finish(self) -> tuple[StoredBytes, str]:
-        """The bytes written, and their hexadecimal MD5."""
+        """Return the bytes written and their hexadecimal MD5."""
         self._file.close()
         blob = self._store.adopt(self._name)
         extents = [Extent(blob, 0, self._length)] if self._length else []
         return StoredBytes(extents), self._digest.hexdigest()
 
     def abandon(self) -> None:
+        """Remove the unfinished file."""
         self._file.close()
         self._path.unlink(missing_ok=True)
 
@@ -118,7 +121,10 @@ class BlobStore:
     """The files of one directory.
 
     Args:
-        directory: holds nothing else.
+        directory: a directory that holds nothing else.
+
+    Attributes:
+        collected: names of files that may have become unused.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -126,14 +132,15 @@ class BlobStore:
         self.directory = directory
         self._lock = threading.Lock()
         self._alive: weakref.WeakValueDictionary[str, BlobFile] = weakref.WeakValueDictionary()
-        self._dead: set[str] = set()
-        self._kept: Counter[str] = Counter()
+        # A finalizer may run while the lock is held, so that it only adds a name here.
+        self.collected: set[str] = set()
+        self._references: Counter[str] = Counter()
 
     def adopt(self, name: str) -> BlobFile:
-        """The file of that name, as the one object that stands for it.
+        """Return the one object that stands for the file of that name.
 
         Raises:
-            FileNotFoundError: there is none.
+            FileNotFoundError: there is no such file.
         """
         with self._lock:
             blob = self._alive.get(name)
@@ -142,35 +149,33 @@ class BlobStore:
                 path.stat()
                 blob = BlobFile(name, path)
                 self._alive[name] = blob
-                weakref.finalize(blob, self._dead.add, name).atexit = False
+                weakref.finalize(blob, self.collected.add, name).atexit = False
             return blob
 
-    def keep(self, name: str, more: int) -> None:
-        """Count the rows of the state that refer to a file; to be called once they are committed."""
+    def count(self, added: Iterable[str], released: Iterable[str]) -> None:
+        """Count the references of rows of the state, once they are committed."""
         with self._lock:
-            self._kept[name] += more
+            self._references.update(added)
+            self._references.subtract(released)
+            self.collected.update(released)
 
     def remove_unused(self) -> None:
-        """Remove the files that nothing in memory holds and no row refers to."""
-        if not self._dead:
-            return
+        """Remove the files that neither an object in memory nor a row refers to."""
         with self._lock:
-            for name in tuple(self._dead):
-                self._dead.discard(name)
-                # One that a row refers to comes back here through `released`.
-                if name not in self._alive and self._kept[name] <= 0:
-                    del self._kept[name]
+            for name in tuple(self.collected):
+                self.collected.discard(name)
+                # A file that is still in use comes back here when its last user goes.
+                if name not in self._alive and self._references[name] <= 0:
+                    del self._references[name]
                     (self.directory / name).unlink(missing_ok=True)
 
-    def released(self, name: str) -> None:
-        """A row stopped referring to a file: look at it again in :meth:`remove_unused`."""
-        self._dead.add(name)
-
     def sweep(self) -> int:
-        """Remove every file that no row refers to, as a killed process leaves them; how many there were."""
+        """Remove the files that no row refers to, as a killed process leaves them, and return their number."""
         with self._lock:
             unused = [
-                path for path in self.directory.iterdir() if self._kept[path.name] <= 0 and path.name not in self._alive
+                path
+                for path in self.directory.iterdir()
+                if self._references[path.name] <= 0 and path.name not in self._alive
             ]
             for path in unused:
                 path.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""Checksums of S3 objects, computed while the bytes pass, and put together from those of an object's parts.
+"""Checksums of S3 objects, computed while the bytes are read, or combined from the checksums of an object's parts.
 
-CRC32, SHA1 and SHA256 are computed for everything; CRC32C and CRC64NVME for small contents, and for large ones where
-``awscrt`` is installed. Without it the value that a client sends is kept and given back, but not checked.
+CRC32, SHA1 and SHA256 are computed for everything, CRC32C and CRC64NVME for small contents, and for large ones if
+``awscrt`` is installed. Without it the value that a client sends is stored and returned, but not verified.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ try:
 except ImportError:
     _crt = None
 
-#: Bits and reflected polynomial of each cyclic checksum ("Checking object integrity in Amazon S3").
+#: Bits and reflected polynomial of each CRC ("Checking object integrity in Amazon S3").
 _CRC = {
     "CRC32": (32, 0xEDB88320),
     "CRC32C": (32, 0x82F63B78),
@@ -27,18 +27,18 @@ _CRC = {
 }
 _HASHES = ("SHA1", "SHA256")
 ALGORITHMS = (*_CRC, *_HASHES)
-# What Python itself gets through in some milliseconds.
+# What Python computes in a few milliseconds.
 _SMALL_BYTES = 1 << 16
 
 
 class Digest(Protocol):
-    """What is fed with bytes and gives a checksum in the end."""
+    """A checksum of bytes that come in pieces."""
 
     def update(self, piece: bytes, /) -> object:
-        """Take the next bytes."""
+        """Add the next bytes."""
 
     def digest(self) -> bytes:
-        """The checksum of all."""
+        """Return the checksum of all bytes so far."""
 
 
 class _Crc:
@@ -55,11 +55,11 @@ class _Crc:
 
 
 def new_digest(algorithm: str, length: int) -> Digest | None:
-    """An empty digest; None for what cannot be computed here.
+    """Return an empty digest, or None if the checksum cannot be computed here.
 
     Args:
         algorithm: as S3 spells it, one of :data:`ALGORITHMS`.
-        length: bytes that it will be fed with.
+        length: the number of bytes that will be added.
     """
     if algorithm in _HASHES:
         return hashlib.new(algorithm, usedforsecurity=False)
@@ -93,7 +93,13 @@ def _in_python(bits: int, polynomial: int) -> Callable[[bytes, int], int]:
 
 
 def checksum_of(pieces: Iterable[bytes], algorithm: str, length: int) -> bytes | None:
-    """The checksum of joined pieces of so many bytes, or None where it cannot be computed."""
+    """Return the checksum of joined pieces, or None if it cannot be computed.
+
+    Args:
+        pieces: the content.
+        algorithm: as S3 spells it.
+        length: the number of bytes in all.
+    """
     digest = new_digest(algorithm, length)
     if digest is None:
         return None
@@ -103,15 +109,15 @@ def checksum_of(pieces: Iterable[bytes], algorithm: str, length: int) -> bytes |
 
 
 def encoded(value: bytes) -> str:
-    """A checksum as S3 writes it."""
+    """Return a checksum as S3 writes it."""
     return base64.b64encode(value).decode()
 
 
-def of_parts(algorithm: str, parts: Sequence[tuple[bytes, int]]) -> bytes | None:
-    """The checksum of an object from those of its parts, without reading it; None for an algorithm that has none.
+def combine_parts(algorithm: str, parts: Sequence[tuple[bytes, int]]) -> bytes | None:
+    """Return the checksum of an object, computed from those of its parts; None if the algorithm is not a CRC.
 
     Args:
-        algorithm: a cyclic one.
+        algorithm: as S3 spells it.
         parts: checksum and length in bytes of each part, in order.
     """
     if algorithm not in _CRC:
@@ -125,7 +131,7 @@ def of_parts(algorithm: str, parts: Sequence[tuple[bytes, int]]) -> bytes | None
 
 @cache
 def _zeros(length: int, bits: int, polynomial: int) -> tuple[int, ...]:
-    """What ``length`` bytes that are zero do to a checksum, as a matrix: that of one bit to the power of the bits."""
+    """Return the matrix that appends ``length`` zero bytes to a checksum: that of one zero bit, to a power."""
     power = (polynomial, *(1 << bit for bit in range(bits - 1)))
     result = tuple(1 << bit for bit in range(bits))
     remaining = length * 8

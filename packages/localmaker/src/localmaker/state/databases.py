@@ -1,6 +1,6 @@
-"""The SQLite files of the endpoint's own stores: opened, read and changed in one way.
+"""The SQLite files of the endpoint's own stores.
 
-A change is one transaction, so that a process that is killed leaves the state before or after it, never between.
+A change is one transaction, so that a killed process leaves the state before or after it, never between.
 """
 
 from __future__ import annotations
@@ -19,40 +19,40 @@ from localmaker.state.directory import set_aside
 logger = logging.getLogger(__name__)
 
 
-# What SQLite says of a file that is broken, none of its own, or of other tables. Anything else may pass, such as a disk
-# that is full or a file that may not be opened.
+# SQLite's codes for a file that is damaged, is not a database, or has other tables. Other errors may be temporary, such
+# as a full disk or missing permissions.
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 
 
 def require_damage(error: sqlite3.DatabaseError, path: Path) -> None:
-    """Give up where an error is no reason to set a file aside.
+    """Raise unless an error means that a file is damaged and may be set aside.
 
     Raises:
-        StateUnavailableError: the file itself may be good.
+        StateUnavailableError: the file itself may be intact.
     """
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & 0xFF not in _DAMAGE:
         raise StateUnavailableError(
-            f"{path} cannot be used now ({error}); nothing was changed. See whether the disk is full and whose it is"
+            f"{path} cannot be used now ({error}); nothing was changed. Check its owner, and whether the disk is full"
         ) from error
 
 
 class StoreClosedError(LocalmakerError):
-    """A store was closed while something still used it: the endpoint shuts down."""
+    """A store is used after it was closed, because the endpoint shuts down."""
 
 
 class Database:
-    """One SQLite file, for any thread, one at a time.
+    """One SQLite file, used by one thread at a time.
 
-    What cannot be used is set aside with a line in the log, and a new file begun.
+    A file that cannot be used is set aside with a line in the log, and replaced by a new one.
 
     Args:
         path: the file, created if missing.
         schema: statements that create what is missing.
-        version: of the schema; a file without one is of version 1.
+        version: the version of the schema; a file without one has version 1.
 
     Raises:
-        StateUnavailableError: it cannot be read or written now.
+        StateUnavailableError: the file cannot be read or written now.
     """
 
     def __init__(self, path: Path, schema: str, version: int) -> None:
@@ -61,26 +61,26 @@ class Database:
         self._connection = _open(path, schema, version)
 
     def close(self) -> None:
-        """Close the file; nothing is lost. Every other method raises StoreClosedError after it."""
+        """Close the file. Every other method raises StoreClosedError after this."""
         with self._lock:
             self._closed = True
             self._connection.close()
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """All rows of a query.
+        """Return all rows of a query.
 
         Raises:
-            StoreClosedError: it is closed.
+            StoreClosedError: the store is closed.
         """
         with self._opened() as connection:
             return connection.execute(query, values).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """What the block does is done whole, or not at all where it raises.
+        """Commit what the block does, or roll it back if the block raises.
 
         Raises:
-            StoreClosedError: it is closed.
+            StoreClosedError: the store is closed.
         """
         with self._opened() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -126,5 +126,5 @@ def _connection(path: Path, schema: str, version: int) -> sqlite3.Connection:
 
 
 def _unnumbered(database: sqlite3.Connection) -> int | None:
-    """The version of a file that has no number: the first one, or none where the file is new."""
+    """Return the version of a file without a number: 1, or None for a new file."""
     return 1 if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] else None

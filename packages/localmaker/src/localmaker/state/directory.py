@@ -1,4 +1,4 @@
-"""The state directory: what lies in it, and which process uses it. Imports nothing slow: every command reads it."""
+"""The state directory: its files, and which process uses it. Imports nothing slow, because every command imports it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-# Any credentials do; these are what the endpoint, its jobs and the tests sign with.
+# The endpoint accepts any credentials. It, its jobs and the tests sign with these.
 ACCESS_KEY_ID = "local"
 SECRET_ACCESS_KEY = "local"  # noqa: S105 - nothing checks it
 
@@ -20,7 +20,7 @@ READINESS_NAME = "endpoint.json"
 
 
 def default_state_dir() -> Path:
-    """``$XDG_STATE_HOME/localmaker``, by default ``~/.local/state/localmaker``."""
+    """Return ``$XDG_STATE_HOME/localmaker``, by default ``~/.local/state/localmaker``."""
     base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(base).expanduser() / "localmaker"
 
@@ -30,9 +30,9 @@ class Running:
     """A running endpoint, as its readiness file describes it.
 
     Attributes:
-        url: what clients take as ``AWS_ENDPOINT_URL``.
+        url: the value of ``AWS_ENDPOINT_URL`` for clients.
         started_at: seconds since 1970.
-        restored: which state it came up with, in words.
+        restored: a sentence about the state that it started with.
         enforces_iam: whether it refuses what a role's policies do not allow.
     """
 
@@ -46,7 +46,7 @@ class Running:
 
     @property
     def log_file(self) -> Path:
-        """Where a detached endpoint writes its log."""
+        """The log of a detached endpoint."""
         return self.state_dir / LOG_NAME
 
     @property
@@ -56,7 +56,7 @@ class Running:
 
 
 def running_of(record: dict[str, Any], state_dir: Path) -> Running:
-    """What a readiness record says."""
+    """Return the running endpoint that a readiness record describes."""
     restored = record.get("restored", "")
     return Running(
         record["url"],
@@ -70,7 +70,7 @@ def running_of(record: dict[str, Any], state_dir: Path) -> Running:
 
 
 def find_running(state_dir: Path) -> Running | None:
-    """The endpoint that uses a state directory, or None; what a killed one left behind counts as none."""
+    """Return the endpoint that uses a state directory, or None, also if a killed one has left its files behind."""
     try:
         record = json.loads((state_dir / READINESS_NAME).read_text())
         lock = (state_dir / LOCK_NAME).open("r+")
@@ -85,10 +85,10 @@ def find_running(state_dir: Path) -> Running | None:
 
 
 def set_aside(path: Path, reason: str) -> str:
-    """Move state that cannot be used out of the way, with SQLite's files beside it; nothing is deleted.
+    """Move unusable state out of the way, with SQLite's files beside it. Nothing is deleted.
 
     Returns:
-        What happened and where it is now, for the log and for ``local status``.
+        A sentence on what happened and where the state is now, for the log and for ``status``.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
     target = path.with_name(f"{path.name}.set-aside-{stamp}")

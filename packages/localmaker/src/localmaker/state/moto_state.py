@@ -1,138 +1,102 @@
-"""moto's state on disk: stored piece by piece before a request is answered, read at start.
+"""moto's state on disk: stored piece by piece before a request is answered, read at the start.
 
-After every request that may change something, what it touched is compared with what is stored, and what differs is
-written in one transaction: each backend as a whole, but for S3 (bucket, object, upload) and CloudWatch Logs (stream),
-which grow. So the state on disk is that after a whole number of requests, whatever kills the process.
+A request notes what it touches (:mod:`localmaker.state.changes`). Before it is answered, each touched piece is compared
+with what is stored, and the pieces that differ are written in one transaction. So the state on disk is always that
+after a whole number of requests, and a killed process loses nothing that it has answered. A piece is a backend as a
+whole, except for what grows: objects of S3 and parts of other services (:mod:`localmaker.state.parts`).
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import pickle
 import stat
 import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import moto
 from moto.core.base_backend import BackendDict
 from moto.s3.models import s3_backends
 
 from localmaker.errors import UnsafeStateError
-from localmaker.state import archived_events, log_streams, queue_messages, s3_contents, tracking, unstored
-from localmaker.state.backends import KIND as BACKEND
-from localmaker.state.backends import Backends, changed_by
+from localmaker.state import changes as tracking
+from localmaker.state import contents, parts
 from localmaker.state.blobs import BlobStore
-from localmaker.state.buckets import KINDS as BUCKET_KINDS
-from localmaker.state.buckets import Buckets
-from localmaker.state.codec import Codec
+from localmaker.state.changes import BackendName, BucketName, Change, Changes, current_changes
 from localmaker.state.directory import set_aside
-from localmaker.state.pickling import UnknownStateError
-from localmaker.state.recording import Change
-from localmaker.state.restored import Restored
-from localmaker.state.store import Piece, PieceId, StateFile, UnusableStateError
-from localmaker.state.stored import StoredPieces
-from localmaker.state.tracking import Changes, current_changes
+from localmaker.state.pickling import Codec, UnknownStateError, live_backend
+from localmaker.state.restore import BACKEND, BUCKET, DELIVERY, OBJECT, UPLOAD, Restored, restore
+from localmaker.state.store import Piece, PieceId, StateFile, StoredPieces, UnusableStateError
 
 logger = logging.getLogger(__name__)
 
-_DELIVERY = "undelivered event"
 _FOLDER = "aws"
 _FILE = "state.db"
 # How long a request waits for its turn: one that calls back into the endpoint must not wait for itself for ever.
 _TURN_SECONDS = 10.0
+# Tested; the state of other services is read once before it is written.
+_KNOWN_TO_LOAD = {"events", "iam", "kms", "logs", "sagemaker", "sns", "sqs", "sts"}
+_ACCESS_SERVICES = ("iam", "sts")
 
 
 class MotoState:
-    """What moto holds, for as long as the endpoint runs.
+    """The state of moto while the endpoint runs.
 
     Args:
-        state_dir: of the endpoint.
+        state_dir: the state directory of the endpoint.
 
     Attributes:
         blobs: the files of large objects.
-        undelivered: the events that the endpoint before this one had not delivered, as they were given to it.
-        restored: what was there.
+        undelivered: the events that the previous endpoint had not delivered, as they were given to it.
+        restored: what was found.
 
     Raises:
         UnsafeStateError: other users could have changed the stored state.
     """
 
     def __init__(self, state_dir: Path) -> None:
-        self._state_dir = state_dir
         self._turn = threading.Lock()
         self._storing = threading.Lock()
         self._unstored = Changes()
-        self.undelivered: dict[str, bytes] = {}
-        aside = ""
+        self._not_kept: set[str] = set()
+        tracking.install()
         try:
-            self._open()
-            self.restored = self._restore()
+            self.restored = self._open(state_dir / _FOLDER)
         except (UnusableStateError, UnknownStateError) as error:
-            self._close_file()
+            if hasattr(self, "_file"):
+                self._file.close()
             BackendDict.reset()
             s3_backends.bucket_accounts.clear()
             aside = set_aside(state_dir / _FOLDER, str(error))
-            self.undelivered.clear()
-            self._open()
+            self._open(state_dir / _FOLDER)
             self.restored = Restored(0, 0, {}, after_kill=False, set_aside=aside)
-        logger.log(logging.WARNING if aside else logging.INFO, "%s", self.restored)
+        logger.log(logging.WARNING if self.restored.set_aside else logging.INFO, "%s", self.restored)
         self._file.mark(closed=False)
 
-    def _open(self) -> None:
-        folder = self._state_dir / _FOLDER
+    def _open(self, folder: Path) -> Restored:
         folder.mkdir(mode=0o700, exist_ok=True)
         _require_private(folder)
         self.blobs = BlobStore(folder / "objects")
-        s3_contents.install(self.blobs)
-        tracking.install()
-        archived_events.install()
-        log_streams.install()
-        queue_messages.install()
-        unstored.install()
+        contents.install(self.blobs)
         self._file = StateFile(folder / _FILE, moto.__version__)
         self._stored = StoredPieces(self._file, self.blobs)
-        codec = Codec(self.blobs)
-        self._backends = Backends(codec, self._stored)
-        self._buckets = Buckets(codec, self._stored)
-
-    def _close_file(self) -> None:
-        if hasattr(self, "_file"):
-            self._file.close()
-
-    # Reading
-
-    def _restore(self) -> Restored:
-        kinds: Counter[str] = Counter()
-        for piece in self._stored.read():
-            kinds[piece.id.kind] += 1
-            try:
-                self._restore_piece(piece)
-            except LookupError as error:
-                raise UnusableStateError(f"{piece.id} belongs to nothing ({error!r})") from error
+        self._codec = Codec(self.blobs)
+        kinds, self.undelivered = restore(self._stored.read(), self._codec)
         unused = self.blobs.sweep()
         if unused:
-            logger.info("removed %d files of objects that no longer are", unused)
-        return Restored(*self._file.last_change(), dict(kinds), after_kill=not self._file.was_closed)
-
-    def _restore_piece(self, piece: Piece) -> None:
-        if piece.id.kind == _DELIVERY:
-            self.undelivered[piece.id.name] = piece.data or b""
-        elif piece.id.kind in BUCKET_KINDS:
-            self._buckets.restore(piece)
-        else:
-            self._backends.restore(piece)
-
-    # Writing
+            logger.info("removed %d files that belonged to no object any more", unused)
+        return Restored(*self._file.last_change(), kinds, after_kill=not self._file.was_closed)
 
     @contextmanager
     def recording(self, change: Change) -> Iterator[dict[str, bytes]]:
         """Store what the block changes in moto, before the block ends.
 
-        Yields a dictionary for the deliveries that the changes cause, by id: they are stored in the same transaction.
+        Yields a dictionary for the deliveries that the changes cause, by id. They are stored in the same transaction.
         """
         changes = Changes()
         token = current_changes.set(changes)
@@ -143,58 +107,136 @@ class MotoState:
         finally:
             current_changes.reset(token)
             try:
-                changes.backends = changed_by(change, changes.backends)
+                changes.backends = {name for name in changes.backends if not _only_reads(name[0], change)}
                 self._store(changes, deliveries)
             finally:
                 if has_turn:
                     self._turn.release()
 
-    def _store(self, changes: Changes, deliveries: Mapping[str, bytes] = MappingProxyType({})) -> None:
-        with self._storing:
-            changes.add(self._unstored)
-            # What cannot be stored now, as with a full disk, goes with the next that can.
-            self._unstored = changes
-            self._stored.write([*self._pieces(changes), *_delivery_pieces(deliveries)])
-            self._unstored = Changes()
-
     def keep_deliveries(self, deliveries: Mapping[str, bytes]) -> None:
-        """Store deliveries that no request of moto's caused."""
+        """Store deliveries that no request to moto has caused."""
         with self._storing:
             self._stored.write(_delivery_pieces(deliveries))
 
     def forget_delivery(self, delivery_id: str) -> None:
-        """Note that a delivery is done."""
+        """Remove a delivery that has been made."""
         with self._storing:
-            self._stored.write([Piece(PieceId(_DELIVERY, "", delivery_id), None)])
-
-    def _pieces(self, changes: Changes) -> Iterator[Piece]:
-        for part in changes.parts:
-            yield self._backends.part(part)
-        for backend in sorted(changes.backends):
-            yield from self._backends.pieces(*backend)
-        for bucket in changes.buckets:
-            yield from self._buckets.bucket(bucket)
-        for bucket, key in changes.keys:
-            yield self._buckets.object(bucket, key)
-        for bucket, upload_id in changes.uploads:
-            yield self._buckets.upload(bucket, upload_id)
+            self._stored.write([Piece(PieceId(DELIVERY, "", delivery_id), None)])
 
     def forget(self) -> None:
-        """Store that moto has nothing any more: it was reset."""
+        """Remove everything that is stored, because moto was reset."""
         with self._storing:
-            self._stored.write([Piece(identity, None) for identity in self._stored.all()])
+            self._stored.write([Piece(identity, None) for identity in self._stored.ids()])
 
     def close(self) -> None:
-        """Store what changed without a request, and note that the endpoint ended in order."""
-        names = [identity.owner.split("/") for identity in self._stored.of_kind(BACKEND)]
+        """Store what changed without a request, and note that the endpoint has shut down properly."""
+        names = [identity.owner.split("/") for identity in self._stored.ids(kind=BACKEND)]
         self._store(Changes(backends={(service, account, region) for service, account, region in names}))
         self._file.mark(closed=True)
         self._file.close()
 
+    def _store(self, changes: Changes, deliveries: Mapping[str, bytes] = MappingProxyType({})) -> None:
+        with self._storing:
+            changes.add(self._unstored)
+            # What cannot be stored now, for instance on a full disk, is stored with the next changes that can.
+            self._unstored = changes
+            self._stored.write([*self._pieces(changes), *_delivery_pieces(deliveries)])
+            self._unstored = Changes()
+
+    def _pieces(self, changes: Changes) -> Iterator[Piece]:
+        for part in changes.parts:
+            yield self._part(part)
+        for backend in sorted(changes.backends):
+            yield from self._backend(backend)
+        for bucket in changes.buckets:
+            yield from self._bucket(bucket)
+        for bucket, key in changes.keys:
+            yield self._object(bucket, key)
+        for bucket, upload_id in changes.uploads:
+            found = _bucket(bucket)
+            upload = found.multiparts.get(upload_id) if found is not None else None
+            yield self._codec.piece(PieceId(UPLOAD, "/".join(bucket), upload_id), upload)
+
+    def _backend(self, name: BackendName) -> Iterator[Piece]:
+        """Yield the piece of a backend, and those of the parts that it has gained or lost."""
+        try:
+            backend = live_backend(*name)
+        except (KeyError, ImportError):  # a region that does not exist, or a service without a backend of its own
+            return
+        service, account, region = name
+        its_parts = parts.of_service(service)
+        if its_parts is not None:
+            owner = f"{account}/{region}"
+            gone = self._stored.names(its_parts.kind, owner)
+            for part in its_parts.names(backend):
+                if part not in gone:
+                    yield self._part(PieceId(its_parts.kind, owner, part))
+                gone.discard(part)
+            for part in gone:
+                yield Piece(PieceId(its_parts.kind, owner, part), None)
+        try:
+            piece = self._codec.piece(PieceId(BACKEND, "/".join(name)), backend.__dict__)
+            if service not in _KNOWN_TO_LOAD:
+                self._codec.value(piece)
+        except (TypeError, AttributeError, pickle.PicklingError, UnknownStateError) as error:
+            if service not in self._not_kept:
+                self._not_kept.add(service)
+                logger.warning("the state of %s is not kept over a restart: %s", service, error)
+            return
+        yield piece
+
+    def _part(self, identity: PieceId) -> Piece:
+        its_parts = parts.of_kind(identity.kind)
+        backend = live_backend(its_parts.service, *identity.owner.split("/"))
+        return self._codec.piece(identity, its_parts.find(backend, identity.name))
+
+    def _bucket(self, name: BucketName) -> Iterator[Piece]:
+        """Yield the piece of a bucket; for a deleted one also those of everything that was in it."""
+        owner = "/".join(name)
+        found = _bucket(name)
+        if found is None:
+            for gone in self._stored.ids(owner=owner):
+                yield Piece(gone, None)
+            return
+        state = {key: value for key, value in found.__dict__.items() if key not in ("keys", "multiparts")}
+        value = {"class": type(found), "state": state, "arn": found.arn, "tags": _tags(name).get(found.arn)}
+        yield self._codec.piece(PieceId(BUCKET, owner), value)
+
+    def _object(self, name: BucketName, key: str) -> Piece:
+        """Return the piece of all versions of a key."""
+        identity = PieceId(OBJECT, "/".join(name), key)
+        found = _bucket(name)
+        versions = found.keys.getlist(key) if found is not None else None
+        if not versions:
+            return Piece(identity, None)
+        tags = _tags(name)
+        arns = [version.arn for version in versions if hasattr(version, "arn")]
+        return self._codec.piece(
+            identity, {"versions": versions, "tags": {arn: tags[arn] for arn in arns if arn in tags}}
+        )
+
+
+def _bucket(name: BucketName) -> Any:
+    return s3_backends[name[0]][name[1]].buckets.get(name[2])
+
+
+def _tags(name: BucketName) -> dict[str, Any]:
+    tags: dict[str, Any] = s3_backends[name[0]][name[1]].tagger.tags
+    return tags
+
+
+def _only_reads(service: str, change: Change) -> bool:
+    """Return whether a request only reads a backend that it has touched, but for its parts."""
+    if service in _ACCESS_SERVICES:
+        # Every request looks there to find out whether it is allowed.
+        return change.service not in (*_ACCESS_SERVICES, "cloudformation")
+    its_parts = parts.of_service(service)
+    return its_parts is not None and its_parts.changes_only_parts(change)
+
 
 def _delivery_pieces(deliveries: Mapping[str, bytes]) -> Iterator[Piece]:
     for delivery_id, data in deliveries.items():
-        yield Piece(PieceId(_DELIVERY, "", delivery_id), data)
+        yield Piece(PieceId(DELIVERY, "", delivery_id), data)
 
 
 def _require_private(folder: Path) -> None:

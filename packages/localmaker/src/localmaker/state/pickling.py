@@ -1,8 +1,8 @@
-"""moto's objects to bytes and back.
+"""moto's objects as pieces of the state, and back.
 
-Backends refer to one another, to locks and to keys of the operating system's crypto library; references to backends
-become their names, locks are made anew, keys are written as PEM. Reading accepts moto's classes and a short list of
-plain ones, so that a file which is not ours can call nothing.
+Backends refer to one another, to locks and to keys of a crypto library. A reference to a backend is stored as the
+backend's name, a lock as the function that makes a new one, a key as PEM. Only moto's classes and a short list of plain
+ones are read, so that a foreign file cannot call anything.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import types
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.dsa import DSAPrivateKey
@@ -29,17 +28,22 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from moto.backends import get_backend
 from moto.core.base_backend import BackendDict, BaseBackend
+from moto.events.models import Archive
+from moto.sns.models import Topic
 
-from localmaker.state.blobs import BlobFile
+from localmaker.state.blobs import BlobFile, BlobStore
+from localmaker.state.store import Piece, PieceId, UnusableStateError
 
 _PROTOCOL = 5
 PRIVATE_KEYS = (RSAPrivateKey, EllipticCurvePrivateKey, DSAPrivateKey, Ed25519PrivateKey)
+_BUILTINS = (
+    "bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "range", "set",
+    "slice", "str", "tuple",
+)  # fmt: skip
 _PLAIN = {
-    "builtins": {
-        *("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "range"),
-        *("set", "slice", "str", "tuple"),
-    },
+    "builtins": set(_BUILTINS),
     "copyreg": {"__newobj__", "_reconstructor"},
     "collections": {"OrderedDict", "defaultdict", "deque", "Counter"},
     "datetime": {"date", "datetime", "time", "timedelta", "timezone"},
@@ -50,83 +54,120 @@ _PLAIN = {
     "requests.structures": {"CaseInsensitiveDict"},
     "uuid": {"UUID", "SafeUUID"},
     "zoneinfo": {"ZoneInfo"},
-    __name__: {
-        *("new_lock", "new_rlock", "new_condition", "new_event", "new_weak_values", "load_private_key"),
-        *("backend_of_name", "file_of_name"),
-    },
+    "_thread": {"allocate_lock"},
+    "threading": {"RLock", "Condition", "Event"},
+    "weakref": {"WeakValueDictionary"},
+    __name__: {"load_private_key", "backend_of_name", "file_of_name"},
     "localmaker.state.blobs": {"Extent", "StoredBytes"},
-    "localmaker.state.queue_messages": {"Deleted"},
-    "localmaker.state.s3_contents": {"TrackedKeys"},
+    "localmaker.services.sqs.messages": {"Deleted"},
 }
 
 
 class UnknownStateError(Exception):
-    """Stored bytes that are not what this module writes."""
+    """The stored bytes are not what this module writes."""
 
 
-@dataclass
-class Pickled:
-    """The bytes of an object, and the names of the files that they refer to."""
+class Codec:
+    """Converts objects to pieces and back.
 
-    data: bytes
-    files: list[str] = field(default_factory=list)
+    Args:
+        blobs: the files that pieces refer to.
+    """
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
+
+    def piece(self, identity: PieceId, value: Any) -> Piece:
+        """Return the piece of an object, or for None the piece that removes it.
+
+        Raises:
+            TypeError, AttributeError, pickle.PicklingError: the object holds something that cannot be stored.
+        """
+        if value is None:
+            return Piece(identity, None)
+        while True:
+            buffer = io.BytesIO()
+            pickler = _Pickler(buffer)
+            try:
+                pickler.dump(value)
+            except RuntimeError as error:
+                # Another request changes it at this moment, and is going to store it as well.
+                if "during iteration" not in str(error):
+                    raise
+            else:
+                return Piece(identity, buffer.getvalue(), tuple(pickler.files))
+
+    def value(self, piece: Piece) -> Any:
+        """Return the object of a piece.
+
+        Raises:
+            UnknownStateError: the bytes are not what :meth:`piece` writes, or name what this moto does not have.
+            UnusableStateError: a file that the piece refers to is missing.
+        """
+        try:
+            return _Unpickler(io.BytesIO(piece.data or b""), self._adopt).load()
+        except (UnknownStateError, UnusableStateError):
+            raise
+        except Exception as error:
+            raise UnknownStateError(f"{type(error).__name__}: {error}") from error
+
+    def _adopt(self, name: str) -> BlobFile:
+        try:
+            return self._blobs.adopt(name)
+        except FileNotFoundError as error:
+            raise UnusableStateError(f"the file {name} of an object is missing") from error
 
 
-def new_lock() -> Any:
-    return threading.Lock()
+def live_backend(service: str, account: str, region: str) -> Any:
+    """Return moto's backend of a service.
 
-
-def new_rlock() -> Any:
-    return threading.RLock()
-
-
-def new_condition() -> threading.Condition:
-    return threading.Condition()
-
-
-def new_event() -> threading.Event:
-    return threading.Event()
-
-
-def new_weak_values() -> weakref.WeakValueDictionary[Any, Any]:
-    return weakref.WeakValueDictionary()
+    Raises:
+        KeyError, ImportError: the region does not exist, or the service has no backend of its own.
+    """
+    backends: Any = get_backend(service)
+    return backends[account][region]
 
 
 def load_private_key(pem: bytes) -> Any:
+    """Return a private key from its PEM."""
     return load_pem_private_key(pem, password=None)
 
 
 def backend_of_name(service: str, account: str, region: str) -> Any:
-    """Stands in stored bytes for what :func:`load` is given."""
-    raise UnknownStateError(f"the backend {service} {account} {region} is read without a place to find it")
+    """Stand in stored bytes for :func:`live_backend`."""
+    raise UnknownStateError(f"the backend {service} {account} {region} is not read through a codec")
 
 
 def file_of_name(name: str) -> Any:
-    """Stands in stored bytes for what :func:`load` is given."""
-    raise UnknownStateError(f"the file {name} is read without a place to find it")
+    """Stand in stored bytes for a codec's file of that name."""
+    raise UnknownStateError(f"the file {name} is not read through a codec")
 
 
-_NEW: dict[type, Callable[[], Any]] = {
-    type(threading.Lock()): new_lock,
-    type(threading.RLock()): new_rlock,
-    threading.Condition: new_condition,
-    threading.Event: new_event,
-}
+def _make_new(function: Callable[[], Any]) -> Callable[[Any], Any]:
+    return lambda _obj: (function, ())
 
 
-def dump(value: Any) -> Pickled:
-    """An object as bytes.
+def _without(attribute: str) -> Callable[[Any], Any]:
+    """Return a function that reduces an object with an empty list in place of an attribute."""
 
-    Raises:
-        TypeError, AttributeError, pickle.PicklingError: something in it cannot be stored.
-    """
-    buffer = io.BytesIO()
-    pickler = _Pickler(buffer)
-    pickler.dump(value)
-    return Pickled(buffer.getvalue(), pickler.files)
+    def reduce(obj: Any) -> Any:
+        make, arguments, state, *rest = obj.__reduce_ex__(_PROTOCOL)
+        return make, arguments, {**state, attribute: []}, *rest
+
+    return reduce
 
 
 class _Pickler(pickle.Pickler):
+    dispatch_table = {  # noqa: RUF012 - pickle reads it from the class
+        **copyreg.dispatch_table,
+        type(threading.Lock()): _make_new(threading.Lock),
+        type(threading.RLock()): _make_new(threading.RLock),
+        threading.Condition: _make_new(threading.Condition),
+        threading.Event: _make_new(threading.Event),
+        Archive: _without("events"),  # parts of the backend
+        Topic: _without("sent_notifications"),  # which moto keeps for the tests of its users, and no API returns
+    }
+
     def __init__(self, buffer: io.BytesIO) -> None:
         super().__init__(buffer, _PROTOCOL)
         self.files: list[str] = []
@@ -139,8 +180,6 @@ class _Pickler(pickle.Pickler):
             return file_of_name, (obj.name,)
         elif isinstance(obj, BaseBackend):
             return backend_of_name, _name_of(obj)
-        elif type(obj) in _NEW:
-            return _NEW[type(obj)], ()
         elif isinstance(obj, (defaultdict, weakref.WeakValueDictionary)):
             return _reduced_mapping(obj)
         elif isinstance(obj, PRIVATE_KEYS):
@@ -151,13 +190,13 @@ class _Pickler(pickle.Pickler):
 
 def _reduced_mapping(obj: defaultdict[Any, Any] | weakref.WeakValueDictionary[Any, Any]) -> Any:
     if isinstance(obj, weakref.WeakValueDictionary):
-        return new_weak_values, (), None, None, iter(list(obj.items()))
+        return weakref.WeakValueDictionary, (), None, None, iter(list(obj.items()))
     factory = obj.default_factory
     if "<locals>" in getattr(factory, "__qualname__", ""):
-        # It cannot be stored; `restore_into` fills the dictionary that a new backend has.
+        # It cannot be stored. `restore_into` fills the dictionary of a new backend instead.
         factory = None
     new: Any = vars(copyreg)["__newobj__"]
-    # Subclasses take other arguments than a factory, so that none is given.
+    # Subclasses take other arguments than a factory, so none is passed.
     return (
         new,
         (type(obj),),
@@ -172,11 +211,11 @@ def _items(obj: dict[Any, Any]) -> Iterator[tuple[Any, Any]]:
 
 
 def _require_readable(obj: Any) -> None:
-    """What :meth:`_Unpickler.find_class` would refuse must not be written."""
+    """Refuse to write what :meth:`_Unpickler.find_class` would refuse to read."""
     if obj.__qualname__ in _PLAIN.get(obj.__module__, ()):
         return
     if not (isinstance(obj, type) and obj.__module__.startswith("moto.")):
-        raise pickle.PicklingError(f"{obj.__module__}.{obj.__qualname__} is in it")
+        raise pickle.PicklingError(f"it holds {obj.__module__}.{obj.__qualname__}")
 
 
 def _name_of(backend: BaseBackend) -> tuple[str, str, str]:
@@ -187,42 +226,14 @@ def _name_of(backend: BaseBackend) -> tuple[str, str, str]:
     raise pickle.PicklingError(f"{type(backend).__name__} is in no list of moto's backends")
 
 
-def load(
-    data: bytes,
-    backend: Callable[[str, str, str], Any],
-    file: Callable[[str], BlobFile],
-) -> Any:
-    """The object of some bytes.
-
-    Args:
-        backend: the live backend of a service, account and region.
-        file: the file of a name.
-
-    Raises:
-        UnknownStateError: the bytes are not what :func:`dump` writes, or name what this moto does not have.
-    """
-    try:
-        return _Unpickler(io.BytesIO(data), backend, file).load()
-    except UnknownStateError:
-        raise
-    except Exception as error:
-        raise UnknownStateError(f"{type(error).__name__}: {error}") from error
-
-
 class _Unpickler(pickle.Unpickler):
-    def __init__(
-        self,
-        buffer: io.BytesIO,
-        backend: Callable[[str, str, str], Any],
-        file: Callable[[str], BlobFile],
-    ) -> None:
+    def __init__(self, buffer: io.BytesIO, file: Callable[[str], BlobFile]) -> None:
         super().__init__(buffer)
-        self._backend = backend
         self._file = file
 
     def find_class(self, module: str, name: str) -> Any:
         if module == __name__ and name in ("backend_of_name", "file_of_name"):
-            return self._backend if name == "backend_of_name" else self._file
+            return live_backend if name == "backend_of_name" else self._file
         if name in _PLAIN.get(module, ()):
             return super().find_class(module, name)
         if module.startswith("moto."):
@@ -231,7 +242,7 @@ class _Unpickler(pickle.Unpickler):
                 found = getattr(found, attribute)
             if isinstance(found, type) and found.__module__.startswith("moto."):
                 return found
-        raise UnknownStateError(f"{module}.{name} is nothing that the state of the local endpoint holds")
+        raise UnknownStateError(f"{module}.{name} is not part of the local endpoint's state")
 
 
 def restore_into(backend: BaseBackend, state: dict[str, Any]) -> None:
@@ -249,7 +260,7 @@ def restore_into(backend: BaseBackend, state: dict[str, Any]) -> None:
 
 
 def _take_over_factories(new: dict[str, Any], stored: dict[str, Any]) -> None:
-    """Of a part of a backend: what its dictionaries make where a key is missing could not be stored."""
+    """Give the dictionaries of a stored part of a backend the factories that could not be stored."""
     for name, value in stored.items():
         if isinstance(value, defaultdict) and value.default_factory is None:
             value.default_factory = getattr(new.get(name), "default_factory", None)

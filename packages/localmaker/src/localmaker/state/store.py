@@ -1,4 +1,4 @@
-"""The SQLite file of moto's state: pieces that are written together are one transaction."""
+"""The SQLite file of moto's state: pieces that are written together form one transaction."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from localmaker.state.blobs import BlobStore
 from localmaker.state.databases import require_damage
 
 FORMAT = 2
-# The triggers count changes and note when the last one was, so that most changes are one statement.
+# Triggers count the changes, so that most changes need one statement only.
 _SCHEMA = """
 CREATE TABLE piece (
     kind TEXT NOT NULL,
@@ -34,16 +35,16 @@ CREATE TRIGGER {event}_is_a_change AFTER {event} ON piece BEGIN
     UPDATE change SET number = number + 1, at = (julianday('now') - 2440587.5) * 86400.0;
 END
 """
-# A piece keeps its place, so that lists come in the order in which things were made.
+# An update keeps the row id, so that lists keep the order of creation.
 _PUT = """
 INSERT INTO piece VALUES {rows} ON CONFLICT DO UPDATE
 SET files = excluded.files, digest = excluded.digest, state = excluded.state
 """
 _ROW = "(?, ?, ?, ?, ?, ?)"
 _DELETE = "DELETE FROM piece WHERE kind = ? AND owner = ? AND name = ?"
-# SQLite takes so many values in one statement at least.
+# Every SQLite takes the values of so many rows in one statement.
 _ROWS_AT_ONCE = 100
-# What others belong to comes first; by row, none has to be sorted.
+# Owners come first. The order of row ids needs no sorting.
 _ALL = "SELECT kind, owner, name, files, digest, state FROM piece"
 _IN_ORDER = (
     f"{_ALL} WHERE kind = 'backend' ORDER BY rowid",
@@ -58,7 +59,7 @@ class UnusableStateError(Exception):
 
 @dataclass(frozen=True)
 class PieceId:
-    """Which part of the state: a backend, a bucket, an object, ..."""
+    """The identity of one part of the state: a backend, a bucket, an object, ..."""
 
     kind: str
     owner: str
@@ -75,20 +76,20 @@ class Piece:
 
 
 def digest(data: bytes) -> bytes:
-    """What tells whether data changed, or was damaged."""
+    """Return the digest that shows whether data was changed or damaged."""
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
 class StateFile:
-    """Pieces of state, and the number of the last transaction.
+    """The pieces of state on disk, and the number of the last change.
 
     Args:
-        path: created if missing.
-        moto_version: of the moto whose objects are stored.
+        path: the file, created if missing.
+        moto_version: the version of moto whose objects are stored.
 
     Raises:
-        UnusableStateError: it is no such file, is damaged, or another version wrote it.
-        StateUnavailableError: it cannot be read or written now.
+        UnusableStateError: the file is damaged, is not a state file, or was written by another version.
+        StateUnavailableError: the file cannot be read or written now.
     """
 
     def __init__(self, path: Path, moto_version: str) -> None:
@@ -123,7 +124,7 @@ class StateFile:
         self.was_closed = meta["closed"] == "yes"
 
     def last_change(self) -> tuple[int, float]:
-        """The number of the last change, and when it was; seconds since 1970, 0 where there was none."""
+        """Return the number of the last change and its time in seconds since 1970; 0 for both if there was none."""
         number, at = self._database.execute("SELECT number, at FROM change").fetchone()
         return int(number), float(at)
 
@@ -131,10 +132,10 @@ class StateFile:
         return _Transaction(self._database)
 
     def pieces(self) -> Iterator[tuple[Piece, bytes]]:
-        """Every piece with its digest, backends and buckets before what belongs to them.
+        """Yield every piece with its digest, backends and buckets before what belongs to them.
 
         Raises:
-            UnusableStateError: a piece is not what was written.
+            UnusableStateError: a piece is damaged.
         """
         try:
             rows = (row for query in _IN_ORDER for row in self._database.execute(query))
@@ -147,7 +148,7 @@ class StateFile:
             raise UnusableStateError(f"it is damaged ({error})") from error
 
     def write(self, pieces: list[tuple[Piece, bytes]]) -> None:
-        """Store pieces with their digests, all or none."""
+        """Store pieces with their digests: all of them or none."""
         statements = list(_statements(pieces))
         with self._lock:
             if len(statements) == 1:
@@ -158,10 +159,10 @@ class StateFile:
                     database.execute(*statement)
 
     def mark(self, *, closed: bool) -> None:
-        """Note whether the endpoint that uses the file has ended in order.
+        """Record whether the endpoint that uses the file has shut down properly.
 
         Raises:
-            StateUnavailableError: it cannot be written now.
+            StateUnavailableError: the file cannot be written now.
         """
         with self._lock:
             try:
@@ -174,7 +175,7 @@ class StateFile:
         self._database.execute("UPDATE meta SET value = ? WHERE name = ?", (value, name))
 
     def close(self) -> None:
-        """Close the file; nothing is lost."""
+        """Close the file."""
         with self._lock:
             self._database.close()
 
@@ -204,5 +205,76 @@ class _Transaction:
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
             self._database.execute("COMMIT")
-        elif self._database.in_transaction:  # a full disk has ended it
+        elif self._database.in_transaction:  # SQLite rolls back by itself when the disk is full
             self._database.execute("ROLLBACK")
+
+
+@dataclass(frozen=True)
+class _Known:
+    digest: bytes
+    files: tuple[str, ...]
+
+
+class StoredPieces:
+    """The pieces of a state file with their digests, so that only what differs is written.
+
+    Calls must come one at a time.
+
+    Args:
+        file: holds the pieces.
+        blobs: the files that the pieces refer to.
+    """
+
+    def __init__(self, file: StateFile, blobs: BlobStore) -> None:
+        self._file = file
+        self._blobs = blobs
+        self._known: dict[tuple[str, str], dict[str, _Known]] = {}
+
+    def read(self) -> Iterator[Piece]:
+        """Yield every piece, owners before what belongs to them.
+
+        Raises:
+            UnusableStateError: a piece is damaged.
+        """
+        for piece, found in self._file.pieces():
+            self._remember(piece, found)
+            yield piece
+
+    def names(self, kind: str, owner: str) -> set[str]:
+        """Return the names of an owner's pieces of one kind."""
+        return set(self._known.get((kind, owner), ()))
+
+    def ids(self, *, kind: str | None = None, owner: str | None = None) -> list[PieceId]:
+        """Return the ids of all pieces, or of those of one kind or owner."""
+        return [
+            PieceId(its_kind, its_owner, name)
+            for (its_kind, its_owner), names in self._known.items()
+            if kind in (None, its_kind) and owner in (None, its_owner)
+            for name in names
+        ]
+
+    def write(self, pieces: Iterable[Piece]) -> None:
+        """Store the pieces that differ from what is stored, in one transaction."""
+        changed: list[tuple[Piece, bytes]] = []
+        for piece in pieces:
+            known = self._known.get((piece.id.kind, piece.id.owner), {}).get(piece.id.name)
+            found = digest(piece.data) if piece.data is not None else b""
+            if (known.digest if known is not None else b"") != found:
+                changed.append((piece, found))
+        if changed:
+            self._file.write(changed)
+            for piece, found in changed:
+                self._remember(piece, found)
+        if self._blobs.collected:
+            self._blobs.remove_unused()
+
+    def _remember(self, piece: Piece, found: bytes) -> None:
+        group = self._known.setdefault((piece.id.kind, piece.id.owner), {})
+        before = group.pop(piece.id.name, None)
+        if piece.data is not None:
+            group[piece.id.name] = _Known(found, piece.files)
+        elif not group:
+            del self._known[piece.id.kind, piece.id.owner]
+        released = before.files if before is not None else ()
+        if piece.files or released:
+            self._blobs.count(piece.files, released)

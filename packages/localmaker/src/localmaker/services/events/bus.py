@@ -19,9 +19,8 @@ from localmaker.services.events.patterns import matches
 from localmaker.services.events.targets import Matched, TargetAccess
 from localmaker.services.iam.acting import Acting
 from localmaker.services.lambda_.running import RunningFunctions
+from localmaker.state.changes import Change, only_looking
 from localmaker.state.moto_state import MotoState
-from localmaker.state.recording import Change
-from localmaker.state.tracking import only_looking
 
 logger = logging.getLogger(__name__)
 

@@ -1,1 +1,5 @@
-"""S3: what moto's S3 lacks or answers in another way than AWS."""
+"""S3, where it differs from moto's.
+
+``buckets``, ``objects``, ``multipart``: what S3 does with them and answers; ``refusals``: requests that it refuses;
+``events``: what it reports of its objects.
+"""

@@ -9,7 +9,7 @@ from moto.sagemakerruntime.models import sagemakerruntime_backends
 
 from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
-from localmaker.state.tracking import only_looking
+from localmaker.state.changes import only_looking
 
 
 @operation("sagemaker", "DescribeEndpoint")

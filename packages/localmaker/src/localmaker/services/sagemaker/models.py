@@ -11,7 +11,7 @@ from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.endpoints import without_empty
 from localmaker.services.sagemaker.listing import order, page, select
 from localmaker.services.sagemaker.store import ResourceStore
-from localmaker.state.tracking import only_looking
+from localmaker.state.changes import only_looking
 
 # moto drops EnableNetworkIsolation; the ARNs of the models that have it are stored here.
 _ISOLATED = "isolated-models"

@@ -14,7 +14,7 @@ from moto.core.utils import unix_time_millis
 from moto.sqs.exceptions import InvalidParameterValue, ReceiptHandleIsInvalid
 from moto.sqs.models import Queue, SQSBackend, _filter_message_attributes
 
-from localmaker.state.queue_messages import end_of_life, lock_of, messages_of
+from localmaker.services.sqs.messages import end_of_life, lock_of, messages_of
 
 _COUNTS = (
     "ApproximateNumberOfMessages",

@@ -1,4 +1,4 @@
-"""Bodies of uploads as clients send them: framed or not, with checksums before or after them."""
+"""Bodies of uploads as clients send them, framed or not, with leading or trailing checksums; and copies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def bucket(endpoint: EndpointHandle) -> str:
 
 
 def framed(body: bytes, trailers: dict[str, str], signed: bool) -> bytes:
-    """An ``aws-chunked`` body, as newer clients send it."""
+    """Return an ``aws-chunked`` body, as newer clients send it."""
     signature = f";chunk-signature={'0' * 64}" if signed else ""
     pieces = [body[at : at + 70_000] for at in range(0, len(body), 70_000)]
     chunks = [f"{len(piece):x}{signature}\r\n".encode() + piece + b"\r\n" for piece in pieces]
@@ -134,3 +134,14 @@ def test_checksums_of_an_upload_in_parts(
     assert found["ChecksumCRC32"] == encoded(binascii.crc32(joined).to_bytes(4, "big")) + suffix
     assert found["ChecksumType"] == kind
     assert found["Body"].read() == b"".join(parts)
+
+
+def test_a_copy_shares_the_file_of_a_large_object(endpoint: EndpointHandle, bucket: str, unique: str) -> None:
+    s3, body = endpoint.client("s3"), os.urandom(300_000)
+    s3.put_object(Bucket=bucket, Key=unique, Body=body)
+    objects = endpoint.running.state_dir / "aws" / "objects"
+    before = set(objects.iterdir())
+    s3.copy_object(Bucket=bucket, Key=f"{unique}/copy", CopySource={"Bucket": bucket, "Key": unique})
+    assert set(objects.iterdir()) <= before
+    s3.delete_object(Bucket=bucket, Key=unique)
+    assert s3.get_object(Bucket=bucket, Key=f"{unique}/copy")["Body"].read() == body

@@ -1,5 +1,7 @@
-"""The messages of SQS queues: found without a search, and stored one by one. What is done with them is in
-:mod:`localmaker.services.sqs.queues`."""
+"""The messages of SQS queues, indexed by id and receipt handle, and stored one by one.
+
+What requests do with them is in :mod:`localmaker.services.sqs.queues`.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +15,21 @@ from typing import Any
 from moto.core.utils import unix_time_millis
 from moto.sqs.models import Queue
 
-from localmaker.state.parts import part_id, part_name
-from localmaker.state.recording import MESSAGE_OPERATIONS, Change
-from localmaker.state.tracking import touch_part
+from localmaker.state.changes import MESSAGE_OPERATIONS, Change, touch_part
+from localmaker.state.parts import part_id, part_name, register
 
 _KIND = "message"
-# What moto keeps beside the messages themselves, and nothing else needs here.
-_OF_MESSAGES = ("_messages", "_messages_lock", "_pending_messages", "deleted_messages")
+# Attributes that hold messages or belong to them; they are not part of the queue's own state.
+_MESSAGE_ATTRIBUTES = ("_messages", "_messages_lock", "_pending_messages", "deleted_messages")
 
 
 @dataclass(frozen=True)
 class Deleted:
-    """What is left of a deleted message: deleting it again is no error.
+    """The trace of a deleted message: deleting it again is not an error.
 
     Attributes:
-        handles: every receipt handle that it had.
-        until: when nobody can have it any more; milliseconds since 1970.
+        handles: every receipt handle that the message had.
+        until: the end of the message's retention; milliseconds since 1970.
     """
 
     handles: tuple[str, ...]
@@ -36,10 +37,10 @@ class Deleted:
 
 
 class Messages:
-    """The messages of one queue in order; whoever changes them holds the queue's lock.
+    """The messages of one queue in order. Callers that change them must hold the queue's lock.
 
     Args:
-        queue: moto's.
+        queue: moto's queue.
     """
 
     def __init__(self, queue: Any) -> None:
@@ -56,7 +57,7 @@ class Messages:
         return len(self._by_id)
 
     def append(self, message: Any) -> None:
-        """Add a message behind the others."""
+        """Add a message at the end."""
         self._by_id[message.id] = message
         for handle in message.all_receipt_handles:
             if handle is not None:
@@ -64,66 +65,68 @@ class Messages:
         self.touch(message.id)
 
     def receive(self, message: Any, visibility_timeout: int) -> None:
-        """Give a message to somebody."""
+        """Hand a message out under a new receipt handle."""
         message.mark_received(visibility_timeout=visibility_timeout)
         self._by_handle[message.receipt_handle] = message
         self.touch(message.id)
 
     def find(self, handle: str) -> Any:
-        """The message that had a receipt handle; None where there is none."""
+        """Return the message with a receipt handle, or None."""
         return self._by_handle.get(handle)
 
     def remove(self, message: Any) -> None:
-        """Take a message out."""
+        """Remove a message."""
         del self._by_id[message.id]
         for handle in message.all_receipt_handles:
             self._by_handle.pop(handle, None)
         self.touch(message.id)
 
     def delete(self, message: Any) -> None:
-        """Take a message out, and remember its handles."""
+        """Remove a message and remember its receipt handles."""
         self.remove(message)
         handles = tuple(handle for handle in message.all_receipt_handles if handle is not None)
         self.remember(message.id, Deleted(handles, end_of_life(self._queue, message)))
 
     def remember(self, message_id: str, deleted: Deleted) -> None:
-        """Remember a message that was deleted."""
+        """Remember the receipt handles of a deleted message."""
         self._deleted[message_id] = deleted
         self._deleted_handles.update(deleted.handles)
 
     def was_deleted(self, handle: str) -> bool:
-        """Whether a receipt handle is that of a deleted message."""
+        """Return whether a receipt handle belongs to a deleted message."""
         return handle in self._deleted_handles
 
     def clear(self) -> None:
-        """Take out all."""
+        """Remove all messages."""
         for message in list(self):
             self.remove(message)
 
     def ids(self) -> list[str]:
-        """Of the messages that are there, and of those that are remembered."""
+        """Return the ids of all messages, including deleted ones that are remembered."""
         return [*self._by_id, *self._deleted]
 
     def state(self, message_id: str) -> Any:
-        """What is stored of a message."""
+        """Return what is stored of a message."""
         return self._by_id.get(message_id) or self._deleted.get(message_id)
 
     def touch(self, message_id: str) -> None:
-        """Note that a message is another than before."""
+        """Note that a message has changed."""
         touch_part(part_id(_KIND, self._queue.account_id, self._queue.region, self._queue.name, message_id))
 
 
 class QueueMessages:
-    """The messages of a region's queues as pieces of their own."""
+    """The messages of a region's queues, as parts of its backend."""
 
     kind = _KIND
     service = "sqs"
 
-    def are_all_of(self, change: Change) -> bool:
-        # Other services send messages.
+    def changes_only_parts(self, change: Change) -> bool:
+        """Return whether a request changes nothing but messages."""
+        # Other services only send messages.
         return change.operation in MESSAGE_OPERATIONS or change.service not in ("sqs", "cloudformation")
 
     def names(self, backend: Any) -> Iterator[str]:
+        """Yield the name of each message."""
         for queue in list(backend.queues.values()):
             with lock_of(queue):
                 ids = messages_of(queue).ids()
@@ -131,6 +134,7 @@ class QueueMessages:
                 yield part_name(queue.name, message_id)
 
     def find(self, backend: Any, name: str) -> Any:
+        """Return the state of a message, or None."""
         queue_name, message_id = json.loads(name)
         queue = backend.queues.get(queue_name)
         if queue is None:
@@ -139,6 +143,7 @@ class QueueMessages:
             return copy.copy(messages_of(queue).state(message_id))
 
     def restore(self, backend: Any, name: str, state: Any) -> None:
+        """Give a backend a stored message."""
         queue_name, message_id = json.loads(name)
         messages = messages_of(backend.queues[queue_name])
         if not isinstance(state, Deleted):
@@ -148,24 +153,25 @@ class QueueMessages:
 
 
 def messages_of(queue: Any) -> Messages:
-    """The messages of moto's queue."""
+    """Return the messages of moto's queue."""
     messages: Messages = queue._messages  # noqa: SLF001 - ours, in moto's object
     return messages
 
 
 def lock_of(queue: Any) -> threading.Condition:
-    """What whoever changes a queue's messages holds; those who wait for a message are told through it."""
+    """Return the lock of a queue's messages; receivers that wait for a message are notified through it."""
     lock: threading.Condition = queue._messages_lock  # noqa: SLF001 - moto's own
     return lock
 
 
 def end_of_life(queue: Any, message: Any) -> float:
-    """When a message is dropped because nobody wanted it; milliseconds since 1970."""
+    """Return the end of a message's retention, in milliseconds since 1970."""
     return float(message.sent_timestamp + queue.message_retention_period * 1000)
 
 
 def install() -> None:
-    """Put it into moto, for the whole process; doing it again changes nothing."""
+    """Store messages one by one, for the whole process. Safe to call again."""
+    register(QueueMessages())
     Queue.__init__ = _new_queue
     Queue.__getstate__ = _get_state
     Queue.__setstate__ = _set_state
@@ -180,7 +186,7 @@ def _new_queue(queue: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def _get_state(queue: Any) -> dict[str, Any]:
-    return {name: value for name, value in queue.__dict__.items() if name not in _OF_MESSAGES}
+    return {name: value for name, value in queue.__dict__.items() if name not in _MESSAGE_ATTRIBUTES}
 
 
 def _set_state(queue: Any, state: dict[str, Any]) -> None:

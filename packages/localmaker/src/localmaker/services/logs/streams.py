@@ -1,4 +1,4 @@
-"""Streams of CloudWatch Logs as pieces of their own: they grow line by line."""
+"""The streams of CloudWatch Logs, stored one by one because they grow line by line."""
 
 from __future__ import annotations
 
@@ -8,27 +8,29 @@ from typing import Any
 
 from moto.logs.models import LogEvent, LogGroup, LogStream
 
-from localmaker.state.parts import part_id, part_name
-from localmaker.state.recording import Change
+from localmaker.state.changes import Change, touch_part
+from localmaker.state.parts import part_id, part_name, register
 from localmaker.state.store import PieceId
-from localmaker.state.tracking import touch_part
 
 
 class LogStreams:
-    """The streams of a region's log groups."""
+    """The streams of a region's log groups, as parts of its backend."""
 
     kind = "log-stream"
     service = "logs"
 
-    def are_all_of(self, change: Change) -> bool:
+    def changes_only_parts(self, change: Change) -> bool:
+        """Return whether a request changes nothing but streams."""
         return change.operation == "PutLogEvents"
 
     def names(self, backend: Any) -> Iterator[str]:
+        """Yield the name of each stream."""
         for group in backend.groups.values():
             for name in group.streams:
                 yield part_name(group.name, name)
 
     def find(self, backend: Any, name: str) -> Any:
+        """Return the state of a stream, or None."""
         group_name, stream_name = json.loads(name)
         group = backend.groups.get(group_name)
         stream = group.streams.get(stream_name) if group is not None else None
@@ -37,16 +39,18 @@ class LogStreams:
         return {key: value for key, value in stream.__dict__.items() if key != "log_group"}
 
     def restore(self, backend: Any, name: str, state: Any) -> None:
+        """Give a backend a stored stream."""
         group_name, stream_name = json.loads(name)
         stream = LogStream.__new__(LogStream)
         stream.__dict__.update(state)
         stream.log_group = backend.groups[group_name]
         stream.log_group.streams[stream_name] = stream
-        LogEvent._event_id += len(stream.events)  # noqa: SLF001 - ids must go on where they were
+        LogEvent._event_id += len(stream.events)  # noqa: SLF001 - new ids must follow the old ones
 
 
 def install() -> None:
-    """Note which streams change, for the whole process; doing it again changes nothing."""
+    """Store streams one by one, for the whole process. Safe to call again."""
+    register(LogStreams())
     LogGroup.__getstate__ = _without_streams
     LogGroup.create_log_stream = _create_log_stream
     LogGroup.delete_log_stream = _delete_log_stream

@@ -1,3 +1,5 @@
+"""The events and notifications that S3 sends about its objects."""
+
 from __future__ import annotations
 
 import json
@@ -14,7 +16,7 @@ SERVICE_ENABLED = {"EventBridgeConfiguration": {}}
 
 @pytest.fixture
 def bucket(endpoint: EndpointHandle, unique: str, queue: Any) -> str:
-    """A bucket whose events go to the queue."""
+    """Return a bucket whose events go to the queue."""
     s3, events = endpoint.client("s3"), endpoint.client("events")
     s3.create_bucket(Bucket=unique)
     s3.put_bucket_notification_configuration(Bucket=unique, NotificationConfiguration=SERVICE_ENABLED)

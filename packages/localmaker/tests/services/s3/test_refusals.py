@@ -1,16 +1,18 @@
-"""Which requests S3 refuses before it writes."""
+"""Requests that S3 refuses, and requests that it takes and moto fails on."""
 
 from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from localmaker.services.s3.conditions import expiry_refusal, key_refusal, source_refusal, write_refusal
+from localmaker.daemon import EndpointHandle
+from localmaker.services.s3.refusals import expiry_refusal, key_refusal, source_refusal, write_refusal
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 EARLIER, LATER = "Wed, 31 Dec 2025 00:00:00 GMT", "Fri, 02 Jan 2026 00:00:00 GMT"
@@ -145,3 +147,91 @@ def test_an_old_url_is_refused(endpoint: Any, bucket: str, unique: str) -> None:
         urllib.request.urlopen(old)  # noqa: S310 - ours
     with caught.value as answer:
         assert (answer.status, b"Request has expired" in answer.read()) == (403, True)
+
+
+def test_a_copy_of_a_version_that_is_gone_is_refused(endpoint, unique):
+    s3 = endpoint.client("s3")
+    bucket = unique
+    s3.create_bucket(Bucket=bucket)
+    first = s3.put_object(Bucket=bucket, Key="a b+ü.csv", Body=b"1")["ETag"]
+    source = {"Bucket": bucket, "Key": "a b+ü.csv"}
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource=source, CopySourceIfMatch=first)
+    second = s3.put_object(Bucket=bucket, Key="a b+ü.csv", Body=b"2")["ETag"]
+    with pytest.raises(ClientError) as caught:
+        s3.copy_object(Bucket=bucket, Key="copy", CopySource=source, CopySourceIfMatch=first.strip('"'))
+    assert caught.value.response["Error"]["Code"] == "PreconditionFailed"
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 412
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"1"
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource=source, CopySourceIfMatch=second)
+    assert s3.get_object(Bucket=bucket, Key="copy")["Body"].read() == b"2"
+
+
+@pytest.fixture
+def own_bucket(endpoint: EndpointHandle, unique: str) -> str:
+    endpoint.client("s3").create_bucket(Bucket=unique)
+    return unique
+
+
+def _complete(s3: Any, bucket: str, upload: str, parts: list[dict[str, Any]]) -> Any:
+    return s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload={"Parts": parts})
+
+
+def _no_parts(s3: Any, bucket: str) -> Any:
+    return _complete(s3, bucket, s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"], [])
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "status"),
+    [
+        (
+            lambda s3, bucket: s3.upload_part(Bucket=bucket, Key="k", UploadId="none", PartNumber=1, Body=b""),
+            "NoSuchUpload",
+            404,
+        ),
+        (lambda s3, bucket: _complete(s3, bucket, "none", [{"PartNumber": 1, "ETag": "x"}]), "NoSuchUpload", 404),
+        (lambda s3, bucket: s3.list_parts(Bucket=bucket, Key="k", UploadId="none"), "NoSuchUpload", 404),
+        (lambda s3, bucket: s3.abort_multipart_upload(Bucket=bucket, Key="k", UploadId="none"), "NoSuchUpload", 404),
+        (_no_parts, "InvalidRequest", 400),
+        (lambda s3, bucket: s3.copy_object(Bucket=bucket, Key="k", CopySource="nothing"), "InvalidArgument", 400),
+        (lambda s3, bucket: s3.put_object(Bucket=bucket, Key="k", ACL="made-up"), "InvalidArgument", 400),
+    ],
+)
+def test_what_is_refused(
+    endpoint: EndpointHandle, own_bucket: str, call: Callable[[Any, str], Any], code: str, status: int
+) -> None:
+    with pytest.raises(ClientError) as refused:
+        call(endpoint.client("s3"), own_bucket)
+    assert refused.value.response["Error"]["Code"] == code
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+
+
+def test_no_tags_are_tags(endpoint: EndpointHandle, own_bucket: str) -> None:
+    s3 = endpoint.client("s3")
+    s3.put_object(Bucket=own_bucket, Key="k", Tagging="a=b")
+    s3.put_object_tagging(Bucket=own_bucket, Key="k", Tagging={"TagSet": []})
+    assert s3.get_object_tagging(Bucket=own_bucket, Key="k")["TagSet"] == []
+
+
+def test_answers_name_checksums_and_repeat_the_request(endpoint: EndpointHandle, own_bucket: str) -> None:
+    s3 = endpoint.client("s3")
+    put = s3.put_object(Bucket=own_bucket, Key="a b", Body=b"1", ChecksumAlgorithm="SHA256")
+    assert put["ChecksumType"] == "FULL_OBJECT"
+    assert s3.get_object(Bucket=own_bucket, Key="a b", ChecksumMode="ENABLED")["ChecksumType"] == "FULL_OBJECT"
+    [entry] = s3.list_objects_v2(Bucket=own_bucket, FetchOwner=True)["Contents"]
+    assert (entry["Key"], entry["ChecksumAlgorithm"], entry["ChecksumType"]) == ("a b", ["SHA256"], "FULL_OBJECT")
+    assert set(entry["Owner"]) == {"ID"}
+    first = s3.list_objects(Bucket=own_bucket)
+    assert (first["Marker"], first["Prefix"]) == ("", "")
+    s3.put_object(Bucket=own_bucket, Key="c", Body=b"1")
+    token = s3.list_objects_v2(Bucket=own_bucket, MaxKeys=1)["NextContinuationToken"]
+    second = s3.list_objects_v2(Bucket=own_bucket, MaxKeys=1, ContinuationToken=token)
+    assert [one["Key"] for one in second["Contents"]] == ["c"]
+    assert second["ContinuationToken"] == token
+    copied = s3.copy_object(
+        Bucket=own_bucket, Key="copy", CopySource={"Bucket": own_bucket, "Key": "a b"}, ChecksumAlgorithm="SHA256"
+    )
+    assert copied["CopyObjectResult"]["ChecksumType"] == "FULL_OBJECT"
+    attributes = s3.get_object_attributes(Bucket=own_bucket, Key="a b", ObjectAttributes=["Checksum"])
+    assert attributes["Checksum"]["ChecksumType"] == "FULL_OBJECT"
+    [version, *_] = s3.list_object_versions(Bucket=own_bucket, Prefix="a b")["Versions"]
+    assert (version["ChecksumAlgorithm"], version["ChecksumType"]) == (["SHA256"], "FULL_OBJECT")

@@ -1,11 +1,16 @@
-"""What a new bucket is, and what can be taken away from it."""
+"""New buckets, and the statements of a bucket policy that apply on the local endpoint."""
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
+from moto.iam.access_control import IAMPolicy, PermissionResult
 
 from localmaker.daemon import EndpointHandle
+from localmaker.services.s3 import buckets
 
 
 def encryption(s3, bucket):
@@ -41,3 +46,36 @@ def test_encryption_falls_back_and_the_rest_can_be_taken_away(endpoint: Endpoint
     s3.delete_bucket_ownership_controls(Bucket=unique)
     with pytest.raises(ClientError, match="OwnershipControlsNotFoundError"):
         s3.get_bucket_ownership_controls(Bucket=unique)
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ({}, True),
+        ({"Bool": {"aws:SecureTransport": "false"}}, False),
+        ({"Bool": {"aws:SecureTransport": "true"}}, True),
+        ({"Bool": {"aws:SecureTransport": True}}, True),
+        ({"BoolIfExists": {"AWS:securetransport": ["false", "true"]}}, True),
+        ({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, False),
+        ({"Bool": {"aws:SecureTransport": "true"}, "StringEquals": {"aws:PrincipalOrgID": "o-1"}}, False),
+    ],
+)
+def test_conditions_are_judged_as_for_a_tls_client(condition, holds):
+    assert buckets.condition_holds(condition) is holds
+
+
+def test_only_statements_whose_conditions_hold_apply() -> None:
+    buckets.install()
+
+    def permission(*statements: dict[str, Any]) -> PermissionResult:
+        policy = IAMPolicy(json.dumps({"Version": "2012-10-17", "Statement": statements}))
+        return policy.is_action_permitted("s3:GetObject", "arn:aws:s3:::bucket/key")
+
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}
+    applies = {**statement, "Condition": {"Bool": {"aws:SecureTransport": "true"}}}
+    does_not = {**statement, "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    assert permission(does_not) is PermissionResult.NEUTRAL
+    assert permission(does_not, applies) is PermissionResult.DENIED
+    assert permission() is PermissionResult.NEUTRAL
+    single = IAMPolicy(json.dumps({"Statement": does_not}))
+    assert single.is_action_permitted("s3:GetObject", "arn:aws:s3:::bucket/key") is PermissionResult.NEUTRAL
