@@ -22,5 +22,5 @@ class EmptyPages:
 
 def test_an_empty_answer_is_not_the_end():
     step = StepView(name="Train", kind="Training", status="Failed", job_name="job")
-    aws = SimpleNamespace(logs=EmptyPages())
+    aws = SimpleNamespace(logs=EmptyPages(), endpoint_url=None)
     assert [line.text for line in step_log(aws, step)] == ["line 1", "line 3"]
