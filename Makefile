@@ -1,20 +1,20 @@
-# Everything runs in .venv, made from requirements.lock. `make demo` and `make test` need Python 3.11 to 3.13 and make, nothing else.
+# Everything runs in .venv, which is created from requirements.lock. Python 3.11 to 3.13 and make are the only prerequisites.
 .DEFAULT_GOAL := help
 .PHONY: help demo test acceptance check environment benchmark lock format clean
 
-# No bar and no colour where nobody looks.
+# No progress bars and no colours.
 UV := .venv/bin/uv --quiet
 STAMP := .venv/.complete
 JOBS ?= 2
 PRODUCTS := packages/pipedef packages/localmaker .
 PYTEST := $(CURDIR)/.venv/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
-# What commands, the SDK and the local endpoint import. Their bytecode is made with the environment, so that no process
-# compiles them again where Python is told to write none (PYTHONDONTWRITEBYTECODE, read-only file systems).
+# What commands, the SDK and the local endpoint import. Their bytecode is compiled with the environment: otherwise each
+# process would compile them again where Python writes no bytecode (PYTHONDONTWRITEBYTECODE, read-only file systems).
 COMPILED := PIL boto3 botocore cryptography dateutil flask fontTools fpdf graphql jinja2 jmespath matplotlib moto numpy \
 	omegaconf pandas pydantic pydantic_core pydantic_settings requests rich s3transfer sagemaker tenacity typer urllib3 \
 	werkzeug yaml
 
-help:  ## Show what there is to make
+help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 demo: $(STAMP)  ## Run everything once on this machine: endpoint, deploy, upload, pipeline, predictions
@@ -23,7 +23,7 @@ demo: $(STAMP)  ## Run everything once on this machine: endpoint, deploy, upload
 test: check  ## Run every check and every test
 	@for product in $(PRODUCTS); do (cd $$product && $(PYTEST) --durations 25) || exit 1; done
 
-# Budgets of the randomised tests: `make acceptance KILLS=20 EXAMPLES=500`; what each counts is in `pytest --help`.
+# Budgets of the randomised tests, as in `make acceptance KILLS=20 EXAMPLES=500`; `pytest --help` describes each.
 EXAMPLES ?= 2000
 SEEDS ?= 20
 KILLS ?= 50
@@ -43,16 +43,16 @@ check: $(STAMP)  ## Lint, formatting, types, import contracts, circles of import
 	@.venv/bin/zizmor --offline --no-progress --quiet .github/workflows
 	@.venv/bin/bikeshare validate
 
-environment: $(STAMP)  ## Make .venv and the environment that local jobs run in
+environment: $(STAMP)  ## Create .venv and the environment that local jobs run in
 
-benchmark: $(STAMP)  ## Measure from PutObject to prediction CSV
+benchmark: $(STAMP)  ## Time the way from PutObject to the prediction CSV
 	@.venv/bin/python -m benchmarks.upload_to_predictions
 
 format: $(STAMP)  ## Rewrite the sources in the project's format
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
-lock: $(STAMP)  ## Resolve the lock files anew
+lock: $(STAMP)  ## Resolve the lock files again
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		pyproject.toml --extra local --group dev --group image --no-emit-package localmaker --no-emit-package pipedef --upgrade -o requirements.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
@@ -64,9 +64,9 @@ lock: $(STAMP)  ## Resolve the lock files anew
 clean:  ## Remove the environment
 	rm -rf .venv
 
-# uv installs the lock in a tenth of pip's time; pip fetches uv itself, by the lock's hash.
+# pip installs only uv, pinned by the lock's hash; uv installs the rest in a tenth of pip's time.
 $(STAMP): requirements.lock $(wildcard pyproject.toml packages/*/pyproject.toml) scripts/find_python.sh $(wildcard packages/localmaker/src/localmaker/images/*.lock) steps/requirements.txt
-	@echo "Making .venv from requirements.lock (once; about a minute) …"
+	@echo "Creating .venv from requirements.lock (once; about a minute) …"
 	@python=$$(sh scripts/find_python.sh) && "$$python" -m venv --clear .venv
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.lock

@@ -1,1 +1,1 @@
-"""Measurements; each module runs by itself with ``python -m benchmarks.<name>`` and prints what it measured."""
+"""Benchmarks: run one with ``python -m benchmarks.<name>``; it prints what it measured."""

@@ -1,12 +1,12 @@
-"""A burst of files through a whole pipeline: every file has one execution, and predictions of its own.
+"""Send a burst of files through a whole pipeline; each must get one execution and its own predictions.
 
 ::
 
     python -m benchmarks.burst [--files 100] [--flow scoring|training] [--days 30]
 
-A model is trained and approved first. Then all files are put at once, each with other days; what comes of them is
-counted when the last execution has ended: executions, how they ended, prediction files, and how many executions were at
-work at one moment (SageMaker runs 20 of a pipeline at once, the others wait).
+A model is trained and approved first. Then all files are uploaded at once, each with different days. After the last
+execution has ended, the results are counted: executions, their statuses, prediction files, and how many executions ran
+at the same time (SageMaker runs 20 executions of a pipeline at once; the others wait).
 """
 
 from __future__ import annotations
@@ -38,11 +38,13 @@ _PUTS_AT_ONCE = 8
 
 
 def main() -> None:
-    """Measure and print; exit code 1 where a file was lost."""
+    """Measure and print; exit with code 1 if a file was lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", type=int, default=100)
+    parser.add_argument("--files", type=int, default=100, help="how many files (default: 100)")
     parser.add_argument("--flow", choices=("scoring", "training"), default="scoring")
-    parser.add_argument("--days", type=int, default=30, help="rows of each file; training needs at least 60")
+    parser.add_argument(
+        "--days", type=int, default=30, help="rows of each file; training needs at least 60 (default: 30)"
+    )
     arguments = parser.parse_args()
     flow: Flow = arguments.flow
     with tempfile.TemporaryDirectory() as folder, running_endpoint(Path(folder) / "state") as endpoint:
@@ -60,17 +62,19 @@ def main() -> None:
         files = [file.key for file in prediction_files(aws, settings.predictions_bucket) if "burst-" in file.key]
     executions = [execution for execution in ended if execution.steps]
     statuses = Counter(execution.status for execution in executions)
-    print(f"{len(bodies)} files of {arguments.days} days under raw/{flow}/, put in {put:.1f} s; {os.cpu_count()} cores")
+    print(
+        f"{len(bodies)} files of {arguments.days} days uploaded to raw/{flow}/ in {put:.1f} s; {os.cpu_count()} cores"
+    )
     print(f"  executions: {len(executions)} ({', '.join(f'{count} {name}' for name, count in statuses.items())})")
-    print(f"  prediction files: {len(files)}, of {len(set(files))} names")
-    print(f"  at work at one moment: {_most_at_once(executions)} at most")
-    print(f"  from the first put to the last end: {total:.0f} s, {total / len(bodies):.2f} s a file")
+    print(f"  prediction files: {len(files)}, {len(set(files))} different names")
+    print(f"  running at the same time: at most {_most_at_once(executions)}")
+    print(f"  from first upload to last end: {total:.0f} s, {total / len(bodies):.2f} s per file")
     if statuses["Succeeded"] < len(bodies) or len(set(files)) != len(bodies):
         sys.exit("Files were lost.")
 
 
 def _approve_a_model(aws: Aws, settings: Settings, folder: Path) -> int:
-    """Train once and approve; how many executions that took."""
+    """Train and approve a model; return the number of executions that took."""
     body = write_sample(folder / "first").read_bytes()
     key = "raw/training/first.csv"
     etag = aws.s3.put_object(Bucket=settings.raw_bucket, Key=key, Body=body)["ETag"]
@@ -100,7 +104,7 @@ def _put(aws: Aws, settings: Settings, flow: Flow, bodies: list[bytes]) -> None:
 
 
 def _ended(aws: Aws, pipeline_name: str, count: int) -> list[ExecutionView]:
-    """Every execution of the pipeline, once there are as many as files and all have ended."""
+    """Wait for `count` executions of the pipeline to end, and return them all."""
     pages = aws.sagemaker.get_paginator("list_pipeline_executions")
     while True:
         summaries = [
@@ -113,7 +117,7 @@ def _ended(aws: Aws, pipeline_name: str, count: int) -> list[ExecutionView]:
 
 
 def _most_at_once(executions: list[ExecutionView]) -> int:
-    """How many executions had begun their first step and not ended, at the busiest moment."""
+    """Return the largest number of executions between the start of their first step and their end."""
     changes: list[tuple[datetime, int]] = []
     for execution in executions:
         begins = [step.started for step in execution.steps if step.started]

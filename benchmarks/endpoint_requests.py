@@ -1,9 +1,9 @@
-"""Requests a second of the local endpoint beside moto's own server, with one client and with eight.
+"""Compare the local endpoint's requests per second with those of moto's own server, for one client and for eight.
 
-``python -m benchmarks.endpoint_requests [--only SQS]`` sends the same requests to both, in turns, and prints the median
-of the rounds' ratios (above 1: the endpoint is faster) with the lowest of them. The requests are prepared by boto3
-before the clock runs and sent over plain connections, so that the servers are measured and not the client. Each phase
-is bounded by its number of requests. What moto's server answers with an error counts as answered, and is reported.
+``python -m benchmarks.endpoint_requests [--only SQS]`` sends the same requests to both in turn, and prints the median
+and the lowest ratio of the rounds (above 1: the endpoint is faster). boto3 prepares the requests before the clock
+starts, and they are sent over plain connections, so that the servers are measured rather than the client. Each phase
+has a fixed number of requests. Errors from moto's server count as responses and are reported.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _START_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Prepared:
-    """A request as it goes over the wire."""
+    """A request as it is sent over the wire."""
 
     method: str
     target: str
@@ -53,12 +53,12 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Round:
-    """Requests of one kind, sent to both servers.
+    """The results of one kind of request on both servers.
 
     Attributes:
-        endpoint: requests a second.
-        moto: the same of moto's server; None where it does not answer them.
-        failures: how many of moto's answers were errors.
+        endpoint: the endpoint's requests per second.
+        moto: the same for moto's server; None if it does not support them.
+        failures: how many of moto's responses were errors.
     """
 
     endpoint: float
@@ -69,9 +69,11 @@ class Round:
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.endpoint_requests", description=__doc__)
-    parser.add_argument("--requests", type=int, default=200, help="of each kind in each round (default: 200)")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="", help="kinds with one of these words in their names, as in SQS,PutObject")
+    parser.add_argument("--requests", type=int, default=200, help="requests of each kind per round (default: 200)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds per kind (default: 5)")
+    parser.add_argument(
+        "--only", default="", help="only kinds whose names contain one of these words, such as SQS,PutObject"
+    )
     options = parser.parse_args(arguments)
     words = options.only.split(",")
     with tempfile.TemporaryDirectory() as name, running_endpoint(Path(name)) as endpoint, _moto_server() as moto_url:
@@ -124,16 +126,16 @@ def _clients(url: str) -> Callable[[str], Any]:
         aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key=SECRET_ACCESS_KEY, region_name="us-east-1"
     )
     new_client: Any = session.client
-    # Nothing is sent twice: what boto3 prepares is answered with an error, see _Preparation.
+    # Do not retry: _Preparation answers every request with an error.
     config = Config(retries={"total_max_attempts": 1})
     return cache(lambda service: new_client(service, endpoint_url=url, config=config))
 
 
 class _Preparation:
-    """Signs requests as boto3 does, and sends none.
+    """Let boto3 sign requests, and keep them instead of sending them.
 
     Args:
-        url: of the server that they are for.
+        url: the server that the requests are for.
     """
 
     def __init__(self, url: str) -> None:
@@ -175,7 +177,7 @@ class _Nothing:
 
 
 def _rate(url: str, requests: list[Prepared], clients: int) -> tuple[float, list[str]]:
-    """Requests a second, and the errors among the answers; the slowest client ends it."""
+    """Send the requests; return requests per second until the slowest client is done, and the errors."""
     address = urlsplit(url)
     failures: list[str] = []
 

@@ -1,8 +1,8 @@
-"""How long the local endpoint takes until it answers: with an empty state, and with one as a few weeks of use leave it.
+"""Time the start of the local endpoint with an empty state, and with the state that a few weeks of use leave.
 
-``python -m benchmarks.endpoint_start [--runs 5]``. The state: 400 objects, 50 pipeline executions of 4 steps, 2,000
-feature records, 100 log streams, 20 versions of a model. The time is that of ``bikeshare local up --detach`` less the
-command's own start: from the start of the endpoint's process to its first answer.
+``python -m benchmarks.endpoint_start [--runs 5]`` fills a state with 400 objects, 50 pipeline executions of 4 steps,
+2,000 feature records, 100 log streams and 20 versions of a model. It measures the time from the start of the endpoint's
+process to its first response, as ``localmaker up --detach`` would without the start of the command itself.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _VERSIONS = 20
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.endpoint_start", description=__doc__)
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=5, help="starts per state (default: 5)")
     runs: int = parser.parse_args(arguments).runs
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def fill(endpoint: EndpointHandle) -> None:
-    """Leave behind what a few weeks of use leave."""
+    """Create the state that a few weeks of use leave."""
     s3, logs, sagemaker = (endpoint.client(name) for name in ("s3", "logs", "sagemaker"))
     records = endpoint.client("sagemaker-featurestore-runtime")
     s3.create_bucket(Bucket="start")

@@ -1,12 +1,12 @@
-"""What the local endpoint adds to a step: its time from start to end, less the run time of the script itself.
+"""Measure what the local endpoint adds to a step: its duration minus the run time of the script itself.
 
 ::
 
     python -m benchmarks.job_overhead [--steps 10] [--profile]
 
-One execution runs the steps one after the other; each is a processing job with one input file, one output file and a
-trivial Python script. The script's own time is that of the same command run bare, in the same environment. "Between
-steps" is what the pipeline engine takes from the end of one step to the start of the next.
+One execution runs the steps in sequence; each is a processing job with one input file, one output file and a trivial
+Python script. The script's own time is measured by running the same command directly, in the same environment. "Between
+steps" is the time that the pipeline engine needs from the end of one step to the start of the next.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _BARE_RUNS = 7
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--profile", action="store_true", help="show where the endpoint spends the time of one job")
+    parser.add_argument("--steps", type=int, default=10, help="steps of the execution (default: 10)")
+    parser.add_argument("--profile", action="store_true", help="show where the endpoint spends its time on a job")
     arguments = parser.parse_args()
     image_environment(find_image(DEFAULT_IMAGE), report=print)
     with tempfile.TemporaryDirectory() as folder:
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _run(endpoint: Endpoint, name: str, count: int) -> Sequence[tuple[datetime, datetime]]:
-    """Start and end of each step of one execution, in order."""
+    """Run one execution and return start and end of each step, in order."""
     client = endpoint.client("sagemaker")
     client.create_pipeline(
         PipelineName=name,
@@ -135,7 +135,7 @@ def _arguments() -> dict[str, Any]:
 
 
 def _bare_seconds(folder: Path) -> float:
-    """Median run time of the script without endpoint, sandbox and S3."""
+    """Return the median run time of the script without endpoint, sandbox and S3."""
     environment = image_environment(find_image(DEFAULT_IMAGE))
     source = folder / "source"
     source.write_text("1")
@@ -152,7 +152,7 @@ def _bare_seconds(folder: Path) -> float:
 
 
 def _profile_one_job(endpoint: Endpoint) -> None:
-    """Profile the thread of one job: everything that happens in it, waiting for the script included."""
+    """Profile the thread of one job, including the time it waits for the script."""
     profiles: list[cProfile.Profile] = []
     run = threading.Thread.run
 
@@ -180,7 +180,7 @@ def _print(steps: Sequence[tuple[datetime, datetime]], bare: float) -> None:
     durations = [(end - start).total_seconds() for start, end in steps]
     gaps = [(after[0] - before[1]).total_seconds() for before, after in itertools.pairwise(steps)]
     overhead = statistics.median(durations) - bare
-    print(f"\n{len(steps)} processing steps one after the other, {os.cpu_count()} cores:")
+    print(f"\n{len(steps)} processing steps in sequence, {os.cpu_count()} cores:")
     print(f"  step, start to end: {_summary(durations)}")
     print(f"  script alone:       {bare:.3f} s")
     print(f"  overhead per step:  {overhead:.3f} s   (target: under {_TARGET_SECONDS} s)")

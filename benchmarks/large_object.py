@@ -1,7 +1,7 @@
-"""A large object into the local endpoint (multipart) and out again: seconds, and the endpoint's peak memory.
+"""Upload a large object to the local endpoint and download it again; print times and the endpoint's peak memory.
 
-``python -m benchmarks.large_object [--megabytes 1024]`` prints one line per phase; nothing is asserted but that the
-bytes that come out are those that went in.
+``python -m benchmarks.large_object [--megabytes 1024]`` prints one line per phase: multipart upload, download in
+ranges, download and upload in one request. It only asserts that the downloaded bytes equal the uploaded ones.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _KEY = "large.bin"
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Measure and print; return 1 if the bytes differ."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.large_object", description=__doc__)
     parser.add_argument("--megabytes", type=int, default=1024, help="size of the object (default: 1024)")
     options = parser.parse_args(arguments)
@@ -55,15 +56,15 @@ def main(arguments: list[str] | None = None) -> int:
         measure("download in ranges", lambda: s3.download_file(_BUCKET, _KEY, str(target), Config=config))
         same = _sha256(source) == _sha256(target)
         whole = TransferConfig(multipart_threshold=1 << 40)
-        measure("download in one", lambda: s3.download_file(_BUCKET, _KEY, str(target), Config=whole))
+        measure("download in one request", lambda: s3.download_file(_BUCKET, _KEY, str(target), Config=whole))
         same = same and _sha256(source) == _sha256(target)
-        measure("upload in one", lambda: s3.upload_file(str(source), _BUCKET, "whole.bin", Config=whole))
-        sys.stdout.write("what came out is what went in\n" if same else "WHAT CAME OUT IS NOT WHAT WENT IN\n")
+        measure("upload in one request", lambda: s3.upload_file(str(source), _BUCKET, "whole.bin", Config=whole))
+        sys.stdout.write("the downloaded bytes equal the uploaded ones\n" if same else "THE DOWNLOADED BYTES DIFFER\n")
         return 0 if same else 1
 
 
 def _memory(pid: int, field: str = "VmRSS") -> float:
-    """MiB of a process's resident memory: now (``VmRSS``) or at its highest (``VmHWM``)."""
+    """Return a process's resident memory in MiB: current (``VmRSS``) or peak (``VmHWM``)."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{field}:"))
 

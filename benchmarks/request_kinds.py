@@ -1,4 +1,4 @@
-"""What clients ask the local endpoint for, for :mod:`benchmarks.endpoint_requests`."""
+"""The kinds of requests that :mod:`benchmarks.endpoint_requests` sends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-#: Gives the client of a service.
+#: Returns the client of a service.
 Clients = Callable[[str], Any]
 
 _BUCKET = "requests"
@@ -24,12 +24,12 @@ _RECORD_FEATURES = 12
 
 @dataclass(frozen=True)
 class Kind:
-    """Requests of one kind.
+    """One kind of request.
 
     Attributes:
-        call: makes the n-th one through boto3 clients.
-        moto: whether moto's server answers it, too.
-        share: of the requests of the other kinds; less where one takes long.
+        call: makes the n-th request through boto3 clients.
+        moto: whether moto's server supports it as well.
+        share: fraction of the usual number of requests; below 1 for slow kinds.
     """
 
     name: str
@@ -161,10 +161,10 @@ KINDS = (
 
 
 def set_up(client: Clients, *, moto: bool) -> None:
-    """What the requests need; the first request of a service also makes moto load it.
+    """Create what the requests need; the first request to a service also makes moto load it.
 
     Args:
-        moto: whether it is for moto's server, which fails on a feature group without an offline store.
+        moto: whether the server is moto's, which fails on feature groups without an offline store.
     """
     for bucket in (_BUCKET, f"{_BUCKET}-listed"):
         client("s3").create_bucket(Bucket=bucket)

@@ -1,18 +1,19 @@
-"""From PutObject to the prediction CSV, the endpoint already up.
+"""Time the way from PutObject to the prediction CSV on a running endpoint.
 
 ::
 
     python -m benchmarks.upload_to_predictions [--data FILE] [--runs 3]
 
-Each run uploads the table under a new key with one more line end, so that neither the claim nor the step cache can
-answer it. Beside the total stands what the step scripts alone need when they are run one after the other by hand in the
-same environment ("bare scripts"): the ratio is what endpoint, sandbox and pipeline engine add, less what running
-independent steps at the same time saves.
+Each run uploads the table under a new key with one more newline at its end, so that neither the claim nor the step
+cache short-circuits it. For comparison, the step scripts are also run directly, in sequence, in the same environment
+("bare scripts"). The ratio shows what endpoint, sandbox and pipeline engine add, minus what running independent steps
+in parallel saves.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 import subprocess
@@ -36,8 +37,8 @@ from pipeline.settings.environment import Settings, load_settings
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="CSV to upload; the generated sample when left out")
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--data", type=Path, help="CSV to upload (default: the generated sample)")
+    parser.add_argument("--runs", type=int, default=3, help="how many uploads (default: 3)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -51,7 +52,7 @@ def main() -> None:
         print(f"\nPutObject to prediction CSV, {len(body.splitlines()) - 1} rows, {os.cpu_count()} cores:")
         print(f"  median of {len(totals)}: {statistics.median(totals):.2f} s   (each: {_list(totals)})")
         bare = [_bare_scripts(root / f"bare-{number}", body) for number in range(arguments.runs)]
-    print(f"  bare scripts, one after the other: {statistics.median(bare):.2f} s   (each: {_list(bare)})")
+    print(f"  bare scripts, in sequence: {statistics.median(bare):.2f} s   (each: {_list(bare)})")
     print(f"  ratio: {statistics.median(totals) / statistics.median(bare):.2f}")
 
 
@@ -84,7 +85,7 @@ def _print_steps(number: int, total: float, execution: ExecutionView) -> None:
 
 
 def _bare_scripts(root: Path, body: bytes) -> float:
-    """Seconds for preprocess, train and evaluate as plain processes, without S3, jobs or pipeline."""
+    """Return the seconds that preprocess, train and evaluate take as plain processes, without S3, jobs or pipeline."""
     raw, output, model = root / "raw", root / "output", root / "model"
     raw.mkdir(parents=True)
     (raw / "day.csv").write_bytes(body)
@@ -99,11 +100,14 @@ def _bare_scripts(root: Path, body: bytes) -> float:
     subprocess.run(["tar", "-czf", root / "model.tar.gz", "-C", model, "."], check=True)
     (root / "archive").mkdir()
     (root / "model.tar.gz").rename(root / "archive" / "model.tar.gz")
-    script(
-        "evaluate.py",
-        *("--model-dir", root / "archive", "--train-dir", output / "train", "--test-dir", output / "test"),
-        *("--quality-dir", output / "quality", "--output-dir", root / "evaluation"),
-    )
+    folders = {
+        "--model-dir": root / "archive",
+        "--train-dir": output / "train",
+        "--test-dir": output / "test",
+        "--quality-dir": output / "quality",
+        "--output-dir": root / "evaluation",
+    }
+    script("evaluate.py", *itertools.chain.from_iterable(folders.items()))
     return time.perf_counter() - start
 
 
