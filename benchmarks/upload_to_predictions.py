@@ -13,7 +13,6 @@ in parallel saves.
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 import statistics
 import subprocess
@@ -107,7 +106,7 @@ def _bare_scripts(root: Path, body: bytes) -> float:
         "--quality-dir": output / "quality",
         "--output-dir": root / "evaluation",
     }
-    script("evaluate.py", *itertools.chain.from_iterable(folders.items()))
+    script("evaluate.py", *(f"{option}={folder}" for option, folder in folders.items()))
     return time.perf_counter() - start
 
 
