@@ -1,4 +1,4 @@
-"""The Markdown pages: every relative link leads to a file that exists, and every anchor to a heading in it."""
+"""The Markdown pages: links and anchors lead somewhere, and paths in code exist."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
     page for page in ROOT.rglob("*.md") if not any(part.startswith(".") for part in page.relative_to(ROOT).parts)
 )
+#: For its own graph and settings; the table in the architecture page says which.
+LINES_THAT_A_TEAM_EDITS = 2500
 _FENCED = re.compile(r"^( *)(```|~~~).*?^\1\2", re.DOTALL | re.MULTILINE)
 _INLINE_CODE = re.compile(r"`[^`\n]*`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
+_PATH = re.compile(r"`((?:benchmarks|docs|notebooks|packages|pipeline|scripts|steps|tests)/[\w./-]*)`")
 _HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 
 
@@ -57,6 +60,14 @@ def test_links_lead_somewhere(page):
     assert [problem for target in links(text) if (problem := broken(page, target))] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_paths_exist(page):
+    """A path is relative to the repository, or to the folder of the page or above it, such as a package."""
+    folders = [folder for folder in page.parents if folder.is_relative_to(ROOT)]
+    paths = _PATH.findall(_FENCED.sub("", page.read_text(encoding="utf-8")))
+    assert [path for path in paths if not any((folder / path).exists() for folder in folders)] == []
+
+
 @pytest.mark.parametrize(
     ("target", "problem"),
     [
@@ -91,3 +102,14 @@ def test_every_page_of_docs_can_be_reached_from_its_index():
             if path.suffix == ".md" and path.exists():
                 waiting.append(path)
     assert sorted(set((ROOT / "docs").rglob("*.md")) - reached) == []
+
+
+def test_what_a_team_edits_is_small():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    command = re.search(r"^wc -l (.*?)\n```", page, re.DOTALL | re.MULTILINE)
+    assert command is not None
+    files = [file for pattern in command[1].replace("\\\n", " ").split() for file in sorted(ROOT.glob(pattern))]
+    assert sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files) <= LINES_THAT_A_TEAM_EDITS
+    named = set(re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE))
+    missing = {str(file.relative_to(ROOT)) for file in files if file.suffix == ".py"} - named
+    assert missing == set()
