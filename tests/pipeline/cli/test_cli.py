@@ -15,6 +15,7 @@ from pipeline.cli import app
 ROOT = Path(__file__).parents[3]
 WRITTEN_DOWN = [
     ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
     ROOT / "Makefile",
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / ".github" / "workflows").glob("*.yml")),
