@@ -62,8 +62,8 @@ def test_links_lead_somewhere(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_paths_exist(page):
-    """A path is relative to the repository, or to the folder of the page or above it, such as a package."""
-    folders = [folder for folder in page.parents if folder.is_relative_to(ROOT)]
+    """A path is relative to the page's folder, to one above it, or to a package."""
+    folders = [*(folder for folder in page.parents if folder.is_relative_to(ROOT)), *ROOT.glob("packages/*")]
     paths = _PATH.findall(_FENCED.sub("", page.read_text(encoding="utf-8")))
     assert [path for path in paths if not any((folder / path).exists() for folder in folders)] == []
 
