@@ -23,7 +23,7 @@ demo: $(STAMP)  ## Run everything once on this machine: endpoint, deploy, upload
 test: check  ## Run every check and every test
 	@for product in $(PRODUCTS); do (cd $$product && $(PYTEST) --durations 25) || exit 1; done
 
-# Budgets of the randomised tests, as in `make acceptance KILLS=20 EXAMPLES=500`; `pytest --help` describes each.
+# Budgets of the randomised tests, as in `make acceptance KILLS=20 EXAMPLES=500`; `pytest --help` in a package describes each.
 EXAMPLES ?= 2000
 SEEDS ?= 20
 KILLS ?= 50
