@@ -90,7 +90,14 @@ def test_up_status_kill_and_up_again(state_dir, tmp_path):
 @pytest.mark.parametrize("detach", [["--detach"], []])
 def test_more_than_loopback_is_refused_in_so_many_words(state_dir, detach):
     said = bikeshare(
-        *("local", "up", "--host", "0.0.0.0", "--port", "0", "--state-dir", str(state_dir)),  # noqa: S104
+        "local",
+        "up",
+        "--host",
+        "0.0.0.0",  # noqa: S104
+        "--port",
+        "0",
+        "--state-dir",
+        str(state_dir),
         *detach,
         code=8,
     )

@@ -16,8 +16,18 @@ pytestmark = pytest.mark.xdist_group("deploy")
 # What has to be there before one of the kind can be made; the local endpoint asks for less than AWS does.
 NEEDS = {"table": "database", "code": "bucket", "rule": "pipeline"}
 KINDS = [
-    *("bucket", "role", "feature group", "model package group", "database", "table", "log group"),
-    *("queue", "topic", "code", "pipeline", "rule"),
+    "bucket",
+    "role",
+    "feature group",
+    "model package group",
+    "database",
+    "table",
+    "log group",
+    "queue",
+    "topic",
+    "code",
+    "pipeline",
+    "rule",
 ]
 
 

@@ -13,8 +13,24 @@ def test_bucket_names_of_s3_pass(name):
 @pytest.mark.parametrize(
     "name",
     [
-        *("ab", "a" * 64, "Abc", "a_c", "-abc", "abc-", ".abc", "a..b", "192.168.0.1", "xn--a", "sthree-a"),
-        *("amzn-s3-demo-a", "abc-s3alias", "abc--ol-s3", "abc.mrap", "abc--x-s3", "abc--table-s3", ""),
+        "ab",
+        "a" * 64,
+        "Abc",
+        "a_c",
+        "-abc",
+        "abc-",
+        ".abc",
+        "a..b",
+        "192.168.0.1",
+        "xn--a",
+        "sthree-a",
+        "amzn-s3-demo-a",
+        "abc-s3alias",
+        "abc--ol-s3",
+        "abc.mrap",
+        "abc--x-s3",
+        "abc--table-s3",
+        "",
     ],
 )
 def test_other_bucket_names_are_refused(name):
@@ -25,8 +41,11 @@ def test_other_bucket_names_are_refused(name):
 @pytest.mark.parametrize(
     "key",
     [
-        *("alias/mine", "0123abcd-0123-0123-0123-0123456789ab", "mrk-0123456789abcdef0123456789abcdef"),
-        *("arn:aws:kms:eu-west-1:111122223333:key/mrk-0", "arn:aws-cn:kms:cn-north-1:111122223333:alias/a/b"),
+        "alias/mine",
+        "0123abcd-0123-0123-0123-0123456789ab",
+        "mrk-0123456789abcdef0123456789abcdef",
+        "arn:aws:kms:eu-west-1:111122223333:key/mrk-0",
+        "arn:aws-cn:kms:cn-north-1:111122223333:alias/a/b",
     ],
 )
 def test_keys_can_be_named_in_each_way_of_kms(key):

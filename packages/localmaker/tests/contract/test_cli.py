@@ -59,13 +59,25 @@ def test_a_pipeline_is_created_started_and_followed(stranger, endpoint, unique, 
     file = tmp_path / "pipeline.json"
     file.write_text(json.dumps(PIPELINE))
     stranger.aws(
-        *("sagemaker", "create-pipeline", "--pipeline-name", unique),
-        *("--pipeline-definition", f"file://{file}", "--role-arn", "arn:aws:iam::123456789012:role/contract"),
+        "sagemaker",
+        "create-pipeline",
+        "--pipeline-name",
+        unique,
+        "--pipeline-definition",
+        f"file://{file}",
+        "--role-arn",
+        "arn:aws:iam::123456789012:role/contract",
     )
     started = stranger.aws(
-        *("sagemaker", "start-pipeline-execution", "--pipeline-name", unique),
-        *("--pipeline-parameters", "Name=Answer,Value=no", "Name=Note,Value=too few rows"),
-        *("--pipeline-execution-display-name", "by-hand"),
+        "sagemaker",
+        "start-pipeline-execution",
+        "--pipeline-name",
+        unique,
+        "--pipeline-parameters",
+        "Name=Answer,Value=no",
+        "Name=Note,Value=too few rows",
+        "--pipeline-execution-display-name",
+        "by-hand",
     )
     arn = started["PipelineExecutionArn"]
 

@@ -87,7 +87,12 @@ def test_items_of_lists_are_known_by_their_names_and_not_by_their_places():
 def test_a_command_line_is_compared_flag_by_flag():
     def change(after):
         after["Steps"][0]["Arguments"]["AppSpecification"]["ContainerArguments"] = [
-            *("--purpose", "scoring", "--key", {"Get": "Parameters.Y"}, "--new", "1")
+            "--purpose",
+            "scoring",
+            "--key",
+            {"Get": "Parameters.Y"},
+            "--new",
+            "1",
         ]
 
     path = "step Preprocess: AppSpecification.ContainerArguments"

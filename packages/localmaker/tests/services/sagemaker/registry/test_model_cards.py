@@ -176,7 +176,11 @@ def test_a_killed_endpoint_fails_the_jobs_that_ran(tmp_path, unique, eventually)
 def test_every_field_of_a_card_is_shown_in_the_schemas_order():
     lines = list(card_lines({"own": {"note": None, "list": ["a", "b"], "flag": True}, **CONTENT}))
     assert [line.label for line in lines if line.depth == 0] == [
-        *("Model overview", "Intended uses", "Evaluation details", "Additional information", "Own"),
+        "Model overview",
+        "Intended uses",
+        "Evaluation details",
+        "Additional information",
+        "Own",
     ]
     assert Line(3, "Regression") in lines
     assert Line(5, "R-squared", "0.83 (test rows)") in lines
