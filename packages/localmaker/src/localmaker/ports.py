@@ -6,42 +6,25 @@ This module imports nothing but errors.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
-from urllib.parse import parse_qs
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from localmaker.errors import AwsError
 
 ServiceT = TypeVar("ServiceT")
 
 
-_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request")
-
-
-@dataclass(frozen=True)
-class CredentialScope:
+class CredentialScope(NamedTuple):
     """What a signature says about a request: whose key, which region, which service."""
 
     access_key: str
     region: str
     signing_name: str
 
-    @classmethod
-    def of_request(cls, environ: dict[str, Any]) -> CredentialScope | None:
-        """Return the scope from the ``Authorization`` header or a presigned URL; None for an unsigned request."""
-        found = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-        if found is None:
-            presigned = parse_qs(environ.get("QUERY_STRING", "")).get("X-Amz-Credential")
-            found = _CREDENTIAL.search(f"Credential={presigned[0]}") if presigned else None
-        return cls(found[1], found[3], found[4].lower()) if found else None
 
-
-@dataclass
-class CurrentRequest:
+class CurrentRequest(NamedTuple):
     """The HTTP request that a thread answers, on its way through moto.
 
     moto's backends call back into the endpoint (S3 notifications) without passing the request on.
@@ -56,9 +39,9 @@ class CurrentRequest:
 
     request_id: str
     source_ip: str
-    s3_events: list[dict[str, Any]] = field(default_factory=list)
-    created: set[tuple[str, str]] = field(default_factory=set)
-    sequencers: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    s3_events: list[dict[str, Any]]
+    created: set[tuple[str, str]]
+    sequencers: dict[tuple[str, str, str], str]
 
 
 current_request: ContextVar[CurrentRequest | None] = ContextVar("current_request", default=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sqlite3
 import threading
 import uuid
@@ -32,6 +33,7 @@ from localmaker.state.moto_state import MotoState
 
 logger = logging.getLogger(__name__)
 
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/aws4_request")
 HEALTH_PATH = "/_local/health"
 _RESET_PATH = "/moto-api/reset"
 _REQUEST_ID_HEADERS = {"x-amzn-requestid", "x-amz-request-id"}
@@ -80,7 +82,7 @@ class Gateway:
         if _from_a_web_page(environ):
             refusal = {"__type": "AccessDeniedException", "message": "web pages may not use the local AWS endpoint"}
             return _send(_json_response(HTTPStatus.FORBIDDEN, refusal), start_response)
-        scope = CredentialScope.of_request(environ)
+        scope = _credential_scope(environ)
         denied = self._authorization.refusal(environ, scope) if self._authorization is not None else None
         if denied is not None:
             status = HTTPStatus(denied.status)
@@ -146,7 +148,7 @@ class Gateway:
     def _delegate(
         self, environ: dict[str, Any], start_response: StartResponse, scope: CredentialScope | None, request_id: str
     ) -> Iterable[bytes]:
-        request = CurrentRequest(request_id, environ.get("REMOTE_ADDR", "127.0.0.1"))
+        request = CurrentRequest(request_id, environ.get("REMOTE_ADDR", "127.0.0.1"), [], set(), {})
         hidden: list[AwsError] = []
         start = self._with_request_id(start_response, environ, scope, request_id, hidden)
         token = current_request.set(request)
@@ -261,6 +263,15 @@ class _KeyedLocks:
                     del self._locks[key]
                 else:
                     self._locks[key] = (lock, holders - 1)
+
+
+def _credential_scope(environ: dict[str, Any]) -> CredentialScope | None:
+    """Return the scope from the ``Authorization`` header or a presigned URL; None for an unsigned request."""
+    found = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    if found is None:
+        presigned = parse_qs(environ.get("QUERY_STRING", "")).get("X-Amz-Credential")
+        found = _CREDENTIAL.search(f"Credential={presigned[0]}") if presigned else None
+    return CredentialScope(found[1], found[3], found[4].lower()) if found else None
 
 
 def _is_s3(scope: CredentialScope | None) -> bool:
