@@ -16,7 +16,7 @@ from markupsafe import Markup
 from analysis.evaluation.rows import LabelledRows
 from analysis.model.artefact import Archive
 from analysis.reading.columns import MEASURES
-from analysis.report.figures import residual_plots, scatter
+from analysis.report.figures import residual_plots
 from analysis.report.interpretation import findings, number, p_value
 
 _FILES = Path(__file__).parent / "files"
@@ -35,10 +35,8 @@ _ABSENT: dict[str, Any] = {
 """Shown for what the quality.json of an older version lacks."""
 
 
-def report_html(
-    archive: Archive, sides: tuple[LabelledRows, LabelledRows], quality: dict[str, Any], evaluation: dict[str, Any]
-) -> str:
-    """Render the whole page; the same arguments give the same text."""
+def templates() -> Environment:
+    """Return the environment of the report's templates, with the filters that they use."""
     environment = Environment(
         loader=FileSystemLoader(_FILES),
         autoescape=True,
@@ -48,27 +46,35 @@ def report_html(
     )
     texts = {"rentals": lambda value: _minus(number(value)), "share": "{:.1%}".format, "pvalue": p_value}
     environment.filters.update({"num": figure} | {name: _or_dash(text) for name, text in texts.items()})
+    return environment
+
+
+def report_html(
+    archive: Archive, sides: tuple[LabelledRows, LabelledRows], quality: dict[str, Any], evaluation: dict[str, Any]
+) -> str:
+    """Render the whole page; the same arguments give the same text."""
     summary, quality = archive.summary, _ABSENT | quality
     intervals = [interval for column in quality["bins"]["columns"] for interval in column["intervals"]]
     means = [interval["mean_rentals"] or 0.0 for interval in intervals]
-    return environment.get_template("report.html.jinja").render(
-        # Our own file, not data.
-        style=Markup((_FILES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
-        archive=archive,
-        coefficients=summary.get("coefficients", []),
-        evaluation=evaluation,
-        excluded=summary.get("excluded", {}),
-        figures=summary.get("figures", {}),
-        findings=findings(evaluation, summary),
-        plots=[
-            {"title": plot.title, "svg": scatter(plot), "caption": plot.caption}
-            for plot in residual_plots(archive.model, sides)
-        ],
-        published=summary.get("published"),
-        quality=quality,
-        largest_mean=max([*means, 1.0]),
-        ranking=sorted(summary.get("ranking", {}).items(), key=lambda item: (item[1], item[0])),
-        units={name: measure.unit for name, measure in MEASURES.items()},
+    return (
+        templates()
+        .get_template("report.html.jinja")
+        .render(
+            # Our own file, not data.
+            style=Markup((_FILES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
+            archive=archive,
+            coefficients=summary.get("coefficients", []),
+            evaluation=evaluation,
+            excluded=summary.get("excluded", {}),
+            figures=summary.get("figures", {}),
+            findings=findings(evaluation, summary),
+            plots=residual_plots(archive.model, sides),
+            published=summary.get("published"),
+            quality=quality,
+            largest_mean=max([*means, 1.0]),
+            ranking=sorted(summary.get("ranking", {}).items(), key=lambda item: (item[1], item[0])),
+            units={name: measure.unit for name, measure in MEASURES.items()},
+        )
     )
 
 

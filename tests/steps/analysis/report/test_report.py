@@ -12,9 +12,9 @@ import pytest
 
 from analysis.evaluation.rows import labelled_rows
 from analysis.model.artefact import read_archive
-from analysis.report.figures import Plot, Series, normal_quantiles, scatter, ticks
+from analysis.report.figures import Series, normal_quantiles, scatter, ticks
 from analysis.report.interpretation import findings
-from analysis.report.page import figure, report_html
+from analysis.report.page import figure, report_html, templates
 
 _VOID = {"meta", "link", "br", "path"}
 
@@ -175,8 +175,10 @@ def test_quantiles_of_a_normal_sample_lie_on_the_line() -> None:
 
 def test_figures_escape_their_texts_and_thin_out_many_points() -> None:
     many = np.arange(20_000, dtype=float)
-    svg = scatter(Plot("one", "<title>", "a & b", "", [Series("points-test", many, many)], ("<x>", "&y"), (0.0, 1.0)))
+    plot = scatter([Series("points-test", many, many)], (0.0, 1.0))
+    svg = templates().get_template("scatter.svg.jinja").module.scatter(plot, "one", "<title>", "a & b", "<x>", "&y")
     assert "&lt;title&gt;" in svg
+    assert "a &amp; b" in svg
     assert "&lt;x&gt;" in svg
     assert "&amp;y" in svg
     assert len(svg) < 40_000
