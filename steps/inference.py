@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from analysis.model.artefact import LinearModel, Predictions, read_model
+from analysis.model.artefact import Floats, LinearModel, Predictions, read_model
 
 CSV = "text/csv"
 
@@ -24,7 +23,7 @@ def model_fn(model_dir: str) -> LinearModel:
     return read_model(Path(model_dir))
 
 
-def input_fn(body: str | bytes | bytearray, content_type: str = CSV) -> NDArray[np.float64]:
+def input_fn(body: str | bytes | bytearray, content_type: str = CSV) -> Floats:
     """Parse rows of shape (n, columns); raise ValueError for another type, and naming the row of an empty cell."""
     if content_type.partition(";")[0].strip().lower() != CSV:
         raise ValueError(f"The content type {content_type!r} can't be read; send {CSV} without a header.")
@@ -43,7 +42,7 @@ def input_fn(body: str | bytes | bytearray, content_type: str = CSV) -> NDArray[
     return rows
 
 
-def predict_fn(rows: NDArray[np.float64], model: LinearModel) -> Predictions:
+def predict_fn(rows: Floats, model: LinearModel) -> Predictions:
     """Predict each row with its interval, in the order of the rows."""
     return model.predict(rows)
 

@@ -9,20 +9,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from analysis.evaluation.metrics import all_metrics, coverage
 from analysis.features.profiles import Profile, Variant, profile_named, variant_of
 from analysis.features.transform import model_columns
-from analysis.model.artefact import LinearModel
+from analysis.model.artefact import Floats, LinearModel
 from analysis.reading.columns import DATE, TARGET, Purpose
 from analysis.reading.limits import QualityLimits
 from analysis.reading.quality import check_days
 from analysis.reading.table import read_table
 from publish import safe_text
 from scripts.lib.errors import ExportRefusedError
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

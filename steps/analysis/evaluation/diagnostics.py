@@ -13,12 +13,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 from analysis.features.profiles import NEAR_EXACT
-
-Floats = NDArray[np.float64]
+from analysis.model.artefact import Floats
 
 SIGNIFICANCE = 0.05
 LAGS = 7

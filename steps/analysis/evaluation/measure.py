@@ -10,9 +10,9 @@ import numpy as np
 from analysis.evaluation.diagnostics import check_leakage, equal_variance, independence, is_exact, normality
 from analysis.evaluation.metrics import all_metrics, coverage, resampled_deviations
 from analysis.evaluation.previous import PreviousModel, comparison
-from analysis.evaluation.rows import Floats, LabelledRows
+from analysis.evaluation.rows import LabelledRows
 from analysis.features.profiles import profile_named
-from analysis.model.artefact import LinearModel
+from analysis.model.artefact import Floats, LinearModel
 from analysis.runtime.errors import ModelError
 
 

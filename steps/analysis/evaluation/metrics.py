@@ -6,9 +6,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from analysis.model.artefact import Floats
 
 RESAMPLES = 500
 _SEED = 20260101

@@ -9,12 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.model.artefact import LinearModel
+from analysis.model.artefact import Floats, LinearModel
 from analysis.runtime.container import existing_file
 from analysis.runtime.errors import ModelError
 from analysis.runtime.files import read_frame
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

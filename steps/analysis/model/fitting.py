@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import t as student_t
 from sklearn.feature_selection import RFE
 from sklearn.linear_model import LinearRegression
@@ -20,7 +19,7 @@ from statsmodels.stats.stattools import durbin_watson, jarque_bera, omni_normtes
 from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 
 from analysis.features.profiles import Profile
-from analysis.model.artefact import Bounds, LinearModel
+from analysis.model.artefact import Bounds, Floats, LinearModel
 from analysis.runtime.errors import TrainingError
 
 INTERVAL_LEVEL = 0.95
@@ -229,7 +228,7 @@ def variance_inflation_factors(fit: Fit) -> dict[str, float]:
     }
 
 
-def _inflation(column: NDArray[np.float64], others: NDArray[np.float64]) -> float:
+def _inflation(column: Floats, others: Floats) -> float:
     """Divide the column's sum of squares around its mean by that of its residuals on the others and the constant."""
     coefficients = np.linalg.lstsq(others, column, rcond=None)[0]
     residual = float(np.sum(np.square(column - others @ coefficients)))
