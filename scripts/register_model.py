@@ -49,14 +49,9 @@ def read_evaluation(path: Path) -> tuple[bytes, float]:
 def image_uri(settings: Settings) -> str:
     """Return the pinned scikit-learn image of the region. Imports the SageMaker SDK, which takes seconds."""
     with offline_sdk(settings.region):
-        from sagemaker.core import image_uris
+        from pipeline.definition import context
 
-        from pipeline.definition.context import IMAGE_VERSION
-
-        uri: str = image_uris.retrieve(
-            "sklearn", settings.region, version=IMAGE_VERSION, image_scope="training", py_version="py3"
-        )
-    return uri
+        return context.image_uri(settings.region)
 
 
 def registered_version(group: str, archive_sha256: str, aws: Aws) -> str | None:

@@ -35,6 +35,12 @@ IMAGE_VERSION = "1.9-0"
 Value = Any
 
 
+def image_uri(region: str) -> str:
+    """Return the URI of the pinned image, resolved from the SDK's own table for the region."""
+    uri: str = image_uris.retrieve("sklearn", region, version=IMAGE_VERSION, image_scope="training", py_version="py3")
+    return uri
+
+
 @dataclass(frozen=True)
 class StepContext:
     """What every step of a pipeline shares.
@@ -98,11 +104,8 @@ class StepContext:
 
     @property
     def image_uri(self) -> str:
-        """Pinned image, resolved from the SDK's own table for the region."""
-        uri: str = image_uris.retrieve(
-            "sklearn", self.settings.region, version=IMAGE_VERSION, image_scope="training", py_version="py3"
-        )
-        return uri
+        """Pinned image of the region."""
+        return image_uri(self.settings.region)
 
     @property
     def code_uri(self) -> str:
