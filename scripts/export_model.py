@@ -13,10 +13,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
-from scripts.lib.errors import ModelSourceError
 from scripts.lib.exports.files import checksum_file, document_of, write_exports
 from scripts.lib.exports.sources import find_model, latest_approved
-from scripts.lib.program import aws_of, program_parser, run_program
+from scripts.lib.program import ModelSourceError, aws_of, program_parser, run_program
 
 EXAMPLES = """\
 examples:

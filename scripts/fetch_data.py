@@ -29,8 +29,7 @@ from analysis.reading.columns import COUNTS, TARGET, Purpose
 from analysis.reading.limits import QualityLimits
 from analysis.reading.quality import check_days
 from analysis.reading.table import read_table
-from scripts.lib.errors import ScriptError
-from scripts.lib.program import program_parser, run_program, write_whole
+from scripts.lib.program import ScriptError, program_parser, run_program, write_whole
 
 URL = "https://archive.ics.uci.edu/static/public/275/bike+sharing+dataset.zip"
 MEMBER = "day.csv"

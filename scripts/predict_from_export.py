@@ -16,10 +16,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
-from scripts.lib.errors import ScriptError
 from scripts.lib.exports.comparison import predictions_table, prepare, summary
 from scripts.lib.exports.files import checksum_file, read_export
-from scripts.lib.program import existing_file, program_parser, run_program, write_whole
+from scripts.lib.program import ScriptError, existing_file, program_parser, run_program, write_whole
 
 EXAMPLES = """\
 examples:

@@ -26,8 +26,7 @@ from analysis.reading.quality import check_days
 from analysis.reading.table import read_table
 from analysis.runtime.files import read_frame, write_frame
 from pipeline.aws.clients import Aws, aws_errors
-from scripts.lib.errors import RegistrationError, ScriptError
-from scripts.lib.program import aws_of, existing_file, program_parser, run_program
+from scripts.lib.program import RegistrationError, ScriptError, aws_of, existing_file, program_parser, run_program
 
 EXAMPLES = """\
 examples:

@@ -18,9 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 from pipeline.aws.clients import Aws, aws_errors
 from pipeline.definition.sdk import offline_sdk
 from pipeline.settings.environment import Settings
-from scripts.lib.errors import RegistrationError, ScriptError
 from scripts.lib.exports.sources import FoundModel, find_model
-from scripts.lib.program import aws_of, existing_file, program_parser, run_program
+from scripts.lib.program import RegistrationError, ScriptError, aws_of, existing_file, program_parser, run_program
 
 EXAMPLES = """\
 examples:

@@ -1,4 +1,7 @@
-"""Helpers of all programs: parsing arguments, ending with an exit code, and writing files."""
+"""Helpers of all programs: parsing arguments, ending with an error and its exit code, and writing files.
+
+A data file that can't be used raises ``InputError`` of ``steps/analysis/runtime/errors.py`` (exit code 1).
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,28 @@ from analysis.runtime.errors import StepError
 from pipeline.aws.clients import Aws
 from pipeline.errors import BikeshareError
 from pipeline.settings.environment import environment_names, load_settings
-from scripts.lib.errors import ScriptError
 
-_READABLE = 0o644
+
+class ScriptError(BikeshareError):
+    """An argument, a local file or a download is wrong; the base of every error that a program raises on purpose."""
+
+
+class ModelSourceError(ScriptError):
+    """The model that was asked for does not exist or can't be used."""
+
+    exit_code = 9
+
+
+class ExportRefusedError(ScriptError):
+    """An export was not loaded: its checksum or its content is not what this project writes."""
+
+    exit_code = 10
+
+
+class RegistrationError(ScriptError):
+    """The model registry or the Feature Store refused a request."""
+
+    exit_code = 11
 
 
 def program_parser(description: str | None, examples: str, *, asks_aws: bool = False) -> argparse.ArgumentParser:
@@ -71,18 +93,13 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
+        # A file in a directory of its own has the usual mode; mkstemp's would be for its owner only.
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as directory:
+            temporary = Path(directory) / path.name
+            with temporary.open("wb") as stream:
                 stream.write(content)
                 stream.flush()
                 os.fsync(stream.fileno())
-            # mkstemp's file is for its owner only; results are for colleagues, too.
-            temporary.chmod(_READABLE)
             temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
     except OSError as error:
         raise ScriptError(f"{path} can't be written: {error}.", "Choose another place for the output.") from error

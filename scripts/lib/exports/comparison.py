@@ -19,7 +19,7 @@ from analysis.reading.limits import QualityLimits
 from analysis.reading.quality import check_days
 from analysis.reading.table import read_table
 from publish import safe_text
-from scripts.lib.errors import ExportRefusedError
+from scripts.lib.program import ExportRefusedError
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,8 @@ import joblib
 
 from analysis.model.artefact import LinearModel, model_from_json
 from analysis.runtime.errors import ModelError
-from scripts.lib.errors import ExportRefusedError, ScriptError
 from scripts.lib.exports.safe_pickle import PROTOCOL, load_data
-from scripts.lib.program import existing_file, write_whole
+from scripts.lib.program import ExportRefusedError, ScriptError, existing_file, write_whole
 
 Document = dict[str, Any]
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from scripts.lib.errors import ExportRefusedError
+from scripts.lib.program import ExportRefusedError
 
 PROTOCOL = 4
 """Read by every Python since 3.4; both formats are written with it."""
@@ -31,8 +31,6 @@ ALLOWED_INSTRUCTIONS = frozenset(_STRUCTURE | _SCALARS | _STRINGS | _CONTAINERS)
 _START = b"\x80\x04"
 _COMPRESSED = (b"\x1f\x8b", b"BZ", b"\xfd7zXZ", b"\x5d\x00", b"\x78", b"ZF", b"PK", b"\x28\xb5\x2f\xfd", b"\x04\x22")
 _NAMED_INLINE = frozenset({"GLOBAL", "INST"})
-_NAMED_ON_STACK = "STACK_GLOBAL"
-_TEXT = _STRINGS | {"BINUNICODE8", "UNICODE"}
 _LONGEST_SHOWN = 80
 _DAMAGE = (pickle.UnpicklingError, EOFError, ValueError, OverflowError, TypeError, LookupError, AttributeError)
 """The exceptions of Python's unpickler for a malformed program."""
@@ -57,13 +55,11 @@ def check_instructions(content: bytes, source: str) -> None:
     if not content.startswith(_START):
         kind = "is compressed" if content.startswith(_COMPRESSED) else f"is not a pickle of protocol {PROTOCOL}"
         raise ExportRefusedError(f"{source} {kind}; exports are plain pickles of protocol {PROTOCOL}.", _HINT)
-    texts = _Texts()
     end = -1
     try:
         for opcode, argument, position in pickletools.genops(content):
             if opcode.name not in ALLOWED_INSTRUCTIONS:
-                _refuse(opcode.name, argument, position or 0, texts, source)
-            texts.follow(opcode.name, argument)
+                _refuse(opcode.name, argument, position or 0, content, source)
             end = (position or 0) + 1
     except ValueError as error:
         raise ExportRefusedError(f"{source} is damaged: {error}.", _HINT) from error
@@ -71,11 +67,11 @@ def check_instructions(content: bytes, source: str) -> None:
         raise ExportRefusedError(f"{source} has {len(content) - end} bytes after its end.", _HINT)
 
 
-def _refuse(instruction: str, argument: object, position: int, texts: _Texts, source: str) -> NoReturn:
+def _refuse(instruction: str, argument: object, position: int, content: bytes, source: str) -> NoReturn:
     if instruction in _NAMED_INLINE:
         what = f"names {_shown(str(argument).replace(' ', '.'))}"
-    elif instruction == _NAMED_ON_STACK:
-        what = f"names {_shown('.'.join(texts.last_two()))}"
+    elif instruction == "STACK_GLOBAL":
+        what = f"names {_shown(_name_on_stack(content[:position]))}"
     else:
         what = f"holds the instruction {instruction}"
     raise ExportRefusedError(
@@ -85,34 +81,23 @@ def _refuse(instruction: str, argument: object, position: int, texts: _Texts, so
     )
 
 
+def _name_on_stack(program: bytes) -> str:
+    """Return the name that the last two texts on the stack make up after the instructions; it is for a message only."""
+    pushed, memo = ["?"], []
+    for opcode, argument, _ in pickletools.genops(program + b"."):
+        if opcode.name == "MEMOIZE":
+            memo.append(pushed[-1])
+        elif opcode.name in {"BINGET", "LONG_BINGET"}:
+            place = argument or 0
+            pushed.append(memo[place] if place < len(memo) else "?")
+        elif opcode.name not in {"FRAME", "STOP"}:
+            pushed.append(argument if isinstance(argument, str) else "?")
+    return ".".join(pushed[-2:])
+
+
 def _shown(text: str) -> str:
     """Make untrusted text safe for a terminal: escapes are shown as such, and long text is cut."""
     return ascii(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "...")
-
-
-class _Texts:
-    """Follows the texts of a pickle just far enough to report which name an instruction means. Decides nothing."""
-
-    def __init__(self) -> None:
-        self._pushed: list[str] = []
-        self._memo: list[str] = []
-        self._top = "?"
-
-    def follow(self, instruction: str, argument: Any) -> None:
-        """Update the stack of texts by one instruction."""
-        if instruction in _TEXT:
-            self._top = str(argument)
-            self._pushed.append(self._top)
-        elif instruction == "MEMOIZE":
-            self._memo.append(self._top)
-        elif instruction in {"BINGET", "LONG_BINGET"} and argument < len(self._memo):
-            self._pushed.append(self._memo[argument])
-        elif instruction != "FRAME":
-            self._top = "?"
-
-    def last_two(self) -> list[str]:
-        """Return the two texts pushed last: a module and a name."""
-        return self._pushed[-2:] or ["?"]
 
 
 class _NamelessUnpickler(pickle.Unpickler):

@@ -13,7 +13,7 @@ from analysis.runtime.aws import split_s3_uri
 from analysis.runtime.errors import ModelError, SettingsError
 from analysis.runtime.registry import model_data_url, newest_approved
 from pipeline.aws.clients import Aws, aws_errors
-from scripts.lib.errors import ModelSourceError
+from scripts.lib.program import ModelSourceError
 
 _PACKAGE_ARN = re.compile(r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:\d{12}:model-package/[A-Za-z0-9-]+(/\d+)?")
 

@@ -14,8 +14,8 @@ from analysis.reading.columns import MEASURES
 from analysis.runtime.errors import InputError
 from analysis.runtime.files import read_frame
 from pipeline.demo.sample import sample_rows
-from scripts.lib.errors import ExportRefusedError
 from scripts.lib.exports.comparison import predictions_table, prepare, summary
+from scripts.lib.program import ExportRefusedError
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 
 from analysis.model.artefact import read_model
 from scripts.lib import program
-from scripts.lib.errors import ExportRefusedError, ScriptError
 from scripts.lib.exports.files import checksum_file, document_of, read_export, write_exports
+from scripts.lib.program import ExportRefusedError, ScriptError
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from analysis.model.artefact import Bounds, LinearModel
-from scripts.lib.errors import ExportRefusedError
 from scripts.lib.exports.files import document_of, model_of
+from scripts.lib.program import ExportRefusedError
 
 MODEL = LinearModel(
     profile="forecast",

@@ -25,8 +25,8 @@ from budgets import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scripts.lib.errors import ExportRefusedError
 from scripts.lib.exports.safe_pickle import ALLOWED_INSTRUCTIONS, _NamelessUnpickler, load_data
+from scripts.lib.program import ExportRefusedError
 
 DATA: dict[str, Any] = {
     "text": "é\n" * 200,

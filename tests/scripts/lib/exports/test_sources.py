@@ -8,9 +8,8 @@ import boto3
 import pytest
 
 from analysis.model.artefact import read_model
-from scripts.lib.errors import ModelSourceError
 from scripts.lib.exports.sources import find_model, latest_approved
-from scripts.lib.program import aws_of
+from scripts.lib.program import ModelSourceError, aws_of
 
 GROUP = "bikeshare-local-regression"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/sklearn:1.9-0"
