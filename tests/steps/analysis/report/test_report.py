@@ -6,12 +6,14 @@ import json
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
+from random import Random
 
 import numpy as np
 import pytest
 
 from analysis.evaluation.rows import labelled_rows
 from analysis.model.artefact import read_archive
+from analysis.report import interpretation
 from analysis.report.figures import Series, normal_quantiles, scatter, ticks
 from analysis.report.interpretation import findings
 from analysis.report.page import figure, report_html, templates
@@ -113,6 +115,36 @@ def test_words_follow_the_numbers(sample_runs, path, value, title) -> None:
     assert title not in {finding.title for finding in findings(evaluation, {})}
     evaluation[path[0]][path[1]] = value
     assert title in {finding.title for finding in findings(evaluation, {})}
+
+
+def test_every_sentence_is_said_of_some_run(sample_runs, monkeypatch) -> None:
+    said: set[str] = set()
+
+    class Sentences(dict):
+        def __getitem__(self, name: str) -> dict[str, str]:
+            said.add(name)
+            return super().__getitem__(name)
+
+    monkeypatch.setattr(interpretation, "_SENTENCES", Sentences(interpretation._SENTENCES))
+    run, random = sample_runs["forecast"], Random(1)
+    one = random.choice
+    for _ in range(300):
+        evaluation = run.evaluation
+        diagnostics = evaluation["diagnostics"]
+        diagnostics["exact_fit"] = one([True, False])
+        for test in (*diagnostics["train"].values(), diagnostics["in_order_of_days"]):
+            test["p"] = one([0.0001, 0.2])
+        evaluation["leakage"] |= {"verdict": one(["pass", "known", "fail"]), "columns": ["a", "b"]}
+        evaluation["test"] |= {"r2": one([-0.1, 0.5, 0.8]), "mape": one([None, 20.0])}
+        evaluation["train"]["r2"] = one([0.5, 0.99])
+        evaluation["baseline"]["rmse"] = one([1.0, 1e6])
+        evaluation["intervals"]["coverage"] = one([0.5, 0.95, 1.0])
+        difference, before = {"rmse": one([-1.0, 0.0, 1.0])}, {"status": "compared", "version": 1, "same_split": False}
+        evaluation["previous_model"] = {**before, "difference": difference, "test": {"rmse": 100.0}}
+        entry = {"name": "temp", "vif": one([2.0, 7.0, 20.0]), "infinite_vif": False}
+        summary = {"coefficients": [entry], "figures": {"condition_number": one([5.0, 50_000.0])}}
+        assert all("{" not in finding.title + finding.text for finding in findings(evaluation, summary))
+    assert said == set(interpretation._SENTENCES)
 
 
 @pytest.fixture
