@@ -16,8 +16,6 @@ Errors of the local endpoint are in :mod:`localmaker.errors`, those of the step 
 ``steps/analysis/errors.py``; neither can import this module (see the import contracts in ``pyproject.toml``).
 """
 
-from __future__ import annotations
-
 
 class BikeshareError(Exception):
     """What happened, where, and the command that helps; printed without a traceback.

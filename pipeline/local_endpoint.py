@@ -1,7 +1,5 @@
 """The local endpoint as this project starts it: its port, and the packages that the step scripts need."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit

@@ -1,7 +1,5 @@
 """Tell the error "does not exist" from every other one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TypeVar
 

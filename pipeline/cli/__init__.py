@@ -6,8 +6,6 @@ Exit codes: 0 done; 1 any other error; 2 wrong usage, or ``plan`` found changes;
 Everything that takes long to import is imported inside the command that needs it.
 """
 
-from __future__ import annotations
-
 import gc
 import sys
 

@@ -1,7 +1,5 @@
 """``bikeshare local …``: the local endpoint's own commands, with this project's port and requirements as defaults."""
 
-from __future__ import annotations
-
 from typing import Any, NoReturn
 
 import typer

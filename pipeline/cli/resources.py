@@ -1,7 +1,5 @@
 """Definitions and resources: synth, validate, plan, deploy, drift, trust-policy, destroy."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """Results: predictions, report; and the demonstration."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

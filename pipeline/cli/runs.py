@@ -1,7 +1,5 @@
 """Executions: start, watch, runs, stop, logs."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

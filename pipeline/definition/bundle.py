@@ -5,8 +5,6 @@ normalised. So the SHA-256 of the archive is the version of the code, the defini
 and step caching works across upserts.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import io

@@ -1,7 +1,5 @@
 """The steps that training and scoring have in common, each with its arguments. Imports the SageMaker SDK."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

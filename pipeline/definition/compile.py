@@ -3,8 +3,6 @@
 Compiling is a pure function of settings and sources: no network, no credentials, always the same bytes.
 """
 
-from __future__ import annotations
-
 import json
 
 from pipeline.definition.bundle import Bundle, build_bundle

@@ -3,11 +3,9 @@
 Importing this module imports the SageMaker SDK (seconds); see :mod:`pipeline.definition.sdk`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from sagemaker.core import image_uris
 from sagemaker.core.training.configs import Networking
@@ -65,7 +63,7 @@ class StepContext:
     transform_instance_type: ParameterString
 
     @classmethod
-    def create(cls, settings: Settings, bundle: Bundle) -> StepContext:
+    def create(cls, settings: Settings, bundle: Bundle) -> Self:
         """Create the parameters and the session of a pipeline. Of the parameters only the key has no default."""
         instances = settings.instances
         return cls(

@@ -1,7 +1,5 @@
 """What the feature group holds, read from the steps' own schema so that it is written down once."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 

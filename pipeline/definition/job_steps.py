@@ -4,8 +4,6 @@ Each takes the pipeline's context, the step's name and the description that the 
 in ``steps/``. Importing this module imports the SageMaker SDK (seconds); see :mod:`pipeline.definition.sdk`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from sagemaker.core.network import NetworkConfig

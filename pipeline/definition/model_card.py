@@ -5,8 +5,6 @@ CreateModelPackage takes a card as JSON text after SageMaker's model-card schema
 pipeline runs, so the card is made as a list of pieces of that text, some of them pipeline variables, for ``Std:Join``.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 Importing this module imports the SageMaker SDK (seconds); see :mod:`pipeline.definition.sdk`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any

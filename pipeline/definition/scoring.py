@@ -9,8 +9,6 @@ Nothing is fitted here: the newest approved version of the model brings all that
 Importing this module imports the SageMaker SDK; do it inside :func:`pipeline.definition.sdk.offline_sdk`.
 """
 
-from __future__ import annotations
-
 from sagemaker.core.workflow.parameters import ParameterString
 from sagemaker.mlops.workflow.pipeline import Pipeline
 

@@ -12,8 +12,6 @@
 - Names and S3 paths carry the time of the compile; the factories pass explicit ones instead.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import warnings

@@ -10,8 +10,6 @@
 Importing this module imports the SageMaker SDK; do it inside :func:`pipeline.definition.sdk.offline_sdk`.
 """
 
-from __future__ import annotations
-
 from typing import get_args
 
 from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo, ConditionIn

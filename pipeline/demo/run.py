@@ -1,7 +1,5 @@
 """The demonstration: start the local endpoint, deploy, upload a CSV, watch, show the predictions."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

@@ -5,8 +5,6 @@ table (dates as dd-mm-yy, degrees Celsius, percent, km/h) and plausible relation
 second year more than the first, rain and wind fewer.
 """
 
-from __future__ import annotations
-
 import csv
 import math
 import random

@@ -1,7 +1,5 @@
 """The offline checks, applied to what an environment would deploy, to a definition in a file, and to the scripts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -5,8 +5,6 @@ kept under ``$XDG_CACHE_HOME/bikeshare/definitions`` by a hash of settings, bund
 SDK version, and a command that finds it there imports no SDK at all.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 import os

@@ -1,7 +1,5 @@
 """What the linter can't know of this project: names of the step scripts, and the AWS calls that they make."""
 
-from __future__ import annotations
-
 from pipedef.document.project import ALWAYS, Project
 
 _REGISTRY_READ = ("sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages")

@@ -1,7 +1,5 @@
 """Which resources an environment has, in the order in which they can be created."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

@@ -3,8 +3,6 @@
 Which execution an upload has started is in :mod:`pipeline.executions.uploads`.
 """
 
-from __future__ import annotations
-
 import json
 import time
 import uuid
@@ -57,12 +55,6 @@ def recent(aws: Aws, pipeline_name: str, limit: int = 20) -> list[ExecutionView]
         )
         for item in summaries
     ]
-
-
-def summary_as_json(execution: ExecutionView) -> dict[str, Any]:
-    """Return what a list of executions knows of one, for scripts."""
-    fields = {name: getattr(execution, name) for name in ("arn", "status", "started", "reason")}
-    return {**fields, "pipeline": execution.pipeline_name}
 
 
 def with_reasons(aws: Aws, executions: Sequence[ExecutionView]) -> list[ExecutionView]:

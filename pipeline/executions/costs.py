@@ -1,7 +1,5 @@
 """What executions cost and how long they take, from ``prices.toml``: an estimate before, and so far while one runs."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What the jobs of an execution wrote, from CloudWatch Logs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime

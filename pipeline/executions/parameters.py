@@ -1,7 +1,5 @@
 """Parameters given by hand, checked against a pipeline's definition before anything is started."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches

@@ -1,7 +1,5 @@
 """Follow executions on the screen: a live table in a terminal, one plain line for each change elsewhere."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from contextlib import nullcontext
 from datetime import UTC, datetime

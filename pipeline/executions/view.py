@@ -1,7 +1,5 @@
 """One execution at one moment: its steps in the definition's order, their times, reasons and cost."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime

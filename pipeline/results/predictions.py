@@ -1,7 +1,5 @@
 """Prediction files: where they are, their manifests and first rows."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

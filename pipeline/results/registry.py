@@ -1,7 +1,5 @@
 """The model registry: list, approve and reject versions, and read their cards."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from datetime import datetime

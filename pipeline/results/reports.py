@@ -1,7 +1,5 @@
 """The run report of an execution: one HTML file that opens from disk."""
 
-from __future__ import annotations
-
 from pipeline.aws.clients import Aws, aws_errors
 from pipeline.errors import ExecutionError
 from pipeline.executions.view import ExecutionView

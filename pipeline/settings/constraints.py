@@ -1,7 +1,5 @@
 """Types of settings: what AWS accepts as names, keys, tags and identifiers, each with its rule in words."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Annotated, TypeVar

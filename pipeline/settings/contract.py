@@ -1,9 +1,7 @@
 """Names that definitions, triggers, permissions and commands must agree on, written once."""
 
-from __future__ import annotations
-
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
 #: The two pipelines: a definition, a rule and a folder of the raw bucket each.
 Flow = Literal["training", "scoring"]
@@ -34,7 +32,7 @@ class JobStep(StrEnum):
     PUBLISH_PREDICTIONS = "PublishPredictions"
 
     @classmethod
-    def _missing_(cls, value: object) -> JobStep | None:
+    def _missing_(cls, value: object) -> Self | None:
         """Ignore case: names of environment variables come in small letters."""
         return next((step for step in cls if step.lower() == str(value).lower()), None)
 

@@ -5,8 +5,6 @@ Values come from, later ones winning: the defaults here, ``environments/<name>.t
 ``BIKESHARE_QUALITY__MINIMUM_R_SQUARED=0.7``. An unknown key or an impossible value is an error that names the key.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

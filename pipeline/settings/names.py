@@ -1,7 +1,5 @@
 """What the resources of an environment are called: names and ARNs that follow from its settings."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,7 +16,7 @@ class _Name:
     def __init__(self, suffix: str) -> None:
         self._suffix = suffix
 
-    def __get__(self, settings: ResourceNames, _: object = None) -> str:
+    def __get__(self, settings: "ResourceNames", _: object = None) -> str:
         return f"{settings.prefix}-{self._suffix}"
 
 
@@ -28,7 +26,7 @@ class _BucketName:
     def __init__(self, purpose: str) -> None:
         self._purpose = purpose
 
-    def __get__(self, settings: ResourceNames, _: object = None) -> str:
+    def __get__(self, settings: "ResourceNames", _: object = None) -> str:
         configured: str | None = getattr(settings.buckets, self._purpose)
         return configured or f"{settings.prefix}-{self._purpose}-{settings.account_id}"
 

@@ -1,7 +1,5 @@
 """The sections of :class:`~.environment.Settings`: what can be set, its defaults, and what is impossible."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator

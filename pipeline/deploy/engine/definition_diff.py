@@ -1,7 +1,5 @@
 """Compare two definitions as people think of them: parameter by parameter, step by step, argument by argument."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Compare what should be with what is; then act, in dependency order; or remove everything again."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Sequence

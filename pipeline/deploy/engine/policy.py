@@ -1,7 +1,5 @@
 """IAM policy documents: written, and two of them compared by what they grant, however they are written."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """What a kind of resource offers to the planner, and the values that plans are made of."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -104,7 +102,7 @@ class Resource(ABC):
         """Return why AWS can't make these changes in place; None where it can."""
         return None
 
-    def triggers(self, other: Resource) -> bool:
+    def triggers(self, other: "Resource") -> bool:
         """Say whether it starts the other resource; if so, it can be paused."""
         return False
 

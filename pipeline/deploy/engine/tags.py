@@ -1,7 +1,5 @@
 """Tags, however a service spells them: how each one lists, adds and removes those of a resource."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -4,8 +4,6 @@ A permission is granted because a step of a definition needs it: its type, the s
 runs in. ``Resource: "*"`` is used only where AWS has no resource level; each such line says so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 

@@ -7,8 +7,6 @@ key is stored anywhere. CI has two roles in an AWS account:
 - ``deploy``, for the GitHub environment of the same name as ours, creates, changes and removes the stack's resources.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import Any, Literal

@@ -1,9 +1,8 @@
 """What compiled definitions require of the role that they run as: jobs, scripts, images, functions, S3 locations."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Self
 
 from pipedef.arns import queue_arn, repository_arn
 from pipedef.document.definition import Definition, read_definition
@@ -57,7 +56,7 @@ class Requirements:
     experiments: bool
 
     @classmethod
-    def of(cls, definitions: Iterable[str], region: str) -> Requirements:
+    def of(cls, definitions: Iterable[str], region: str) -> Self:
         """Read compiled definitions of a region's pipelines; what a pipeline variable stands for is left out."""
         read = [read_definition(text, "definition") for text in definitions]
         steps = [step for definition in read for step in definition.steps]

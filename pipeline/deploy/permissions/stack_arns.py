@@ -1,7 +1,5 @@
 """ARNs of everything that an environment consists of, for policies."""
 
-from __future__ import annotations
-
 from pipeline.settings.contract import FLOWS, JOB_LOG_GROUPS
 from pipeline.settings.environment import Settings
 

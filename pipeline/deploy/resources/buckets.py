@@ -1,7 +1,5 @@
 """S3 buckets: versioned, encrypted, closed to the public and to plain HTTP, and telling EventBridge of new objects."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -8,8 +8,6 @@ NULL, and ``actual`` is empty for days that have not happened, so that column is
     FROM predictions WHERE dt = '2026-11-23'
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

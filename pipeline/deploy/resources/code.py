@@ -1,7 +1,5 @@
 """The packed code of ``steps/`` in the artifacts bucket, under its own SHA-256."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

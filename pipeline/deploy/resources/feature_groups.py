@@ -1,7 +1,5 @@
 """The feature group: one record a day, online store."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -9,8 +9,6 @@ SageMaker writes the logs of *every* job of an account and region into three gro
   empty. Otherwise its retention stays, and what is left expires.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

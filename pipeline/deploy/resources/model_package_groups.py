@@ -1,7 +1,5 @@
 """The model package group: where registered versions of the model go."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A SageMaker pipeline, created or updated with a compiled definition."""
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The dead-letter queue: events that EventBridge could not deliver, kept for people to look at."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """IAM roles with one inline policy each."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """EventBridge rules with one target each: an upload starts a pipeline, a failed execution alarms people."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

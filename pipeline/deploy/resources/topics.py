@@ -1,7 +1,5 @@
 """The alarm topic: those who want to hear of failed executions subscribe to it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
