@@ -30,17 +30,11 @@ _EXECUTABLE, _PLAIN = 0o755, 0o644
 
 @dataclass(frozen=True)
 class Bundle:
-    """The packed code.
+    """The packed code."""
 
-    Attributes:
-        sha256: of the archive before compression, and the launcher; 64 hexadecimal digits.
-        archive: gzip-compressed tar with the content of ``steps/`` at its root.
-        launcher: ``run.sh``, which unpacks the archive inside a processing job and runs one script.
-    """
-
-    sha256: str
-    archive: bytes
-    launcher: bytes
+    sha256: str  #: Of the uncompressed archive and the launcher; 64 hexadecimal digits.
+    archive: bytes  #: Gzip-compressed tar with the content of ``steps/`` at its root.
+    launcher: bytes  #: ``run.sh``, which unpacks the archive inside a processing job and runs one script.
 
     @property
     def prefix(self) -> str:

@@ -41,19 +41,11 @@ def image_uri(region: str) -> str:
 
 @dataclass(frozen=True)
 class StepContext:
-    """What every step of a pipeline shares.
-
-    Attributes:
-        settings: of the environment.
-        bundle: the packed code.
-        session: offline session from :func:`pipeline.definition.sdk.offline_session`.
-        bucket, key, etag, run_key: pipeline parameters, the object that an execution is about.
-        processing_instance_type, training_instance_type, transform_instance_type: pipeline parameters.
-    """
+    """What every step of a pipeline shares."""
 
     settings: Settings
     bundle: Bundle
-    session: Any
+    session: Any  #: Offline session from :func:`pipeline.definition.sdk.offline_session`.
     bucket: ParameterString
     key: ParameterString
     etag: ParameterString

@@ -32,15 +32,10 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Cost:
-    """What jobs cost.
+    """What jobs cost."""
 
-    Attributes:
-        dollars: US dollars; None where an instance type or the region has no price.
-        as_of: date of the prices.
-    """
-
-    dollars: float | None
-    as_of: date
+    dollars: float | None  #: US dollars; None where an instance type or the region has no price.
+    as_of: date  #: Date of the prices.
 
     @property
     def amount(self) -> str:
@@ -53,19 +48,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class Estimate(Cost):
-    """One successful execution with nothing cached.
+    """One successful execution with nothing cached."""
 
-    Attributes:
-        seconds: from start to end; steps that do not wait for each other run at the same time.
-        jobs: how many jobs run.
-        unpriced: instance types without a price in this region.
-        region: whose prices were looked up.
-    """
-
-    seconds: int
+    seconds: int  #: From start to end; steps that do not wait for each other run at the same time.
     jobs: int
-    unpriced: tuple[str, ...]
-    region: str
+    unpriced: tuple[str, ...]  #: Instance types without a price in this region.
+    region: str  #: Whose prices were looked up.
 
     def __str__(self) -> str:
         if self.dollars is None:

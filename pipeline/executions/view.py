@@ -18,30 +18,17 @@ FINAL = frozenset({"Succeeded", "Failed", "Stopped"})
 
 @dataclass(frozen=True)
 class StepView:
-    """One step of an execution at one moment.
-
-    Attributes:
-        name: of the step.
-        kind: SageMaker's step type, such as ``Processing``.
-        status: SageMaker's status, ``Waiting`` before the step starts, or ``NotRun`` where it never did.
-        started: None before.
-        ended: None before.
-        reason: why it failed, or what a condition decided, else empty.
-        cached: whether an earlier execution's result stands in.
-        depth: how many conditions it stands under.
-        job_name: of the job that the step runs; None where it runs none.
-        cluster: what the job runs on; None where it runs none.
-    """
+    """One step of an execution at one moment."""
 
     name: str
-    kind: str
-    status: str = "Waiting"
+    kind: str  #: SageMaker's step type, such as ``Processing``.
+    status: str = "Waiting"  #: SageMaker's status, ``Waiting`` before the step starts, or ``NotRun`` where it never did
     started: datetime | None = None
     ended: datetime | None = None
-    reason: str = ""
-    cached: bool = False
-    depth: int = 0
-    job_name: str | None = None
+    reason: str = ""  #: Why it failed, or what a condition decided, else empty.
+    cached: bool = False  #: Whether an earlier execution's result stands in.
+    depth: int = 0  #: How many conditions it stands under.
+    job_name: str | None = None  #: None where it runs no job.
     cluster: Cluster | None = None
 
     def seconds(self, now: datetime) -> float | None:
@@ -100,15 +87,10 @@ def first_failed(steps: Iterable[StepView]) -> StepView | None:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an execution was started with, which does not change while it runs.
-
-    Attributes:
-        definition: of the execution.
-        clusters: step → what its job runs on.
-    """
+    """What an execution was started with, which does not change while it runs."""
 
     definition: Definition
-    clusters: Mapping[str, Cluster]
+    clusters: Mapping[str, Cluster]  #: Step → what its job runs on.
 
 
 def execution_parameters(aws: Aws, arn: str) -> dict[str, str]:

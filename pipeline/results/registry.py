@@ -11,23 +11,14 @@ from pipeline.errors import RegistryError
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """One registered version.
-
-    Attributes:
-        arn: of the model package.
-        version: number within the group.
-        approval: ``Approved``, ``Rejected`` or ``PendingManualApproval``.
-        created: when it was registered.
-        properties: customer metadata: profile, code, input, execution.
-        metrics: metric name → value, as the model card has them.
-    """
+    """One registered version."""
 
     arn: str
-    version: int
-    approval: str
+    version: int  #: Number within the group.
+    approval: str  #: ``Approved``, ``Rejected`` or ``PendingManualApproval``.
     created: datetime
-    properties: dict[str, str]
-    metrics: dict[str, float]
+    properties: dict[str, str]  #: Customer metadata: profile, code, input, execution.
+    metrics: dict[str, float]  #: Metric name → value, as the model card has them.
 
 
 def versions(aws: Aws, group: str) -> list[ModelVersion]:

@@ -50,10 +50,6 @@ class Resource(ABC):
     Each kind is a frozen dataclass that implements ``create`` and the methods with an underscore. Describing only
     reads; ``create``, ``update`` and ``delete`` may be interrupted and repeated at any point. Tags are handled here,
     by the kind's ``tag_api``.
-
-    Attributes:
-        name: of the resource, as people see it.
-        tags: key → value.
     """
 
     #: Kind as shown to people, such as ``bucket``.

@@ -24,17 +24,11 @@ def without_reserved(tags: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class TagApi:
-    """The tagging calls of one service; it knows a resource by its ARN, name or URL.
+    """The tagging calls of one service; it knows a resource by its ARN, name or URL."""
 
-    Attributes:
-        listed: return every tag of a resource.
-        add: set tags, and leave others as they are.
-        remove: remove tags by key.
-    """
-
-    listed: Callable[[Aws, str], Mapping[str, str]]
-    add: Callable[[Aws, str, Mapping[str, str]], object]
-    remove: Callable[[Aws, str, list[str]], object]
+    listed: Callable[[Aws, str], Mapping[str, str]]  #: Return every tag of a resource.
+    add: Callable[[Aws, str, Mapping[str, str]], object]  #: Set tags, and leave others as they are.
+    remove: Callable[[Aws, str, list[str]], object]  #: Remove tags by key.
 
     def read(self, aws: Aws, resource: str) -> dict[str, str]:
         """Return the tags that an account can change."""

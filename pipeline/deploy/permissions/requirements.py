@@ -18,42 +18,25 @@ _WRITTEN = ("Output", "Checkpoint", "DataCapture", _SCRIPT_ARGUMENTS)
 
 @dataclass(frozen=True, order=True)
 class S3Location:
-    """Objects of a bucket.
-
-    Attributes:
-        bucket: its name.
-        keys: pattern of the keys, such as ``runs/*``.
-        written: whether something is written there, and not only read.
-    """
+    """Objects of a bucket."""
 
     bucket: str
-    keys: str
-    written: bool
+    keys: str  #: Pattern of the keys, such as ``runs/*``.
+    written: bool  #: Whether something is written there, and not only read.
 
 
 @dataclass(frozen=True)
 class Requirements:
-    """What the definitions use.
-
-    Attributes:
-        step_types: of the steps.
-        scripts: of ``steps/`` that steps run.
-        repositories: ARNs of the repositories of the steps' images.
-        functions: ARNs of the functions that Lambda steps call.
-        queues: ARNs of the queues that Callback steps send to.
-        locations: S3 objects that the steps read and write.
-        endpoint_configurations: names that steps give to the endpoint configurations that they create.
-        experiments: whether executions are kept as trials of an experiment.
-    """
+    """What the definitions use."""
 
     step_types: frozenset[str]
-    scripts: frozenset[str]
-    repositories: frozenset[str]
-    functions: frozenset[str]
-    queues: frozenset[str]
-    locations: frozenset[S3Location]
-    endpoint_configurations: frozenset[str]
-    experiments: bool
+    scripts: frozenset[str]  #: Files of ``steps/`` that steps run.
+    repositories: frozenset[str]  #: ARNs of the repositories of the steps' images.
+    functions: frozenset[str]  #: ARNs of the functions that Lambda steps call.
+    queues: frozenset[str]  #: ARNs of the queues that Callback steps send to.
+    locations: frozenset[S3Location]  #: S3 objects that the steps read and write.
+    endpoint_configurations: frozenset[str]  #: Names that steps give to the endpoint configurations that they create.
+    experiments: bool  #: Whether executions are kept as trials of an experiment.
 
     @classmethod
     def of(cls, definitions: Iterable[str], region: str) -> Self:

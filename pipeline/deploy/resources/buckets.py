@@ -23,20 +23,14 @@ _BUCKET_KEY = "BucketKeyEnabled"
 
 @dataclass(frozen=True)
 class Bucket(Resource):
-    """One bucket.
-
-    Attributes:
-        region: where it is created.
-        kms_key: key for SSE-KMS; None is SSE-S3.
-        events: whether its objects' events go to EventBridge.
-        existing: it belongs to somebody else and has to exist. Policy statements, tags and the key that others set on
-            it stay, and it is never removed. A bucket of our own has exactly what is declared here.
-    """
+    """One bucket."""
 
     kind = "bucket"
-    region: str
-    kms_key: str | None
-    events: bool
+    region: str  #: Where it is created.
+    kms_key: str | None  #: Key for SSE-KMS; None is SSE-S3.
+    events: bool  #: Whether its objects' events go to EventBridge
+    #: It belongs to somebody else and has to exist. Policy statements, tags and the key that others set on it stay, and
+    #: it is never removed. A bucket of our own has exactly what is declared here.
     existing: bool = False
 
     def _desired(self) -> State:

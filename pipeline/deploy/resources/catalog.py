@@ -40,12 +40,7 @@ _FORMAT = {
 
 @dataclass(frozen=True)
 class Database(Resource):
-    """One Glue database; its name is lower case, with underscores: Athena takes that without quotes.
-
-    Attributes:
-        arn: of the database.
-        description: for people.
-    """
+    """One Glue database; its name is lower case, with underscores: Athena takes that without quotes."""
 
     kind = "database"
     tag_api = tags.GLUE
@@ -84,14 +79,10 @@ class Database(Resource):
 
 @dataclass(frozen=True)
 class PredictionTable(Resource):
-    """The prediction files as a table, named ``database.table``. Glue tags no tables; the database carries the tags.
-
-    Attributes:
-        bucket: that the predictions are in.
-    """
+    """The prediction files as a table, named ``database.table``. Glue tags no tables; the database carries the tags."""
 
     kind = "table"
-    bucket: str
+    bucket: str  #: Holds the predictions.
 
     @property
     def database(self) -> str:

@@ -20,25 +20,17 @@ _UNDER_WAY = ("Creating", _UPDATING, _DELETING)
 
 @dataclass(frozen=True)
 class FeatureGroup(Resource):
-    """One feature group.
-
-    Attributes:
-        record_identifier: feature that names a record.
-        event_time: feature that says which of two writes is the newer.
-        features: feature name → ``String``, ``Integral`` or ``Fractional``.
-        role_arn: role for the offline store.
-        kms_key: key of the online store; None is AWS's own.
-        time_to_live_days: how long a record is kept after its event time, the upload's; None is for ever.
-    """
+    """One feature group."""
 
     kind = "feature group"
     tag_api = tags.SAGEMAKER
     tag_member = "FeatureGroupArn"
-    record_identifier: str
-    event_time: str
-    features: Mapping[str, str]
+    record_identifier: str  #: Feature that names a record.
+    event_time: str  #: Feature that says which of two writes is the newer.
+    features: Mapping[str, str]  #: Feature name → ``String``, ``Integral`` or ``Fractional``.
     role_arn: str
-    kms_key: str | None
+    kms_key: str | None  #: Key of the online store; None is AWS's own
+    #: How long a record is kept after its event time, the upload's; None is for ever.
     time_to_live_days: int | None = None
 
     def _desired(self) -> State:

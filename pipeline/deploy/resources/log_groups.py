@@ -26,18 +26,13 @@ _RUNS = "runs/"
 
 @dataclass(frozen=True)
 class LogGroup(Resource):
-    """One log group and how long it keeps its logs.
-
-    Attributes:
-        retention_days: how long a log is kept.
-        pipelines: names of those whose executions' jobs write to it, among others.
-        runs_bucket: bucket of ours with a folder for each execution, which outlives the pipelines where data is kept.
-    """
+    """One log group and how long it keeps its logs."""
 
     kind = "log group"
     tag_api = tags.LOGS
     retention_days: int
-    pipelines: tuple[str, ...] = ()
+    pipelines: tuple[str, ...] = ()  #: Names of those whose executions' jobs write to it, among others
+    #: Bucket of ours with a folder for each execution, which outlives the pipelines where data is kept.
     runs_bucket: str | None = None
 
     def _desired(self) -> State:

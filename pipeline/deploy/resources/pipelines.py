@@ -24,24 +24,16 @@ _RUNNING = frozenset({"Executing", "Stopping"})
 
 @dataclass(frozen=True)
 class Pipeline(Resource):
-    """One pipeline; running executions keep the definition that they started with.
-
-    Attributes:
-        arn: of the pipeline.
-        role_arn: role that it runs as.
-        definition: compiled, as JSON text.
-        artifacts_bucket: holds a definition that is too large to be sent inline.
-        max_parallel_steps: steps of one execution that run at the same time.
-    """
+    """One pipeline; running executions keep the definition that they started with."""
 
     kind = "pipeline"
     tag_api = tags.SAGEMAKER
     tag_member = "PipelineArn"
     arn: str
     role_arn: str
-    definition: str
-    artifacts_bucket: str
-    max_parallel_steps: int
+    definition: str  #: Compiled, as JSON text.
+    artifacts_bucket: str  #: Holds a definition that is too large to be sent inline.
+    max_parallel_steps: int  #: Steps of one execution that run at the same time.
 
     def executed_definition(self) -> str:
         """Return the definition."""

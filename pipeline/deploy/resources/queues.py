@@ -17,18 +17,13 @@ _MANAGED = "SQS-managed key"
 
 @dataclass(frozen=True)
 class Queue(Resource):
-    """One queue that only the named EventBridge rules may fill.
-
-    Attributes:
-        arn: of the queue.
-        senders: ARNs of the rules.
-        kms_key: key for its messages; None is SQS's own. The key's policy has to let ``events.amazonaws.com`` use it.
-    """
+    """One queue that only the named EventBridge rules may fill."""
 
     kind = "queue"
     tag_api = tags.SQS
     arn: str
-    senders: tuple[str, ...]
+    senders: tuple[str, ...]  #: ARNs of the rules
+    #: Key for its messages; None is SQS's own. The key's policy has to let ``events.amazonaws.com`` use it.
     kms_key: str | None
 
     def _desired(self) -> State:

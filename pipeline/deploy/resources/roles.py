@@ -16,18 +16,12 @@ _POLICY_NAME = "generated"
 
 @dataclass(frozen=True)
 class Role(Resource):
-    """One role.
-
-    Attributes:
-        service: principal that assumes it, such as ``sagemaker.amazonaws.com``.
-        source_account: only this account's resources may have the service assume it (confused deputy).
-        policy: what it may do.
-    """
+    """One role."""
 
     kind = "role"
     tag_api = tags.ROLES
-    service: str
-    source_account: str
+    service: str  #: Principal that assumes it, such as ``sagemaker.amazonaws.com``.
+    source_account: str  #: Only this account's resources may have the service assume it (confused deputy).
     policy: Mapping[str, Any]
 
     def _desired(self) -> State:

@@ -24,20 +24,14 @@ _TRIGGER_PARAMETERS = {
 
 @dataclass(frozen=True)
 class Rule(Resource):
-    """One rule of the default event bus.
-
-    Attributes:
-        pattern: which events.
-        target: what gets them, in the form of PutTargets.
-        starts: ARN of the pipeline that the rule starts; None for a rule that starts none.
-    """
+    """One rule of the default event bus."""
 
     kind = "rule"
     tag_api = tags.EVENTS
     tag_member = "Arn"
     pattern: Mapping[str, Any]
-    target: Mapping[str, Any]
-    starts: str | None = None
+    target: Mapping[str, Any]  #: What gets the events, in the form of PutTargets.
+    starts: str | None = None  #: ARN of the pipeline that the rule starts; None for a rule that starts none.
 
     def triggers(self, other: Resource) -> bool:
         """Say whether it starts the other one."""

@@ -13,21 +13,17 @@ from pipeline.deploy.engine.resource import Difference, Removal, Resource, State
 
 @dataclass(frozen=True)
 class Topic(Resource):
-    """One SNS topic that EventBridge may publish to.
-
-    Attributes:
-        arn: of the topic.
-        emails: addresses to subscribe; each has to confirm the mail that SNS sends it. Other subscriptions are
-            people's own and stay.
-        kms_key: key for its messages; None leaves them to SNS's own encryption. The key's policy has to let
-            ``events.amazonaws.com`` use it.
-    """
+    """One SNS topic that EventBridge may publish to."""
 
     kind = "topic"
     tag_api = tags.SNS
     tag_member = "TopicArn"
     arn: str
+    #: Addresses to subscribe; each has to confirm the mail that SNS sends it. Other subscriptions are people's own and
+    #: stay.
     emails: tuple[str, ...]
+    #: Key for its messages; None leaves them to SNS's own encryption. The key's policy has to let
+    #: ``events.amazonaws.com`` use it.
     kms_key: str | None
 
     def _desired(self) -> State:
