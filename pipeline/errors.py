@@ -1,16 +1,4 @@
-"""Every error that the command line and the library raise on purpose.
-
-::
-
-    BikeshareError               catch this to handle any of them
-    ├── SettingsError            an environment file or variable is wrong: fix the key that is named
-    ├── DefinitionError          the pipeline definition can't be compiled from the given settings
-    ├── DeploymentError          a resource could not be planned, created, changed or removed
-    ├── ExecutionError           an execution could not be started, found, watched or stopped
-    ├── RegistryError            a registered version could not be found, read, approved or rejected
-    ├── LocalEndpointUnavailableError  the local AWS endpoint could not be started, asked or stopped
-    ├── InputFileError           a file to upload or check is missing or unreadable
-    └── OutputFileError          a file can't be written
+"""Every error that the command line and the library raise on purpose; catch BikeshareError to handle any of them.
 
 Errors of the local endpoint are in :mod:`localmaker.errors`, those of the step scripts in
 ``steps/analysis/errors.py``; neither can import this module (see the import contracts in ``pyproject.toml``).
@@ -18,12 +6,7 @@ Errors of the local endpoint are in :mod:`localmaker.errors`, those of the step 
 
 
 class BikeshareError(Exception):
-    """What happened, where, and the command that helps; printed without a traceback.
-
-    Args:
-        message: what happened and where.
-        hint: the next command or edit, shown on a line of its own.
-    """
+    """What happened and where, and as hint the next command or edit; printed without a traceback."""
 
     exit_code = 1
 
@@ -43,7 +26,7 @@ class SettingsError(BikeshareError):
 
 
 class DefinitionError(BikeshareError):
-    """The definition can't be compiled."""
+    """The pipeline definition can't be compiled from the given settings."""
 
     exit_code = 4
 

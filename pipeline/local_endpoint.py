@@ -21,11 +21,7 @@ def configured_port() -> int:
 
 @contextmanager
 def local_endpoint(console: Console, *, keep_up: bool) -> Iterator[None]:
-    """Prepare what jobs run in, start the endpoint in the background unless it runs, and stop it afterwards.
-
-    Args:
-        console: where to show progress.
-        keep_up: leave the endpoint running.
+    """Prepare what jobs run in, start the endpoint in the background unless it runs, and stop it unless ``keep_up``.
 
     Raises:
         LocalEndpointUnavailableError: it is not installed, or did not start or stop; the message says why.

@@ -75,11 +75,7 @@ class ServiceClient(Generic[ClientT]):
 
 
 class Aws:
-    """Clients for one environment.
-
-    Args:
-        settings: of the environment; gives region and, where it names one, the endpoint.
-    """
+    """Clients for one environment, whose settings give the region and, where they name one, the endpoint."""
 
     events: ServiceClient[EventBridgeClient] = ServiceClient()
     feature_store: ServiceClient[SageMakerFeatureStoreRuntimeClient] = ServiceClient("sagemaker-featurestore-runtime")
@@ -194,12 +190,9 @@ def _hint(error: ClientError, settings: Settings) -> str | None:
 
 @contextmanager
 def aws_errors(action: str, aws: Aws, error_type: Callable[[str, str | None], BikeshareError]) -> Iterator[None]:
-    """Turn botocore's errors into one of ours that says what was being done and what to do next.
+    """Turn botocore's errors into one of ours that says what to do next, and what was being done.
 
-    Args:
-        action: what is being done, such as "Creating bucket a-b-c".
-        aws: the clients in use.
-        error_type: class of :mod:`pipeline.errors` to raise.
+    ``action`` says that, such as "Creating bucket a-b-c".
     """
     from botocore import exceptions as botocore
     from botocore.parsers import ResponseParserError

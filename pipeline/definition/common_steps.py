@@ -50,14 +50,7 @@ def preprocess_input(
     """Check, clean, make features.
 
     Reads the copy that the claim made: its path is named after the object version, so that the step is a pure function
-    of its arguments and the cache may answer it.
-
-    Args:
-        context: of the pipeline.
-        claim: step that made the copy.
-        purpose: of the rows.
-        profile: name of the features to make.
-        split: arguments that say how training splits the rows.
+    of its arguments and the cache may answer it. ``split`` holds the arguments that say how training splits the rows.
     """
     quality = context.settings.quality
     return processing_step(

@@ -15,11 +15,6 @@ from pipeline.settings.environment import Settings
 def compile_definition(settings: Settings, flow: Flow, bundle: Bundle | None = None) -> str:
     """Return a pipeline's definition as the JSON text that CreatePipeline takes.
 
-    Args:
-        settings: of the environment.
-        flow: which pipeline.
-        bundle: packed code; built from ``steps/`` when left out.
-
     Raises:
         DefinitionError: the SDK refused the definition.
     """

@@ -227,12 +227,7 @@ def training_step(
 def transform_step(
     context: StepContext, name: JobStep, *, description: str, model_name: Value, data: Value
 ) -> TransformStep:
-    """Create a step with a batch transform of one headerless CSV, a line a row.
-
-    Args:
-        model_name: of the model to serve.
-        data: S3 prefix that holds exactly the file to transform.
-    """
+    """Create a step with a batch transform of one headerless CSV, a line a row: the only object under ``data``."""
     settings = context.settings
     timeout = min(settings.running.step_timeout_seconds, _MAX_TRANSFORM_TIMEOUT_SECONDS)
     instances = settings.instances.of(name)

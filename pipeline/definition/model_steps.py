@@ -58,14 +58,7 @@ def register_model_step(
 ) -> ModelStep:
     """Create a step of type ``RegisterModel``: a new version in the model package group.
 
-    Args:
-        context: of the pipeline.
-        description: shown in the console.
-        model_data: S3 URI of ``model.tar.gz``.
-        approval_status: of the new version.
-        statistics_uri: S3 URI of the model-quality JSON.
-        card_content: model card as the JSON text that CreateModelPackage takes.
-        properties: customer metadata, at most 256 characters each.
+    ``statistics_uri`` is that of the model-quality JSON; ``properties`` have at most 256 characters each.
     """
     settings = context.settings
     step_args = _model_builder(context, model_data).register(

@@ -19,12 +19,7 @@ from pipeline.settings.environment import Settings, load_settings
 
 
 def run_demo(data: Path | None, console: Console, *, keep_up: bool) -> None:
-    """Run everything once on this machine.
-
-    Args:
-        data: CSV to upload; a generated sample when None.
-        console: where to show progress.
-        keep_up: leave the endpoint running afterwards.
+    """Run everything once on this machine, with the CSV given or a generated sample.
 
     Raises:
         InputFileError: ``data`` is not a file.

@@ -71,13 +71,9 @@ def sample_rows(seed: int = DEFAULT_SEED, days: int = LONGEST) -> list[dict[str,
 
 
 def write_sample(path: Path, seed: int = DEFAULT_SEED, days: int = LONGEST, *, target: bool = True) -> Path:
-    """Write the table as CSV (UTF-8, line feeds) and return the file's path.
+    """Write the table as CSV (UTF-8, line feeds) to a file, or as FILE_NAME to a directory; return the file's path.
 
-    Args:
-        path: of the file, or of a directory to write FILE_NAME in.
-        seed: of the random numbers.
-        days: how many rows.
-        target: False leaves out casual, registered and cnt: such a file is for scoring only.
+    Without ``target`` casual, registered and cnt are left out: such a file is for scoring only.
     """
     file = path / FILE_NAME if path.is_dir() else path
     columns = INPUT_COLUMNS + (TARGET_COLUMNS if target else ())

@@ -38,10 +38,7 @@ def validate_environments(environment: str | None, settings_file: Path | None) -
 def validate_file(path: Path, environment: str | None, settings_file: Path | None) -> Report:
     """Check a definition in a file. Nothing is compiled, so the SDK is not imported.
 
-    Args:
-        path: of the JSON that CreatePipeline takes.
-        environment: where it would be deployed; without it, what needs triggers or policies is not checked.
-        settings_file: settings to use instead of the environment's own.
+    Without environment and settings, what needs triggers or policies is not checked.
 
     Raises:
         InputFileError: the file can't be read.

@@ -28,11 +28,7 @@ def plan_environment(settings: Settings, aws: Aws) -> Plan:
 def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approved: str | None = None) -> Plan:
     """Bring the environment to what the settings say; safe to interrupt and to repeat.
 
-    Args:
-        settings: of the environment.
-        aws: its clients.
-        console: where each change is printed.
-        approved: identity of the plan that somebody has reviewed; None applies whatever plan there is.
+    ``approved`` is the identity of the plan that somebody has reviewed; None applies whatever plan there is.
 
     Raises:
         DeploymentError: the plan is not the approved one; or a resource could not be created or changed.

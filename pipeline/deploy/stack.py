@@ -26,13 +26,7 @@ NO_STEPS = '{"Version": "2020-12-01", "Steps": []}'
 
 
 def resources(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str]) -> list[Resource]:
-    """Return every resource of one environment; each comes after what it needs, and triggers come last.
-
-    Args:
-        settings: of the environment.
-        bundle: packed code that the definitions refer to.
-        definitions: compiled pipeline of each flow.
-    """
+    """Return every resource of one environment; each comes after what it needs, and triggers come last."""
     found = [
         *_buckets(settings),
         *_roles(settings, definitions),

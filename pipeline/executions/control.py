@@ -78,11 +78,7 @@ def recent_of_all(aws: Aws, pipeline_names: Sequence[str], limit: int = 20) -> l
 def find(aws: Aws, pipeline_names: Sequence[str], arn_or_id: str | None, *, running: bool = False) -> str:
     """Return the ARN of an execution by ARN, by id, or of the newest one of several pipelines.
 
-    Args:
-        aws: clients of the environment.
-        pipeline_names: of the pipelines.
-        arn_or_id: of the execution; None is the newest one.
-        running: without an id, whether only executions count that have not ended.
+    Without an id, ``running`` counts only executions that have not ended.
 
     Raises:
         ExecutionError: there is no such execution.

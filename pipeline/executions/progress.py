@@ -74,13 +74,7 @@ def _print_failed_log(aws: Aws, last: ExecutionView, console: Console) -> None:
 
 
 def follow(views: Iterable[ExecutionView], console: Console, *, local: bool) -> ExecutionView:
-    """Show views until the last one and return it; live where the output is a terminal.
-
-    Args:
-        views: of one execution, at least one.
-        console: where to show them.
-        local: whether it runs on this machine, where nothing is billed.
-    """
+    """Show the views of one execution, at least one, and return the last; live where the output is a terminal."""
     shown: dict[str, str] = {}
     with Live(console=console, refresh_per_second=8) if console.is_terminal else nullcontext() as live:
         for current in views:

@@ -97,13 +97,7 @@ def started_for(
 ) -> str | None:
     """Return the ARN of the oldest execution for an object version; None where there is none yet.
 
-    Args:
-        aws: clients of the environment.
-        pipeline_name: of the pipeline.
-        key: of the object.
-        etag: of the object.
-        known: ARNs of executions to ignore.
-        since: when the object was put; None looks among the newest hundred executions.
+    Those ``known`` are ignored. ``since`` is when the object was put; None looks among the newest hundred executions.
     """
     with aws_errors(f"Looking for the execution of {key}", aws, ExecutionError):
         for arn in _oldest_first(aws, pipeline_name, since):

@@ -114,10 +114,7 @@ def read_plan(aws: Aws, arn: str) -> Plan:
 def view(aws: Aws, arn: str, plan: Plan | None = None) -> ExecutionView:
     """Return an execution as it is now, with every step of its definition.
 
-    Args:
-        aws: clients of the environment.
-        arn: of the execution.
-        plan: of the execution; read when left out, so pass it to look repeatedly.
+    The plan is read when left out, so pass it to look repeatedly.
     """
     plan = plan or read_plan(aws, arn)
     with aws_errors(f"Describing execution {arn}", aws, ExecutionError):

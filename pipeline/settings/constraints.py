@@ -13,11 +13,7 @@ _RETENTION = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 109
 
 
 def matching(*rules: tuple[str, str]) -> Callable[[str], str]:
-    """Return a validator of text.
-
-    Args:
-        rules: pairs of a regular expression that the whole text has to match, and the message where it does not.
-    """
+    """Return a validator of text; each rule is a pattern that the whole text has to match, and the message if not."""
 
     def check(text: str) -> str:
         for pattern, message in rules:

@@ -26,13 +26,7 @@ ABSENT = _Absent()
 
 
 def definition_changes(current: Mapping[str, Any], desired: Mapping[str, Any], longest: int | None = None) -> list[str]:
-    """Return a line for each argument that differs, in the desired order; what goes comes last of its kind.
-
-    Args:
-        current: definition as it is.
-        desired: as it should be.
-        longest: length at which values are cut.
-    """
+    """Return a line for each argument that differs, in the desired order; what goes comes last of its kind."""
     before, after = _subjects(current), _subjects(desired)
     subjects = [*after, *(subject for subject in before if subject not in after)]
     return [

@@ -18,10 +18,7 @@ def document(statements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 def allow(actions: str, resources: Iterable[str], **more: Any) -> dict[str, Any]:
     """Return one statement; actions and resources sorted, so that the same grant is always the same text.
 
-    Args:
-        actions: of one service, such as ``s3:GetObject PutObject``.
-        resources: ARNs.
-        more: other members, such as ``Condition``.
+    ``actions`` are those of one service, such as ``s3:GetObject PutObject``.
     """
     service, _, names = actions.partition(":")
     allowed = sorted(f"{service}:{name}" for name in names.split())

@@ -29,10 +29,7 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9._-]+|[A-Za-z0-9_-]+@\d+/[A-
 def github_trust_policy(settings: Settings, repository: str, purpose: Purpose) -> dict[str, Any]:
     """Return who may assume a role of CI: jobs of one repository, and of those only the ones for its purpose.
 
-    Args:
-        settings: of the environment; its account holds role and identity provider.
-        repository: ``owner/name``, or ``owner@id/name@id`` where GitHub's tokens hold the ids.
-        purpose: ``plan`` for pull requests, ``deploy`` for the GitHub environment of the settings' name.
+    Those of ``plan`` are for pull requests, those of ``deploy`` for the GitHub environment of the settings' name.
 
     Raises:
         SettingsError: ``repository`` is neither.
