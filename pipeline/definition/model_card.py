@@ -8,79 +8,34 @@ pipeline runs, so the card is made as a list of pieces of that text, some of the
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pipeline.definition.bundle import Bundle
 from pipeline.settings.environment import Settings
 
-_METRICS = {
-    "R-squared, test rows": "regression_metrics.r2.value",
-    "Root mean squared error, test rows (rentals a day)": "regression_metrics.rmse.value",
-    "Mean absolute error, test rows (rentals a day)": "regression_metrics.mae.value",
-}
+#: The card's text; ``@name@`` stands for what a pipeline or an execution fills in.
+_TEMPLATE = Path(__file__).with_name("model_card.json")
+#: A placeholder that is all of a string is taken with its quotes, so that what takes its place is a number.
+_PLACEHOLDER = re.compile(r'("@[\w.]+@"|@[\w.]+@)')
 
 
 def model_card_fragments(
-    settings: Settings,
-    bundle: Bundle,
-    *,
-    profile: Any,
-    execution_arn: Any,
-    evaluation_value: Callable[[str], Any],
+    settings: Settings, bundle: Bundle, *, profile: Any, execution_arn: Any, evaluation_value: Callable[[str], Any]
 ) -> list[Any]:
     """Return the pieces that, joined, are the card's JSON text.
 
-    Args:
-        settings: of the environment.
-        bundle: the packed code, named in the card.
-        profile: pipeline variable with the profile's name.
-        execution_arn: pipeline variable.
-        evaluation_value: returns the pipeline variable for a path in ``evaluation.json``.
+    ``profile`` and ``execution_arn`` are pipeline variables; ``evaluation_value`` returns the one for a path in
+    ``evaluation.json``.
     """
-    variables = {
-        "@profile@": profile,
-        "@execution@": execution_arn,
-        "@leakage@": evaluation_value("leakage.verdict"),
-        # With the quotes, so that what takes their place is a number.
-        **{f'"@{path}@"': evaluation_value(path) for path in _METRICS.values()},
-    }
-    card = {
-        "model_overview": {
-            "model_description": "Linear regression (ordinary least squares) of daily bike rentals on calendar and "
-            "weather. Profile: @profile@.",
-            "algorithm_type": "Ordinary least squares after recursive feature elimination",
-            "problem_type": "Regression",
-        },
-        "intended_uses": {
-            "purpose_of_model": "Forecast of one day's total rentals from that day's calendar and weather.",
-            "intended_uses": "Planning of bikes and staff; reading of effects from the coefficients.",
-            "factors_affecting_model_efficiency": "Days outside the range of weather seen in training; changes of "
-            "fleet, price or season pattern after the training period.",
-            "risk_rating": "Low",
-            "explanations_for_risk_rating": "No personal data; a wrong forecast costs convenience.",
-        },
-        "training_details": {
-            "objective_function": {"function": {"function": "Minimize", "facet": "Loss"}},
-            "training_observations": f"Code version {bundle.sha256}. Execution @execution@.",
-        },
-        "evaluation_details": [
-            {
-                "name": "Rows held out of training",
-                "evaluation_observation": "Leakage verdict: @leakage@.",
-                "metric_groups": [
-                    {
-                        "name": "Regression",
-                        "metric_data": [
-                            {"name": name, "type": "number", "value": f"@{path}@"} for name, path in _METRICS.items()
-                        ],
-                    }
-                ],
-            }
-        ],
-        "additional_information": {
-            "caveats_and_recommendations": "Read the 95 % interval, not only the prediction.",
-            "custom_details": {"environment": settings.environment, "project": settings.project},
-        },
-    }
-    pieces = re.split(f"({'|'.join(map(re.escape, variables))})", json.dumps(card))
-    return [variables.get(piece, piece) for piece in pieces if piece]
+    card = json.dumps(json.loads(_TEMPLATE.read_text(encoding="utf-8")))
+    known = {"code": bundle.sha256, "environment": settings.environment, "project": settings.project}
+    for name, value in known.items():
+        card = card.replace(f"@{name}@", value)
+    variables = {"profile": profile, "execution": execution_arn}
+
+    def variable(name: str) -> Any:
+        return variables[name] if name in variables else evaluation_value(name)
+
+    pieces = (piece for piece in _PLACEHOLDER.split(card) if piece)
+    return [variable(piece.strip('"@')) if _PLACEHOLDER.fullmatch(piece) else piece for piece in pieces]

@@ -19,7 +19,7 @@ from pipeline.definition.bundle import Bundle
 from pipeline.settings.contract import FLOWS, Flow
 from pipeline.settings.environment import Settings
 
-#: Rooms of ``pipeline`` whose code decides what a definition is.
+#: Rooms of ``pipeline`` whose files decide what a definition is.
 SOURCES = ("definition", "settings")
 _KEPT = 50
 _log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def input_digest(settings: Settings, bundle: Bundle, flow: Flow) -> str:
     """Return the SHA-256 of all that the definition depends on."""
     digest = hashlib.sha256()
     folder = Path(pipeline.__file__).parent
-    sources = sorted(source for room in SOURCES for source in (folder / room).glob("*.py"))
+    sources = sorted(source for room in SOURCES for source in (folder / room).glob("*.*"))
     parts = [
         flow.encode(),
         settings.model_dump_json().encode(),
