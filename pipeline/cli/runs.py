@@ -12,8 +12,7 @@ app = group("")
 @app.command()
 def start(
     key: Annotated[
-        str,
-        typer.Argument(help="Key of a CSV in the raw bucket, such as raw/training/day.csv, or s3://BUCKET/KEY."),
+        str, typer.Argument(help="Key of a CSV in the raw bucket, such as raw/training/day.csv, or s3://BUCKET/KEY.")
     ],
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE of a pipeline parameter; repeatable.")

@@ -117,8 +117,5 @@ def create_model_from_package_step(context: StepContext, *, model_package_arn: V
         tags=context.tags(),
     )
     return ModelStep(
-        name=CREATE_MODEL,
-        description=_SERVED_MODEL,
-        step_args=session.context,
-        retry_policies=context.step_retries(),
+        name=CREATE_MODEL, description=_SERVED_MODEL, step_args=session.context, retry_policies=context.step_retries()
     )

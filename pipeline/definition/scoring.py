@@ -33,10 +33,7 @@ def scoring_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         JobStep.SELECT_MODEL,
         "select_model.py",
         description="Takes the newest approved version of the model, or the one that is named",
-        arguments={
-            "model-package-group-name": settings.model_package_group_name,
-            "model-package-arn": requested_arn,
-        },
+        arguments={"model-package-group-name": settings.model_package_group_name, "model-package-arn": requested_arn},
         report="model",
     )
     model_package_arn = jobs.report_value(select_model, "model_package_arn")

@@ -1,8 +1,6 @@
 """Plan, deploy and destroy one environment: compile, compare, act, say what was done. Drift is a plan, too."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from rich.console import Console
 
 from pipeline.aws.clients import Aws
 from pipeline.definition.bundle import build_bundle
@@ -13,9 +11,6 @@ from pipeline.deploy.engine.resource import Removal, Resource
 from pipeline.deploy.stack import resources, resources_to_remove
 from pipeline.errors import DeploymentError
 from pipeline.settings.environment import Settings
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 def plan_environment(settings: Settings, aws: Aws) -> Plan:

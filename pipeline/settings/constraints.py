@@ -30,10 +30,7 @@ check_bucket_name = matching(
         r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
         "a bucket name has 3 to 63 lower-case letters, digits, dots and hyphens, and a letter or digit at each end",
     ),
-    (
-        r"(?!.*\.\.)(?!\d{1,3}(\.\d{1,3}){3}$).*",
-        "a bucket name has no two dots in a row and is not an IP address",
-    ),
+    (r"(?!.*\.\.)(?!\d{1,3}(\.\d{1,3}){3}$).*", "a bucket name has no two dots in a row and is not an IP address"),
     (
         r"(?!xn--|sthree-|amzn-s3-demo-)(?!.*(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$).*",
         "S3 reserves such names (xn--…, sthree-…, amzn-s3-demo-…, …-s3alias, …--ol-s3, ….mrap, …--x-s3, …--table-s3)",
@@ -46,10 +43,7 @@ _KEYS = (
     "mrk-[0-9a-f]{32}",
 )
 check_key = matching(
-    (
-        "|".join(_KEYS),
-        "a key is named by its id, its ARN, alias/NAME or an alias's ARN",
-    ),
+    ("|".join(_KEYS), "a key is named by its id, its ARN, alias/NAME or an alias's ARN"),
     (
         "(?!.*alias/aws/).*",
         "the policies of AWS's own keys (alias/aws/…) can't be changed, so EventBridge could not use one",
@@ -57,10 +51,7 @@ check_key = matching(
 )
 # The strictest of the services that get tags: IAM, S3 and SageMaker agree on these characters. Control characters
 # count as white space in Python, but not in AWS.
-_TAG_CHARACTERS = (
-    r"((?![\x00-\x1f\x85])[\w\s.:/=+@-])*",
-    "a tag takes letters, digits, spaces and _.:/=+-@ only",
-)
+_TAG_CHARACTERS = (r"((?![\x00-\x1f\x85])[\w\s.:/=+@-])*", "a tag takes letters, digits, spaces and _.:/=+-@ only")
 check_tag_key = matching(
     ("(?s).{1,128}", "a tag's key has 1 to 128 characters"),
     ("(?is)(?!aws:).*", "tags that begin with aws: are reserved by AWS"),

@@ -15,14 +15,8 @@ _KINDS = ("pipeline", "parameter", "step")
 _CONTEXT = 20
 
 
-class _Absent:
-    """A value that is missing, which is not the same as null."""
-
-    def __repr__(self) -> str:
-        return "(nothing)"
-
-
-ABSENT = _Absent()
+#: A value that is missing, which is not the same as null.
+ABSENT: Any = object()
 
 
 def definition_changes(current: Mapping[str, Any], desired: Mapping[str, Any], longest: int | None = None) -> list[str]:
@@ -66,8 +60,7 @@ def _line(subject: str, argument: str, current: Any, desired: Any, longest: int 
         return f"+ {where}" + (f" = {shortened(readable(desired), longest)}" if argument else "")
     if desired is ABSENT:
         return f"- {where}" + (f" (was {shortened(readable(current), longest)})" if argument else "")
-    before, after = both_shortened(readable(current), readable(desired), longest)
-    return f"~ {where}: {before} → {after}"
+    return f"~ {where}: {both_sides(current, desired, longest)}"
 
 
 def compare(path: str, current: Any, desired: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -114,8 +107,8 @@ def _flags(words: list[Any]) -> dict[str, Any] | None:
 
 def readable(value: Any) -> str:
     """Write a value of a definition briefly: pipeline variables as ``{Parameters.InputKey}``."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+    if value is ABSENT:
+        return "(nothing)"
     text = _expression(value)
     return f'"{text}"' if text is not None else json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
 
@@ -131,6 +124,11 @@ def _expression(value: Any) -> str | None:
         return f"{{{file}:{content.get('Path')}}}"
     parts = (part if isinstance(part, str) else _expression(part) or json.dumps(part) for part in content["Values"])
     return str(content.get("On", "")).join(parts)
+
+
+def both_sides(current: Any, desired: Any, longest: int | None) -> str:
+    """Write both sides of an arrow, neither so long that it pushes the other out of sight."""
+    return " → ".join(both_shortened(readable(current), readable(desired), longest))
 
 
 def shortened(text: str, longest: int | None) -> str:

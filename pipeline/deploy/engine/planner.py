@@ -164,11 +164,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def destroy(
-    resources: Sequence[Resource],
-    aws: Aws,
-    *,
-    keep_data: bool,
-    progress: Callable[[Resource, Removal], None] = _silent,
+    resources: Sequence[Resource], aws: Aws, *, keep_data: bool, progress: Callable[[Resource, Removal], None] = _silent
 ) -> None:
     """Remove everything, last created first: triggers go before what they start. Removing twice is not an error.
 

@@ -1,24 +1,19 @@
 """Plans as text and as JSON."""
 
-from __future__ import annotations
-
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.deploy.engine.definition_diff import ABSENT, both_shortened, compare, definition_changes
+from rich.console import Console
+
+from pipeline.aws.clients import Aws
+from pipeline.deploy.engine.definition_diff import ABSENT, both_sides, compare, definition_changes, readable
 from pipeline.deploy.engine.planner import Plan
 from pipeline.deploy.engine.policy import policy_changes, statements_of
 from pipeline.deploy.engine.resource import Action, Change, Difference, Removal, Resource
 from pipeline.executions.costs import Estimate, estimate
 from pipeline.settings.contract import upload_prefix
 from pipeline.settings.environment import Settings
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from pipeline.aws.clients import Aws
 
 _SIGNS = {
     Action.CREATE: ("+", "green"),
@@ -37,10 +32,6 @@ def _print(console: Console, *lines: str) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
-
-
 def field_lines(difference: Difference, *, created: bool = False) -> list[str]:
     """Write one field as lines: a definition by step and argument, a policy by its grants, all else by its members."""
     field, current, desired = difference.field, difference.current, difference.desired
@@ -52,8 +43,10 @@ def field_lines(difference: Difference, *, created: bool = False) -> list[str]:
         return [f"{field}:", *(f"  {line}" for line in policy_changes(current, desired))]
     changes = compare(field, current, desired)
     if created:
-        return [f"{path}: {_json(after)}" for path, _, after in changes]
-    return [f"{path}: {_sides(before, after)}" for path, before, after in changes] or [f"{field}: {reordered}"]
+        return [f"{path}: {readable(after)}" for path, _, after in changes]
+    return [f"{path}: {both_sides(before, after, _LONGEST_VALUE)}" for path, before, after in changes] or [
+        f"{field}: {reordered}"
+    ]
 
 
 def created_lines(resource: Resource) -> list[str]:
@@ -63,12 +56,6 @@ def created_lines(resource: Resource) -> list[str]:
         nothing: Any = None if field in _POLICIES else {} if isinstance(value, Mapping) else ABSENT
         lines += field_lines(Difference(field, nothing, value), created=True)
     return lines
-
-
-def _sides(before: Any, after: Any) -> str:
-    """Write both sides of an arrow, neither so long that it pushes the other out of sight."""
-    texts = [repr(value) if value is ABSENT else _json(value) for value in (before, after)]
-    return " → ".join(both_shortened(texts[0], texts[1], _LONGEST_VALUE))
 
 
 def print_change(change: Change, console: Console) -> None:

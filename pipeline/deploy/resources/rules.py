@@ -42,12 +42,7 @@ class Rule(Resource):
         aws.events.disable_rule(Name=self.name)
 
     def _desired(self) -> State:
-        return {
-            "pattern": dict(self.pattern),
-            "schedule": None,
-            "state": "ENABLED",
-            "targets": [dict(self.target)],
-        }
+        return {"pattern": dict(self.pattern), "schedule": None, "state": "ENABLED", "targets": [dict(self.target)]}
 
     def _describe(self, aws: Aws) -> Any:
         return aws.events.describe_rule(Name=self.name)
