@@ -40,23 +40,16 @@ _SIGN_IN = "Run `aws sso login` or set AWS_PROFILE."
 _CONFLICT = "Somebody else has just created it, perhaps a deployment at the same time: check, and run it again."
 #: S3 answers HEAD requests without a body, so there the status is the only code.
 _DENIED = {"403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
+_SIGN_IN_CODES = (
+    "ExpiredToken ExpiredTokenException InvalidAccessKeyId InvalidClientTokenId RequestExpired SignatureDoesNotMatch"
+    " UnrecognizedClientException"
+)
+_CONFLICT_CODES = (
+    "AlreadyExistsException BucketAlreadyOwnedByYou EntityAlreadyExists QueueAlreadyExists QueueNameExists"
+    " ResourceAlreadyExistsException ResourceInUse"
+)
 #: Error code → what to do.
-_HINTS = {
-    "ExpiredToken": _SIGN_IN,
-    "ExpiredTokenException": _SIGN_IN,
-    "InvalidAccessKeyId": _SIGN_IN,
-    "InvalidClientTokenId": _SIGN_IN,
-    "RequestExpired": _SIGN_IN,
-    "SignatureDoesNotMatch": _SIGN_IN,
-    "UnrecognizedClientException": _SIGN_IN,
-    "AlreadyExistsException": _CONFLICT,
-    "BucketAlreadyOwnedByYou": _CONFLICT,
-    "EntityAlreadyExists": _CONFLICT,
-    "QueueAlreadyExists": _CONFLICT,
-    "QueueNameExists": _CONFLICT,
-    "ResourceAlreadyExistsException": _CONFLICT,
-    "ResourceInUse": _CONFLICT,
-}
+_HINTS = {**dict.fromkeys(_SIGN_IN_CODES.split(), _SIGN_IN), **dict.fromkeys(_CONFLICT_CODES.split(), _CONFLICT)}
 _CHECK_NETWORK = "Check network and AWS_ENDPOINT_URL."
 
 

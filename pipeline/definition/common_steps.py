@@ -1,4 +1,4 @@
-"""The steps that training and scoring have in common, each with its arguments. Imports the SageMaker SDK."""
+"""The steps that training and scoring have in common, each with its arguments."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

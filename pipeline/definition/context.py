@@ -1,7 +1,4 @@
-"""What every step of a pipeline shares: input object, role, image, code, paths, caching, retries, tags.
-
-Importing this module imports the SageMaker SDK (seconds); see :mod:`pipeline.definition.sdk`.
-"""
+"""What every step of a pipeline shares: input object, role, image, code, paths, caching, retries, tags."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

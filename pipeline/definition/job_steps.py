@@ -1,7 +1,7 @@
 """One function a kind of job: what runs, on what, with which inputs and outputs.
 
 Each takes the pipeline's context, the step's name and the description that the console shows; ``script`` is a file name
-in ``steps/``. Importing this module imports the SageMaker SDK (seconds); see :mod:`pipeline.definition.sdk`.
+in ``steps/``.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,4 @@
-"""The steps around the model: register a version, create a model from it or from one in the registry.
-
-Importing this module imports the SageMaker SDK (seconds); see :mod:`pipeline.definition.sdk`.
-"""
+"""The steps around the model: register a version, create a model from it or from one in the registry."""
 
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace

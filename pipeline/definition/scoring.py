@@ -6,7 +6,6 @@
                                              └─→ CreateModel ┴─→ Transform ─→ PublishPredictions
 
 Nothing is fitted here: the newest approved version of the model brings all that was learned.
-Importing this module imports the SageMaker SDK; do it inside :func:`pipeline.definition.sdk.offline_sdk`.
 """
 
 from sagemaker.core.workflow.parameters import ParameterString

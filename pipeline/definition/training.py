@@ -6,8 +6,6 @@
                                             └─→ Train ─→ Evaluate ─→ QualityGate ─┬─→ QualityGateFailed
                                                                                   │
          PublishPredictions ←─ Transform ←─ CreateModel ←─ RegisterModel ←────────┘
-
-Importing this module imports the SageMaker SDK; do it inside :func:`pipeline.definition.sdk.offline_sdk`.
 """
 
 from typing import get_args

@@ -8,7 +8,6 @@ second year more than the first, rain and wind fewer.
 import csv
 import math
 import random
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -25,30 +24,13 @@ _CLEAR, _MIST, _RAIN = 1, 2, 3
 _NEXT_WEATHER = {_CLEAR: (0.72, 0.26), _MIST: (0.48, 0.46), _RAIN: (0.35, 0.50)}
 
 
-@dataclass(frozen=True)
-class _Weather:
-    """Weather of one day: situation (1 clear, 2 mist, 3 rain), degrees Celsius, percent, km/h."""
-
-    situation: int
-    temperature: float
-    feels_like: float
-    humidity: float
-    wind: float
-
-
-class _Draws:
+class _Draws(random.Random):
     """Random numbers from `random()` alone: the only sequence that Python promises to keep."""
-
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311 (sample data, no secret)
-
-    def uniform(self) -> float:
-        return self._random.random()
 
     def normal(self, deviation: float) -> float:
         """Return a normal number with mean 0 (Box-Muller)."""
-        radius = math.sqrt(-2.0 * math.log(1.0 - self.uniform()))
-        return deviation * radius * math.cos(2.0 * math.pi * self.uniform())
+        radius = math.sqrt(-2.0 * math.log(1.0 - self.random()))
+        return deviation * radius * math.cos(2.0 * math.pi * self.random())
 
 
 def sample_rows(seed: int = DEFAULT_SEED, days: int = LONGEST) -> list[dict[str, str]]:
@@ -64,9 +46,9 @@ def sample_rows(seed: int = DEFAULT_SEED, days: int = LONGEST) -> list[dict[str,
     rows = []
     for number in range(days):
         day = FIRST_DAY + timedelta(days=number)
-        situation = _next_situation(situation, draws.uniform())
+        situation = _next_situation(situation, draws.random())
         anomaly = 0.7 * anomaly + draws.normal(2.2)
-        rows.append(_row(number + 1, day, _weather(day, situation, anomaly, draws), draws))
+        rows.append(_row(number + 1, day, situation, anomaly, draws))
     return rows
 
 
@@ -90,16 +72,12 @@ def _next_situation(situation: int, draw: float) -> int:
     return _CLEAR if draw < clear else _MIST if draw < clear + mist else _RAIN
 
 
-def _weather(day: date, situation: int, anomaly: float, draws: _Draws) -> _Weather:
+def _row(number: int, day: date, situation: int, anomaly: float, draws: _Draws) -> dict[str, str]:
     phase = 2.0 * math.pi * (day.timetuple().tm_yday - 20) / 365.0
     temperature = _within(19.0 - 11.0 * math.cos(phase) + anomaly - 1.5 * (situation == _RAIN), 1.0, 38.0)
     humidity = _within({_CLEAR: 56.0, _MIST: 70.0, _RAIN: 86.0}[situation] + draws.normal(9.0), 20.0, 99.0)
     wind = _within(12.5 + 2.0 * math.cos(phase) + 2.5 * (situation == _RAIN) + draws.normal(4.5), 1.5, 45.0)
     feels_like = _within(1.12 * temperature + 0.9 - 0.05 * (wind - 12.5) + draws.normal(0.4), 0.5, 48.0)
-    return _Weather(situation, temperature, feels_like, humidity, wind)
-
-
-def _row(number: int, day: date, weather: _Weather, draws: _Draws) -> dict[str, str]:
     weekday = day.isoweekday() % 7
     weekend = weekday in {0, 6}
     # A holiday that falls on a weekend is not one in the table: its `workingday` would say nothing new.
@@ -107,12 +85,12 @@ def _row(number: int, day: date, weather: _Weather, draws: _Draws) -> dict[str, 
     working = not weekend and not holiday
     season = _season(day)
     year = day.year - FIRST_DAY.year
-    comfort = 105.0 * weather.temperature - 1.1 * max(0.0, weather.temperature - 24.0) ** 2
-    discomfort = 11.0 * (weather.humidity - 60.0) + 42.0 * (weather.wind - 12.5)
-    loss = {_CLEAR: 0.0, _MIST: 380.0, _RAIN: 1900.0}[weather.situation]
+    comfort = 105.0 * temperature - 1.1 * max(0.0, temperature - 24.0) ** 2
+    discomfort = 11.0 * (humidity - 60.0) + 42.0 * (wind - 12.5)
+    loss = {_CLEAR: 0.0, _MIST: 380.0, _RAIN: 1900.0}[situation]
     rides = 1450.0 + 1950.0 * year + comfort - discomfort - loss + (0.0, 500.0, 450.0, 950.0)[season - 1]
     casual_share = 0.13 if working else 0.30
-    casual = max(2, round(casual_share * rides * (0.6 + 0.02 * weather.temperature) + draws.normal(110.0)))
+    casual = max(2, round(casual_share * rides * (0.6 + 0.02 * temperature) + draws.normal(110.0)))
     registered = max(20, round((1.0 - casual_share) * rides + 250.0 * working + draws.normal(520.0)))
     return {
         "instant": str(number),
@@ -123,11 +101,11 @@ def _row(number: int, day: date, weather: _Weather, draws: _Draws) -> dict[str, 
         "holiday": str(int(holiday)),
         "weekday": str(weekday),
         "workingday": str(int(working)),
-        "weathersit": str(weather.situation),
-        "temp": f"{weather.temperature:.6f}",
-        "atemp": f"{weather.feels_like:.6f}",
-        "hum": f"{weather.humidity:.4f}",
-        "windspeed": f"{weather.wind:.6f}",
+        "weathersit": str(situation),
+        "temp": f"{temperature:.6f}",
+        "atemp": f"{feels_like:.6f}",
+        "hum": f"{humidity:.4f}",
+        "windspeed": f"{wind:.6f}",
         "casual": str(casual),
         "registered": str(registered),
         "cnt": str(casual + registered),
