@@ -26,14 +26,14 @@ def start(
     """Start a pipeline for an uploaded file. raw/scoring/… starts scoring, anything else training."""
     from pipeline.executions import control as executions
     from pipeline.executions import uploads
-    from pipeline.settings.contract import INPUT_BUCKET
+    from pipeline.settings.contract import INPUT_BUCKET, flow_of
 
     aws = aws_of(env, settings_file)
     given = _names_and_values(parameter or [])
     named, key = uploads.bucket_and_key(aws.settings, key)
     bucket = given.pop(INPUT_BUCKET, named)
     parameters = {**uploads.object_parameters(aws, bucket, key), **given}
-    arn = executions.start(aws, uploads.pipeline_for(aws.settings, key), parameters)
+    arn = executions.start(aws, aws.settings.pipeline_name(flow_of(key)), parameters)
     print_json({"PipelineExecutionArn": arn}) if as_json else typer.echo(arn)
     if follow:
         from pipeline.executions.progress import follow_to_end

@@ -25,6 +25,7 @@ from pipeline.settings.environment import Settings
 
 #: AWS's prebuilt scikit-learn container that all jobs run in.
 IMAGE_VERSION = "1.9-0"
+_WHEELS = "wheels"
 
 #: A pipeline variable, or the plain value it stands for.
 Value = Any
@@ -100,15 +101,15 @@ class StepContext:
         return f"s3://{self.settings.artifacts_bucket}/{self.bundle.prefix}"
 
     @property
-    def job_environment(self) -> dict[str, str]:
-        """Variables of every job: boto3 inside it has to be given the region."""
-        return {"AWS_DEFAULT_REGION": self.settings.region}
-
-    @property
-    def wheels_uri(self) -> str | None:
-        """S3 prefix that jobs install packages from; None is a package index."""
+    def wheels(self) -> dict[str, str]:
+        """Input that jobs install packages from, by its name; empty where they ask a package index."""
         folder = self.settings.network.wheels_folder
-        return f"s3://{self.settings.artifacts_bucket}/{folder}/" if folder else None
+        return {_WHEELS: f"s3://{self.settings.artifacts_bucket}/{folder}/"} if folder else {}
+
+    def job_environment(self, inputs: str) -> dict[str, str]:
+        """Return the variables of every job: boto3 needs the region, and pip reads its options from there too."""
+        offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": f"{inputs}/{_WHEELS}"} if self.wheels else {}
+        return {"AWS_DEFAULT_REGION": self.settings.region, **offline}
 
     def is_isolated(self, step: str) -> bool:
         """Return whether a step's container gets no network."""

@@ -36,7 +36,7 @@ INPUT_ROOT = "/opt/ml/processing/input"
 OUTPUT_ROOT = "/opt/ml/processing/output"
 #: Where the channels of a training job are.
 CHANNEL_ROOT = "/opt/ml/input/data"
-_WHEELS, _CODE = "wheels", "code"
+_CODE = "code"
 _MAX_TRANSFORM_TIMEOUT_SECONDS = 3600
 
 
@@ -75,7 +75,7 @@ def processing_step(
         output_kms_key=settings.kms_key,
         max_runtime_in_seconds=settings.running.step_timeout_seconds,
         sagemaker_session=context.session,
-        env={**context.job_environment, **_offline_pip(context, INPUT_ROOT)},
+        env=context.job_environment(INPUT_ROOT),
         tags=context.tags(),
         network_config=NetworkConfig(
             enable_network_isolation=context.is_isolated(name) or None,
@@ -95,7 +95,7 @@ def processing_step(
                     s3_input_mode="File",
                 ),
             )
-            for input_name, uri in {_CODE: f"{context.code_uri}/", **_wheels(context), **(inputs or {})}.items()
+            for input_name, uri in {_CODE: f"{context.code_uri}/", **context.wheels, **(inputs or {})}.items()
         ],
         outputs=[
             ProcessingOutput(
@@ -132,16 +132,6 @@ def output_uri(step: ProcessingStep, output: str) -> Value:
 def report_value(step: ProcessingStep, path: str) -> JsonGet:
     """Return the pipeline variable for a path in a processing step's report."""
     return JsonGet(step_name=step.name, property_file=step.property_files[0], json_path=path)
-
-
-def _wheels(context: StepContext) -> dict[str, str]:
-    """Return the input or channel with wheels, where jobs are to install from them."""
-    return {_WHEELS: context.wheels_uri} if context.wheels_uri else {}
-
-
-def _offline_pip(context: StepContext, root: str) -> dict[str, str]:
-    """Return what makes pip take wheels from a folder; it reads its options from the environment too."""
-    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": f"{root}/{_WHEELS}"} if context.wheels_uri else {}
 
 
 def training_step(
@@ -192,11 +182,7 @@ def training_step(
             "sagemaker_submit_directory": f"{CHANNEL_ROOT}/{_CODE}/{ARCHIVE_NAME}" if isolated else archive,
             **hyperparameters,
         },
-        environment={
-            **context.job_environment,
-            **_offline_pip(context, CHANNEL_ROOT),
-            "CODE_SHA256": context.bundle.sha256,
-        },
+        environment={**context.job_environment(CHANNEL_ROOT), "CODE_SHA256": context.bundle.sha256},
         tags=[Tag(key=tag["Key"], value=tag["Value"]) for tag in context.tags()],
     ).with_metric_definitions([MetricDefinition(name=key, regex=regex) for key, regex in sorted(metrics.items())])
     step_args = trainer.train(
@@ -210,7 +196,7 @@ def training_step(
                     )
                 ),
             )
-            for channel, uri in {**code, **_wheels(context), **channels}.items()
+            for channel, uri in {**code, **context.wheels, **channels}.items()
         ],
         wait=False,
         logs=False,

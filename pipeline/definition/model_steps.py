@@ -34,13 +34,9 @@ def _model_builder(context: StepContext, model_data: Value) -> ModelBuilder:
         accept_type="text/csv",
         # Anything but an empty mapping makes the builder upload code while it compiles.
         dependencies={},
-        network=context.networking(encrypted=None, isolated=_is_isolated(context)),
+        # Transform jobs take this from their model.
+        network=context.networking(encrypted=None, isolated=context.is_isolated(CREATE_MODEL)),
     )
-
-
-def _is_isolated(context: StepContext) -> bool:
-    """Return whether the containers that serve the model get no network; transform jobs take this from their model."""
-    return context.is_isolated(CREATE_MODEL)
 
 
 def register_model_step(
@@ -110,7 +106,7 @@ def create_model_from_package_step(context: StepContext, *, model_package_arn: V
         vpc_config={"Subnets": list(network.subnets), "SecurityGroupIds": list(network.security_groups)}
         if network.subnets
         else None,
-        enable_network_isolation=_is_isolated(context),
+        enable_network_isolation=context.is_isolated(CREATE_MODEL),
         tags=context.tags(),
     )
     return ModelStep(

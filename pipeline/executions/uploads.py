@@ -1,12 +1,10 @@
 """Uploads: what is in the raw bucket, and which execution EventBridge has started for it. Prints nothing."""
 
-from __future__ import annotations
-
 import shlex
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
 from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_fixed
 
@@ -26,9 +24,6 @@ from pipeline.settings.contract import (
     upload_pattern,
 )
 from pipeline.settings.environment import Settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 # A bucket that has just been set up may send its events only minutes later.
 _LOCAL_PATIENCE_SECONDS, _AWS_PATIENCE_SECONDS = 15.0, 600.0
@@ -59,7 +54,7 @@ def object_parameters(aws: Aws, bucket: str, key: str) -> dict[str, str]:
     return {INPUT_BUCKET: bucket, INPUT_KEY: key, INPUT_ETAG: etag, RUN_KEY: f"by-hand-{uuid.uuid4()}"}
 
 
-def uploaded_object(aws: Aws, bucket: str, key: str) -> HeadObjectOutputTypeDef:
+def uploaded_object(aws: Aws, bucket: str, key: str) -> Mapping[str, Any]:
     """Return what S3 says of an object.
 
     Raises:
@@ -79,11 +74,6 @@ def uploaded_object(aws: Aws, bucket: str, key: str) -> HeadObjectOutputTypeDef:
     raise ExecutionError(
         f"There is no object {uri}.", f"Put it there first ({aws.cli(f's3 cp FILE {shlex.quote(uri)}')}){then}."
     )
-
-
-def pipeline_for(settings: Settings, key: str) -> str:
-    """Return the name of the pipeline that an object is for."""
-    return settings.pipeline_name(flow_of(key))
 
 
 def started_for(
@@ -127,7 +117,7 @@ def started_by(aws: Aws, text: str) -> str:
     settings = aws.settings
     bucket, key = bucket_and_key(settings, text)
     found = uploaded_object(aws, bucket, key)
-    pipeline, since = pipeline_for(settings, key), found["LastModified"]
+    pipeline, since = settings.pipeline_name(flow_of(key)), found["LastModified"]
     if starts_a_pipeline(key):
         patience = _LOCAL_PATIENCE_SECONDS if aws.is_local else _AWS_PATIENCE_SECONDS
         return wait_for_upload(aws, pipeline, key, found["ETag"], seconds=patience, since=since)

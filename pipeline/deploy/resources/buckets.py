@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from pipedef.arns import partition_of
 from pipeline.aws.clients import Aws
 from pipeline.aws.not_found import unless_missing
-from pipeline.deploy.engine.policy import document
+from pipeline.deploy.engine.policy import document, statements_of
 from pipeline.deploy.engine.resource import Difference, ForeignResource, Removal, Resource, State
 from pipeline.deploy.engine.tags import tag_list, tag_map, without_reserved
 from pipeline.errors import DeploymentError
@@ -193,9 +193,7 @@ class Bucket(Resource):
         if not answer or not answer.get("Policy"):
             return document([])
         policy: dict[str, Any] = json.loads(answer["Policy"])
-        statements = policy["Statement"]
-        # A single statement may come without a list around it.
-        return {**policy, "Statement": [statements] if isinstance(statements, Mapping) else statements}
+        return {**policy, "Statement": statements_of(policy)}
 
     def _tls_statement(self) -> dict[str, Any]:
         arn = f"arn:{partition_of(self.region)}:s3:::{self.name}"

@@ -35,14 +35,9 @@ class Queue(Resource):
 
     def policy(self) -> dict[str, Any]:
         """Return who may send: EventBridge, and for these rules only."""
-        only_rules = {"ArnEquals": {"aws:SourceArn": list(self.senders)}}
-        return document(
-            [
-                allow_principal(
-                    EVENTBRIDGE, "sqs:SendMessage", Sid="OnlyTheRules", Resource=self.arn, Condition=only_rules
-                )
-            ]
-        )
+        only_rules = {"Condition": {"ArnEquals": {"aws:SourceArn": list(self.senders)}}}
+        statement = allow_principal(EVENTBRIDGE, "sqs:SendMessage", Sid="OnlyTheRules", Resource=self.arn, **only_rules)
+        return document([statement])
 
     def _describe(self, aws: Aws) -> str:
         return aws.sqs.get_queue_url(QueueName=self.name)["QueueUrl"]
