@@ -1,8 +1,7 @@
 """What every step of a pipeline shares: input object, role, image, code, paths, caching, retries, tags."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from sagemaker.core import image_uris
 from sagemaker.core.training.configs import Networking
@@ -37,37 +36,30 @@ def image_uri(region: str) -> str:
     return uri
 
 
-@dataclass(frozen=True)
 class StepContext:
     """What every step of a pipeline shares."""
 
-    settings: Settings
-    bundle: Bundle
-    session: Any  #: Offline session from :func:`pipeline.definition.sdk.offline_session`.
-    bucket: ParameterString
-    key: ParameterString
-    etag: ParameterString
-    run_key: ParameterString
-    processing_instance_type: ParameterString
-    training_instance_type: ParameterString
-    transform_instance_type: ParameterString
-
-    @classmethod
-    def create(cls, settings: Settings, bundle: Bundle) -> Self:
-        """Create the parameters and the session of a pipeline. Of the parameters only the key has no default."""
+    def __init__(self, settings: Settings, bundle: Bundle) -> None:
+        """Create the session and the parameters of a pipeline. Of the parameters only the key has no default."""
         instances = settings.instances
-        return cls(
-            settings=settings,
-            bundle=bundle,
-            session=offline_session(settings),
-            bucket=ParameterString(INPUT_BUCKET, default_value=settings.raw_bucket),
-            key=ParameterString(INPUT_KEY),
-            etag=ParameterString(INPUT_ETAG, default_value=""),
-            run_key=ParameterString(RUN_KEY, default_value=UPLOAD_RUN_KEY),
-            processing_instance_type=ParameterString("ProcessingInstanceType", default_value=instances.processing),
-            training_instance_type=ParameterString("TrainingInstanceType", default_value=instances.training),
-            transform_instance_type=ParameterString("TransformInstanceType", default_value=instances.transform),
-        )
+        self.settings = settings
+        self.bundle = bundle
+        self.session = offline_session(settings)
+        self.bucket = ParameterString(INPUT_BUCKET, default_value=settings.raw_bucket)
+        self.key = ParameterString(INPUT_KEY)
+        self.etag = ParameterString(INPUT_ETAG, default_value="")
+        self.run_key = ParameterString(RUN_KEY, default_value=UPLOAD_RUN_KEY)
+        self.processing_instance_type = ParameterString("ProcessingInstanceType", default_value=instances.processing)
+        self.training_instance_type = ParameterString("TrainingInstanceType", default_value=instances.training)
+        self.transform_instance_type = ParameterString("TransformInstanceType", default_value=instances.transform)
+        self.execution_arn = ExecutionVariables.PIPELINE_EXECUTION_ARN
+        #: ARN of the role that the jobs run as.
+        self.role = settings.role_arn(settings.execution_role_name)
+        #: S3 prefix of the packed code.
+        self.code_uri = f"s3://{settings.artifacts_bucket}/{bundle.prefix}"
+        self.image_uri = image_uri(settings.region)
+        #: Caching for steps that are pure functions of their inputs.
+        self.cache = CacheConfig(enable_caching=True, expire_after=settings.running.cache_expire_after)
 
     def pipeline(self, name: str, parameters: Sequence[Any], steps: Sequence[Any]) -> Pipeline:
         """Assemble the pipeline; the parameters of the input object come before its own ones."""
@@ -79,26 +71,6 @@ class StepContext:
             # No experiment is kept, so that the role needs no permissions for it.
             pipeline_experiment_config=None,
         )
-
-    @property
-    def execution_arn(self) -> Value:
-        """ARN of the execution, a pipeline variable."""
-        return ExecutionVariables.PIPELINE_EXECUTION_ARN
-
-    @property
-    def role(self) -> str:
-        """ARN of the role that the jobs run as."""
-        return self.settings.role_arn(self.settings.execution_role_name)
-
-    @property
-    def image_uri(self) -> str:
-        """Pinned image of the region."""
-        return image_uri(self.settings.region)
-
-    @property
-    def code_uri(self) -> str:
-        """S3 prefix of the packed code."""
-        return f"s3://{self.settings.artifacts_bucket}/{self.bundle.prefix}"
 
     @property
     def wheels(self) -> dict[str, str]:
@@ -129,11 +101,6 @@ class StepContext:
         """Return ``s3://<artifacts>/runs/<execution id>/<parts>``: no execution writes over another's data."""
         root = f"s3://{self.settings.artifacts_bucket}/runs"
         return Join(on="/", values=[root, ExecutionVariables.PIPELINE_EXECUTION_ID, *parts])
-
-    @property
-    def cache(self) -> CacheConfig:
-        """Caching for steps that are pure functions of their inputs."""
-        return CacheConfig(enable_caching=True, expire_after=self.settings.running.cache_expire_after)
 
     def step_retries(self) -> list[Any]:
         """Return retries for calls that AWS throttles or that fail on its side."""

@@ -22,7 +22,7 @@ from pipeline.settings.environment import Settings
 
 def scoring_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
     """Build the scoring pipeline."""
-    context = StepContext.create(settings, bundle)
+    context = StepContext(settings, bundle)
     requested_arn = ParameterString("ModelPackageArn", default_value="")
 
     claim = common.claim_input(context)

@@ -30,7 +30,7 @@ from pipeline.settings.sections import ApprovalStatus, Profile
 
 def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
     """Build the training pipeline."""
-    context = StepContext.create(settings, bundle)
+    context = StepContext(settings, bundle)
     profile = ParameterString("Profile", default_value=settings.analysis.profile, enum_values=list(get_args(Profile)))
     train_fraction = ParameterFloat("TrainFraction", default_value=settings.analysis.train_fraction)
     random_state = ParameterInteger("RandomState", default_value=settings.analysis.random_state)

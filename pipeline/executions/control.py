@@ -49,7 +49,6 @@ def recent(aws: Aws, pipeline_name: str, limit: int = 20) -> list[ExecutionView]
             arn=item["PipelineExecutionArn"],
             status=item["PipelineExecutionStatus"],
             started=item.get("StartTime"),
-            ended=None,
             reason=item.get("PipelineExecutionFailureReason", ""),
         )
         for item in summaries

@@ -43,8 +43,8 @@ class ExecutionView:
     arn: str
     status: str
     started: datetime | None
-    ended: datetime | None
-    reason: str
+    ended: datetime | None = None
+    reason: str = ""
     steps: tuple[StepView, ...] = ()
 
     @property

@@ -13,8 +13,6 @@ _IDENTITIES = ("Name", "InputName", "OutputName", "ChannelName", "PropertyFileNa
 _KINDS = ("pipeline", "parameter", "step")
 #: Characters shown before the first difference of two long texts.
 _CONTEXT = 20
-
-
 #: A value that is missing, which is not the same as null.
 ABSENT: Any = object()
 

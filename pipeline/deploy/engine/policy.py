@@ -51,11 +51,8 @@ class Grant:
     condition: str
 
     def __str__(self) -> str:
-        parts = [self.effect, self.action]
-        parts += [f"by {self.principal}"] if self.principal else []
-        parts += [f"on {self.resource}"] if self.resource else []
-        parts += [f"if {self.condition}"] if self.condition else []
-        return " ".join(parts)
+        rest = {"by": self.principal, "on": self.resource, "if": self.condition}
+        return " ".join([self.effect, self.action, *(f"{word} {value}" for word, value in rest.items() if value)])
 
 
 def statements_of(value: Any) -> list[Mapping[str, Any]] | None:

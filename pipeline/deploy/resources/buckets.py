@@ -1,7 +1,7 @@
 """S3 buckets: versioned, encrypted, closed to the public and to plain HTTP, and telling EventBridge of new objects."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +86,6 @@ class Bucket(Resource):
         return answer
 
     def _state(self, aws: Aws, found: Any) -> State:
-        public = unless_missing(lambda: aws.s3.get_public_access_block(Bucket=self.name))
         tags = without_reserved(self._current_tags(aws))
         statements = self._policy(aws)["Statement"]
         if self.existing:
@@ -96,15 +95,14 @@ class Bucket(Resource):
         return {
             "versioning": aws.s3.get_bucket_versioning(Bucket=self.name).get("Status", "Disabled"),
             "encryption": self._current_encryption(aws),
-            "public access": dict(public["PublicAccessBlockConfiguration"]) if public else {},
+            "public access": self._get(aws.s3.get_public_access_block, "PublicAccessBlockConfiguration", {}),
             "policy": statements,
             "EventBridge notification": "EventBridgeConfiguration" in self._notifications(aws),
             "tags": tags,
         }
 
     def _current_encryption(self, aws: Aws) -> dict[str, Any]:
-        answer = unless_missing(lambda: aws.s3.get_bucket_encryption(Bucket=self.name))
-        rules = answer["ServerSideEncryptionConfiguration"]["Rules"] if answer else []
+        rules = self._get(aws.s3.get_bucket_encryption, "ServerSideEncryptionConfiguration", {}).get("Rules", [])
         found: dict[str, Any] = dict(rules[0].get("ApplyServerSideEncryptionByDefault", {})) if rules else {}
         with_key = str(found.get("SSEAlgorithm", "")).startswith("aws:kms")
         if self.existing and (with_key or (found and self.kms_key is None)):
@@ -179,20 +177,21 @@ class Bucket(Resource):
         aws.s3.delete_bucket(Bucket=self.name)
         return Removal.REMOVED
 
+    def _get(self, call: Callable[..., Any], member: str, default: Any) -> Any:
+        """Return one member of a configuration of the bucket; the default where it has none."""
+        answer = unless_missing(lambda: call(Bucket=self.name))
+        return answer.get(member, default) if answer else default
+
     def _notifications(self, aws: Aws) -> Any:
         answer = dict(aws.s3.get_bucket_notification_configuration(Bucket=self.name))
         answer.pop("ResponseMetadata", None)
         return answer
 
     def _current_tags(self, aws: Aws) -> dict[str, str]:
-        answer = unless_missing(lambda: aws.s3.get_bucket_tagging(Bucket=self.name))
-        return tag_map(answer["TagSet"]) if answer else {}
+        return tag_map(self._get(aws.s3.get_bucket_tagging, "TagSet", []))
 
     def _policy(self, aws: Aws) -> dict[str, Any]:
-        answer = unless_missing(lambda: aws.s3.get_bucket_policy(Bucket=self.name))
-        if not answer or not answer.get("Policy"):
-            return document([])
-        policy: dict[str, Any] = json.loads(answer["Policy"])
+        policy = json.loads(self._get(aws.s3.get_bucket_policy, "Policy", "") or json.dumps(document([])))
         return {**policy, "Statement": statements_of(policy)}
 
     def _tls_statement(self) -> dict[str, Any]:
