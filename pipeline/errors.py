@@ -1,7 +1,19 @@
-"""Every error that the command line and the library raise on purpose; catch BikeshareError to handle any of them.
+"""Every error that the command line and the library raise on purpose.
+
+::
+
+    BikeshareError                     catch it to handle any: a message, and what to do next
+    ├── SettingsError                  an environment file or variable is wrong: correct the key that is named
+    ├── DefinitionError                the definition can't be compiled, or a check finds a problem in it
+    ├── DeploymentError                a resource could not be planned, created, changed or removed
+    ├── ExecutionError                 an execution could not be started, found, followed or stopped, or it failed
+    ├── InputFileError                 a local file can't be read: give another path
+    ├── OutputFileError                a local file can't be written: give another path
+    ├── LocalEndpointUnavailableError  the local AWS endpoint is not installed, did not start or does not answer
+    └── RegistryError                  a registered version could not be found, read, approved or rejected
 
 Errors of the local endpoint are in :mod:`localmaker.errors`, those of the step scripts in
-``steps/analysis/errors.py``; neither can import this module (see the import contracts in ``pyproject.toml``).
+``steps/analysis/runtime/errors.py``; neither can import this module (see the import contracts in ``pyproject.toml``).
 """
 
 
