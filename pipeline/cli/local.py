@@ -23,11 +23,12 @@ def _set_defaults(context: typer.Context) -> None:
     from pipeline.definition.bundle import REQUIREMENTS_FILE
     from pipeline.local_endpoint import configured_port
 
-    requirements = [str(REQUIREMENTS_FILE)]
-    context.default_map = {
-        "prepare": {"requirements": requirements},
-        "up": {"requirements": requirements, "port": configured_port()},
-    }
+    # The others need neither, and work also where the settings are wrong.
+    if context.invoked_subcommand in ("prepare", "up"):
+        defaults: dict[str, Any] = {"requirements": [str(REQUIREMENTS_FILE)]}
+        if context.invoked_subcommand == "up":
+            defaults["port"] = configured_port()
+        context.default_map = {context.invoked_subcommand: defaults}
 
 
 try:

@@ -138,7 +138,7 @@ def trust_policy(
         bool, typer.Option("--permissions", help="Print what the role may do instead of who may assume it.")
     ] = False,
 ) -> None:
-    """Print the IAM policies with which GitHub Actions gets in without a key, and people work. Offline."""
+    """Print the IAM policies for GitHub Actions, which needs no stored key, and for people. Offline."""
     from pipeline.deploy.permissions.operators import deployer_policy, github_trust_policy, operator_policy
 
     settings = settings_of(env if env or settings_file else "dev", settings_file)

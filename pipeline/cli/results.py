@@ -58,13 +58,17 @@ def report(
     env: Environment = None,
     settings_file: SettingsFile = None,
 ) -> None:
-    """Save the run report of an execution. It is one HTML file that opens offline."""
+    """Save the run report of an execution. It is one HTML file that opens offline.
+
+    Without an execution, it is the newest report that there is.
+    """
     from pipeline.executions import control as executions
     from pipeline.executions.view import view
-    from pipeline.results.reports import read_report
+    from pipeline.results.reports import newest_with_report, read_report
 
     aws = aws_of(env, settings_file)
-    found = view(aws, executions.find(aws, [aws.settings.training_pipeline_name], execution))
+    found = None if execution else newest_with_report(aws)
+    found = found or view(aws, executions.find(aws, [aws.settings.training_pipeline_name], execution))
     path = output or Path(f"report-{found.identifier}.html")
     write_file(path, read_report(aws, found))
     typer.echo(path)

@@ -30,16 +30,14 @@ def run_demo(data: Path | None, console: Console, *, keep_up: bool) -> None:
     settings = load_settings("local")
     _heading(console, 1, "The local AWS endpoint")
     with local_endpoint(console, keep_up=keep_up):
-        identifier = _deploy_and_run(settings, data, console)
+        _deploy_and_run(settings, data, console)
         if keep_up:
-            report = f".venv/bin/bikeshare report {identifier}"
-            console.print(f"\nThe run report, to open in a browser: {report}", soft_wrap=True)
+            console.print("\nThe run report, to open in a browser: .venv/bin/bikeshare report", soft_wrap=True)
             stop = ".venv/bin/bikeshare local down"
             console.print(f"The endpoint keeps running: upload another CSV, or stop it with: {stop}", soft_wrap=True)
 
 
-def _deploy_and_run(settings: Settings, data: Path | None, console: Console) -> str:
-    """Return the id of the execution."""
+def _deploy_and_run(settings: Settings, data: Path | None, console: Console) -> None:
     aws = Aws(settings)
     _heading(console, 2, "Deploy: buckets, roles, feature group, model registry, pipeline, trigger")
     deploy_environment(settings, aws, console)
@@ -54,11 +52,10 @@ def _deploy_and_run(settings: Settings, data: Path | None, console: Console) -> 
     console.print(f"  {kind} → s3://{settings.raw_bucket}/{key}", markup=False, soft_wrap=True)
     _heading(console, 4, "EventBridge starts the pipeline")
     arn = wait_for_upload(aws, settings.training_pipeline_name, key, etag, known=known)
-    last = follow_to_end(aws, arn, console)
+    follow_to_end(aws, arn, console)
     _heading(console, 5, "Predictions")
     for predictions in prediction_files(aws, settings.predictions_bucket)[:1]:
         print_predictions(aws, predictions, 5, console)
-    return last.identifier
 
 
 def _heading(console: Console, number: int, text: str) -> None:

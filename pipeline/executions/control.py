@@ -84,14 +84,14 @@ def find(aws: Aws, pipeline_names: Sequence[str], arn_or_id: str | None, *, runn
     """
     if arn_or_id and arn_or_id.startswith("arn:"):
         return arn_or_id
-    names, runs = " and ".join(pipeline_names), aws.settings.command("runs")
+    names, runs = " or ".join(pipeline_names), aws.settings.command("runs")
     if arn_or_id:
         # Described by its name: among thousands it need not be one of the newest.
         for name in pipeline_names:
             arn = f"{aws.settings.pipeline_arn(name)}/execution/{arn_or_id}"
             if _exists(aws, arn, aws.sagemaker.describe_pipeline_execution, PipelineExecutionArn=arn):
                 return arn
-        problem, hint = f"There is no execution {arn_or_id} of {names}.", f"List them: {runs}"
+        problem, hint = f"There is no execution {arn_or_id} in {names}.", f"List them: {runs}"
     else:
         for execution in recent_of_all(aws, pipeline_names, limit=100):
             if not (running and execution.is_final):
@@ -100,7 +100,10 @@ def find(aws: Aws, pipeline_names: Sequence[str], arn_or_id: str | None, *, runn
         if running:
             problem, hint = f"No execution of {names} is running.", f"See how they ended: {runs}"
     if not any(_is_deployed(aws, name) for name in pipeline_names):
-        problem, hint = f"{names} are not deployed.", f"Deploy them: {aws.settings.command('deploy')}"
+        problem, hint = (
+            f"{' and '.join(pipeline_names)} are not deployed.",
+            f"Deploy them: {aws.settings.command('deploy')}",
+        )
     raise ExecutionError(problem, hint)
 
 

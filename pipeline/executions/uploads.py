@@ -72,7 +72,7 @@ def uploaded_object(aws: Aws, bucket: str, key: str) -> Mapping[str, Any]:
             )
     then = ", which starts the pipeline by itself" if starts_a_pipeline(key) else ""
     raise ExecutionError(
-        f"There is no object {uri}.", f"Put it there first ({aws.cli(f's3 cp FILE {shlex.quote(uri)}')}){then}."
+        f"There is no object {uri}.", f"Upload it first ({aws.cli(f's3 cp FILE {shlex.quote(uri)}')}){then}."
     )
 
 

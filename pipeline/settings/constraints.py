@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
@@ -66,6 +67,14 @@ def _retention(days: int) -> int:
     return days
 
 
+def _port(url: str) -> str:
+    try:
+        urlsplit(url).port  # noqa: B018 - parsed when asked for
+    except ValueError as error:
+        raise ValueError("its port is not a number up to 65535") from error
+    return url
+
+
 def _distinct(values: tuple[Item, ...]) -> tuple[Item, ...]:
     if repeated := [str(value) for value in dict.fromkeys(values) if values.count(value) > 1]:
         raise ValueError(f"{', '.join(repeated)} is listed more than once")
@@ -93,7 +102,7 @@ ShortName = Annotated[
 ]
 AccountId = Annotated[str, _text("[0-9]{12}", "12 digits")]
 Region = Annotated[str, _text("[a-z]{2}(-[a-z]+)+-[0-9]", "a region of AWS, such as eu-west-1")]
-Url = Annotated[str, _text(r"https?://\S+", "a URL, such as http://127.0.0.1:4566")]
+Url = Annotated[str, _text(r"https?://\S+", "a URL, such as http://127.0.0.1:4566"), AfterValidator(_port)]
 InstanceType = Annotated[str, _text(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "an instance type of SageMaker, such as ml.m5.large")]
 SubnetId = Annotated[str, _text("subnet-[0-9a-f]+", "the id of a subnet, subnet-…")]
 SecurityGroupId = Annotated[str, _text("sg-[0-9a-f]+", "the id of a security group, sg-…")]

@@ -77,7 +77,7 @@ def test_up_status_kill_and_up_again(state_dir, tmp_path):
     assert "is not running" in bikeshare("local", "status", *where, code=8)
     record = tmp_path / "actions.jsonl"
     again = bikeshare("local", "up", "-d", "--port", "0", "--enforce-iam", "--record-actions", str(record), *where)
-    assert "the endpoint before was killed" in again
+    assert "the previous endpoint was killed" in again
     assert "State at its start: state " in bikeshare("local", "status", *where)
     assert json.loads(bikeshare("local", "status", "--json", *where))["enforces_iam"] is True
     assert record.exists()
@@ -105,3 +105,28 @@ def test_more_than_loopback_is_refused_in_so_many_words(state_dir, detach):
     assert "ssh -L" in said
     assert "Traceback" not in said
     assert not state_dir.exists()
+
+
+def test_a_wrong_port_is_refused_before_anything_is_built(state_dir):
+    said = bikeshare("local", "up", "--port", "99999", "--state-dir", str(state_dir), code=2)
+    assert "less than or equal to 65535" in said
+    assert not state_dir.exists()
+
+
+def test_an_empty_state_directory_is_not_the_current_one():
+    assert "is not a directory" in bikeshare("local", "status", "--state-dir", "", code=2)
+
+
+def test_status_works_where_the_settings_are_wrong(state_dir, monkeypatch):
+    monkeypatch.setenv("BIKESHARE_ENDPOINT_URL", "http://127.0.0.1:abc")
+    said = bikeshare("local", "status", "--state-dir", str(state_dir), code=8)
+    assert f"local up --detach --state-dir {state_dir}" in said
+    assert "endpoint_url: its port is not a number up to 65535" in bikeshare("plan", code=3)
+
+
+def test_requirements_that_are_not_text_are_named(tmp_path):
+    file = tmp_path / "requirements.txt"
+    file.write_bytes("# größer\n".encode("latin-1"))
+    said = bikeshare("local", "prepare", "--requirements", str(file), code=8)
+    assert f"{file} is not UTF-8" in said
+    assert "Traceback" not in said

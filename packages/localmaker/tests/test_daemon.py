@@ -53,7 +53,7 @@ def test_up_status_down(state_dir: Path) -> None:
     daemon.down(state_dir)
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     assert daemon.status(state_dir) is None
-    with pytest.raises(EndpointNotRunningError, match="localmaker up"):
+    with pytest.raises(EndpointNotRunningError, match="no local endpoint is running"):
         daemon.down(state_dir)
 
 

@@ -136,3 +136,23 @@ def test_text_that_is_not_utf_8_is_wrong_usage(tmp_path):
         result = subprocess.run([*command, *given], cwd=tmp_path, input=text, capture_output=True, check=False)
         assert result.returncode == 2
         assert b"can't be read" in result.stderr
+
+
+def test_what_is_no_definition_says_why_the_other_checks_did_not_run(run):
+    result = run("check", "-", text="[]")
+    assert result.exit_code == 1
+    assert "The other checks did not run, because this is not a definition." in result.output
+    assert "deployment" not in result.output
+
+
+def test_a_byte_order_mark_is_no_problem(run, file):
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert run("check", str(file)).exit_code == 0
+
+
+def test_a_directory_is_refused_in_one_clause(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "pipedef", "check", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == f"error: {tmp_path} can't be read: Is a directory\n"

@@ -148,7 +148,7 @@ def day_schema() -> pa.DataFrameSchema:
     }
     for name, category in {**CATEGORIES, **FLAGS}.items():
         levels = list(category.levels)
-        columns[name] = pa.Column("int64", pa.Check.isin(levels, error=f"is none of {category.allowed}"))
+        columns[name] = pa.Column("int64", pa.Check.isin(levels, error=f"is not one of {category.allowed}"))
     for name, measure in MEASURES.items():
         error = f"is outside 0 to {measure.scale:g} {measure.unit}"
         columns[name] = pa.Column("float64", pa.Check.in_range(0.0, measure.scale, error=error))

@@ -6,6 +6,7 @@ Exit codes: 0 success; 2 wrong usage; 8 the endpoint did not start or stop, or i
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,14 +31,31 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+
+def _directory(text: str) -> Path:
+    # An empty value is a shell variable that is not set, not the current directory.
+    if not text or (Path(text).exists() and not Path(text).is_dir()):
+        raise typer.BadParameter(f"{text!r} is not a directory.")
+    return Path(text)
+
+
 StateDir = Annotated[
     Path | None,
-    typer.Option("--state-dir", help="Directory for the endpoint's state; by default one in your home directory."),
+    typer.Option(
+        "--state-dir",
+        parser=_directory,
+        metavar="DIR",
+        help="Directory for the endpoint's state; by default one in your home directory.",
+    ),
 ]
 Requirements = Annotated[
     list[Path] | None,
     typer.Option(
-        "--requirements", help="A requirements.txt that jobs will install; built in advance. May be repeated."
+        "--requirements",
+        exists=True,
+        dir_okay=False,
+        metavar="FILE",
+        help="A requirements.txt that jobs will install; built in advance. May be repeated.",
     ),
 ]
 
@@ -50,6 +68,23 @@ def main() -> None:
         sys.exit(130)
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("localmaker"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """The local AWS endpoint: the AWS APIs on 127.0.0.1, on which SageMaker pipelines really run."""  # noqa: D401
+
+
 @app.command()
 def prepare(requirements: Requirements = None) -> None:
     """Build the environments that jobs run in; `up` does it too."""
@@ -60,7 +95,9 @@ def prepare(requirements: Requirements = None) -> None:
 @app.command()
 def up(
     *,
-    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1; 4566 by default, 0 picks a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 4566 by default, 0 picks a free one.")
+    ] = None,
     host: Annotated[str, typer.Option(help="A loopback address; anything else is refused.")] = "127.0.0.1",
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it answers; it keeps running.")] = False,
     state_dir: StateDir = None,
@@ -103,7 +140,9 @@ def down(state_dir: StateDir = None) -> None:
 
 @app.command()
 def status(
-    state_dir: StateDir = None, as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False
+    context: typer.Context,
+    state_dir: StateDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Show whether the local AWS endpoint is running, and where. Exit code 0 if it is, 8 if not."""
     from localmaker import daemon
@@ -116,7 +155,10 @@ def status(
         typer.echo(f"The local AWS endpoint is running at {running.url} (process {running.pid}).")
         typer.echo(f"State at its start: {running.restored}")
     else:
-        typer.echo("The local AWS endpoint is not running. Start it with: localmaker up --detach")
+        # The group is localmaker, or that of a project with a port of its own.
+        command = context.parent.command_path if context.parent else "localmaker"
+        where = f" --state-dir {shlex.quote(str(state_dir))}" if state_dir else ""
+        typer.echo(f"The local AWS endpoint is not running. Start it with: {command} up --detach{where}")
     raise typer.Exit(0 if running is not None else EXIT_UNAVAILABLE)
 
 
@@ -124,9 +166,9 @@ def prepare_environments(console: Console, requirements: Sequence[Path]) -> None
     """Build the default image's environment and one for each requirements file, unless they exist already.
 
     Raises:
-        EnvironmentBuildError: a package could not be installed.
+        EnvironmentBuildError: a package could not be installed, or a requirements file is not UTF-8.
     """
-    from localmaker.images.environments import derived_environment, image_environment
+    from localmaker.images.environments import EnvironmentBuildError, derived_environment, image_environment
     from localmaker.images.table import DEFAULT_IMAGE, find_image
 
     def report(line: str) -> None:
@@ -134,7 +176,11 @@ def prepare_environments(console: Console, requirements: Sequence[Path]) -> None
 
     image = image_environment(find_image(DEFAULT_IMAGE), report)
     for file in requirements:
-        derived_environment(image, file.read_text(encoding="utf-8"), report)
+        try:
+            text = file.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise EnvironmentBuildError(f"{file} is not UTF-8: {error.reason} at byte {error.start}") from error
+        derived_environment(image, text, report)
 
 
 def show_ready(console: Console, running: Running) -> None:
@@ -166,7 +212,10 @@ def _reported() -> Iterator[None]:
     try:
         yield
     except (LocalmakerError, OSError) as error:
-        _console(errors=True).print("error:", str(error), style="red", markup=False, soft_wrap=True)
+        message = str(error)
+        if isinstance(error, OSError) and error.filename:
+            message = f"{error.filename}: {error.strerror}"
+        _console(errors=True).print("error:", message, style="red", markup=False, soft_wrap=True)
         raise typer.Exit(EXIT_UNAVAILABLE) from error
 
 

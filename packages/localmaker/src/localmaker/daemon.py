@@ -41,6 +41,7 @@ from localmaker.state.directory import (
     LOG_NAME,
     SECRET_ACCESS_KEY,
     Running,
+    command_for,
     default_state_dir,
     find_running,
     running_of,
@@ -102,12 +103,12 @@ def up(
         if port not in (0, running.port):
             raise PortInUseError(
                 f"the local endpoint is already running at {running.url}, not on port {port}; "
-                "stop it with `localmaker down` first"
+                f"stop it first: {command_for('down', directory)}"
             )
         if (enforce_iam and not running.enforces_iam) or record_actions is not None:
             raise StateInUseError(
                 f"the local endpoint is already running at {running.url}, started with other options; "
-                "stop it with `localmaker down` first"
+                f"stop it first: {command_for('down', directory)}"
             )
     elif detach:
         running = _start(
@@ -144,7 +145,7 @@ def down(state_dir: Path | None = None) -> None:
     directory = (state_dir or default_state_dir()).absolute()
     running = find_running(directory)
     if running is None:
-        raise EndpointNotRunningError(f"no local endpoint is running on {directory}; start one with `localmaker up`")
+        raise EndpointNotRunningError(f"no local endpoint is running on {directory}")
     _stop(running)
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from localmaker.errors import LocalmakerError, StateInUseError
-from localmaker.state.directory import LOCK_NAME, READINESS_NAME, write_atomically
+from localmaker.state.directory import LOCK_NAME, READINESS_NAME, command_for, write_atomically
 
 EXIT_FAILED = 1
 
@@ -159,7 +159,7 @@ def _exclusive(state_dir: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise StateInUseError(
-                f"another local endpoint uses {state_dir}; stop it with `localmaker down`, "
+                f"another local endpoint uses {state_dir}; stop it ({command_for('down', state_dir)}), "
                 "or give this one its own --state-dir"
             ) from error
         yield

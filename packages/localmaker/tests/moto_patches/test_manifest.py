@@ -18,7 +18,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 import localmaker
-from localmaker.moto_patches.manifest import PLACES, TESTED
+from localmaker.errors import MotoVersionError
+from localmaker.moto_patches.manifest import PLACES, TESTED, verify
 from localmaker.moto_patches.places import ABSENT, Place
 
 _HERE = Path(__file__).parent
@@ -51,7 +52,14 @@ def test_a_changed_place_is_named(place: Place, messages: dict[str, list[str]]) 
         assert f" {place.path} is " in message
         assert f" instead of {place.look}" in message
         assert "\n" not in message
-        assert message.endswith(f"Install another: pip install 'moto[server]{TESTED}'")
+        assert f"Install one: pip install 'moto[server]{TESTED}'." in message
+
+
+def test_a_version_that_is_far_off_is_named_in_a_few_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Place, "difference", lambda place: f"{place.path} is absent instead of {place.look}")
+    with pytest.raises(MotoVersionError, match=f"; and {len(PLACES) - 8} more") as refused:
+        verify()
+    assert len(str(refused.value)) < 1000
 
 
 @pytest.mark.parametrize("module", ["moto.sqs.models", "moto.no_such_module"])

@@ -148,7 +148,7 @@ def test_everything_survives_a_kill_and_then_a_restart(tmp_path: Path) -> None:
         before = seen(first)
         kill(first)
     with running_endpoint(tmp_path) as second:
-        assert "the endpoint before was killed" in second.running.restored
+        assert "the previous endpoint was killed" in second.running.restored
         assert "2 buckets" in second.running.restored
         after = seen(second)
         assert after["archive"] == 2
@@ -177,7 +177,7 @@ def test_everything_survives_a_kill_and_then_a_restart(tmp_path: Path) -> None:
         s3.delete_object(Bucket="plain", Key="large")
         s3.delete_bucket_tagging(Bucket="plain")
     with running_endpoint(tmp_path) as third:
-        assert "the endpoint before had stopped in order" in third.running.restored
+        assert "the previous endpoint stopped cleanly" in third.running.restored
         s3 = third.client("s3")
         assert s3.get_object(Bucket="plain", Key="open")["Body"].read() == LARGE * 20 + b"end"
         assert s3.get_object(Bucket="plain", Key="copy")["Body"].read() == LARGE

@@ -75,6 +75,8 @@ class Report:
     ran: tuple[str, ...]
     skipped: tuple[str, ...]
     sources: tuple[str, ...]
+    #: Whether the text is a definition at all; if not, no check but the first can look at it.
+    readable: bool = True
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -154,9 +156,10 @@ def read_file(path: Path) -> str:
         UnreadableFileError: the file is missing, or is not UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableFileError(f"{path} can't be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UnreadableFileError(f"{path} can't be read: {reason}") from error
 
 
 def check_text(text: str, source: str, checks: Sequence[Check] | None = None) -> Report:
@@ -176,6 +179,7 @@ def unreadable(source: str, error: DefinitionError) -> Report:
         ran=(_STRUCTURE,),
         skipped=tuple(check.name for check in registered() if check.name != _STRUCTURE),
         sources=(source,),
+        readable=False,
     )
 
 
@@ -187,7 +191,9 @@ def report_lines(report: Report) -> Iterator[str]:
     counted = [_counted(errors, "error"), _counted(warnings, "warning")]
     verdict = " and ".join(part for part in counted if part) or "No problem"
     yield f"{verdict} found by {_counted(len(report.ran), 'check') or 'no check'} in {', '.join(report.sources)}."
-    if report.skipped:
+    if not report.readable:
+        yield "The other checks did not run, because this is not a definition."
+    elif report.skipped:
         yield f"Not checked, because it takes the deployment or the step scripts: {', '.join(report.skipped)}."
 
 

@@ -121,7 +121,7 @@ def test_names_can_not_start_a_formula(tmp_path, rows, model) -> None:
 
 def test_a_wrong_cell_is_named(tmp_path, rows, model) -> None:
     rows[2]["season"] = "7"
-    with pytest.raises(InputError, match=r"days\.csv: line 4, column season: 7 is none of"):
+    with pytest.raises(InputError, match=r"days\.csv: line 4, column season: 7 is not one of"):
         prepare(written(tmp_path / "days.csv", rows), model)
 
 

@@ -14,6 +14,8 @@ from localmaker.errors import MotoVersionError
 from localmaker.moto_patches.places import ABSENT, INSTANCE_ATTRIBUTE, Place
 
 #: The versions of moto that all places were tested with; the package requires the same.
+#: Differences that a message names; a version that is far off has hundreds.
+_NAMED = 8
 TESTED = ">=5.2.5,<5.2.6"
 
 
@@ -531,7 +533,9 @@ def verify() -> None:
     """
     differences = [found for found in (place.difference() for place in PLACES) if found is not None]
     if differences:
+        named = "; ".join(differences[:_NAMED])
+        more = f"; and {len(differences) - _NAMED} more" if len(differences) > _NAMED else ""
         raise MotoVersionError(
-            f"moto {moto.__version__} is not one that the local endpoint was tested with: {'; '.join(differences)}. "
-            f"Install another: pip install 'moto[server]{TESTED}'"
+            f"moto {moto.__version__} is not a version that the local endpoint was tested with. "
+            f"Install one: pip install 'moto[server]{TESTED}'. What differs: {named}{more}."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,13 @@ def default_state_dir() -> Path:
     """Return ``$XDG_STATE_HOME/localmaker``, by default ``~/.local/state/localmaker``."""
     base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(base).expanduser() / "localmaker"
+
+
+def command_for(verb: str, state_dir: Path) -> str:
+    """Return the command line that starts or stops the endpoint of a state directory."""
+    return f"localmaker {verb}" + (
+        "" if state_dir == default_state_dir() else f" --state-dir {shlex.quote(str(state_dir))}"
+    )
 
 
 @dataclass(frozen=True)

@@ -242,7 +242,7 @@ class _Unpickler(pickle.Unpickler):
                 found = getattr(found, attribute)
             if isinstance(found, type) and found.__module__.startswith("moto."):
                 return found
-        raise UnknownStateError(f"{module}.{name} is not part of the local endpoint's state")
+        raise UnknownStateError(f"another version wrote it: this one does not read {module}.{name}")
 
 
 def restore_into(backend: BaseBackend, state: dict[str, Any]) -> None:

@@ -42,8 +42,8 @@ class Restored:
         else:
             when = datetime.fromtimestamp(self.changed, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             counts = ", ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in sorted(self.pieces.items()))
-            ended = "was killed" if self.after_kill else "had stopped in order"
-            text = f"state {self.generation} of {when} ({counts or 'empty'}); the endpoint before {ended}"
+            ended = "was killed" if self.after_kill else "stopped cleanly"
+            text = f"state {self.generation} of {when} ({counts or 'empty'}); the previous endpoint {ended}"
         return f"{text}; {self.set_aside}" if self.set_aside else text
 
 
