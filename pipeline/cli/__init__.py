@@ -8,6 +8,9 @@ Everything that takes long to import is imported inside the command that needs i
 
 import gc
 import sys
+from typing import Annotated
+
+import typer
 
 from pipeline.cli import local, models, resources, results, runs
 from pipeline.cli.common import console, group
@@ -25,6 +28,23 @@ for commands in (resources.app, runs.app, results.app):
     app.add_typer(commands)
 app.add_typer(models.app, name="model")
 app.add_typer(local.app, name="local")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("bikeshare-pipeline"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options of every command."""
 
 
 def main() -> None:
