@@ -130,7 +130,7 @@ def test_an_execution_started_by_hand_can_be_stopped(deployed, failed, sample_cs
     assert f"Stopping {started}" in deployed.command("stop").stdout
     assert deployed.finished(started).status == "Stopped"
     again = deployed.command("stop", started, check=False)
-    assert (again.returncode, "has ended: Stopped" in again.stderr) == (6, True)
+    assert (again.returncode, "has already ended: Stopped" in again.stderr) == (6, True)
     newest = deployed.command("stop", check=False)
     assert (newest.returncode, "is running" in newest.stderr) == (6, True)
 
