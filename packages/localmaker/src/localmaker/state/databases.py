@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from localmaker.errors import LocalmakerError, StateUnavailableError
 from localmaker.state.directory import set_aside
@@ -97,6 +97,24 @@ class Database:
             if self._closed:
                 raise StoreClosedError("The store is closed: the endpoint shuts down.")
             yield self._connection
+
+
+class Store:
+    """Base of the stores: one SQLite file each, whose class says what is in it.
+
+    Args:
+        path: the file, created if missing.
+    """
+
+    schema: ClassVar[str]
+    schema_version: ClassVar[int]
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, self.schema, self.schema_version)
+
+    def close(self) -> None:
+        """Close the file; nothing is lost. Every other method raises StoreClosedError after this."""
+        self._database.close()
 
 
 def _open(path: Path, schema: str, version: int) -> sqlite3.Connection:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import logging
 import sys
-import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,11 +21,11 @@ from localmaker.services.events.bus import EventBridge
 from localmaker.services.events.delivery import Outgoing, outgoing
 from localmaker.services.events.schedules import InvalidScheduleError, Schedule, parse_schedule
 from localmaker.services.events.targets import Matched
+from localmaker.worker import Worker
 
 logger = logging.getLogger(__name__)
 
 # Longer waits end early, since the clock may have been set meanwhile.
-_LONGEST_WAIT_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -63,49 +62,22 @@ class Timetable:
     def __init__(self, events: EventBridge, clients: AwsClients) -> None:
         self._events = events
         self._clients = clients
-        self._changed = threading.Condition()
         self._seen: dict[tuple[str, ...], datetime] = {}
         self._due: dict[tuple[str, ...], datetime | None] = {}
-        self._thread: threading.Thread | None = None
-        self._closed = False
-        self._woken = False
+        self._worker = Worker("timetable", self._fire_now)
 
     def wake(self) -> None:
         """Read the rules and schedules again; return at once."""
-        with self._changed:
-            if self._closed:
-                return
-            self._woken = True
-            if self._thread is None:
-                if next(self._entries(), None) is None:
-                    return
-                self._thread = threading.Thread(target=self._run, name="timetable", daemon=True)
-                self._thread.start()
-            self._changed.notify()
+        if self._worker.is_started or next(self._entries(), None) is not None:
+            self._worker.wake()
 
     def close(self) -> None:
         """Stop; nothing is started any more."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        if self._thread is not None:
-            self._thread.join()
+        self._worker.close()
 
-    def _run(self) -> None:
-        while True:
-            now = datetime.now(UTC)
-            try:
-                first = self.fire(now)
-            except Exception:  # the thread must outlive every failure
-                logger.exception("could not start what was due at %s", now)
-                first = None
-            seconds = None if first is None else (first - datetime.now(UTC)).total_seconds()
-            with self._changed:
-                if not (self._closed or self._woken):
-                    self._changed.wait(None if seconds is None else max(0.0, min(seconds, _LONGEST_WAIT_SECONDS)))
-                self._woken = False
-                if self._closed:
-                    return
+    def _fire_now(self) -> float | None:
+        first = self.fire(datetime.now(UTC))
+        return None if first is None else (first - datetime.now(UTC)).total_seconds()
 
     def fire(self, now: datetime) -> datetime | None:
         """Start what has become due; return the next due time."""

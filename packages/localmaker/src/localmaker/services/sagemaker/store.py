@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-from localmaker.state.databases import Database
+from localmaker.state.databases import Store
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resource (
@@ -17,22 +16,13 @@ CREATE TABLE IF NOT EXISTS resource (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
-_VERSION = 1
 
 
-class ResourceStore:
-    """Documents by kind and ARN.
+class ResourceStore(Store):
+    """Documents by kind and ARN."""
 
-    Args:
-        path: the SQLite file, created if missing.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path, _SCHEMA, _VERSION)
-
-    def close(self) -> None:
-        """Close the file; nothing is lost."""
-        self._database.close()
+    schema = _SCHEMA
+    schema_version = 1
 
     def add(self, kind: str, arn: str, document: Any) -> bool:
         """Store a new document; False if there is one already."""

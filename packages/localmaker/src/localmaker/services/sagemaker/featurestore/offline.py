@@ -24,6 +24,7 @@ from localmaker.ports import AwsClients
 from localmaker.services.sagemaker.featurestore.catalog import add_partition
 from localmaker.services.sagemaker.featurestore.records import NANOSECONDS, FeatureValue, OfflineRow
 from localmaker.services.sagemaker.featurestore.store import FeatureStore
+from localmaker.worker import Worker
 
 logger = logging.getLogger(__name__)
 
@@ -42,48 +43,21 @@ class OfflineWriter:
     def __init__(self, store: FeatureStore, clients: AwsClients) -> None:
         self._store = store
         self._clients = clients
-        self._changed = threading.Condition()
         self._writing = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._wanted = False
-        self._closed = False
+        self._worker = Worker("offline-store", self.write_now, delay=_BUFFER_SECONDS, finishes=True)
 
     def wake(self) -> None:
         """Write the buffered records soon, in the thread."""
-        with self._changed:
-            if self._closed:
-                return
-            self._wanted = True
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="offline-store", daemon=True)
-                self._thread.start()
-            self._changed.notify()
+        self._worker.wake()
 
     def write_now(self) -> None:
-        """Write the buffered records, and return when they are written."""
+        """Write the buffered records, and return when they are written. After a failure they remain buffered."""
         with self._writing:
             self._write_all()
 
     def close(self) -> None:
         """Write the buffered records, and stop."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
-        if self._thread is not None:
-            self._thread.join()
-
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._wanted or self._closed)
-                self._changed.wait_for(lambda: self._closed, _BUFFER_SECONDS)
-                wanted, self._wanted = self._wanted, False
-                if not wanted:
-                    return
-            try:
-                self.write_now()
-            except Exception:  # the thread must live on; the rows remain buffered
-                logger.exception("the offline store was not written")
+        self._worker.close()
 
     def _write_all(self) -> None:
         store = self._store

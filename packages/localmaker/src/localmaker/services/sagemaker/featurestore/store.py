@@ -7,11 +7,10 @@ import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from localmaker.services.sagemaker.featurestore.records import FeatureValue, OfflineRow, Record
-from localmaker.state.databases import Database
+from localmaker.state.databases import Store
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS feature_group (
@@ -36,7 +35,6 @@ CREATE TABLE IF NOT EXISTS offline_row (  -- not yet in the offline store
     deleted INTEGER NOT NULL
 );
 """
-_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -50,19 +48,11 @@ class StoredRecord:
     expires_at: int | None
 
 
-class FeatureStore:
-    """The feature groups and their records.
+class FeatureStore(Store):
+    """The feature groups and their records."""
 
-    Args:
-        path: the SQLite file, created if missing.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path, _SCHEMA, _VERSION)
-
-    def close(self) -> None:
-        """Close the file; nothing is lost."""
-        self._database.close()
+    schema = _SCHEMA
+    schema_version = 1
 
     # Feature groups
 

@@ -25,9 +25,8 @@ from localmaker.services.sagemaker.pipelines.records import (
     StepStatus,
 )
 from localmaker.services.sagemaker.serialization import dump, load
-from localmaker.state.databases import Database
+from localmaker.state.databases import Store
 
-_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS pipelines (name TEXT PRIMARY KEY, document TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS versions (
@@ -77,16 +76,15 @@ def token_of(operation: str, request: Mapping[str, Any]) -> Token:
     return operation, token, hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
 
-class PipelineStore:
+class PipelineStore(Store):
     """Pipelines, executions and steps in ``<directory>/pipelines.sqlite3``. Safe to use from any thread."""
+
+    schema = _SCHEMA
+    schema_version = 2
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self._database = Database(directory / "pipelines.sqlite3", _SCHEMA, _VERSION)
-
-    def close(self) -> None:
-        """Close the file. Every other method raises StoreClosedError after it."""
-        self._database.close()
+        super().__init__(directory / "pipelines.sqlite3")
 
     def _all(self, kind: type[Record], query: str, *values: object) -> list[Record]:
         return [load(kind, row[0]) for row in self._database.rows(query, *values)]
