@@ -131,7 +131,7 @@ def test_a_refused_file_leaves_nothing_behind(run, tmp_path, write, csv_of, rows
     before = path.read_bytes()
     done = run()
     assert done.code == 1
-    assert "raw/training/days.csv: line 7, column season: 7 is none of" in done.message
+    assert "raw/training/days.csv: line 7, column season: 7 is not one of" in done.message
     assert done.message.strip() in done.err
     assert "Traceback" not in done.err
     assert not (tmp_path / "out").exists()
