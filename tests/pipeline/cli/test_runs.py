@@ -156,7 +156,11 @@ def test_an_upload_is_watched_by_its_key(aws):
     """As its execution is there only after the event has come."""
     etag = aws.s3.head_object(Bucket=aws.settings.raw_bucket, Key="raw/scoring/x.csv")["ETag"].strip('"')
     watching = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", "watch", "raw/scoring/x.csv"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "pipeline", "watch", "raw/scoring/x.csv"],
+        stdout=subprocess.PIPE,
+        text=True,
+        # A run that a script started in the background ignores SIGINT, and its children would, too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     given = {"InputKey": "raw/scoring/x.csv", "InputETag": etag}
     arn = aws.sagemaker.start_pipeline_execution(
