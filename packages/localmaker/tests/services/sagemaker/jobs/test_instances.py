@@ -4,8 +4,8 @@ import io
 import json
 import tarfile
 
+from localmaker.sandbox.sandbox import Isolation
 from localmaker.services.sagemaker.jobs.kinds import JobKind
-from localmaker.services.sagemaker.jobs.sandbox.sandbox import Isolation
 
 OUT = "/opt/ml/processing/output/out"
 HOST = '$(python3 -c \'import json; print(json.load(open("/opt/ml/config/resourceconfig.json"))["current_host"])\')'

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localmaker.sandbox import sandbox
+from localmaker.sandbox.limits import read_limits
+from localmaker.sandbox.sandbox import Isolation
 from localmaker.services.iam.acting import Acting, JobIdentity, RoleRefusedError
 from localmaker.services.logs.writer import JobLog
 from localmaker.services.sagemaker.jobs.data.objects import ObjectTransfer
@@ -20,12 +23,9 @@ from localmaker.services.sagemaker.jobs.outcome import Outcome
 from localmaker.services.sagemaker.jobs.processing.job import run as run_processing
 from localmaker.services.sagemaker.jobs.records import JobRecord, Metric
 from localmaker.services.sagemaker.jobs.requests import instances_of, output_key
-from localmaker.services.sagemaker.jobs.sandbox import sandbox
-from localmaker.services.sagemaker.jobs.sandbox.following import StopSignal
-from localmaker.services.sagemaker.jobs.sandbox.instances import Instance, host_name
-from localmaker.services.sagemaker.jobs.sandbox.limits import read_limits
-from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
-from localmaker.services.sagemaker.jobs.sandbox.sandbox import Isolation
+from localmaker.services.sagemaker.jobs.running.following import StopSignal
+from localmaker.services.sagemaker.jobs.running.instances import Instance, host_name
+from localmaker.services.sagemaker.jobs.running.running_job import RunningJob
 from localmaker.services.sagemaker.jobs.training.job import run as run_training
 from localmaker.services.sagemaker.jobs.training.metrics import MetricReader, publish
 from localmaker.services.sagemaker.jobs.transform.job import run as run_transform

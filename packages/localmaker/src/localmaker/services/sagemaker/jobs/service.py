@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from localmaker.errors import AwsError
+from localmaker.sandbox.sandbox import Isolation
 from localmaker.services.iam.acting import Acting
 from localmaker.services.sagemaker.jobs import shapes, validation
 from localmaker.services.sagemaker.jobs.execution import Executor, log_file
 from localmaker.services.sagemaker.jobs.kinds import JobId, JobKind, JobStatus
 from localmaker.services.sagemaker.jobs.outcome import Outcome
 from localmaker.services.sagemaker.jobs.records import INTERRUPTED_REASON, JobRecord, new_record, now
-from localmaker.services.sagemaker.jobs.sandbox.following import StopSignal
-from localmaker.services.sagemaker.jobs.sandbox.sandbox import Isolation
+from localmaker.services.sagemaker.jobs.running.following import StopSignal
 from localmaker.services.sagemaker.jobs.store import JobStore
 from localmaker.services.sagemaker.jobs.training import warm_pools
 from localmaker.services.sagemaker.jobs.transform.models import check_model

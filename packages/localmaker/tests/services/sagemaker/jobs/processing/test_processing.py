@@ -8,8 +8,8 @@ import threading
 import psutil
 import pytest
 
+from localmaker.sandbox.sandbox import Isolation
 from localmaker.services.sagemaker.jobs.kinds import JobKind
-from localmaker.services.sagemaker.jobs.sandbox.sandbox import Isolation
 
 OUT = "/opt/ml/processing/output/out"
 BUCKET = "artifacts"

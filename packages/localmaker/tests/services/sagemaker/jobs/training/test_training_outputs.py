@@ -4,8 +4,8 @@ import json
 
 from tests.services.sagemaker.jobs.conftest import TRAINING_HOST
 
+from localmaker.sandbox.sandbox import Isolation, detect_isolation
 from localmaker.services.sagemaker.jobs.kinds import JobKind
-from localmaker.services.sagemaker.jobs.sandbox.sandbox import Isolation, detect_isolation
 
 KIND = JobKind.TRAINING
 

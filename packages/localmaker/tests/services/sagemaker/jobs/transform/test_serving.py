@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from localmaker.sandbox.sandbox import Isolation, detect_isolation
 from localmaker.services.sagemaker.jobs.kinds import JobKind
-from localmaker.services.sagemaker.jobs.sandbox.sandbox import Isolation, detect_isolation
 
 KIND = JobKind.TRANSFORM
 # Answers with what each function was given.

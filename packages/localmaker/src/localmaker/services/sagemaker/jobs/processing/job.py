@@ -10,6 +10,8 @@ from itertools import product
 from pathlib import PurePosixPath
 from typing import Any
 
+from localmaker.sandbox import limits
+from localmaker.sandbox.sandbox import SandboxProcess
 from localmaker.services.sagemaker.jobs.data.archives import find_requirements
 from localmaker.services.sagemaker.jobs.data.channels import Channel, below_ml, download_channels, make_pipes
 from localmaker.services.sagemaker.jobs.data.continuous import ContinuousUpload, WatchedFolder
@@ -20,11 +22,9 @@ from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error
 from localmaker.services.sagemaker.jobs.kinds import JobStatus
 from localmaker.services.sagemaker.jobs.outcome import Outcome, algorithm_error, read_message
 from localmaker.services.sagemaker.jobs.requests import instances_of, runtime_limit, with_defaults
-from localmaker.services.sagemaker.jobs.sandbox import limits
-from localmaker.services.sagemaker.jobs.sandbox.following import ProcessEnd
-from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
-from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
-from localmaker.services.sagemaker.jobs.sandbox.sandbox import SandboxProcess
+from localmaker.services.sagemaker.jobs.running.following import ProcessEnd
+from localmaker.services.sagemaker.jobs.running.instances import Instance
+from localmaker.services.sagemaker.jobs.running.running_job import RunningJob
 
 
 def run(job: RunningJob) -> Outcome:

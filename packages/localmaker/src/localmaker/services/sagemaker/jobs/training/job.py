@@ -11,6 +11,8 @@ from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from localmaker.sandbox import limits
+from localmaker.sandbox.sandbox import SandboxProcess
 from localmaker.services.sagemaker.jobs.data.archives import find_requirements
 from localmaker.services.sagemaker.jobs.data.channels import Channel, download_channels, make_pipes
 from localmaker.services.sagemaker.jobs.data.continuous import ContinuousUpload
@@ -20,11 +22,9 @@ from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error
 from localmaker.services.sagemaker.jobs.kinds import JobStatus
 from localmaker.services.sagemaker.jobs.outcome import Outcome, algorithm_error, read_failure
 from localmaker.services.sagemaker.jobs.requests import instances_of, runtime_limit
-from localmaker.services.sagemaker.jobs.sandbox import limits
-from localmaker.services.sagemaker.jobs.sandbox.following import ProcessEnd
-from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
-from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
-from localmaker.services.sagemaker.jobs.sandbox.sandbox import SandboxProcess
+from localmaker.services.sagemaker.jobs.running.following import ProcessEnd
+from localmaker.services.sagemaker.jobs.running.instances import Instance
+from localmaker.services.sagemaker.jobs.running.running_job import RunningJob
 from localmaker.services.sagemaker.jobs.training import outputs, script_mode
 
 _FOLDERS = ("input/config", "input/data", "model", "output/data", "checkpoints", "code")

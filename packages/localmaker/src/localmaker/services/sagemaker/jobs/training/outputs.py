@@ -22,8 +22,8 @@ from localmaker.services.sagemaker.jobs.data.continuous import WatchedFolder
 from localmaker.services.sagemaker.jobs.data.objects import S3Uri, has_link, regular_files
 from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error
 from localmaker.services.sagemaker.jobs.records import JobRecord
-from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
-from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
+from localmaker.services.sagemaker.jobs.running.instances import Instance
+from localmaker.services.sagemaker.jobs.running.running_job import RunningJob
 
 _CHECKPOINTS = "/opt/ml/checkpoints"
 # Configuration, its default LocalPath, the folder below its S3OutputPath and the job's name.

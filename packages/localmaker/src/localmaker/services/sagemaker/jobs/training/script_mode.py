@@ -18,8 +18,8 @@ from typing import Any
 from localmaker.services.sagemaker.jobs.data import archives
 from localmaker.services.sagemaker.jobs.data.objects import S3Uri, resolve_inside
 from localmaker.services.sagemaker.jobs.failures import client_error
-from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
-from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
+from localmaker.services.sagemaker.jobs.running.instances import Instance
+from localmaker.services.sagemaker.jobs.running.running_job import RunningJob
 
 _RESERVED = "sagemaker_"
 # Consumed by the toolkit; other names with its prefix are passed on.

@@ -15,16 +15,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from localmaker.sandbox import limits
+from localmaker.sandbox.sandbox import SandboxProcess
 from localmaker.services.sagemaker.jobs.data.archives import find_requirements
 from localmaker.services.sagemaker.jobs.data.inputs import InputSource, find_objects
 from localmaker.services.sagemaker.jobs.data.objects import S3Object
 from localmaker.services.sagemaker.jobs.failures import JobFailure, shorten
 from localmaker.services.sagemaker.jobs.kinds import JobStatus
 from localmaker.services.sagemaker.jobs.outcome import Outcome
-from localmaker.services.sagemaker.jobs.sandbox import limits
-from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
-from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
-from localmaker.services.sagemaker.jobs.sandbox.sandbox import SandboxProcess
+from localmaker.services.sagemaker.jobs.running.instances import Instance
+from localmaker.services.sagemaker.jobs.running.running_job import RunningJob
 from localmaker.services.sagemaker.jobs.transform import models
 from localmaker.services.sagemaker.jobs.transform.invocations import InvocationError, ModelServerClient
 from localmaker.services.sagemaker.jobs.transform.objects import transform_objects, write_data_log

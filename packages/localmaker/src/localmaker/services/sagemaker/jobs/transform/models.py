@@ -18,8 +18,8 @@ from localmaker.services.sagemaker.jobs.kinds import JobKind
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-    from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
-    from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
+    from localmaker.services.sagemaker.jobs.running.instances import Instance
+    from localmaker.services.sagemaker.jobs.running.running_job import RunningJob
 
 _DEFAULT_PROGRAM = "inference.py"
 

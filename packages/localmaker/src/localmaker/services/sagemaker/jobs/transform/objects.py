@@ -13,8 +13,8 @@ from localmaker.services.logs.writer import JobLog
 from localmaker.services.sagemaker.jobs.data.archives import gunzip
 from localmaker.services.sagemaker.jobs.data.objects import S3Object, S3Uri, resolve_inside
 from localmaker.services.sagemaker.jobs.failures import JobFailure, JobStopped
-from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
-from localmaker.services.sagemaker.jobs.sandbox.running import RunningJob
+from localmaker.services.sagemaker.jobs.running.instances import Instance
+from localmaker.services.sagemaker.jobs.running.running_job import RunningJob
 from localmaker.services.sagemaker.jobs.transform.invocations import (
     InvocationError,
     ModelServerClient,

@@ -4,12 +4,12 @@ import os
 
 import psutil
 import pytest
-from tests.services.sagemaker.jobs.sandbox.test_sandbox import works
+from tests.services.sagemaker.jobs.running.test_sandbox import works
 
+from localmaker.sandbox import limits
+from localmaker.sandbox.limits import Limits, LimitSettingError, read_limits
+from localmaker.sandbox.sandbox import Isolation, detect_isolation
 from localmaker.services.sagemaker.jobs.kinds import JobKind
-from localmaker.services.sagemaker.jobs.sandbox import limits
-from localmaker.services.sagemaker.jobs.sandbox.limits import Limits, LimitSettingError, read_limits
-from localmaker.services.sagemaker.jobs.sandbox.sandbox import Isolation, detect_isolation
 
 FILL = "import time\nheld = []\nfor _ in range(400):\n    held.append(b'x' * 4_000_000)\n    time.sleep(0.002)\n"
 

@@ -9,8 +9,8 @@ import os
 import signal
 import sys
 
-from localmaker.services.sagemaker.jobs.guard import limits, system
-from localmaker.services.sagemaker.jobs.guard.mounts import prepare_mounts
+from localmaker.sandbox.guard import limits, system
+from localmaker.sandbox.guard.mounts import prepare_mounts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

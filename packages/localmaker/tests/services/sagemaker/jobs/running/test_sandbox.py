@@ -11,16 +11,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from localmaker.services.sagemaker.jobs.kinds import JobKind
-from localmaker.services.sagemaker.jobs.sandbox import substitution
-from localmaker.services.sagemaker.jobs.sandbox.running import installer_variables
-from localmaker.services.sagemaker.jobs.sandbox.sandbox import (
+from localmaker.sandbox import substitution
+from localmaker.sandbox.sandbox import (
     Isolation,
     SandboxError,
     SandboxRequest,
     detect_isolation,
     start,
 )
+from localmaker.services.sagemaker.jobs.kinds import JobKind
+from localmaker.services.sagemaker.jobs.running.running_job import installer_variables
 
 KIND = JobKind.PROCESSING
 OUT = "/opt/ml/processing/output/out"
@@ -152,7 +152,7 @@ def test_tree_ends_when_the_endpoint_is_killed(tmp_path):
     program = f"""
 import time
 from pathlib import Path
-from localmaker.services.sagemaker.jobs.sandbox.sandbox import SandboxRequest, detect_isolation, start
+from localmaker.sandbox.sandbox import SandboxRequest, detect_isolation, start
 start(SandboxRequest(["/bin/sh", "-c", "trap '' TERM; (setsid sleep 600 &); sleep 600"], {{}}, "/",
       Path({str(tmp_path)!r}), isolation=detect_isolation()))
 print("started", flush=True)

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 from localmaker.images import environments
 from localmaker.images.environments import EnvironmentBuildError, JobEnvironment
 from localmaker.images.table import ImageTableError, UnknownImageError, find_image
+from localmaker.sandbox import sandbox
+from localmaker.sandbox.sandbox import Isolation, SandboxError, SandboxProcess, SandboxRequest
 from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error
-from localmaker.services.sagemaker.jobs.sandbox import sandbox
-from localmaker.services.sagemaker.jobs.sandbox.following import Follower, ProcessEnd, StopSignal
-from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
-from localmaker.services.sagemaker.jobs.sandbox.sandbox import Isolation, SandboxError, SandboxProcess, SandboxRequest
+from localmaker.services.sagemaker.jobs.running.following import Follower, ProcessEnd, StopSignal
+from localmaker.services.sagemaker.jobs.running.instances import Instance
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
+    from localmaker.sandbox.limits import Limits
     from localmaker.services.logs.writer import JobLog
     from localmaker.services.sagemaker.jobs.data.objects import ObjectTransfer
     from localmaker.services.sagemaker.jobs.records import JobRecord
-    from localmaker.services.sagemaker.jobs.sandbox.limits import Limits
 
 # What the machine's package installer needs to reach its index; jobs with network access get these variables, too.
 _INSTALLER_VARIABLES = (
@@ -134,7 +134,7 @@ class RunningJob:
     ) -> SandboxProcess:
         """Start a command in an instance's sandbox and the job's environment.
 
-        The arguments are those of :class:`~localmaker.services.sagemaker.jobs.sandbox.sandbox.SandboxRequest`.
+        The arguments are those of :class:`~localmaker.sandbox.sandbox.SandboxRequest`.
 
         Raises:
             JobFailure: the entry point does not exist, or the sandbox could not be created.
@@ -192,7 +192,7 @@ class RunningJob:
         *,
         together: bool = True,
     ) -> ProcessEnd:
-        """Wait for the processes of the instances; see :class:`~.following.Follower`."""
+        """Wait for the processes of the instances; see :class:`.following.Follower`."""
         follower = Follower(
             processes,
             self.stop,

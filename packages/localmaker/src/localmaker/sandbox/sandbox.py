@@ -27,17 +27,17 @@ from enum import StrEnum
 from pathlib import Path
 
 from localmaker.errors import LocalmakerError
-from localmaker.services.sagemaker.jobs.sandbox import substitution
-from localmaker.services.sagemaker.jobs.sandbox.limits import Limits, read_limits
+from localmaker.sandbox import substitution
+from localmaker.sandbox.limits import Limits, read_limits
 
 # Isolated from the machine's Python settings and without site-packages: it needs only the standard library.
 _GUARD = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-from localmaker.services.sagemaker.jobs.guard.program import main
+from localmaker.sandbox.guard.program import main
 os._exit(main())
 """
-_SOURCES = Path(__file__).parents[5]
+_SOURCES = Path(__file__).parents[2]
 _LIMIT_BYTES = 64
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -12,7 +12,7 @@ import os
 import sys
 from os.path import exists, isdir, join
 
-from localmaker.services.sagemaker.jobs.guard.system import (
+from localmaker.sandbox.guard.system import (
     BIND,
     PRIVATE,
     READ_ONLY,

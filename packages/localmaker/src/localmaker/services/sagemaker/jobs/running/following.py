@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from localmaker.services.sagemaker.jobs.sandbox import limits
-from localmaker.services.sagemaker.jobs.sandbox.instances import Instance
-from localmaker.services.sagemaker.jobs.sandbox.limits import Limits
-from localmaker.services.sagemaker.jobs.sandbox.sandbox import SandboxProcess
+from localmaker.sandbox import limits
+from localmaker.sandbox.limits import Limits
+from localmaker.sandbox.sandbox import SandboxProcess
+from localmaker.services.sagemaker.jobs.running.instances import Instance
 
 _READ_BYTES = 256 * 1024
 # The system calls accept no timeout of weeks, as a job may have.

@@ -1,0 +1,1 @@
+"""One running job: its hosts, its processes from start to end, and what its code works with."""
