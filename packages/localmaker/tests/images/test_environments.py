@@ -92,22 +92,6 @@ def test_pip_finds_the_requirements_satisfied(image):
     assert output.count("already satisfied") >= 3
 
 
-@pytest.mark.parametrize(
-    ("requirements", "expected"),
-    [
-        ("numpy\npandas>=2 # comment\n", True),
-        ("-r other.txt", False),
-        ("  --requirement=x", False),
-        ("./local", False),
-        ("-e .", False),
-        ("x @ file:///tmp/x.whl", False),
-        ("--index-url https://example.org/simple\nx", True),
-    ],
-)
-def test_self_contained_requirements(requirements, expected):
-    assert environments.is_self_contained(requirements) is expected
-
-
 def test_default_image_has_an_environment():
     for uri in (DEFAULT_IMAGE, f"141502667606.dkr.ecr.eu-west-1.amazonaws.com/{DEFAULT_IMAGE}"):
         mapping = find_image(uri)

@@ -2,9 +2,9 @@
 
 An environment holds the libraries of one container image (a lock file with hashes) for one interpreter. A derived
 environment adds the packages of one ``requirements.txt``: it sees the image's packages behind its own, which is the
-result of ``pip install -r`` in the container. Both are kept in ``${XDG_CACHE_HOME:-~/.cache}/localmaker/environments``,
-named by a hash of their content. A marker, written last, shows that an environment is complete; a file lock admits one
-builder at a time.
+result of ``pip install -r`` in the container. It is built in a job's sandbox. Both are kept in
+``${XDG_CACHE_HOME:-~/.cache}/localmaker/environments``, named by a hash of their content. A marker, written last, shows
+that an environment is complete; a file lock admits one builder at a time.
 
 ``python -m localmaker.images.environments`` prepares the environment of the default image.
 """
@@ -19,23 +19,30 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from localmaker.errors import LocalmakerError
+from localmaker.images import requirements as requirements_of_jobs
 from localmaker.images.table import DEFAULT_IMAGE, ImageMapping, find_image
+from localmaker.sandbox.sandbox import SandboxError, SandboxRequest, detect_isolation, start
 
 Report = Callable[[str], None]
 
 _MARKER = "complete.json"
-_LAYOUT = "2"
+_LAYOUT = "3"
 _PROBE = "import json,sys;print(json.dumps([sys.executable,sys.base_prefix,'%d.%d.%d' % sys.version_info[:3]]))"
 
 
 class EnvironmentBuildError(LocalmakerError):
     """An environment could not be built; the message ends with the installer's last lines."""
+
+
+class RefusedRequirementsError(EnvironmentBuildError):
+    """A requirements file asks for a direct URL or a package from source."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +81,14 @@ class JobEnvironment:
         return self.prefix / "lib" / f"python{'.'.join(self.interpreter.version.split('.')[:2])}" / "site-packages"
 
     @property
+    def chain(self) -> Sequence[JobEnvironment]:
+        """Return this environment and those that it sees, nearest first."""
+        return (self, *(self.base.chain if self.base else ()))
+
+    @property
     def prefixes(self) -> Sequence[Path]:
-        """Return this environment's directory and those of the environments that it sees, nearest first."""
-        return (self.prefix, *(self.base.prefixes if self.base else ()))
+        """Return the directories of the chain."""
+        return tuple(environment.prefix for environment in self.chain)
 
 
 def cache_root() -> Path:
@@ -130,34 +142,79 @@ def derived_environment(base: JobEnvironment, requirements: str, report: Report 
         report: receives a line at the start and at the end of a build.
 
     Raises:
+        RefusedRequirementsError: a line asks for more than wheels of an index.
         EnvironmentBuildError: a package cannot be installed.
     """
-    prefix = base.prefix.with_name(f"{base.prefix.name}-with-{_key(requirements)}")
+    allowed = requirements_of_jobs.source_packages_allowed()
+    refused = None if allowed else requirements_of_jobs.refusal(requirements)
+    if refused is not None:
+        raise RefusedRequirementsError(refused)
+    key = _key(requirements, *(("source",) if allowed else ()))
+    prefix = base.prefix.with_name(f"{base.prefix.name}-with-{key}")
     environment = JobEnvironment(prefix, base.interpreter, base.variables, base)
 
     def build() -> None:
         report("installing requirements.txt (once for this content)")
-        _create(environment)
-        (environment.site_packages / "image.pth").write_text(f"{base.site_packages}\n")
-        for name in ("pip", "pip3"):
-            script = prefix / "bin" / name
-            script.write_text(f'#!/bin/sh\nexec "{environment.python}" -m pip "$@"\n')
-            script.chmod(0o755)
-        file = prefix / "requirements.txt"
-        file.write_text(requirements)
-        # pip and not uv: it takes the image's packages as installed and adds only what they do not satisfy.
-        _run([str(environment.python), "-m", "pip", "install", "--quiet", "--no-input", "-r", str(file)])
+        create_layer(prefix, str(prefix), base)
+        (prefix / "requirements.txt").write_text(requirements)
+        _install_in_sandbox(environment)
         report("installed requirements.txt")
 
     _build_once(prefix, build)
     return environment
 
 
-def is_self_contained(requirements: str) -> bool:
-    """Return whether a requirements file names packages only: no other file, no local project."""
-    lines = (line.strip() for line in requirements.splitlines())
-    outside = ("-r", "-c", "-e", "--requirement", "--constraint", "--editable", "--find-links", "-f", ".", "/", "file:")
-    return not any(line.startswith(outside) or " @ file:" in line for line in lines)
+def create_layer(folder: Path, path: str, below: JobEnvironment) -> None:
+    """Create an empty virtual environment that sees the packages of another one behind its own.
+
+    What is installed into it replaces or adds packages there, and leaves the other environment as it is.
+
+    Args:
+        folder: its directory, created if missing.
+        path: the directory as those who run it see it.
+        below: the other environment.
+    """
+    version = ".".join(below.interpreter.version.split(".")[:2])
+    programs, packages = folder / "bin", folder / "lib" / f"python{version}" / "site-packages"
+    programs.mkdir(parents=True)
+    packages.mkdir(parents=True)
+    (folder / "pyvenv.cfg").write_text(
+        f"home = {below.interpreter.executable.parent}\n"
+        f"include-system-site-packages = false\nversion = {below.interpreter.version}\n"
+    )
+    for name in ("python", "python3", f"python{version}"):
+        (programs / name).symlink_to(below.interpreter.executable)
+    for name in ("pip", "pip3"):
+        (programs / name).write_text(f'#!/bin/sh\nexec "{path}/bin/python3" -m pip "$@"\n')
+        (programs / name).chmod(0o755)
+    seen = (environment.site_packages for environment in below.chain)
+    (packages / "image.pth").write_text("".join(f"{directory}\n" for directory in seen))
+
+
+def _install_in_sandbox(environment: JobEnvironment) -> None:
+    """Install an environment's ``requirements.txt`` where it can read nothing of the user's, and write nothing else."""
+    installer = requirements_of_jobs.installer_of_builds()
+    with tempfile.TemporaryDirectory(prefix="requirements-") as work:
+        # pip and not uv: it takes the image's packages as installed and adds only what they do not satisfy.
+        options = ["--quiet", "--no-input", "--no-cache-dir", "-r", f"{environment.prefix}/requirements.txt"]
+        request = SandboxRequest(
+            command=[str(environment.python), "-m", "pip", "install", *options],
+            environment=installer.variables,
+            directory="/",
+            work=Path(work).resolve(),
+            visible=[environment.interpreter.prefix, *environment.prefixes[1:], *installer.visible],
+            writable=[environment.prefix],
+            isolation=detect_isolation(),
+        )
+        try:
+            process = start(request)
+            with os.fdopen(os.dup(process.output()), errors="replace") as output:
+                text = output.read()
+            code = process.wait()
+        except SandboxError as error:
+            raise EnvironmentBuildError(f"requirements.txt: {error}") from error
+    if code != 0:
+        raise EnvironmentBuildError(f"pip install -r requirements.txt: exit status {code}\n{text[-4000:]}")
 
 
 @functools.cache

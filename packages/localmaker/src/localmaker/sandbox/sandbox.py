@@ -1,14 +1,14 @@
-"""The sandbox of a job: its own ``/opt/ml``, ``/tmp`` and home, and a process tree that ends as a whole.
+"""The sandbox of a job: its own root file system, ``/opt/ml`` and processes, in a tree that ends as a whole.
 
 There are two mechanisms, chosen by :func:`detect_isolation`:
 
-*Namespaces* (Linux; as root, or unprivileged where user namespaces are allowed): see the package ``guard``.
+*bubblewrap* (Linux; as root, or unprivileged where user namespaces are allowed): see :mod:`.bubblewrap`.
 
 *Substitution* (macOS, and where namespaces are forbidden): the process runs in the machine's own file system, and
 ``/opt/ml`` is replaced by the job's directory in its arguments, its environment and the small text files it was given
 (``substitution.py``). Differences from AWS: a path that a program builds at run time is not replaced; the job can read
 and write whatever its user can; processes that detach twice survive on macOS; ``EnableNetworkIsolation`` has no effect.
-The environment variable ``LOCALMAKER_SANDBOX`` (``root``, ``user``, ``none``) forces a mechanism.
+The environment variable ``LOCALMAKER_SANDBOX`` (``bubblewrap``, ``none``) forces a mechanism.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from localmaker.errors import LocalmakerError
-from localmaker.sandbox import substitution
+from localmaker.sandbox import bubblewrap, substitution
 from localmaker.sandbox.limits import Limits, read_limits
 
 # Isolated from the machine's Python settings and without site-packages: it needs only the standard library.
@@ -39,6 +39,7 @@ os._exit(main())
 """
 _SOURCES = Path(__file__).parents[2]
 _LIMIT_BYTES = 64
+_MESSAGE_BYTES = 4000
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -49,8 +50,7 @@ class SandboxError(LocalmakerError):
 class Isolation(StrEnum):
     """The ways to isolate a job from the machine."""
 
-    ROOT = "root"
-    USER = "user"
+    BUBBLEWRAP = "bubblewrap"
     NONE = "none"
 
 
@@ -63,9 +63,10 @@ class SandboxRequest:
         environment: complete environment; ``PATH`` and ``HOME`` are added if absent.
         directory: working directory, as the job sees it.
         work: the job's directory on the machine; ``ml/`` in it is its ``/opt/ml``.
-        programs: directories that come first on ``PATH``.
-        kept: directories that stay reachable wherever they are (interpreter, environments).
-        overlays: environments that the job may change without affecting others.
+        folders: more directories that the job may write to: path as it sees it → directory on the machine.
+        programs: directories, as the job sees them, that come first on ``PATH``.
+        visible: directories of the machine that the job may read (interpreter, environments).
+        writable: directories of the machine that it may write to.
         read_only: directories below ``/opt/ml``, as the job sees them, that it may not change.
         network: false for ``EnableNetworkIsolation``.
         inherited: file descriptors that the job inherits (a listening socket).
@@ -80,9 +81,10 @@ class SandboxRequest:
     environment: Mapping[str, str]
     directory: str
     work: Path
-    programs: Sequence[Path] = ()
-    kept: Sequence[Path] = ()
-    overlays: Sequence[Path] = ()
+    folders: Mapping[str, Path] = field(default_factory=dict)
+    programs: Sequence[str] = ()
+    visible: Sequence[Path] = ()
+    writable: Sequence[Path] = ()
     read_only: Sequence[str] = ()
     network: bool = True
     inherited: Sequence[int] = ()
@@ -159,59 +161,83 @@ def start(request: SandboxRequest) -> SandboxProcess:
     process.stdin.write(marshal.dumps(specification))
     process.stdin.close()
     with os.fdopen(status_read, "rb") as status:
-        failure = status.read().decode(errors="replace")
+        report = status.read()
     sandbox_process = SandboxProcess(process, life_read)
-    if failure:
+    if report != b"+":
+        failure = report[1:].decode(errors="replace")
         sandbox_process.kill()
+        if not report:  # bubblewrap has said why
+            with os.fdopen(os.dup(sandbox_process.output()), "rb") as output:
+                failure = output.read(_MESSAGE_BYTES).decode(errors="replace").strip()
         sandbox_process.wait()
-        raise SandboxError(failure)
+        raise SandboxError(failure or "the sandbox ended before the command started")
     return sandbox_process
 
 
 def _specification(request: SandboxRequest, status_fd: int) -> dict[str, object]:
-    work, isolated = request.work, request.isolation is not Isolation.NONE
-    for name in ("scratch", "tmp", "home", "ml"):
-        (work / name).mkdir(exist_ok=True)
-    hosts = work / "hosts"
-    addresses = "".join(f"127.0.0.{number} {name}\n" for number, name in enumerate(request.hosts[1:], 2))
-    hosts.write_text(f"127.0.0.1 localhost {request.hosts[0]}\n{addresses}::1 localhost\n")
-    home = Path.home()
-    replaced = [("/tmp", work / "tmp"), ("/var/tmp", work / "tmp")]  # noqa: S108 - replaced by private directories
-    if isolated and home.is_dir() and home.resolve() != Path("/"):
-        replaced.append((str(home.resolve()), work / "home"))
-    home_seen = str(home.resolve()) if len(replaced) > 2 else str(work / "home")  # noqa: PLR2004
-    environment = {
-        "PATH": ":".join([*map(str, request.programs), _SYSTEM_PATH]),
-        "HOME": home_seen,
-        "TMPDIR": "/tmp" if isolated else str(work / "tmp"),  # noqa: S108
-        **request.environment,
-    }
-    command, directory = list(request.command), request.directory
+    isolated = request.isolation is not Isolation.NONE
+    # A job may leave programs behind that are setuid; nobody else on the machine may reach them.
+    request.work.chmod(0o700)
+    (request.work / "ml").mkdir(exist_ok=True)
+    # What an earlier program has put into the root is not trusted to be a mount point.
+    root = Path(tempfile.mkdtemp(prefix="root-", dir=request.work))
+    home, temporary = root / "root", root / "tmp"
+    home.mkdir(mode=0o700)
+    temporary.mkdir()
+    temporary.chmod(0o1777)
+    command, directory, environment = list(request.command), request.directory, dict(request.environment)
     if not isolated:
-        command = [substitution.replace(word, work) for word in command]
-        environment = {name: substitution.replace(value, work) for name, value in environment.items()}
-        directory = substitution.replace(directory, work)
-        substitution.rewrite_files(work)
-    kept = [path.resolve() for path in (*request.kept, *request.overlays)]
+        command = [substitution.replace(word, request.work) for word in command]
+        environment = {name: substitution.replace(value, request.work) for name, value in environment.items()}
+        directory = substitution.replace(directory, request.work)
+        substitution.rewrite_files(request.work)
+    python, prefix = bubblewrap.interpreter()
     return {
+        "bwrap": [find_bubblewrap(), *bubblewrap.arguments(_view(request, root, prefix))] if isolated else [],
+        "interpreter": str(python),
         "command": command,
-        "environment": environment,
+        "environment": {
+            "PATH": ":".join([*request.programs, _SYSTEM_PATH]),
+            "HOME": "/root" if isolated else str(home),
+            "TMPDIR": "/tmp" if isolated else str(temporary),  # noqa: S108 - the job's own
+            **environment,
+        },
         "directory": directory,
-        "isolation": request.isolation.value,
-        "scratch": str(work / "scratch"),
-        "opt": {"ml": str(work / "ml")},
-        "replaced": [(path, str(directory)) for path, directory in replaced if Path(path).is_dir()],
-        "kept": [str(path) for path in kept],
-        "overlays": [str(path.resolve()) for path in request.overlays],
-        "files": [("/etc/hosts", str(hosts))],
-        "read_only": list(request.read_only),
-        "host_name": request.host_name,
-        "network": request.network,
+        "inherited": list(request.inherited),
         "memory_bytes": request.limits.memory_bytes,
         "processes": request.limits.processes,
         "parent": os.getpid(),
         "status_fd": status_fd,
     }
+
+
+def _view(request: SandboxRequest, root: Path, prefix: Path) -> bubblewrap.View:
+    ml = request.work / "ml"
+    addresses = "".join(f"127.0.0.{number} {name}\n" for number, name in enumerate(request.hosts[1:], 2))
+    (root / "var").mkdir()
+    return bubblewrap.View(
+        root=root,
+        folders={"/var/tmp": root / "tmp", "/opt/ml": ml, **request.folders},  # noqa: S108 - the job's own
+        visible=[prefix, *(path.resolve() for path in request.visible)],
+        writable=[path.resolve() for path in request.writable],
+        read_only={path: _inside(ml, path) for path in request.read_only},
+        hosts=f"127.0.0.1 localhost {request.hosts[0]}\n{addresses}::1 localhost\n",
+        host_name=request.host_name,
+        network=request.network,
+        shared_memory_bytes=request.limits.memory_bytes,
+    )
+
+
+def _inside(ml: Path, path: str) -> Path:
+    """Return the directory of a path below ``/opt/ml``.
+
+    Raises:
+        SandboxError: a link leads out of it.
+    """
+    found = (ml / Path(path).relative_to("/opt/ml")).resolve()
+    if not found.is_relative_to(ml.resolve()):
+        raise SandboxError(f"{path} is a link that leads out of /opt/ml")
+    return found
 
 
 @functools.cache
@@ -220,25 +246,40 @@ def detect_isolation() -> Isolation:
     forced = os.environ.get("LOCALMAKER_SANDBOX")
     if forced:
         return Isolation(forced)
-    if platform.system() != "Linux" or not Path("/opt").is_dir():
+    try:
+        find_bubblewrap()
+    except SandboxError:
         return Isolation.NONE
-    for isolation in (Isolation.ROOT, Isolation.USER) if os.geteuid() == 0 else (Isolation.USER,):
-        if _works(isolation):
-            return isolation
-    return Isolation.NONE
+    return Isolation.BUBBLEWRAP
 
 
-def _works(isolation: Isolation) -> bool:
-    with tempfile.TemporaryDirectory() as work:
-        probe = SandboxRequest(
-            command=["/bin/sh", "-c", "touch /opt/ml/probe"],
-            environment={},
-            directory="/opt/ml",
-            work=Path(work).resolve(),
-            isolation=isolation,
-        )
+@functools.cache
+def find_bubblewrap() -> str:
+    """Return the path of the first ``bwrap`` that works here, found by trying; once per process.
+
+    Raises:
+        SandboxError: none does; the message says why and what to do.
+    """
+    if platform.system() != "Linux":
+        raise SandboxError(f"there is no bubblewrap for {platform.system()}")
+    reasons = []
+    for program in bubblewrap.candidates():
+        reason = _failure_of(program)
+        if reason is None:
+            return program
+        reasons.append(f"{program}: {reason}")
+    advice = "install the package bubblewrap of your distribution, or allow unprivileged user namespaces"
+    raise SandboxError(f"jobs cannot be isolated ({'; '.join(reasons) or 'bwrap is not installed'}): {advice}")
+
+
+def _failure_of(program: str) -> str | None:
+    """Return why a ``bwrap`` does not work here, or None if it does."""
+    with tempfile.TemporaryDirectory() as root:
+        words = bubblewrap.arguments(bubblewrap.View(Path(root), {}, network=False))
         try:
-            code = start(probe).wait()
-        except SandboxError:
-            return False
-        return code == 0 and (Path(work) / "ml" / "probe").exists()
+            done = subprocess.run(
+                [program, *words, "--", "/bin/sh", "-c", ":"], capture_output=True, text=True, check=False, env={}
+            )
+        except OSError as error:
+            return str(error.strerror)
+    return None if done.returncode == 0 else done.stderr.strip() or f"exit status {done.returncode}"

@@ -6,7 +6,7 @@ Between two checks the kernel's own limits hold: no process can allocate more th
 and in a PID namespace of its own the tree cannot get more than a fixed number of process ids.
 """
 # Importing pathlib or contextlib takes longer than everything done here, and every job would wait for it.
-# ruff: noqa: PTH123, PTH208
+# ruff: noqa: PTH208
 
 from __future__ import annotations
 
@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS = 0.1
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-# Linux reuses process ids from 300 on, and accepts no limit below 301.
-_RESERVED_IDS = 301
-# Threads have process ids, too: the limit on ids leaves room for them.
-_THREADS_PER_PROCESS = 16
-# From this version on the limit on process ids belongs to the PID namespace; before, to the machine.
-_OWN_PID_MAX = (6, 14)
 
 
 def exceeded(memory_bytes: int, processes: int, in_memory: Iterable[int] = ()) -> str | None:
@@ -47,25 +41,11 @@ def exceeded(memory_bytes: int, processes: int, in_memory: Iterable[int] = ()) -
     return "memory" if stored + sum(map(_proportional_bytes, tree)) > memory_bytes else None
 
 
-def limit_this_process(memory_bytes: int, processes: int, isolation: str) -> None:
+def limit_this_process(memory_bytes: int) -> None:
     """Set the kernel's limits, which every child of this process inherits."""
     if sys.platform == "linux":
         _lower(resource.RLIMIT_DATA, 2 * memory_bytes)
-    if isolation == "user":  # otherwise the kernel counts all processes of the user on this machine
-        _lower(resource.RLIMIT_NPROC, processes * _THREADS_PER_PROCESS)
     _lower(resource.RLIMIT_CORE, 0)
-
-
-def limit_process_ids(processes: int) -> None:
-    """Limit the process ids of the PID namespace that this process is the first of, where the kernel supports it."""
-    major, minor = os.uname().release.split(".")[:2]
-    if (int(major), int("".join(filter(str.isdigit, minor)) or 0)) < _OWN_PID_MAX:
-        return
-    try:
-        with open("/proc/sys/kernel/pid_max", "w") as setting:
-            setting.write(str(_RESERVED_IDS + processes * _THREADS_PER_PROCESS))
-    except OSError as error:
-        print(f"the number of process ids of this job is not limited: {error}", file=sys.stderr)
 
 
 def kill_descendants() -> None:

@@ -1,24 +1,25 @@
-"""Start the job's command and wait for its whole tree. See the package for the specification."""
+"""Start init, in bubblewrap or without it, and watch the tree until it has ended. See the package."""
 # Importing pathlib or contextlib takes longer than everything done here, and every job would wait for it.
-# ruff: noqa: PTH123, SIM105
+# ruff: noqa: PTH116, PTH118, PTH120
 
 from __future__ import annotations
 
 import marshal
 import os
+import select
 import signal
 import sys
 
-from localmaker.sandbox.guard import limits, system
-from localmaker.sandbox.guard.mounts import prepare_mounts
+from localmaker.sandbox.guard import init, limits, system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
-_SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
-_SETUP_FAILED, _NOT_STARTED = 125, 127
+_SETUP_FAILED = 125
+_INIT_SOURCE = os.path.join(os.path.dirname(__file__), "init.py")
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the tree has its own
+_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGCHLD)
 
 
 def main() -> int:
@@ -29,7 +30,12 @@ def main() -> int:
     os.close(null)
     if sys.platform == "linux":
         _die_with_parent(specification["parent"])
-    return _run_plain(specification) if specification["isolation"] == "none" else _run_isolated(specification)
+        system.leave_session_keyring()
+    wakeup = _receive_signals()
+    limits.limit_this_process(specification["memory_bytes"])
+    tree = _Sandbox(specification) if specification["bwrap"] else _Plain(specification)
+    os.close(specification["status_fd"])
+    return _watch(tree, specification, wakeup)
 
 
 def _die_with_parent(parent: int) -> None:
@@ -39,135 +45,165 @@ def _die_with_parent(parent: int) -> None:
         os._exit(_SETUP_FAILED)
 
 
-def _run_isolated(specification: dict[str, Any]) -> int:
-    try:
-        _enter_namespaces(specification)
-    except OSError as error:
-        _report(specification, f"sandbox: {error.strerror}")
-        return _SETUP_FAILED
-    init = os.fork()
-    if init == 0:
-        os._exit(_run_as_init(specification))
-    os.close(specification["status_fd"])
-    signal.signal(signal.SIGTERM, lambda number, _frame: os.kill(init, number))
-    signal.signal(signal.SIGUSR1, lambda _number, _frame: os.kill(init, signal.SIGKILL))
-    return _exit_code(os.waitpid(init, 0)[1])
+def _receive_signals() -> int:
+    """Return a descriptor from which the numbers of signals can be read."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in _SIGNALS:
+        signal.signal(number, lambda _number, _frame: None)
+    return reader
 
 
-def _enter_namespaces(specification: dict[str, Any]) -> None:
-    flags = system.NEW_MOUNTS | system.NEW_HOST_NAME | system.NEW_IPC | system.NEW_PROCESSES
-    if not specification["network"]:
-        flags |= system.NEW_NETWORK
-    user, group = os.geteuid(), os.getegid()
-    if specification["isolation"] == "user":
-        flags |= system.NEW_USERS
-    system.unshare(flags)
-    if specification["isolation"] == "user":
-        for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
-            with open(f"/proc/self/{name}", "w") as file:
-                file.write(text)
-
-
-def _run_as_init(specification: dict[str, Any]) -> int:
-    """Run as the first process of the new PID namespace. Its parent is outside, so the parent's id is 0."""
-    _die_with_parent(0)
-    try:
-        if not specification["network"]:
-            _bring_loopback_up()
-        in_memory = prepare_mounts(specification)
-        _mount_proc(specification)
-        system.set_host_name(specification["host_name"])
-    except OSError as error:
-        _report(specification, f"sandbox: {error.strerror}")
-        return _SETUP_FAILED
-    return _guard(specification, in_memory)
-
-
-def _mount_proc(specification: dict[str, Any]) -> None:
-    try:
-        system.mount("proc", "/proc", "proc", 0)
-    except OSError:
-        return  # in a container with a masked /proc the job sees the process list of the outside
-    limits.limit_process_ids(specification["processes"])
-
-
-def _bring_loopback_up() -> None:
-    import fcntl  # slow to import, and few jobs need them
-    import socket
-    import struct
-
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
-
-
-def _run_plain(specification: dict[str, Any]) -> int:
-    """Run without namespaces: orphans become children of this process, where the system supports it, and are killed."""
-    if sys.platform == "linux":
-        system.adopt_orphans()
-    code = _guard(specification, [])
-    while sys.platform == "linux":
-        limits.kill_descendants()
-        try:
-            os.wait()
-        except ChildProcessError:
-            break
-    return code
-
-
-def _guard(specification: dict[str, Any], in_memory: Sequence[int]) -> int:
-    """Start the command, forward signals, reap every orphan; return the command's exit status."""
-    job = os.fork()
-    if job == 0:
-        try:
-            _become_job(specification)
-        except OSError as error:
-            _report(specification, f"exec: {specification['command'][0]}: {error.strerror}")
-        os._exit(_NOT_STARTED)
-    os.close(specification["status_fd"])
-
-    def forward(number: int, _frame: object) -> None:
-        try:
-            os.killpg(job, signal.SIGKILL if number == signal.SIGUSR1 else number)
-        except ProcessLookupError:
-            pass  # it has just ended
-
-    def check_limits(_number: int, _frame: object) -> None:
-        limit = limits.exceeded(specification["memory_bytes"], specification["processes"], in_memory)
-        if limit is not None:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            os.write(specification["life_fd"], limit.encode())
-            forward(signal.SIGUSR1, None)
-
-    signal.signal(signal.SIGTERM, forward)
-    signal.signal(signal.SIGUSR1, forward)
-    if sys.platform == "linux":
-        signal.signal(signal.SIGALRM, check_limits)
-        signal.setitimer(signal.ITIMER_REAL, limits.CHECK_SECONDS, limits.CHECK_SECONDS)
-    while True:
-        pid, status = os.wait()
-        if pid == job:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            return _exit_code(status)
-
-
-def _become_job(specification: dict[str, Any]) -> None:
-    os.setsid()
-    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGPIPE):
+def _forget_signals() -> None:
+    """Undo :func:`_receive_signals` in a child."""
+    signal.set_wakeup_fd(-1)
+    for number in _SIGNALS:
         signal.signal(number, signal.SIG_DFL)
-    if sys.platform == "linux":
-        system.be_killed_with_parent(signal.SIGKILL)
-    limits.limit_this_process(specification["memory_bytes"], specification["processes"], specification["isolation"])
-    os.chdir(specification["directory"])
-    for descriptor in ("status_fd", "life_fd"):
-        os.set_inheritable(specification[descriptor], False)
-    command: list[str] = specification["command"]
-    os.execvpe(command[0], command, specification["environment"])  # noqa: S606 - an argument list, no shell
 
 
-def _report(specification: dict[str, Any], message: str) -> None:
-    os.write(specification["status_fd"], message.encode(errors="replace")[:4000])
+class _Plain:
+    """A tree without a sandbox. Orphans become children of init, where the system supports it."""
+
+    own_processes = 1
+
+    def __init__(self, specification: dict[str, Any]) -> None:
+        linux = sys.platform == "linux"
+        guard = os.getpid()
+        if linux:
+            system.adopt_orphans()  # those of init, if it is killed
+        self.child = os.fork()
+        if self.child == 0:
+            _forget_signals()
+            os.close(specification["life_fd"])
+            if linux:
+                _die_with_parent(guard)
+                system.adopt_orphans()
+            os._exit(init.run(specification, _die_with_init if linux else lambda: None))
+
+    def in_memory(self) -> list[int]:
+        """Return nothing: the tree shares the machine's /dev/shm."""
+        return []
+
+    def terminate(self) -> None:
+        """Send TERM to the job's process group."""
+        os.kill(self.child, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill the tree; what detaches itself meanwhile is killed by :meth:`clean_up`."""
+        os.kill(self.child, signal.SIGUSR1)
+
+    def clean_up(self) -> None:
+        """Kill what outlives the command."""
+        while sys.platform == "linux":
+            limits.kill_descendants()
+            try:
+                os.wait()
+            except ChildProcessError:
+                return
 
 
-def _exit_code(status: int) -> int:
-    code = os.waitstatus_to_exitcode(status)
-    return 128 - code if code < 0 else code
+def _die_with_init() -> None:
+    system.be_killed_with_parent(signal.SIGKILL)
+
+
+class _Sandbox:
+    """A tree in bubblewrap: its first process takes all others with it."""
+
+    own_processes = 2
+
+    def __init__(self, specification: dict[str, Any]) -> None:
+        info, info_for_child = os.pipe()
+        self.child = os.fork()
+        if self.child == 0:
+            _forget_signals()
+            _become_bubblewrap(specification, info_for_child)
+        os.close(info_for_child)
+        text = b""
+        while part := os.read(info, 1 << 12):
+            text += part
+        os.close(info)
+        # {"child-pid": 123, …}; nothing if bwrap has failed. A JSON module takes long to import.
+        number = text.partition(b'"child-pid":')[2].partition(b",")[0].strip()
+        self._init = int(number) if number else self.child
+        self._in_memory: list[int] = []
+
+    def in_memory(self) -> list[int]:
+        """Return descriptors of the tree's own file systems in memory, once it has them."""
+        if not self._in_memory:
+            try:
+                found = os.open(f"/proc/{self._init}/root{_SHARED_MEMORY}", os.O_PATH | os.O_DIRECTORY)
+            except OSError:
+                return []
+            if os.fstat(found).st_dev == _device(_SHARED_MEMORY):
+                os.close(found)  # bwrap is not there yet: it is the machine's
+            else:
+                self._in_memory.append(found)
+        return self._in_memory
+
+    def terminate(self) -> None:
+        """Send TERM to the job's process group."""
+        os.kill(self._init, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill the tree."""
+        os.kill(self._init, signal.SIGKILL)
+
+    def clean_up(self) -> None:
+        """Do nothing: the kernel has killed what the command left behind."""
+
+
+def _device(path: str) -> int:
+    try:
+        return os.stat(path).st_dev
+    except FileNotFoundError:
+        return 0
+
+
+def _become_bubblewrap(specification: dict[str, Any], info_fd: int) -> None:
+    program, *arguments = specification["bwrap"]
+    for_init = {key: specification[key] for key in ("bwrap", "command", "environment", "directory", "processes")}
+    for_init["status_fd"] = specification["status_fd"]
+    listed = _memory_file("arguments", "\0".join(arguments).encode())
+    specified = _memory_file("specification", marshal.dumps(for_init))
+    source = os.open(_INIT_SOURCE, os.O_RDONLY)
+    os.close(specification["life_fd"])
+    for descriptor in (listed, specified, source, info_fd):
+        os.set_inheritable(descriptor, True)
+    # Neither the arguments nor the environment of bwrap may tell of the machine: the job can read both.
+    command = [program, "--args", str(listed), "--info-fd", str(info_fd), "--", specification["interpreter"]]
+    os.execve(program, [*command, "-I", "-S", f"/dev/fd/{source}", str(specified)], {})  # noqa: S606 - no shell
+
+
+def _memory_file(name: str, content: bytes) -> int:
+    descriptor = os.memfd_create(name)
+    os.write(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def _watch(tree: _Plain | _Sandbox, specification: dict[str, Any], wakeup: int) -> int:
+    """Forward signals and check the limits until the tree has ended; return the command's exit status."""
+    exceeded = None
+    while True:
+        pid, status = os.waitpid(tree.child, os.WNOHANG)
+        if pid:
+            tree.clean_up()
+            return init.exit_code(status)
+        ready, _, _ = select.select([wakeup], [], [], limits.CHECK_SECONDS)
+        received = os.read(wakeup, 1 << 10) if ready else b""
+        try:
+            if signal.SIGUSR1 in received:
+                tree.kill()
+            elif signal.SIGTERM in received:
+                tree.terminate()
+            if exceeded is None and sys.platform == "linux":
+                exceeded = limits.exceeded(
+                    specification["memory_bytes"], specification["processes"] + tree.own_processes, tree.in_memory()
+                )
+                if exceeded is not None:
+                    os.write(specification["life_fd"], exceeded.encode())
+                    tree.kill()
+        except ProcessLookupError:
+            continue  # it has just ended

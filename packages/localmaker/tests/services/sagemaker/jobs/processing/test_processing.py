@@ -76,7 +76,7 @@ def test_python_is_the_images(jobs, image):
     description = jobs.process(
         f"cd {OUT}; python3 -c 'import sys, pandas; print(sys.prefix, pandas.__version__)' > python; which pip >>python"
     )
-    assert output(jobs, description, "python").splitlines() == [f"{image.prefix} 2.2.3", f"{image.prefix}/bin/pip"]
+    assert output(jobs, description, "python").splitlines() == ["/opt/env 2.2.3", "/opt/env/bin/pip"]
 
 
 def test_message_becomes_the_exit_message(jobs):

@@ -42,7 +42,7 @@ def run(job: RunningJob) -> Outcome:
         for output in outputs:
             (instance.ml / _relative(output)).mkdir(parents=True, exist_ok=True)
     specification = request["AppSpecification"]
-    job.prepare_environment(specification["ImageUri"], find_requirements(inputs))
+    job.prepare_environment(specification["ImageUri"], find_requirements(inputs), network=_has_network(job))
     command = [*specification.get("ContainerEntrypoint", []), *specification.get("ContainerArguments", [])]
     if not command:
         raise client_error(
@@ -90,8 +90,13 @@ def _channels(job: RunningJob) -> Sequence[Channel]:
 
 
 def _start(job: RunningJob, command: Sequence[str], instance: Instance) -> SandboxProcess:
-    isolated = job.request.get("NetworkConfig", {}).get("EnableNetworkIsolation", False)
-    return job.start_process(instance, command, job.request.get("Environment", {}), "/opt/ml", network=not isolated)
+    return job.start_process(
+        instance, command, job.request.get("Environment", {}), "/opt/ml", network=_has_network(job)
+    )
+
+
+def _has_network(job: RunningJob) -> bool:
+    return not job.request.get("NetworkConfig", {}).get("EnableNetworkIsolation", False)
 
 
 def _outcome(job: RunningJob, end: ProcessEnd, message: str | None, limit: int) -> Outcome:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localmaker.images import environments
-from localmaker.images.environments import EnvironmentBuildError, JobEnvironment
+from localmaker.images.environments import EnvironmentBuildError, JobEnvironment, RefusedRequirementsError
+from localmaker.images.requirements import Installer, installer_of_jobs, is_self_contained
 from localmaker.images.table import ImageTableError, UnknownImageError, find_image
 from localmaker.sandbox import sandbox
 from localmaker.sandbox.sandbox import Isolation, SandboxError, SandboxProcess, SandboxRequest
@@ -26,31 +26,8 @@ if TYPE_CHECKING:
     from localmaker.services.sagemaker.jobs.data.objects import ObjectTransfer
     from localmaker.services.sagemaker.jobs.records import JobRecord
 
-# What the machine's package installer needs to reach its index; jobs with network access get these variables, too.
-_INSTALLER_VARIABLES = (
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "PIP_CERT",
-    "PIP_EXTRA_INDEX_URL",
-    "PIP_FIND_LINKS",
-    "PIP_INDEX_URL",
-    "REQUESTS_CA_BUNDLE",
-    "SSL_CERT_DIR",
-    "SSL_CERT_FILE",
-)
-_LOOPBACK = "127.0.0.1,localhost"
-
-
-def installer_variables(machine: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the machine's variables that ``pip install`` needs in a job; the endpoint is never behind a proxy."""
-    found = {name: machine[name] for name in _INSTALLER_VARIABLES if name in machine}
-    around = ",".join(part for part in (machine.get("NO_PROXY") or machine.get("no_proxy"), _LOOPBACK) if part)
-    proxied = any(name.lower().endswith("_proxy") for name in found)
-    return {**found, "PIP_DISABLE_PIP_VERSION_CHECK": "1"} | (
-        {"NO_PROXY": around, "no_proxy": around} if proxied else {}
-    )
+# Where a job sees the environment that it may install into.
+_LAYER = "/opt/env"
 
 
 @dataclass
@@ -94,11 +71,11 @@ class RunningJob:
         """The host names in alphabetical order, as AWS lists them."""
         return sorted(instance.host for instance in self.instances)
 
-    def prepare_environment(self, image: str, requirements: Sequence[str]) -> JobEnvironment:
+    def prepare_environment(self, image: str, requirements: Sequence[str], *, network: bool = True) -> JobEnvironment:
         """Prepare the image's environment with the job's requirements.
 
         Requirements that cannot be installed, or that refer to other files, are left to the job; its own installation
-        then fails as it would in the container.
+        then fails as it would in the container. So are those of a job without a network.
 
         Raises:
             JobFailure: there is no environment for the image, or it cannot be built.
@@ -113,9 +90,11 @@ class RunningJob:
         except (ImageTableError, EnvironmentBuildError) as error:
             raise client_error(str(error)) from error
         text = "\n".join(requirements)
-        if text.strip() and environments.is_self_contained(text):
+        if network and text.strip() and is_self_contained(text):
             try:
                 environment = environments.derived_environment(environment, text, self.log.say)
+            except RefusedRequirementsError as error:
+                raise client_error(str(error)) from error
             except EnvironmentBuildError as error:
                 self.log.say(str(error))
         self.environment = environment
@@ -142,19 +121,24 @@ class RunningJob:
         if self.environment is None:
             raise client_error("the job's environment was not prepared")
         prefixes = self.environment.prefixes
+        folder = instance.work / "env"
+        seen = str(folder) if self.isolation is Isolation.NONE else _LAYER
+        if not folder.exists():
+            environments.create_layer(folder, seen, self.environment)
+        installer = installer_of_jobs() if network else Installer({}, ())
         request = SandboxRequest(
             command=command,
             environment={
                 **self.environment.variables,
-                **(installer_variables(os.environ) if network else {}),
+                **installer.variables,
                 **self.network_variables,
                 **variables,
             },
             directory=directory,
             work=instance.work,
-            programs=[prefix / "bin" for prefix in prefixes],
-            kept=[self.environment.interpreter.prefix, *prefixes],
-            overlays=prefixes,
+            folders={_LAYER: folder},
+            programs=[f"{seen}/bin", *(f"{prefix}/bin" for prefix in prefixes)],
+            visible=[self.environment.interpreter.prefix, *prefixes, *installer.visible],
             read_only=read_only,
             network=network,
             inherited=inherited,

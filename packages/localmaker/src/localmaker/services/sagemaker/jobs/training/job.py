@@ -23,6 +23,7 @@ from localmaker.services.sagemaker.jobs.kinds import JobStatus
 from localmaker.services.sagemaker.jobs.outcome import Outcome, algorithm_error, read_failure
 from localmaker.services.sagemaker.jobs.requests import instances_of, runtime_limit
 from localmaker.services.sagemaker.jobs.running.following import ProcessEnd
+from localmaker.services.sagemaker.jobs.running.installing import without_installing
 from localmaker.services.sagemaker.jobs.running.instances import Instance
 from localmaker.services.sagemaker.jobs.running.running_job import RunningJob
 from localmaker.services.sagemaker.jobs.training import outputs, script_mode
@@ -141,10 +142,11 @@ def _start(job: RunningJob, program: Program, instance: Instance) -> SandboxProc
 
 def _program(job: RunningJob, folders: Sequence[Path]) -> Program:
     algorithm = job.request["AlgorithmSpecification"]
+    network = not job.request.get("EnableNetworkIsolation", False)
     explicit = [*algorithm.get("ContainerEntrypoint", []), *algorithm.get("ContainerArguments", [])]
     sources = script_mode.find_sources(job.request.get("HyperParameters", {}), job.request.get("Environment", {}))
     if explicit:
-        job.prepare_environment(algorithm["TrainingImage"], find_requirements(folders))
+        job.prepare_environment(algorithm["TrainingImage"], find_requirements(folders), network=network)
         return Program(explicit, "/opt/ml")
     if sources is None:
         raise client_error(
@@ -154,7 +156,7 @@ def _program(job: RunningJob, folders: Sequence[Path]) -> Program:
     for instance in job.instances:
         script_mode.fetch_sources(job, instance, sources)
     code = job.instances[0].ml / "code"
-    job.prepare_environment(algorithm["TrainingImage"], find_requirements([code]))
+    job.prepare_environment(algorithm["TrainingImage"], find_requirements([code]), network=network)
     return Program(script_mode.command(code, sources), "/opt/ml/code", sources)
 
 
@@ -164,7 +166,7 @@ def _failure_reason(job: RunningJob, program: Program, end: ProcessEnd) -> str:
     message = read_failure(end.instance.ml / "output" / "failure")
     code = end.code if program.sources is None else 1
     if message is None and program.sources is not None:
-        command = " ".join(script_mode.user_command(program.command))
+        command = " ".join(without_installing(program.command))
         # The toolkit reports a signal as Python's subprocess does.
         status = end.code if end.code <= _SIGNALLED else _SIGNALLED - end.code
         message = f'ExecuteUserScriptError:\nExitCode {status}\nErrorMessage ""\nCommand "{command}"'

@@ -18,6 +18,7 @@ from typing import Any
 from localmaker.services.sagemaker.jobs.data import archives
 from localmaker.services.sagemaker.jobs.data.objects import S3Uri, resolve_inside
 from localmaker.services.sagemaker.jobs.failures import client_error
+from localmaker.services.sagemaker.jobs.running.installing import after_installing
 from localmaker.services.sagemaker.jobs.running.instances import Instance
 from localmaker.services.sagemaker.jobs.running.running_job import RunningJob
 
@@ -37,7 +38,6 @@ _TOOLKIT_PARAMETERS = (
 _LOG_LEVEL = 20
 _CHANNELS = "/opt/ml/input/data/"
 _REQUIREMENTS = "requirements.txt"
-_INSTALL = 'python3 -m pip install -q --no-input {} || exit 1; exec "$@"'
 
 
 @dataclass(frozen=True)
@@ -130,13 +130,7 @@ def command(code: Path, sources: Sources) -> Sequence[str]:
         wanted.insert(0, ".")
     else:
         program = ["python3", sources.program, *arguments]
-    return ["/bin/sh", "-c", _INSTALL.format(" ".join(wanted)), "sh", *program] if wanted else program
-
-
-def user_command(whole: Sequence[str]) -> Sequence[str]:
-    """Return the program and its arguments without the installation before it."""
-    installs = any(part.endswith(_INSTALL.rpartition("}")[2]) for part in whole[2:3])
-    return whole[4:] if installs else whole
+    return after_installing(wanted, program)
 
 
 def _is_python(program: str) -> bool:

@@ -23,6 +23,7 @@ from localmaker.services.sagemaker.jobs.data.objects import S3Object
 from localmaker.services.sagemaker.jobs.failures import JobFailure, shorten
 from localmaker.services.sagemaker.jobs.kinds import JobStatus
 from localmaker.services.sagemaker.jobs.outcome import Outcome
+from localmaker.services.sagemaker.jobs.running.installing import after_installing
 from localmaker.services.sagemaker.jobs.running.instances import Instance
 from localmaker.services.sagemaker.jobs.running.running_job import RunningJob
 from localmaker.services.sagemaker.jobs.transform import models
@@ -43,12 +44,14 @@ class Serving:
         variables: the server's environment.
         settings: how objects are sent to it, unless the model says otherwise.
         isolated: the server has no network.
+        wanted: what is installed before it starts, as arguments of pip.
     """
 
     program: PurePosixPath
     variables: Mapping[str, str]
     settings: Settings
     isolated: bool
+    wanted: Sequence[str]
 
 
 def run(job: RunningJob) -> Outcome:
@@ -68,10 +71,15 @@ def run(job: RunningJob) -> Outcome:
     job = replace(job, instances=instances)
     programs = [_fetch(job, instance, container, variables) for instance in instances]
     folder = instances[0].ml.joinpath(*programs[0].parent.parts[3:])
-    job.prepare_environment(container.image, find_requirements([folder]))
+    requirements = find_requirements([folder])
+    environment = job.prepare_environment(container.image, requirements, network=not container.isolated)
+    # A derived environment has them already.
+    wanted = [f"-r {programs[0].parent}/requirements.txt"] if requirements and environment.base is None else []
     if job.stop.requested:
         return Outcome(JobStatus.STOPPED)
-    return _serve_and_transform(job, Serving(programs[0], variables, settings, isolated=container.isolated), objects)
+    return _serve_and_transform(
+        job, Serving(programs[0], variables, settings, isolated=container.isolated, wanted=wanted), objects
+    )
 
 
 def _fetch(
@@ -128,14 +136,17 @@ def _start_server(job: RunningJob, instance: Instance, serving: Serving, listene
     workers = int(variables.get("SAGEMAKER_MODEL_SERVER_WORKERS", min(settings.concurrent, os.cpu_count() or 1)))
     return job.start_process(
         instance,
-        [
-            "python3",
-            f"/opt/ml/serving/{_SERVER.name}",
-            f"--listen-fd={listener.fileno()}",
-            f"--workers={workers}",
-            "--model-dir=/opt/ml/model",
-            f"--program={serving.program}",
-        ],
+        after_installing(
+            serving.wanted,
+            [
+                "python3",
+                f"/opt/ml/serving/{_SERVER.name}",
+                f"--listen-fd={listener.fileno()}",
+                f"--workers={workers}",
+                "--model-dir=/opt/ml/model",
+                f"--program={serving.program}",
+            ],
+        ),
         variables,
         str(serving.program.parent),
         network=not serving.isolated,

@@ -1,0 +1,55 @@
+"""A job's requirements.txt reaches neither the user's files nor, if the job has none, the network."""
+
+import socket
+
+import pytest
+
+from localmaker.images.requirements import SOURCE_VARIABLE
+from localmaker.sandbox.sandbox import Isolation, detect_isolation
+from localmaker.services.sagemaker.jobs.kinds import JobKind
+
+KIND = JobKind.PROCESSING
+INSTALL = "pip install -r /opt/ml/processing/input/code/requirements.txt"
+
+
+def run(jobs, requirements, script=INSTALL, **fields):
+    prefix = f"code-{jobs.name()}"
+    jobs.put(f"{prefix}/requirements.txt", requirements)
+    return jobs.process(script, inputs={"code": f"s3://artifacts/{prefix}/"}, outputs=(), **fields)
+
+
+def test_a_direct_url_fails_the_job_before_it_starts(make_jobs):
+    jobs = make_jobs()
+    description = run(jobs, "numpy\nx @ git+https://example.org/x.git\n", "echo started")
+    assert description["FailureReason"].startswith(
+        'ClientError: requirements.txt, line 2: "x @ git+https://example.org/x.git" is a direct URL.'
+    )
+    assert "started" not in jobs.log(KIND, description["ProcessingJobName"])
+
+
+def test_a_job_that_installs_a_source_package_itself_is_refused_it(make_jobs):
+    jobs = make_jobs()
+    description = run(jobs, "# none\n", "pip install --no-deps sagemaker-training==4.8.1")
+    assert description["ProcessingJobStatus"] == "Failed"
+    assert "No matching distribution found for sagemaker-training" in jobs.log(KIND, description["ProcessingJobName"])
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_an_isolated_job_installs_without_the_network(make_jobs, monkeypatch, allowed):
+    if detect_isolation() is Isolation.NONE:
+        pytest.skip("without a sandbox a job shares the machine's network")
+    monkeypatch.setenv(SOURCE_VARIABLE, "1" if allowed else "0")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        index = f"http://127.0.0.1:{server.getsockname()[1]}/simple"
+        monkeypatch.setenv("PIP_INDEX_URL", index)
+        jobs = make_jobs()
+        description = run(
+            jobs,
+            f"--index-url {index}\nlocalmaker-absent==1.0\n",
+            f"{INSTALL} --retries 0",
+            NetworkConfig={"EnableNetworkIsolation": True},
+        )
+        assert description["ProcessingJobStatus"] == "Failed"
+        with pytest.raises(BlockingIOError):
+            server.accept()
