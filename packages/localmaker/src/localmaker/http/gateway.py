@@ -38,7 +38,7 @@ HEALTH_PATH = "/_local/health"
 _RESET_PATH = "/moto-api/reset"
 _REQUEST_ID_HEADERS = {"x-amzn-requestid", "x-amz-request-id"}
 _LOOPBACK_NAMES = {"127.0.0.1", "localhost", "::1"}
-_XML_SERVICES = {"s3", "iam", "sts", "sns", "cloudformation", "monitoring", "ec2", "rds"}
+XML_SERVICES = {"s3", "iam", "sts", "sns", "cloudformation", "monitoring", "ec2", "rds"}
 
 StartResponse = Callable[..., Any]
 
@@ -85,8 +85,10 @@ class Gateway:
         scope = _credential_scope(environ)
         denied = self._authorization.refusal(environ, scope) if self._authorization is not None else None
         if denied is not None:
-            status = HTTPStatus(denied.status)
-            return _send(_service_error(scope, status, denied.code, denied.message), start_response)
+            status, form = HTTPStatus(denied.status), _scope_of_errors(environ, scope)
+            return _send(_service_error(form, status, denied.code, denied.message), start_response)
+        # A signature in the URL may be in a header now.
+        scope = _credential_scope(environ)
         if _is_s3(scope):
             region = scope.region if scope is not None else self._endpoint.region
             if region != self._endpoint.region and not protocol.is_region_name(region):
@@ -274,6 +276,15 @@ def _credential_scope(environ: dict[str, Any]) -> CredentialScope | None:
     return CredentialScope(found[1], found[3], found[4].lower()) if found else None
 
 
+def _scope_of_errors(environ: dict[str, Any], scope: CredentialScope | None) -> CredentialScope | None:
+    """Return the scope that decides on the form of a refusal, also for an unsigned request; None for S3."""
+    if "HTTP_X_AMZ_TARGET" in environ:
+        return CredentialScope("", "", "json")
+    is_form = str(environ.get("CONTENT_TYPE", "")).startswith("application/x-www-form-urlencoded")
+    is_query = is_form or "Action=" in environ.get("QUERY_STRING", "")
+    return CredentialScope("", "", "sts") if scope is None and is_query else scope
+
+
 def _is_s3(scope: CredentialScope | None) -> bool:
     """Return whether S3 answers a request; unsigned ones are its, too."""
     return scope is None or scope.signing_name == "s3"
@@ -314,7 +325,7 @@ def _unexpected(
 
 
 def _service_error(scope: CredentialScope | None, status: HTTPStatus, code: str, message: str) -> HttpResponse:
-    if scope is not None and scope.signing_name not in _XML_SERVICES:
+    if scope is not None and scope.signing_name not in XML_SERVICES:
         return _json_response(status, {"__type": code, "message": message})
     inner = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
     body = f"<Error>{inner}</Error>" if _is_s3(scope) else f"<ErrorResponse><Error>{inner}</Error></ErrorResponse>"
