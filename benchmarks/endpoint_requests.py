@@ -34,7 +34,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from benchmarks.request_kinds import KINDS, Kind, set_up
 from localmaker.daemon import running_endpoint
-from localmaker.state.directory import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from localmaker.state.credentials import ANY
 
 _CLIENTS = (1, 8)
 _IDLE_SECONDS = 10.0
@@ -123,7 +123,7 @@ def _summary(rounds: list[Round]) -> str:
 
 def _clients(url: str) -> Callable[[str], Any]:
     session = boto3.session.Session(
-        aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key=SECRET_ACCESS_KEY, region_name="us-east-1"
+        aws_access_key_id=ANY.access_key, aws_secret_access_key=ANY.secret_key, region_name="us-east-1"
     )
     new_client: Any = session.client
     # Do not retry: _Preparation answers every request with an error.

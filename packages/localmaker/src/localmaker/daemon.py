@@ -36,10 +36,9 @@ from localmaker.errors import (
     StateUnavailableError,
     UnsafeStateError,
 )
+from localmaker.state.credentials import ANY, administrator_of
 from localmaker.state.directory import (
-    ACCESS_KEY_ID,
     LOG_NAME,
-    SECRET_ACCESS_KEY,
     Running,
     command_for,
     default_state_dir,
@@ -248,6 +247,7 @@ class EndpointHandle:
 
     Attributes:
         url, state_dir, region: of the endpoint.
+        credentials: that may do everything; any will do unless IAM is enforced.
     """
 
     def __init__(self, running: Running) -> None:
@@ -255,6 +255,7 @@ class EndpointHandle:
         self.url = running.url
         self.state_dir = running.state_dir
         self.region = running.region
+        self.credentials = administrator_of(running.state_dir) if running.enforces_iam else ANY
         self._session: Any = None
         self._clients: dict[tuple[str, str], Any] = {}
 
@@ -262,8 +263,7 @@ class EndpointHandle:
         """Return the variables that make any AWS client use it."""
         return {
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-            "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+            **self.credentials.variables(),
             "AWS_DEFAULT_REGION": self.region,
             "AWS_REGION": self.region,
         }
@@ -276,7 +276,7 @@ class EndpointHandle:
         if key not in self._clients:
             # One session for all: it reads the service models once.
             self._session = self._session or boto3.session.Session(
-                aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key=SECRET_ACCESS_KEY
+                aws_access_key_id=self.credentials.access_key, aws_secret_access_key=self.credentials.secret_key
             )
             self._clients[key] = self._session.client(service, region_name=key[1], endpoint_url=self.url)
         return self._clients[key]

@@ -24,7 +24,7 @@ from localmaker.services.events.bus import EventBridge
 from localmaker.services.events.timetable import Timetable
 from localmaker.services.iam.acting import Acting
 from localmaker.services.iam.authorization import Authorization, IamSettings
-from localmaker.services.iam.sessions import Credentials, answer_caller_identity
+from localmaker.services.iam.sessions import answer_caller_identity
 from localmaker.services.lambda_.running import RunningFunctions
 from localmaker.services.sagemaker import tags
 from localmaker.services.sagemaker.featurestore.offline import OfflineWriter
@@ -33,12 +33,10 @@ from localmaker.services.sagemaker.jobs.service import JobService
 from localmaker.services.sagemaker.pipelines.service import PipelineService
 from localmaker.services.sagemaker.registry.model_card_exports import CardExports
 from localmaker.services.sagemaker.store import ResourceStore
-from localmaker.state.directory import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from localmaker.state.credentials import Credentials, administrator_of
 from localmaker.state.moto_state import MotoState
 
 ACCOUNT_ID = "123456789012"
-
-_OWN = Credentials(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None)
 
 # Importing them registers their operations.
 _OPERATION_MODULES = (
@@ -118,7 +116,8 @@ class Endpoint:
         self._clients: dict[tuple[str, str], Any] = {}
         self._clients_lock = threading.RLock()
         self._session: boto3.session.Session | None = None
-        self.authorization = Authorization(iam or IamSettings(), self.region)
+        iam = iam or IamSettings()
+        self.authorization = Authorization(iam, self.region, administrator_of(state_dir) if iam.enforce else None)
         self.acting = self.acting_in(self.region)
         answer_caller_identity(self.authorization.sessions)
         self._stop_reader, self.stop_writer = os.pipe()
@@ -146,7 +145,15 @@ class Endpoint:
         self._server_thread = threading.Thread(target=self._server.serve_forever, name="server", daemon=True)
         self.url = self._server.url
         self.regions = Regions(self, self.events, self.acting_in)
-        parts = (functions, self.timetable, self.feature_store, self.offline_store, self.resources, self.card_exports)
+        parts: tuple[object, ...] = (
+            functions,
+            self.acting,
+            self.timetable,
+            self.feature_store,
+            self.offline_store,
+            self.resources,
+            self.card_exports,
+        )
         self._services: dict[type, object] = {type(part): part for part in parts}
 
     def service(self, kind: type[ServiceT], region: str) -> ServiceT:
@@ -171,7 +178,7 @@ class Endpoint:
         key = (service, region or self.region)
         with self._clients_lock:
             if key not in self._clients:
-                self._clients[key] = self._new_client(*key, _OWN)
+                self._clients[key] = self._new_client(*key, self.authorization.own)
             return self._clients[key]
 
     def _client_of(self, service: str, region: str, credentials: Credentials | None) -> Any:

@@ -481,6 +481,19 @@ _IAM = (
         },
     ),
     *_places(
+        "moto.iam.models",
+        "services.iam.sessions",
+        "the access keys of users",
+        {
+            "AccessKey.access_key_id": INSTANCE_ATTRIBUTE,
+            "AccessKey.secret_access_key": INSTANCE_ATTRIBUTE,
+            "AccessKey.status": INSTANCE_ATTRIBUTE,
+            "IAMBackend.users": INSTANCE_ATTRIBUTE,
+            "User.access_keys": INSTANCE_ATTRIBUTE,
+            "User.arn": "property",
+        },
+    ),
+    *_places(
         "moto.iam.exceptions",
         "services.iam",
         "errors",
@@ -497,7 +510,13 @@ _IAM = (
         "moto.sts.models",
         "services.iam.sessions",
         "the credentials that STS issued",
-        {"AssumedRole": "class BaseModel", "sts_backends": "BackendDict"},
+        {
+            "AssumedRole": "class BaseModel",
+            "AssumedRole.expiration": INSTANCE_ATTRIBUTE,
+            "AssumedRole.secret_access_key": INSTANCE_ATTRIBUTE,
+            "AssumedRole.session_token": INSTANCE_ATTRIBUTE,
+            "sts_backends": "BackendDict",
+        },
     ),
 )
 

@@ -11,10 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-# The endpoint accepts any credentials. It, its jobs and the tests sign with these.
-ACCESS_KEY_ID = "local"
-SECRET_ACCESS_KEY = "local"  # noqa: S105 - nothing checks it
-
 LOCK_NAME = "endpoint.lock"
 LOG_NAME = "endpoint.log"
 READINESS_NAME = "endpoint.json"

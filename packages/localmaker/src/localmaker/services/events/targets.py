@@ -238,6 +238,7 @@ def _call_function(matched: Matched, arn: Arn, access: TargetAccess) -> None:
             url=access.endpoint.url,
             region=arn.region,
             logs=access.client("logs", arn.region),
+            acting=access.acting,
             started=access.functions.add,
         )
     except (FunctionTableError, UnknownFunctionError) as error:

@@ -17,8 +17,10 @@ from localmaker.services.iam.actions import Location
 from localmaker.services.iam.authorization import Authorization
 from localmaker.services.iam.calls import Operation
 from localmaker.services.iam.evaluation import Call
+from localmaker.services.iam.policies import is_role
 from localmaker.services.iam.service_work import service_calls
-from localmaker.services.iam.sessions import Credentials, RoleSession
+from localmaker.services.iam.sessions import Principal
+from localmaker.state.credentials import Credentials
 
 SAGEMAKER, EVENTS, SCHEDULER = "sagemaker.amazonaws.com", "events.amazonaws.com", "scheduler.amazonaws.com"
 #: (service, region, credentials) → boto3 client of the endpoint
@@ -76,10 +78,10 @@ class Acting:
         Raises:
             RoleRefusedError: the role may not do what every such job needs.
         """
-        if not _is_role(role_arn):
+        if not is_role(role_arn):
             yield JobIdentity(self._own("s3"), self._own("logs"), {})
             return
-        session = RoleSession(role_arn, "SageMaker", arn)
+        session = Principal(role_arn, "SageMaker", arn)
         credentials = self._authorization.sessions.open(session)
         clients: list[Any] = []
 
@@ -100,10 +102,10 @@ class Acting:
             for one in clients:
                 one.close()
 
-    def _start(self, session: RoleSession, log_group: str, image: str | None, request: Mapping[str, Any]) -> None:
+    def _start(self, session: Principal, log_group: str, image: str | None, request: Mapping[str, Any]) -> None:
         account = {"aws:sourceaccount": self._location.account, "aws:sourcearn": session.source}
         try:
-            self._authorization.check_trust(session.role_arn, SAGEMAKER, account)
+            self._authorization.check_trust(session.identity_arn, SAGEMAKER, account)
         except AwsError as error:
             raise RoleRefusedError(error.message) from error
         for one in service_calls(log_group, image, request, self._location):
@@ -120,12 +122,12 @@ class Acting:
             source: what acts, such as ``events.amazonaws.com``.
             name: of the session.
         """
-        if not self._authorization.enabled or role_arn is None or not _is_role(role_arn):
+        if not self._authorization.enabled or role_arn is None or not is_role(role_arn):
             return self._own(service, region)
         key = (service, region or self._location.region, role_arn, source)
         with self._lock:
             if key not in self._clients:
-                credentials = self._authorization.sessions.open(RoleSession(role_arn, name, source))
+                credentials = self._authorization.sessions.open(Principal(role_arn, name, source))
                 self._clients[key] = self._new_client(service, key[1], credentials)
             return self._clients[key]
 
@@ -135,11 +137,29 @@ class Acting:
         Raises:
             AwsError: the role does not trust EventBridge.
         """
-        if role_arn is not None and _is_role(role_arn):
+        if role_arn is not None and is_role(role_arn):
             principal = SCHEDULER if ":schedule/" in rule_arn else EVENTS
             context = {"aws:sourceaccount": self._location.account, "aws:sourcearn": rule_arn}
             self._authorization.check_trust(role_arn, principal, context)
         return self.client(service, role_arn, rule_arn, "events", region)
+
+    @contextmanager
+    def function(self, role_arn: str | None, arn: str) -> Iterator[Mapping[str, str]]:
+        """Give a function credentials of its role, as environment variables, for as long as a call of it runs.
+
+        Args:
+            role_arn: its execution role; without one it gets the endpoint's own credentials.
+            arn: of the function, or its name.
+        """
+        if not self._authorization.enabled or role_arn is None or not is_role(role_arn):
+            yield self._authorization.own.variables()
+            return
+        name = arn.split(":")[6] if arn.count(":") > 5 else arn  # noqa: PLR2004 - arn:aws:lambda:…:function:name
+        credentials = self._authorization.sessions.open(Principal(role_arn, name, arn))
+        try:
+            yield credentials.variables()
+        finally:
+            self._authorization.sessions.close(credentials.access_key)
 
     def call(self, role_arn: str, source: str, name: str, operation: Operation) -> None:
         """Report a call that a service makes under a role without a request.
@@ -147,8 +167,8 @@ class Acting:
         Raises:
             AwsError: the role may not make it.
         """
-        if self._authorization.enabled and _is_role(role_arn):
-            self._authorization.operation(RoleSession(role_arn, name, source), operation, self._location.region)
+        if self._authorization.enabled and is_role(role_arn):
+            self._authorization.operation(Principal(role_arn, name, source), operation, self._location.region)
 
     def as_service(
         self, service: str, action: str, resource: str, source: str, policy: Callable[[], str | None]
@@ -174,7 +194,3 @@ class Acting:
 
     def _own(self, service: str, region: str | None = None) -> Any:
         return self._new_client(service, region or self._location.region, None)
-
-
-def _is_role(arn: str) -> bool:
-    return arn.startswith("arn:aws:iam::") and ":role/" in arn

@@ -1,7 +1,7 @@
 """Authorization of every action under a role: records it and, if asked to, refuses it.
 
-Neither is done by default, and then nothing here costs time. Callers with other credentials than a role's may do
-everything.
+Neither is done by default, and then nothing here costs time. Where actions are refused, so is everybody who has no
+credentials of the endpoint's, and users may do what their policies allow.
 """
 
 from __future__ import annotations
@@ -16,18 +16,22 @@ from typing import Any
 from localmaker.errors import AwsError
 from localmaker.ports import CredentialScope
 from localmaker.services.iam.actions import Location, required_calls
-from localmaker.services.iam.calls import Operation, operation_of
+from localmaker.services.iam.authentication import Authentication
+from localmaker.services.iam.calls import Operation, is_ambiguous, operation_of
 from localmaker.services.iam.encryption import key_use
 from localmaker.services.iam.evaluation import IDENTITY, Call, Decision, Evaluation, Policy, allows_principal, evaluate
-from localmaker.services.iam.policies import identity_of, parsed, trust_policy_of
+from localmaker.services.iam.policies import identity_of, is_role, parsed, trust_policy_of
 from localmaker.services.iam.recording import ActionRecorder
-from localmaker.services.iam.sessions import RoleSession, Sessions
+from localmaker.services.iam.sessions import Principal, Sessions
+from localmaker.state.credentials import ANY, Credentials
 
 logger = logging.getLogger(__name__)
 
 _SESSION_POLICY = "session policy"
 _KINDS = {IDENTITY: "identity-based policy"}
 _FORBIDDEN = 403
+# Who has sent a request, in its WSGI environment.
+_PRINCIPAL = "localmaker.principal"
 _READS = {"GET", "HEAD"}
 # Services whose protocol is XML; the others answer 400 and AccessDeniedException.
 _ACCESS_DENIED = {"s3", "iam", "sts", "ec2"}
@@ -52,11 +56,17 @@ class Authorization:
     Args:
         settings: whether to record and to refuse.
         region: of the endpoint's own calls.
+        administrator: credentials of the one who may do everything; needed to refuse others.
+
+    Attributes:
+        own: the credentials of the endpoint itself.
     """
 
-    def __init__(self, settings: IamSettings, region: str) -> None:
+    def __init__(self, settings: IamSettings, region: str, administrator: Credentials | None = None) -> None:
         self.sessions = Sessions()
+        self.own = administrator or ANY
         self.enforces = settings.enforce
+        self._authentication = Authentication(self.sessions, self.own, region) if settings.enforce else None
         self._region = region
         self._recorder = ActionRecorder(settings.record) if settings.record is not None else None
 
@@ -71,19 +81,18 @@ class Authorization:
             self._recorder.close()
 
     def refusal(self, environ: dict[str, Any], scope: CredentialScope | None) -> AwsError | None:
-        """Return the error for an HTTP request that its role does not allow; None if it does.
+        """Return the error for an HTTP request that its role or user may not make; None if it may.
 
         Args:
             environ: WSGI environment; a body that was read is put back.
             scope: of the request's signature; None for an unsigned one.
         """
-        session = self.sessions.find(scope.access_key) if self.enabled and scope is not None else None
-        if session is None or scope is None:
+        if not self.enabled:
             return None
         try:
-            operation = operation_of(environ, scope)
-            if operation is not None:
-                self.operation(session, operation, scope.region)
+            session = self._principal(environ, scope)
+            if session is not None:
+                self._request(session, environ, scope or CredentialScope("", self._region, "s3"))
         except AwsError as error:
             return error
         except Exception:  # the boundary: a failure here must not break the connection
@@ -105,7 +114,7 @@ class Authorization:
             environ: WSGI environment.
             scope: of the request's signature; None for an unsigned one.
         """
-        session = self.sessions.find(scope.access_key) if self.enabled and scope is not None else None
+        session = environ.get(_PRINCIPAL)
         if session is None or scope is None or scope.signing_name != "s3" or environ["REQUEST_METHOD"] not in _READS:
             return None
         operation = operation_of(environ, scope)
@@ -117,7 +126,22 @@ class Authorization:
             return error
         return None
 
-    def operation(self, session: RoleSession, operation: Operation, region: str | None = None) -> None:
+    def _principal(self, environ: dict[str, Any], scope: CredentialScope | None) -> Principal | None:
+        if self._authentication is not None:
+            found = self._authentication.principal(environ, scope)
+        else:
+            found = self.sessions.find(scope.access_key) if scope is not None else None
+        environ[_PRINCIPAL] = found
+        return found
+
+    def _request(self, session: Principal, environ: dict[str, Any], scope: CredentialScope) -> None:
+        operation = operation_of(environ, scope)
+        if self.enforces and (operation is None or is_ambiguous(environ, scope)):
+            raise AwsError("AccessDenied", f"User: {session.arn} asks for no single operation", _FORBIDDEN)
+        if operation is not None:
+            self.operation(session, operation, scope.region)
+
+    def operation(self, session: Principal, operation: Operation, region: str | None = None) -> None:
         """Record an operation under a role, and refuse it if its role may not.
 
         Raises:
@@ -127,24 +151,42 @@ class Authorization:
         calls = required_calls(operation.service, operation.name, operation.request, location)
         for call in [*calls, *key_use(operation, calls, location)]:
             self.call(session, call, location.region)
+        if self.enforces and (operation.service, operation.name) == ("sts", "AssumeRole"):
+            self._check_assumed(session, operation.request)
 
-    def call(self, session: RoleSession, call: Call, region: str | None = None) -> None:
+    def _check_assumed(self, session: Principal, request: Mapping[str, Any]) -> None:
+        """Check that a role's trust policy names who wants to assume it."""
+        role = str(request.get("RoleArn"))
+        trust = trust_policy_of(role) if is_role(role) else None
+        given = {"sts:externalid": request.get("ExternalId"), "sts:rolesessionname": request.get("RoleSessionName")}
+        context = _always(session, self._region) | {key: (value,) for key, value in given.items() if value}
+        call = Call("sts:AssumeRole", role, context)
+        if trust is None or not any(
+            allows_principal(trust, call, {"AWS": arn}) for arn in (session.identity_arn, session.arn)
+        ):
+            raise AwsError(
+                "AccessDenied",
+                f"User: {session.arn} is not authorized to perform: sts:AssumeRole on resource: {role}",
+                _FORBIDDEN,
+            )
+
+    def call(self, session: Principal, call: Call, region: str | None = None) -> None:
         """Record one action under a role, and refuse it if its role may not.
 
         Raises:
             AwsError: the role may not use it.
         """
         if self._recorder is not None:
-            self._recorder.record(session.role_arn, call, session.source)
+            self._recorder.record(session.identity_arn, call, session.source)
         if not self.enforces:
             return
         evaluation = self.evaluate(session, call, region)
         if not evaluation.allowed:
             raise _denied(session, call, evaluation)
 
-    def evaluate(self, session: RoleSession, call: Call, region: str | None = None) -> Evaluation:
+    def evaluate(self, session: Principal, call: Call, region: str | None = None) -> Evaluation:
         """Evaluate a call against the role's policies; a role that does not exist allows nothing."""
-        identity = identity_of(session.role_arn)
+        identity = identity_of(session.identity_arn)
         if identity is None:
             return Evaluation(Decision.IMPLICIT_DENY, refused_by=IDENTITY)
         boundaries = dict(identity.boundaries)
@@ -199,14 +241,15 @@ class Authorization:
             )
 
 
-def _always(session: RoleSession, region: str) -> dict[str, tuple[str, ...]]:
+def _always(session: Principal, region: str) -> dict[str, tuple[str, ...]]:
     """Return the condition keys that every request has ("AWS global condition context keys" in the IAM user guide)."""
     now = datetime.now(UTC)
     return {
-        "aws:principalarn": (session.role_arn,),
+        "aws:principalarn": (session.identity_arn,),
         "aws:principalaccount": (session.account,),
-        "aws:principaltype": ("AssumedRole",),
-        "aws:userid": (f"AROA:{session.name}",),
+        "aws:principaltype": ("User",) if session.is_user else ("AssumedRole",),
+        "aws:userid": (session.name,) if session.is_user else (f"AROA:{session.name}",),
+        **({"aws:username": (session.name,)} if session.is_user else {}),
         "aws:requestedregion": (region,),
         "aws:resourceaccount": (session.account,),
         "aws:currenttime": (now.strftime("%Y-%m-%dT%H:%M:%SZ"),),
@@ -218,7 +261,7 @@ def _always(session: RoleSession, region: str) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _denied(session: RoleSession, call: Call, evaluation: Evaluation) -> AwsError:
+def _denied(session: Principal, call: Call, evaluation: Evaluation) -> AwsError:
     service = call.action.partition(":")[0]
     by = _KINDS.get(evaluation.refused_by or "", evaluation.refused_by or "")
     article = "an" if by.startswith("i") else "a"

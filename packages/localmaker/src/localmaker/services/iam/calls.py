@@ -60,6 +60,23 @@ def operation_of(environ: dict[str, Any], scope: CredentialScope) -> Operation |
     return next(_candidates(environ, scope), None)
 
 
+def is_ambiguous(environ: dict[str, Any], scope: CredentialScope) -> bool:
+    """Return whether a request names its operation in several ways, of which others may prefer another one.
+
+    Args:
+        environ: WSGI environment; its body is put back as it was.
+        scope: of the request's signature.
+    """
+    fields = parse_qs(environ.get("QUERY_STRING", "")).get("Action", [])
+    if str(environ.get("CONTENT_TYPE", "")).startswith(_FORM):
+        fields += parse_qs(_read(environ).decode("utf-8", "replace")).get("Action", [])
+    target = environ.get("HTTP_X_AMZ_TARGET")
+    named = len(fields) + (target is not None) + (_RPC_PATH.fullmatch(environ.get("PATH_INFO", "")) is not None)
+    models = [model for model in map(_model, _services(scope.signing_name)) if model is not None]
+    by_path = bool(models) and all(model.protocol.startswith("rest-") for model in models)
+    return named > (0 if by_path else 1)
+
+
 def _candidates(environ: dict[str, Any], scope: CredentialScope) -> Iterator[Operation]:
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     name = target.rpartition(".")[2] or _action(environ)

@@ -31,6 +31,11 @@ class Identity:
     boundaries: Mapping[str, Sequence[Policy]] = field(default_factory=dict)
 
 
+def is_role(arn: str) -> bool:
+    """Return whether an ARN is that of a role."""
+    return arn.startswith("arn:aws:iam::") and ":role/" in arn
+
+
 def identity_of(arn: str) -> Identity | None:
     """Return the policies of a role, user or group; None if it does not exist.
 

@@ -9,16 +9,18 @@ import subprocess
 import tempfile
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from localmaker.errors import LocalmakerError
+from localmaker.services.iam.acting import Acting
 from localmaker.services.lambda_ import host
 from localmaker.services.lambda_.logs import MEMORY_MB, FunctionOutput, log_group
 from localmaker.services.lambda_.table import LocalFunction, function_name, registered_function, unknown_function
 from localmaker.services.lambda_.uploaded import unpack_uploaded
-from localmaker.state.directory import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from localmaker.state.credentials import ANY
 
 
 class FunctionFailedError(LocalmakerError):
@@ -43,6 +45,7 @@ def call_function(
     url: str,
     region: str,
     logs: Any,
+    acting: Acting | None,
     started: Callable[[Callable[[bool], None]], object],
     request_id: str | None = None,
 ) -> Any:
@@ -54,6 +57,7 @@ def call_function(
         state_dir: of the endpoint; may hold the table of functions, and gets their output.
         url, region: of the endpoint, for the function's own AWS clients.
         logs: a client of CloudWatch Logs, which gets the output, too.
+        acting: gives the function credentials of its role; without it any will do.
         started: called once the function runs, with a callback that takes whether the endpoint shuts down, and kills
             the function then.
         request_id: of the call; a new one by default.
@@ -72,8 +76,9 @@ def call_function(
             request_id or str(uuid.uuid4()), log_file(name, state_dir), group=log_group(name), client=logs
         )
         (directory / "call.json").write_text(json.dumps(_call_document(function, arn, event, output)), encoding="utf-8")
-        environment = _environment(function, url, region, output)
-        return _call(function, directory, output=output, environment=environment, started=started)
+        with acting.function(function.role, arn) if acting else nullcontext(ANY.variables()) as credentials:
+            environment = _environment(function, url, region, output, credentials)
+            return _call(function, directory, output=output, environment=environment, started=started)
 
 
 def _call_document(function: LocalFunction, arn: str, event: Any, output: FunctionOutput) -> dict[str, Any]:
@@ -194,14 +199,15 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _environment(function: LocalFunction, url: str, region: str, output: FunctionOutput) -> dict[str, str]:
+def _environment(
+    function: LocalFunction, url: str, region: str, output: FunctionOutput, credentials: Mapping[str, str]
+) -> dict[str, str]:
     """Return the endpoint's variables with AWS settings that lead back to it, and the function's own."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     return {
         **inherited,
         "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+        **credentials,
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
         "AWS_LAMBDA_FUNCTION_NAME": function.name,

@@ -12,6 +12,7 @@ from typing import Any
 
 from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
+from localmaker.services.iam.acting import Acting
 from localmaker.services.lambda_.calls import FunctionFailedError, call_function, log_file
 from localmaker.services.lambda_.running import RunningFunctions
 from localmaker.services.lambda_.table import (
@@ -90,6 +91,7 @@ def _answer(arn: str, event: Any, request_id: str, context: RequestContext) -> d
             url=endpoint.url,
             region=context.region,
             logs=endpoint.client("logs", context.region),
+            acting=context.service(Acting),
             started=context.service(RunningFunctions).add,
             request_id=request_id,
         )

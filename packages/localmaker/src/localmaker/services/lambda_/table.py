@@ -10,6 +10,7 @@ the file that the environment variable ``LOCALMAKER_FUNCTIONS`` names where the 
     timeout = 60                     # seconds, at most 600; the default is 60
     python = "/usr/bin/python3"      # the default is the endpoint's own interpreter
     environment = { LEVEL = "info" } # more variables
+    role = "arn:aws:iam::123456789012:role/notify"  # whose credentials it gets; the default is the endpoint's own
 
 It is read for every call, so a change takes effect at once.
 """
@@ -53,6 +54,7 @@ class LocalFunction:
         python: interpreter.
         environment: variables in addition to the endpoint's.
         root: directory with the code of an uploaded function, which runs there.
+        role: ARN of its execution role.
     """
 
     name: str
@@ -62,6 +64,7 @@ class LocalFunction:
     python: str = sys.executable
     environment: Mapping[str, str] = field(default_factory=dict)
     root: Path | None = None
+    role: str | None = None
 
 
 def function_name(arn: str) -> str:
@@ -111,7 +114,7 @@ def read_table(path: Path) -> Iterator[LocalFunction]:
 
 
 def _read_entry(entry: Mapping[str, Any], path: Path) -> LocalFunction:
-    known = {"name", "handler", "timeout", "python", "environment"}
+    known = {"name", "handler", "timeout", "python", "environment", "role"}
     if unknown := sorted(set(entry) - known):
         raise ValueError(f"unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}")
     name, timeout = str(entry["name"]), int(entry.get("timeout", DEFAULT_TIMEOUT_SECONDS))
@@ -127,4 +130,5 @@ def _read_entry(entry: Mapping[str, Any], path: Path) -> LocalFunction:
         timeout_seconds=timeout,
         python=str(entry.get("python", sys.executable)),
         environment={str(key): str(value) for key, value in entry.get("environment", {}).items()},
+        role=str(entry["role"]) if "role" in entry else None,
     )

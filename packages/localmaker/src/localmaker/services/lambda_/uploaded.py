@@ -62,4 +62,5 @@ def unpack_uploaded(arn: str, region: str, directory: Path) -> LocalFunction | N
             **{str(key): str(value) for key, value in uploaded.environment_vars.items()},
         },
         root=directory,
+        role=str(uploaded.role),
     )

@@ -30,6 +30,7 @@ from localmaker.services.sagemaker.jobs.training.job import run as run_training
 from localmaker.services.sagemaker.jobs.training.metrics import MetricReader, publish
 from localmaker.services.sagemaker.jobs.transform.job import run as run_transform
 from localmaker.services.sagemaker.jobs.transform.models import role_and_image
+from localmaker.state.credentials import ANY
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -193,8 +194,7 @@ class Executor:
             "AWS_ENDPOINT_URL": self._url,
             "AWS_DEFAULT_REGION": self._region,
             "AWS_REGION": self._region,
-            "AWS_ACCESS_KEY_ID": "local",
-            "AWS_SECRET_ACCESS_KEY": "local",
+            **ANY.variables(),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 

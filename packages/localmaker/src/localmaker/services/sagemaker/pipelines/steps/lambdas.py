@@ -42,6 +42,7 @@ def run_lambda(attempt: Attempt) -> StepResult:
             url=client.endpoint_url,
             region=client.region_name,
             logs=services.own("logs"),
+            acting=services.acting,
             started=lambda stop: attempt.started({"Lambda": metadata}, stop),
         )
     except AwsError as exc:
