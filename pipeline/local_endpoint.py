@@ -1,5 +1,6 @@
 """The local endpoint as this project starts it: its port, and the packages that the step scripts need."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -33,7 +34,9 @@ def local_endpoint(console: Console, *, keep_up: bool) -> Iterator[None]:
         raise missing_endpoint() from error
     try:
         cli.prepare_environments(console, [REQUIREMENTS_FILE])
-        daemon.up(configured_port(), on_ready=lambda running: cli.show_ready(console, running))
+        running = daemon.up(configured_port(), on_ready=lambda running: cli.show_ready(console, running))
+        if running is not None and running.enforces_iam:
+            os.environ.update(daemon.credentials(running).variables())
         yield
         if not keep_up:
             daemon.down()

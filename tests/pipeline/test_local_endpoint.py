@@ -124,6 +124,12 @@ def test_status_works_where_the_settings_are_wrong(state_dir, monkeypatch):
     assert "endpoint_url: its port is not a number up to 65535" in bikeshare("plan", code=3)
 
 
+def test_status_tells_where_clients_go_instead(state_dir, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    said = bikeshare("local", "status", "--state-dir", str(state_dir), code=8)
+    assert "AWS_ENDPOINT_URL is http://127.0.0.1:9, where nothing listens." in said
+
+
 def test_requirements_that_are_not_text_are_named(tmp_path):
     file = tmp_path / "requirements.txt"
     file.write_bytes("# größer\n".encode("latin-1"))

@@ -1,6 +1,7 @@
 """``localmaker``: start, inspect and stop the local AWS endpoint.
 
 Exit codes: 0 success; 2 wrong usage; 8 the endpoint did not start or stop, or is not running; 130 interrupted.
+They are about the endpoint of the state directory. Where ``AWS_ENDPOINT_URL`` leads to another one, a note says so.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import EllipsisType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +20,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from localmaker.elsewhere import Elsewhere
     from localmaker.state.directory import Running
 
 EXIT_UNAVAILABLE = 8
@@ -102,7 +105,11 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once it answers; it keeps running.")] = False,
     state_dir: StateDir = None,
     enforce_iam: Annotated[
-        bool, typer.Option("--enforce-iam", help="Refuse what a role's policies do not allow.")
+        bool,
+        typer.Option(
+            "--enforce-iam",
+            help="Take only credentials that the endpoint gave out, and refuse what policies do not allow.",
+        ),
     ] = False,
     record_actions: Annotated[
         Path | None, typer.Option(help="Write the IAM actions that roles use to this file, one JSON line each.")
@@ -114,7 +121,12 @@ def up(
     from localmaker.http.server import require_loopback
 
     terminal = _console()
-    with _reported():
+
+    def ready(running: Running) -> None:
+        show_ready(terminal, running)
+        _show_elsewhere(state_dir)
+
+    with _reported(state_dir):
         require_loopback(host)  # before anything is built
         prepare_environments(terminal, requirements or ())
         daemon.up(
@@ -124,7 +136,7 @@ def up(
             state_dir=state_dir,
             enforce_iam=enforce_iam,
             record_actions=record_actions,
-            on_ready=lambda running: show_ready(terminal, running),
+            on_ready=ready,
         )
 
 
@@ -133,9 +145,31 @@ def down(state_dir: StateDir = None) -> None:
     """Stop the local AWS endpoint and every job it runs."""
     from localmaker import daemon
 
-    with _reported():
+    # Looked up first: afterwards, nothing would listen at an address that was its own.
+    others = _elsewhere(state_dir)
+    with _reported(state_dir):
         daemon.down(state_dir)
     typer.echo("The local AWS endpoint is down.")
+    _show_elsewhere(state_dir, others)
+
+
+@app.command()
+def env(state_dir: StateDir = None) -> None:
+    """Print what a shell needs to use the endpoint, credentials included: eval "$(localmaker env)"."""
+    from localmaker import daemon
+    from localmaker.errors import EndpointNotRunningError
+    from localmaker.state.directory import command_for, default_state_dir
+
+    with _reported(state_dir):
+        running = daemon.status(state_dir)
+        if running is None:
+            command = command_for("up", (state_dir or default_state_dir()).absolute())
+            raise EndpointNotRunningError(f"no local endpoint is running; start it with: {command} --detach")
+        variables = daemon.environment(running)
+    for name, value in variables.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+    # One that is left from other credentials would spoil these.
+    typer.echo("unset AWS_SESSION_TOKEN")
 
 
 @app.command()
@@ -149,8 +183,10 @@ def status(
 
     with _reported():
         running = daemon.status(state_dir)
+    others = _elsewhere(state_dir)
     if as_json:
-        typer.echo(json.dumps(_described(running), indent=2, ensure_ascii=False))
+        described = {**_described(running), "elsewhere": [one.described() for one in others]}
+        typer.echo(json.dumps(described, indent=2, ensure_ascii=False))
     elif running is not None:
         typer.echo(f"The local AWS endpoint is running at {running.url} (process {running.pid}).")
         typer.echo(f"State at its start: {running.restored}")
@@ -159,6 +195,8 @@ def status(
         command = context.parent.command_path if context.parent else "localmaker"
         where = f" --state-dir {shlex.quote(str(state_dir))}" if state_dir else ""
         typer.echo(f"The local AWS endpoint is not running. Start it with: {command} up --detach{where}")
+    if not as_json:
+        _show_elsewhere(state_dir, others)
     raise typer.Exit(0 if running is not None else EXIT_UNAVAILABLE)
 
 
@@ -166,10 +204,14 @@ def prepare_environments(console: Console, requirements: Sequence[Path]) -> None
     """Build the default image's environment and one for each requirements file, unless they exist already.
 
     Raises:
+        MotoVersionError: the endpoint could not start afterwards.
         EnvironmentBuildError: a package could not be installed, or a requirements file is not UTF-8.
     """
     from localmaker.images.environments import EnvironmentBuildError, derived_environment, image_environment
     from localmaker.images.table import DEFAULT_IMAGE, find_image
+    from localmaker.moto_patches.manifest import verify_version
+
+    verify_version()
 
     def report(line: str) -> None:
         console.print(f"  {line}", markup=False, soft_wrap=True)
@@ -185,9 +227,15 @@ def prepare_environments(console: Console, requirements: Sequence[Path]) -> None
 
 def show_ready(console: Console, running: Running) -> None:
     """Print the endpoint's address and what a client needs."""
+    from localmaker.state.directory import command_for
+
     console.print(f"  AWS APIs at {running.url} (this machine only)", markup=False)
-    console.print(f"  any client: export AWS_ENDPOINT_URL={running.url}", markup=False)
-    console.print("  any credentials will do", markup=False)
+    if running.enforces_iam:
+        shell = f'eval "$({command_for("env", running.state_dir)})"'
+        console.print(f"  IAM is enforced; for the administrator's credentials: {shell}", markup=False, soft_wrap=True)
+    else:
+        console.print(f"  any client: export AWS_ENDPOINT_URL={running.url}", markup=False)
+        console.print("  any credentials will do", markup=False)
     console.print(f"  {running.restored}", markup=False, soft_wrap=True)
 
 
@@ -204,9 +252,26 @@ def _described(running: Running | None) -> dict[str, object]:
     }
 
 
+def _elsewhere(state_dir: Path | None) -> list[Elsewhere]:
+    from localmaker.elsewhere import elsewhere
+    from localmaker.state.directory import default_state_dir
+
+    return elsewhere(state_dir or default_state_dir())
+
+
+def _show_elsewhere(state_dir: Path | None, others: list[Elsewhere] | None = None) -> None:
+    """Tell where AWS clients of this shell go, if that is not the endpoint asked about."""
+    for one in _elsewhere(state_dir) if others is None else others:
+        typer.echo(f"Note: {one}", err=True)
+
+
 @contextmanager
-def _reported() -> Iterator[None]:
-    """Turn errors of the endpoint into a message and an exit code, also within another command line."""
+def _reported(state_dir: Path | EllipsisType | None = ...) -> Iterator[None]:
+    """Turn errors of the endpoint into a message and an exit code, also within another command line.
+
+    Args:
+        state_dir: of the endpoint asked about, if an error may be due to another one.
+    """
     from localmaker.errors import LocalmakerError
 
     try:
@@ -216,6 +281,8 @@ def _reported() -> Iterator[None]:
         if isinstance(error, OSError) and error.filename:
             message = f"{error.filename}: {error.strerror}"
         _console(errors=True).print("error:", message, style="red", markup=False, soft_wrap=True)
+        if not isinstance(state_dir, EllipsisType):
+            _show_elsewhere(state_dir)
         raise typer.Exit(EXIT_UNAVAILABLE) from error
 
 

@@ -36,7 +36,7 @@ from localmaker.errors import (
     StateUnavailableError,
     UnsafeStateError,
 )
-from localmaker.state.credentials import ANY, administrator_of
+from localmaker.state.credentials import ANY, Credentials, administrator_of
 from localmaker.state.directory import (
     LOG_NAME,
     Running,
@@ -87,7 +87,7 @@ def up(
             serve in this process until Ctrl-C or SIGTERM and return None.
         state_dir: where the state is kept; :func:`default_state_dir` by default.
         on_ready: called when requests are answered (also when detached).
-        enforce_iam: refuse what a role's policies do not allow.
+        enforce_iam: take only credentials that the endpoint gave out, and refuse what policies do not allow.
         record_actions: file to which the IAM actions that roles use are written.
 
     Raises:
@@ -133,6 +133,25 @@ def up(
 def status(state_dir: Path | None = None) -> Running | None:
     """Return the running endpoint, or None."""
     return find_running((state_dir or default_state_dir()).absolute())
+
+
+def credentials(running: Running) -> Credentials:
+    """Return credentials that may do everything on a running endpoint; any will do unless it enforces IAM.
+
+    Raises:
+        UnsafeStateError: the file with them can be read by other users.
+    """
+    return administrator_of(running.state_dir) if running.enforces_iam else ANY
+
+
+def environment(running: Running) -> dict[str, str]:
+    """Return the environment variables that make any AWS client use a running endpoint."""
+    return {
+        "AWS_ENDPOINT_URL": running.url,
+        **credentials(running).variables(),
+        "AWS_DEFAULT_REGION": running.region,
+        "AWS_REGION": running.region,
+    }
 
 
 def down(state_dir: Path | None = None) -> None:
@@ -255,18 +274,13 @@ class EndpointHandle:
         self.url = running.url
         self.state_dir = running.state_dir
         self.region = running.region
-        self.credentials = administrator_of(running.state_dir) if running.enforces_iam else ANY
+        self.credentials = credentials(running)
         self._session: Any = None
         self._clients: dict[tuple[str, str], Any] = {}
 
     def environment(self) -> dict[str, str]:
         """Return the variables that make any AWS client use it."""
-        return {
-            "AWS_ENDPOINT_URL": self.url,
-            **self.credentials.variables(),
-            "AWS_DEFAULT_REGION": self.region,
-            "AWS_REGION": self.region,
-        }
+        return environment(self.running)
 
     def client(self, service: str, region: str | None = None) -> Any:
         """Return a boto3 client of it."""
@@ -294,7 +308,7 @@ def running_endpoint(
         state_dir: where the state is kept; a second endpoint on it sees what the first one left.
         port: TCP port; 0 picks a free one.
         record_actions: file to which the IAM actions that roles use are written.
-        enforce_iam: refuse what a role's policies do not allow.
+        enforce_iam: take only credentials that the endpoint gave out, and refuse what policies do not allow.
     """
     running, process = _start(
         state_dir.absolute(), port, detached=False, record_actions=record_actions, enforce_iam=enforce_iam

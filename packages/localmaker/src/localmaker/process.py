@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, required=True, help="0 picks a free one")
     parser.add_argument("--ready-fd", type=int, help="file descriptor to write the readiness record to, or the error")
     parser.add_argument("--record-actions", type=Path, help="file to which the IAM actions that roles use are written")
-    parser.add_argument("--enforce-iam", action="store_true", help="refuse what a role's policies do not allow")
+    parser.add_argument("--enforce-iam", action="store_true", help="check credentials and policies")
     parser.add_argument("--detach", action="store_true", help="continue in a process that nobody has to wait for")
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop when the starting process ends")
     options = parser.parse_args(arguments)
@@ -91,7 +91,7 @@ def run(
 
     Args:
         record_actions: file to which the IAM actions that roles use are written.
-        enforce_iam: refuse what a role's policies do not allow.
+        enforce_iam: take only credentials that the endpoint gave out, and refuse what policies do not allow.
         on_ready: called with the readiness record once requests are answered.
 
     Raises:

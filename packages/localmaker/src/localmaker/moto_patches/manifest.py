@@ -14,9 +14,9 @@ from localmaker.errors import MotoVersionError
 from localmaker.moto_patches.places import ABSENT, INSTANCE_ATTRIBUTE, Place
 
 #: The versions of moto that all places were tested with; the package requires the same.
+TESTED = ">=5.2.5,<5.2.6"
 #: Differences that a message names; a version that is far off has hundreds.
 _NAMED = 8
-TESTED = ">=5.2.5,<5.2.6"
 
 
 def _places(
@@ -542,6 +542,16 @@ _OTHERS = (
 )
 
 PLACES = (*_CORE, *_S3, *_SQS, *_LOGS, *_EVENTS, *_IAM, *_OTHERS)
+
+
+def verify_version() -> None:
+    """Verify the installed moto unless its version is the tested one; this takes no time then.
+
+    Raises:
+        MotoVersionError: as :func:`verify`.
+    """
+    if not TESTED.startswith(f">={moto.__version__},"):
+        verify()
 
 
 def verify() -> None:

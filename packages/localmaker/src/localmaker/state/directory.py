@@ -23,7 +23,7 @@ def default_state_dir() -> Path:
 
 
 def command_for(verb: str, state_dir: Path) -> str:
-    """Return the command line that starts or stops the endpoint of a state directory."""
+    """Return the command line for the endpoint of a state directory: ``localmaker down --state-dir …``."""
     return f"localmaker {verb}" + (
         "" if state_dir == default_state_dir() else f" --state-dir {shlex.quote(str(state_dir))}"
     )
