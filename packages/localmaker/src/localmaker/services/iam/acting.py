@@ -20,9 +20,11 @@ from localmaker.services.iam.evaluation import Call
 from localmaker.services.iam.policies import is_role
 from localmaker.services.iam.service_work import service_calls
 from localmaker.services.iam.sessions import Principal
-from localmaker.state.credentials import Credentials
+from localmaker.state.credentials import ANY, Credentials
 
 SAGEMAKER, EVENTS, SCHEDULER = "sagemaker.amazonaws.com", "events.amazonaws.com", "scheduler.amazonaws.com"
+# EventBridge asks the resource's own policy where a target has no role.
+_RESOURCE_POLICIES = {"sqs", "sns"}
 #: (service, region, credentials) → boto3 client of the endpoint
 NewClient = Callable[[str, str, Credentials | None], Any]
 
@@ -79,6 +81,8 @@ class Acting:
             RoleRefusedError: the role may not do what every such job needs.
         """
         if not is_role(role_arn):
+            if self._authorization.enforces:
+                raise RoleRefusedError(f"Could not assume role {role_arn}: it is not the ARN of a role.")
             yield JobIdentity(self._own("s3"), self._own("logs"), {})
             return
         session = Principal(role_arn, "SageMaker", arn)
@@ -122,7 +126,7 @@ class Acting:
             source: what acts, such as ``events.amazonaws.com``.
             name: of the session.
         """
-        if not self._authorization.enabled or role_arn is None or not is_role(role_arn):
+        if role_arn is None or not self._sees(role_arn):
             return self._own(service, region)
         key = (service, region or self._location.region, role_arn, source)
         with self._lock:
@@ -135,8 +139,11 @@ class Acting:
         """Return EventBridge's client for a target of a rule or schedule; see :meth:`client`.
 
         Raises:
-            AwsError: the role does not trust EventBridge.
+            AwsError: the role does not trust EventBridge, or there is none where only a role can be asked.
         """
+        without = role_arn is None and service in _RESOURCE_POLICIES
+        if self._authorization.enforces and not without and not is_role(role_arn or ""):
+            raise AwsError("AccessDeniedException", f"the target of {rule_arn} has no role", 403)
         if role_arn is not None and is_role(role_arn):
             principal = SCHEDULER if ":schedule/" in rule_arn else EVENTS
             context = {"aws:sourceaccount": self._location.account, "aws:sourcearn": rule_arn}
@@ -151,8 +158,11 @@ class Acting:
             role_arn: its execution role; without one it gets the endpoint's own credentials.
             arn: of the function, or its name.
         """
-        if not self._authorization.enabled or role_arn is None or not is_role(role_arn):
+        if not self._authorization.enabled or role_arn is None:
             yield self._authorization.own.variables()
+            return
+        if not is_role(role_arn):
+            yield ANY.variables()
             return
         name = arn.split(":")[6] if arn.count(":") > 5 else arn  # noqa: PLR2004 - arn:aws:lambda:…:function:name
         credentials = self._authorization.sessions.open(Principal(role_arn, name, arn))
@@ -167,7 +177,7 @@ class Acting:
         Raises:
             AwsError: the role may not make it.
         """
-        if self._authorization.enabled and is_role(role_arn):
+        if self._sees(role_arn):
             self._authorization.operation(Principal(role_arn, name, source), operation, self._location.region)
 
     def as_service(
@@ -191,6 +201,10 @@ class Acting:
             for client in self._clients.values():
                 client.close()
             self._clients.clear()
+
+    def _sees(self, role_arn: str) -> bool:
+        """Return whether authorization is asked about what is done under a role; where it decides, about all of it."""
+        return self._authorization.enforces or (self._authorization.enabled and is_role(role_arn))
 
     def _own(self, service: str, region: str | None = None) -> Any:
         return self._new_client(service, region or self._location.region, None)

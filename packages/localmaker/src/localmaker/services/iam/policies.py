@@ -42,6 +42,8 @@ def identity_of(arn: str) -> Identity | None:
     Args:
         arn: ``arn:aws:iam::<account>:role/<path><name>``, and ``user/`` or ``group/``.
     """
+    if not arn.startswith("arn:aws:iam::"):
+        return None
     account, (kind, _, path) = arn.split(":")[4], arn.split(":", 5)[5].partition("/")
     name = path.rpartition("/")[2]
     backend = iam_backends[account][_PARTITION]

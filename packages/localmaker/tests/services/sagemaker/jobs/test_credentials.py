@@ -114,6 +114,15 @@ def test_a_job_comes_by_no_credentials_but_its_own(
         answer: dict[str, Any] = json.loads(s3.get_object(Bucket=BUCKET, Key=f"own/{name}.json")["Body"].read())
         return answer
 
+    foreign = "arn:aws-cn:iam::123456789012:role/job"
+    sagemaker.create_processing_job(
+        ProcessingJobName="foreign",
+        RoleArn=foreign,
+        AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": ["true"]},
+        ProcessingResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
+    )
+    refused = eventually(lambda: sagemaker.describe_processing_job(ProcessingJobName="foreign").get("FailureReason"))
+    assert f"Could not assume role {foreign}" in refused
     first = run("first", ["any", "any", None])
     second = run("second", first["own"])
     assert second["found"] == {
