@@ -169,9 +169,11 @@ def _endpoint_url() -> str | None:
     return url
 
 
-def _hint(error: ClientError, settings: Settings) -> str | None:
+def _hint(error: ClientError, aws: Aws) -> str | None:
     """Return what to do about an error of AWS."""
-    code = error.response.get("Error", {}).get("Code", "")
+    code, settings = error.response.get("Error", {}).get("Code", ""), aws.settings
+    if code in _SIGN_IN_CODES.split() and aws.is_local:
+        return 'The local endpoint enforces IAM. For its own credentials: eval "$(bikeshare local env)"'
     if code in _DENIED:
         needed = f"bikeshare trust-policy {settings.options} --permissions"
         return f"The credentials lack this permission. What is needed: {needed} (uploads and runs: --purpose operate)"
@@ -203,7 +205,7 @@ def aws_errors(action: str, aws: Aws, error_type: Callable[[str, str | None], Bi
     except botocore.ClientError as error:
         details = error.response.get("Error", {})
         code, message = details.get("Code", "Unknown"), details.get("Message", str(error))
-        raise error_type(f"{action}: AWS answered {code}: {message}", _hint(error, aws.settings)) from error
+        raise error_type(f"{action}: AWS answered {code}: {message}", _hint(error, aws)) from error
     except ResponseParserError as error:
         raise error_type(f"{action}: {endpoint} does not answer as AWS does.", _CHECK_NETWORK) from error
     except (botocore.HTTPClientError, botocore.ConnectionError) as error:

@@ -45,6 +45,15 @@ def test_errors_name_the_next_step(error, words, monkeypatch):
     assert words in (caught.value.hint or "")
 
 
+def test_the_local_endpoints_credentials_are_not_those_of_aws(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    aws = Aws(load_settings("local"))
+    refused = ClientError({"Error": {"Code": "InvalidClientTokenId", "Message": "invalid"}}, "GetCallerIdentity")
+    with pytest.raises(DeploymentError) as caught, aws_errors("Asking", aws, DeploymentError):
+        raise refused
+    assert "bikeshare local env" in (caught.value.hint or "")
+
+
 @pytest.mark.parametrize("url", ["nonsense", "127.0.0.1:4566", "ftp://127.0.0.1"])
 def test_an_endpoint_that_is_not_a_url_is_named(monkeypatch, url):
     monkeypatch.setenv("AWS_ENDPOINT_URL", url)

@@ -230,6 +230,40 @@ def test_unsigned_requests(endpoint: EndpointHandle) -> None:
     assert endpoint.client("s3").get_object(Bucket=BUCKET, Key=KEY)["Body"].read() == b"content"
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "X-Amz-Signature=x",
+        "X-Amz-Credential={key}/20260101/us-east-1/s3/aws4_request&X-Amz-Signature=x",
+        "AWSAccessKeyId={key}&Signature=%C3%BC&Expires=9999999999",
+        "AWSAccessKeyId={key}&Signature=x&Expires=never",
+        "AWSAccessKeyId={key}&AWSAccessKeyId=any&Signature=x&Expires=9999999999",
+        "AWSAccessKeyId={key}&Signature=x&Expires=9999999999&X-Amz-Signature=x",
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={key}/20260101/us-east-1/s3/aws4_request&X-Amz-Signature=x",
+    ],
+)
+def test_urls_that_are_signed_by_halves(endpoint: EndpointHandle, query: str) -> None:
+    status, body = send(endpoint, "GET", f"/{BUCKET}?{query.format(key=endpoint.credentials.access_key)}")
+    assert status in (400, 403), body
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "AWS {key}:c2lnbmF0dXJl",
+        "Basic {key}",
+        "AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/iam/aws4_request",
+        "AWS4-HMAC-SHA256 SignedHeaders=host, Credential={key}/20260101/us-east-1/iam/aws4_request, Signature=00",
+        "AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/iam/aws4_request, SignedHeaders=, Signature=" + "0" * 64,
+        "",
+    ],
+)
+def test_headers_that_are_no_signatures(endpoint: EndpointHandle, header: str) -> None:
+    sent = {"Authorization": header.format(key=endpoint.credentials.access_key), "X_Amz_Date": "20260101T000000Z"}
+    status, body = send(endpoint, "GET", f"/{BUCKET}", **sent)
+    assert status in (400, 403), body
+
+
 def test_streamed_and_multipart_uploads(endpoint: EndpointHandle, tmp_path: Path) -> None:
     s3 = endpoint.client("s3")
     content = os.urandom(300_000)

@@ -162,7 +162,7 @@ class Authentication:
         is_read = declared is None or (is_sha256(declared) and not (signature.service == "s3" and is_upload(environ)))
         actual = sha256_of(_body(environ)) if is_read else declared
         expected = signature.expected(environ, key.credentials.secret_key, declared or actual or "")
-        if not hmac.compare_digest(expected, signature.value) or signature.leaves_out(environ):
+        if not hmac.compare_digest(expected.encode(), signature.value.encode()) or signature.leaves_out(environ):
             raise _error("signature", kind)
         if declared not in (None, actual):
             raise _error("body", kind)
