@@ -12,8 +12,10 @@ from pathlib import Path
 import boto3
 import psutil
 import pytest
+from rich.console import Console
 
 from localmaker import daemon
+from pipeline.local_endpoint import local_endpoint
 
 ROOT = Path(__file__).parents[2]
 
@@ -136,3 +138,14 @@ def test_requirements_that_are_not_text_are_named(tmp_path):
     said = bikeshare("local", "prepare", "--requirements", str(file), code=8)
     assert f"{file} is not UTF-8" in said
     assert "Traceback" not in said
+
+
+def test_the_demo_gets_the_credentials_that_an_enforcing_endpoint_wants(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "any")
+    running = daemon.up(0, enforce_iam=True)
+    monkeypatch.setenv("BIKESHARE_ENDPOINT_URL", running.url)
+    with local_endpoint(Console(quiet=True), keep_up=False):
+        assert boto3.client("s3", endpoint_url=running.url, region_name="us-east-1").list_buckets()["Buckets"] == []
+    assert daemon.status() is None
