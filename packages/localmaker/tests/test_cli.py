@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
@@ -17,12 +18,17 @@ from typing import Any
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from rich.console import Console
 
 from localmaker import daemon
+from localmaker.cli import show_ready
 from localmaker.daemon import EndpointHandle
 from localmaker.elsewhere import Found, elsewhere
 from localmaker.errors import UnsafeStateError
+from localmaker.sandbox import bubblewrap
+from localmaker.sandbox.sandbox import find_bubblewrap
 from localmaker.state.credentials import administrator_of
+from localmaker.state.directory import Running
 
 pytestmark = pytest.mark.usefixtures("image")
 
@@ -204,3 +210,15 @@ def test_another_moto_is_refused_before_anything_is_built(state_dir: Path, tmp_p
     assert said.stderr.startswith("error: moto 5.1.0 is not a version that the local endpoint was tested with")
     assert not cache.exists()
     assert not state_dir.exists()
+
+
+def test_jobs_without_a_sandbox_are_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = Running("http://127.0.0.1:1", 1, "us-east-1", 0.0, tmp_path)
+    find_bubblewrap.cache_clear()
+    monkeypatch.setattr(bubblewrap, "candidates", lambda: iter([str(tmp_path / "bwrap"), "/bin/false"]))
+    console = Console(file=io.StringIO())
+    show_ready(console, running)
+    find_bubblewrap.cache_clear()
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "Jobs run without a sandbox, as your user: " in shown
+    assert f"{tmp_path / 'bwrap'}: No such file or directory; /bin/false: exit status 1. Install" in shown

@@ -226,7 +226,8 @@ def prepare_environments(console: Console, requirements: Sequence[Path]) -> None
 
 
 def show_ready(console: Console, running: Running) -> None:
-    """Print the endpoint's address and what a client needs."""
+    """Print the endpoint's address, what a client needs, and whether jobs are isolated from this machine."""
+    from localmaker.sandbox.sandbox import why_not_isolated
     from localmaker.state.directory import command_for
 
     console.print(f"  AWS APIs at {running.url} (this machine only)", markup=False)
@@ -237,6 +238,9 @@ def show_ready(console: Console, running: Running) -> None:
         console.print(f"  any client: export AWS_ENDPOINT_URL={running.url}", markup=False)
         console.print("  any credentials will do", markup=False)
     console.print(f"  {running.restored}", markup=False, soft_wrap=True)
+    reason = why_not_isolated()
+    if reason is not None:
+        console.print(f"  Jobs run without a sandbox, as your user: {reason}", markup=False, soft_wrap=True)
 
 
 def _described(running: Running | None) -> dict[str, object]:

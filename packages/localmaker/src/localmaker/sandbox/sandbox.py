@@ -253,6 +253,17 @@ def detect_isolation() -> Isolation:
     return Isolation.BUBBLEWRAP
 
 
+def why_not_isolated() -> str | None:
+    """Return why jobs started here have no sandbox, and what to do about it; None if they have one."""
+    if os.environ.get("LOCALMAKER_SANDBOX") == Isolation.NONE.value:
+        return "LOCALMAKER_SANDBOX=none asks for that"
+    try:
+        find_bubblewrap()
+    except SandboxError as error:
+        return str(error)
+    return None
+
+
 @functools.cache
 def find_bubblewrap() -> str:
     """Return the path of the first ``bwrap`` that works here, found by trying; once per process.
@@ -268,8 +279,8 @@ def find_bubblewrap() -> str:
         if reason is None:
             return program
         reasons.append(f"{program}: {reason}")
-    advice = "install the package bubblewrap of your distribution, or allow unprivileged user namespaces"
-    raise SandboxError(f"jobs cannot be isolated ({'; '.join(reasons) or 'bwrap is not installed'}): {advice}")
+    advice = "Install your distribution's package bubblewrap, or allow unprivileged user namespaces."
+    raise SandboxError(f"{'; '.join(reasons) or 'bwrap is not installed'}. {advice}")
 
 
 def _failure_of(program: str) -> str | None:
