@@ -27,7 +27,7 @@ test: check  ## Run every check and every test
 EXAMPLES ?= 2000
 SEEDS ?= 20
 KILLS ?= 50
-FAULTS ?= 20
+FAULTS ?= 24
 LIMITS ?= 200
 
 acceptance: $(STAMP)  ## Run the randomised tests in full: seeds, kills, faults, limits, examples (under an hour)

@@ -100,11 +100,17 @@ def test_a_start_that_fails_says_why(state_dir: Path) -> None:
         start(state_dir)
 
 
-def test_a_store_that_cannot_be_read_is_set_aside(state_dir: Path) -> None:
-    (state_dir / "feature-store.db").write_text("this is no database, and SQLite says so")
+@pytest.mark.parametrize("name", ["feature-store.db", "resources.db", "regions/us-east-1/pipelines.sqlite3"])
+def test_a_store_that_cannot_be_read_is_set_aside_and_status_says_so(state_dir: Path, name: str) -> None:
+    (state_dir / name).parent.mkdir(parents=True, exist_ok=True)
+    (state_dir / name).write_text("this is no database, and SQLite says so")
     start(state_dir)
-    [aside] = state_dir.glob("feature-store.db.set-aside-*")
-    assert f"is set aside as {aside}: file is not a database" in (state_dir / "endpoint.log").read_text()
+    [aside] = state_dir.glob(f"{name}.set-aside-*")
+    said = f"is set aside as {aside}: file is not a database"
+    assert said in (state_dir / "endpoint.log").read_text()
+    found = daemon.status(state_dir)
+    assert found is not None
+    assert said in found.restored
 
 
 @pytest.mark.parametrize("name", ["feature-store.db", "aws/state.db"])

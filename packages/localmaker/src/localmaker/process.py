@@ -119,11 +119,11 @@ def run(
             "url": endpoint.url,
             "started_at": time.time(),
             "region": endpoint.region,
-            "restored": str(endpoint.moto_state.restored),
             "enforces_iam": endpoint.authorization.enforces,
         }
         readiness = state_dir / READINESS_NAME
         endpoint.start()
+        record["restored"] = str(endpoint.moto_state.restored)
         try:
             write_atomically(readiness, json.dumps(record))
             if ready_fd is not None:

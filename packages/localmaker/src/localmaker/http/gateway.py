@@ -27,9 +27,10 @@ from localmaker.ports import (
     LocalEndpoint,
     current_request,
 )
-from localmaker.state.changes import Change, change_of
+from localmaker.state.changes import Change, change_by, change_of
 from localmaker.state.contents import BrokenUploadError, is_upload, received_body
 from localmaker.state.moto_state import MotoState
+from localmaker.state.room import is_no_room, no_room_message
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,6 @@ class Gateway:
         state: keeps what moto's answers change.
         authorization: is asked about every request; None allows all.
         events: is given what happens in S3.
-        on_answer: called with request and response of each operation of ours.
     """
 
     def __init__(
@@ -63,14 +63,12 @@ class Gateway:
         *,
         authorization: Authorizer | None,
         events: EventMatcher,
-        on_answer: Callable[[dict[str, Any], dict[str, Any]], None],
     ) -> None:
         self._endpoint = endpoint
         self._moto = moto
         self._state = state
         self._authorization = authorization
         self._events = events
-        self._on_answer = on_answer
         self._object_locks = _KeyedLocks()
         self._checks_answers = response_checks.are_on()
 
@@ -111,13 +109,15 @@ class Gateway:
                 ask_moto=lambda changed: self._ask_moto(recognised, environ, changed),
             )
             response = recognised.handler(request, context)
-            self._on_answer(request, response)
             if self._checks_answers:
                 response_checks.check_response(recognised.model, response)
             return protocol.serialise_response(recognised, response, request_id)
         except AwsError as error:
             return protocol.serialise_error(recognised, self._checked(recognised, error), request_id)
-        except Exception:  # the boundary: one broken handler must not take the connection with it
+        except Exception as error:  # the boundary: one broken handler must not take the connection with it
+            refused = self._not_stored(error)
+            if refused is not None:
+                return protocol.serialise_error(recognised, refused, request_id)
             logger.exception("%s.%s failed (request %s)", recognised.service, recognised.name, request_id)
             failure = AwsError(
                 "InternalFailure",
@@ -126,6 +126,25 @@ class Gateway:
                 HTTPStatus.INTERNAL_SERVER_ERROR,
             )
             return protocol.serialise_error(recognised, failure, request_id)
+
+    def _unexpected(
+        self, error: Exception, environ: dict[str, Any], scope: CredentialScope | None, request_id: str
+    ) -> HttpResponse:
+        refused = self._not_stored(error)
+        if refused is None:
+            return _unexpected(error, environ, scope, request_id)
+        return _service_error(scope, HTTPStatus(refused.status), refused.code, refused.message)
+
+    def _not_stored(self, error: Exception) -> AwsError | None:
+        """Return the answer to a request whose changes could not be stored, or None for another error.
+
+        No client repeats a request after this status: that would not help.
+        """
+        if not is_no_room(error):
+            return None
+        message = no_room_message(error, self._endpoint.state_dir)
+        logger.error("%s", message)
+        return AwsError("InternalFailure", message, HTTPStatus.INSUFFICIENT_STORAGE)
 
     def _checked(self, recognised: Recognised, error: AwsError) -> AwsError:
         """Return the error, or another one if answers are checked and the operation does not document this one."""
@@ -143,14 +162,14 @@ class Gateway:
             captured["status"], captured["headers"] = int(status.split(" ", 1)[0]), dict(headers)
             return lambda _data: None
 
-        with self._kept(Change(recognised.service, recognised.name, alone=True)):
+        with self._kept(change_by(recognised.service, recognised.name)):
             body = b"".join(self._moto(protocol.moto_environ(environ, recognised, request), start_response))
         return protocol.parse_moto_response(recognised, captured["status"], captured["headers"], body)
 
     def _delegate(
         self, environ: dict[str, Any], start_response: StartResponse, scope: CredentialScope | None, request_id: str
     ) -> Iterable[bytes]:
-        request = CurrentRequest(request_id, environ.get("REMOTE_ADDR", "127.0.0.1"), [], set(), {})
+        request = CurrentRequest(request_id, environ.get("REMOTE_ADDR", "127.0.0.1"), [], set(), {}, [])
         hidden: list[AwsError] = []
         start = self._with_request_id(start_response, environ, scope, request_id, hidden)
         token = current_request.set(request)
@@ -161,18 +180,19 @@ class Gateway:
                 stack.enter_context(self._one_writer_per_object(environ, scope))
                 change = change_of(environ, scope.signing_name if scope else None)
                 stored = stack.enter_context(self._kept(change))
-                answer = self._moto(environ, start)
-                deliveries = self._events.prepare(request.s3_events) if request.s3_events else None
-                if deliveries is not None:
-                    stored |= deliveries.records
                 if environ["PATH_INFO"] == _RESET_PATH:
                     self._state.forget()
+                answer = self._moto(environ, start)
+                causes = request.s3_events or request.deliveries
+                deliveries = self._events.prepare(request.s3_events, request.deliveries) if causes else None
+                if deliveries is not None:
+                    stored |= deliveries.records
         except BrokenUploadError as error:
             return _send(_service_error(scope, HTTPStatus.BAD_REQUEST, error.code, str(error)), start_response)
         except NotImplementedError as error:
             return _send(_not_implemented(environ, scope, error), start_response)
         except Exception as error:  # noqa: BLE001 - the boundary: moto raises what it does not expect
-            return _send(_unexpected(error, environ, scope, request_id), start_response)
+            return _send(self._unexpected(error, environ, scope, request_id), start_response)
         else:
             if deliveries is not None:
                 deliveries.start()
@@ -315,7 +335,7 @@ def _unexpected(
     error: Exception, environ: dict[str, Any], scope: CredentialScope | None, request_id: str
 ) -> HttpResponse:
     asked = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
-    if isinstance(error, (OSError, sqlite3.OperationalError)):
+    if isinstance(error, sqlite3.OperationalError):
         logger.error("%s could not be stored", asked, exc_info=error)
         message = f"the local endpoint could not store what this request changes: {error}"
     else:

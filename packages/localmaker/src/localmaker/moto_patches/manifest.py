@@ -95,6 +95,7 @@ _CORE = (
             "BackendDict.iter_backends": "(self)",
             "BackendDict.reset": "classmethod (cls)",
             "BaseBackend": "class object",
+            "BaseBackend.reset": "(self)",
         },
     ),
     *_places("moto.backends", "state", "finds the backends of a service", {"get_backend": "(name)"}),
@@ -531,7 +532,17 @@ _OTHERS = (
         "moto.sagemaker.models",
         "services.sagemaker.models",
         "whether a model exists",
-        {"SageMakerModelBackend._models": INSTANCE_ATTRIBUTE, "sagemaker_backends": "BackendDict"},
+        {
+            "SageMakerModelBackend._models": INSTANCE_ATTRIBUTE,
+            "SageMakerModelBackend.delete_tags": "(self, arn, tag_keys)",
+            "sagemaker_backends": "BackendDict",
+        },
+    ),
+    *_places(
+        "moto.sagemaker.exceptions",
+        "services.sagemaker.tags",
+        "errors",
+        {"ValidationError": "class SagemakerClientError"},
     ),
     *_places(
         "moto.sagemakerruntime.models",
