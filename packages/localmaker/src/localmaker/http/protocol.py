@@ -166,8 +166,11 @@ def moto_environ(environ: dict[str, Any], recognised: Recognised, request: dict[
     protocol = str(recognised.model.service_model.protocol)
     written = create_serializer(protocol, include_validation=False).serialize_to_request(request, recognised.model)
     body = written["body"] if isinstance(written["body"], bytes) else written["body"].encode("utf-8")
+    # Clients may send an operation that a header names to any path.
+    place = {"PATH_INFO": "/", "RAW_URI": "/", "REQUEST_URI": "/"} if protocol == "json" else {}
     return {
         **environ,
+        **place,
         "CONTENT_LENGTH": str(len(body)),
         "CONTENT_TYPE": written["headers"].get("Content-Type", environ.get("CONTENT_TYPE", "")),
         "wsgi.input": io.BytesIO(body),
