@@ -237,3 +237,27 @@ def test_a_signal_that_another_thread_takes_ends_it_too(state_dir: Path) -> None
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=60)
     assert done.returncode == 0
+
+
+def test_the_users_aws_files_are_not_read(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (state_dir / ".aws").mkdir()
+    for name in ("config", "credentials"):
+        (state_dir / ".aws" / name).write_text("[default\nnonsense")
+    monkeypatch.setenv("HOME", str(state_dir))
+    monkeypatch.setenv("AWS_PROFILE", "missing")
+    monkeypatch.setenv("AWS_DEFAULT_PROFILE", "missing")
+    running = start(state_dir / "state")
+    try:
+        monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)  # for the test's own client
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        monkeypatch.delenv("AWS_PROFILE")
+        monkeypatch.delenv("AWS_DEFAULT_PROFILE")
+        s3 = daemon.EndpointHandle(running).client("s3")
+        s3.create_bucket(Bucket="bucket")
+        s3.put_bucket_notification_configuration(
+            Bucket="bucket", NotificationConfiguration={"EventBridgeConfiguration": {}}
+        )
+        s3.put_object(Bucket="bucket", Key="key", Body=b"x")
+        assert s3.get_object(Bucket="bucket", Key="key")["Body"].read() == b"x"
+    finally:
+        daemon.down(state_dir / "state")

@@ -99,8 +99,45 @@ _CORE = (
         },
     ),
     *_places("moto.backends", "state", "finds the backends of a service", {"get_backend": "(name)"}),
-    *_places("moto.core.parse", "http", "reads requests", {"PROTOCOL_PARSERS": "dict"}),
+    *_places(
+        "moto.core.parse",
+        "http",
+        "reads requests",
+        {
+            "BaseJSONParser._parse_body_as_json": "(self, body_contents)",
+            "PROTOCOL_PARSERS": "dict",
+            "RequestParser.parse": "(self, request_dict)",
+            "RequestParserError": "class Exception",
+        },
+    ),
     *_places("moto.core.request", "http", "reads requests", {"Request": "class Request"}),
+    *_replaced(
+        "moto.core.responses",
+        "moto_patches.validation",
+        "refuses invalid requests before moto acts on them",
+        {
+            "BaseResponse.setup_class": "(self, request, full_url=, headers=, use_raw_body=)",
+            "PROTOCOL_PARSERS": "dict",
+        },
+    ),
+    *_places(
+        "moto.core.responses",
+        "moto_patches.validation",
+        "finds the operation of a request",
+        {
+            "BaseResponse.PROTOCOL_PARSER_MAP_TYPE": "class object",
+            "BaseResponse._get_action": "(self)",
+            "BaseResponse.automated_parameter_parsing": INSTANCE_ATTRIBUTE,
+            "BaseResponse.boto3_service_name": "property",
+            "BaseResponse.parse_parameters": "(self, request)",
+        },
+    ),
+    *_places(
+        "moto.core.request",
+        "moto_patches.validation",
+        "finds the protocol of a request",
+        {"determine_request_protocol": "(service_model, content_type=)"},
+    ),
     *_places("moto.core.routing", "http", "finds the operation of a path", {"get_service_router": "(service_name)"}),
     *_places("moto.core.utils", "http", "botocore's models in moto's classes", {"get_service_model": "(service_name)"}),
     *_places(
