@@ -97,6 +97,13 @@ def test_expect_100_is_answered_before_the_body(port: int) -> None:
         assert client.recv(1000).startswith(b"HTTP/1.1 200")
 
 
+def test_expect_100_is_answered_without_a_body(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(b"PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nExpect: 100-continue\r\n\r\n")
+        assert client.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert client.recv(1000).startswith(b"HTTP/1.1 200")
+
+
 def test_only_metadata_headers_keep_their_underscores(connection: http.client.HTTPConnection) -> None:
     connection.request("GET", "/headers", headers={"x-amz-meta-a_b": "1", "x_other": "2", "x-plain": "3"})
     text = connection.getresponse().read().decode()

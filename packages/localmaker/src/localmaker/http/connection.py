@@ -155,7 +155,11 @@ class Connection:
         self._send("GET", *_refusal(error))
 
     def _answer(self, head: RequestHead) -> None:
-        before_body = self._send_continue if head.expects_continue else lambda: None
+        before_body = self._send_continue if head.expects_continue else _nothing
+        if head.expects_continue and head.length == 0:
+            # There is nothing to wait for, but older botocore takes an answer without it for that to its next request.
+            self._send_continue()
+            before_body = _nothing
         if head.length is None:
             body: BodyReader = ChunkedReader(self._input, before_body)
         else:
@@ -299,3 +303,7 @@ def _refusal(error: AwsError) -> tuple[str, Headers, list[bytes]]:
     body = json.dumps({"__type": error.code, "message": error.message}).encode()
     headers = [("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff")]
     return f"{error.status} {status.phrase}", headers, [body]
+
+
+def _nothing() -> None:
+    """Do nothing before a body."""

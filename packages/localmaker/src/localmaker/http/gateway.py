@@ -292,5 +292,9 @@ def _require_signature(environ: dict[str, Any], scope: CredentialScope | None) -
     header = environ.get("HTTP_AUTHORIZATION")
     if header is None or (scope is None and _OTHER_SCHEME.match(header) is not None):
         return
-    if scope is None or not (is_s3(scope) or protocol.is_region_name(scope.region)):
+    if scope is None:
         raise AwsError("IncompleteSignature", "the Authorization header names no key, region and service")
+    if not is_s3(scope) and not protocol.is_region_name(scope.region):
+        raise AwsError(
+            "IncompleteSignature", f"{scope.region!r} in the Authorization header is not the name of a region"
+        )
