@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable
     from typing import Any
+else:
+    import _signal as signal  # the module itself imports enum for the sake of names
 
 _NOT_STARTED = 127
 # Threads count, too.

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 import sys
 import time
 
@@ -32,7 +31,11 @@ from localmaker.sandbox.guard.memory import MemoryFileSystems
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
+
     from localmaker.sandbox.guard.tree import Tree
+else:
+    import _signal as signal  # the module itself imports enum for the sake of names
 
 SHORTEST_SECONDS, _LONGEST_SECONDS = 0.005, 0.1
 # Two cores fill new memory at about this rate; forking at this one. Both at rest and near a limit it is about order.

@@ -7,7 +7,6 @@ from __future__ import annotations
 import marshal
 import os
 import select
-import signal
 import sys
 import time
 
@@ -17,7 +16,10 @@ from localmaker.sandbox.guard.tree import Tree, kill_descendants
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from typing import Any
+else:
+    import _signal as signal  # the module itself imports enum for the sake of names
 
 _SETUP_FAILED = 125
 _INIT_SOURCE = os.path.join(os.path.dirname(__file__), "init.py")

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import itertools
 import os
-import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Iterator
+else:
+    import _signal as signal  # the module itself imports enum for the sake of names
 
 
 class Tree:
