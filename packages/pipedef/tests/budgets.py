@@ -20,6 +20,7 @@ KINDS = {
     "seeds": (2, "seeded runs of each randomised scenario"),
     "kills": (2, "seeded kills of a process at a random moment, for each scenario"),
     "faults": (2, "seeded runs with injected faults, for each scenario"),
+    "limits": (3, "seeded jobs beyond a limit or close to one, under load"),
 }
 
 _examples = KINDS["examples"][0]

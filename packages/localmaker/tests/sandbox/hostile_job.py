@@ -14,7 +14,6 @@ import sysconfig
 from pathlib import Path
 
 from localmaker.sandbox import bubblewrap
-from localmaker.sandbox.limits import read_limits
 from localmaker.sandbox.sandbox import Isolation, SandboxRequest, start
 
 ADD_KEY = {"x86_64": 248, "aarch64": 217}
@@ -78,7 +77,6 @@ def run(folder: Path, *, network: bool) -> dict:
                 read_only=["/opt/ml/fixed"],
                 network=network,
                 isolation=Isolation.BUBBLEWRAP,
-                limits=read_limits(),
             )
         )
         with os.fdopen(os.dup(process.output())) as output:

@@ -22,13 +22,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from localmaker.errors import LocalmakerError
 from localmaker.sandbox import bubblewrap, substitution
-from localmaker.sandbox.limits import Limits, read_limits
+from localmaker.sandbox.limits import Limits, limits_now, read_settings
 
 # Isolated from the machine's Python settings and without site-packages: it needs only the standard library.
 _GUARD = """
@@ -77,7 +77,7 @@ class SandboxRequest:
         hosts: host names of all instances of the job, in order. Each has a loopback address of its own: 127.0.0.1,
             127.0.0.2 and so on.
         isolation: see :func:`detect_isolation`.
-        limits: of the process tree.
+        limits: of the process tree; by default those of a job that starts now.
     """
 
     command: Sequence[str]
@@ -97,7 +97,7 @@ class SandboxRequest:
     host_name: str = "algo-1"
     hosts: Sequence[str] = ("algo-1",)
     isolation: Isolation = Isolation.NONE
-    limits: Limits = field(default_factory=read_limits)
+    limits: Limits | None = None
 
 
 class SandboxProcess:
@@ -106,7 +106,7 @@ class SandboxProcess:
     def __init__(self, process: subprocess.Popen[bytes], life: int) -> None:
         self._process = process
         self._life = life
-        #: After :meth:`wait`: the limit that ended the tree, ``memory`` or ``processes``.
+        #: After :meth:`wait`: the limit that ended the tree, named as in :mod:`.guard.limits`.
         self.exceeded: str | None = None
 
     def output(self) -> int:
@@ -182,6 +182,7 @@ def start(request: SandboxRequest) -> SandboxProcess:
 
 def _specification(request: SandboxRequest, status_fd: int) -> dict[str, object]:
     isolated = request.isolation is not Isolation.NONE
+    limits = request.limits or limits_now(read_settings(), request.work)
     # A job may leave programs behind that are setuid; nobody else on the machine may reach them.
     request.work.chmod(0o700)
     (request.work / "ml").mkdir(exist_ok=True)
@@ -199,7 +200,7 @@ def _specification(request: SandboxRequest, status_fd: int) -> dict[str, object]
         substitution.rewrite_files(request.work)
     python, prefix = bubblewrap.interpreter()
     return {
-        "bwrap": [find_bubblewrap(), *bubblewrap.arguments(_view(request, root, prefix))] if isolated else [],
+        "bwrap": [find_bubblewrap(), *bubblewrap.arguments(_view(request, root, prefix, limits))] if isolated else [],
         "interpreter": str(python),
         "command": command,
         "environment": {
@@ -210,14 +211,14 @@ def _specification(request: SandboxRequest, status_fd: int) -> dict[str, object]
         },
         "directory": directory,
         "inherited": list(request.inherited),
-        "memory_bytes": request.limits.memory_bytes,
-        "processes": request.limits.processes,
+        "limits": asdict(limits),
+        "work": str(request.work),
         "parent": os.getpid(),
         "status_fd": status_fd,
     }
 
 
-def _view(request: SandboxRequest, root: Path, prefix: Path) -> bubblewrap.View:
+def _view(request: SandboxRequest, root: Path, prefix: Path, limits: Limits) -> bubblewrap.View:
     ml = request.work / "ml"
     addresses = "".join(f"127.0.0.{number} {name}\n" for number, name in enumerate(request.hosts[1:], 2))
     (root / "var").mkdir()
@@ -232,7 +233,8 @@ def _view(request: SandboxRequest, root: Path, prefix: Path) -> bubblewrap.View:
         hosts=f"127.0.0.1 localhost {request.hosts[0]}\n{addresses}::1 localhost\n",
         host_name=request.host_name,
         network=request.network,
-        shared_memory_bytes=request.limits.memory_bytes,
+        # Twice: beyond the limit the job is killed, before it is told that this file system is full.
+        shared_memory_bytes=2 * limits.memory_bytes,
     )
 
 

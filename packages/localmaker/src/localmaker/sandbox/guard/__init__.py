@@ -15,12 +15,12 @@ left behind; when the guard or the endpoint dies, so does init.
 ``environment`` its complete environment
 ``directory``   its working directory, as the job sees it
 ``inherited``   file descriptors that the job inherits
-``memory_bytes`` memory limit of the whole tree
-``processes``   maximum number of processes of the tree
+``work``        the job's directory on the machine
+``limits``      of the tree, as in :class:`localmaker.sandbox.limits.Limits`
 ``parent``      process id of the endpoint
 ``status_fd``   receives ``+`` when init runs, then the reason if the command cannot be started; closed when it runs
 ``life_fd``     not inherited by the job: closed when the tree has ended. If a limit ended it, the name of the limit
-                (``memory``, ``processes``) is written first.
+                (see :mod:`~.limits`) is written first.
 =============== ====================================================================================================
 
 Signals: TERM goes to the job's process group, USR1 kills the tree. Exit status: the job's own, or 128 plus the number
@@ -29,7 +29,11 @@ of the signal that ended it.
 ======================= ============================================================================================
 :mod:`~.program`        starts, watches, forwards signals
 :mod:`~.init`           starts the command inside the sandbox, and reaps what it leaves behind
-:mod:`~.limits`         memory and number of processes
+:mod:`~.limits`         the limits, and when to look
+:mod:`~.tree`           the processes of a tree
+:mod:`~.memory`         the memory of a tree, and of the machine
+:mod:`~.disk`           what the job's directory takes of the disk
+:mod:`~.groups`         the kernel's own limits (cgroup v2)
 :mod:`~.system`         system calls that the standard library lacks
 ======================= ============================================================================================
 """

@@ -64,7 +64,7 @@ def exit_code(status: int) -> int:
 def _become_command(specification: dict[str, Any], before_command: Callable[[], None]) -> None:
     os.setsid()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGPIPE, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     before_command()
     if specification["bwrap"]:  # elsewhere the kernel counts all processes of the user on this machine

@@ -1,12 +1,21 @@
-"""Limits on the memory and the processes of one job's process tree.
+"""The limits of one job's process tree: what exceeds them, and when to look again.
 
-The tree is checked ten times a second (on Linux; other systems do not list the processes of a tree, so only the limit
-on a single process holds there). Control groups would be exact, but on most machines they belong to the administrator.
-Between two checks the kernel's own limits hold: no process can allocate more than twice the memory limit of the tree,
-and in a PID namespace of its own the tree cannot get more than a fixed number of process ids.
+Memory and processes are measured between ten times a second and two hundred times, the closer to a limit the more
+often, and never for more than a twentieth of the time. Where a control group is to be had (:mod:`.groups`), the kernel
+enforces the same limits at once. On systems other than Linux only the size of files is limited.
+
+========================= ============================================================================================
+``memory``                the tree uses more memory than it may, or the kernel killed its largest process for lack of it
+``machine_memory``        the machine's free memory is below the reserve, and this is the largest job
+``processes``             the tree has too many processes
+``disk``, ``files``       the job's directory takes too much space, or holds too many files
+``machine_disk``          the disk's free space is below the reserve, and what this job stored would make up for it
+``file_size``             a program was ended by the limit on the size of one file
+========================= ============================================================================================
 """
+
 # Importing pathlib or contextlib takes longer than everything done here, and every job would wait for it.
-# ruff: noqa: PTH208
+# ruff: noqa: SIM105
 
 from __future__ import annotations
 
@@ -14,98 +23,126 @@ import os
 import resource
 import signal
 import sys
+import time
+
+from localmaker.sandbox.guard import memory
+from localmaker.sandbox.guard.disk import DiskWatch
+from localmaker.sandbox.guard.groups import Group
+from localmaker.sandbox.guard.memory import MemoryFileSystems
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from localmaker.sandbox.guard.tree import Tree
 
-CHECK_SECONDS = 0.1
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+SHORTEST_SECONDS, _LONGEST_SECONDS = 0.005, 0.1
+# Two cores fill new memory at about this rate; forking at this one. Both at rest and near a limit it is about order.
+_BYTES_A_SECOND, _FORKS_A_SECOND = 8 * 1024**3, 10_000
+_PROCESSES_SECONDS = 0.02
+_LARGEST_SHARE = 0.05
+_DYING_SECONDS = 1.0
+# No job below this size is what a machine lacks.
+_SMALL_BYTES = 64 * 1024**2
+_OPEN_FILES = 65_536
+_KILLED, _TOO_LARGE = 128 + signal.SIGKILL, 128 + signal.SIGXFSZ
 
 
-def exceeded(memory_bytes: int, processes: int, in_memory: Iterable[int] = ()) -> str | None:
-    """Return the limit (``memory``, ``processes``) that this process's descendants exceed now, or None.
+class Watch:
+    """Compares a tree with its limits.
 
     Args:
-        memory_bytes: memory limit of the tree.
-        processes: maximum number of processes.
-        in_memory: descriptors of file systems whose content counts as memory of the tree.
+        tree: the job's processes.
+        work: the job's directory.
+        allowed: the limits, named as in :class:`localmaker.sandbox.limits.Limits`.
+        group: the control group that the tree is in, if there is one.
     """
-    tree = list(_descendants())
-    if len(tree) > processes:
-        return "processes"
-    stored = sum(_stored_bytes(descriptor) for descriptor in in_memory)
-    if stored + sum(map(_private_bytes, tree)) <= memory_bytes:
+
+    def __init__(self, tree: Tree, work: str, allowed: dict[str, int], group: Group | None) -> None:
+        directory = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
+        self._tree = tree
+        self._limit, self._reserve = allowed["memory_bytes"], allowed["memory_reserve_bytes"]
+        self._processes = allowed["processes"]
+        self._group = group
+        self._disk = DiskWatch(directory, allowed)
+        self._stored = MemoryFileSystems(tree, directory)
+        self._largest, self._kernel_kills, self._waiting_until = "", memory.kernel_kills(), 0.0
+
+    def check(self) -> tuple[str | None, float]:
+        """Return the limit that is exceeded now, or None, and the seconds until the next check is due."""
+        start = time.monotonic()
+        proc, pids = self._tree.members(self._processes)
+        if len(pids) > self._processes:
+            return "processes", 0.0  # first, and at once: whoever forks too fast fills the memory as well
+        available, swapping = memory.machine_memory()
+        stored = self._stored.stored()
+        sizes = memory.process_bytes(proc, pids, self._limit - stored, swapping=swapping)
+        used = stored + sum(sizes.values())
+        reason = "memory" if used > self._limit else self._killed_by_kernel(sizes)
+        if reason is None and available < self._reserve and used >= _SMALL_BYTES:
+            reason = "machine_memory" if memory.is_largest_job(self._tree.proc) else None
+        disk_reason, disk_seconds = self._disk.check(proc, pids)
+        room = min(self._limit - used, available - self._reserve)
+        wait = seconds_until_next(room, self._processes - len(pids), time.monotonic() - start)
+        return reason or disk_reason, min(wait, disk_seconds)
+
+    def check_end(self, code: int) -> str | None:
+        """Return the limit that made the tree end with an exit status, or None."""
+        if self._group is not None and (reason := self._group.exceeded()):
+            return reason
+        if code == _KILLED and memory.kernel_kills() > self._kernel_kills:
+            return "memory"
+        return "file_size" if code == _TOO_LARGE else None
+
+    def _killed_by_kernel(self, sizes: dict[str, int]) -> str | None:
+        if self._group is not None and (reason := self._group.exceeded()):
+            return reason
+        # The kernel says how many it killed, not which; of a job it takes the largest, which may take a moment to end.
+        kills, now = memory.kernel_kills(), time.monotonic()
+        if kills == self._kernel_kills or not self._largest:
+            self._largest = max(sizes, key=lambda pid: sizes[pid], default="")
+            self._kernel_kills, self._waiting_until = kills, now + _DYING_SECONDS
+        elif not sizes.get(self._largest):
+            return "memory"
+        elif now > self._waiting_until:
+            self._kernel_kills = kills  # it was another program's
         return None
-    # Forked processes share pages that are counted once for each of them here; the exact sum is slower.
-    return "memory" if stored + sum(map(_proportional_bytes, tree)) > memory_bytes else None
 
 
-def limit_this_process(memory_bytes: int) -> None:
-    """Set the kernel's limits, which every child of this process inherits."""
-    if sys.platform == "linux":
-        _lower(resource.RLIMIT_DATA, 2 * memory_bytes)
+def seconds_until_next(room: int, processes: int, took: float) -> float:
+    """Return when to look again, so that nothing grows far beyond its limit until then.
+
+    Args:
+        room: bytes until a limit is reached.
+        processes: processes until the limit is reached.
+        took: seconds that this check needed. Watching gets no more than a twentieth of a processor.
+    """
+    wait = max(room / _BYTES_A_SECOND, SHORTEST_SECONDS)
+    wait = min(wait, max(processes / _FORKS_A_SECOND, _PROCESSES_SECONDS), _LONGEST_SECONDS)
+    return max(wait, took / _LARGEST_SHARE - took)
+
+
+def limit_this_process(allowed: dict[str, int], group: Group | None) -> None:
+    """Set the kernel's limits for this process and its children. Call it in the child that becomes the tree's root."""
     _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_FSIZE, allowed["disk_bytes"])
+    _lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
+    if sys.platform == "linux":
+        # When the machine's memory is full, the kernel takes a job before anyone's editor.
+        descriptor = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(descriptor, b"1000")
+        os.close(descriptor)
+        if group is not None:
+            group.enter()
 
 
-def kill_descendants() -> None:
-    """Kill every descendant. New ones may appear meanwhile: call it until there are none."""
-    for pid in _descendants():
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue  # it has ended by itself
+def be_prompt() -> None:
+    """Let this process run at once when it wakes, however busy the machine is, where that is permitted (root)."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    except OSError:
+        pass  # the kernel prefers a process that slept to those that did not, which is nearly as good
 
 
 def _lower(kind: int, value: int) -> None:
     _, hard = resource.getrlimit(kind)
     limit = value if hard == resource.RLIM_INFINITY else min(value, hard)
     resource.setrlimit(kind, (limit, limit))
-
-
-def _descendants() -> Iterator[int]:
-    waiting = ["self"]
-    while waiting:
-        parent = waiting.pop()
-        children: list[str] = []
-        try:
-            for thread in os.listdir(f"/proc/{parent}/task"):
-                children += _read(f"/proc/{parent}/task/{thread}/children").split()
-        except OSError:
-            pass  # it has just ended; its children are now children of this process
-        yield from map(int, children)
-        waiting += children
-
-
-def _read(path: str) -> str:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        parts = []
-        while part := os.read(descriptor, 1 << 16):
-            parts.append(part)
-    finally:
-        os.close(descriptor)
-    return b"".join(parts).decode()
-
-
-def _private_bytes(pid: int) -> int:
-    """Return the resident memory that is not backed by files."""
-    try:
-        _, resident, shared, *_ = _read(f"/proc/{pid}/statm").split()
-    except OSError:
-        return 0
-    return (int(resident) - int(shared)) * _PAGE
-
-
-def _proportional_bytes(pid: int) -> int:
-    try:
-        lines = _read(f"/proc/{pid}/smaps_rollup").splitlines()
-    except OSError:
-        return _private_bytes(pid)
-    found = {line.split(":")[0]: line.split()[1] for line in lines[1:]}
-    return int(found["Pss_Anon"]) * 1024 if "Pss_Anon" in found else _private_bytes(pid)
-
-
-def _stored_bytes(descriptor: int) -> int:
-    state = os.fstatvfs(descriptor)
-    return (state.f_blocks - state.f_bfree) * state.f_frsize

@@ -1,6 +1,6 @@
 """Start init, in bubblewrap or without it, and watch the tree until it has ended. See the package."""
 # Importing pathlib or contextlib takes longer than everything done here, and every job would wait for it.
-# ruff: noqa: PTH116, PTH118, PTH120
+# ruff: noqa: PTH118, PTH120
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import os
 import select
 import signal
 import sys
+import time
 
 from localmaker.sandbox.guard import init, limits, system
+from localmaker.sandbox.guard.groups import Group, make_group
+from localmaker.sandbox.guard.tree import Tree, kill_descendants
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
 
 _SETUP_FAILED = 125
 _INIT_SOURCE = os.path.join(os.path.dirname(__file__), "init.py")
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - the tree has its own
 _SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGCHLD)
 
 
@@ -32,10 +34,15 @@ def main() -> int:
         _die_with_parent(specification["parent"])
         system.leave_session_keyring()
     wakeup = _receive_signals()
-    limits.limit_this_process(specification["memory_bytes"])
-    tree = _Sandbox(specification) if specification["bwrap"] else _Plain(specification)
+    group = None
+    if sys.platform == "linux" and specification["limits"]["groups"]:
+        group = make_group(specification["limits"]["memory_bytes"], specification["limits"]["processes"])
+    tree = _Sandbox(specification, group) if specification["bwrap"] else _Plain(specification, group)
     os.close(specification["status_fd"])
-    return _watch(tree, specification, wakeup)
+    code = _watch(tree, specification, wakeup, group)
+    if group is not None:
+        group.remove()
+    return code
 
 
 def _die_with_parent(parent: int) -> None:
@@ -66,9 +73,7 @@ def _forget_signals() -> None:
 class _Plain:
     """A tree without a sandbox. Orphans become children of init, where the system supports it."""
 
-    own_processes = 1
-
-    def __init__(self, specification: dict[str, Any]) -> None:
+    def __init__(self, specification: dict[str, Any], group: Group | None) -> None:
         linux = sys.platform == "linux"
         guard = os.getpid()
         if linux:
@@ -76,15 +81,13 @@ class _Plain:
         self.child = os.fork()
         if self.child == 0:
             _forget_signals()
+            limits.limit_this_process(specification["limits"], group)
             os.close(specification["life_fd"])
             if linux:
                 _die_with_parent(guard)
                 system.adopt_orphans()
-            os._exit(init.run(specification, _die_with_init if linux else lambda: None))
-
-    def in_memory(self) -> list[int]:
-        """Return nothing: the tree shares the machine's /dev/shm."""
-        return []
+            for_init = specification | {"processes": specification["limits"]["processes"]}
+            os._exit(init.run(for_init, _die_with_init if linux else lambda: None))
 
     def terminate(self) -> None:
         """Send TERM to the job's process group."""
@@ -93,11 +96,13 @@ class _Plain:
     def kill(self) -> None:
         """Kill the tree; what detaches itself meanwhile is killed by :meth:`clean_up`."""
         os.kill(self.child, signal.SIGUSR1)
+        if sys.platform == "linux":
+            kill_descendants(besides=self.child)
 
     def clean_up(self) -> None:
         """Kill what outlives the command."""
         while sys.platform == "linux":
-            limits.kill_descendants()
+            kill_descendants()
             try:
                 os.wait()
             except ChildProcessError:
@@ -111,13 +116,12 @@ def _die_with_init() -> None:
 class _Sandbox:
     """A tree in bubblewrap: its first process takes all others with it."""
 
-    own_processes = 2
-
-    def __init__(self, specification: dict[str, Any]) -> None:
+    def __init__(self, specification: dict[str, Any], group: Group | None) -> None:
         info, info_for_child = os.pipe()
         self.child = os.fork()
         if self.child == 0:
             _forget_signals()
+            limits.limit_this_process(specification["limits"], group)
             _become_bubblewrap(specification, info_for_child)
         os.close(info_for_child)
         text = b""
@@ -127,20 +131,6 @@ class _Sandbox:
         # {"child-pid": 123, …}; nothing if bwrap has failed. A JSON module takes long to import.
         number = text.partition(b'"child-pid":')[2].partition(b",")[0].strip()
         self._init = int(number) if number else self.child
-        self._in_memory: list[int] = []
-
-    def in_memory(self) -> list[int]:
-        """Return descriptors of the tree's own file systems in memory, once it has them."""
-        if not self._in_memory:
-            try:
-                found = os.open(f"/proc/{self._init}/root{_SHARED_MEMORY}", os.O_PATH | os.O_DIRECTORY)
-            except OSError:
-                return []
-            if os.fstat(found).st_dev == _device(_SHARED_MEMORY):
-                os.close(found)  # bwrap is not there yet: it is the machine's
-            else:
-                self._in_memory.append(found)
-        return self._in_memory
 
     def terminate(self) -> None:
         """Send TERM to the job's process group."""
@@ -154,17 +144,10 @@ class _Sandbox:
         """Do nothing: the kernel has killed what the command left behind."""
 
 
-def _device(path: str) -> int:
-    try:
-        return os.stat(path).st_dev
-    except FileNotFoundError:
-        return 0
-
-
 def _become_bubblewrap(specification: dict[str, Any], info_fd: int) -> None:
     program, *arguments = specification["bwrap"]
-    for_init = {key: specification[key] for key in ("bwrap", "command", "environment", "directory", "processes")}
-    for_init["status_fd"] = specification["status_fd"]
+    for_init = {key: specification[key] for key in ("bwrap", "command", "environment", "directory")}
+    for_init |= {"status_fd": specification["status_fd"], "processes": specification["limits"]["processes"]}
     listed = _memory_file("arguments", "\0".join(arguments).encode())
     specified = _memory_file("specification", marshal.dumps(for_init))
     source = os.open(_INIT_SOURCE, os.O_RDONLY)
@@ -183,27 +166,41 @@ def _memory_file(name: str, content: bytes) -> int:
     return descriptor
 
 
-def _watch(tree: _Plain | _Sandbox, specification: dict[str, Any], wakeup: int) -> int:
+def _watch(tree: _Plain | _Sandbox, specification: dict[str, Any], wakeup: int, group: Group | None) -> int:
     """Forward signals and check the limits until the tree has ended; return the command's exit status."""
-    exceeded = None
+    watch = None
+    if sys.platform == "linux":
+        members = Tree(tree.child, namespaced=bool(specification["bwrap"]))
+        watch = limits.Watch(members, specification["work"], specification["limits"], group)
+        limits.be_prompt()
+    exceeded, due = None, 0.0
     while True:
         pid, status = os.waitpid(tree.child, os.WNOHANG)
         if pid:
             tree.clean_up()
-            return init.exit_code(status)
-        ready, _, _ = select.select([wakeup], [], [], limits.CHECK_SECONDS)
+            code = init.exit_code(status)
+            exceeded = exceeded or (watch.check_end(code) if watch else None)
+            if exceeded is not None:
+                os.write(specification["life_fd"], exceeded.encode())
+            return code
+        wait = max(0.0, due - time.monotonic()) if watch else None
+        ready, _, _ = select.select([wakeup], [], [], wait)
         received = os.read(wakeup, 1 << 10) if ready else b""
         try:
-            if signal.SIGUSR1 in received:
-                tree.kill()
-            elif signal.SIGTERM in received:
-                tree.terminate()
-            if exceeded is None and sys.platform == "linux":
-                exceeded = limits.exceeded(
-                    specification["memory_bytes"], specification["processes"] + tree.own_processes, tree.in_memory()
-                )
+            _forward(received, tree)
+            if watch is not None and time.monotonic() >= due:
+                seconds = limits.SHORTEST_SECONDS
+                if exceeded is None:
+                    exceeded, seconds = watch.check()
                 if exceeded is not None:
-                    os.write(specification["life_fd"], exceeded.encode())
-                    tree.kill()
+                    tree.kill()  # again, where something forks meanwhile
+                due = time.monotonic() + seconds
         except ProcessLookupError:
             continue  # it has just ended
+
+
+def _forward(received: bytes, tree: _Plain | _Sandbox) -> None:
+    if signal.SIGUSR1 in received:
+        tree.kill()
+    elif signal.SIGTERM in received:
+        tree.terminate()

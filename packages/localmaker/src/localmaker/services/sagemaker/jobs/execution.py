@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localmaker.sandbox import sandbox
-from localmaker.sandbox.limits import read_limits
+from localmaker.sandbox.limits import limits_now, read_settings
 from localmaker.sandbox.sandbox import Isolation
 from localmaker.services.iam.acting import Acting, JobIdentity, RoleRefusedError
 from localmaker.services.logs.writer import JobLog
@@ -71,7 +71,7 @@ class Executor:
         isolation: Isolation | None,
     ) -> None:
         self._state_dir = state_dir
-        self._limits = read_limits()
+        self._limits = read_settings()
         self._forced_isolation = isolation
         self._client = client
         self._acting = acting
@@ -155,7 +155,7 @@ class Executor:
             network_variables={**self._network_variables(), **identity.variables},
             isolation=isolation,
             stop_grace_seconds=self._stop_grace_seconds,
-            limits=self._limits,
+            limits=limits_now(self._limits, folder, len(instances)),
             state_dir=self._state_dir,
         )
         try:

@@ -7,7 +7,7 @@ import pytest
 from tests.services.sagemaker.jobs.running.test_sandbox import works
 
 from localmaker.sandbox import limits
-from localmaker.sandbox.limits import Limits, LimitSettingError, read_limits
+from localmaker.sandbox.limits import LimitSettingError, Settings, read_settings
 from localmaker.sandbox.sandbox import Isolation, detect_isolation
 from localmaker.services.sagemaker.jobs.kinds import JobKind
 
@@ -84,18 +84,19 @@ def test_training_fails_in_the_same_words(make_jobs, monkeypatch):
 
 
 def test_settings():
-    assert read_limits({"LOCALMAKER_JOB_MEMORY_GIB": "1.5", "LOCALMAKER_JOB_PROCESSES": "7"}) == Limits(
-        1536 * 1024**2, 7
+    assert read_settings({"LOCALMAKER_JOB_MEMORY_GIB": "1.5", "LOCALMAKER_JOB_PROCESSES": "7"}) == Settings(
+        memory_bytes=1536 * 1024**2, processes=7
     )
-    default = read_limits({})
-    assert 0 < default.memory_bytes <= psutil.virtual_memory().total // 2
-    assert default.processes == 1024
+    assert read_settings({"LOCALMAKER_JOB_DISK_GIB": "2", "LOCALMAKER_JOB_FILES": "1000"}) == Settings(
+        disk_bytes=2 * 1024**3, files=1000
+    )
+    assert read_settings({}) == Settings(None, 1024, None, 1_000_000)
 
 
 @pytest.mark.parametrize("text", ["x", "0", "-1", "nan", "inf"])
 def test_wrong_setting_is_named(text):
     with pytest.raises(LimitSettingError, match="LOCALMAKER_JOB_MEMORY_GIB"):
-        read_limits({"LOCALMAKER_JOB_MEMORY_GIB": text})
+        read_settings({"LOCALMAKER_JOB_MEMORY_GIB": text})
 
 
 def test_service_refuses_to_start_with_a_wrong_setting(make_jobs, monkeypatch):

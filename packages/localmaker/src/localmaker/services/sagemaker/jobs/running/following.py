@@ -28,7 +28,7 @@ class ProcessEnd:
         code: its exit status, 128 + signal number where a signal ended it.
         timed_out: the time limit was reached.
         stopped: a stop was requested.
-        exceeded: the limit (``memory``, ``processes``) that ended it.
+        exceeded: the limit that ended it, named as in :mod:`localmaker.sandbox.guard.limits`.
     """
 
     instance: Instance
