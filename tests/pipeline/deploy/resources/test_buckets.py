@@ -11,7 +11,6 @@ from pipeline.deploy.resources.buckets import Bucket
 from pipeline.deploy.stack import resources_to_remove
 from pipeline.settings.environment import Settings
 
-
 BUNDLE = Bundle("ab" * 32, b"archive", b"launcher")
 
 

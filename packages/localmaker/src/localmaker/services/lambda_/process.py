@@ -11,17 +11,22 @@ from __future__ import annotations
 import os
 import select
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from localmaker.images import environments
 from localmaker.images.table import function_runtime
 from localmaker.sandbox import sandbox
-from localmaker.sandbox.limits import read_limits
+from localmaker.sandbox.limits import limits_now, read_settings
 from localmaker.sandbox.sandbox import Isolation, SandboxProcess, SandboxRequest
 from localmaker.services.lambda_ import host
 from localmaker.services.lambda_.logs import FunctionOutput
 from localmaker.services.lambda_.table import LocalFunction
 
+# "Lambda quotas" in the developer guide.
+_PROCESSES = 1024
+# The code lies beside the job's own files and counts with them.
+_CODE_BYTES = 250 << 20
 _CODE, _RUNTIME, _CALL = "/var/task", "/var/runtime/host.py", "/var/call"
 
 
@@ -71,6 +76,12 @@ def _uploaded(
     isolation = sandbox.detect_isolation()
     # Without a sandbox nothing is mounted: the paths are those of this machine.
     task, program, call = seen_paths(code, directory)
+    limits = replace(
+        limits_now(read_settings(), directory),
+        memory_bytes=function.memory_mb << 20,
+        processes=_PROCESSES,
+        disk_bytes=(function.storage_mb << 20) + _CODE_BYTES,
+    )
     return SandboxRequest(
         [str(runtime.python), program, call],
         {
@@ -91,13 +102,13 @@ def _uploaded(
         mounted={_CODE: code, _RUNTIME: Path(host.__file__)},
         fixed_root=True,
         isolation=isolation,
-        limits=read_limits(memory_bytes=function.memory_mb << 20),
+        limits=limits,
         output=descriptor,
     )
 
 
 def seen_paths(code: Path, directory: Path) -> tuple[str, str, str]:
-    """Return the paths of the code, of the program that calls it and of the folder of the call, as a function sees them."""
+    """Return the paths that a function sees: of its code, of the program that calls it, of the folder of the call."""
     if sandbox.detect_isolation() is Isolation.NONE:
         return str(code), host.__file__, str(directory / "call")
     return _CODE, _RUNTIME, _CALL
