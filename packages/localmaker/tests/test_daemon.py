@@ -100,11 +100,17 @@ def test_a_start_that_fails_says_why(state_dir: Path) -> None:
         start(state_dir)
 
 
-def test_a_store_that_cannot_be_read_is_set_aside(state_dir: Path) -> None:
-    (state_dir / "feature-store.db").write_text("this is no database, and SQLite says so")
+@pytest.mark.parametrize("name", ["feature-store.db", "resources.db", "regions/us-east-1/pipelines.sqlite3"])
+def test_a_store_that_cannot_be_read_is_set_aside_and_status_says_so(state_dir: Path, name: str) -> None:
+    (state_dir / name).parent.mkdir(parents=True, exist_ok=True)
+    (state_dir / name).write_text("this is no database, and SQLite says so")
     start(state_dir)
-    [aside] = state_dir.glob("feature-store.db.set-aside-*")
-    assert f"is set aside as {aside}: file is not a database" in (state_dir / "endpoint.log").read_text()
+    [aside] = state_dir.glob(f"{name}.set-aside-*")
+    said = f"is set aside as {aside}: file is not a database"
+    assert said in (state_dir / "endpoint.log").read_text()
+    found = daemon.status(state_dir)
+    assert found is not None
+    assert said in found.restored
 
 
 @pytest.mark.parametrize("name", ["feature-store.db", "aws/state.db"])
@@ -231,3 +237,27 @@ def test_a_signal_that_another_thread_takes_ends_it_too(state_dir: Path) -> None
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, timeout=60)
     assert done.returncode == 0
+
+
+def test_the_users_aws_files_are_not_read(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (state_dir / ".aws").mkdir()
+    for name in ("config", "credentials"):
+        (state_dir / ".aws" / name).write_text("[default\nnonsense")
+    monkeypatch.setenv("HOME", str(state_dir))
+    monkeypatch.setenv("AWS_PROFILE", "missing")
+    monkeypatch.setenv("AWS_DEFAULT_PROFILE", "missing")
+    running = start(state_dir / "state")
+    try:
+        monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)  # for the test's own client
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        monkeypatch.delenv("AWS_PROFILE")
+        monkeypatch.delenv("AWS_DEFAULT_PROFILE")
+        s3 = daemon.EndpointHandle(running).client("s3")
+        s3.create_bucket(Bucket="bucket")
+        s3.put_bucket_notification_configuration(
+            Bucket="bucket", NotificationConfiguration={"EventBridgeConfiguration": {}}
+        )
+        s3.put_object(Bucket="bucket", Key="key", Body=b"x")
+        assert s3.get_object(Bucket="bucket", Key="key")["Body"].read() == b"x"
+    finally:
+        daemon.down(state_dir / "state")

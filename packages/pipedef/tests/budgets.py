@@ -21,6 +21,7 @@ KINDS = {
     "kills": (2, "seeded kills of a process at a random moment, for each scenario"),
     "faults": (2, "seeded runs with injected faults, for each scenario"),
     "limits": (3, "seeded jobs beyond a limit or close to one, under load"),
+    "fuzz": (200, "seeded requests of the fuzz of HTTP"),
 }
 
 _examples = KINDS["examples"][0]

@@ -45,6 +45,7 @@ from localmaker.state.directory import (
     find_running,
     running_of,
 )
+from localmaker.state.log import set_aside_if_large
 
 if TYPE_CHECKING:
     import psutil
@@ -185,6 +186,7 @@ def _start(
     command += ["--enforce-iam"] if enforce_iam else []
     path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     log = directory / LOG_NAME
+    set_aside_if_large(log)
     try:
         with log.open("ab") as output:
             start_of_log = output.tell()

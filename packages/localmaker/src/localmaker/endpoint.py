@@ -7,12 +7,14 @@ import localmaker.moto_patches.verified  # noqa: F401 - first: the imports below
 # isort: split
 
 import importlib
+import logging
 import os
 import threading
 from pathlib import Path
 from typing import Any, cast
 
 import boto3.session
+import moto
 from botocore.config import Config
 
 from localmaker.http.gateway import Gateway
@@ -26,17 +28,28 @@ from localmaker.services.iam.acting import Acting
 from localmaker.services.iam.authorization import Authorization, IamSettings
 from localmaker.services.iam.sessions import answer_caller_identity
 from localmaker.services.lambda_.running import RunningFunctions
-from localmaker.services.sagemaker import tags
 from localmaker.services.sagemaker.featurestore.offline import OfflineWriter
 from localmaker.services.sagemaker.featurestore.store import FeatureStore
 from localmaker.services.sagemaker.jobs.service import JobService
 from localmaker.services.sagemaker.pipelines.service import PipelineService
+from localmaker.services.sagemaker.pipelines.store import PipelineStore
 from localmaker.services.sagemaker.registry.model_card_exports import CardExports
 from localmaker.services.sagemaker.store import ResourceStore
 from localmaker.state.credentials import Credentials, administrator_of
+from localmaker.state.formats import set_aside_another_version
 from localmaker.state.moto_state import MotoState
+from localmaker.state.room import keep_reserve
+
+logger = logging.getLogger(__name__)
 
 ACCOUNT_ID = "123456789012"
+
+# What the state directory holds besides moto's state.
+_STORES = {
+    "feature-store.db": FeatureStore.schema_version,
+    "resources.db": ResourceStore.schema_version,
+    "regions/*/pipelines.sqlite3": PipelineStore.schema_version,
+}
 
 # Importing them registers their operations.
 _OPERATION_MODULES = (
@@ -110,7 +123,7 @@ class Endpoint:
 
     def __init__(self, state_dir: Path, host: str = "127.0.0.1", port: int = 0, iam: IamSettings | None = None) -> None:
         self.state_dir = state_dir
-        state_dir.mkdir(parents=True, exist_ok=True)
+        keep_reserve(state_dir)
         self.account_id = ACCOUNT_ID
         self.region = default_region()
         self._clients: dict[tuple[str, str], Any] = {}
@@ -125,6 +138,9 @@ class Endpoint:
         functions = RunningFunctions()
         self.events = EventBridge(self, self.acting, functions, lambda: self.moto_state)
         self.timetable = Timetable(self.events, self)
+        aside = set_aside_another_version(state_dir, _STORES, moto.__version__)
+        if aside:
+            logger.warning("%s", aside)
         self.feature_store = FeatureStore(state_dir / "feature-store.db")
         self.offline_store = OfflineWriter(self.feature_store, self)
         self.resources = ResourceStore(state_dir / "resources.db")
@@ -139,7 +155,6 @@ class Endpoint:
             self.moto_state,
             authorization=self.authorization if self.authorization.enabled else None,
             events=self.events,
-            on_answer=lambda request, response: tags.remember_tags(request, response, self.resources),
         )
         self._server = LoopbackServer(gateway, host, port)
         self._server_thread = threading.Thread(target=self._server.serve_forever, name="server", daemon=True)

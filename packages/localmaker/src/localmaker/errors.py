@@ -9,6 +9,7 @@
     ├── StateInUseError          another endpoint already uses the state directory
     ├── UnsafeStateError         other users can change the files that the endpoint trusts
     ├── StateUnavailableError    the state directory's files cannot be read or written now, as with a full disk
+    ├── NoRoomError              a change could not be stored, as on a full disk, and was undone
     ├── NotLoopbackError         something other than the loopback interface was asked for
     └── MotoVersionError         moto is not the version whose internals the endpoint extends
 
@@ -47,6 +48,10 @@ class UnsafeStateError(LocalmakerError):
 
 class StateUnavailableError(LocalmakerError):
     """The state directory's files cannot be read or written now; they may be intact, so nothing is set aside."""
+
+
+class NoRoomError(LocalmakerError):
+    """A change could not be stored, as on a full disk, and was undone."""
 
 
 class NotLoopbackError(LocalmakerError):

@@ -35,6 +35,7 @@ class CurrentRequest(NamedTuple):
         s3_events: what has happened to objects so far, as EventBridge's events.
         created: bucket and key of the objects that the request has written.
         sequencers: by bucket, key and version: all notifications of one change carry the same sequencer.
+        deliveries: what the change causes beside the events; made when the change is stored.
     """
 
     request_id: str
@@ -42,6 +43,7 @@ class CurrentRequest(NamedTuple):
     s3_events: list[dict[str, Any]]
     created: set[tuple[str, str]]
     sequencers: dict[tuple[str, str, str], str]
+    deliveries: list[Any]
 
 
 current_request: ContextVar[CurrentRequest | None] = ContextVar("current_request", default=None)
@@ -112,5 +114,5 @@ class PendingDeliveries(Protocol):
 class EventMatcher(Protocol):
     """Matches events against rules."""
 
-    def prepare(self, events: Iterable[dict[str, Any]]) -> PendingDeliveries:
-        """Return the deliveries that events cause; none is made before it is started."""
+    def prepare(self, events: Iterable[dict[str, Any]], others: Iterable[Any] = ()) -> PendingDeliveries:
+        """Return the deliveries that events cause, and others; none is made before it is started."""

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from localmaker.errors import LocalmakerError, StateInUseError
-from localmaker.state.directory import LOCK_NAME, READINESS_NAME, command_for, write_atomically
+from localmaker.state.directory import LOCK_NAME, LOG_NAME, READINESS_NAME, command_for, write_atomically
+from localmaker.state.log import LogHandler
 
 EXIT_FAILED = 1
 
@@ -42,7 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.detach and os.fork():
         os._exit(0)
     logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        handlers=[LogHandler(options.state_dir.absolute() / LOG_NAME)],
+        level=logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
     logging.getLogger("localmaker").setLevel(logging.INFO)
     try:
@@ -99,8 +102,7 @@ def run(
         PortInUseError: the port is taken.
         NotLoopbackError: ``host`` is not the loopback interface.
     """
-    # A profile that does not exist would make every boto3 session of this process fail.
-    os.environ.pop("AWS_PROFILE", None)
+    _ignore_aws_configuration()
     # moto allows web pages of every origin otherwise; the gateway refuses them anyway.
     os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
     state_dir = state_dir.absolute()
@@ -119,11 +121,11 @@ def run(
             "url": endpoint.url,
             "started_at": time.time(),
             "region": endpoint.region,
-            "restored": str(endpoint.moto_state.restored),
             "enforces_iam": endpoint.authorization.enforces,
         }
         readiness = state_dir / READINESS_NAME
         endpoint.start()
+        record["restored"] = str(endpoint.moto_state.restored)
         try:
             write_atomically(readiness, json.dumps(record))
             if ready_fd is not None:
@@ -137,6 +139,17 @@ def run(
             signal.set_wakeup_fd(-1)
             readiness.unlink(missing_ok=True)
             endpoint.close()
+
+
+def _ignore_aws_configuration() -> None:
+    """Keep the user's AWS files out of this process.
+
+    boto3's sessions, moto's as well as ours, read them, and fail on a broken file or a profile that is missing.
+    """
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        os.environ.pop(name, None)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        os.environ[name] = os.devnull
 
 
 def _shut_down_at_signals(endpoint: Any) -> None:

@@ -5,7 +5,6 @@ A region is opened by the first request that names it, or at the start of the en
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,13 +16,7 @@ from localmaker.services.events.job_events import job_event
 from localmaker.services.iam.acting import Acting
 from localmaker.services.sagemaker.jobs.service import JobService, job_slots
 from localmaker.services.sagemaker.pipelines.service import PipelineService
-from localmaker.state.directory import set_aside
-
-logger = logging.getLogger(__name__)
-
-_FOLDER = "regions"
-# Where an earlier version kept the state of all regions together.
-_BEFORE_REGIONS = ("jobs", "pipelines.sqlite3")
+from localmaker.state.formats import REGIONS_FOLDER
 
 
 @dataclass(frozen=True)
@@ -55,7 +48,7 @@ class Regions:
         self._endpoint = endpoint
         self._events = events
         self._acting_in = acting_in
-        self._folder = endpoint.state_dir / _FOLDER
+        self._folder = endpoint.state_dir / REGIONS_FOLDER
         self._slots = job_slots()
         self._lock = threading.Lock()
         self._opened: dict[str, Region] = {}
@@ -63,9 +56,6 @@ class Regions:
 
     def resume(self) -> None:
         """Open the regions with stored state; queued executions continue. Call it once the endpoint answers."""
-        for name in _BEFORE_REGIONS:
-            if (self._endpoint.state_dir / name).exists():
-                logger.warning("%s", set_aside(self._endpoint.state_dir / name, "it is from a version without regions"))
         names = {path.name for path in self._folder.iterdir()} if self._folder.is_dir() else set()
         for name in sorted({*names, self._endpoint.region}):
             self.at(name)

@@ -9,10 +9,13 @@ from collections.abc import Callable
 logger = logging.getLogger(__name__)
 
 _LONGEST_PAUSE_SECONDS = 3600.0
+_AFTER_A_FAILURE_SECONDS = 10.0
 
 
 class Worker:
     """Works when it is woken, and when its next time has come, until it is closed. Its thread starts when first woken.
+
+    Work that fails, as on a full disk, is tried again after 10 seconds.
 
     Args:
         name: of the thread, and of the work in the log.
@@ -67,6 +70,6 @@ class Worker:
             try:
                 seconds = self._work()
             except Exception:  # the thread must outlive every failure
-                logger.exception("%s failed", self._name)
-                seconds = None
+                logger.exception("%s failed, and is tried again in %d s", self._name, _AFTER_A_FAILURE_SECONDS)
+                seconds = _AFTER_A_FAILURE_SECONDS
             pause = None if seconds is None else max(0.0, min(seconds, _LONGEST_PAUSE_SECONDS))

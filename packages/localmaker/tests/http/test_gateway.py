@@ -57,6 +57,111 @@ def test_a_broken_body_is_refused(endpoint: EndpointHandle, body: bytes) -> None
     assert answer["__type"] in ("SerializationException", "ValidationException")
 
 
+def request(endpoint: EndpointHandle, service: str, body: bytes, **headers: str) -> tuple[int, bytes]:
+    url = urlsplit(endpoint.url)
+    signed = SIGNED.replace("/sagemaker/", f"/{service}/")
+    connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=30)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    method, path = named.pop("method", "POST"), named.pop("path", "/")
+    connection.request(method, path, body, {"Authorization": signed, **named})
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    return response.status, content
+
+
+NO_JSON_OBJECT = [
+    b"{", b"{{{", b"[]", b'"x"', b"1", b"null", b"{}{}", b"\xff", b'{"a": NaN}', b'{"a": "\\ud800"}', b"\xef\xbb\xbf{}",
+    b"[" * 100_000, b'{"a":' * 100_000, b'{"a": ' + b"9" * 5000 + b"}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("body", NO_JSON_OBJECT)
+@pytest.mark.parametrize(
+    ("service", "target"),
+    [
+        ("sagemaker", "SageMaker.ListFeatureGroups"), ("sagemaker", "SageMaker.ListModelPackageGroups"),
+        ("sqs", "AmazonSQS.ListQueues"), ("logs", "Logs_20140328.DescribeLogGroups"), ("glue", "AWSGlue.GetDatabases"),
+        ("dynamodb", "DynamoDB_20120810.ListTables"), ("kms", "TrentService.ListKeys"),
+        ("events", "AWSEvents.ListRules"),
+    ],
+)  # fmt: skip
+def test_what_is_no_json_object_is_refused(endpoint: EndpointHandle, service: str, target: str, body: bytes) -> None:
+    status, answer = request(endpoint, service, body, X_Amz_Target=target, Content_Type="application/x-amz-json-1.1")
+    assert status == 400, answer
+    assert json.loads(answer)["__type"] == "SerializationException"
+
+
+@pytest.mark.parametrize(
+    ("service", "target", "body", "code"),
+    [
+        ("sqs", "AmazonSQS.CreateQueue", {"QueueName": ["a"]}, "SerializationException"),
+        ("sqs", "AmazonSQS.CreateQueue", {}, "ValidationException"),
+        ("logs", "Logs_20140328.CreateLogGroup", {"logGroupName": {}}, "SerializationException"),
+        ("kms", "TrentService.DescribeKey", {"KeyId": "missing"}, "NotFoundException"),
+        ("sagemaker", "SageMaker.DescribeExperiment", {"ExperimentName": "missing"}, "ResourceNotFound"),
+        ("sagemaker", "SageMaker.Nothing", {}, "UnknownOperationException"),
+        ("dynamodb", "", {}, "UnknownOperationException"),
+        ("secretsmanager", "secretsmanager.ListSecrets", {"NextToken": "x"}, "ValidationException"),
+    ],
+)
+def test_moto_is_asked_what_makes_sense(
+    endpoint: EndpointHandle, service: str, target: str, body: dict[str, Any], code: str
+) -> None:
+    headers = {"X_Amz_Target": target} if target else {}
+    status, answer = request(endpoint, service, json.dumps(body).encode(), **headers)
+    assert status in (400, 404), answer
+    assert json.loads(answer)["__type"].rpartition("#")[2] == code
+
+
+@pytest.mark.parametrize("body", [b"<a>", b"{}", b"<a/>", b"<CreateBucketConfiguration><LocationConstraint>", b"\x00"])
+@pytest.mark.parametrize("query", ["delete", "tagging", "versioning", "lifecycle", "cors"])
+def test_a_broken_document_of_s3_is_refused(endpoint: EndpointHandle, unique: str, query: str, body: bytes) -> None:
+    endpoint.client("s3").create_bucket(Bucket=unique)
+    method = "POST" if query == "delete" else "PUT"
+    status, answer = request(endpoint, "s3", body, method=method, path=f"/{unique}?{query}")
+    assert (status, b"<Code>MalformedXML</Code>" in answer) == (400, True), answer
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("?list-type=2&max-keys=x", {}),
+        ("/key?partNumber=x&uploadId=y", {"x-amz-copy-source": "a/b"}),
+    ],
+)
+def test_a_broken_argument_of_s3_is_refused(
+    endpoint: EndpointHandle, unique: str, path: str, headers: dict[str, str]
+) -> None:
+    endpoint.client("s3").create_bucket(Bucket=unique)
+    method = "PUT" if headers else "GET"
+    status, answer = request(endpoint, "s3", b"", method=method, path=f"/{unique}{path}", **headers)
+    assert status in (400, 404), answer
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+def test_operations_in_headers_are_sent_by_post(endpoint: EndpointHandle, method: str) -> None:
+    status, _ = request(endpoint, "sagemaker", b"{}", method=method, X_Amz_Target="SageMaker.ListModels")
+    assert status == 400
+
+
+def test_the_token_of_a_page_is_refused_if_it_is_none(endpoint: EndpointHandle) -> None:
+    form = b"Action=SimulateCustomPolicy&Version=2010-05-08&PolicyInputList=&ActionNames.member.1=s3:GetObject&Marker=x"
+    kind = "application/x-www-form-urlencoded"
+    status, answer = request(endpoint, "iam", form, Content_Type=kind)
+    assert status == 400
+    assert b"&apos;x&apos; at &apos;Marker&apos;" in answer.replace(b"'", b"&apos;")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["AWS4-HMAC-SHA256", "AWS4-HMAC-SHA256 Credential=a/b", "x", SIGNED.replace("us-east-1", "../.."), SIGNED[:60]],
+)
+def test_a_broken_signature_is_refused(endpoint: EndpointHandle, header: str) -> None:
+    status, answer = request(endpoint, "", b"{}", Authorization=header, X_Amz_Target="SageMaker.ListModels")
+    assert (status, json.loads(answer)["__type"]) == (400, "IncompleteSignature")
+
+
 def test_json_null_means_not_given(endpoint: EndpointHandle) -> None:
     status, _, _ = call(endpoint, "ListFeatureGroups", b'{"MaxResults": null}')
     assert status == 200

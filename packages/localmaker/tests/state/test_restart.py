@@ -275,7 +275,7 @@ class MotoStateFile:
         return int(found[0])
 
 
-def test_what_could_not_be_stored_goes_with_the_next_that_can(tmp_path: Path) -> None:
+def test_what_could_not_be_stored_is_not_there(tmp_path: Path) -> None:
     once = Config(retries={"total_max_attempts": 1})
     with running_endpoint(tmp_path) as first:
         s3 = first.client("s3")
@@ -287,11 +287,11 @@ def test_what_could_not_be_stored_goes_with_the_next_that_can(tmp_path: Path) ->
             with pytest.raises(ClientError, match="could not store what this request changes: database is locked"):
                 sqs.send_message(QueueUrl=queue, MessageBody="m")
             other.execute("ROLLBACK")
+        assert "Messages" not in sqs.receive_message(QueueUrl=queue)
         s3.put_object(Bucket="bbb", Key="k", Body=b"")
         kill(first)
     with running_endpoint(tmp_path) as second:
-        [message] = second.client("sqs").receive_message(QueueUrl=second.url + "/123456789012/q")["Messages"]
-        assert message["Body"] == "m"
+        assert "Messages" not in second.client("sqs").receive_message(QueueUrl=second.url + "/123456789012/q")
 
 
 def client_arguments(endpoint: EndpointHandle) -> dict[str, str]:
@@ -304,17 +304,24 @@ def client_arguments(endpoint: EndpointHandle) -> dict[str, str]:
     }
 
 
-def test_state_of_another_format_is_set_aside(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "reads"), [("aws/state.db", 2), ("resources.db", 1), ("regions/us-east-1/pipelines.sqlite3", 2)]
+)
+def test_state_of_another_format_is_set_aside_as_a_whole(tmp_path: Path, name: str, reads: int) -> None:
     with running_endpoint(tmp_path) as first:
         first.client("s3").create_bucket(Bucket="bbb")
-    database = sqlite3.connect(tmp_path / "aws" / "state.db")
-    database.execute("PRAGMA user_version = 99")
-    database.close()
+        first.client("sagemaker").create_model_package_group(ModelPackageGroupName="g")
+    with closing(sqlite3.connect(tmp_path / name)) as database:
+        database.execute("PRAGMA user_version = 99")
     with running_endpoint(tmp_path) as second:
-        assert "it is in format 99, and this version reads format 2" in second.running.restored
+        [aside] = tmp_path.glob("set-aside-*")
+        said = f"set aside, all of it, as {aside}: {name} is in format 99, and this version reads format {reads}"
+        assert said in second.running.restored
         assert second.client("s3").list_buckets()["Buckets"] == []
-    [aside] = tmp_path.glob("aws.set-aside-*")
-    assert (aside / "state.db").exists()
+        assert second.client("sagemaker").list_model_package_groups()["ModelPackageGroupSummaryList"] == []
+    assert (aside / name).exists()
+    names = {path.name.partition(".db-")[0] for path in aside.iterdir()}
+    assert names >= {"aws", "feature-store.db", "regions", "resources.db"}
 
 
 @pytest.mark.parametrize("damage", ["text", "piece", "file"])

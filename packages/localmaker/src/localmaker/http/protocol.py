@@ -17,8 +17,6 @@ from typing import Any
 
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
-from botocore.utils import parse_timestamp
-from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import Request
 from moto.core.routing import get_service_router
 from moto.core.serialize import SerializationContext, get_serializer_class
@@ -27,6 +25,7 @@ from werkzeug.exceptions import NotFound
 
 from localmaker.errors import AwsError
 from localmaker.http.operations import Handler, find_handler, registered_operations
+from localmaker.http.parsing import parse
 from localmaker.ports import CredentialScope
 from pipedef.shapes import validate_request, validation_code
 
@@ -119,46 +118,10 @@ def parse_request(recognised: Recognised, environ: dict[str, Any]) -> tuple[dict
     """
     request = Request(environ)
     body = request.get_data(cache=True, parse_form_data=False)
-    parser = PROTOCOL_PARSERS[str(recognised.model.service_model.protocol)](
-        recognised.model, timestamp_parser=parse_timestamp
-    )
-    if recognised.model.input_shape is None:
-        return {}, body
-    try:
-        parsed = parser.parse(
-            {
-                "body": body,
-                "headers": request.headers,
-                "method": request.method,
-                "url_params": recognised.path_parameters,
-                "url_path": request.path,
-                "values": request.args,
-            }
-        )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise AwsError("SerializationException", f"the request body does not fit the operation: {error}") from error
-    if not isinstance(parsed, dict):
-        raise AwsError("SerializationException", "the request body is not a JSON object")
-    request_parameters = _without_nulls(_without_unsent_lists(recognised.model, parsed))
-    validate_request(recognised.model, request_parameters)
-    return request_parameters, body
-
-
-def _without_unsent_lists(operation_model: Any, parsed: dict[str, Any]) -> dict[str, Any]:
-    # The parser turns an absent query parameter into an empty list; an empty one cannot be sent.
-    located = {
-        name
-        for name, member in operation_model.input_shape.members.items()
-        if member.type_name == "list" and member.serialization.get("location") == "querystring"
-    }
-    return {name: value for name, value in parsed.items() if not (name in located and value == [])}
-
-
-def _without_nulls(value: Any) -> Any:
-    # JSON null means "not given" to AWS.
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return value
+    protocol = str(recognised.model.service_model.protocol)
+    parameters = parse(protocol, recognised.model, request, recognised.path_parameters)
+    validate_request(recognised.model, parameters)
+    return parameters, body
 
 
 def serialise_response(recognised: Recognised, response: dict[str, Any], request_id: str) -> HttpResponse:
@@ -203,8 +166,11 @@ def moto_environ(environ: dict[str, Any], recognised: Recognised, request: dict[
     protocol = str(recognised.model.service_model.protocol)
     written = create_serializer(protocol, include_validation=False).serialize_to_request(request, recognised.model)
     body = written["body"] if isinstance(written["body"], bytes) else written["body"].encode("utf-8")
+    # Clients may send an operation that a header names to any path.
+    place = {"PATH_INFO": "/", "RAW_URI": "/", "REQUEST_URI": "/"} if protocol == "json" else {}
     return {
         **environ,
+        **place,
         "CONTENT_LENGTH": str(len(body)),
         "CONTENT_TYPE": written["headers"].get("Content-Type", environ.get("CONTENT_TYPE", "")),
         "wsgi.input": io.BytesIO(body),

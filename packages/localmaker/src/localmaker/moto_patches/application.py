@@ -11,7 +11,7 @@ from typing import Any
 from moto.events.models import Rule
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from localmaker.moto_patches import speed
+from localmaker.moto_patches import speed, validation
 from localmaker.services.events import archives
 from localmaker.services.events.bus import EventBridge
 from localmaker.services.iam import managed_policies, simulation
@@ -35,6 +35,7 @@ _PATCHES = (
     simulation.install,
     speed.install,
     streams.install,
+    validation.install,
 )
 
 

@@ -7,6 +7,7 @@ object made of several files (a multipart upload) needs no copy: it is a list of
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import uuid
 import weakref
@@ -14,6 +15,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
+
+logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 1 << 20
 
@@ -167,7 +170,10 @@ class BlobStore:
                 # A file that is still in use comes back here when its last user goes.
                 if name not in self._alive and self._references[name] <= 0:
                     del self._references[name]
-                    (self.directory / name).unlink(missing_ok=True)
+                    try:
+                        (self.directory / name).unlink(missing_ok=True)
+                    except OSError as error:  # the next start removes it
+                        logger.warning("the unused file %s stays: %s", name, error)
 
     def sweep(self) -> int:
         """Remove the files that no row refers to, as a killed process leaves them, and return their number."""

@@ -23,6 +23,10 @@ _READS = (
     "Get", "List", "Describe", "Head", "BatchGet", "Lookup", "Search", "Filter", "Query", "Scan", "Select", "Test",
     "Validate", "Simulate", "Estimate", "Preview", "Check",
 )  # fmt: skip
+# These must be possible on a full disk.
+_RELEASES = (
+    "Delete", "Remove", "Untag", "Purge", "Deregister", "Detach", "Disassociate", "Stop", "Disable", "Cancel", "Abort",
+)  # fmt: skip
 #: Operations of SQS that change messages and nothing else.
 MESSAGE_OPERATIONS = frozenset({
     "SendMessage", "SendMessageBatch", "ReceiveMessage", "DeleteMessage", "DeleteMessageBatch",
@@ -41,11 +45,15 @@ class Change:
         service: the signing name; empty if there is none.
         operation: its name; empty if the protocol does not say.
         alone: whether no other change may run at the same time.
+        releases: whether it makes room, so that it must be possible on a full disk.
+        of_an_object: whether it changes an object of S3, but not its bucket.
     """
 
     service: str
     operation: str
     alone: bool
+    releases: bool = False
+    of_an_object: bool = False
 
 
 def change_of(environ: dict[str, Any], signing_name: str | None) -> Change | None:
@@ -58,11 +66,26 @@ def change_of(environ: dict[str, Any], signing_name: str | None) -> Change | Non
     if environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS"):
         return None
     if signing_name in (None, "s3") and not environ.get("HTTP_X_AMZ_TARGET"):
-        return Change("s3", "", alone=False)
+        return _change_in_s3(environ)
     operation: str = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2] or _form_action(environ)
     if operation.startswith(_READS):
         return None
-    return Change(signing_name or "", operation, alone=operation not in _NOT_ALONE)
+    return change_by(signing_name or "", operation)
+
+
+def change_by(service: str, operation: str) -> Change:
+    """Return what an operation of a service other than S3 may change."""
+    releases = operation.startswith(_RELEASES)
+    return Change(service, operation, alone=operation not in _NOT_ALONE, releases=releases)
+
+
+def _change_in_s3(environ: dict[str, Any]) -> Change:
+    # An object has a key behind its bucket; where the bucket is in the host, this says of all keys but some that they
+    # are buckets, which are changed one by one.
+    method, of_an_object = environ["REQUEST_METHOD"], "/" in environ["PATH_INFO"].strip("/")
+    deletes = "delete" in parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    releases = method == "DELETE" or (method == "POST" and deletes)
+    return Change("s3", "", alone=not of_an_object and not deletes, releases=releases, of_an_object=of_an_object)
 
 
 def _form_action(environ: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 moto holds every object in memory and answers with a copy. Here the body is read before moto sees the request: unframed,
 compared with the checksums that come with it, and written to a file if it is large. moto then gets an empty body, and
-its object takes the content (:func:`_staged_upload`). An answer is read while it is sent.
+its object takes the content (:func:`received_body`). An answer is read while it is sent.
 """
 
 from __future__ import annotations
@@ -122,8 +122,12 @@ def received_body(environ: dict[str, Any], blobs: BlobStore) -> Iterator[dict[st
     if algorithm in checksums:
         changed["HTTP_X_AMZ_SDK_CHECKSUM_ALGORITHM"] = algorithm
         changed[f"HTTP_X_AMZ_CHECKSUM_{algorithm}"] = checksums[algorithm]
-    with _staged_upload(content, md5, checksums):
+    token = _staged.set(_Staged(content, md5, checksums))
+    del content  # moto's object alone refers to the content, so that its file goes with it
+    try:
         yield changed
+    finally:
+        _staged.reset(token)
 
 
 class _Writer(Protocol):
@@ -215,6 +219,8 @@ def _copy_framed(stream: io.BufferedReader, write: Callable[[bytes], None]) -> d
 
 @dataclass
 class _Staged:
+    """The content for the object that moto creates from an empty body; the checksums are named as S3 does."""
+
     content: bytes | StoredBytes | None
     md5: str
     checksums: dict[str, str] = field(default_factory=dict)
@@ -223,22 +229,6 @@ class _Staged:
 _staged: ContextVar[_Staged | None] = ContextVar("staged_upload", default=None)
 _lazy: ContextVar[bool] = ContextVar("lazy_contents", default=False)
 _blobs: list[BlobStore] = []
-
-
-@contextmanager
-def _staged_upload(content: bytes | StoredBytes, md5: str, checksums: dict[str, str]) -> Iterator[None]:
-    """Give the object that moto creates from an empty body in this block its real content.
-
-    Args:
-        content: the content of the object.
-        md5: its hexadecimal MD5.
-        checksums: other checksums by algorithm, as S3 writes them.
-    """
-    token = _staged.set(_Staged(content, md5, checksums))
-    try:
-        yield
-    finally:
-        _staged.reset(token)
 
 
 def install(blobs: BlobStore) -> None:
@@ -329,7 +319,11 @@ def in_files(content: bytes | StoredBytes) -> StoredBytes:
     if isinstance(content, StoredBytes):
         return content
     writer = BlobWriter(_blobs[0])
-    writer.write(content)
+    try:
+        writer.write(content)
+    except BaseException:
+        writer.abandon()
+        raise
     return writer.finish()[0]
 
 

@@ -5,18 +5,23 @@ A change is one transaction, so that a killed process leaves the state before or
 
 from __future__ import annotations
 
+import functools
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 from localmaker.errors import LocalmakerError, StateUnavailableError
 from localmaker.state.directory import set_aside
+from localmaker.state.room import with_reserve
 
 logger = logging.getLogger(__name__)
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 # SQLite's codes for a file that is damaged, is not a database, or has other tables. Other errors may be temporary, such
@@ -35,6 +40,19 @@ def require_damage(error: sqlite3.DatabaseError, path: Path) -> None:
         raise StateUnavailableError(
             f"{path} cannot be used now ({error}); nothing was changed. Check its owner, and whether the disk is full"
         ) from error
+
+
+@contextmanager
+def whole(connection: sqlite3.Connection) -> Iterator[None]:
+    """Make one transaction of what the block does: all of it is stored, or nothing if anything raises."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite rolls some back by itself when the disk is full
+            connection.execute("ROLLBACK")
+        raise
 
 
 class StoreClosedError(LocalmakerError):
@@ -58,6 +76,7 @@ class Database:
     def __init__(self, path: Path, schema: str, version: int) -> None:
         self._lock = threading.RLock()
         self._closed = False
+        self._depth = 0  # of transactions in one another
         self._connection = _open(path, schema, version)
 
     def close(self) -> None:
@@ -77,19 +96,36 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit what the block does, or roll it back if the block raises.
+        """Commit what the block does, or roll it back if the block raises. In another transaction it is part of that.
 
         Raises:
             StoreClosedError: the store is closed.
         """
         with self._opened() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
+            if self._depth:
                 yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
+                return
+            self._depth += 1
+            try:
+                with whole(connection):
+                    yield connection
+            finally:
+                self._depth -= 1
+
+    def whole(self, action: Callable[[], Result], *, releases: bool) -> Result:
+        """Make one transaction of what an action does with the database; other threads wait for its end.
+
+        Args:
+            releases: it makes room, so that it may use the reserve.
+        """
+        with self._lock:
+            if releases and not self._depth:
+                return with_reserve(lambda: self._whole(action))
+            return self._whole(action)
+
+    def _whole(self, action: Callable[[], Result]) -> Result:
+        with self.transaction():
+            return action()
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
@@ -112,9 +148,29 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._database = Database(path, self.schema, self.schema_version)
 
+    def whole(self, action: Callable[[], Result], *, releases: bool = False) -> Result:
+        """Make one transaction of what an action does with the store; other threads wait for its end.
+
+        Args:
+            releases: it makes room, so that it must be possible on a full disk.
+        """
+        return self._database.whole(action, releases=releases)
+
     def close(self) -> None:
         """Close the file; nothing is lost. Every other method raises StoreClosedError after this."""
         self._database.close()
+
+
+def releasing(
+    method: Callable[Concatenate[Any, Arguments], Result],
+) -> Callable[Concatenate[Any, Arguments], Result]:
+    """Let a method of a store that makes room use the reserve; it is one transaction."""
+
+    @functools.wraps(method)
+    def with_room(store: Any, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        return store.whole(lambda: method(store, *args, **kwargs), releases=True)  # type: ignore[no-any-return]
+
+    return with_room
 
 
 def _open(path: Path, schema: str, version: int) -> sqlite3.Connection:
@@ -132,7 +188,7 @@ def _connection(path: Path, schema: str, version: int) -> sqlite3.Connection:
         # A killed process loses nothing under WAL; NORMAL gives up only what a power cut would take.
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
-        found = database.execute("PRAGMA user_version").fetchone()[0] or _unnumbered(database)
+        found = version_of(database)
         if found not in (None, version):
             raise sqlite3.DatabaseError(f"it is in format {found}, and this version reads format {version}")
         database.executescript(schema)
@@ -143,6 +199,7 @@ def _connection(path: Path, schema: str, version: int) -> sqlite3.Connection:
     return database
 
 
-def _unnumbered(database: sqlite3.Connection) -> int | None:
-    """Return the version of a file without a number: 1, or None for a new file."""
-    return 1 if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] else None
+def version_of(database: sqlite3.Connection) -> int | None:
+    """Return the version of a file's schema; 1 for a file without a number, and None for a new file."""
+    numbered = int(database.execute("PRAGMA user_version").fetchone()[0])
+    return numbered or 1 if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] else None

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 LOCK_NAME = "endpoint.lock"
 LOG_NAME = "endpoint.log"
 READINESS_NAME = "endpoint.json"
+# Files of SQLite beside a database.
+_BESIDE = ("-wal", "-shm")
 
 
 def default_state_dir() -> Path:
@@ -94,14 +97,46 @@ def set_aside(path: Path, reason: str) -> str:
     Returns:
         A sentence on what happened and where the state is now, for the log and for ``status``.
     """
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
-    target = path.with_name(f"{path.name}.set-aside-{stamp}")
-    path.rename(target)
-    for suffix in ("-wal", "-shm"):
+    target = path.with_name(f"{path.name}.set-aside-{_stamp()}")
+    for suffix in ("", *_BESIDE):
         beside = path.with_name(path.name + suffix)
         if beside.exists():
             beside.rename(target.with_name(target.name + suffix))
-    return f"{path.name} could not be used and is set aside as {target}: {reason}"
+    return _said(f"{path.name} could not be used and is set aside as {target}: {reason}")
+
+
+def set_all_aside(state_dir: Path, patterns: Iterable[str], reason: str) -> str:
+    """Move all state out of the way, since a part of it is of another version. Nothing is deleted.
+
+    Args:
+        patterns: of the paths below the state directory that hold state.
+
+    Returns:
+        As :func:`set_aside`.
+    """
+    target = state_dir / f"set-aside-{_stamp()}"
+    target.mkdir(mode=0o700)
+    found = [state_dir.glob(pattern + suffix) for pattern in patterns for suffix in ("", *_BESIDE)]
+    for name in sorted({path.relative_to(state_dir).parts[0] for paths in found for path in paths}):
+        (state_dir / name).rename(target / name)
+    return _said(f"the state could not be used and is set aside, all of it, as {target}: {reason}")
+
+
+_sentences: list[str] = []
+
+
+def _said(sentence: str) -> str:
+    _sentences.append(sentence)
+    return sentence
+
+
+def sentences_on_what_is_set_aside() -> list[str]:
+    """Return what this process has set aside, one sentence for each."""
+    return list(_sentences)
+
+
+def _stamp() -> str:
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -2,8 +2,9 @@
 
 A request notes what it touches (:mod:`localmaker.state.changes`). Before it is answered, each touched piece is compared
 with what is stored, and the pieces that differ are written in one transaction. So the state on disk is always that
-after a whole number of requests, and a killed process loses nothing that it has answered. A piece is a backend as a
-whole, except for what grows: objects of S3 and parts of other services (:mod:`localmaker.state.parts`).
+after a whole number of requests, and a killed process loses nothing that it has answered. What cannot be written, as on
+a full disk, is undone in memory (:mod:`localmaker.state.undo`), and the request fails. A piece is a backend as a whole,
+except for what grows: objects of S3 and parts of other services (:mod:`localmaker.state.parts`).
 """
 
 from __future__ import annotations
@@ -11,32 +12,33 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import sqlite3
 import stat
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import moto
 from moto.core.base_backend import BackendDict
 from moto.s3.models import s3_backends
 
-from localmaker.errors import UnsafeStateError
+from localmaker.errors import NoRoomError, StateUnavailableError, UnsafeStateError
 from localmaker.state import changes as tracking
 from localmaker.state import contents, parts
 from localmaker.state.blobs import BlobStore
 from localmaker.state.changes import BackendName, BucketName, Change, Changes, current_changes
 from localmaker.state.directory import set_aside
+from localmaker.state.formats import MOTO_FILE, MOTO_FOLDER
 from localmaker.state.pickling import Codec, UnknownStateError, live_backend
 from localmaker.state.restore import BACKEND, BUCKET, DELIVERY, OBJECT, UPLOAD, Restored, restore
 from localmaker.state.store import Piece, PieceId, StateFile, StoredPieces, UnusableStateError
+from localmaker.state.undo import undo
 
 logger = logging.getLogger(__name__)
 
-_FOLDER = "aws"
-_FILE = "state.db"
 # How long a request waits for its turn: one that calls back into the endpoint must not wait for itself for ever.
 _TURN_SECONDS = 10.0
 # Tested; the state of other services is read once before it is written.
@@ -62,20 +64,23 @@ class MotoState:
     def __init__(self, state_dir: Path) -> None:
         self._turn = threading.Lock()
         self._storing = threading.Lock()
-        self._unstored = Changes()
+        # The pieces that were undone while the changes that are under way were made.
+        self._undone: list[set[PieceId]] = []
+        self._under_way = 0
+        self._counting = threading.Lock()
         self._not_kept: set[str] = set()
         tracking.install()
         try:
-            self.restored = self._open(state_dir / _FOLDER)
+            self.restored = self._open(state_dir / MOTO_FOLDER)
         except (UnusableStateError, UnknownStateError) as error:
             if hasattr(self, "_file"):
                 self._file.close()
             BackendDict.reset()
             s3_backends.bucket_accounts.clear()
-            aside = set_aside(state_dir / _FOLDER, str(error))
-            self._open(state_dir / _FOLDER)
-            self.restored = Restored(0, 0, {}, after_kill=False, set_aside=aside)
-        logger.log(logging.WARNING if self.restored.set_aside else logging.INFO, "%s", self.restored)
+            logger.warning("%s", set_aside(state_dir / MOTO_FOLDER, str(error)))
+            self._open(state_dir / MOTO_FOLDER)
+            self.restored = Restored(0, 0, {}, after_kill=False)
+        logger.info("%s", self.restored)
         self._file.mark(closed=False)
 
     def _open(self, folder: Path) -> Restored:
@@ -83,7 +88,7 @@ class MotoState:
         _require_private(folder)
         self.blobs = BlobStore(folder / "objects")
         contents.install(self.blobs)
-        self._file = StateFile(folder / _FILE, moto.__version__)
+        self._file = StateFile(folder / MOTO_FILE, moto.__version__)
         self._stored = StoredPieces(self._file, self.blobs)
         self._codec = Codec(self.blobs)
         kinds, self.undelivered = restore(self._stored.read(), self._codec)
@@ -102,46 +107,89 @@ class MotoState:
         token = current_changes.set(changes)
         deliveries: dict[str, bytes] = {}
         has_turn = change.alone and self._turn.acquire(timeout=_TURN_SECONDS)
+        since = self._begin()
         try:
-            yield deliveries
-        finally:
-            current_changes.reset(token)
             try:
-                changes.backends = {name for name in changes.backends if not _only_reads(name[0], change)}
-                self._store(changes, deliveries)
+                yield deliveries
             finally:
-                if has_turn:
-                    self._turn.release()
+                current_changes.reset(token)
+        except BaseException:
+            with self._storing:
+                self._undo(self._stored.differing(self._pieces(_narrowed(changes, change))))
+            raise
+        else:
+            self._store(changes, change, deliveries, since)
+        finally:
+            self._end()
+            if has_turn:
+                self._turn.release()
+
+    def _begin(self) -> int:
+        with self._counting:
+            self._under_way += 1
+            return len(self._undone)
+
+    def _end(self) -> None:
+        with self._counting:
+            self._under_way -= 1
+            if not self._under_way:
+                self._undone.clear()
 
     def keep_deliveries(self, deliveries: Mapping[str, bytes]) -> None:
         """Store deliveries that no request to moto has caused."""
         with self._storing:
-            self._stored.write(_delivery_pieces(deliveries))
+            self._write(_delivery_pieces(deliveries))
 
     def forget_delivery(self, delivery_id: str) -> None:
         """Remove a delivery that has been made."""
         with self._storing:
-            self._stored.write([Piece(PieceId(DELIVERY, "", delivery_id), None)])
+            self._write([Piece(PieceId(DELIVERY, "", delivery_id), None)], releases=True)
 
     def forget(self) -> None:
-        """Remove everything that is stored, because moto was reset."""
+        """Remove everything that is stored, before moto is reset."""
         with self._storing:
-            self._stored.write([Piece(identity, None) for identity in self._stored.ids()])
+            self._write([Piece(identity, None) for identity in self._stored.ids()], releases=True)
 
     def close(self) -> None:
         """Store what changed without a request, and note that the endpoint has shut down properly."""
         names = [identity.owner.split("/") for identity in self._stored.ids(kind=BACKEND)]
-        self._store(Changes(backends={(service, account, region) for service, account, region in names}))
-        self._file.mark(closed=True)
+        changes = Changes(backends={(service, account, region) for service, account, region in names})
+        try:
+            self._write(self._pieces(changes), releases=True)
+            self._file.mark(closed=True)
+        except (sqlite3.OperationalError, StateUnavailableError) as error:
+            logger.warning("what changed without a request is not stored: %s", error)
         self._file.close()
 
-    def _store(self, changes: Changes, deliveries: Mapping[str, bytes] = MappingProxyType({})) -> None:
+    def _write(self, pieces: Iterable[Piece], *, releases: bool = False) -> None:
+        self._stored.write(self._stored.differing(pieces), releases=releases)
+
+    def _store(self, changes: Changes, change: Change, deliveries: Mapping[str, bytes], since: int) -> None:
+        """Store a change, or undo it in memory and raise."""
         with self._storing:
-            changes.add(self._unstored)
-            # What cannot be stored now, for instance on a full disk, is stored with the next changes that can.
-            self._unstored = changes
-            self._stored.write([*self._pieces(changes), *_delivery_pieces(deliveries)])
-            self._unstored = Changes()
+            looked_up = _looked_up(changes)
+            pieces = list(self._pieces(_narrowed(changes, change)))
+            differing = self._stored.differing([*pieces, *_delivery_pieces(deliveries)])
+            try:
+                self._require_kept(looked_up | {piece.id for piece in pieces}, since)
+                self._stored.write(differing, releases=change.releases)
+            except BaseException:
+                self._undo(differing)
+                raise
+
+    def _undo(self, differing: list[tuple[Piece, bytes]]) -> None:
+        if differing:
+            self._undone.append(undo((piece.id for piece, _ in differing), self._stored, self._codec))
+        self._stored.tidy()
+
+    def _require_kept(self, identities: set[PieceId], since: int) -> None:
+        """Refuse a change that may have been made to what has been undone meanwhile.
+
+        Raises:
+            NoRoomError: it may have been lost.
+        """
+        if any(not undone.isdisjoint(identities) for undone in self._undone[since:]):
+            raise NoRoomError("another change to the same resource, made at the same time, could not be stored")
 
     def _pieces(self, changes: Changes) -> Iterator[Piece]:
         for part in changes.parts:
@@ -223,6 +271,19 @@ def _bucket(name: BucketName) -> Any:
 def _tags(name: BucketName) -> dict[str, Any]:
     tags: dict[str, Any] = s3_backends[name[0]][name[1]].tagger.tags
     return tags
+
+
+def _narrowed(changes: Changes, change: Change) -> Changes:
+    """Return what of the touched pieces a request can have changed."""
+    backends = {name for name in changes.backends if not _only_reads(name[0], change)}
+    return replace(changes, backends=backends, buckets=set() if change.of_an_object else changes.buckets)
+
+
+def _looked_up(changes: Changes) -> set[PieceId]:
+    """Return the ids of the pieces in which a request may have found what it changes."""
+    return {PieceId(BACKEND, "/".join(name)) for name in changes.backends} | {
+        PieceId(BUCKET, "/".join(name)) for name in changes.buckets
+    }
 
 
 def _only_reads(service: str, change: Change) -> bool:

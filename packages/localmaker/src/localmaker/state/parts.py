@@ -34,7 +34,10 @@ class Parts(Protocol):
         """Return the state of a part, or None if there is none of that name."""
 
     def restore(self, backend: Any, name: str, state: Any) -> None:
-        """Give a backend a stored part. Parts are restored in the order in which they were made."""
+        """Give a backend a stored part, in place of one of that name. Parts come in the order of their creation."""
+
+    def remove(self, backend: Any, name: str) -> None:
+        """Remove a part from a backend, if it is there."""
 
 
 _by_kind: dict[str, Parts] = {}

@@ -246,7 +246,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def restore_into(backend: BaseBackend, state: dict[str, Any]) -> None:
-    """Give a new backend the attributes of a stored one."""
+    """Give a backend the attributes of a stored one, and only these."""
     fresh = backend.__dict__
     for name, value in state.items():
         own = fresh.get(name)
@@ -257,6 +257,8 @@ def restore_into(backend: BaseBackend, state: dict[str, Any]) -> None:
             if type(own) is type(value):
                 _take_over_factories(getattr(own, "__dict__", {}), getattr(value, "__dict__", {}))
             fresh[name] = value
+    for name in fresh.keys() - state.keys():
+        del fresh[name]
 
 
 def _take_over_factories(new: dict[str, Any], stored: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from moto.s3.models import s3_backends
 
 from localmaker.state import changes, parts
+from localmaker.state.directory import sentences_on_what_is_set_aside
 from localmaker.state.pickling import Codec, live_backend, restore_into
 from localmaker.state.store import Piece, UnusableStateError
 
@@ -27,14 +28,12 @@ class Restored:
         changed: its time in seconds since 1970; 0 for an empty state.
         pieces: the number of pieces of each kind.
         after_kill: whether the previous endpoint was killed.
-        set_aside: what could not be used, and where it is now; usually empty.
     """
 
     generation: int
     changed: float
     pieces: dict[str, int]
     after_kill: bool
-    set_aside: str = ""
 
     def __str__(self) -> str:
         if self.generation == 0:
@@ -44,7 +43,7 @@ class Restored:
             counts = ", ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in sorted(self.pieces.items()))
             ended = "was killed" if self.after_kill else "stopped cleanly"
             text = f"state {self.generation} of {when} ({counts or 'empty'}); the previous endpoint {ended}"
-        return f"{text}; {self.set_aside}" if self.set_aside else text
+        return "; ".join([text, *sentences_on_what_is_set_aside()])
 
 
 def restore(pieces: Iterable[Piece], codec: Codec) -> tuple[dict[str, int], dict[str, bytes]]:
@@ -68,13 +67,18 @@ def restore(pieces: Iterable[Piece], codec: Codec) -> tuple[dict[str, int], dict
             undelivered[piece.id.name] = piece.data or b""
             continue
         try:
-            _restore_piece(piece, codec.value(piece))
+            restore_piece(piece, codec.value(piece))
         except LookupError as error:
             raise UnusableStateError(f"the owner of {piece.id} is missing ({error!r})") from error
     return dict(kinds), undelivered
 
 
-def _restore_piece(piece: Piece, value: Any) -> None:
+def restore_piece(piece: Piece, value: Any) -> None:
+    """Give moto what one piece holds, in place of what it has there.
+
+    Raises:
+        LookupError: moto does not have its owner.
+    """
     kind, owner, name = piece.id.kind, piece.id.owner.split("/"), piece.id.name
     if kind == BACKEND:
         restore_into(live_backend(*owner), value)
@@ -95,11 +99,16 @@ def _restore_piece(piece: Piece, value: Any) -> None:
 
 
 def _restore_bucket(account: str, partition: str, name: str, value: dict[str, Any]) -> None:
-    bucket = value["class"].__new__(value["class"])
-    bucket.__dict__.update(value["state"])
-    changes.track_bucket(bucket)
     backend = s3_backends[account][partition]
+    bucket = backend.buckets.get(name)
+    if bucket is None:
+        bucket = value["class"].__new__(value["class"])
+        bucket.__dict__.update(value["state"])
+        changes.track_bucket(bucket)
+    else:  # its objects and uploads stay
+        bucket.__dict__ = {**value["state"], "keys": bucket.keys, "multiparts": bucket.multiparts}
     backend.buckets[name] = bucket
     s3_backends.bucket_accounts[name] = (partition, account)
+    backend.tagger.tags.pop(value["arn"], None)
     if value["tags"] is not None:
         backend.tagger.tags[value["arn"]] = value["tags"]

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from localmaker.state.blobs import BlobStore
-from localmaker.state.databases import require_damage
+from localmaker.state.databases import require_damage, whole
+from localmaker.state.room import refill_reserve, with_reserve
 
 FORMAT = 2
 # Triggers count the changes, so that most changes need one statement only.
@@ -41,6 +42,7 @@ INSERT INTO piece VALUES {rows} ON CONFLICT DO UPDATE
 SET files = excluded.files, digest = excluded.digest, state = excluded.state
 """
 _ROW = "(?, ?, ?, ?, ?, ?)"
+_FIND = "SELECT rowid, files, state FROM piece WHERE kind = ? AND owner = ? AND name = ?"
 _DELETE = "DELETE FROM piece WHERE kind = ? AND owner = ? AND name = ?"
 # Every SQLite takes the values of so many rows in one statement.
 _ROWS_AT_ONCE = 100
@@ -108,7 +110,7 @@ class StateFile:
     def _open(self, moto_version: str) -> None:
         database = self._database
         if not database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            with self._transaction():
+            with whole(database):
                 for statement in _SCHEMA.split(";"):
                     database.execute(statement)
                 for event in ("INSERT", "UPDATE", "DELETE"):
@@ -128,9 +130,6 @@ class StateFile:
         number, at = self._database.execute("SELECT number, at FROM change").fetchone()
         return int(number), float(at)
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._database)
-
     def pieces(self) -> Iterator[tuple[Piece, bytes]]:
         """Yield every piece with its digest, backends and buckets before what belongs to them.
 
@@ -147,6 +146,17 @@ class StateFile:
             require_damage(error, self._path)
             raise UnusableStateError(f"it is damaged ({error})") from error
 
+    def find(self, identities: Iterable[PieceId]) -> list[Piece]:
+        """Return the stored pieces with these ids, owners before what belongs to them, in the order of creation."""
+        found: list[tuple[int, int, Piece]] = []
+        with self._lock:
+            for identity in identities:
+                row = self._database.execute(_FIND, (identity.kind, identity.owner, identity.name)).fetchone()
+                if row is not None:
+                    place = ("backend", "bucket").index(identity.kind) if identity.kind in ("backend", "bucket") else 2
+                    found.append((place, row[0], Piece(identity, row[2], tuple(json.loads(row[1])))))
+        return [piece for _, _, piece in sorted(found, key=lambda one: one[:2])]
+
     def write(self, pieces: list[tuple[Piece, bytes]]) -> None:
         """Store pieces with their digests: all of them or none."""
         statements = list(_statements(pieces))
@@ -154,9 +164,9 @@ class StateFile:
             if len(statements) == 1:
                 self._database.execute(*statements[0])
                 return
-            with self._transaction() as database:
+            with whole(self._database):
                 for statement in statements:
-                    database.execute(*statement)
+                    self._database.execute(*statement)
 
     def mark(self, *, closed: bool) -> None:
         """Record whether the endpoint that uses the file has shut down properly.
@@ -192,21 +202,6 @@ def _statements(pieces: list[tuple[Piece, bytes]]) -> Iterator[tuple[str, list[A
     for piece, _ in pieces:
         if piece.data is None:
             yield _DELETE, [piece.id.kind, piece.id.owner, piece.id.name]
-
-
-class _Transaction:
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-
-    def __enter__(self) -> sqlite3.Connection:
-        self._database.execute("BEGIN IMMEDIATE")
-        return self._database
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self._database.execute("COMMIT")
-        elif self._database.in_transaction:  # SQLite rolls back by itself when the disk is full
-            self._database.execute("ROLLBACK")
 
 
 @dataclass(frozen=True)
@@ -253,20 +248,42 @@ class StoredPieces:
             for name in names
         ]
 
-    def write(self, pieces: Iterable[Piece]) -> None:
-        """Store the pieces that differ from what is stored, in one transaction."""
+    def find(self, identities: Iterable[PieceId]) -> list[Piece]:
+        """Return those of the pieces that are stored, owners before what belongs to them."""
+        return self._file.find(identities)
+
+    def differing(self, pieces: Iterable[Piece]) -> list[tuple[Piece, bytes]]:
+        """Return the pieces that differ from what is stored, with their digests."""
         changed: list[tuple[Piece, bytes]] = []
         for piece in pieces:
             known = self._known.get((piece.id.kind, piece.id.owner), {}).get(piece.id.name)
             found = digest(piece.data) if piece.data is not None else b""
             if (known.digest if known is not None else b"") != found:
                 changed.append((piece, found))
-        if changed:
-            self._file.write(changed)
-            for piece, found in changed:
-                self._remember(piece, found)
+        return changed
+
+    def write(self, changed: list[tuple[Piece, bytes]], *, releases: bool = False) -> None:
+        """Store pieces that differ, with their digests, in one transaction: all of them or none.
+
+        Args:
+            releases: the change makes room, so that it may use the reserve.
+        """
         if self._blobs.collected:
             self._blobs.remove_unused()
+        if changed:
+            if releases:
+                with_reserve(lambda: self._file.write(changed))
+            else:
+                self._file.write(changed)
+            for piece, found in changed:
+                self._remember(piece, found)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Remove the files that nothing refers to any more, and fill up the reserve."""
+        if self._blobs.collected:
+            self._blobs.remove_unused()
+        refill_reserve()
 
     def _remember(self, piece: Piece, found: bytes) -> None:
         group = self._known.setdefault((piece.id.kind, piece.id.owner), {})

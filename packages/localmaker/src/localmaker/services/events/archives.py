@@ -52,6 +52,12 @@ class ArchivedEvents:
         """Give an archive its stored events."""
         backend.archives[json.loads(name)[0]].events = state
 
+    def remove(self, backend: Any, name: str) -> None:
+        """Empty an archive, if it is there; the archive itself belongs to the backend."""
+        found = backend.archives.get(json.loads(name)[0])
+        if found is not None:
+            found.events = []
+
 
 def archive(rule: Any, event: dict[str, Any]) -> None:
     """Archive an event if the rule is one that moto made for an archive, and matches."""

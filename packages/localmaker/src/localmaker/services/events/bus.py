@@ -57,9 +57,9 @@ class EventBridge:
             kept |= {one.delivery_id: one.dump() for one in deliveries}
         self._deliveries.submit(deliveries, kept=True)
 
-    def prepare(self, events: Iterable[dict[str, Any]]) -> PendingDeliveries:
-        """Archive events, and return the deliveries that they cause."""
-        return self._deliveries.pending([one for event in events for one in self.matching(event)])
+    def prepare(self, events: Iterable[dict[str, Any]], others: Iterable[Outgoing] = ()) -> PendingDeliveries:
+        """Archive events, and return the deliveries that they cause, and others."""
+        return self._deliveries.pending([*others, *(one for event in events for one in self.matching(event))])
 
     def matching(self, event: dict[str, Any], bus: str = "default", region: str | None = None) -> list[Outgoing]:
         """Archive an event, and return the deliveries that it causes.

@@ -6,6 +6,7 @@ import heapq
 import itertools
 import json
 import logging
+import sqlite3
 import threading
 import time
 import uuid
@@ -36,12 +37,13 @@ _LONGEST_DELAY_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Attempt:
-    """The next attempt of a delivery. Times are of the monotonic clock."""
+    """The next attempt of a delivery, or of removing one that is made. Times are of the monotonic clock."""
 
     matched: Matched
     first_seen: float
     retries: int = 0
     delivery_id: str = ""
+    made: bool = False
 
     @property
     def maximum_retries(self) -> int:
@@ -213,11 +215,20 @@ class Deliveries:
 
     def _make(self, attempt: Attempt) -> None:
         try:
-            if self._attempt(attempt):
-                self._outbox().forget_delivery(attempt.delivery_id)
+            over = attempt.made or self._attempt(attempt)
         except Exception:  # a worker must outlive every failure
             logger.exception("event %s was lost", attempt.matched.event.get("id"))
+            over = True
+        if over:
+            self._forget(attempt)
+
+    def _forget(self, attempt: Attempt) -> None:
+        try:
             self._outbox().forget_delivery(attempt.delivery_id)
+        except (OSError, sqlite3.Error) as error:  # as on a full disk
+            logger.warning("the delivery %s stays in the outbox for now: %s", attempt.delivery_id, error)
+            again = replace(attempt, made=True, retries=attempt.retries + 1)
+            self._schedule(again, time.monotonic() + retry_delay(attempt.retries))
 
     def _attempt(self, attempt: Attempt) -> bool:
         """Try once; return whether the delivery is over."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from localmaker.errors import AwsError
-from localmaker.http.gateway import XML_SERVICES
+from localmaker.http.answers import XML_SERVICES
 from localmaker.http.protocol import recognise
 from localmaker.ports import CredentialScope
 from localmaker.services.iam.sessions import Key, Principal, Sessions

@@ -63,7 +63,7 @@ def _answer(response: Any, policies: Sequence[Policy], boundaries: Mapping[str, 
     actions: list[str] = response._get_param("ActionNames", [])  # noqa: SLF001
     resources: list[str] = response._get_param("ResourceArns", [])  # noqa: SLF001
     entries = response._get_param("ContextEntries", [])  # noqa: SLF001
-    context = {entry["ContextKeyName"].lower(): tuple(entry.get("ContextKeyValues", [])) for entry in entries}
+    context = {entry.get("ContextKeyName", "").lower(): tuple(entry.get("ContextKeyValues", [])) for entry in entries}
     start = int(response._get_param("Marker") or 0)  # noqa: SLF001
     end = start + int(response._get_param("MaxItems") or _PAGE)  # noqa: SLF001
     try:

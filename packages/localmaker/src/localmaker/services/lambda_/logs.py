@@ -53,9 +53,9 @@ class FunctionOutput:
     def opened(self) -> Iterator[int]:
         """Open a descriptor to write to; at the end, send the output, even if a child still holds the descriptor."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
+        log = JobLog(self.file, self.client, self.group, self.stream)
         read, write = os.pipe()
         wake_read, wake_write = os.pipe()
-        log = JobLog(self.file, self.client, self.group, self.stream)
         log.say(f"START RequestId: {self.request_id} Version: {self.version}")
         reader = threading.Thread(target=_copy, args=(read, wake_read, log), name=f"log-{self.request_id}", daemon=True)
         reader.start()

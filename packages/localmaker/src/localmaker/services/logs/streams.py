@@ -47,6 +47,13 @@ class LogStreams:
         stream.log_group.streams[stream_name] = stream
         LogEvent._event_id += len(stream.events)  # noqa: SLF001 - new ids must follow the old ones
 
+    def remove(self, backend: Any, name: str) -> None:
+        """Remove a stream, if it is there."""
+        group_name, stream_name = json.loads(name)
+        group = backend.groups.get(group_name)
+        if group is not None:
+            group.streams.pop(stream_name, None)
+
 
 def install() -> None:
     """Store streams one by one, for the whole process. Safe to call again."""

@@ -29,6 +29,7 @@ class JobLog:
     """Takes bytes as they come and keeps whole lines. Used by one thread.
 
     A failing CloudWatch Logs does not fail the job: the file stays complete, and the endpoint's own log says so once.
+    Nor does a full disk: the file then says how much is missing.
 
     Args:
         path: file that the output is appended to.
@@ -45,7 +46,8 @@ class JobLog:
         stream: str,
         on_line: Callable[[str], None] = lambda _line: None,
     ) -> None:
-        self._file = path.open("ab")
+        self._file = path.open("ab", buffering=0)
+        self._missing = 0
         self._client = client
         self._group = group
         self._stream = stream
@@ -66,14 +68,29 @@ class JobLog:
         """Take a piece of output."""
         while self._told and not self._rest:  # never in the middle of a line
             data = f"{self._told.popleft()}\n".encode() + data
-        self._file.write(data)
-        self._file.flush()
+        self._store(data)
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._take(line)
         while len(self._rest) > _MAX_LINE_BYTES:
             self._take(self._rest[:_MAX_LINE_BYTES])
             self._rest = self._rest[_MAX_LINE_BYTES:]
+
+    def _store(self, data: bytes) -> None:
+        """Append to the file; what does not fit on a full disk is missing, and the file says so once it can."""
+        note = (
+            f"[{self._missing} bytes of output are missing here: they could not be written]\n" if self._missing else ""
+        )
+        left = memoryview(note.encode() + data)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            if not self._missing:
+                _LOGGER.warning("%s misses output: %s", self._file.name, error)
+            self._missing += min(len(left), len(data))
+        else:
+            self._missing = 0
 
     def say(self, line: str) -> None:
         """Add a line of the endpoint's own."""
@@ -126,5 +143,7 @@ class JobLog:
             rest, self._rest = self._rest, b""
             self._take(rest)
         self.write(b"")
+        if self._missing:
+            self._store(b"")
         self.flush()
         self._file.close()

@@ -76,7 +76,12 @@ def install(events: EventBridge) -> None:
         record = event_body["Records"][0]
         event = {"id": f"{record['s3']['configurationId']} {record['s3']['object']['sequencer']}"}
         target = {"Id": "notification", "Arn": fn_arn, "Input": json.dumps(event_body)}
-        events.submit([outgoing(Matched(event, record["s3"]["bucket"]["arn"], target))])
+        delivery = outgoing(Matched(event, record["s3"]["bucket"]["arn"], target))
+        request = current_request.get()
+        if request is None:
+            events.submit([delivery])
+        else:
+            request.deliveries.append(delivery)
 
     notifications._send_event_bridge_message = send_event_bridge_message  # noqa: SLF001 - moto has no hook for it
     notifications._invoke_awslambda = invoke_function  # noqa: SLF001 - as above

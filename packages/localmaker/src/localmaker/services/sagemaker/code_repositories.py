@@ -9,7 +9,7 @@ from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.documents import arn_of, existing, now, of_region
 from localmaker.services.sagemaker.listing import order, page, select
 from localmaker.services.sagemaker.store import ResourceStore
-from localmaker.services.sagemaker.tags import forget_tags
+from localmaker.services.sagemaker.tags import forget_tags, whole
 
 KIND = "code-repository"
 _SORTED_BY = {
@@ -20,6 +20,7 @@ _SORTED_BY = {
 
 
 @operation("sagemaker", "CreateCodeRepository")
+@whole()
 def create_repository(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Create a repository. As in AWS, whether the URL exists shows only when it is cloned."""
     name = request["CodeRepositoryName"]
@@ -61,6 +62,7 @@ def update_repository(request: dict[str, Any], context: RequestContext) -> dict[
 
 
 @operation("sagemaker", "DeleteCodeRepository")
+@whole(releases=True)
 def delete_repository(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Delete a repository."""
     arn = _existing(request, context)["CodeRepositoryArn"]

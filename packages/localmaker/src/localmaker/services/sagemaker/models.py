@@ -24,12 +24,12 @@ def create_model(request: dict[str, Any], context: RequestContext) -> dict[str, 
     name = request["ModelName"]
     if _exists(name, context):
         raise AwsError("ValidationException", f'Cannot create already existing model "{_arn(name, context)}".')
-    answer = context.ask_moto(request)
+    # This comes first: without the model it means nothing, and the next model of that name replaces it.
     if request.get("EnableNetworkIsolation", False):
-        context.service(ResourceStore).put(_ISOLATED, answer["ModelArn"], {})
+        context.service(ResourceStore).put(_ISOLATED, _arn(name, context), {})
     else:
-        context.service(ResourceStore).remove(_ISOLATED, answer["ModelArn"])
-    return answer
+        context.service(ResourceStore).remove(_ISOLATED, _arn(name, context))
+    return context.ask_moto(request)
 
 
 @operation("sagemaker", "DescribeModel")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from localmaker.state.databases import Store
+from localmaker.state.databases import Store, releasing
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resource (
@@ -40,6 +40,7 @@ class ResourceStore(Store):
         rows = self._database.rows("SELECT document FROM resource WHERE kind = ? AND arn = ?", kind, arn)
         return json.loads(rows[0][0]) if rows else None
 
+    @releasing
     def remove(self, kind: str, arn: str) -> bool:
         """Delete a document; False if there is none."""
         with self._database.transaction() as database:

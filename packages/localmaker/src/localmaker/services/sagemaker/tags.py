@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from localmaker.http.operations import RequestContext, operation
+from moto.sagemaker.exceptions import ValidationError
+from moto.sagemaker.models import sagemaker_backends
+
+from localmaker.http.operations import Handler, RequestContext, operation
 from localmaker.services.sagemaker.jobs.kinds import JobId
 from localmaker.services.sagemaker.jobs.service import JobService
 from localmaker.services.sagemaker.listing import page
@@ -12,6 +18,7 @@ from localmaker.services.sagemaker.pipelines.catalog.pipelines import PipelineCa
 from localmaker.services.sagemaker.pipelines.naming import parse_arn
 from localmaker.services.sagemaker.pipelines.service import PipelineService
 from localmaker.services.sagemaker.store import ResourceStore
+from localmaker.state.changes import only_looking
 
 _KIND = "tags"
 _PAGE = 100
@@ -31,11 +38,34 @@ def _is_own(arn: str) -> bool:
     return arn.split(":", 5)[-1].split("/", 1)[0] in OWN
 
 
-def remember_tags(request: dict[str, Any], response: dict[str, Any], resources: ResourceStore) -> None:
+def whole(*, releases: bool = False) -> Callable[[Handler], Handler]:
+    """Make one transaction of what an operation stores as documents, and of the tags of what it creates.
+
+    Args:
+        releases: it makes room, so that it must be possible on a full disk.
+    """
+
+    def wrap(handler: Handler) -> Handler:
+        @functools.wraps(handler)
+        def in_one(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+            def answer() -> dict[str, Any]:
+                response = handler(request, context)
+                for name, value in response.items():
+                    if name.endswith("Arn"):
+                        remember_tags(value, request, context)
+                return response
+
+            return context.service(ResourceStore).whole(answer, releases=releases)
+
+        return in_one
+
+    return wrap
+
+
+def remember_tags(arn: str, request: dict[str, Any], context: RequestContext) -> None:
     """Store the tags of a Create request; a resource that is created again starts with its new ones."""
-    arns = [value for key, value in response.items() if key.endswith("Arn") and isinstance(value, str)]
-    if len(arns) == 1 and _is_own(arns[0]) and "Tags" in request:
-        resources.put(_KIND, arns[0], _as_map(request["Tags"]))
+    if "Tags" in request:
+        context.service(ResourceStore).put(_KIND, arn, _as_map(request["Tags"]))
 
 
 def forget_tags(arn: str, context: RequestContext) -> None:
@@ -53,7 +83,11 @@ def add_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]
     if not _is_own(arn):
         # moto would keep the old value of a key, too.
         keys = [tag["Key"] for tag in request["Tags"]]
-        context.endpoint.client("sagemaker", context.region).delete_tags(ResourceArn=arn, TagKeys=keys)
+        with only_looking():
+            backend = sagemaker_backends[context.account_id][context.region]
+        with suppress(ValidationError, AttributeError):  # moto says below that there is no such resource
+            backend.delete_tags(arn, keys)
+        # It stores both, or undoes both.
         return context.ask_moto(request)
     tags = {**_stored(arn, context), **_as_map(request["Tags"])}
     context.service(ResourceStore).put(_KIND, arn, tags)

@@ -59,9 +59,7 @@ class Messages:
     def append(self, message: Any) -> None:
         """Add a message at the end."""
         self._by_id[message.id] = message
-        for handle in message.all_receipt_handles:
-            if handle is not None:
-                self._by_handle[handle] = message
+        self._add_handles(message)
         self.touch(message.id)
 
     def receive(self, message: Any, visibility_timeout: int) -> None:
@@ -77,8 +75,7 @@ class Messages:
     def remove(self, message: Any) -> None:
         """Remove a message."""
         del self._by_id[message.id]
-        for handle in message.all_receipt_handles:
-            self._by_handle.pop(handle, None)
+        self._forget_handles(message)
         self.touch(message.id)
 
     def delete(self, message: Any) -> None:
@@ -91,6 +88,35 @@ class Messages:
         """Remember the receipt handles of a deleted message."""
         self._deleted[message_id] = deleted
         self._deleted_handles.update(deleted.handles)
+
+    def put_back(self, message_id: str, state: Any) -> None:
+        """Make a message what is stored of it: a message at its place, the trace of a deleted one, or None."""
+        before = self._by_id.get(message_id)
+        if before is not None:
+            self._forget_handles(before)
+        trace = self._deleted.pop(message_id, None)
+        if trace is not None:
+            self._deleted_handles.difference_update(trace.handles)
+        if state is None or isinstance(state, Deleted):
+            self._by_id.pop(message_id, None)
+            if state is not None and state.until > unix_time_millis():
+                self.remember(message_id, state)
+            return
+        last = next(reversed(self._by_id.values()), None)
+        self._by_id[message_id] = state
+        self._add_handles(state)
+        if before is None and last is not None and last.sent_timestamp > state.sent_timestamp:
+            # A removal is undone: the message was there before others.
+            self._by_id = dict(sorted(self._by_id.items(), key=lambda item: item[1].sent_timestamp))
+
+    def _add_handles(self, message: Any) -> None:
+        for handle in message.all_receipt_handles:
+            if handle is not None:
+                self._by_handle[handle] = message
+
+    def _forget_handles(self, message: Any) -> None:
+        for handle in message.all_receipt_handles:
+            self._by_handle.pop(handle, None)
 
     def was_deleted(self, handle: str) -> bool:
         """Return whether a receipt handle belongs to a deleted message."""
@@ -145,11 +171,19 @@ class QueueMessages:
     def restore(self, backend: Any, name: str, state: Any) -> None:
         """Give a backend a stored message."""
         queue_name, message_id = json.loads(name)
-        messages = messages_of(backend.queues[queue_name])
-        if not isinstance(state, Deleted):
-            messages.append(state)
-        elif state.until > unix_time_millis():
-            messages.remember(message_id, state)
+        queue = backend.queues[queue_name]
+        with lock_of(queue):
+            messages_of(queue).put_back(message_id, state)
+            lock_of(queue).notify_all()
+
+    def remove(self, backend: Any, name: str) -> None:
+        """Remove a message without a trace, if it is there."""
+        queue_name, message_id = json.loads(name)
+        queue = backend.queues.get(queue_name)
+        if queue is not None:
+            with lock_of(queue):
+                messages_of(queue).put_back(message_id, None)
+                lock_of(queue).notify_all()
 
 
 def messages_of(queue: Any) -> Messages:

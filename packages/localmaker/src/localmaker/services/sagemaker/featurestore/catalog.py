@@ -39,6 +39,13 @@ def create_table(description: Mapping[str, Any], clients: AwsClients) -> None:
     glue.create_table(DatabaseName=DATABASE, TableInput=table)
 
 
+def drop_table(description: Mapping[str, Any], clients: AwsClients) -> None:
+    """Remove the table of a group that could not be created; the arguments are those of :func:`create_table`."""
+    table = _table(description)
+    if table is not None:
+        _glue(description, clients).delete_table(DatabaseName=DATABASE, Name=table["Name"])
+
+
 def update_table(description: Mapping[str, Any], clients: AwsClients) -> None:
     """Add the new features of a group to its table; the arguments are those of :func:`create_table`."""
     table = _table(description)

@@ -6,16 +6,17 @@ cannot delete one.
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.documents import now
-from localmaker.services.sagemaker.featurestore.catalog import DATABASE, create_table, update_table
+from localmaker.services.sagemaker.featurestore.catalog import DATABASE, create_table, drop_table, update_table
 from localmaker.services.sagemaker.featurestore.offline import OfflineWriter
 from localmaker.services.sagemaker.featurestore.store import FeatureStore
 from localmaker.services.sagemaker.listing import only, order, page, select
-from localmaker.services.sagemaker.tags import forget_tags
+from localmaker.services.sagemaker.tags import forget_tags, remember_tags
 
 _IDENTIFIER_TYPES = ("String", "Integral")
 _EVENT_TIME_TYPES = ("String", "Fractional")
@@ -71,8 +72,14 @@ def create_feature_group(request: dict[str, Any], context: RequestContext) -> di
         raise in_use
     # First, so that a group never exists without it.
     create_table(description, context.endpoint)
-    if not context.service(FeatureStore).add_group(arn, description):
-        raise in_use
+    try:
+        remember_tags(arn, request, context)
+        if not context.service(FeatureStore).add_group(arn, description):
+            raise in_use
+    except (OSError, sqlite3.Error):  # as on a full disk: they are stored apart, so the first is undone
+        drop_table(description, context.endpoint)
+        forget_tags(arn, context)
+        raise
     return {"FeatureGroupArn": arn}
 
 

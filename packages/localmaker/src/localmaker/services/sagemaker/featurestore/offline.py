@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 _BUFFER_SECONDS = 0.5
 _FILE_ROWS = 10_000
+# A bucket may be created, or room made on the disk, in the meantime.
+_RETRY_SECONDS = 10.0
 
 
 class OfflineWriter:
@@ -50,17 +52,21 @@ class OfflineWriter:
         """Write the buffered records soon, in the thread."""
         self._worker.wake()
 
-    def write_now(self) -> None:
-        """Write the buffered records, and return when they are written. After a failure they remain buffered."""
+    def write_now(self) -> float | None:
+        """Write the buffered records, and return when they are written. After a failure they remain buffered.
+
+        Returns:
+            The seconds until it is worth trying again; None if everything is written.
+        """
         with self._writing:
-            self._write_all()
+            return self._write_all()
 
     def close(self) -> None:
         """Write the buffered records, and stop."""
         self._worker.close()
 
-    def _write_all(self) -> None:
-        store = self._store
+    def _write_all(self) -> float | None:
+        store, blocked = self._store, False
         for arn in store.groups_with_offline_rows():
             description = store.group(arn)
             if description is None:
@@ -73,11 +79,13 @@ class OfflineWriter:
                     logger.warning("the offline store of %s is blocked: %s", description["FeatureGroupName"], error)
                     status = {"Status": "Blocked", "BlockedReason": str(error)[:1024]}
                     store.change_group(arn, {"OfflineStoreStatus": status})
+                    blocked = True
                     break
                 store.delete_offline_rows(arn, rows[-1].number)
                 if (description.get("OfflineStoreStatus") or {}).get("Status") != "Active":
                     description = {**description, "OfflineStoreStatus": {"Status": "Active"}}
                     store.change_group(arn, {"OfflineStoreStatus": {"Status": "Active"}})
+        return _RETRY_SECONDS if blocked else None
 
     def _write(self, description: dict[str, Any], rows: Sequence[OfflineRow]) -> None:
         location = urlsplit(description["OfflineStoreConfig"]["S3StorageConfig"]["ResolvedOutputS3Uri"])

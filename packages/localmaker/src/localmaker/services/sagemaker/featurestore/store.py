@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from localmaker.services.sagemaker.featurestore.records import FeatureValue, OfflineRow, Record
-from localmaker.state.databases import Store
+from localmaker.state.databases import Store, releasing
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS feature_group (
@@ -63,6 +63,7 @@ class FeatureStore(Store):
             added = database.execute("INSERT OR IGNORE INTO feature_group VALUES (?, ?)", (arn, text))
             return added.rowcount == 1
 
+    @releasing  # so that a group says why its offline store is blocked
     def change_group(self, arn: str, changes: Mapping[str, Any]) -> None:
         """Set fields of a feature group's description; concurrent changes of other fields are kept."""
         with self._database.transaction() as database:
@@ -78,12 +79,14 @@ class FeatureStore(Store):
         rows = self._database.rows("SELECT description FROM feature_group ORDER BY arn")
         return [json.loads(text) for (text,) in rows]
 
+    @releasing
     def delete_records(self, arn: str, changes: Mapping[str, Any]) -> None:
         """Delete the online records of a feature group, and set fields of its description."""
         with self._database.transaction() as database:
             database.execute("DELETE FROM record WHERE feature_group = ?", (arn,))
             _change_group(database, arn, changes)
 
+    @releasing
     def delete_group(self, arn: str) -> None:
         """Delete a feature group and its records."""
         with self._database.transaction() as database:
@@ -120,6 +123,7 @@ class FeatureStore(Store):
             for number, at, values, written, gone in rows
         ]
 
+    @releasing
     def delete_offline_rows(self, arn: str, last: int | None = None) -> None:
         """Delete the buffered records of a group, up to a number if one is given."""
         with self._database.transaction() as database:
@@ -153,6 +157,7 @@ class FeatureStore(Store):
             ).fetchone()
         return StoredRecord(row[0], row[1], json.loads(row[2]), bool(row[3]), row[4]) if row else None
 
+    @releasing
     def soft_delete(self, arn: str, identifier: str, event_time: int) -> None:
         """Mark a record as deleted, so that an older one is refused; a later record stays as it is."""
         with self._database.transaction() as database:
@@ -162,6 +167,7 @@ class FeatureStore(Store):
                 (arn, identifier, event_time),
             )
 
+    @releasing
     def hard_delete(self, arn: str, identifier: str, event_time: int) -> bool:
         """Remove a record; False if its event time is the same or later."""
         with self._database.transaction() as database:

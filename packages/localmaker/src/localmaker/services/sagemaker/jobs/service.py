@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from localmaker.errors import AwsError
+from localmaker.errors import AwsError, NoRoomError
 from localmaker.sandbox.sandbox import Isolation
 from localmaker.services.iam.acting import Acting
 from localmaker.services.sagemaker.jobs import shapes, validation
@@ -22,6 +22,7 @@ from localmaker.services.sagemaker.jobs.running.following import StopSignal
 from localmaker.services.sagemaker.jobs.store import JobStore
 from localmaker.services.sagemaker.jobs.training import warm_pools
 from localmaker.services.sagemaker.jobs.transform.models import check_model
+from localmaker.state.room import until_stored, with_reserve
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -156,7 +157,9 @@ class JobService:
                 )
             if record.status is JobStatus.STOPPING:
                 return
-            stopping = self._store.change(record.id, status=JobStatus.STOPPING, secondary_status="Stopping")
+            stopping = with_reserve(
+                lambda: self._store.change(record.id, status=JobStatus.STOPPING, secondary_status="Stopping")
+            )
         self._report(stopping)
         with self._store.lock:
             signal = self._stops.get(record.id)
@@ -202,6 +205,7 @@ class JobService:
         """End every running job (they become Failed, with that reason) and wait for their threads."""
         with self._store.lock:
             self._closing = True
+            self._store.lock.notify_all()
             threads = list(self._threads.values())
             for stop in self._stops.values():
                 stop.request(at_once=True)
@@ -212,27 +216,46 @@ class JobService:
         with self._slots:
             outcome = self._execute(job)
             self._executor.publish_metrics(job, outcome.series)
+        try:
+            ended = self._end(job, outcome)
+        except NoRoomError as error:
+            _LOGGER.warning("%s; the next start reports that the job was interrupted", error)
+            return
+        self._report(ended)
+
+    def _end(self, job: JobId, outcome: Outcome) -> JobRecord:
+        """Store how a job ended; on a full disk, as soon as there is room.
+
+        Raises:
+            NoRoomError: the endpoint shuts down before that.
+        """
         with self._store.lock:
             if self._closing and self._stops[job].at_once and outcome.status is not JobStatus.COMPLETED:
                 outcome = Outcome(JobStatus.FAILED, INTERRUPTED_REASON)
             self._stops.pop(job).close()
             self._threads.pop(job, None)
-            ended = self._store.change(
-                job,
-                status=outcome.status,
-                secondary_status=outcome.secondary_status or outcome.status.value,
-                failure_reason=outcome.failure_reason,
-                exit_message=outcome.exit_message,
-                metrics=outcome.metrics,
-                ended=now(),
+            changes = {
+                "status": outcome.status,
+                "secondary_status": outcome.secondary_status or outcome.status.value,
+                "failure_reason": outcome.failure_reason,
+                "exit_message": outcome.exit_message,
+                "metrics": outcome.metrics,
+                "ended": now(),
+            }
+            return until_stored(
+                lambda: self._store.change(job, **changes),
+                lambda seconds: self._store.lock.wait_for(lambda: self._closing, seconds),
+                f"the end of {job.kind} job {job.name}",
             )
-        self._report(ended)
 
     def _execute(self, job: JobId) -> Outcome:
         record, stop = self._store.record(job.kind, job.name), self._stops[job]
         if stop.requested:
             return Outcome(JobStatus.STOPPED)
-        self._store.change(job, started=now())
+        try:
+            self._store.change(job, started=now())
+        except OSError as error:
+            return Outcome(JobStatus.FAILED, f"InternalServerError: the start of the job could not be stored: {error}")
         progress = functools.partial(self._progress, job)
         return self._executor.execute(record, self._store.folder(job), stop, progress)
 

@@ -99,11 +99,17 @@ class JobStore:
                     "Job name must be unique within an AWS account and region, and a job with this name already exists "
                     f"({record.arn})",
                 )
+            pool = None
             if record.kind is JobKind.TRAINING:
                 pool = warm_pools.find_match(self._records.values(), record.request, record.created)
+            try:
+                self._put(record)
                 if pool is not None:
                     self.change(pool.id, pool_ended=record.created, reused_by=record.name)
-            self._put(record)
+            except OSError:  # as on a full disk: there is no such job then
+                shutil.rmtree(self.folder(record.id), ignore_errors=True)
+                self._records.pop(record.id, None)
+                raise
 
     def change(self, job: JobId, **changes: Any) -> JobRecord:
         """Replace a record and wake waiting threads."""

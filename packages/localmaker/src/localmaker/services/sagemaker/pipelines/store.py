@@ -25,7 +25,7 @@ from localmaker.services.sagemaker.pipelines.records import (
     StepStatus,
 )
 from localmaker.services.sagemaker.serialization import dump, load
-from localmaker.state.databases import Store
+from localmaker.state.databases import Store, releasing
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS pipelines (name TEXT PRIMARY KEY, document TEXT NOT NULL);
@@ -196,6 +196,7 @@ class PipelineStore(Store):
             _put_version(connection, name, change_version(_version(connection, name, number)))
             return _put_pipeline(connection, changed)
 
+    @releasing
     def delete_pipeline(self, name: str, token: Token) -> list[str]:
         """Remove a pipeline with its executions, their steps and the tokens that made them, unless one of them runs.
 

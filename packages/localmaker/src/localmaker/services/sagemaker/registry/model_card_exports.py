@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from localmaker.errors import AwsError
+from localmaker.errors import AwsError, NoRoomError
 from localmaker.http.operations import RequestContext, operation
 from localmaker.ports import AwsClients
 from localmaker.services.sagemaker.documents import existing, now, of_region
@@ -17,6 +17,7 @@ from localmaker.services.sagemaker.listing import only, order, page, select
 from localmaker.services.sagemaker.registry.card_pdf import card_pdf
 from localmaker.services.sagemaker.registry.model_cards import EXPORT_JOB, card_version
 from localmaker.services.sagemaker.store import ResourceStore
+from localmaker.state.room import until_stored
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ class CardExports:
         self._clients = clients
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
+        self._closing = threading.Event()
 
     def fail_interrupted(self) -> None:
         """Fail the jobs that were running when the endpoint last ended."""
@@ -126,6 +128,7 @@ class CardExports:
 
     def close(self) -> None:
         """Wait for running jobs, which takes seconds."""
+        self._closing.set()
         with self._lock:
             threads = list(self._threads)
         for thread in threads:
@@ -153,4 +156,10 @@ class CardExports:
         arn = job["ModelCardExportJobArn"]
         # The job was deleted with its card in the meantime.
         if self._resources.get(EXPORT_JOB, arn) is not None:
-            self._resources.put(EXPORT_JOB, arn, {**job, "Status": status, "LastModifiedAt": now(), **more})
+            ended = {**job, "Status": status, "LastModifiedAt": now(), **more}
+            try:
+                until_stored(
+                    lambda: self._resources.put(EXPORT_JOB, arn, ended), self._closing.wait, f"the end of {arn}"
+                )
+            except NoRoomError as error:
+                logger.warning("%s; the next start reports that the job was interrupted", error)

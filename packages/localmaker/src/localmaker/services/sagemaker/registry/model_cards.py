@@ -14,7 +14,7 @@ from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.documents import arn_of, existing, now, of_region
 from localmaker.services.sagemaker.listing import only, order, page, select
 from localmaker.services.sagemaker.store import ResourceStore
-from localmaker.services.sagemaker.tags import forget_tags
+from localmaker.services.sagemaker.tags import forget_tags, whole
 
 KIND = "model-card"
 #: The kind of an export job's document; its ARN begins with that of its card.
@@ -26,6 +26,7 @@ _VERSION_FIELDS = ("ModelCardVersion", "Content", "ModelCardStatus", "LastModifi
 
 
 @operation("sagemaker", "CreateModelCard")
+@whole()
 def create_card(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Create a card with its first version."""
     name = request["ModelCardName"]
@@ -99,6 +100,7 @@ def list_versions(request: dict[str, Any], context: RequestContext) -> dict[str,
 
 
 @operation("sagemaker", "DeleteModelCard")
+@whole(releases=True)
 def delete_card(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Delete a card, its versions and its export jobs; exported files remain."""
     arn = _card(request["ModelCardName"], context)["ModelCardArn"]

@@ -13,7 +13,7 @@ from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.documents import arn_of, existing, now, of_region
 from localmaker.services.sagemaker.listing import only, page, select
 from localmaker.services.sagemaker.store import ResourceStore
-from localmaker.services.sagemaker.tags import forget_tags
+from localmaker.services.sagemaker.tags import forget_tags, whole
 
 PACKAGE, GROUP = "model-package", "model-package-group"
 _TOKEN = "model-package-token"  # noqa: S105 - a kind of document
@@ -63,6 +63,7 @@ def _invalid(message: str) -> AwsError:
 
 
 @operation("sagemaker", "CreateModelPackageGroup")
+@whole()
 def create_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Create a group."""
     name = request["ModelPackageGroupName"]
@@ -94,6 +95,7 @@ def list_groups(request: dict[str, Any], context: RequestContext) -> dict[str, A
 
 
 @operation("sagemaker", "DeleteModelPackageGroup")
+@whole(releases=True)
 def delete_group(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Delete an empty group."""
     group = _group(request["ModelPackageGroupName"], context)
@@ -106,6 +108,7 @@ def delete_group(request: dict[str, Any], context: RequestContext) -> dict[str, 
 
 
 @operation("sagemaker", "CreateModelPackage")
+@whole()
 def create_package(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Create a package: the next version of its group, or one with its own name."""
     resources = context.service(ResourceStore)
@@ -200,6 +203,7 @@ def update_package(request: dict[str, Any], context: RequestContext) -> dict[str
 
 
 @operation("sagemaker", "DeleteModelPackage")
+@whole(releases=True)
 def delete_package(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Delete a package; its version number is not used again."""
     document = _package(request["ModelPackageName"], context)

@@ -26,6 +26,7 @@ from localmaker.services.sagemaker.pipelines.steps.run import Halt, StepRun
 from localmaker.services.sagemaker.pipelines.steps.table import StepTable
 from localmaker.services.sagemaker.pipelines.store import PipelineStore
 from localmaker.state.databases import StoreClosedError
+from localmaker.state.room import until_stored
 from pipedef.language.graph import build_graph
 from pipedef.language.model import StepType
 from pipedef.language.parsing import parse_definition
@@ -56,6 +57,7 @@ class ExecutionEngine:
         self._table = StepTable(self._services, execution)
         self._halt = Halt()
         self._interrupted = False
+        self._broken = False
         self._definition = parse_definition(services.store.definition(execution.definition_id))
         self._graph = restrict(build_graph(self._definition), execution.selected)
         self._running: dict[str, StepRun] = {}
@@ -95,7 +97,7 @@ class ExecutionEngine:
 
     def _run(self) -> None:
         try:
-            self._finish(self._refused_experiment() or self._run_steps())
+            self._finish(self._refused_experiment() or self._run_steps_or_fail())
         except StoreClosedError:
             logger.info("%s was still running when the endpoint closed; the next start reports it", self.execution.arn)
         finally:
@@ -112,6 +114,23 @@ class ExecutionEngine:
             reason = refusal(f"sagemaker:{operation}", exc).reason[:_MAX_REASON]
             return Progress((), ExecutionStatus.FAILED, reason)
         return None
+
+    def _run_steps_or_fail(self) -> Progress:
+        """Run the steps; an error of the endpoint itself, such as a full disk, fails the execution."""
+        try:
+            return self._run_steps()
+        except StoreClosedError:
+            raise
+        except Exception as error:
+            logger.exception("%s cannot go on", self.execution.arn)
+            with self._table.changed:
+                running = list(self._running.values())
+            for run in running:
+                run.stop()
+            with self._table.changed:
+                self._table.changed.wait_for(lambda: not self._running)
+            self._broken = True
+            return Progress((), ExecutionStatus.FAILED, f"InternalFailure: {error}"[:_MAX_REASON])
 
     def _run_steps(self) -> Progress:
         """Run steps until none is running and none may start; return the progress then."""
@@ -138,7 +157,11 @@ class ExecutionEngine:
             on_end=self._running.pop,
         )
         self._running[name] = run
-        run.start()
+        try:
+            run.start()
+        except BaseException:
+            del self._running[name]
+            raise
 
     def _parallel_steps(self) -> int:
         """Return how many steps may run now: UpdatePipelineExecution may have changed it since the start."""
@@ -147,11 +170,13 @@ class ExecutionEngine:
 
     def _finish(self, progress: Progress) -> None:
         status, reason = progress.status, progress.failure_reason
-        if self._halt.requested.is_set() and not self._lambda_failed():
+        if self._halt.requested.is_set() and not self._lambda_failed() and not self._broken:
             status, reason = ExecutionStatus.STOPPED, None
         if self._interrupted:
             status, reason = ExecutionStatus.FAILED, INTERRUPTED_REASON
-        self._services.emit(_end(self._services.store, self._services.clock, self.execution.arn, status, reason))
+        store, clock, arn = self._services.store, self._services.clock, self.execution.arn
+        event = until_stored(lambda: _end(store, clock, arn, status, reason), self._table.pause, f"the end of {arn}")
+        self._services.emit(event)
 
     def _lambda_failed(self) -> bool:
         """Return whether a function failed: a stop waits for functions, and the execution is Failed then, as in AWS."""

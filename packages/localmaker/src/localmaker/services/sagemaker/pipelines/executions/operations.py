@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -19,10 +22,14 @@ from localmaker.services.sagemaker.pipelines.executions.starting import new_exec
 from localmaker.services.sagemaker.pipelines.ports import ExecutionServices
 from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, ExecutionStatus, PipelineRecord, StepStatus
 from localmaker.services.sagemaker.pipelines.store import token_of
+from localmaker.state.room import with_reserve
 from pipedef.language.model import StepType
 from pipedef.language.parsing import parse_definition
 
+logger = logging.getLogger(__name__)
+
 DEFAULT_MAX_RUNNING = 20
+_RETRY_SECONDS = 1.0
 _RETRYABLE = frozenset({ExecutionStatus.FAILED, ExecutionStatus.STOPPED, ExecutionStatus.COMPLETED_WITH_FAILURES})
 
 
@@ -88,8 +95,13 @@ class PipelineExecutions:
                 return replace(record, status=status, queued=False, modified=self._services.clock.now())
 
             self._find(arn)
-            changed = self._store.update_execution(arn, change)
-            self._store.remember("StopPipelineExecution", request, arn)
+
+            def stop() -> ExecutionRecord:
+                previous.clear()
+                self._store.remember("StopPipelineExecution", request, arn)
+                return self._store.update_execution(arn, change)
+
+            changed = self._store.whole(stop, releases=True)
             self._changed.notify_all()
         if changed.status is not previous[0]:
             self._services.emit(execution_event(changed, previous[0]))
@@ -121,16 +133,20 @@ class PipelineExecutions:
                     "new execution.",
                 )
             parallel = request.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
-            self._store.remember("RetryPipelineExecution", request, arn)
-            self._store.drop_steps(arn, [step.name for step in again])
-            changed = self._change(
-                arn,
-                status=ExecutionStatus.EXECUTING,
-                queued=True,
-                failure_reason=None,
-                attempts={**record.attempts, **{step.name: step.attempt for step in again}},
-                max_parallel_steps=parallel or record.max_parallel_steps,
-            )
+
+            def start_again() -> ExecutionRecord:
+                self._store.remember("RetryPipelineExecution", request, arn)
+                self._store.drop_steps(arn, [step.name for step in again])
+                return self._change(
+                    arn,
+                    status=ExecutionStatus.EXECUTING,
+                    queued=True,
+                    failure_reason=None,
+                    attempts={**record.attempts, **{step.name: step.attempt for step in again}},
+                    max_parallel_steps=parallel or record.max_parallel_steps,
+                )
+
+            changed = self._store.whole(start_again)
         self._services.emit(execution_event(changed, record.status))
         self.dispatch()
         return {"PipelineExecutionArn": arn}
@@ -233,7 +249,14 @@ class PipelineExecutions:
             if self._closed:
                 return
             for record in self._store.queued_executions(self._max_running - len(self._running)):
-                started = self._change(record.arn, queued=False)
+                try:
+                    started = with_reserve(functools.partial(self._change, record.arn, queued=False))
+                except (OSError, sqlite3.Error) as error:  # as on a full disk
+                    logger.warning("%s stays in the queue for now: %s", record.arn, error)
+                    again = threading.Timer(_RETRY_SECONDS, self.dispatch)
+                    again.daemon = True
+                    again.start()
+                    return
                 engine = ExecutionEngine(self._services, started, self._ended)
                 self._running[record.arn] = engine
                 engine.start()

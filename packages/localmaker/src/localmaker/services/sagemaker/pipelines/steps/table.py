@@ -10,6 +10,7 @@ from typing import Any
 from localmaker.services.sagemaker.pipelines.events import step_event
 from localmaker.services.sagemaker.pipelines.ports import ExecutionServices
 from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, StepRecord, StepStatus
+from localmaker.state.room import until_stored
 from pipedef.language.model import Step
 
 _MAX_REASON = 1024
@@ -47,8 +48,8 @@ class StepTable:
                 display_name=step.display_name,
                 description=step.description,
             )
-            self._records[step.name] = record
             self._services.store.put_step(record)
+            self._records[step.name] = record
 
     def send_start_event(self, name: str) -> None:
         """Send the event of a step that was added."""
@@ -66,10 +67,20 @@ class StepTable:
             ):
                 del changes["status"]
             after = replace(before, **changes)
+            # An end has happened and cannot be refused: on a full disk it is stored as soon as there is room.
+            if after.status.ended:
+                until_stored(lambda: self._services.store.put_step(after), self.pause, f"the end of step {name}")
+            else:
+                self._services.store.put_step(after)
             self._records[name] = after
-            self._services.store.put_step(after)
         if after.status is not before.status:
             self._services.emit(step_event(after, before.status, self._services.clock.now()))
+
+    def pause(self, seconds: float) -> bool:
+        """Wait for so many seconds, or for a change; what is tried again after that ends when the store is closed."""
+        with self.changed:
+            self.changed.wait(seconds)
+        return False
 
     def end(self, name: str, status: StepStatus, **changes: Any) -> None:
         """Make the last change of a step."""
