@@ -7,8 +7,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from moto.awslambda.exceptions import UnknownFunctionException
 from moto.backends import get_backend
+from moto.core.exceptions import JsonRESTError
 
 from localmaker.services.lambda_.table import FunctionTableError, LocalFunction, function_name
 
@@ -32,7 +32,7 @@ def find_uploaded(arn: str, region: str) -> Any:
     backend = lambda_backends[account][parts[3] if len(parts) > 6 else region]  # noqa: PLR2004
     try:
         return backend.get_function(function_name(arn), qualifier_of(arn))
-    except UnknownFunctionException:
+    except JsonRESTError:  # moto knows no such function, version or alias
         return None
 
 
