@@ -59,6 +59,8 @@ lock: $(STAMP)  ## Resolve the lock files again
 		pyproject.toml --extra local --group dev --group image --no-emit-package localmaker --no-emit-package pipedef --upgrade -o requirements.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		packages/localmaker/src/localmaker/images/scikit-learn-1.9-0.in --upgrade -o packages/localmaker/src/localmaker/images/scikit-learn-1.9-0.lock
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		packages/localmaker/src/localmaker/images/lambda-python.in --upgrade -o packages/localmaker/src/localmaker/images/lambda-python.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-deps \
 		packages/localmaker/src/localmaker/images/scikit-learn-1.9-0-source.in --upgrade \
 		-o packages/localmaker/src/localmaker/images/scikit-learn-1.9-0-source.lock

@@ -80,6 +80,11 @@ def find_image(uri: str, state_dir: Path | None = None) -> ImageMapping:
     )
 
 
+def function_runtime(name: str) -> ImageMapping:
+    """Return the environment of a Lambda runtime such as ``python3.12``: its Python with the AWS SDK and no more."""
+    return ImageMapping(name, DEFAULT_TABLE.with_name("lambda-python.lock"), name.removeprefix("python"))
+
+
 def _own_table(state_dir: Path | None) -> Path | None:
     named = os.environ.get(OWN_TABLE_VARIABLE)
     if named:

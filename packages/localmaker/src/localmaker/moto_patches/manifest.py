@@ -100,6 +100,12 @@ _CORE = (
     ),
     *_places("moto.backends", "state", "finds the backends of a service", {"get_backend": "(name)"}),
     *_places(
+        "moto.core.exceptions",
+        "services.lambda_",
+        "there is no such function",
+        {"JsonRESTError": "class _RESTError"},
+    ),
+    *_places(
         "moto.core.parse",
         "http",
         "reads requests",

@@ -53,11 +53,12 @@ class View:
     """What a program sees of the machine.
 
     Attributes:
-        root: an empty directory, which becomes ``/``; the program may write to it.
+        root: an empty directory, which becomes ``/``; the program may write to it unless it is fixed.
+        fixed_root: the program may not write to ``/``.
         folders: path as the program sees it → directory on the machine; writable.
         visible: files and directories of the machine that it sees at their own paths, read-only.
         writable: directories of the machine that it may write to, at their own paths.
-        read_only: path as the program sees it → directory on the machine; mounted over ``folders``.
+        read_only: path as the program sees it → file or directory on the machine; mounted over ``folders``.
         hosts: content of ``/etc/hosts``.
         host_name: as the program sees it.
         network: false for a loopback interface of its own and nothing else.
@@ -72,6 +73,7 @@ class View:
     hosts: str = "127.0.0.1 localhost\n"
     host_name: str = "localhost"
     network: bool = True
+    fixed_root: bool = False
     shared_memory_bytes: int = 1 << 26
 
 
@@ -106,6 +108,7 @@ def arguments(view: View) -> list[str]:
         *(word for path in _outer_first(view.visible) for word in ("--ro-bind", str(path), str(path))),
         *(word for path in _outer_first(view.writable) for word in ("--bind", str(path), str(path))),
         *(word for path, folder in sorted(view.read_only.items()) for word in ("--ro-bind", str(folder), path)),
+        *(("--remount-ro", "/") if view.fixed_root else ()),
     ]
 
 

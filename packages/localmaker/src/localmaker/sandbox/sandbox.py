@@ -68,8 +68,11 @@ class SandboxRequest:
         visible: directories of the machine that the job may read (interpreter, environments).
         writable: directories of the machine that it may write to.
         read_only: directories below ``/opt/ml``, as the job sees them, that it may not change.
+        mounted: path as the job sees it → file or directory of the machine that it may read there.
+        fixed_root: the job may write to ``folders``, ``/tmp`` and its home directory only.
         network: false for ``EnableNetworkIsolation``.
         inherited: file descriptors that the job inherits (a listening socket).
+        output: descriptor for its standard output and error; a new pipe by default (:meth:`SandboxProcess.output`).
         host_name: the instance's host name.
         hosts: host names of all instances of the job, in order. Each has a loopback address of its own: 127.0.0.1,
             127.0.0.2 and so on.
@@ -86,8 +89,11 @@ class SandboxRequest:
     visible: Sequence[Path] = ()
     writable: Sequence[Path] = ()
     read_only: Sequence[str] = ()
+    mounted: Mapping[str, Path] = field(default_factory=dict)
+    fixed_root: bool = False
     network: bool = True
     inherited: Sequence[int] = ()
+    output: int | None = None
     host_name: str = "algo-1"
     hosts: Sequence[str] = ("algo-1",)
     isolation: Isolation = Isolation.NONE
@@ -147,7 +153,7 @@ def start(request: SandboxRequest) -> SandboxProcess:
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _GUARD, str(_SOURCES)],
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        stdout=subprocess.PIPE if request.output is None else request.output,
         stderr=subprocess.STDOUT,
         pass_fds=[status_write, life_write, *request.inherited],
         start_new_session=True,
@@ -166,7 +172,7 @@ def start(request: SandboxRequest) -> SandboxProcess:
     if report != b"+":
         failure = report[1:].decode(errors="replace")
         sandbox_process.kill()
-        if not report:  # bubblewrap has said why
+        if not report and request.output is None:  # bubblewrap has said why
             with os.fdopen(os.dup(sandbox_process.output()), "rb") as output:
                 failure = output.read(_MESSAGE_BYTES).decode(errors="replace").strip()
         sandbox_process.wait()
@@ -216,12 +222,14 @@ def _view(request: SandboxRequest, root: Path, prefix: Path, limits: Limits) -> 
     ml = request.work / "ml"
     addresses = "".join(f"127.0.0.{number} {name}\n" for number, name in enumerate(request.hosts[1:], 2))
     (root / "var").mkdir()
+    own = {f"/{name}": root / name for name in ("root", "tmp") if request.fixed_root}
     return bubblewrap.View(
         root=root,
-        folders={"/var/tmp": root / "tmp", "/opt/ml": ml, **request.folders},  # noqa: S108 - the job's own
+        folders={**own, "/var/tmp": root / "tmp", "/opt/ml": ml, **request.folders},  # noqa: S108 - the job's own
+        fixed_root=request.fixed_root,
         visible=[prefix, *(path.resolve() for path in request.visible)],
         writable=[path.resolve() for path in request.writable],
-        read_only={path: _inside(ml, path) for path in request.read_only},
+        read_only={**{path: _inside(ml, path) for path in request.read_only}, **request.mounted},
         hosts=f"127.0.0.1 localhost {request.hosts[0]}\n{addresses}::1 localhost\n",
         host_name=request.host_name,
         network=request.network,

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from localmaker.errors import LocalmakerError
+from localmaker.images.environments import EnvironmentBuildError
+from localmaker.sandbox.sandbox import SandboxError
 from localmaker.services.iam.acting import Acting
-from localmaker.services.lambda_ import host
-from localmaker.services.lambda_.logs import MEMORY_MB, FunctionOutput, log_group
+from localmaker.services.lambda_.logs import FunctionOutput, log_group
+from localmaker.services.lambda_.process import has_ended, seen_paths, start
 from localmaker.services.lambda_.table import LocalFunction, function_name, registered_function, unknown_function
 from localmaker.services.lambda_.uploaded import unpack_uploaded
 from localmaker.state.credentials import ANY
@@ -73,28 +74,44 @@ def call_function(
         if function is None:
             raise unknown_function(name, state_dir)
         output = FunctionOutput(
-            request_id or str(uuid.uuid4()), log_file(name, state_dir), group=log_group(name), client=logs
+            request_id or str(uuid.uuid4()),
+            log_file(name, state_dir),
+            group=log_group(name),
+            client=logs,
+            version=function.version,
+            memory_mb=function.memory_mb,
         )
-        (directory / "call.json").write_text(json.dumps(_call_document(function, arn, event, output)), encoding="utf-8")
+        (directory / "call").mkdir()
+        document = json.dumps(_call_document(function, directory, arn, event, output))
+        (directory / "call" / "call.json").write_text(document, encoding="utf-8")
         with acting.function(function.role, arn) if acting else nullcontext(ANY.variables()) as credentials:
-            environment = _environment(function, url, region, output, credentials)
-            return _call(function, directory, output=output, environment=environment, started=started)
+            variables = {
+                "AWS_ENDPOINT_URL": url,
+                **credentials,
+                "AWS_DEFAULT_REGION": region,
+                "AWS_REGION": region,
+            }
+            return _call(function, directory, output=output, variables=variables, started=started)
 
 
-def _call_document(function: LocalFunction, arn: str, event: Any, output: FunctionOutput) -> dict[str, Any]:
+def _call_document(
+    function: LocalFunction, directory: Path, arn: str, event: Any, output: FunctionOutput
+) -> dict[str, Any]:
     """Describe the call for :mod:`localmaker.services.lambda_.host`."""
+    root = str(function.file.parent) if function.root is None else seen_paths(function.root, directory)[0]
     return {
         "arn": arn,
         "event": event,
         "name": function.name,
-        "file": str(function.file),
-        "root": str(function.root or function.file.parent),
+        "file": str(Path(root, function.file.relative_to(function.root or function.file.parent))),
+        "root": root,
         "attribute": function.attribute,
         "timeout_seconds": function.timeout_seconds,
         "request_id": output.request_id,
         "log_group": output.group,
         "log_stream": output.stream,
-        "memory_mb": MEMORY_MB,
+        "memory_mb": function.memory_mb,
+        "version": function.version,
     }
 
 
@@ -103,27 +120,39 @@ def _call(
     directory: Path,
     *,
     output: FunctionOutput,
-    environment: dict[str, str],
+    variables: Mapping[str, str],
     started: Callable[[Callable[[bool], None]], object],
 ) -> Any:
     with output.opened() as descriptor:
-        stopped, code = _run(function, directory, output, descriptor, environment=environment, started=started)
+        end = _run(function, directory, output, descriptor, variables=variables, started=started)
     answer = _answer(directory)
     if "value" in answer:
         return answer["value"]
     error = answer.get("error")
-    if stopped:
+    if end.stopped:
         kind, message, stack = "Runtime.ExitError", "the local endpoint was stopped", None
         reason = message
     elif error:
         kind, message, stack = error["type"], error["message"], error["stack"]
         reason = f"{kind}: {message}"
     else:
-        reason = f"its process ended with exit code {code}"
         kind, stack = "Runtime.ExitError", None
-        message = f"RequestId: {output.request_id} Error: Runtime exited with error: exit status {code}"
+        how, reason = f"exit status {end.code}", f"its process ended with exit code {end.code}"
+        if end.exceeded is not None:
+            # What Lambda says of a function that exceeds its memory, too.
+            how, reason = "signal: killed", f"it was killed: it exceeded its {end.exceeded} ({function.memory_mb} MB)"
+        message = f"RequestId: {output.request_id} Error: Runtime exited with error: {how}"
     text = f"Lambda function [{function.name}] failed: {reason}. {_where(output)}"
     raise FunctionFailedError(text, kind, message, stack)
+
+
+@dataclass(frozen=True)
+class _End:
+    """The end of a function's process: whether the endpoint killed it, and which limit it exceeded."""
+
+    stopped: bool
+    code: int
+    exceeded: str | None
 
 
 def _run(
@@ -132,44 +161,38 @@ def _run(
     output: FunctionOutput,
     descriptor: int,
     *,
-    environment: dict[str, str],
+    variables: Mapping[str, str],
     started: Callable[[Callable[[bool], None]], object],
-) -> tuple[bool, int]:
-    """Run the function; return whether the endpoint killed it, and the exit code."""
+) -> _End:
+    """Run the function until it has ended."""
     stopping = threading.Event()
     try:
-        process = subprocess.Popen(
-            [function.python, host.__file__, str(directory)],
-            stdin=subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=descriptor,
-            env=environment,
-            cwd=function.root or directory,
-            start_new_session=True,
-        )
-    except OSError as exc:
-        text = f"Lambda function [{function.name}] could not be started with {function.python}: {exc}"
+        process = start(function, directory, output, descriptor, variables)
+    except (SandboxError, EnvironmentBuildError) as exc:
+        text = f"Lambda function [{function.name}] could not be started: {exc}"
         raise FunctionFailedError(text, "Runtime.InvalidEntrypoint", text) from exc
 
     def stop(closing: bool) -> None:
         if closing:
             stopping.set()
-            _kill(process)
+            process.kill()
 
+    timed_out = True
     try:
         started(stop)
-        process.wait(function.timeout_seconds)
-    except subprocess.TimeoutExpired:
+        timed_out = not has_ended(process, function.timeout_seconds)
+    finally:
+        process.kill()
+        code = process.wait()
+    if timed_out:
         output.write_timeout(descriptor, function.timeout_seconds)
         raise FunctionFailedError(
             f"Lambda function [{function.name}] did not end within {function.timeout_seconds} seconds "
             f"and was killed. {_where(output)}",
             "Sandbox.Timedout",
             f"RequestId: {output.request_id} Error: Task timed out after {function.timeout_seconds:.2f} seconds",
-        ) from None
-    finally:
-        _kill(process)
-    return stopping.is_set(), process.returncode
+        )
+    return _End(stopping.is_set(), code, process.exceeded)
 
 
 def log_file(name: str, state_dir: Path) -> Path:
@@ -183,36 +206,13 @@ def _where(output: FunctionOutput) -> str:
 
 def _answer(directory: Path) -> dict[str, Any]:
     try:
-        answer: dict[str, Any] = json.loads((directory / "result.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        answer: dict[str, Any] = json.loads(_read(directory / "call" / "result.json"))
+    except (OSError, ValueError):  # it was killed before it had written all of it, or put something else there
         return {}
     return answer
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End the function and everything that it started."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    finally:
-        process.wait()
-
-
-def _environment(
-    function: LocalFunction, url: str, region: str, output: FunctionOutput, credentials: Mapping[str, str]
-) -> dict[str, str]:
-    """Return the endpoint's variables with AWS settings that lead back to it, and the function's own."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
-    return {
-        **inherited,
-        "AWS_ENDPOINT_URL": url,
-        **credentials,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_REGION": region,
-        "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_LOG_GROUP_NAME": output.group,
-        "AWS_LAMBDA_LOG_STREAM_NAME": output.stream,
-        "PYTHONUNBUFFERED": "1",
-        **function.environment,
-    }
+def _read(path: Path) -> str:
+    """Return the content of a file that a function has written; links are not followed."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), encoding="utf-8") as file:
+        return file.read()

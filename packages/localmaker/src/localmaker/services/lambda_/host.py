@@ -22,7 +22,7 @@ class Context:
     def __init__(self, call: Dict[str, Any]) -> None:  # noqa: UP006
         self.function_name = call["name"]
         self.invoked_function_arn = call["arn"]
-        self.function_version = "$LATEST"
+        self.function_version = call["version"]
         self.aws_request_id = call["request_id"]
         self.memory_limit_in_mb = str(call["memory_mb"])
         self.log_group_name = call["log_group"]

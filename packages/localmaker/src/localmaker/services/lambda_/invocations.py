@@ -21,11 +21,13 @@ from localmaker.services.lambda_.table import (
     registered_function,
     unknown_function,
 )
-from localmaker.services.lambda_.uploaded import find_uploaded
+from localmaker.services.lambda_.uploaded import find_uploaded, qualifier_of
 
 _LOGGER = logging.getLogger(__name__)
 _LATEST = "$LATEST"
 _FAILED = "Unhandled"
+# "Lambda quotas" in the developer guide.
+_LARGEST_PAYLOAD_BYTES = 6 << 20
 # Lambda returns this much of the log.
 _TAIL_BYTES = 4096
 
@@ -33,7 +35,8 @@ _TAIL_BYTES = 4096
 @operation("lambda", "Invoke")
 def invoke(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Call a function: wait for its result, start it (``Event``), or only check that it exists (``DryRun``)."""
-    arn, kind = _arn(request["FunctionName"], context), request.get("InvocationType", "RequestResponse")
+    arn = _arn(request["FunctionName"], request.get("Qualifier"), context)
+    kind = request.get("InvocationType", "RequestResponse")
     event = _event(request.get("Payload") or b"{}")
     try:
         known = registered_function(function_name(arn), context.endpoint.state_dir) or find_uploaded(
@@ -65,11 +68,22 @@ def _event(payload: bytes) -> Any:
         raise AwsError("InvalidRequestContentException", f"Could not parse request body into json: {error}") from error
 
 
-def _arn(name: str, context: RequestContext) -> str:
-    """Return the ARN of a function named by its ARN, a partial ARN (``123456789012:function:name``) or its name."""
-    if name.startswith("arn:"):
-        return name
-    return f"arn:aws:lambda:{context.region}:{context.account_id}:function:{name.rpartition('function:')[2]}"
+def _arn(name: str, qualifier: str | None, context: RequestContext) -> str:
+    """Return the ARN of a function named by its ARN, a partial ARN (``123456789012:function:name``) or its name.
+
+    Raises:
+        AwsError: it names another version or alias than the qualifier.
+    """
+    arn = name
+    if not name.startswith("arn:"):
+        arn = f"arn:aws:lambda:{context.region}:{context.account_id}:function:{name.rpartition('function:')[2]}"
+    named = qualifier_of(arn)
+    if named is not None and qualifier not in (None, named):
+        raise AwsError(
+            "InvalidParameterValueException",
+            f"The derived qualifier from the function name [{named}] does not match the specified one [{qualifier}]",
+        )
+    return arn if named is not None or qualifier is None else f"{arn}:{qualifier}"
 
 
 def _run_unattended(arn: str, event: Any, request_id: str, context: RequestContext) -> None:
@@ -82,7 +96,8 @@ def _run_unattended(arn: str, event: Any, request_id: str, context: RequestConte
 
 def _answer(arn: str, event: Any, request_id: str, context: RequestContext) -> dict[str, Any]:
     endpoint = context.endpoint
-    answer: dict[str, Any] = {"StatusCode": 200, "ExecutedVersion": _LATEST}
+    uploaded = find_uploaded(arn, context.region)
+    answer: dict[str, Any] = {"StatusCode": 200, "ExecutedVersion": str(uploaded.version) if uploaded else _LATEST}
     try:
         value = call_function(
             arn,
@@ -98,7 +113,12 @@ def _answer(arn: str, event: Any, request_id: str, context: RequestContext) -> d
     except FunctionFailedError as error:
         payload = {**error.error, "requestId": request_id}
         return {**answer, "FunctionError": _FAILED, "Payload": json.dumps(payload).encode()}
-    return {**answer, "Payload": json.dumps(value).encode()}
+    content = json.dumps(value).encode()
+    if len(content) > _LARGEST_PAYLOAD_BYTES:
+        message = f"Response payload size exceeded maximum allowed payload size ({_LARGEST_PAYLOAD_BYTES} bytes)."
+        said = {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message}
+        return {**answer, "FunctionError": _FAILED, "Payload": json.dumps(said).encode()}
+    return {**answer, "Payload": content}
 
 
 def _log_of(path: Path, request_id: str) -> bytes:

@@ -16,7 +16,6 @@ from typing import Any
 
 from localmaker.services.logs.writer import JobLog
 
-MEMORY_MB = 128
 _READ_BYTES = 64 * 1024
 
 
@@ -39,12 +38,15 @@ class FunctionOutput:
         file: for the output of all calls of the function.
         group, stream: in CloudWatch Logs.
         client: of CloudWatch Logs.
+        version, memory_mb: of the function.
     """
 
     request_id: str
     file: Path
     group: str
     client: Any
+    version: str
+    memory_mb: int
     stream: str = field(default_factory=new_log_stream)
 
     @contextmanager
@@ -54,7 +56,7 @@ class FunctionOutput:
         log = JobLog(self.file, self.client, self.group, self.stream)
         read, write = os.pipe()
         wake_read, wake_write = os.pipe()
-        log.say(f"START RequestId: {self.request_id} Version: $LATEST")
+        log.say(f"START RequestId: {self.request_id} Version: {self.version}")
         reader = threading.Thread(target=_copy, args=(read, wake_read, log), name=f"log-{self.request_id}", daemon=True)
         reader.start()
         began = time.monotonic()
@@ -67,7 +69,7 @@ class FunctionOutput:
             log.say(f"END RequestId: {self.request_id}")
             log.say(
                 f"REPORT RequestId: {self.request_id}\tDuration: {milliseconds:.2f} ms\t"
-                f"Billed Duration: {int(milliseconds) + 1} ms\tMemory Size: {MEMORY_MB} MB"
+                f"Billed Duration: {int(milliseconds) + 1} ms\tMemory Size: {self.memory_mb} MB"
             )
             log.close()
             for descriptor in (read, write, wake_read):

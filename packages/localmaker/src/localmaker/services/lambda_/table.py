@@ -30,6 +30,7 @@ from localmaker.errors import LocalmakerError
 TABLE_NAME = "functions.toml"
 TABLE_VARIABLE = "LOCALMAKER_FUNCTIONS"
 DEFAULT_TIMEOUT_SECONDS = 60
+DEFAULT_MEMORY_MB = 128
 # Pipelines waits no longer for a Lambda step.
 MAX_TIMEOUT_SECONDS = 600
 
@@ -53,8 +54,9 @@ class LocalFunction:
         timeout_seconds: until it is killed.
         python: interpreter.
         environment: variables in addition to the endpoint's.
-        root: directory with the code of an uploaded function, which runs there.
+        root: directory with the code of an uploaded function, which runs in the sandbox.
         role: ARN of its execution role.
+        runtime, handler, version, memory_mb, storage_mb: of an uploaded function, as it was created.
     """
 
     name: str
@@ -65,6 +67,11 @@ class LocalFunction:
     environment: Mapping[str, str] = field(default_factory=dict)
     root: Path | None = None
     role: str | None = None
+    runtime: str = ""
+    handler: str = ""
+    version: str = "$LATEST"
+    memory_mb: int = DEFAULT_MEMORY_MB
+    storage_mb: int = 512
 
 
 def function_name(arn: str) -> str:

@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 import io
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from moto.backends import get_backend
+from moto.core.exceptions import JsonRESTError
 
 from localmaker.services.lambda_.table import FunctionTableError, LocalFunction, function_name
 
+# "Lambda quotas" in the developer guide: the size of a deployment package, unzipped.
+_LARGEST_CODE_BYTES = 250 << 20
+
 
 def find_uploaded(arn: str, region: str) -> Any:
-    """Find moto's object of an uploaded function; None if there is none of that name.
+    """Find moto's object of an uploaded function, in the version or behind the alias that the ARN names.
 
     Args:
         arn: of the function, or its name.
         region: where it was created, if only the name is given.
+
+    Returns:
+        None if there is no such function, version or alias.
     """
     lambda_backends: Any = get_backend("lambda")  # loads moto's Lambda, which few endpoints need
-    name, parts = function_name(arn), arn.split(":")
+    parts = arn.split(":")
     account = parts[4] if len(parts) > 6 else next(iter(lambda_backends), "123456789012")  # noqa: PLR2004
     backend = lambda_backends[account][parts[3] if len(parts) > 6 else region]  # noqa: PLR2004
-    return next((item for item in backend.list_functions() if item.function_name == name), None)
+    try:
+        return backend.get_function(function_name(arn), qualifier_of(arn))
+    except JsonRESTError:  # moto knows no such function, version or alias
+        return None
+
+
+def qualifier_of(arn: str) -> str | None:
+    """Return the version or alias in the ARN of a function; None if it names none."""
+    parts = arn.split(":")
+    return parts[7] if len(parts) > 7 else None  # noqa: PLR2004
 
 
 def unpack_uploaded(arn: str, region: str, directory: Path) -> LocalFunction | None:
-    """Unpack the code of an uploaded function; None if there is none of that name.
+    """Unpack the code of an uploaded function; None if there is none of that name, version or alias.
 
     Args:
         arn: of the function.
@@ -36,31 +51,34 @@ def unpack_uploaded(arn: str, region: str, directory: Path) -> LocalFunction | N
         directory: for the code; created if missing.
 
     Raises:
-        FunctionTableError: it is not a Python function in a zip file.
+        FunctionTableError: it is not a Python function in a zip file of an acceptable size.
     """
-    name = function_name(arn)
     uploaded = find_uploaded(arn, region)
     if uploaded is None:
         return None
-    module, _, attribute = str(uploaded.handler or "").rpartition(".")
-    if uploaded.package_type != "Zip" or not str(uploaded.run_time or "").startswith("python") or not module:
+    name, handler, runtime = function_name(arn), str(uploaded.handler or ""), str(uploaded.run_time or "")
+    module, _, attribute = handler.rpartition(".")
+    if uploaded.package_type != "Zip" or not runtime.startswith("python") or not module:
         raise FunctionTableError(
             f"Lambda function [{name}] has package type {uploaded.package_type} and runtime {uploaded.run_time}; only "
             "Python functions in a zip file run here"
         )
-    # extractall never writes outside the directory, whatever the members' names are.
     with zipfile.ZipFile(io.BytesIO(uploaded.code_bytes)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > _LARGEST_CODE_BYTES:
+            raise FunctionTableError(f"Lambda function [{name}]: its unzipped code is larger than 250 MiB")
+        # extractall never writes outside the directory, whatever the members' names are.
         archive.extractall(directory)
     return LocalFunction(
         name=name,
         file=directory / f"{module.replace('.', '/')}.py",
         attribute=attribute,
         timeout_seconds=int(uploaded.timeout),
-        python=sys.executable,
-        environment={
-            "LAMBDA_TASK_ROOT": str(directory),
-            **{str(key): str(value) for key, value in uploaded.environment_vars.items()},
-        },
+        environment={str(key): str(value) for key, value in uploaded.environment_vars.items()},
         root=directory,
         role=str(uploaded.role),
+        runtime=runtime,
+        handler=handler,
+        version=str(uploaded.version),
+        memory_mb=int(uploaded.memory_size),
+        storage_mb=int(uploaded.ephemeral_storage),
     )
