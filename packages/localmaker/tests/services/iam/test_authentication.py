@@ -444,3 +444,18 @@ def test_the_aws_cli(endpoint: EndpointHandle, tmp_path: Path) -> None:
     done = aws("s3", "cp", str(tmp_path / "file"), f"s3://{BUCKET}/cli")
     assert done.returncode == 0, done.stderr
     assert "InvalidAccessKeyId" in aws("s3", "ls", f"s3://{BUCKET}", AWS_ACCESS_KEY_ID="any").stderr
+
+
+def test_what_is_not_held(endpoint: EndpointHandle) -> None:
+    """A signed request can be sent again, and a stack creates what its template says."""
+    request = AWSRequest("PUT", f"{endpoint.url}/{BUCKET}/again", data=b"x")
+    request.headers["X-Amz-Content-SHA256"] = hashlib.sha256(b"x").hexdigest()
+    credentials = endpoint.credentials
+    S3SigV4Auth(BotoCredentials(credentials.access_key, credentials.secret_key), "s3", REGION).add_auth(request)
+    headers = dict(request.headers.items())
+    assert [send(endpoint, "PUT", f"/{BUCKET}/again", b"x", **headers)[0] for _ in range(2)] == [200, 200]
+    mine = user(endpoint, "stacker", {"Action": "cloudformation:*", "Resource": "*"})
+    assert refused(client_of(endpoint, "s3", mine).create_bucket, Bucket="by-hand")[0] == "AccessDenied"
+    template = {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "by-stack"}}}}
+    client_of(endpoint, "cloudformation", mine).create_stack(StackName="s", TemplateBody=json.dumps(template))
+    assert "by-stack" in {bucket["Name"] for bucket in endpoint.client("s3").list_buckets()["Buckets"]}

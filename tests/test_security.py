@@ -1,0 +1,142 @@
+"""Each sentence of SECURITY.md has a test, or says something that no test can show."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LOCAL = "packages/localmaker/tests"
+JOBS = f"{LOCAL}/services/sagemaker/jobs"
+ESCAPES = f"{LOCAL}/sandbox/test_escapes.py"
+#: The beginning of a sentence → the tests that show it.
+SHOWN_BY = {
+    "Definitions contain no secrets": [
+        "tests/pipeline/definition/test_compile.py::test_no_secret_stands_in_the_definition",
+        "packages/pipedef/tests/checks/test_plain_secrets.py::test_a_secret_is_found_wherever_it_has_a_name",
+    ],
+    "Each role has the permissions": [
+        "tests/end_to_end/test_least_privilege.py::test_a_role_may_do_what_its_work_uses_and_nothing_else",
+    ],
+    "Buckets block public access": ["tests/pipeline/deploy/resources/test_buckets.py::test_buckets_are_closed"],
+    "Object keys are hostile": [
+        "tests/steps/analysis/runtime/test_upload.py::test_any_key_gives_a_name_that_is_safe_everywhere",
+        "tests/end_to_end/test_object_keys.py::test_the_file_is_processed",
+    ],
+    "CSV cells are hostile": ["tests/steps/test_publish.py::test_no_text_cell_starts_a_formula"],
+    "The model artefact is data": ["tests/steps/analysis/model/test_artefact.py::test_a_damaged_model_is_refused"],
+    "Pickle and joblib exports": [
+        "tests/scripts/lib/exports/test_safe_pickle.py::test_every_attack_is_refused_unrun",
+        "tests/scripts/lib/exports/test_files.py::test_a_right_checksum_does_not_make_a_pickle_safe",
+    ],
+    "It binds to the loopback": [f"{LOCAL}/http/test_server.py::test_nothing_but_loopback"],
+    "It serves only loopback names": [
+        f"{LOCAL}/http/test_browsers.py::test_every_other_name_is_refused",
+        f"{LOCAL}/http/test_browsers.py::test_every_path_and_method_is_refused",
+        f"{LOCAL}/http/test_chromium.py::test_a_page_gets_nothing_from_another_origin_nor_by_rebinding",
+    ],
+    "What it serves cannot act": [
+        f"{LOCAL}/http/test_browsers.py::test_what_is_served_cannot_act_as_a_page",
+        f"{LOCAL}/http/test_chromium.py::test_an_uploaded_page_drives_nothing",
+    ],
+    "With `--enforce-iam`, every request": [
+        f"{LOCAL}/services/iam/test_authentication.py::test_every_service_takes_the_administrators_credentials_and_no_others",
+        f"{LOCAL}/services/iam/test_authentication.py::test_unsigned_requests",
+    ],
+    "The administrator's credentials": [
+        f"{LOCAL}/services/iam/test_authentication.py::test_the_administrators_credentials_are_in_a_file_of_the_owners_only",
+        f"{JOBS}/test_credentials.py::test_a_job_comes_by_no_credentials_but_its_own",
+    ],
+    "Requests, connections and waiting": [
+        f"{LOCAL}/http/test_fuzz.py::test_every_request_is_answered",
+        f"{LOCAL}/http/test_bounds.py::test_a_gibibyte_of_json_is_refused_unread",
+        f"{LOCAL}/http/test_server.py::test_a_new_client_takes_the_place_of_the_longest_idle_one",
+        f"{LOCAL}/http/test_server.py::test_a_client_that_dawdles_is_answered_and_left",
+    ],
+    "It does not read the user's": [f"{LOCAL}/test_daemon.py::test_the_users_aws_files_are_not_read"],
+    "State is read only from": [
+        f"{LOCAL}/state/test_restart.py::test_state_that_others_can_change_is_refused",
+        f"{LOCAL}/state/test_pickling.py::test_a_piece_that_would_run_a_function_is_refused",
+    ],
+    "A request is done as a whole": [
+        f"{LOCAL}/state/test_full_disk.py::test_a_request_is_whole_or_nothing_whichever_write_fails",
+        f"{LOCAL}/state/test_full_tmpfs.py::test_space_is_made_through_the_api_and_the_endpoint_works_on",
+    ],
+    "A job has a root file system": [f"{ESCAPES}::test_nothing_of_the_machine_is_reached"],
+    "It has no capabilities": [
+        f"{ESCAPES}::test_nothing_of_the_machine_is_reached",
+        f"{ESCAPES}::test_attempts_succeed_where_they_are_not_held",
+    ],
+    "It sees and signals only": [
+        f"{JOBS}/running/test_sandbox.py::test_job_sees_only_its_own_processes_and_host_name",
+        f"{JOBS}/running/test_sandbox.py::test_tree_ends_when_the_endpoint_is_killed",
+    ],
+    "With network isolation it has": [f"{ESCAPES}::test_network_is_what_is_asked_for"],
+    "It has the credentials of its role": [
+        f"{JOBS}/test_credentials.py::test_a_job_comes_by_no_credentials_but_its_own"
+    ],
+    "A `requirements.txt` is installed": [
+        f"{LOCAL}/images/test_requirements.py::test_a_source_package_is_not_built",
+        f"{LOCAL}/images/test_requirements.py::test_a_direct_url_is_refused",
+        f"{LOCAL}/images/test_requirements.py::test_a_wheel_that_runs_code_runs_it_in_the_sandbox_only",
+        f"{JOBS}/running/test_requirements.py::test_an_isolated_job_installs_without_the_network",
+    ],
+    "The passwords of package indexes": [
+        f"{LOCAL}/images/test_requirements.py::test_jobs_get_no_passwords_and_their_endpoint_without_a_proxy",
+    ],
+    "Archives are unpacked": [
+        f"{JOBS}/training/test_training.py::test_archive_member_outside_its_folder_fails_the_job",
+        f"{JOBS}/training/test_training.py::test_archive_link_to_the_outside_fails_the_job",
+        f"{JOBS}/processing/test_processing.py::test_links_in_outputs_are_not_followed",
+    ],
+    "A job that exceeds its memory": [
+        f"{LOCAL}/sandbox/test_limits_under_load.py::test_right_reason_under_load",
+        f"{LOCAL}/sandbox/test_full_machine.py::test_disk_of_a_job_is_bounded",
+        f"{LOCAL}/sandbox/test_guard_decisions.py::test_limits_of_the_disk",
+    ],
+    "Below a reserve of free memory": [
+        f"{LOCAL}/sandbox/test_full_machine.py::test_largest_job_ends_first",
+        f"{LOCAL}/sandbox/test_full_machine.py::test_kernel_takes_a_job_before_anything_else",
+    ],
+    "An uploaded function sees": [
+        f"{LOCAL}/services/lambda_/test_uploaded.py::test_it_sees_nothing_but_its_code_and_the_sdk"
+    ],
+    "Without `--enforce-iam` the endpoint": [f"{LOCAL}/http/test_gateway.py::test_the_services_that_the_project_uses"],
+    "Where bubblewrap does not work": [f"{LOCAL}/test_cli.py::test_jobs_without_a_sandbox_are_announced"],
+    "Functions in `functions.toml`": [
+        f"{LOCAL}/services/sagemaker/pipelines/steps/test_lambdas.py::test_a_process_that_a_function_leaves_behind_ends_with_it"
+    ],
+    "A job without network isolation": [f"{ESCAPES}::test_network_is_what_is_asked_for"],
+    "The kernel is not held": [],
+    "Limits are measured at intervals": [
+        f"{LOCAL}/sandbox/test_guard_decisions.py::test_close_to_a_limit_it_looks_more_often",
+    ],
+    "What a job stores through": [],
+    "With `LOCALMAKER_SOURCE_PACKAGES=1`": [
+        f"{LOCAL}/images/test_requirements.py::test_a_build_script_sees_nothing_of_the_users"
+    ],
+    "A signed request can be sent again": [f"{LOCAL}/services/iam/test_authentication.py::test_what_is_not_held"],
+    "CloudFormation creates": [f"{LOCAL}/services/iam/test_authentication.py::test_what_is_not_held"],
+}
+
+
+def sentences() -> list[str]:
+    """Return what the two sections promise, each as one line."""
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    sections = text[text.index("## What the project guarantees") : text.index("## Supported versions")]
+    return [" ".join(item.split()) for item in re.findall(r"^- (.*(?:\n  .*)*)", sections, re.MULTILINE)]
+
+
+def test_every_sentence_is_shown() -> None:
+    assert [one for one in sentences() if not one.startswith(tuple(SHOWN_BY))] == []
+    assert [start for start in SHOWN_BY if not any(one.startswith(start) for one in sentences())] == []
+
+
+@pytest.mark.parametrize("test", sorted({test for tests in SHOWN_BY.values() for test in tests}))
+def test_what_shows_it_exists(test: str) -> None:
+    path, _, name = test.partition("::")
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    assert name in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
