@@ -83,11 +83,14 @@ def test_commands_find_executions_of_both_pipelines(deployed, execution):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_of_a_burst_of_a_hundred_files_none_is_lost_and_each_has_an_outcome_of_its_own(deployed, execution, tmp_path):
+@pytest.mark.randomised("burst")
+def test_of_a_burst_of_files_none_is_lost_and_each_has_an_outcome_of_its_own(
+    deployed, execution, tmp_path, pytestconfig
+):
     """Every tenth is good, since a good one takes seconds; ``python -m benchmarks.burst`` shows it with a hundred."""
     from pipeline.demo.sample import write_sample
 
-    keys = [f"raw/scoring/burst/{number:03}.csv" for number in range(100)]
+    keys = [f"raw/scoring/burst/{number:03}.csv" for number in range(pytestconfig.getoption("burst"))]
     good = set(keys[::10])
     etags = {}
     for number, key in enumerate(keys):
