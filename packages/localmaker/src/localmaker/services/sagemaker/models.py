@@ -24,12 +24,16 @@ def create_model(request: dict[str, Any], context: RequestContext) -> dict[str, 
     name = request["ModelName"]
     if _exists(name, context):
         raise AwsError("ValidationException", f'Cannot create already existing model "{_arn(name, context)}".')
-    # This comes first: without the model it means nothing, and the next model of that name replaces it.
-    if request.get("EnableNetworkIsolation", False):
-        context.service(ResourceStore).put(_ISOLATED, _arn(name, context), {})
-    else:
-        context.service(ResourceStore).remove(_ISOLATED, _arn(name, context))
-    return context.ask_moto(request)
+    store, arn = context.service(ResourceStore), _arn(name, context)
+    if not request.get("EnableNetworkIsolation", False):
+        store.remove(_ISOLATED, arn)  # what a deleted model of that name has left
+        return context.ask_moto(request)
+    store.put(_ISOLATED, arn, {})
+    try:
+        return context.ask_moto(request)
+    except BaseException:
+        store.remove(_ISOLATED, arn)
+        raise
 
 
 @operation("sagemaker", "DescribeModel")
