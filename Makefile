@@ -1,4 +1,4 @@
-# Everything runs in .venv, which is created from requirements.lock. Python 3.11 to 3.13 and make are the only prerequisites.
+# Everything runs in .venv, which is created from requirements.lock. Python 3.11.4 to 3.13 and make are the only prerequisites.
 .DEFAULT_GOAL := help
 .PHONY: help demo test acceptance check environment benchmark lock format clean
 
@@ -28,7 +28,7 @@ EXAMPLES ?= 2000
 SEEDS ?= 20
 KILLS ?= 50
 BURST ?= 100
-FAULTS ?= 26
+FAULTS ?= 48
 FUZZ ?= 100000
 LIMITS ?= 200
 

@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localmaker.daemon import EndpointHandle
+from localmaker.images.environments import find_interpreter
 from localmaker.sandbox.sandbox import Isolation, detect_isolation
 
 Create = Callable[..., str]
@@ -77,7 +78,7 @@ def test_it_sees_nothing_but_its_code_and_the_sdk(
     if detect_isolation() is Isolation.NONE:
         pytest.skip("there is no sandbox")
     seen, _ = call(endpoint, create(LOOK, MemorySize=192), {"home": str(Path.home() / "secret")})
-    assert seen["python"] == "3.12"
+    assert find_interpreter("3.12").version.startswith(seen["python"])  # another one where there is no 3.12
     assert seen["modules"] == ["boto3"]
     assert not {"USER", "LOCALMAKER_CHECK_RESPONSES", "PYTHONPATH", "VIRTUAL_ENV"} & set(seen["variables"])
     assert {"LAMBDA_TASK_ROOT", "_HANDLER", "AWS_EXECUTION_ENV", "TZ"} <= set(seen["variables"])
