@@ -112,3 +112,23 @@ def test_sandbox_that_is_unknown_fails_the_job(make_jobs, monkeypatch):
     description = jobs.process("true")
     detect_isolation.cache_clear()
     assert "fortress" in description["FailureReason"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "script"),
+    [
+        (
+            "LOCALMAKER_JOB_DISK_GIB",
+            "0.05",
+            "for i in 1 2 3; do head -c 30000000 /dev/zero > /opt/ml/$i; done; sleep 600",
+        ),
+        ("LOCALMAKER_JOB_FILES", "200", "for i in $(seq 400); do : > /tmp/$i; done; sleep 600"),
+    ],
+)
+def test_disk_and_files_are_bounded(make_jobs, monkeypatch, variable, value, script):
+    monkeypatch.setenv(variable, value)
+    jobs = make_jobs()
+    description = jobs.process(script)
+    assert description["ProcessingJobStatus"] == "Failed"
+    assert "no space left on device" in description["FailureReason"]
+    assert variable in description["FailureReason"]
