@@ -13,6 +13,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,22 +21,17 @@ from pathlib import Path
 OLDEST_VERSION = (0, 8)
 
 _SYSTEM_FOLDERS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
-_SYSTEM_SETTINGS = (
-    "alternatives",
-    "ca-certificates",
-    "fonts",
+_SETTINGS_FOLDERS = ("alternatives", "ca-certificates", "fonts", "ld.so.conf.d", "pki", "ssl/certs")
+# Copied, since a mount takes longer.
+_SETTINGS_FILES = (
     "ld.so.cache",
     "ld.so.conf",
-    "ld.so.conf.d",
     "localtime",
     "mime.types",
     "nsswitch.conf",
-    "pki",
     "protocols",
     "resolv.conf",
     "services",
-    "ssl/certs",
-    "ssl/openssl.cnf",
     "timezone",
 )
 # Root could write to them even without capabilities. bwrap's own /proc leaves some of them writable.
@@ -121,6 +117,9 @@ def interpreter() -> tuple[Path, Path]:
 def _write_settings(view: View) -> None:
     settings = view.root / "etc"
     settings.mkdir(exist_ok=True)
+    for name in _SETTINGS_FILES:
+        with suppress(OSError):  # not every machine has all of them, or lets everybody read them
+            shutil.copyfile(Path("/etc", name), settings / name)
     for name, content in {**_ACCOUNTS, "hosts": view.hosts, "hostname": f"{view.host_name}\n"}.items():
         (settings / name).write_text(content)
 
@@ -133,9 +132,9 @@ def _system() -> Iterator[str]:
             yield from ("--symlink", str(path.readlink()), str(path))
         elif path.exists():
             yield from ("--ro-bind", str(path), str(path))
-    for name in _SYSTEM_SETTINGS:
+    for name in _SETTINGS_FOLDERS:
         path = Path("/etc", name)
-        if path.exists():
+        if path.is_dir():
             yield from ("--ro-bind", str(path.resolve()), str(path))
     # Libraries count processors there.
     if Path("/sys/devices/system").is_dir():
