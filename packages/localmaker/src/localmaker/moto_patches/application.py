@@ -11,7 +11,7 @@ from typing import Any
 from moto.events.models import Rule
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from localmaker.moto_patches import speed, validation
+from localmaker.moto_patches import containment, speed, validation
 from localmaker.services.events import archives
 from localmaker.services.events.bus import EventBridge
 from localmaker.services.iam import managed_policies, simulation
@@ -24,6 +24,7 @@ from localmaker.services.sqs import messages, queues, set_queue_attributes
 _PATCHES = (
     archives.install,
     buckets.install,
+    containment.install,
     filter_log_events.install,
     managed_policies.install,
     messages.install,

@@ -37,6 +37,12 @@ _CORE = (
         {"method_names_from_class": "(clazz)"},
     ),
     *_replaced(
+        "moto.utilities.docker_utilities",
+        "moto_patches.containment",
+        "starts no containers",
+        {"DockerModel.docker_client": "property"},
+    ),
+    *_replaced(
         "moto.core.serialize",
         "moto_patches.speed",
         "the same responses in less time",

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ParamValidationError
 
 from localmaker.daemon import EndpointHandle
 from localmaker.images.environments import find_interpreter
 from localmaker.sandbox.sandbox import Isolation, detect_isolation
+from localmaker.services.lambda_.calls import log_file
+from localmaker.services.lambda_.table import FunctionTableError
 
 Create = Callable[..., str]
 LOOK = """
@@ -131,10 +133,39 @@ def test_an_answer_has_a_largest_size(endpoint: EndpointHandle, create: Create) 
     assert said["errorType"] == "Function.ResponseSizeTooLarge"
 
 
-def test_a_result_that_is_a_link_is_not_read(endpoint: EndpointHandle, create: Create) -> None:
-    leave = (
-        "import os\ndef handler(event, context):\n"
-        "    if os.path.isdir('/var/call'): os.symlink('/etc/passwd', '/var/call/result.json')\n    os._exit(0)\n"
-    )
-    said, _ = call(endpoint, create(leave))
+RESULT = "/var/call/result.json"
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        f"os.symlink('/etc/passwd', '{RESULT}')",
+        f"os.mkdir('{RESULT}')",
+        f"os.mkfifo('{RESULT}')",
+        *(f"open('{RESULT}', 'w').write({text!r})" for text in ("[]", "null", '["value"]', '{"error": "x"}', "{", "1")),
+        f"""open('{RESULT}', 'w').write('{{"error": {{"type": 1, "message": []}}}}')""",
+        f"open('{RESULT}', 'w').write('[' * 100000)",
+    ],
+)
+def test_a_result_of_another_form_is_none(endpoint: EndpointHandle, create: Create, write: str) -> None:
+    if detect_isolation() is Isolation.NONE:
+        pytest.skip("the folder of the call has another path without a sandbox")
+    said, _ = call(endpoint, create(f"import os\ndef handler(event, context):\n    {write}\n    os._exit(0)\n"))
     assert said["errorType"] == "Runtime.ExitError"
+
+
+def test_a_result_is_read_up_to_a_limit(endpoint: EndpointHandle, create: Create) -> None:
+    if detect_isolation() is Isolation.NONE:
+        pytest.skip("the folder of the call has another path without a sandbox")
+    write = f"open('{RESULT}', 'w').truncate(600 << 20)"
+    said, _ = call(endpoint, create(f"import os\ndef handler(event, context):\n    {write}\n    os._exit(0)\n"))
+    assert said["errorType"] == "Function.ResponseSizeTooLarge"
+
+
+@pytest.mark.parametrize("name", ["../../evil", "a/b", "a" * 65, "..", "a\nb"])
+def test_a_name_is_no_path(endpoint: EndpointHandle, name: str, tmp_path: Path) -> None:
+    with pytest.raises(FunctionTableError, match="is not the name of a function"):
+        log_file(name, tmp_path)
+    client = endpoint.client("lambda")
+    with pytest.raises((ClientError, ParamValidationError)):
+        client.invoke(FunctionName=f"arn:aws:lambda:us-east-1:123456789012:function:{name}")

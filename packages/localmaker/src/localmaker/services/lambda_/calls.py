@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import stat
 import tempfile
 import threading
 import uuid
@@ -19,9 +21,26 @@ from localmaker.sandbox.sandbox import SandboxError
 from localmaker.services.iam.acting import Acting
 from localmaker.services.lambda_.logs import FunctionOutput, log_group
 from localmaker.services.lambda_.process import has_ended, seen_paths, start
-from localmaker.services.lambda_.table import LocalFunction, function_name, registered_function, unknown_function
+from localmaker.services.lambda_.table import (
+    FunctionTableError,
+    LocalFunction,
+    function_name,
+    registered_function,
+    unknown_function,
+)
 from localmaker.services.lambda_.uploaded import unpack_uploaded
 from localmaker.state.credentials import ANY
+
+# Lambda's names.
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+#: "Lambda quotas" in the developer guide: the largest answer.
+LARGEST_ANSWER_BYTES = 6 << 20
+# What stands around the value in result.json.
+_AROUND_BYTES = 64
+
+
+class ResultTooLargeError(Exception):
+    """A function has written more than an answer may have."""
 
 
 class FunctionFailedError(LocalmakerError):
@@ -125,7 +144,13 @@ def _call(
 ) -> Any:
     with output.opened() as descriptor:
         end = _run(function, directory, output, descriptor, variables=variables, started=started)
-    answer = _answer(directory)
+    try:
+        answer = _answer(directory)
+    except ResultTooLargeError:
+        kind = "Function.ResponseSizeTooLarge"
+        message = f"Response payload size exceeded maximum allowed payload size ({LARGEST_ANSWER_BYTES} bytes)."
+        text = f"Lambda function [{function.name}] failed: {message} {_where(output)}"
+        raise FunctionFailedError(text, kind, message) from None
     if "value" in answer:
         return answer["value"]
     error = answer.get("error")
@@ -196,7 +221,13 @@ def _run(
 
 
 def log_file(name: str, state_dir: Path) -> Path:
-    """Return the file with the output of all calls of a function."""
+    """Return the file with the output of all calls of a function.
+
+    Raises:
+        FunctionTableError: Lambda has no function of such a name.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise FunctionTableError(f"[{name}] is not the name of a function: letters, digits, - and _, 64 at most")
     return state_dir / "functions" / f"{name}.log"
 
 
@@ -205,14 +236,36 @@ def _where(output: FunctionOutput) -> str:
 
 
 def _answer(directory: Path) -> dict[str, Any]:
+    """Return what a function's program has written, ``{"value": …}`` or ``{"error": …}``; empty if it is neither.
+
+    The function can write there, too, so nothing about the file is taken for granted.
+
+    Raises:
+        ResultTooLargeError: it is larger than any answer may be.
+    """
     try:
-        answer: dict[str, Any] = json.loads(_read(directory / "call" / "result.json"))
-    except (OSError, ValueError):  # it was killed before it had written all of it, or put something else there
+        answer = json.loads(_read(directory / "call" / "result.json"))
+    except (OSError, ValueError, RecursionError):  # it was killed before it had written all of it, for instance
         return {}
-    return answer
+    if not isinstance(answer, dict):
+        return {}
+    error = answer.get("error")
+    if isinstance(error, dict) and all(isinstance(error.get(key), str) for key in ("type", "message")):
+        stack = error.get("stack")
+        return {"error": {**error, "stack": stack if isinstance(stack, list) else []}}
+    return {"value": answer["value"]} if "value" in answer else {}
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> bytes:
     """Return the content of a file that a function has written; links are not followed."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), encoding="utf-8") as file:
-        return file.read()
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            return b""
+        if state.st_size > LARGEST_ANSWER_BYTES + _AROUND_BYTES:
+            raise ResultTooLargeError
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(LARGEST_ANSWER_BYTES + _AROUND_BYTES)
+    finally:
+        os.close(descriptor)

@@ -26,8 +26,6 @@ from localmaker.services.lambda_.uploaded import find_uploaded, qualifier_of
 _LOGGER = logging.getLogger(__name__)
 _LATEST = "$LATEST"
 _FAILED = "Unhandled"
-# "Lambda quotas" in the developer guide.
-_LARGEST_PAYLOAD_BYTES = 6 << 20
 # Lambda returns this much of the log.
 _TAIL_BYTES = 4096
 
@@ -113,12 +111,7 @@ def _answer(arn: str, event: Any, request_id: str, context: RequestContext) -> d
     except FunctionFailedError as error:
         payload = {**error.error, "requestId": request_id}
         return {**answer, "FunctionError": _FAILED, "Payload": json.dumps(payload).encode()}
-    content = json.dumps(value).encode()
-    if len(content) > _LARGEST_PAYLOAD_BYTES:
-        message = f"Response payload size exceeded maximum allowed payload size ({_LARGEST_PAYLOAD_BYTES} bytes)."
-        said = {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": message}
-        return {**answer, "FunctionError": _FAILED, "Payload": json.dumps(said).encode()}
-    return {**answer, "Payload": content}
+    return {**answer, "Payload": json.dumps(value).encode()}
 
 
 def _log_of(path: Path, request_id: str) -> bytes:
