@@ -57,6 +57,10 @@ SHOWN_BY = {
         f"{LOCAL}/http/test_server.py::test_a_client_that_dawdles_is_answered_and_left",
     ],
     "It does not read the user's": [f"{LOCAL}/test_daemon.py::test_the_users_aws_files_are_not_read"],
+    "A request runs nothing outside": [
+        f"{LOCAL}/moto_patches/test_containment.py::test_a_template_calls_nothing",
+        f"{LOCAL}/moto_patches/test_containment.py::test_no_container_is_started",
+    ],
     "State is read only from": [
         f"{LOCAL}/state/test_restart.py::test_state_that_others_can_change_is_refused",
         f"{LOCAL}/state/test_pickling.py::test_a_piece_that_would_run_a_function_is_refused",

@@ -32,6 +32,7 @@ _SETTINGS_FILES = (
     "protocols",
     "resolv.conf",
     "services",
+    "ssl/openssl.cnf",
     "timezone",
 )
 # Root could write to them even without capabilities. bwrap's own /proc leaves some of them writable.
@@ -116,7 +117,7 @@ def interpreter() -> tuple[Path, Path]:
 
 def _write_settings(view: View) -> None:
     settings = view.root / "etc"
-    settings.mkdir(exist_ok=True)
+    (settings / "ssl").mkdir(parents=True, exist_ok=True)
     for name in _SETTINGS_FILES:
         with suppress(OSError):  # not every machine has all of them, or lets everybody read them
             shutil.copyfile(Path("/etc", name), settings / name)
