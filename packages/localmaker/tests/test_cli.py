@@ -222,3 +222,8 @@ def test_jobs_without_a_sandbox_are_announced(tmp_path: Path, monkeypatch: pytes
     shown = console.file.getvalue()  # type: ignore[attr-defined]
     assert "Jobs run without a sandbox, as your user: " in shown
     assert f"{tmp_path / 'bwrap'}: No such file or directory; /bin/false: exit status 1. Install" in shown
+
+
+def test_a_sandbox_that_there_is_not_is_refused(state_dir: Path) -> None:
+    done = localmaker("up", "--detach", "--state-dir", str(state_dir), code=8, LOCALMAKER_SANDBOX="root")
+    assert "LOCALMAKER_SANDBOX=root is neither bubblewrap nor none" in done.stderr

@@ -119,6 +119,7 @@ def up(
     """Start the local AWS endpoint."""
     from localmaker import daemon
     from localmaker.http.server import require_loopback
+    from localmaker.sandbox.sandbox import detect_isolation
 
     terminal = _console()
 
@@ -128,6 +129,7 @@ def up(
 
     with _reported(state_dir):
         require_loopback(host)  # before anything is built
+        detect_isolation()
         prepare_environments(terminal, requirements or ())
         daemon.up(
             daemon.DEFAULT_PORT if port is None else port,

@@ -252,8 +252,14 @@ def _inside(ml: Path, path: str) -> Path:
 
 @functools.cache
 def detect_isolation() -> Isolation:
-    """Return the strongest isolation that works here, found by trying; once per process."""
+    """Return the strongest isolation that works here, found by trying; once per process.
+
+    Raises:
+        SandboxError: the environment variable names another mechanism.
+    """
     forced = os.environ.get("LOCALMAKER_SANDBOX")
+    if forced and forced not in Isolation:
+        raise SandboxError(f"LOCALMAKER_SANDBOX={forced} is neither bubblewrap nor none. Correct it, or unset it.")
     if forced:
         return Isolation(forced)
     try:
