@@ -1,13 +1,17 @@
 """Job environments: keys, tables of images, requirements; builds with an empty lock so that they are quick."""
 
+import fcntl
 import re
+import shutil
 import subprocess
 import threading
+import time
 
 import pytest
 
 from localmaker.images import environments
 from localmaker.images.environments import EnvironmentBuildError, derived_environment, image_environment
+from localmaker.images.patience import Patience, StoppedWaitingError, TimeExceededError
 from localmaker.images.table import (
     DEFAULT_IMAGE,
     ImageMapping,
@@ -16,6 +20,7 @@ from localmaker.images.table import (
     find_image,
     read_table,
 )
+from localmaker.services.sagemaker.jobs.running.following import StopSignal
 
 WHEEL = "tomli-w==1.2.0"
 
@@ -56,10 +61,30 @@ def test_other_content_is_another_environment(cache, empty_image):
 
 def test_incomplete_environment_is_built_again(cache, empty_image):
     prefix = image_environment(empty_image).prefix
-    (prefix / "complete.json").unlink()
+    prefix.with_name(f"{prefix.name}.complete").unlink()
     (prefix / "stale").touch()
     assert image_environment(empty_image).prefix == prefix
     assert not (prefix / "stale").exists()
+
+
+def test_an_environment_that_was_deleted_is_built_again(cache, empty_image):
+    prefix = image_environment(empty_image).prefix
+    shutil.rmtree(prefix)
+    assert image_environment(empty_image).python.is_file()
+
+
+def test_waiting_for_another_builder_ends_with_a_stop_and_at_the_deadline(cache, empty_image):
+    prefix = image_environment(empty_image).prefix
+    prefix.with_name(f"{prefix.name}.complete").unlink()
+    with prefix.with_name(f"{prefix.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(TimeExceededError):
+            image_environment(empty_image, patience=Patience(None, time.monotonic()))
+        stop = StopSignal()
+        stop.request()
+        with pytest.raises(StoppedWaitingError):
+            image_environment(empty_image, patience=Patience(stop))
+        stop.close()
 
 
 def test_failed_build_leaves_nothing_and_says_why(cache, empty_image):

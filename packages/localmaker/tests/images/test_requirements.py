@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from localmaker.images.environments import EnvironmentBuildError, RefusedRequirementsError, derived_environment
+from localmaker.images.environments import EnvironmentBuildError, derived_environment
+from localmaker.images.installer import installer_of_builds, installer_of_jobs
 from localmaker.images.requirements import (
     SOURCE_VARIABLE,
-    installer_of_builds,
-    installer_of_jobs,
+    RefusedRequirementsError,
+    Requirements,
     is_self_contained,
-    refusal,
+    read,
 )
 
 SECRET = "https://user:word@index/simple"
@@ -30,6 +31,10 @@ SECRET = "https://user:word@index/simple"
         ("-e .", False),
         ("x @ file:///tmp/x.whl", False),
         ("--index-url https://example.org/simple\nx", True),
+        ("--index-url file:///opt/ml/simple\nx", False),
+        ("x-1.0-py3-none-any.whl", False),
+        ("wheels/x-1.0.tar.gz", False),
+        ("https://example.org/x.zip", True),
     ],
 )
 def test_self_contained_requirements(requirements, expected):
@@ -47,20 +52,61 @@ def test_self_contained_requirements(requirements, expected):
         "HTTP://example.org/x.zip",
         "--no-binary :all:",
         "--no-binary=x",
+        "--no-bin :all:",
+        "--pre --no-binary :all:",
+        "--pre -e git+http://example.org/x",
+        "--only-binary=:none:",
+        "--index-url https://example.org/simple --no-binary=:all:",
+        "--index-url=https://example.org/'--no-binary=:all:'",
+        "-ihttps://example.org/simple",
+        "${PIP_INDEX_URL}/x.tar.gz",
+        "--extra-index-url http://example.org/x?${PIP_INDEX_URL}",
+        "--extra-index-url http://example.org/x?$PIP_INDEX_URL",
+        "x --config-settings=a=b",
+        "x --no-binary=:all:",
+        "x; python_version > 'a --no-binary=:all:'",
+        "x===1/../../wheels/x.tar.gz",
+        "wheels/x",
+        "-r other.txt",
+        "x.tar.gz",
+        "?",
     ],
 )
 def test_what_is_no_wheel_of_an_index_is_refused_with_its_line(line):
-    refused = refusal(f"# first\nnumpy \\\n  --hash=sha256:{'0' * 64}\n\n{line}  # last\n")
-    assert refused.startswith("requirements.txt, line 5: ")
-    assert SOURCE_VARIABLE in refused
-    assert "word" not in refused
+    with pytest.raises(RefusedRequirementsError) as refused:
+        read(f"# first\nnumpy \\\n  --hash=sha256:{'0' * 64}\n\n{line}  # last\n")
+    assert str(refused.value).startswith("requirements.txt, line 5: ")
+    assert SOURCE_VARIABLE in str(refused.value)
+    assert "word" not in str(refused.value)
+
+
+@pytest.mark.parametrize("before", ["# a comment\\", "  # a comment \\", "numpy \\\n# a comment\\"])
+def test_a_comment_does_not_hide_the_line_after_it(before):
+    with pytest.raises(RefusedRequirementsError, match="git"):
+        read(f"{before}\ngit+https://example.org/x.git\n")
+
+
+HASH = f"--hash=sha256:{'0' * 64}"
 
 
 @pytest.mark.parametrize(
-    "line", ["numpy", "pandas[excel]>=2,<3 ; python_version > '3'", "--pre", "# x @ https://y", "?"]
+    ("line", "written", "names_index"),
+    [
+        ("numpy", "numpy", False),
+        ("pandas[excel]>=2,<3 ; python_version > '3'", 'pandas[excel]<3,>=2 ; python_version > "3"', False),
+        (f"numpy==1.0 \\\n {HASH} \\\n {HASH}", f"numpy==1.0 {HASH} {HASH}", False),
+        ("num\\\npy", "numpy", False),
+        ("a_b==1.*", "a-b==1.*", False),
+        ("--pre", "--pre", False),
+        ("--only-binary :all:", "--only-binary=:all:", False),
+        ("# x @ https://y", "", False),
+        ("-i https://u:p@example.org/simple/", "--index-url https://u:p@example.org/simple/", True),
+        ("--extra-index-url=https://example.org/", "--extra-index-url https://example.org/", True),
+        ("--trusted-host example.org:8080", "--trusted-host example.org:8080", True),
+    ],
 )
-def test_other_lines_are_left_to_pip(line):
-    assert refusal(line) is None
+def test_pip_gets_what_was_understood(line, written, names_index):
+    assert read(line) == Requirements(f"{written}\n" if written else "", names_index)
 
 
 def test_jobs_get_no_passwords_and_their_endpoint_without_a_proxy():
@@ -76,6 +122,28 @@ def test_jobs_get_no_passwords_and_their_endpoint_without_a_proxy():
     assert "NO_PROXY" not in installer_of_jobs({}).variables
 
 
+@pytest.mark.parametrize(
+    ("proxy", "shown"),
+    [
+        ("bob:word@proxy:3128", "proxy:3128"),
+        ("//bob:word@proxy:3128", "//proxy:3128"),
+        ("socks5h://bob:wo@rd@proxy:3128/", "socks5h://proxy:3128/"),
+        ("http://bob:wo/rd@proxy:3128", "http://proxy:3128"),
+        ("http://bob:wo?rd@[::1]:3128", "http://[::1]:3128"),
+        ("bob:w:o/rd@proxy", "proxy"),
+        ("http://proxy:3128", "http://proxy:3128"),
+    ],
+)
+def test_no_form_of_a_proxy_keeps_its_password(proxy, shown):
+    assert installer_of_jobs({"HTTPS_PROXY": proxy}).variables["HTTPS_PROXY"] == shown
+    assert installer_of_builds({"HTTPS_PROXY": proxy}, passwords=False).variables["HTTPS_PROXY"] == shown
+
+
+def test_an_index_may_have_an_at_sign_in_its_path():
+    machine = {"PIP_INDEX_URL": "https://me:word@index:443/@team/simple"}
+    assert installer_of_jobs(machine).variables["PIP_INDEX_URL"] == "https://index:443/@team/simple"
+
+
 def test_builds_get_the_users_index_unless_code_of_packages_runs(tmp_path):
     (tmp_path / "pip.conf").write_text(f"[global]\nindex-url = {SECRET}\nfind-links = {tmp_path}\n    /absent\n")
     machine = {"PIP_CONFIG_FILE": str(tmp_path / "pip.conf"), "PATH": "/usr/bin"}
@@ -84,7 +152,59 @@ def test_builds_get_the_users_index_unless_code_of_packages_runs(tmp_path):
     assert installer.variables["PIP_FIND_LINKS"] == f"{tmp_path} /absent"
     assert tmp_path in installer.visible
     assert Path("/absent") not in installer.visible
-    assert "word" not in str(installer_of_builds({**machine, SOURCE_VARIABLE: "1", "PIP_INDEX_URL": SECRET}).variables)
+    for other in (
+        installer_of_builds({**machine, SOURCE_VARIABLE: "1"}),
+        installer_of_builds({**machine, SOURCE_VARIABLE: "1", "PIP_INDEX_URL": SECRET}),
+        installer_of_builds(machine, passwords=False),
+    ):
+        assert other.variables["PIP_INDEX_URL"] == "https://index/simple"
+
+
+@pytest.fixture
+def index(tmp_path, monkeypatch):
+    """Make an index in a home directory, with its files beside it; return the variables that name it."""
+    home = tmp_path / "home" / "me"
+    monkeypatch.setenv("HOME", str(home))
+    for folder in ("simple/x", "files", "other", "state"):
+        (home / folder).mkdir(parents=True)
+    page = '<a href="../../files/x-1.0-py3-none-any.whl#sha256=0">x</a> <a href="https://example.org/y-1.0.whl">y</a>'
+    (home / "simple" / "x" / "index.html").write_text(page + ' <a href="../../other/note.txt">z</a>')
+    return {"PIP_INDEX_URL": (home / "simple").as_uri(), "PIP_CONFIG_FILE": "/dev/null", "PATH": "/usr/bin"}
+
+
+def test_a_build_sees_a_local_index_and_the_folders_of_its_files(index):
+    home = Path.home()
+    assert set(installer_of_builds(index).visible) == {home / "simple", home / "files"}
+
+
+def test_a_job_sees_nothing_of_a_local_index(index):
+    machine = {**index, "PIP_FIND_LINKS": f"{Path.home()} https://example.org/", "PIP_EXTRA_INDEX_URL": "file:/srv"}
+    installer = installer_of_jobs(machine)
+    assert installer.visible == []
+    assert {name for name in installer.variables if name.startswith("PIP_")} == {
+        "PIP_DISABLE_PIP_VERSION_CHECK",
+        "PIP_FIND_LINKS",
+        "PIP_ONLY_BINARY",
+    }
+    assert installer.variables["PIP_FIND_LINKS"] == "https://example.org/"
+
+
+@pytest.mark.parametrize("folder", ["/", ".", "..", "state", "state/x"])
+def test_nobody_sees_a_home_directory_as_a_whole_or_the_endpoints_state(index, folder):
+    home = Path.home()
+    (home / "state" / "x").mkdir()
+    machine = {**index, "PIP_INDEX_URL": f"file://{home / folder}", "PIP_CERT": str(home / folder)}
+    machine["PIP_FIND_LINKS"] = str(home / folder)
+    for installer in (
+        installer_of_builds(machine, private=[home / "state"]),
+        installer_of_jobs(machine, private=[home / "state"]),
+    ):
+        assert installer.visible == []
+
+
+def test_a_page_does_not_show_a_home_directory(index):
+    (Path.home() / "simple" / "x" / "index.html").write_text('<a href="../../x-1.0-py3-none-any.whl">x</a>')
+    assert installer_of_builds(index).visible == [Path.home() / "simple"]
 
 
 @pytest.fixture
@@ -161,6 +281,44 @@ def test_a_build_script_sees_nothing_of_the_users(hostile, own_image, monkeypatc
     derived = derived_environment(own_image, "localmaker-hostile==1.0\n")
     assert (derived.site_packages / "localmaker_hostile-1.0.dist-info").is_dir()
     assert hostile() == set()
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_a_build_does_not_lead_the_endpoint_to_other_files(hostile, own_image, tmp_path, monkeypatch, failing):
+    monkeypatch.setenv(SOURCE_VARIABLE, "1")
+    victim = tmp_path / "victim"
+    victim.write_text("the user's")
+    source = tmp_path / "localmaker_hostile-1.0"
+    script = (source / "setup.py").read_text()
+    links = f"""
+import glob, os, sys
+for name in ("complete.json", "requirements.txt", "pyvenv.cfg"):
+    path = os.path.join(sys.prefix, name)
+    if os.path.exists(path):
+        os.remove(path)
+    os.symlink({str(victim)!r}, path)
+for path in (sys.prefix + ".complete", sys.prefix + ".lock"):
+    try:
+        os.symlink({str(victim)!r}, path)
+    except OSError:
+        pass
+os.mkdir(os.path.join(sys.prefix, "closed"))
+open(os.path.join(sys.prefix, "closed", "file"), "w").close()
+os.chmod(os.path.join(sys.prefix, "closed"), 0)
+raise SystemExit("failed")
+"""
+    (source / "setup.py").write_text(links if failing else f"{links.replace('raise SystemExit', '#')}\n{script}")
+    archive = tmp_path / "links" / "localmaker_hostile-1.0.tar.gz"
+    subprocess.run(["tar", "-czf", archive, "-C", tmp_path, source.name], check=True)
+    if failing:
+        with pytest.raises(EnvironmentBuildError):
+            derived_environment(own_image, "localmaker-hostile==1.0\n")
+    else:
+        derived = derived_environment(own_image, "localmaker-hostile==1.0\n")
+        assert (derived.prefix / "complete.json").is_symlink()
+    assert victim.read_text() == "the user's"
+    left = {path for path in own_image.prefix.parent.iterdir() if path.is_dir()} - {own_image.prefix}
+    assert len(left) == (0 if failing else 1)
 
 
 def test_a_wheel_that_runs_code_runs_it_in_the_sandbox_only(hostile, own_image):

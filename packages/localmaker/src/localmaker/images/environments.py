@@ -3,8 +3,9 @@
 An environment holds the libraries of one container image (a lock file with hashes) for one interpreter. A derived
 environment adds the packages of one ``requirements.txt``: it sees the image's packages behind its own, which is the
 result of ``pip install -r`` in the container. It is built in a job's sandbox. Both are kept in
-``${XDG_CACHE_HOME:-~/.cache}/localmaker/environments``, named by a hash of their content. A marker, written last, shows
-that an environment is complete; a file lock admits one builder at a time.
+``${XDG_CACHE_HOME:-~/.cache}/localmaker/environments``, named by a hash of their content. A marker beside it, written
+last, shows that an environment is complete; a file lock admits one builder at a time. A build can write to its
+environment only, and nothing in there is read or written afterwards outside a sandbox.
 
 ``python -m localmaker.images.environments`` prepares the environment of the default image.
 """
@@ -24,25 +25,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, cast
 
 from localmaker.errors import LocalmakerError
 from localmaker.images import requirements as requirements_of_jobs
+from localmaker.images.installer import Installer, installer_of_builds
+from localmaker.images.patience import FOREVER, Patience
+from localmaker.images.requirements import Requirements
 from localmaker.images.table import DEFAULT_IMAGE, ImageMapping, find_image
 from localmaker.sandbox.sandbox import SandboxError, SandboxRequest, detect_isolation, start
 
 Report = Callable[[str], None]
 
-_MARKER = "complete.json"
-_LAYOUT = "3"
+_LAYOUT = "4"
+_LOCK_SECONDS = 0.2
 _PROBE = "import json,sys;print(json.dumps([sys.executable,sys.base_prefix,'%d.%d.%d' % sys.version_info[:3]]))"
 
 
 class EnvironmentBuildError(LocalmakerError):
     """An environment could not be built; the message ends with the installer's last lines."""
-
-
-class RefusedRequirementsError(EnvironmentBuildError):
-    """A requirements file asks for a direct URL or a package from source."""
 
 
 @dataclass(frozen=True)
@@ -97,15 +98,19 @@ def cache_root() -> Path:
     return (cache / "localmaker" / "environments").resolve()
 
 
-def image_environment(image: ImageMapping, report: Report = lambda _line: None) -> JobEnvironment:
+def image_environment(
+    image: ImageMapping, report: Report = lambda _line: None, patience: Patience = FOREVER
+) -> JobEnvironment:
     """Return the environment of an image; build it if it does not exist.
 
     Args:
         image: entry of the table of images.
         report: receives a line at the start and at the end of a build.
+        patience: when to give up.
 
     Raises:
         EnvironmentBuildError: the lock file cannot be installed.
+        StoppedWaitingError, TimeExceededError: the patience has ended.
     """
     interpreter = find_interpreter(image.python)
     if not interpreter.version.startswith(f"{image.python}."):
@@ -119,48 +124,57 @@ def image_environment(image: ImageMapping, report: Report = lambda _line: None) 
 
     def build() -> None:
         report(f"building the environment of {image.lock.stem} in {prefix} (once, about half a minute)")
-        _create(environment)
-        _install(environment, ["--require-hashes", "-r", str(image.lock)])
+        run = functools.partial(_run, patience)
+        install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(environment.python)]
+        run([str(interpreter.executable), "-m", "venv", "--without-pip", str(prefix)])
+        run([*install, "--require-hashes", "-r", str(image.lock)])
         if image.source is not None:
             # Build with what is installed: an isolated build would fetch a setuptools without a hash.
             options = ["--require-hashes", "--no-deps", "--no-build-isolation"]
-            _install(environment, [*options, "-r", str(image.source)])
+            run([*install, *options, "-r", str(image.source)])
         # Jobs cannot store compiled modules (their changes vanish), so compile now; test suites are never imported.
-        _run([str(environment.python), "-m", "compileall", "-q", "-j", "0", "-x", "/tests?/", str(environment.prefix)])
+        run([str(environment.python), "-m", "compileall", "-q", "-j", "0", "-x", "/tests?/", str(prefix)])
         report(f"built {prefix.name}")
 
-    _build_once(prefix, build)
+    _build_once(prefix, build, patience)
     return environment
 
 
-def derived_environment(base: JobEnvironment, requirements: str, report: Report = lambda _line: None) -> JobEnvironment:
+def derived_environment(
+    base: JobEnvironment,
+    requirements: str,
+    report: Report = lambda _line: None,
+    patience: Patience = FOREVER,
+    private: Sequence[Path] = (),
+) -> JobEnvironment:
     """Return an environment with the packages of a requirements file added; build it if it does not exist.
 
     Args:
         base: the image's environment.
         requirements: content of the file, which must not refer to other files.
         report: receives a line at the start and at the end of a build.
+        patience: when to give up.
+        private: directories of which the build sees nothing.
 
     Raises:
         RefusedRequirementsError: a line asks for more than wheels of an index.
         EnvironmentBuildError: a package cannot be installed.
+        StoppedWaitingError, TimeExceededError: the patience has ended.
     """
     allowed = requirements_of_jobs.source_packages_allowed()
-    refused = None if allowed else requirements_of_jobs.refusal(requirements)
-    if refused is not None:
-        raise RefusedRequirementsError(refused)
-    key = _key(requirements, *(("source",) if allowed else ()))
+    wanted = Requirements(requirements, names_index=True) if allowed else requirements_of_jobs.read(requirements)
+    key = _key(wanted.text, *(("source",) if allowed else ()))
     prefix = base.prefix.with_name(f"{base.prefix.name}-with-{key}")
     environment = JobEnvironment(prefix, base.interpreter, base.variables, base)
 
     def build() -> None:
         report("installing requirements.txt (once for this content)")
         create_layer(prefix, str(prefix), base)
-        (prefix / "requirements.txt").write_text(requirements)
-        _install_in_sandbox(environment)
+        installer = installer_of_builds(passwords=not wanted.names_index, private=[*private, cache_root()])
+        _install_in_sandbox(environment, wanted.text, installer, patience)
         report("installed requirements.txt")
 
-    _build_once(prefix, build)
+    _build_once(prefix, build, patience)
     return environment
 
 
@@ -191,30 +205,36 @@ def create_layer(folder: Path, path: str, below: JobEnvironment) -> None:
     (packages / "image.pth").write_text("".join(f"{directory}\n" for directory in seen))
 
 
-def _install_in_sandbox(environment: JobEnvironment) -> None:
-    """Install an environment's ``requirements.txt`` where it can read nothing of the user's, and write nothing else."""
-    installer = requirements_of_jobs.installer_of_builds()
-    with tempfile.TemporaryDirectory(prefix="requirements-") as work:
+def _install_in_sandbox(environment: JobEnvironment, text: str, installer: Installer, patience: Patience) -> None:
+    """Install requirements where pip can read nothing of the user's, and write nothing but the environment."""
+    with tempfile.TemporaryDirectory(prefix="requirements-", ignore_cleanup_errors=True) as folder:
+        work = Path(folder).resolve()
+        (work / "ml").mkdir()
+        (work / "ml" / "requirements.txt").write_text(text, encoding="utf-8")
         # pip and not uv: it takes the image's packages as installed and adds only what they do not satisfy.
-        options = ["--quiet", "--no-input", "--no-cache-dir", "-r", f"{environment.prefix}/requirements.txt"]
+        options = ["--quiet", "--no-input", "--no-cache-dir", "-r", "/opt/ml/requirements.txt"]
         request = SandboxRequest(
             command=[str(environment.python), "-m", "pip", "install", *options],
             environment=installer.variables,
             directory="/",
-            work=Path(work).resolve(),
+            work=work,
             visible=[environment.interpreter.prefix, *environment.prefixes[1:], *installer.visible],
             writable=[environment.prefix],
             isolation=detect_isolation(),
         )
         try:
             process = start(request)
-            with os.fdopen(os.dup(process.output()), errors="replace") as output:
-                text = output.read()
-            code = process.wait()
         except SandboxError as error:
             raise EnvironmentBuildError(f"requirements.txt: {error}") from error
+        try:
+            said = patience.last_words(process.output(), process.life())
+        except LocalmakerError:
+            process.kill()
+            raise
+        finally:
+            code = process.wait()
     if code != 0:
-        raise EnvironmentBuildError(f"pip install -r requirements.txt: exit status {code}\n{text[-4000:]}")
+        raise EnvironmentBuildError(f"pip install -r requirements.txt: exit status {code}\n{said}")
 
 
 @functools.cache
@@ -248,51 +268,63 @@ def _read(lock: Path) -> bytes:
         raise EnvironmentBuildError(f"{lock}: {error.strerror}") from error
 
 
-def _create(environment: JobEnvironment) -> None:
-    _run([str(environment.interpreter.executable), "-m", "venv", "--without-pip", str(environment.prefix)])
-
-
-def _install(environment: JobEnvironment, arguments: Sequence[str]) -> None:
-    _run([sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(environment.python), *arguments])
-
-
-def _run(command: Sequence[str]) -> None:
+def _run(patience: Patience, command: Sequence[str]) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
-    done = subprocess.run(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-        env=environment,
-    )
-    if done.returncode != 0:
-        raise EnvironmentBuildError(f"{' '.join(command)}: exit status {done.returncode}\n{done.stdout[-4000:]}")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as process:
+        output = cast("IO[bytes]", process.stdout)  # it is a pipe
+        try:
+            said = patience.last_words(output.fileno())
+        except LocalmakerError:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        raise EnvironmentBuildError(f"{' '.join(command)}: exit status {process.returncode}\n{said}")
 
 
-def _build_once(prefix: Path, build: Callable[[], None]) -> None:
+def _build_once(prefix: Path, build: Callable[[], None], patience: Patience) -> None:
     """Build an environment in its final place, since scripts contain its path; do nothing if it is complete."""
-    if (prefix / _MARKER).exists():
+    marker = prefix.with_name(f"{prefix.name}.complete")
+    if marker.exists() and prefix.is_dir():
         return
-    with _locked(prefix):
-        if (prefix / _MARKER).exists():
+    with _locked(prefix, patience):
+        if marker.exists() and prefix.is_dir():
             return
-        if prefix.exists():
-            shutil.rmtree(prefix)
+        marker.unlink(missing_ok=True)
+        _remove(prefix)
         try:
             build()
-        except EnvironmentBuildError:
-            shutil.rmtree(prefix, ignore_errors=True)
+        except LocalmakerError:
+            _remove(prefix)
             raise
-        (prefix / _MARKER).write_text(json.dumps({"layout": _LAYOUT}))
+        marker.touch(exist_ok=False)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a directory, whatever permissions its content has; follow no links."""
+
+    def make_writable(function: Callable[..., object], path: str, _error: object) -> None:
+        for directory in (Path(path).parent, Path(path)):
+            if directory.is_dir() and not directory.is_symlink():
+                directory.chmod(0o700)
+        function(path)
+
+    if folder.exists():
+        shutil.rmtree(folder, onerror=make_writable)
 
 
 @contextmanager
-def _locked(prefix: Path) -> Iterator[None]:
+def _locked(prefix: Path, patience: Patience) -> Iterator[None]:
     prefix.parent.mkdir(parents=True, exist_ok=True)
     with prefix.with_name(f"{prefix.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        def taken() -> bool:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            return True
+
+        patience.until(taken, every_seconds=_LOCK_SECONDS)
         yield
 
 

@@ -17,7 +17,7 @@ from localmaker.sandbox.sandbox import Isolation
 from localmaker.services.iam.acting import Acting, JobIdentity, RoleRefusedError
 from localmaker.services.logs.writer import JobLog
 from localmaker.services.sagemaker.jobs.data.objects import ObjectTransfer
-from localmaker.services.sagemaker.jobs.failures import JobFailure, JobStopped, client_error, shorten
+from localmaker.services.sagemaker.jobs.failures import JobFailure, JobStopped, JobTimedOut, client_error, shorten
 from localmaker.services.sagemaker.jobs.kinds import JobId, JobKind, JobStatus
 from localmaker.services.sagemaker.jobs.outcome import Outcome
 from localmaker.services.sagemaker.jobs.processing.job import run as run_processing
@@ -106,8 +106,8 @@ class Executor:
             role, image = role_and_image(self.sagemaker, record.kind, record.request)
             with self._identity(record, role, image) as identity:
                 return self._execute(record, folder, stop, progress, identity=identity, role=role)
-        except JobStopped:
-            return Outcome(JobStatus.STOPPED)
+        except JobStopped as end:
+            return _stopped(record.kind, end)
         except JobFailure as failure:
             return Outcome(JobStatus.FAILED, shorten(str(failure)))
         except RoleRefusedError as refusal:
@@ -197,6 +197,15 @@ class Executor:
             **ANY.variables(),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+
+def _stopped(kind: JobKind, end: JobStopped) -> Outcome:
+    """Return the outcome of a job that was stopped before its program ran."""
+    if not isinstance(end, JobTimedOut):
+        return Outcome(JobStatus.STOPPED)
+    if kind is JobKind.TRAINING:
+        return Outcome(JobStatus.STOPPED, secondary_status="MaxRuntimeExceeded")
+    return Outcome(JobStatus.STOPPED, str(client_error(str(end))))
 
 
 def log_file(folder: Path, instance: int) -> Path:

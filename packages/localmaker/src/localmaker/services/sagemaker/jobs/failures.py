@@ -12,7 +12,11 @@ class JobFailure(LocalmakerError):  # noqa: N818 - a job's outcome, named as AWS
 
 
 class JobStopped(LocalmakerError):  # noqa: N818 - as above
-    """Ends the job as Stopped: a stop was requested while its data was being transferred."""
+    """Ends the job as Stopped: a stop was requested before its program ran."""
+
+
+class JobTimedOut(JobStopped):
+    """Ends the job as Stopped: its time was over before its program ran."""
 
 
 def client_error(text: str) -> JobFailure:

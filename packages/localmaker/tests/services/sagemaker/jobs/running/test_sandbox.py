@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from localmaker.images.requirements import installer_of_jobs
+from localmaker.images.installer import installer_of_jobs
 from localmaker.sandbox import substitution
 from localmaker.sandbox.sandbox import (
     Isolation,

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localmaker.images import environments
-from localmaker.images.environments import EnvironmentBuildError, JobEnvironment, RefusedRequirementsError
-from localmaker.images.requirements import Installer, installer_of_jobs, is_self_contained
+from localmaker.images.environments import EnvironmentBuildError, JobEnvironment
+from localmaker.images.installer import Installer, installer_of_jobs
+from localmaker.images.patience import Patience, StoppedWaitingError, TimeExceededError
+from localmaker.images.requirements import RefusedRequirementsError, is_self_contained
 from localmaker.images.table import ImageTableError, UnknownImageError, find_image
 from localmaker.sandbox import sandbox
 from localmaker.sandbox.sandbox import Isolation, SandboxError, SandboxProcess, SandboxRequest
-from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error
+from localmaker.services.sagemaker.jobs.failures import JobFailure, JobStopped, JobTimedOut, client_error
+from localmaker.services.sagemaker.jobs.kinds import JobKind
+from localmaker.services.sagemaker.jobs.requests import runtime_limit
 from localmaker.services.sagemaker.jobs.running.following import Follower, ProcessEnd, StopSignal
 from localmaker.services.sagemaker.jobs.running.instances import Instance
 
@@ -77,11 +82,26 @@ class RunningJob:
         Requirements that cannot be installed, or that refer to other files, are left to the job; its own installation
         then fails as it would in the container. So are those of a job without a network.
 
+        A build ends with a stop of the job, and after the time that the job may run.
+
         Raises:
             JobFailure: there is no environment for the image, or it cannot be built.
+            JobStopped: a stop was requested, or the time is over.
         """
+        limited = self.record.kind is not JobKind.TRANSFORM
+        seconds = runtime_limit(self.request) if limited else None
+        patience = Patience(self.stop, None if seconds is None else time.monotonic() + seconds)
         try:
-            environment = environments.image_environment(find_image(image, self.state_dir), self.log.say)
+            self.environment = self._environment(image, requirements if network else (), patience)
+        except StoppedWaitingError as error:
+            raise JobStopped("a stop was requested while its environment was being built") from error
+        except TimeExceededError as error:
+            raise JobTimedOut(f"Job exceeded the maximum runtime of {seconds} seconds, so it was stopped.") from error
+        return self.environment
+
+    def _environment(self, image: str, requirements: Sequence[str], patience: Patience) -> JobEnvironment:
+        try:
+            environment = environments.image_environment(find_image(image, self.state_dir), self.log.say, patience)
         except UnknownImageError as error:
             # The log gets several lines; a reason has to be one line.
             for line in error.lines:
@@ -90,15 +110,15 @@ class RunningJob:
         except (ImageTableError, EnvironmentBuildError) as error:
             raise client_error(str(error)) from error
         text = "\n".join(requirements)
-        if network and text.strip() and is_self_contained(text):
-            try:
-                environment = environments.derived_environment(environment, text, self.log.say)
-            except RefusedRequirementsError as error:
-                raise client_error(str(error)) from error
-            except EnvironmentBuildError as error:
-                self.log.say(str(error))
-        self.environment = environment
-        return environment
+        if not text.strip() or not is_self_contained(text):
+            return environment
+        try:
+            return environments.derived_environment(environment, text, self.log.say, patience, [self.state_dir])
+        except RefusedRequirementsError as error:
+            raise client_error(str(error)) from error
+        except EnvironmentBuildError as error:
+            self.log.say(str(error))
+            return environment
 
     def start_process(
         self,
@@ -125,7 +145,7 @@ class RunningJob:
         seen = str(folder) if self.isolation is Isolation.NONE else _LAYER
         if not folder.exists():
             environments.create_layer(folder, seen, self.environment)
-        installer = installer_of_jobs() if network else Installer({}, ())
+        installer = installer_of_jobs(private=[self.state_dir]) if network else Installer({}, ())
         request = SandboxRequest(
             command=command,
             environment={
