@@ -291,20 +291,15 @@ def test_a_build_does_not_lead_the_endpoint_to_other_files(hostile, own_image, t
     source = tmp_path / "localmaker_hostile-1.0"
     script = (source / "setup.py").read_text()
     links = f"""
-import glob, os, sys
-for name in ("complete.json", "requirements.txt", "pyvenv.cfg"):
-    path = os.path.join(sys.prefix, name)
-    if os.path.exists(path):
-        os.remove(path)
-    os.symlink({str(victim)!r}, path)
-for path in (sys.prefix + ".complete", sys.prefix + ".lock"):
+import glob, os
+(prefix,) = (path for path in glob.glob({str(own_image.prefix.parent)!r} + "/*-with-*") if os.path.isdir(path))
+for path in ("/complete.json", "/requirements.txt", ".complete", ".lock"):
     try:
-        os.symlink({str(victim)!r}, path)
+        os.symlink({str(victim)!r}, prefix + path)
     except OSError:
         pass
-os.mkdir(os.path.join(sys.prefix, "closed"))
-open(os.path.join(sys.prefix, "closed", "file"), "w").close()
-os.chmod(os.path.join(sys.prefix, "closed"), 0)
+os.makedirs(prefix + "/closed/inner", exist_ok=True)
+os.chmod(prefix + "/closed", 0o500)
 raise SystemExit("failed")
 """
     (source / "setup.py").write_text(links if failing else f"{links.replace('raise SystemExit', '#')}\n{script}")

@@ -1,6 +1,7 @@
 """A job's requirements.txt reaches neither the user's files nor, if the job has none, the network."""
 
 import socket
+import uuid
 
 import pytest
 
@@ -53,3 +54,45 @@ def test_an_isolated_job_installs_without_the_network(make_jobs, monkeypatch, al
         assert description["ProcessingJobStatus"] == "Failed"
         with pytest.raises(BlockingIOError):
             server.accept()
+
+
+@pytest.fixture
+def silent_index(monkeypatch):
+    """Serve an index that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.getsockname()[1]}/simple")
+        yield server
+
+
+def start_build(jobs, requirements, **fields):
+    """Start a job with requirements; return its name."""
+    prefix = f"code-{jobs.name()}"
+    jobs.put(f"{prefix}/requirements.txt", requirements)
+    inputs = {"code": f"s3://artifacts/{prefix}/"}
+    request = jobs.processing_request("echo started", inputs=inputs, outputs=(), **fields)
+    jobs.service.create(KIND, request)
+    return request[KIND.name_field]
+
+
+def test_a_stop_ends_a_build_and_the_wait_for_another_ones(make_jobs, silent_index):
+    jobs, requirements = make_jobs(), f"localmaker-{uuid.uuid4().hex}\n"
+    builds = start_build(jobs, requirements)
+    connection, _ = silent_index.accept()
+    waits = start_build(jobs, requirements)
+    with connection:
+        for name in (waits, builds):
+            jobs.service.stop(KIND, name)
+            description = jobs.service.wait(KIND, name)
+            assert description["ProcessingJobStatus"] == "Stopped"
+            assert "FailureReason" not in description
+            assert "started" not in jobs.log(KIND, name)
+
+
+def test_a_build_ends_with_the_jobs_time(make_jobs, silent_index):
+    jobs = make_jobs()
+    name = start_build(jobs, f"localmaker-{uuid.uuid4().hex}\n", StoppingCondition={"MaxRuntimeInSeconds": 1})
+    description = jobs.service.wait(KIND, name)
+    assert description["ProcessingJobStatus"] == "Stopped"
+    assert description["FailureReason"] == (
+        "ClientError: Job exceeded the maximum runtime of 1 seconds, so it was stopped."
+    )
