@@ -208,6 +208,7 @@ def prepare_environments(console: Console, requirements: Sequence[Path]) -> None
     Raises:
         MotoVersionError: the endpoint could not start afterwards.
         EnvironmentBuildError: a package could not be installed, or a requirements file is not UTF-8.
+        RefusedRequirementsError: a requirements file asks for more than wheels of an index.
     """
     from localmaker.images.environments import EnvironmentBuildError, derived_environment, image_environment
     from localmaker.images.table import DEFAULT_IMAGE, find_image

@@ -270,6 +270,19 @@ def test_a_source_package_is_not_built(hostile, own_image):
     assert hostile() == set()
 
 
+def test_a_wheel_does_not_bring_a_source_package_along(hostile, own_image, tmp_path):
+    archive = tmp_path / "links" / "localmaker_hostile-1.0.tar.gz"
+    with zipfile.ZipFile(archive.with_name("localmaker_carrier-1.0-py3-none-any.whl"), "w") as wheel:
+        folder = "localmaker_carrier-1.0.dist-info"
+        needs = f"Requires-Dist: localmaker-hostile @ {archive.as_uri()}\n"
+        wheel.writestr(f"{folder}/METADATA", f"Metadata-Version: 2.1\nName: localmaker-carrier\nVersion: 1.0\n{needs}")
+        wheel.writestr(f"{folder}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{folder}/RECORD", "")
+    with pytest.raises(EnvironmentBuildError, match="not built from source"):
+        derived_environment(own_image, "localmaker-carrier==1.0\n")
+    assert hostile() == set()
+
+
 def test_a_direct_url_is_refused(hostile, own_image, tmp_path):
     with pytest.raises(RefusedRequirementsError, match="line 1"):
         derived_environment(own_image, "hostile @ https://example.org/hostile-1.0.tar.gz\n")

@@ -41,6 +41,17 @@ _LAYOUT = "4"
 _LOCK_SECONDS = 0.2
 _PROBE = "import json,sys;print(json.dumps([sys.executable,sys.base_prefix,'%d.%d.%d' % sys.version_info[:3]]))"
 
+# A wheel may depend on a URL of a source package, for which pip's --only-binary does not hold. pip builds in processes
+# of its own; without any (PEP 578), no code of a package runs where the passwords are.
+_PIP_WITHOUT_BUILDS = """
+import runpy, sys
+def refuse(event, _arguments):
+    if event in ("subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"):
+        raise PermissionError("packages are not built from source here")
+sys.addaudithook(refuse)
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+
 
 class EnvironmentBuildError(LocalmakerError):
     """An environment could not be built; the message ends with the installer's last lines."""
@@ -213,8 +224,9 @@ def _install_in_sandbox(environment: JobEnvironment, text: str, installer: Insta
         (work / "ml" / "requirements.txt").write_text(text, encoding="utf-8")
         # pip and not uv: it takes the image's packages as installed and adds only what they do not satisfy.
         options = ["--quiet", "--no-input", "--no-cache-dir", "-r", "/opt/ml/requirements.txt"]
+        pip = ["-m", "pip"] if requirements_of_jobs.source_packages_allowed() else ["-c", _PIP_WITHOUT_BUILDS]
         request = SandboxRequest(
-            command=[str(environment.python), "-m", "pip", "install", *options],
+            command=[str(environment.python), *pip, "install", *options],
             environment=installer.variables,
             directory="/",
             work=work,
