@@ -84,8 +84,11 @@ def test_small_job_is_left_alone_on_a_full_machine(run):
     assert (output, code, exceeded) == ("ready\n", 0, None)
 
 
-def test_largest_job_ends_first(run):
-    large = run(*python(HOLD.format(mib=300) + "time.sleep(3600)"), memory_reserve_bytes=0)
+@pytest.mark.parametrize("score", ["1000", "0"])
+def test_largest_job_ends_first(run, score):
+    # Whatever a job says of itself to the kernel.
+    lower = f"open('/proc/self/oom_score_adj', 'w').write('{score}')\n"
+    large = run(*python(lower + HOLD.format(mib=300) + "time.sleep(3600)"), memory_reserve_bytes=0)
     assert os.read(large.output(), 100) == b"ready\n"
     program = HOLD.format(mib=100) + "time.sleep(0.5)\nprint('still there', flush=True)\ntime.sleep(3600)"
     small = run(*python(program), memory_reserve_bytes=psutil.virtual_memory().total)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _KIB = 1024
-_JOB_SCORE = b"1000"
 
 
 def process_bytes(proc: int, pids: Collection[str], limit: int, *, swapping: bool) -> dict[str, int]:
@@ -111,15 +110,8 @@ class MemoryFileSystems:
 
 
 def _job_bytes(proc: int, guard: int) -> int:
-    """Return the memory of the processes below a guard that belong to its job. They offer themselves to the kernel."""
-    total = 0
-    for pid in descendants(guard, proc):
-        try:
-            if read_file(f"{pid}/oom_score_adj", proc).strip() == _JOB_SCORE:
-                total += _resident(proc, str(pid))
-        except OSError:
-            continue  # it has ended
-    return total
+    """Return the memory of all processes below a guard, whatever they say of themselves to the kernel."""
+    return sum(_resident(proc, str(pid)) for pid in descendants(guard, proc))
 
 
 def _resident(proc: int, pid: str) -> int:
