@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from localmaker.services.sagemaker.jobs.data.objects import regular_files
+from localmaker.services.sagemaker.jobs.data.trees import files_below
 from localmaker.services.sagemaker.jobs.failures import client_error
 
 _COMPRESSION = 6
@@ -54,13 +55,14 @@ def pack(folders: Sequence[Path], archive: Path) -> Sequence[str]:
         gzip.GzipFile("", "wb", _COMPRESSION, raw, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
-        for folder, path in ((each, path) for each in folders for path in regular_files(each)):
-            name = path.relative_to(folder).as_posix()
-            if name in packed_names:
-                repeated.append(name)
-                continue
-            packed_names.add(name)
-            tar.add(path, name, recursive=False, filter=_anonymous)
+        for name, file in (found for each in folders for found in files_below(each)):
+            with file:
+                if name in packed_names:
+                    repeated.append(name)
+                    continue
+                packed_names.add(name)
+                member = _anonymous(tar.gettarinfo(arcname=name, fileobj=file))
+                tar.addfile(member, file if member.isreg() else None)
     return repeated
 
 
