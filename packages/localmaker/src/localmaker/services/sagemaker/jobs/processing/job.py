@@ -35,7 +35,7 @@ def run(job: RunningJob) -> Outcome:
     """
     request = job.request
     channels, roots = _channels(job), [instance.ml for instance in job.instances]
-    inputs = download_channels(job.transfer, channels, roots)
+    inputs = download_channels(job.transfer, channels, roots, job.limits.disk_bytes)
     outputs = _managed_outputs(job)
     for instance in job.instances:
         _write_configuration(job, instance)

@@ -105,7 +105,7 @@ def _prepare(job: RunningJob, channels: Sequence[Channel]) -> Program:
     """Provide everything that the container finds when it starts."""
     for root, folder in product(_roots(job), _FOLDERS):
         (root / folder).mkdir(parents=True)
-    folders = download_channels(job.transfer, channels, _roots(job))
+    folders = download_channels(job.transfer, channels, _roots(job), job.limits.disk_bytes)
     outputs.prepare_folders(job)
     for instance in job.instances:
         _write_configuration(job, instance)
