@@ -84,8 +84,32 @@ def test_small_job_is_left_alone_on_a_full_machine(run):
     assert (output, code, exceeded) == ("ready\n", 0, None)
 
 
-def test_largest_job_ends_first(run):
-    large = run(*python(HOLD.format(mib=300) + "time.sleep(3600)"), memory_reserve_bytes=0)
+MEMORY_FILE = (
+    "import mmap, os, time\nfile = os.memfd_create('x')\nfor _ in range({mib}): os.write(file, b'x' * 1024**2)\n"
+)
+
+
+@pytest.mark.parametrize("isolation", list(Isolation))
+def test_files_in_memory_count_though_nothing_maps_them(run, isolation):
+    if not works(isolation):
+        pytest.skip(f"{isolation} is not available on this machine")
+    program = MEMORY_FILE.format(mib=700) + "time.sleep(3600)"
+    assert end_of(run(*python(program), isolation=isolation, memory_bytes=256 * _MIB, groups=False))[2] == "memory"
+
+
+def test_files_in_memory_count_once_where_they_are_mapped(run):
+    program = MEMORY_FILE.format(mib=150) + (
+        "held = mmap.mmap(file, 150 * 1024**2)\nfor _ in range(3): os.fork()\nheld[::4096]\ntime.sleep(1)"
+    )
+    output, code, exceeded = end_of(run(*python(program), memory_bytes=256 * _MIB, groups=False))
+    assert (code, exceeded) == (0, None), output
+
+
+@pytest.mark.parametrize("score", ["1000", "0"])
+def test_largest_job_ends_first(run, score):
+    # Whatever a job says of itself to the kernel.
+    lower = f"open('/proc/self/oom_score_adj', 'w').write('{score}')\n"
+    large = run(*python(lower + HOLD.format(mib=300) + "time.sleep(3600)"), memory_reserve_bytes=0)
     assert os.read(large.output(), 100) == b"ready\n"
     program = HOLD.format(mib=100) + "time.sleep(0.5)\nprint('still there', flush=True)\ntime.sleep(3600)"
     small = run(*python(program), memory_reserve_bytes=psutil.virtual_memory().total)

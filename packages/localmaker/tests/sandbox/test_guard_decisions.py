@@ -1,6 +1,8 @@
 """The guard's decisions: what a job may take on a machine, when to look again, what a directory takes of the disk."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from localmaker.sandbox.guard.disk import DiskWatch, Walk
 from localmaker.sandbox.guard.limits import seconds_until_next
 from localmaker.sandbox.limits import Limits, Room, Settings, decide, explanation, failure_reason
+from localmaker.services.sagemaker.jobs.data.trees import remove_tree
 
 GIB = 1024**3
 LIMITS = Limits(memory_bytes=4 * GIB, disk_bytes=8 * GIB, memory_reserve_bytes=GIB, disk_reserve_bytes=2 * GIB)
@@ -126,3 +129,31 @@ def test_only_a_job_that_stores_what_is_missing_is_blamed_for_a_full_disk(direct
     little, much = ({**allowed, "disk_reserve_bytes": free + missing} for missing in (20_000_000, 10**10))
     assert check_until_walked(DiskWatch(descriptor, little)) == "machine_disk"
     assert check_until_walked(DiskWatch(descriptor, much)) is None
+
+
+def test_paths_that_are_too_long_are_not_overlooked(directory):
+    path, descriptor = directory
+    inner = os.dup(descriptor)
+    for _ in range(30):
+        os.mkdir("d" * 200, dir_fd=inner)
+        outer, inner = inner, os.open("d" * 200, os.O_RDONLY, dir_fd=inner)
+        os.close(outer)
+    os.close(inner)
+    assert measure(descriptor).refused
+    remove_tree(path)
+    path.mkdir()
+
+
+def test_deleted_files_that_are_only_mapped_are_not_overlooked(directory):
+    path, descriptor = directory
+    program = (
+        "import mmap, os, sys\nf = open(sys.argv[1], 'w+b')\nf.truncate(9999)\nheld = mmap.mmap(f.fileno(), 9999)\n"
+        # A mapping object of Python keeps a descriptor of its own.
+        "os.unlink(f.name)\nf.close()\nos.closerange(3, 100)\nprint(flush=True)\ninput()\nos._exit(0)"
+    )
+    command = [sys.executable, "-c", program, path / "gone"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as mapping:
+        mapping.stdout.readline()
+        assert measure(descriptor, {str(mapping.pid)}).refused
+        mapping.communicate(b"\n")
+    assert not measure(descriptor).refused

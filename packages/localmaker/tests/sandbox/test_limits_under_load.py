@@ -87,6 +87,16 @@ SHAPES = {
     "files in memory": Shape(
         "file = open('/dev/shm/x', 'wb')\nfor _ in range(chance.randint(300, 500)): file.write(b'x' * MIB)", "memory"
     ),
+    "files in memory that nothing maps": Shape(
+        "file = os.memfd_create('x')\nfor _ in range(chance.randint(300, 900)): os.write(file, b'x' * MIB)", "memory"
+    ),
+    "files in memory below the limit, mapped by several": Shape(
+        "file = os.memfd_create('x')\nfor _ in range(150): os.write(file, b'x' * MIB)\n"
+        "held = mmap.mmap(file, 150 * MIB)\n"
+        "children(chance.randint(3, 10), lambda: (held[::4096], time.sleep(0.3), os._exit(0)))\n"
+        "while True:\n    try: os.wait()\n    except ChildProcessError: os._exit(0)",
+        None,
+    ),
     "processes that leave their parents": Shape(
         "for _ in range(3000):\n    if not os.fork():\n        os.setsid()\n        if os.fork(): os._exit(0)\n"
         "        time.sleep(3600)\n    os.wait()",

@@ -10,9 +10,12 @@ milliseconds at a time. In case other programs free space meanwhile, it is also 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
+
+from localmaker.sandbox.guard.tree import read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ _CALM_SECONDS = 30.0
 # A walk is followed by a pause of so many times its own duration.
 _PAUSES_IF_CALM, _PAUSES_IF_SUSPECTED = 100, 4
 _BLOCK = 512
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 # At most so fast does a disk fill, in bytes a second.
 _BYTES_A_SECOND = 4 * 1024**3
 _LONGEST_SECONDS = 1.0
@@ -70,7 +74,7 @@ class DiskWatch:
 
     def _take(self, walk: Walk) -> None:
         self._bytes, self._files = walk.bytes, walk.files
-        if walk.refused:  # as an ordinary user the job can lock its own directories: believe the disk
+        if walk.refused:  # believe the disk
             self._bytes = max(self._bytes, self._at_walk.used - self._at_start.used)
         now = time.monotonic()
         self._due_if_suspected = now + _PAUSES_IF_SUSPECTED * walk.spent
@@ -112,7 +116,7 @@ class Walk:
     def __init__(self, directory: int, proc: int, pids: set[str]) -> None:
         #: What was found until now. Hard links count once.
         self.bytes = self.files = 0
-        #: A directory could not be read.
+        #: A directory could not be read, or a deleted file is mapped: something was not counted.
         self.refused = False
         self.spent = 0.0
         self._device = os.fstat(directory).st_dev
@@ -136,8 +140,10 @@ class Walk:
             try:
                 # The job may put a link in the place of a directory meanwhile.
                 descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=directory)
-            except OSError:
-                self.refused = self.refused or os.access(path, os.F_OK, dir_fd=directory)
+            except OSError as error:
+                # It may be gone, or another thing be in its place. Whatever else it is (locked, too long a path, too
+                # many open files), there may be something behind it.
+                self.refused = self.refused or error.errno not in _GONE
                 continue
             try:
                 with os.scandir(descriptor) as entries:
@@ -149,6 +155,7 @@ class Walk:
                 os.close(descriptor)
         for pid in pids:
             self._count_deleted(f"{pid}/fd", proc)
+            self.refused = self.refused or self._maps_deleted(f"{pid}/maps", proc)
             yield
 
     def _count(self, entry: os.DirEntry[str]) -> bool:
@@ -163,6 +170,15 @@ class Walk:
         self.files += 1
         self.bytes += state.st_blocks * _BLOCK
         return True
+
+    def _maps_deleted(self, maps: str, proc: int) -> bool:
+        """Return whether a process maps a deleted file of the disk, whose size only its mapping's owner knows."""
+        device = b"%02x:%02x" % (os.major(self._device), os.minor(self._device))
+        try:
+            lines = read_file(maps, proc).splitlines()
+        except OSError:
+            return False  # it has ended
+        return any(line.endswith(b" (deleted)") and line.split(maxsplit=4)[3] == device for line in lines)
 
     def _count_deleted(self, folder: str, proc: int) -> None:
         try:

@@ -27,7 +27,7 @@ import time
 from localmaker.sandbox.guard import memory
 from localmaker.sandbox.guard.disk import DiskWatch
 from localmaker.sandbox.guard.groups import Group
-from localmaker.sandbox.guard.memory import MemoryFileSystems
+from localmaker.sandbox.guard.memory import MemoryFiles, MemoryFileSystems
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Watch:
         self._processes = allowed["processes"]
         self._group = group
         self._disk = DiskWatch(directory, allowed)
+        self._files = MemoryFiles()
         self._stored = MemoryFileSystems(tree, directory)
         self._largest, self._kernel_kills, self._waiting_until = "", memory.kernel_kills(), 0.0
 
@@ -75,9 +76,10 @@ class Watch:
         proc, pids = self._tree.members(self._processes)
         if len(pids) > self._processes:
             return "processes", 0.0  # first, and at once: whoever forks too fast fills the memory as well
-        available, swapping = memory.machine_memory()
-        stored = self._stored.stored()
-        sizes = memory.process_bytes(proc, pids, self._limit - stored, swapping=swapping)
+        available, swapping, in_files = memory.machine_memory()
+        stored = self._stored.stored() + self._files.stored(proc, pids, in_files)
+        left = self._limit - stored
+        sizes = memory.process_bytes(proc, pids, left, swapping=swapping, counted=self._files.sizes)
         used = stored + sum(sizes.values())
         reason = "memory" if used > self._limit else self._killed_by_kernel(sizes)
         if reason is None and available < self._reserve and used >= _SMALL_BYTES:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
+import logging
 import threading
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 from localmaker.errors import AwsError
+from localmaker.services.sagemaker.jobs.data.trees import remove_tree
 from localmaker.services.sagemaker.jobs.kinds import JobId, JobKind
 from localmaker.services.sagemaker.jobs.records import JobRecord, advance, interrupted, now
 from localmaker.services.sagemaker.jobs.training import warm_pools
 from localmaker.services.sagemaker.serialization import dump, load
 
+_LOGGER = logging.getLogger(__name__)
 _MAX_TAGS = 50
 _RECORD = "record.json"
 
@@ -38,7 +40,7 @@ class JobStore:
         for record in self._load():
             if not record.status.terminal:
                 self._put(interrupted(record))
-                shutil.rmtree(self.folder(record.id) / "work", ignore_errors=True)
+                _remove_what_can_be(self.folder(record.id) / "work")
             else:
                 self._records[record.id] = record
 
@@ -46,7 +48,7 @@ class JobStore:
         """Read every record, oldest first, and remove what deletions have left behind."""
         for folder in self._root.glob("*/*"):
             if not (folder / _RECORD).exists():
-                shutil.rmtree(folder)
+                remove_tree(folder)
         files = self._root.glob(f"*/*/{_RECORD}")
         records = [load(JobRecord, file.read_text(encoding="utf-8")) for file in files]
         return sorted(records, key=lambda record: record.created)
@@ -107,7 +109,7 @@ class JobStore:
                 if pool is not None:
                     self.change(pool.id, pool_ended=record.created, reused_by=record.name)
             except OSError:  # as on a full disk: there is no such job then
-                shutil.rmtree(self.folder(record.id), ignore_errors=True)
+                _remove_what_can_be(self.folder(record.id))
                 self._records.pop(record.id, None)
                 raise
 
@@ -139,7 +141,7 @@ class JobStore:
                 raise AwsError("ResourceInUse", f"The warm pool of {kind} job {job.name} is Available.")
             # The record goes first, so that a killed endpoint does not find half a job.
             (self.folder(job) / _RECORD).unlink()
-            shutil.rmtree(self.folder(job))
+            remove_tree(self.folder(job))
             del self._records[job]
 
     def change_tags(self, arn: str, added: dict[str, str], removed: Collection[str] = ()) -> dict[str, str]:
@@ -160,3 +162,12 @@ class JobStore:
             if added or removed:
                 self.change(job, tags=tuple({"Key": key, "Value": value} for key, value in tags.items()))
             return tags
+
+
+def _remove_what_can_be(folder: Path) -> None:
+    try:
+        remove_tree(folder)
+    except FileNotFoundError:
+        return
+    except OSError:
+        _LOGGER.exception("%s could not be removed", folder)

@@ -48,3 +48,14 @@ def test_checkpoints_are_there_before_the_job_ends(jobs):
     assert jobs.service.describe(JobKind.TRAINING, name)["TrainingJobStatus"] == "InProgress"
     jobs.service.stop(JobKind.TRAINING, name)
     assert jobs.service.wait(JobKind.TRAINING, name)["TrainingJobStatus"] == "Stopped"
+
+
+def test_a_folder_that_becomes_a_pipe_does_not_keep_the_job(jobs):
+    request = jobs.processing_request(
+        f"cd {OUT}; for i in $(seq 300); do mkdir a; sleep 0.003; rmdir a; mkfifo a; sleep 0.003; rm a; done; "
+        "echo 1 > b"
+    )
+    request["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3UploadMode"] = "Continuous"
+    description = jobs.run(JobKind.PROCESSING, request)
+    assert description["ProcessingJobStatus"] == "Completed", description
+    assert jobs.keys(f"{description['ProcessingJobName']}/out/") == ["b"]

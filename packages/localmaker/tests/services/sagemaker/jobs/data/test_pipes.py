@@ -1,10 +1,15 @@
 """Inputs through named pipes: compressed, in processing jobs, with readers that stop early or are hostile."""
 
 import gzip
+import io
+from contextlib import ExitStack
 
 import pytest
 from tests.services.sagemaker.jobs.conftest import PROCESSING_HOST
 
+from localmaker.services.sagemaker.jobs.data.inputs import InputSource
+from localmaker.services.sagemaker.jobs.data.objects import S3Object
+from localmaker.services.sagemaker.jobs.data.pipes import ChannelPipe, PipeForm
 from localmaker.services.sagemaker.jobs.kinds import JobKind
 
 OUT = "/opt/ml/processing/output/out"
@@ -55,6 +60,41 @@ def test_reader_that_stops_early_gets_the_next_epoch(remote):
     uri = remote.put("pipes/early/a", "x" * 5_000_000)
     command = "for epoch in 0 1 2; do head -c 3 /opt/ml/input/data/c_$epoch; echo; done"
     assert train(remote, uri, command)[1].splitlines() == ["xxx"] * 3
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "rm /opt/ml/input/data/c_0",
+        "exec 3<> /opt/ml/input/data/c_0; rm /opt/ml/input/data/c_0",
+        "exec 3< /opt/ml/input/data/c_0; rm /opt/ml/input/data/c_*",
+    ],
+    ids=["unlinked", "unlinked-with-a-reader", "never-read"],
+)
+def test_a_pipe_that_nobody_can_read_does_not_keep_the_job(remote, command):
+    uri = remote.put("pipes/gone/a", "x" * 1_000_000)
+    assert train(remote, uri, command)[0]["TrainingJobStatus"] == "Completed"
+
+
+def test_a_reader_that_outlives_the_job_does_not_keep_the_pipe(tmp_path):
+    with ExitStack() as stack:
+        pipe = ChannelPipe(
+            _OneObject(), InputSource("s3://b/a", "S3Prefix", "FullyReplicated"), PipeForm(), tmp_path / "c",
+            instance=1, count=1, report=str,
+        )  # fmt: skip
+        with pipe:
+            reader = stack.enter_context((tmp_path / "c_0").open("rb", buffering=0))
+            assert reader.read(1) == b"x"
+
+
+class _OneObject:
+    """A transfer of one object that no pipe can hold."""
+
+    def list_prefix(self, uri):
+        return [S3Object("b", "a", "a", 10_000_000)]
+
+    def open_object(self, uri):
+        return io.BytesIO(b"x" * 10_000_000)
 
 
 def test_a_link_in_the_place_of_a_pipe_is_not_followed(remote, tmp_path):

@@ -33,11 +33,14 @@ def below_ml(path: str) -> PurePosixPath:
     return PurePosixPath(path).relative_to("/opt/ml")
 
 
-def download_channels(transfer: ObjectTransfer, channels: Sequence[Channel], roots: Sequence[Path]) -> Sequence[Path]:
+def download_channels(
+    transfer: ObjectTransfer, channels: Sequence[Channel], roots: Sequence[Path], most_bytes: int
+) -> Sequence[Path]:
     """Download every channel that is not in Pipe mode.
 
     Args:
         roots: the directories that are ``/opt/ml`` on the instances, in order.
+        most_bytes: that the files of a compressed channel may have unpacked.
 
     Returns:
         The channels' folders on all instances.
@@ -55,7 +58,7 @@ def download_channels(transfer: ObjectTransfer, channels: Sequence[Channel], roo
             folder.mkdir(parents=True, exist_ok=True)
             download(transfer, share(objects, channel.source, number, len(roots)), folder)
             if channel.form.gzipped:
-                gunzip_folder(folder)
+                gunzip_folder(folder, most_bytes)
             folders.append(folder)
     return folders
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import stat
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from localmaker.services.sagemaker.jobs.data.objects import ObjectTransfer, S3Uri
+from localmaker.services.sagemaker.jobs.data.objects import ObjectTransfer, OutputSize, S3Uri
+from localmaker.services.sagemaker.jobs.data.trees import open_files, open_folder
 from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error
 
 _LOGGER = logging.getLogger(__name__)
@@ -44,13 +44,19 @@ class ContinuousUpload:
     Args:
         transfer: to S3.
         folders: folders to watch; of files with the same key, the one in the last folder wins.
+        most_bytes: that the files of one folder may have together.
         period_seconds: time between two scans.
     """
 
     def __init__(
-        self, transfer: ObjectTransfer, folders: Sequence[WatchedFolder], period_seconds: float = _PERIOD_SECONDS
+        self,
+        transfer: ObjectTransfer,
+        folders: Sequence[WatchedFolder],
+        most_bytes: int,
+        period_seconds: float = _PERIOD_SECONDS,
     ) -> None:
         self._transfer = transfer
+        self._most_bytes = most_bytes
         self._folders = folders
         self._period_seconds = period_seconds
         self._uploaded: dict[tuple[WatchedFolder, str], _Version] = {}
@@ -96,9 +102,12 @@ class ContinuousUpload:
     def _scan(self, *, settled_only: bool) -> None:
         for watched in self._folders:
             present: set[str] = set()
+            size = OutputSize(self._most_bytes)
             try:
                 for name, file in _files(watched):
-                    self._check_file(watched, name, file, settled_only)
+                    with file:
+                        size.add(file)
+                        self._check_file(watched, name, file, settled_only)
                     present.add(name)
             except FileNotFoundError as error:
                 if not watched.mirrored:
@@ -112,14 +121,13 @@ class ContinuousUpload:
 
     def _check_file(self, watched: WatchedFolder, name: str, file: BinaryIO, settled_only: bool) -> None:
         """Upload a file if it is due."""
-        with file:
-            version = _version(file)
-            key = (watched, name)
-            settled = self._seen.get(key) == version
-            self._seen[key] = version
-            if self._uploaded.get(key) != version and (settled or not settled_only):
-                self._transfer.upload_file(file, _target(watched, name))
-                self._uploaded[key] = version
+        version = _version(file)
+        key = (watched, name)
+        settled = self._seen.get(key) == version
+        self._seen[key] = version
+        if self._uploaded.get(key) != version and (settled or not settled_only):
+            self._transfer.upload_file(file, _target(watched, name))
+            self._uploaded[key] = version
 
     def _delete_all_but(self, watched: WatchedFolder, present: Collection[str]) -> None:
         gone = [name for each, name in self._uploaded if each == watched and name not in present]
@@ -153,34 +161,3 @@ def _version(file: BinaryIO) -> _Version:
 
 def _target(watched: WatchedFolder, name: str) -> S3Uri:
     return S3Uri.parse(watched.uri).child(name)
-
-
-def open_folder(root: Path, relative: PurePosixPath) -> int:
-    """Open a folder below one that others may be changing; no component of the path may be a link.
-
-    Raises:
-        OSError: it does not exist, or a component of the path is a link.
-    """
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    for part in relative.parts:
-        try:
-            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=descriptor)
-        finally:
-            os.close(descriptor)
-        descriptor = inner
-    return descriptor
-
-
-def open_files(folder: int) -> Iterator[tuple[str, BinaryIO]]:
-    """Yield the regular files below an open folder with their relative names; links are not followed."""
-    for parent, folders, names, descriptor in os.fwalk(".", dir_fd=folder, follow_symlinks=False):
-        folders.sort()
-        for name in sorted(names):
-            try:
-                opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=descriptor)
-            except OSError:
-                continue  # a link, a socket, or deleted meanwhile
-            if stat.S_ISREG(os.fstat(opened).st_mode):
-                yield PurePosixPath(parent, name).as_posix(), os.fdopen(opened, "rb")
-            else:
-                os.close(opened)

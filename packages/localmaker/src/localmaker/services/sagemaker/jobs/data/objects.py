@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localmaker.services.sagemaker.jobs.data.trees import files_below
 from localmaker.services.sagemaker.jobs.failures import JobStopped, client_error
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _CHUNK = 1024 * 1024
+_GIB = 1024**3
+_LONGEST_KEY, _SHOWN_KEY = 1024, 100
 _MULTIPART_FROM = 16 * 1024 * 1024
 # The bucket is in the host name, or in front of the key.
 _HTTPS_WITH_BUCKET = re.compile(r"https://([^/]+)\.s3[.-][^/]*amazonaws\.com[^/]*/?(.*)", re.DOTALL)
@@ -191,8 +194,9 @@ class ObjectTransfer:
         """
         where = S3Uri.parse(uri)
         count = 0
-        for path in regular_files(folder):
-            self.upload(path, where.child(path.relative_to(folder).as_posix()))
+        for name, file in files_below(folder):
+            with file:
+                self.upload_file(file, where.child(name))
             count += 1
         return count
 
@@ -225,6 +229,7 @@ class ObjectTransfer:
         Raises:
             JobFailure: S3 refuses.
         """
+        check_key(where.key)
         try:
             if os.fstat(file.fileno()).st_size >= _MULTIPART_FROM:
                 self._s3.upload_fileobj(file, where.bucket, where.key, ExtraArgs=self._encryption)
@@ -232,6 +237,68 @@ class ObjectTransfer:
                 self._s3.put_object(Bucket=where.bucket, Key=where.key, Body=file, **self._encryption)
         except (ClientError, BotoCoreError, UnicodeEncodeError) as error:
             raise client_error(f"Failed to upload data to {where}: {error}") from error
+
+
+class OutputSize:
+    """Adds up the sizes of output files; those of sparse files count in full, since S3 stores them so.
+
+    Args:
+        most_bytes: what they may have together.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = self._left = most_bytes
+
+    def add(self, file: BinaryIO) -> None:
+        """Add an open file.
+
+        Raises:
+            JobFailure: the files are larger than they may be.
+        """
+        self._left -= os.fstat(file.fileno()).st_size
+        if self._left < 0:
+            raise client_error(
+                f"The outputs are larger than the job's disk limit of {self._most / _GIB:.3g} GiB; sparse files count "
+                "with their full size."
+            )
+
+
+def check_outputs(outputs: Iterable[tuple[Path, S3Uri | None]], most_bytes: int) -> None:
+    """Check that the outputs of an instance can be stored, before the first of them is.
+
+    Args:
+        outputs: folders, and where their files go; None for those that are packed.
+        most_bytes: what they may have together.
+
+    Raises:
+        JobFailure: they are too large, a name cannot be a key, or a file cannot be read.
+    """
+    size = OutputSize(most_bytes)
+    for folder, where in outputs:
+        try:
+            for name, file in files_below(folder):
+                with file:
+                    size.add(file)
+                if where is not None:
+                    check_key(where.child(name).key)
+        except OSError as error:
+            raise client_error(f'The output folder "{folder.name}" cannot be read: {error.strerror}.') from error
+
+
+def check_key(key: str) -> None:
+    """Check that a key can be stored here.
+
+    Raises:
+        JobFailure: it is longer than 1024 bytes, not UTF-8, or has control characters, which no listing can hold.
+    """
+    if len(key.encode(errors="surrogateescape")) > _LONGEST_KEY:
+        raise client_error(
+            f"The output ending in {key[-_SHOWN_KEY:]!r} cannot be stored: keys have at most 1024 bytes."
+        )
+    if any(character < " " or character == "\x7f" or "\ud800" <= character <= "\udfff" for character in key):
+        raise client_error(
+            f"The output {key!r} cannot be stored: its name has control characters, or bytes that are not UTF-8."
+        )
 
 
 def resolve_inside(folder: Path, tail: str) -> Path:

@@ -7,10 +7,13 @@ manifests need this mode: the attributes of each line one after the other, objec
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
+import io
 import json
 import os
 import random
+import select
 import shutil
 import stat
 import struct
@@ -21,7 +24,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeVar
+from typing import IO, Any, Self, TypeVar
 
 from localmaker.services.sagemaker.jobs.data.inputs import InputSource, find_objects, read_augmented_manifest, share
 from localmaker.services.sagemaker.jobs.data.objects import ObjectTransfer, S3Object
@@ -29,9 +32,11 @@ from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error
 
 _RECORD_MAGIC = 0xCED7230A
 _CHUNK = 1024 * 1024
+# How often a pipe without a reader is tried again, and how soon a writer whose reader does not read sees the job's end.
+_PERIOD_SECONDS = 0.02
 _Item = TypeVar("_Item")
 
-Write = Callable[[BinaryIO], None]
+Write = Callable[[IO[bytes]], None]
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ class ChannelPipe:
         else:
             objects = share(find_objects(transfer, source), source, instance, count)
             self._pieces = [[self._object(_uri(entry))] for entry in objects]
-        self._ended = False
+        self._ended = threading.Event()
         self._folder = -1
         self._thread = threading.Thread(target=self._run, name=f"pipe-{prefix.name}", daemon=True)
 
@@ -110,15 +115,8 @@ class ChannelPipe:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ended = True
-        while self._thread.is_alive():
-            # The thread may be waiting for a reader: open every pipe, so that it sees the end and returns.
-            for name in os.listdir(self._folder):  # noqa: PTH208 - a descriptor
-                if name.startswith(self._name("")):
-                    with contextlib.suppress(OSError):
-                        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW
-                        os.close(os.open(name, flags, dir_fd=self._folder))
-            self._thread.join(0.01)
+        self._ended.set()
+        self._thread.join()
         os.close(self._folder)
 
     def _name(self, epoch: object) -> str:
@@ -126,7 +124,7 @@ class ChannelPipe:
 
     def _run(self) -> None:
         epoch = 0
-        while not self._ended:
+        while not self._ended.is_set():
             with contextlib.suppress(BrokenPipeError):
                 if not self._feed(epoch):
                     return
@@ -135,12 +133,13 @@ class ChannelPipe:
     def _feed(self, epoch: int) -> bool:
         """Write one epoch's data to its pipe. Return False where the pipe no longer exists."""
         try:
-            # Opening a pipe for writing blocks until it has a reader, possibly forever.
-            opened = os.open(self._name(epoch), os.O_WRONLY | os.O_NOFOLLOW, dir_fd=self._folder)
+            opened = self._open(epoch)
         except OSError as error:
             self._report(f"the pipe {self._name(epoch)} can no longer be written: {error.strerror}")
             return False
-        with os.fdopen(opened, "wb") as pipe:
+        if opened is None:
+            return False
+        with io.BufferedWriter(_PipeWriter(opened, self._ended)) as pipe:
             if not stat.S_ISFIFO(os.fstat(opened).st_mode):
                 self._report(f"{self._name(epoch)} is no longer a pipe; nothing is written to it")
                 return False
@@ -148,12 +147,26 @@ class ChannelPipe:
                 os.mkfifo(self._name(epoch + 1), dir_fd=self._folder)
             for piece in shuffled(self._pieces, self._form.seed, epoch):
                 for write in piece:
-                    if self._ended:
+                    if self._ended.is_set():
                         return False
                     self._write(write, pipe)
         return True
 
-    def _write(self, write: Write, pipe: BinaryIO) -> None:
+    def _open(self, epoch: int) -> int | None:
+        """Open a pipe once it has a reader; return None when the job ends before. The program may remove it meanwhile.
+
+        Raises:
+            OSError: it is not there, or is a link.
+        """
+        while not self._ended.wait(_PERIOD_SECONDS):
+            try:
+                return os.open(self._name(epoch), os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=self._folder)
+            except OSError as error:
+                if error.errno != errno.ENXIO:  # no reader yet
+                    raise
+        return None
+
+    def _write(self, write: Write, pipe: IO[bytes]) -> None:
         try:
             write(pipe)
         except JobFailure as failure:
@@ -162,7 +175,7 @@ class ChannelPipe:
             raise BrokenPipeError from failure
 
     def _object(self, uri: str) -> Write:
-        def write(pipe: BinaryIO) -> None:
+        def write(pipe: IO[bytes]) -> None:
             with ExitStack() as stack:
                 body: Any = stack.enter_context(self._transfer.open_object(uri))
                 if self._form.gzipped:
@@ -184,10 +197,40 @@ class ChannelPipe:
             return self._object(value)
         content = (value if isinstance(value, str) else json.dumps(value)).encode()
 
-        def write(pipe: BinaryIO) -> None:
+        def write(pipe: IO[bytes]) -> None:
             pipe.write(as_record(content) if self._form.records else content)
 
         return write
+
+
+class _PipeWriter(io.RawIOBase):
+    """The writing end of a pipe, which waits for the reader only until the job has ended.
+
+    Args:
+        descriptor: does not block; closed with the writer.
+        ended: set when the job has ended; writing then fails as if the reader had closed the pipe.
+    """
+
+    def __init__(self, descriptor: int, ended: threading.Event) -> None:
+        self._descriptor, self._ended = descriptor, ended
+        self._writable = select.poll()
+        self._writable.register(descriptor, select.POLLOUT)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        while not self._ended.is_set():
+            try:
+                return os.write(self._descriptor, data)
+            except BlockingIOError:
+                self._writable.poll(_PERIOD_SECONDS * 1000)
+        raise BrokenPipeError(errno.EPIPE, "the job has ended")
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._descriptor)
+        super().close()
 
 
 def first_failure(pipes: Sequence[ChannelPipe]) -> JobFailure | None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from itertools import product
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from localmaker.sandbox import limits
@@ -16,7 +16,7 @@ from localmaker.services.sagemaker.jobs.data.archives import find_requirements
 from localmaker.services.sagemaker.jobs.data.channels import Channel, below_ml, download_channels, make_pipes
 from localmaker.services.sagemaker.jobs.data.continuous import ContinuousUpload, WatchedFolder
 from localmaker.services.sagemaker.jobs.data.inputs import InputSource
-from localmaker.services.sagemaker.jobs.data.objects import has_link
+from localmaker.services.sagemaker.jobs.data.objects import S3Uri, check_outputs, has_link
 from localmaker.services.sagemaker.jobs.data.pipes import PipeForm, first_failure
 from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error, shorten
 from localmaker.services.sagemaker.jobs.kinds import JobStatus
@@ -35,7 +35,7 @@ def run(job: RunningJob) -> Outcome:
     """
     request = job.request
     channels, roots = _channels(job), [instance.ml for instance in job.instances]
-    inputs = download_channels(job.transfer, channels, roots)
+    inputs = download_channels(job.transfer, channels, roots, job.limits.disk_bytes)
     outputs = _managed_outputs(job)
     for instance in job.instances:
         _write_configuration(job, instance)
@@ -52,7 +52,9 @@ def run(job: RunningJob) -> Outcome:
         return Outcome(JobStatus.STOPPED)
     limit = runtime_limit(request)
     with ExitStack() as streams:
-        uploads = streams.enter_context(ContinuousUpload(job.transfer, _continuous_folders(job, outputs)))
+        uploads = streams.enter_context(
+            ContinuousUpload(job.transfer, _continuous_folders(job, outputs), job.limits.disk_bytes)
+        )
         pipes = [
             streams.enter_context(pipe)
             for pipe in make_pipes(job.transfer, channels, roots, job.log.say_from_any_thread)
@@ -67,6 +69,8 @@ def run(job: RunningJob) -> Outcome:
             raise missing
         if end.code == 0 and not (end.stopped or end.timed_out):
             # The first instance's files come last: of several with one key, its own stays.
+            for instance in job.instances:
+                check_outputs(_folders_at_end(instance, outputs), job.limits.disk_bytes)
             for instance, output in product(reversed(job.instances), outputs):
                 _upload_output(job, instance, output)
     except JobFailure as failure:
@@ -134,6 +138,14 @@ def _continuous_folders(job: RunningJob, outputs: Sequence[Mapping[str, Any]]) -
         for instance in reversed(job.instances)
         for output in outputs
         if _is_continuous(output)
+    ]
+
+
+def _folders_at_end(instance: Instance, outputs: Sequence[Mapping[str, Any]]) -> Sequence[tuple[Path, S3Uri]]:
+    return [
+        (instance.ml / _relative(output), S3Uri.parse(output["S3Output"]["S3Uri"]))
+        for output in outputs
+        if not _is_continuous(output)
     ]
 
 

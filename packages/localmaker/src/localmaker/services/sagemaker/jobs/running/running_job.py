@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from localmaker.images.requirements import RefusedRequirementsError, is_self_con
 from localmaker.images.table import ImageTableError, UnknownImageError, find_image
 from localmaker.sandbox import sandbox
 from localmaker.sandbox.sandbox import Isolation, SandboxError, SandboxProcess, SandboxRequest
+from localmaker.services.sagemaker.jobs.data.trees import remove_tree
 from localmaker.services.sagemaker.jobs.failures import JobFailure, JobStopped, JobTimedOut, client_error
 from localmaker.services.sagemaker.jobs.kinds import JobKind
 from localmaker.services.sagemaker.jobs.requests import runtime_limit
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from localmaker.services.sagemaker.jobs.data.objects import ObjectTransfer
     from localmaker.services.sagemaker.jobs.records import JobRecord
 
+_LOGGER = logging.getLogger(__name__)
 # Where a job sees the environment that it may install into.
 _LAYER = "/opt/env"
 
@@ -208,12 +210,8 @@ class RunningJob:
         return follower.follow(seconds)
 
     def clean_up(self) -> None:
-        """Remove the job's directory, whatever permissions its files have."""
-
-        def make_writable(function: Callable[..., object], path: str, _error: object) -> None:
-            Path(path).parent.chmod(0o700)
-            if Path(path).is_dir() and not Path(path).is_symlink():
-                Path(path).chmod(0o700)
-            function(path)
-
-        shutil.rmtree(self.work, onerror=make_writable)
+        """Remove the job's directory. A failure to do so is logged; the job's outcome stays what it is."""
+        try:
+            remove_tree(self.work)
+        except OSError:
+            _LOGGER.exception("the directory of %s job %s could not be removed", self.record.kind, self.record.name)

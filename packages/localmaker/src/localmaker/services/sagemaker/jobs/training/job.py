@@ -57,7 +57,7 @@ def run(job: RunningJob) -> Outcome:
     if job.stop.requested:
         return Outcome(JobStatus.STOPPED)
     job.progress("Training")
-    with ContinuousUpload(job.transfer, outputs.watched_folders(job)) as uploads:
+    with ContinuousUpload(job.transfer, outputs.watched_folders(job), job.limits.disk_bytes) as uploads:
         with ExitStack() as feeds:
             feed = make_pipes(job.transfer, channels, _roots(job), job.log.say_from_any_thread)
             pipes = [feeds.enter_context(pipe) for pipe in feed]
@@ -105,7 +105,7 @@ def _prepare(job: RunningJob, channels: Sequence[Channel]) -> Program:
     """Provide everything that the container finds when it starts."""
     for root, folder in product(_roots(job), _FOLDERS):
         (root / folder).mkdir(parents=True)
-    folders = download_channels(job.transfer, channels, _roots(job))
+    folders = download_channels(job.transfer, channels, _roots(job), job.limits.disk_bytes)
     outputs.prepare_folders(job)
     for instance in job.instances:
         _write_configuration(job, instance)

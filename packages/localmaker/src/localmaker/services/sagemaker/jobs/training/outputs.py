@@ -19,7 +19,8 @@ from typing import Any
 from localmaker.services.sagemaker.jobs.data import archives
 from localmaker.services.sagemaker.jobs.data.channels import below_ml
 from localmaker.services.sagemaker.jobs.data.continuous import WatchedFolder
-from localmaker.services.sagemaker.jobs.data.objects import S3Uri, has_link, regular_files
+from localmaker.services.sagemaker.jobs.data.objects import S3Uri, check_outputs, has_link
+from localmaker.services.sagemaker.jobs.data.trees import files_below
 from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error
 from localmaker.services.sagemaker.jobs.records import JobRecord
 from localmaker.services.sagemaker.jobs.running.instances import Instance
@@ -114,15 +115,20 @@ def upload(job: RunningJob, *, with_model: bool) -> None:
     for instance, folder in product(job.instances, ("model", "output/data")):
         if has_link(instance.ml, PurePosixPath(folder)):
             raise client_error(f'"/opt/ml/{folder}" is a symbolic link; links are not followed.')
-    if with_model:
-        _upload_packed(job, "model", model_uri)
-    _upload_packed(job, "output/data", output_uri + ("/data/" if model_uri.endswith("/") else "/output.tar.gz"))
+    packed = not model_uri.endswith("/")
+    uris = {"model": model_uri} if with_model else {}
+    uris["output/data"] = output_uri + ("/output.tar.gz" if packed else "/data/")
+    for instance in job.instances:
+        outputs = [(instance.ml / folder, None if packed else S3Uri.parse(uri)) for folder, uri in uris.items()]
+        check_outputs(outputs, job.limits.disk_bytes)
+    for folder, uri in uris.items():
+        _upload_packed(job, folder, uri)
 
 
 def _upload_packed(job: RunningJob, folder: str, uri: str) -> None:
     """Upload a folder of all instances. Of several files with one name, the first instance's is used."""
     folders = [instance.ml / folder for instance in job.instances]
-    if not any(True for each in folders for _ in regular_files(each)):
+    if not any(map(_has_files, folders)):
         return
     if uri.endswith("/"):
         for each in reversed(folders):
@@ -132,6 +138,13 @@ def _upload_packed(job: RunningJob, folder: str, uri: str) -> None:
     for name in archives.pack(folders, archive):
         job.log.say(f"several instances wrote /opt/ml/{folder}/{name}; the file of the first is kept")
     job.transfer.upload(archive, S3Uri.parse(uri))
+
+
+def _has_files(folder: Path) -> bool:
+    for _, file in files_below(folder):
+        file.close()
+        return True
+    return False
 
 
 def _below(uri: str, *parts: str) -> str:

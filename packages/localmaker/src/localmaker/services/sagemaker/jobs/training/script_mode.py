@@ -108,7 +108,7 @@ def fetch_sources(job: RunningJob, instance: Instance, sources: Sources) -> None
     elif found.suffix == ".py":
         shutil.copy2(found, code)
     else:
-        archives.unpack(found, code)
+        archives.unpack(found, code, job.limits.disk_bytes)
     program = resolve_inside(code, sources.program)
     if not program.is_file():
         raise client_error(f'"{sources.archive_uri}" does not contain the program "{sources.program}".')

@@ -20,6 +20,8 @@ from localmaker.services.sagemaker.jobs.transform.splitting import split
 
 _OK, _NOT_FOUND, _CLIENT_ERRORS, _SERVER_ERRORS = 200, 404, 400, 500
 _SHOWN_BODY = 300
+# As much as the largest MaxPayloadInMB; an answer is held in memory.
+_LONGEST_ANSWER = 100 * 1024**2
 
 
 class InvocationError(JobFailure):
@@ -121,10 +123,18 @@ class ModelServerClient:
         *,
         timeout: float | None = None,
     ) -> tuple[int, bytes]:
+        """Return the status and the answer.
+
+        Raises:
+            InvocationError: the answer is too long.
+        """
         with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=timeout)) as connection:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
-            return response.status, response.read()
+            answer = response.read(_LONGEST_ANSWER + 1)
+            if len(answer) > _LONGEST_ANSWER:
+                raise InvocationError(f"the model server answered {path} with more than {_LONGEST_ANSWER >> 20} MiB")
+            return response.status, answer
 
 
 def _bad_answer(text: str, status: int, answer: bytes) -> InvocationError:

@@ -114,7 +114,7 @@ def fetch_model(job: RunningJob, instance: Instance, container: ModelContainer) 
         return
     archive = instance.work / "model.tar.gz"
     job.transfer.download_object(container.data_uri, archive)
-    archives.unpack(archive, folder)
+    archives.unpack(archive, folder, job.limits.disk_bytes)
 
 
 def fetch_program(job: RunningJob, instance: Instance, variables: Mapping[str, str]) -> PurePosixPath:
@@ -128,7 +128,7 @@ def fetch_program(job: RunningJob, instance: Instance, variables: Mapping[str, s
     if directory.startswith("s3://"):
         archive = instance.work / "sourcedir.tar.gz"
         job.transfer.download_object(directory, archive)
-        archives.unpack(archive, instance.ml / "code")
+        archives.unpack(archive, instance.ml / "code", job.limits.disk_bytes)
         directory = "/opt/ml/code"
     folder = PurePosixPath("/opt/ml/model/code") / directory
     if folder.parts[:3] != ("/", "opt", "ml") or ".." in folder.parts:

@@ -102,7 +102,7 @@ def _transform_object(
         job.transfer.download(entry, source)
         if job.request["TransformInput"].get("CompressionType") == "Gzip":
             source = path.with_suffix(".plain")
-            gunzip(path, source, "the object")
+            gunzip(path, source, "the object", job.limits.disk_bytes)
         transform_file(source, target, requests, settings)
         job.transfer.upload(target, output.child(f"{entry.tail}.out"))
     except JobStopped:
