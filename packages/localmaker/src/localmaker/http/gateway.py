@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import posixpath
 import re
 import threading
 import uuid
@@ -17,7 +18,7 @@ from localmaker.errors import AwsError
 from localmaker.http import answers, browsers, protocol, response_checks
 from localmaker.http.answers import is_s3, json_response, send
 from localmaker.http.bounds import unzipped, with_body
-from localmaker.http.documents import require_document
+from localmaker.http.documents import require_document, require_page
 from localmaker.http.operations import RequestContext
 from localmaker.http.protocol import HttpResponse, Recognised
 from localmaker.ports import (
@@ -39,6 +40,8 @@ _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/a
 _OTHER_SCHEME = re.compile(r"(?!AWS4-)\S+ \S")
 HEALTH_PATH = "/_local/health"
 _RESET_PATH = "/moto-api/reset"
+# It writes every request to a file, and sends requests from one; moto's own authorization would refuse everybody.
+_REFUSED = (("/moto-api/recorder", "moto's recorder"), ("/moto-api/reset-auth", "moto's own authorization"))
 _REQUEST_ID_HEADERS = {"x-amzn-requestid", "x-amz-request-id"}
 
 StartResponse = Callable[..., Any]
@@ -103,7 +106,7 @@ class Gateway:
         """Return a request with its body, if it is one that a service would look at.
 
         Raises:
-            AwsError: it is not signed for a service, too large, or not allowed.
+            AwsError: it is not signed for a service, too large, not allowed, or for what is not available here.
         """
         environ = with_body(environ, scope)
         denied = self._authorization.refusal(environ, scope) if self._authorization is not None else None
@@ -111,10 +114,13 @@ class Gateway:
             raise denied
         scope = _credential_scope(environ)
         _require_signature(environ, scope)
+        _require_available(environ["PATH_INFO"])
         if "HTTP_X_AMZ_TARGET" in environ and environ["REQUEST_METHOD"] != "POST":
             raise AwsError("UnknownOperationException", "an operation that X-Amz-Target names is sent by POST")
         if is_s3(scope) and isinstance(environ["wsgi.input"], io.BytesIO):
             require_document(environ)
+        if is_s3(scope) and environ["REQUEST_METHOD"] == "GET":
+            require_page(environ)
         return unzipped(environ, scope)
 
     def _answer(
@@ -298,3 +304,16 @@ def _require_signature(environ: dict[str, Any], scope: CredentialScope | None) -
         raise AwsError(
             "IncompleteSignature", f"{scope.region!r} in the Authorization header is not the name of a region"
         )
+
+
+def _require_available(path: str) -> None:
+    """Refuse what moto offers besides AWS and may not do here.
+
+    Raises:
+        AwsError: AccessDenied.
+    """
+    # However it is written.
+    whole = posixpath.normpath(f"/{path.lstrip('/')}")
+    for prefix, name in _REFUSED:
+        if whole.startswith(prefix):
+            raise AwsError("AccessDenied", f"{name} is not available in the local endpoint", HTTPStatus.FORBIDDEN)
