@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 from localmaker.errors import AwsError
 from localmaker.http import answers, browsers, protocol, response_checks
 from localmaker.http.answers import is_s3, json_response, send
-from localmaker.http.bounds import unzipped, with_body
+from localmaker.http.bounds import Memory, Reserve, unzipped, with_body
 from localmaker.http.documents import require_document, require_page
 from localmaker.http.operations import RequestContext
 from localmaker.http.protocol import HttpResponse, Recognised
@@ -72,6 +72,7 @@ class Gateway:
         self._state = state
         self._authorization = authorization
         self._events = events
+        self._memory = Memory()
         self._object_locks = _KeyedLocks()
         self._checks_answers = response_checks.are_on()
 
@@ -85,9 +86,15 @@ class Gateway:
             return send(json_response(HTTPStatus.FORBIDDEN, refusal), start_response)
         if environ["PATH_INFO"] == HEALTH_PATH:
             return send(self._health(), start_response)
+        with self._memory.share() as reserve:
+            return self._served(environ, start_response, request_id, reserve)
+
+    def _served(
+        self, environ: dict[str, Any], start_response: StartResponse, request_id: str, reserve: Reserve
+    ) -> Iterable[bytes]:
         scope = _credential_scope(environ)
         try:
-            environ = self._admitted(environ, scope)
+            environ = self._admitted(environ, scope, reserve)
         except AwsError as error:
             return send(answers.refusal(error, environ, scope), start_response)
         # A signature in the URL may be in a header now.
@@ -102,13 +109,15 @@ class Gateway:
                 return send(self._answer(recognised, environ, scope, request_id), start_response)
         return self._delegate(environ, start_response, scope, request_id)
 
-    def _admitted(self, environ: dict[str, Any], scope: CredentialScope | None) -> dict[str, Any]:
+    def _admitted(
+        self, environ: dict[str, Any], scope: CredentialScope | None, reserve: Reserve
+    ) -> dict[str, Any]:
         """Return a request with its body, if it is one that a service would look at.
 
         Raises:
             AwsError: it is not signed for a service, too large, not allowed, or for what is not available here.
         """
-        environ = with_body(environ, scope)
+        environ = with_body(environ, scope, reserve)
         denied = self._authorization.refusal(environ, scope) if self._authorization is not None else None
         if denied is not None:
             raise denied
@@ -121,7 +130,7 @@ class Gateway:
             require_document(environ)
         if is_s3(scope) and environ["REQUEST_METHOD"] == "GET":
             require_page(environ)
-        return unzipped(environ, scope)
+        return unzipped(environ, scope, reserve)
 
     def _answer(
         self, recognised: Recognised, environ: dict[str, Any], scope: CredentialScope | None, request_id: str
