@@ -221,6 +221,12 @@ def machine_key():
     called(found)
 
 
+def hidden_folders():
+    for path in ("/proc/acpi", "/proc/asound", "/proc/scsi"):
+        yield f"list {path}", lambda path=path: absent_or_empty(path)
+        yield f"create a file in {path}", lambda path=path: create(f"{path}/intruder")
+
+
 def attempts(facts):
     with open("/proc/self/mounts") as file:
         has_cgroups = any(line.split()[2].startswith("cgroup") for line in file)
@@ -239,12 +245,9 @@ def attempts(facts):
     yield "write /proc/sysrq-trigger", lambda: absent_or_null("/proc/sysrq-trigger")
     for name in ("kcore", "kpageflags", "kpagecount", "kpagecgroup", "vmallocinfo", "slabinfo", "config.gz"):
         yield f"read /proc/{name}", lambda name=name: absent_or_null(f"/proc/{name}")
-    for name in ("acpi", "asound", "scsi"):
-        yield f"list /proc/{name}", lambda name=name: absent_or_empty(f"/proc/{name}")
-        yield f"create a file in /proc/{name}", lambda name=name: create(f"/proc/{name}/intruder")
     # Whoever may write there makes the kernel watch the machine for him.
-    for name in ("cpu", "io", "memory"):
-        yield f"watch the machine's {name}", lambda name=name: watch_pressure(name)
+    yield "watch the machine's pressure", watch_pressure
+    yield from hidden_folders()
     for path in ("/dev/mem", "/dev/kmsg", "/dev/vda", "/dev/sda", "/dev/fuse", "/dev/kvm", "/dev/net/tun"):
         yield f"open {path}", lambda path=path: device(path)
     yield "make a device", make_device
@@ -310,8 +313,8 @@ def absent_or_empty(path):
         raise PermissionError("it is empty")
 
 
-def watch_pressure(name):
-    with open(f"/proc/pressure/{name}", "w") as file:
+def watch_pressure():
+    with open("/proc/pressure/memory", "w") as file:
         file.write("some 500000 2000000")
 
 
