@@ -109,9 +109,7 @@ class Gateway:
                 return send(self._answer(recognised, environ, scope, request_id), start_response)
         return self._delegate(environ, start_response, scope, request_id)
 
-    def _admitted(
-        self, environ: dict[str, Any], scope: CredentialScope | None, reserve: Reserve
-    ) -> dict[str, Any]:
+    def _admitted(self, environ: dict[str, Any], scope: CredentialScope | None, reserve: Reserve) -> dict[str, Any]:
         """Return a request with its body, if it is one that a service would look at.
 
         Raises:
