@@ -144,6 +144,24 @@ def test_moto_and_what_does_not_answer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://user:pa@ss@127.0.0.1:1/x", "http://127.0.0.1:1/x"),
+        ("https://user:pa/s#s?@example.org", "https://example.org"),
+        ("http://user:pa//ss@127.0.0.1:1", "http://127.0.0.1:1"),
+        ("user:pass@127.0.0.1:1", "127.0.0.1:1"),
+        ("user:pa//ss@host", "host"),
+        ("http://user:pass@127.0.0.1:port", "http://127.0.0.1:port"),
+        ("http://127.0.0.1:1//x", "http://127.0.0.1:1//x"),
+    ],
+)
+def test_a_password_in_a_url_is_not_shown(tmp_path: Path, url: str, shown: str) -> None:
+    [other] = elsewhere(tmp_path, {"AWS_ENDPOINT_URL": url})
+    assert (other.url, other.described()["url"]) == (shown, shown)
+    assert str(other).startswith(f"AWS_ENDPOINT_URL is {shown}")
+
+
+@pytest.mark.parametrize(
     ("url", "found"),
     [
         ("https://s3.eu-west-1.amazonaws.com", Found.REMOTE),

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,9 +22,10 @@ from localmaker.errors import (
     PortInUseError,
     StateInUseError,
     StateUnavailableError,
+    UnsafeStateError,
 )
 from localmaker.process import run
-from localmaker.state.directory import Running, default_state_dir, find_running
+from localmaker.state.directory import LOCK_NAME, LOG_NAME, Running, default_state_dir, find_running, make_private
 
 ROOT = Path(__file__).parents[3]
 
@@ -55,6 +57,55 @@ def test_up_status_down(state_dir: Path) -> None:
     assert daemon.status(state_dir) is None
     with pytest.raises(EndpointNotRunningError, match="no local endpoint is running"):
         daemon.down(state_dir)
+
+
+@pytest.fixture
+def no_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.usefixtures("no_umask")
+def test_what_the_endpoint_keeps_is_the_users_alone(tmp_path: Path) -> None:
+    state_dir = tmp_path / "parent" / "state"
+    with daemon.running_endpoint(state_dir):
+        assert (mode_of(state_dir), mode_of(state_dir.parent)) == (0o700, 0o700)
+    assert str(state_dir) not in (state_dir / LOG_NAME).read_text()
+    state_dir.chmod(0o755)
+    with daemon.running_endpoint(state_dir):
+        assert mode_of(state_dir) == 0o700
+    assert (state_dir / LOG_NAME).read_text().count(f"{state_dir} had mode 755") == 1
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o1777])
+def test_a_shared_folder_is_left_as_it_is(tmp_path: Path, mode: int) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / ("somebodys" if mode != 0o1777 else LOCK_NAME)).touch()
+    shared.chmod(mode)
+    before = sorted(shared.iterdir())
+    with pytest.raises(UnsafeStateError, match="a folder of its own"):
+        daemon.up(0, state_dir=shared)
+    with pytest.raises(UnsafeStateError, match="a folder of its own"):
+        run(shared, 0)
+    assert (mode_of(shared), sorted(shared.iterdir())) == (mode, before)
+
+
+def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(UnsafeStateError, match="belongs to another user"):
+        make_private(tmp_path)
+
+
+def test_an_empty_folder_is_made_private(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    assert make_private(tmp_path) == f"{tmp_path} had mode 755; now only its owner can read it (mode 700)"
+    assert (make_private(tmp_path), mode_of(tmp_path)) == (None, 0o700)
 
 
 def test_a_killed_endpoint_is_no_running_one(state_dir: Path) -> None:

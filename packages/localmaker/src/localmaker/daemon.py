@@ -43,6 +43,7 @@ from localmaker.state.directory import (
     command_for,
     default_state_dir,
     find_running,
+    make_private,
     running_of,
 )
 from localmaker.state.log import set_aside_if_large
@@ -95,6 +96,7 @@ def up(
         PortInUseError: the port is taken (the message says by what), or the running endpoint has another port.
         NotLoopbackError: ``host`` can be reached from other machines.
         StateInUseError: another endpoint is just starting on the state directory.
+        UnsafeStateError: it belongs to another user, or is open to others and used for something else.
         EndpointStartError: it exited or did not answer; the message holds the end of its log.
     """
     directory = (state_dir or default_state_dir()).absolute()
@@ -177,7 +179,7 @@ def _start(
     record_actions: Path | None = None,
     enforce_iam: bool = False,
 ) -> tuple[Running, subprocess.Popen[bytes]]:
-    directory.mkdir(parents=True, exist_ok=True)
+    tightened = make_private(directory)
     ready, ready_for_child = os.pipe()
     command = [sys.executable, "-m", "localmaker.process", "--state-dir", str(directory), "--port", str(port)]
     command += ["--host", host, "--ready-fd", str(ready_for_child)]
@@ -189,6 +191,9 @@ def _start(
     set_aside_if_large(log)
     try:
         with log.open("ab") as output:
+            if tightened is not None:
+                output.write(f"{tightened}\n".encode())
+                output.flush()
             start_of_log = output.tell()
             process = subprocess.Popen(
                 command,

@@ -52,7 +52,7 @@ class Elsewhere:
 
     Attributes:
         variables: environment variables that name it.
-        url: their value.
+        url: their value, without user and password.
         found: what answers there.
         state_dir: of the endpoint there, if it is one of localmaker's.
     """
@@ -95,7 +95,7 @@ def elsewhere(state_dir: Path, environment: Mapping[str, str] | None = None) -> 
     for name in sorted(variables):
         if (name == _VARIABLE or name.startswith(f"{_VARIABLE}_")) and variables[name]:
             named.setdefault(variables[name], []).append(name)
-    found = (Elsewhere(tuple(names), url, *_find(url)) for url, names in named.items())
+    found = (Elsewhere(tuple(names), _without_user(url), *_find(url)) for url, names in named.items())
     return [one for one in found if one.state_dir is None or one.state_dir.resolve() != state_dir.resolve()]
 
 
@@ -112,6 +112,14 @@ def _find(url: str) -> tuple[Found, Path | None]:
         return Found.NOTHING, None
     except (OSError, http.client.HTTPException):
         return Found.OTHER, None
+
+
+def _without_user(url: str) -> str:
+    """Return a value without what may be a password: what is before the last @, but the scheme."""
+    scheme, slashes, rest = url.partition("://")
+    if not slashes or "@" in scheme:
+        return url.rpartition("@")[2]
+    return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 def _address(url: str) -> SplitResult | None:

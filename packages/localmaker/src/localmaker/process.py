@@ -22,8 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from localmaker.errors import LocalmakerError, StateInUseError
-from localmaker.state.directory import LOCK_NAME, LOG_NAME, READINESS_NAME, command_for, write_atomically
+from localmaker.state.directory import LOCK_NAME, LOG_NAME, READINESS_NAME, command_for, make_private, write_atomically
 from localmaker.state.log import LogHandler
+
+logger = logging.getLogger(__name__)
 
 EXIT_FAILED = 1
 
@@ -99,6 +101,7 @@ def run(
 
     Raises:
         StateInUseError: another endpoint uses the state directory.
+        UnsafeStateError: it belongs to another user, or is open to others and used for something else.
         PortInUseError: the port is taken.
         NotLoopbackError: ``host`` is not the loopback interface.
     """
@@ -106,7 +109,9 @@ def run(
     # moto allows web pages of every origin otherwise; the gateway refuses them anyway.
     os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
     state_dir = state_dir.absolute()
-    state_dir.mkdir(parents=True, exist_ok=True)
+    tightened = make_private(state_dir)
+    if tightened is not None:
+        logger.warning("%s", tightened)
     with _exclusive(state_dir):
         from localmaker.endpoint import Endpoint, iam_settings  # a refused start must not wait for moto's import
 

@@ -4,7 +4,10 @@ import gzip
 import http.client
 import io
 import json
+import select
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +17,7 @@ import pytest
 from localmaker.daemon import EndpointHandle
 from localmaker.errors import AwsError
 from localmaker.http import bounds
-from localmaker.http.bounds import unzipped, with_body
+from localmaker.http.bounds import Memory, Reserve
 from localmaker.ports import CredentialScope
 
 SQS = CredentialScope("key", "us-east-1", "sqs")
@@ -24,6 +27,14 @@ MIB = b" " * (1 << 20)
 def environ(body: bytes, **values: str) -> dict[str, Any]:
     length = {} if "HTTP_TRANSFER_ENCODING" in values else {"CONTENT_LENGTH": str(len(body))}
     return {"REQUEST_METHOD": "POST", "PATH_INFO": "/", "wsgi.input": io.BytesIO(body), **length, **values}
+
+
+def with_body(environ: dict[str, Any], scope: CredentialScope | None, reserve: Reserve = int) -> dict[str, Any]:
+    return bounds.with_body(environ, scope, reserve)
+
+
+def unzipped(environ: dict[str, Any], scope: CredentialScope | None, reserve: Reserve = int) -> dict[str, Any]:
+    return bounds.unzipped(environ, scope, reserve)
 
 
 @pytest.mark.parametrize("framing", [{}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
@@ -66,6 +77,42 @@ def test_a_compressed_document_is_bounded_by_its_content() -> None:
     ]:
         with pytest.raises(AwsError, match=message):
             unzipped(environ(body, HTTP_CONTENT_ENCODING="gzip"), SQS)
+
+
+@pytest.mark.parametrize("framing", [{}, {"HTTP_TRANSFER_ENCODING": "chunked"}, {"HTTP_CONTENT_ENCODING": "gzip"}])
+def test_bodies_share_the_memory(framing: dict[str, str]) -> None:
+    memory, read = Memory(3 << 20), unzipped if "HTTP_CONTENT_ENCODING" in framing else with_body
+    body = gzip.compress(MIB) if read is unzipped else MIB
+    with ExitStack() as stack:
+        for _ in range(3):
+            read(environ(body, **framing), SQS, stack.enter_context(memory.share()))
+        with memory.share() as reserve, pytest.raises(AwsError) as refused:
+            read(environ(gzip.compress(MIB * 2) if read is unzipped else MIB * 2, **framing), SQS, reserve)
+        assert (refused.value.code, refused.value.status) == ("ServiceUnavailable", 503)
+        with memory.share() as reserve:
+            with_body(environ(b" " * (1 << 16)), SQS, reserve)
+    with memory.share() as reserve:
+        with_body(environ(MIB * 3), SQS, reserve)
+
+
+def test_unfinished_bodies_are_bounded_together(endpoint: EndpointHandle) -> None:
+    """A client that sends almost all of its bodies, until the endpoint takes no more of them."""
+    url = urlsplit(endpoint.url)
+    process = psutil.Process(endpoint.running.pid)
+    before = process.memory_info().rss
+    head = (
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 70000000\r\nAuthorization: AWS4-HMAC-SHA256 "
+        b"Credential=local/20260101/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=00\r\n\r\n"
+    )
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection((url.hostname, url.port), 30)) for _ in range(5)]
+        for client in clients:
+            with suppress(ConnectionError):
+                client.sendall(head + MIB * 66)
+        refused, _, _ = select.select(clients, [], [], 30)
+        assert [client.recv(12) for client in refused] == [b"HTTP/1.1 503"] * len(refused) != []
+        assert process.memory_info().rss - before < 340 << 20
+        assert endpoint.client("sqs").list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
 def test_an_object_is_streamed_up_to_its_own_limit() -> None:

@@ -210,3 +210,54 @@ def test_keys_survive(endpoint: EndpointHandle, unique: str, key: str) -> None:
     s3.put_object(Bucket=unique, Key=key, Body=b"x")
     assert [one["Key"] for one in s3.list_objects_v2(Bucket=unique)["Contents"]] == [key]
     assert s3.get_object(Bucket=unique, Key=key)["Body"].read() == b"x"
+
+
+@pytest.mark.parametrize("verb", ["start", "stop", "reset", "upload", "download", "replay"])
+@pytest.mark.parametrize("prefix", ["/moto-api/recorder", "/moto-api/./recorder", "/x/../moto-api/recorder"])
+def test_nothing_is_recorded(endpoint: EndpointHandle, verb: str, prefix: str) -> None:
+    for method in ("GET", "POST"):
+        status, body = request(endpoint, "sts", b"{}", method=method, path=f"{prefix}/{verb}-recording")
+        assert status in (403, 404)
+    if prefix == "/moto-api/recorder":
+        assert b"moto's recorder is not available" in body
+    assert not (endpoint.state_dir / "moto_recording").exists()
+
+
+def test_motos_own_authorization_stays_off(endpoint: EndpointHandle) -> None:
+    assert request(endpoint, "sts", b"0", path="/moto-api/reset-auth")[0] == 403
+    assert endpoint.client("sqs").list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("list-type=2&continuation-token=x", "The continuation token provided is incorrect"),
+        ("list-type=2&continuation-token=", "The continuation token provided is incorrect"),
+        ("list-type=2&max-keys=-1", "max-keys"),
+        ("max-keys=-1", "max-keys"),
+        ("max-keys=x", "max-keys"),
+        ("versions&max-keys=-1", "max-keys"),
+        ("max-keys=99999999999", "max-keys"),
+        ("uploads&max-uploads=-1", "max-uploads"),
+    ],
+)
+def test_a_page_that_cannot_be_asked_for(endpoint: EndpointHandle, unique: str, query: str, message: str) -> None:
+    endpoint.client("s3").create_bucket(Bucket=unique)
+    status, body = request(endpoint, "s3", b"", method="GET", path=f"/{unique}?{query}")
+    assert (status, b"<Code>InvalidArgument</Code>" in body, message in body.decode()) == (400, True, True)
+
+
+def test_pages_of_objects_and_parts(endpoint: EndpointHandle, unique: str) -> None:
+    s3 = endpoint.client("s3")
+    s3.create_bucket(Bucket=unique)
+    keys = [f"a/{number} \u00e9" for number in range(3)]
+    for key in keys:
+        s3.put_object(Bucket=unique, Key=key, Body=b"")
+    for name in ("list_objects_v2", "list_objects"):
+        pages = s3.get_paginator(name).paginate(Bucket=unique, PaginationConfig={"PageSize": 1})
+        assert [item["Key"] for page in pages for item in page["Contents"]] == keys
+    assert s3.list_objects_v2(Bucket=unique, MaxKeys=0)["KeyCount"] == 0
+    upload = s3.create_multipart_upload(Bucket=unique, Key="k")["UploadId"]
+    for query in (f"uploadId={upload}&max-parts=-1", f"uploadId={upload}&part-number-marker=-1"):
+        status, body = request(endpoint, "s3", b"", method="GET", path=f"/{unique}/k?{query}")
+        assert (status, b"<Code>InvalidArgument</Code>" in body) == (400, True)

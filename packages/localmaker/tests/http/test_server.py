@@ -140,6 +140,41 @@ def test_a_refused_client_may_finish_sending(port: int) -> None:
     assert exchange(port, head, b"x" * (8 << 20)).startswith(b"HTTP/1.1 400")
 
 
+@pytest.mark.parametrize(
+    ("path", "rest", "status"),
+    [
+        (b"/", b"Transfer-Encoding: chunked\r\n\r\nx\r\n", b"400"),
+        (b"/unread", b"Transfer-Encoding: chunked\r\n\r\n", b"200"),
+        (b"/unread", b"Content-Length: 1000\r\n\r\n", b"200"),
+        (b"/fails", b"Content-Length: 1000\r\n\r\n", b"500"),
+    ],
+)
+def test_an_answer_waits_for_nothing_that_the_client_still_has_to_send(
+    port: int, path: bytes, rest: bytes, status: bytes
+) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=4) as client:
+        client.sendall(b"PUT " + path + b" HTTP/1.1\r\nHost: x\r\n" + rest)
+        assert client.recv(65536).split()[1] == status
+
+
+def test_a_client_that_does_not_end_its_request_is_left(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "_LINGER_SECONDS", 0.05)
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(b"PUT /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx")
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.endswith(b"unread")
+
+
+def test_time_is_not_given_back_beyond_a_deadline() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        stream = connections._ClientStream(ours)
+        stream.end_by(0.0)
+        theirs.sendall(b"x")
+        with pytest.raises(TimeoutError):
+            stream.readinto(bytearray(100))
+
+
 def test_requests_after_one_another_in_one_piece(port: int) -> None:
     one = b"PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nb\r\n0\r\n\r\n"
     assert exchange(port, one * 3).count(b"b/a") == 3

@@ -221,9 +221,15 @@ def machine_key():
     called(found)
 
 
+def hidden_folders():
+    for path in ("/proc/acpi", "/proc/asound", "/proc/scsi"):
+        yield f"list {path}", lambda path=path: absent_or_empty(path)
+        yield f"create a file in {path}", lambda path=path: create(f"{path}/intruder")
+
+
 def attempts(facts):
     with open("/proc/self/mounts") as file:
-        has_cgroups = "cgroup" in file.read()
+        has_cgroups = any(line.split()[2].startswith("cgroup") for line in file)
     for number, path in enumerate(facts["secrets"]):
         yield f"find secret {number}", lambda path=path: find_secret(path)
     yield "climb above the root", climb
@@ -237,7 +243,11 @@ def attempts(facts):
     for path in ("/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sys/vm/overcommit_memory"):
         yield f"write {path}", lambda path=path: rewrite(path)
     yield "write /proc/sysrq-trigger", lambda: absent_or_null("/proc/sysrq-trigger")
-    yield "read /proc/kcore", lambda: absent_or_null("/proc/kcore")
+    for name in ("kcore", "kpageflags", "kpagecount", "kpagecgroup", "vmallocinfo", "slabinfo", "config.gz"):
+        yield f"read /proc/{name}", lambda name=name: absent_or_null(f"/proc/{name}")
+    # Whoever may write there makes the kernel watch the machine for him.
+    yield "watch the machine's pressure", watch_pressure
+    yield from hidden_folders()
     for path in ("/dev/mem", "/dev/kmsg", "/dev/vda", "/dev/sda", "/dev/fuse", "/dev/kvm", "/dev/net/tun"):
         yield f"open {path}", lambda path=path: device(path)
     yield "make a device", make_device
@@ -296,6 +306,16 @@ def time_travel():
 def absent_or_null(path):
     if os.stat(path).st_rdev == os.stat("/dev/null").st_rdev:
         raise PermissionError("it is /dev/null")
+
+
+def absent_or_empty(path):
+    if not os.listdir(path):
+        raise PermissionError("it is empty")
+
+
+def watch_pressure():
+    with open("/proc/pressure/memory", "w") as file:
+        file.write("some 500000 2000000")
 
 
 def create(path):

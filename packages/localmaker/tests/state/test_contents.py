@@ -38,7 +38,7 @@ def framed(body: bytes, trailers: dict[str, str], signed: bool) -> bytes:
 
 def put(endpoint: EndpointHandle, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", urlsplit(endpoint.url).port, timeout=30)
-    connection.request("PUT", quote(path), body, {"Authorization": SIGNED, **headers})
+    connection.request("PUT", quote(path, safe="/?=&"), body, {"Authorization": SIGNED, **headers})
     answer = connection.getresponse()
     content = answer.read()
     connection.close()
@@ -95,6 +95,24 @@ def test_what_does_not_agree_with_its_checksum_is_refused(
         s3.head_object(Bucket=bucket, Key=unique)
     right = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
     s3.put_object(Bucket=bucket, Key=unique, Body=body, ContentMD5=right)
+
+
+@pytest.mark.parametrize("size", [0, 10, 300_000])
+def test_what_does_not_have_the_signed_hash_is_refused(
+    endpoint: EndpointHandle, bucket: str, unique: str, size: int
+) -> None:
+    s3, body = endpoint.client("s3"), os.urandom(size)
+    upload = s3.create_multipart_upload(Bucket=bucket, Key=unique)["UploadId"]
+    paths = (f"/{bucket}/{unique}", f"/{bucket}/{unique}?partNumber=1&uploadId={upload}")
+    for path in paths:
+        status, answer = put(endpoint, path, body, {"x-amz-content-sha256": hashlib.sha256(body + b"x").hexdigest()})
+        assert (status, b"<Code>XAmzContentSHA256Mismatch</Code>" in answer) == (400, True)
+    with pytest.raises(ClientError, match="404"):
+        s3.head_object(Bucket=bucket, Key=unique)
+    assert "Parts" not in s3.list_parts(Bucket=bucket, Key=unique, UploadId=upload)
+    for path, value in zip(paths, (hashlib.sha256(body).hexdigest(), "UNSIGNED-PAYLOAD"), strict=True):
+        assert put(endpoint, path, body, {"x-amz-content-sha256": value})[0] == 200
+    assert s3.get_object(Bucket=bucket, Key=unique)["Body"].read() == body
 
 
 def test_a_wrong_trailer_and_a_wrong_frame(endpoint: EndpointHandle, bucket: str, unique: str) -> None:

@@ -282,6 +282,36 @@ def test_a_request_is_whole_or_nothing_whichever_write_fails(tmp_path: Path, see
         assert {service: seen(Clients(second), service) for service in _SEEN} == after
 
 
+def test_reading_works_on_a_full_disk(tmp_path: Path) -> None:
+    """Also what nobody has read before, for which moto makes a new backend."""
+    disk, state_dir = FailingDisk(tmp_path), tmp_path / "state"
+    with disk.endpoint(state_dir) as endpoint:
+        at, stored = Clients(endpoint), on_disk(state_dir)
+        disk.fail(1)
+        for read in (
+            at.s3.list_buckets,
+            at.sqs.list_queues,
+            at.events.list_rules,
+            at.iam.list_roles,
+            at.logs.describe_log_groups,
+            at.ssm.describe_parameters,
+            at.batch.describe_job_queues,
+            at.lakeformation.list_permissions,
+            at.lakeformation.list_resources,
+            at.sts.get_caller_identity,
+            at.sagemaker.list_models,
+            at.sagemaker.list_endpoints,
+            at.sagemaker.list_model_package_groups,
+            at.sagemaker.list_feature_groups,
+            at.sagemaker.list_pipelines,
+            at.sagemaker.list_training_jobs,
+        ):
+            assert read()["ResponseMetadata"]["HTTPStatusCode"] == 200
+        with pytest.raises(ClientError, match="not find"):
+            at.sagemaker.describe_model(ModelName="none")
+        assert (disk.work(), on_disk(state_dir)) == (0, stored)
+
+
 def test_everything_that_makes_room_works_on_a_full_disk(tmp_path: Path) -> None:
     disk, state_dir = FailingDisk(tmp_path), tmp_path / "state"
     with disk.endpoint(state_dir) as first:

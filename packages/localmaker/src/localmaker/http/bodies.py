@@ -33,11 +33,17 @@ class BodyReader(io.RawIOBase):
         self._stream = stream
         self._remaining = length
         self._before_first_read: Callable[[], None] | None = before_first_read
+        self._is_broken = False
 
     @property
     def is_whole(self) -> bool:
         """Whether everything has been read, so that the next request begins here."""
         return not self._remaining
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether its end cannot be found any more: it is malformed, was cut off, or came too slowly."""
+        return self._is_broken
 
     @property
     def is_untouched(self) -> bool:
@@ -67,9 +73,14 @@ class BodyReader(io.RawIOBase):
         try:
             return self._read(size)
         except TimeoutError as error:
+            self._is_broken = True
             raise AwsError("RequestTimeout", "the body was not sent within the timeout period", 400) from error
         except ConnectionError as error:
+            self._is_broken = True
             raise _incomplete() from error
+        except AwsError:
+            self._is_broken = True
+            raise
 
     def drain(self, most_bytes: int) -> bool:
         """Read what nobody has asked for, and return whether the end was reached within ``most_bytes``."""

@@ -7,7 +7,10 @@ is whole: moto takes the beginning of a body for a body.
 from __future__ import annotations
 
 import io
+import threading
 import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from localmaker.errors import AwsError
@@ -24,14 +27,62 @@ DOCUMENT_BYTES = 16 * _MIB
 SERVICE_BYTES = {"lambda": 70_167_211, "sagemaker": 25 * _MIB, "ecr": 28 * _MIB}
 #: The largest object that a single PutObject or UploadPart takes ("Amazon S3 quotas").
 OBJECT_BYTES = 5 << 30
+#: All bodies in memory together, less the beginning of each.
+MEMORY_BYTES = 256 * _MIB
+_UNCOUNTED_BYTES = 1 << 16
+_PIECE_BYTES = 1 << 16
 _GZIP = 31
 
+Reserve = Callable[[int], None]
 
-def with_body(environ: dict[str, Any], scope: CredentialScope | None) -> dict[str, Any]:
+
+class Memory:
+    """What the bodies of all requests may take together.
+
+    The beginning of each does not count, so that small requests go on while large ones take everything.
+
+    Args:
+        most_bytes: of what has arrived.
+    """
+
+    def __init__(self, most_bytes: int = MEMORY_BYTES) -> None:
+        self._left = most_bytes
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def share(self) -> Iterator[Reserve]:
+        """Yield a function that reserves a number of bytes for one request, until the block ends.
+
+        It raises an AwsError with status 503, which AWS's clients repeat, if there is no room.
+        """
+        size, taken = 0, 0
+
+        def reserve(count: int) -> None:
+            nonlocal size, taken
+            size += count
+            wanted = max(0, size - _UNCOUNTED_BYTES) - taken
+            with self._lock:
+                if wanted > self._left:
+                    message = "the bodies of other requests take all the memory that there is for them; try again"
+                    raise AwsError("ServiceUnavailable", message, 503)
+                self._left -= wanted
+            taken += wanted
+
+        try:
+            yield reserve
+        finally:
+            with self._lock:
+                self._left += taken
+
+
+def with_body(environ: dict[str, Any], scope: CredentialScope | None, reserve: Reserve) -> dict[str, Any]:
     """Return a request whose body is in memory; an upload to S3 as it is.
 
+    Args:
+        reserve: called with the number of bytes of each piece that has arrived.
+
     Raises:
-        AwsError: the body is too large or incomplete.
+        AwsError: the body is too large or incomplete, or there is no room for it.
     """
     if _is_for_s3(environ, scope) and (_is_form(environ) or is_upload(environ)):
         if int(environ.get("CONTENT_LENGTH") or 0) > OBJECT_BYTES:
@@ -42,28 +93,42 @@ def with_body(environ: dict[str, Any], scope: CredentialScope | None) -> dict[st
     if not is_chunked and not length:
         return environ
     most = _most_bytes(scope)
-    body = b"" if length > most else environ["wsgi.input"].read(most + 1 if is_chunked else length)
-    if length > most or len(body) > most:
+    if length > most:
+        raise _too_large(environ, scope)
+    body = io.BytesIO()
+    missing = most + 1 if is_chunked else length
+    while missing and (piece := environ["wsgi.input"].read(min(missing, _PIECE_BYTES))):
+        reserve(len(piece))
+        body.write(piece)
+        missing -= len(piece)
+    if body.tell() > most:
         raise _too_large(environ, scope)
     return _with(environ, body, "HTTP_TRANSFER_ENCODING", "wsgi.input_terminated")
 
 
-def unzipped(environ: dict[str, Any], scope: CredentialScope | None) -> dict[str, Any]:
+def unzipped(environ: dict[str, Any], scope: CredentialScope | None, reserve: Reserve) -> dict[str, Any]:
     """Return a request with the content of its compressed body, whose signature has been checked; S3 keeps the body.
 
+    Args:
+        reserve: called with the number of bytes of each piece of the content.
+
     Raises:
-        AwsError: the content is too large, or is not gzip.
+        AwsError: the content is too large, or is not gzip, or there is no room for it.
     """
     if environ.get("HTTP_CONTENT_ENCODING", "").lower() != "gzip" or _is_for_s3(environ, scope):
         return environ
     most = _most_bytes(scope)
     unzip = zlib.decompressobj(_GZIP)
+    content = io.BytesIO()
     try:
-        content = unzip.decompress(environ["wsgi.input"].read(), most + 1)
+        while not unzip.eof and (piece := unzip.unconsumed_tail or environ["wsgi.input"].read(_PIECE_BYTES)):
+            part = unzip.decompress(piece, _PIECE_BYTES)
+            reserve(len(part))
+            content.write(part)
+            if content.tell() > most:
+                raise _too_large(environ, scope)
     except zlib.error as error:
         raise malformed("the body is not gzip, as its Content-Encoding says") from error
-    if len(content) > most:
-        raise _too_large(environ, scope)
     if not unzip.eof:
         raise malformed("the gzip body is not complete")
     return _with(environ, content, "HTTP_CONTENT_ENCODING")
@@ -84,8 +149,9 @@ def _too_large(environ: dict[str, Any], scope: CredentialScope | None) -> AwsErr
     return AwsError("RequestEntityTooLargeException", message, 413)
 
 
-def _with(environ: dict[str, Any], body: bytes, *without: str) -> dict[str, Any]:
-    changed = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+def _with(environ: dict[str, Any], body: io.BytesIO, *without: str) -> dict[str, Any]:
+    changed = {**environ, "wsgi.input": body, "CONTENT_LENGTH": str(body.tell())}
+    body.seek(0)
     for name in without:
         changed.pop(name, None)
     return changed

@@ -10,6 +10,7 @@ import io
 import itertools
 import json
 import logging
+import math
 import socket
 import sys
 import time
@@ -55,13 +56,22 @@ class _ClientStream(io.RawIOBase):
         self._connection = connection
         self.patience = _IDLE_SECONDS
         self.waiting_since: float | None = None
+        self._deadline = math.inf
+
+    def end_by(self, deadline: float) -> None:
+        """Wait for nothing after a time (monotonic), however much arrives until then."""
+        self._deadline = deadline
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        self._connection.settimeout(self.patience)
-        self.waiting_since = begin = time.monotonic()
+        begin = time.monotonic()
+        left = min(self.patience, self._deadline - begin)
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        self.waiting_since = begin
         count = self._connection.recv_into(buffer)
         self.waiting_since = None
         left = self.patience - (time.monotonic() - begin) + count / _SLOWEST_BYTES_PER_SECOND
@@ -185,8 +195,13 @@ class Connection:
             except Exception:  # the boundary: a request gets an answer, whatever fails
                 logger.exception("%s %s was not answered", head.method, head.target)
                 status, headers, pieces = _refusal(AwsError("InternalFailure", "the local endpoint failed", 500))
-            self._finish(body, head)
+            is_reused = self._keep_alive and self._may_end_soon(body, head)
+            if not is_reused:
+                self._keep_alive, self._unread = False, not body.is_whole
+            # Before the rest of the request: the client may wait for the answer, or never send more.
             self._send(head.method, status, headers, pieces)
+            if is_reused and not body.is_whole:
+                self._drain(body)
         finally:
             close = getattr(chunks, "close", None)
             if close is not None:
@@ -223,13 +238,18 @@ class Connection:
     def _send_continue(self) -> None:
         self._send_all(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def _finish(self, body: BodyReader, head: RequestHead) -> None:
-        """Go to the end of a request, or make it the last one."""
-        if body.is_whole:
-            return
+    def _may_end_soon(self, body: BodyReader, head: RequestHead) -> bool:
+        """Return whether the end of a request can be found by reading a little more, or is reached."""
         waits = head.expects_continue and body.is_untouched
-        if waits or (head.length or 0) > _DRAIN_BYTES or not body.drain(_DRAIN_BYTES):
+        return body.is_whole or not (waits or body.is_broken or (head.length or 0) > _DRAIN_BYTES)
+
+    def _drain(self, body: BodyReader) -> None:
+        """Go to the end of a request that is answered, or end the connection."""
+        self._stream.end_by(time.monotonic() + _LINGER_SECONDS)
+        if not body.drain(_DRAIN_BYTES):
             self._keep_alive, self._unread = False, True
+        else:
+            self._stream.end_by(math.inf)
 
     def _send(self, method: str, status: str, headers: Headers, pieces: Iterable[bytes]) -> None:
         lines, length, has_date = [f"HTTP/1.1 {status}"], None, False
@@ -290,12 +310,11 @@ class Connection:
     def _linger(self) -> None:
         """Let the client send on for a while: it would lose the answer if its data found a closed connection."""
         self._socket.shutdown(socket.SHUT_WR)
-        end = time.monotonic() + _LINGER_SECONDS
+        self._stream.patience = _LINGER_SECONDS
+        self._stream.end_by(time.monotonic() + _LINGER_SECONDS)
         buffer = bytearray(_BUFFER_BYTES)
-        while (left := end - time.monotonic()) > 0:
-            self._stream.patience = left
-            if not self._stream.readinto(buffer):
-                return
+        while self._stream.readinto(buffer):
+            pass
 
 
 def _refusal(error: AwsError) -> tuple[str, Headers, list[bytes]]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
+from urllib.parse import parse_qs
 from xml.etree.ElementTree import ParseError, fromstring
 
 from moto.core.request import Request
 from moto.core.routing import get_service_router
+from moto.s3.models import s3_backends
 from werkzeug.exceptions import NotFound
 
 from localmaker.errors import AwsError
 from localmaker.http.parsing import PARSED, ParsedRequest, parse, require_types
+
+_PAGE_SIZES = frozenset({"max-keys", "max-uploads", "max-parts", "part-number-marker"})
+_MOST = (1 << 31) - 1
 
 
 def malformed_xml() -> AwsError:
@@ -63,6 +69,28 @@ def argument_refusal(environ: dict[str, Any]) -> AwsError | None:
     except AwsError as error:
         return AwsError("InvalidArgument", error.message)
     return None
+
+
+def require_page(environ: dict[str, Any]) -> None:
+    """Check where the page of a list in S3 begins and how long it is to be.
+
+    Raises:
+        AwsError: InvalidArgument.
+    """
+    query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    for name in _PAGE_SIZES & query.keys():
+        text = query[name][0]
+        if text and (re.fullmatch(r"[0-9]{1,10}", text) is None or int(text) > _MOST):
+            raise AwsError("InvalidArgument", f"Provided {name} not an integer or within integer range 0 to {_MOST}")
+    token = query.get("continuation-token", [None])[0]
+    if token is not None and "list-type" in query and not _is_token(token):
+        raise AwsError("InvalidArgument", "The continuation token provided is incorrect")
+
+
+def _is_token(text: str) -> bool:
+    """Return whether moto has given out a token."""
+    backends = [backend for of_account in list(s3_backends.values()) for backend in list(of_account.values())]
+    return any(text in vars(backend)["_pagination_tokens"] for backend in backends)
 
 
 def _operation_of(environ: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import posixpath
 import re
 import threading
 import uuid
@@ -16,8 +17,8 @@ from urllib.parse import parse_qs
 from localmaker.errors import AwsError
 from localmaker.http import answers, browsers, protocol, response_checks
 from localmaker.http.answers import is_s3, json_response, send
-from localmaker.http.bounds import unzipped, with_body
-from localmaker.http.documents import require_document
+from localmaker.http.bounds import Memory, Reserve, unzipped, with_body
+from localmaker.http.documents import require_document, require_page
 from localmaker.http.operations import RequestContext
 from localmaker.http.protocol import HttpResponse, Recognised
 from localmaker.ports import (
@@ -39,6 +40,8 @@ _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/a
 _OTHER_SCHEME = re.compile(r"(?!AWS4-)\S+ \S")
 HEALTH_PATH = "/_local/health"
 _RESET_PATH = "/moto-api/reset"
+# It writes every request to a file, and sends requests from one; moto's own authorization would refuse everybody.
+_REFUSED = (("/moto-api/recorder", "moto's recorder"), ("/moto-api/reset-auth", "moto's own authorization"))
 _REQUEST_ID_HEADERS = {"x-amzn-requestid", "x-amz-request-id"}
 
 StartResponse = Callable[..., Any]
@@ -69,6 +72,7 @@ class Gateway:
         self._state = state
         self._authorization = authorization
         self._events = events
+        self._memory = Memory()
         self._object_locks = _KeyedLocks()
         self._checks_answers = response_checks.are_on()
 
@@ -82,9 +86,15 @@ class Gateway:
             return send(json_response(HTTPStatus.FORBIDDEN, refusal), start_response)
         if environ["PATH_INFO"] == HEALTH_PATH:
             return send(self._health(), start_response)
+        with self._memory.share() as reserve:
+            return self._served(environ, start_response, request_id, reserve)
+
+    def _served(
+        self, environ: dict[str, Any], start_response: StartResponse, request_id: str, reserve: Reserve
+    ) -> Iterable[bytes]:
         scope = _credential_scope(environ)
         try:
-            environ = self._admitted(environ, scope)
+            environ = self._admitted(environ, scope, reserve)
         except AwsError as error:
             return send(answers.refusal(error, environ, scope), start_response)
         # A signature in the URL may be in a header now.
@@ -99,23 +109,26 @@ class Gateway:
                 return send(self._answer(recognised, environ, scope, request_id), start_response)
         return self._delegate(environ, start_response, scope, request_id)
 
-    def _admitted(self, environ: dict[str, Any], scope: CredentialScope | None) -> dict[str, Any]:
+    def _admitted(self, environ: dict[str, Any], scope: CredentialScope | None, reserve: Reserve) -> dict[str, Any]:
         """Return a request with its body, if it is one that a service would look at.
 
         Raises:
-            AwsError: it is not signed for a service, too large, or not allowed.
+            AwsError: it is not signed for a service, too large, not allowed, or for what is not available here.
         """
-        environ = with_body(environ, scope)
+        environ = with_body(environ, scope, reserve)
         denied = self._authorization.refusal(environ, scope) if self._authorization is not None else None
         if denied is not None:
             raise denied
         scope = _credential_scope(environ)
         _require_signature(environ, scope)
+        _require_available(environ["PATH_INFO"])
         if "HTTP_X_AMZ_TARGET" in environ and environ["REQUEST_METHOD"] != "POST":
             raise AwsError("UnknownOperationException", "an operation that X-Amz-Target names is sent by POST")
         if is_s3(scope) and isinstance(environ["wsgi.input"], io.BytesIO):
             require_document(environ)
-        return unzipped(environ, scope)
+        if is_s3(scope) and environ["REQUEST_METHOD"] == "GET":
+            require_page(environ)
+        return unzipped(environ, scope, reserve)
 
     def _answer(
         self, recognised: Recognised, environ: dict[str, Any], scope: CredentialScope | None, request_id: str
@@ -298,3 +311,16 @@ def _require_signature(environ: dict[str, Any], scope: CredentialScope | None) -
         raise AwsError(
             "IncompleteSignature", f"{scope.region!r} in the Authorization header is not the name of a region"
         )
+
+
+def _require_available(path: str) -> None:
+    """Refuse what moto offers besides AWS and may not do here.
+
+    Raises:
+        AwsError: AccessDenied.
+    """
+    # However it is written.
+    whole = posixpath.normpath(f"/{path.lstrip('/')}")
+    for prefix, name in _REFUSED:
+        if whole.startswith(prefix):
+            raise AwsError("AccessDenied", f"{name} is not available in the local endpoint", HTTPStatus.FORBIDDEN)

@@ -36,9 +36,25 @@ _SETTINGS_FILES = (
     "timezone",
 )
 # Root could write to them even without capabilities. bwrap's own /proc leaves some of them writable.
-_READ_ONLY_PROC = ("bus", "fs", "irq", "mtrr", "sys")
+_READ_ONLY_PROC = ("bus", "fs", "irq", "mtrr", "pressure", "sys")
 # As Docker does: they tell about the machine's kernel, hardware and keys, or change it.
-_HIDDEN_PROC = ("kallsyms", "kcore", "keys", "kmsg", "latency_stats", "sched_debug", "sysrq-trigger", "timer_list")
+_HIDDEN_PROC = (
+    "config.gz",
+    "kallsyms",
+    "kcore",
+    "keys",
+    "kmsg",
+    "kpagecgroup",
+    "kpagecount",
+    "kpageflags",
+    "latency_stats",
+    "sched_debug",
+    "slabinfo",
+    "sysrq-trigger",
+    "timer_list",
+    "vmallocinfo",
+)
+_HIDDEN_PROC_FOLDERS = ("acpi", "asound", "scsi")
 _ACCOUNTS = {
     "passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
     "group": "root:x:0:\nnogroup:x:65534:\n",
@@ -150,6 +166,9 @@ def _proc() -> Iterator[str]:
     for name in _HIDDEN_PROC:
         if Path("/proc", name).exists():
             yield from ("--ro-bind", "/dev/null", f"/proc/{name}")
+    for name in _HIDDEN_PROC_FOLDERS:
+        if Path("/proc", name).exists():
+            yield from ("--tmpfs", f"/proc/{name}", "--remount-ro", f"/proc/{name}")
 
 
 def _outer_first(paths: Sequence[Path]) -> list[Path]:

@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
+from botocore.exceptions import UnknownServiceError
 from moto.core.base_backend import AccountSpecificBackend
+from moto.core.request import Request
+from moto.core.routing import get_service_router
 from moto.s3.models import FakeBucket, FakeMultipart, MultipartDict, S3Backend
 from moto.s3.utils import _VersionedKeyStore
+from werkzeug.exceptions import HTTPException
 
 from localmaker.state.store import PieceId
 
@@ -68,13 +72,13 @@ def change_of(environ: dict[str, Any], signing_name: str | None) -> Change | Non
     if signing_name in (None, "s3") and not environ.get("HTTP_X_AMZ_TARGET"):
         return _change_in_s3(environ)
     operation: str = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2] or _form_action(environ)
+    return change_by(signing_name or "", operation or _rest_operation(environ, signing_name or ""))
+
+
+def change_by(service: str, operation: str) -> Change | None:
+    """Return what an operation of a service other than S3 may change, or None if it only reads."""
     if operation.startswith(_READS):
         return None
-    return change_by(signing_name or "", operation)
-
-
-def change_by(service: str, operation: str) -> Change:
-    """Return what an operation of a service other than S3 may change."""
     releases = operation.startswith(_RELEASES)
     return Change(service, operation, alone=operation not in _NOT_ALONE, releases=releases)
 
@@ -86,6 +90,16 @@ def _change_in_s3(environ: dict[str, Any]) -> Change:
     deletes = "delete" in parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
     releases = method == "DELETE" or (method == "POST" and deletes)
     return Change("s3", "", alone=not of_an_object and not deletes, releases=releases, of_an_object=of_an_object)
+
+
+def _rest_operation(environ: dict[str, Any], service: str) -> str:
+    """Return the operation that method and path name; empty if there is none, or the service has another name."""
+    without_body = {**environ, "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+    try:
+        operation_model, _ = get_service_router(service).match(Request(without_body))
+    except (HTTPException, NotImplementedError, UnknownServiceError):
+        return ""
+    return str(operation_model.name)
 
 
 def _form_action(environ: dict[str, Any]) -> str:

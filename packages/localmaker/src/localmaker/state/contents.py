@@ -36,6 +36,7 @@ INLINE_BYTES = 1 << 16
 _UPLOAD_PARAMETERS = {"partNumber", "uploadId", "x-id"}
 _SIGNATURE_PARAMETERS = ("X-Amz-", "AWSAccessKeyId", "Signature", "Expires")
 _CHECKSUM = re.compile(r"x-amz-checksum-(\w+)", re.IGNORECASE)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _LONGEST_LINE = 1 << 16
 _MD5_BYTES = 16
 _LOCAL_NAMES = {"127.0.0.1", "localhost"}
@@ -86,11 +87,14 @@ def received_body(environ: dict[str, Any], blobs: BlobStore) -> Iterator[dict[st
     in_memory = length <= INLINE_BYTES and "HTTP_TRANSFER_ENCODING" not in environ
     writer: _Writer = _MemoryWriter() if in_memory else BlobWriter(blobs)
     digests = _digests(environ, length)
+    signed = environ.get("HTTP_X_AMZ_CONTENT_SHA256", "").lower()
+    sha256 = hashlib.sha256() if _SHA256.fullmatch(signed) is not None else None
+    updates = [digest.update for digest in (*digests.values(), sha256) if digest is not None]
 
     def write(piece: bytes) -> None:
         writer.write(piece)
-        for digest in digests.values():
-            digest.update(piece)
+        for update in updates:
+            update(piece)
 
     try:
         stream = io.BufferedReader(environ["wsgi.input"], CHUNK_BYTES)
@@ -102,6 +106,9 @@ def received_body(environ: dict[str, Any], blobs: BlobStore) -> Iterator[dict[st
             _copy(stream, int(remaining) if remaining else -1 if "HTTP_TRANSFER_ENCODING" in environ else 0, write)
         # The connection stays open; only the buffer ends here.
         stream.detach()
+        if sha256 is not None and sha256.hexdigest() != signed:
+            message = "The provided 'x-amz-content-sha256' header does not match what was computed."
+            raise BrokenUploadError(message, "XAmzContentSHA256Mismatch")
         found = {name: encoded(digest.digest()) for name, digest in digests.items()}
         declared = _declared({**environ, **trailers})
         _compare(declared, found)

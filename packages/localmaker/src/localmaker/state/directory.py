@@ -6,23 +6,59 @@ import fcntl
 import json
 import os
 import shlex
+import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from localmaker.errors import UnsafeStateError
 
 LOCK_NAME = "endpoint.lock"
 LOG_NAME = "endpoint.log"
 READINESS_NAME = "endpoint.json"
 # Files of SQLite beside a database.
 _BESIDE = ("-wal", "-shm")
+_PRIVATE, _OTHERS = 0o700, 0o077
 
 
 def default_state_dir() -> Path:
     """Return ``$XDG_STATE_HOME/localmaker``, by default ``~/.local/state/localmaker``."""
     base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     return Path(base).expanduser() / "localmaker"
+
+
+def make_private(state_dir: Path) -> str | None:
+    """Make a state directory that only its owner can enter, and with it everything inside.
+
+    An existing directory is tightened if it is empty or holds state.
+
+    Returns:
+        A sentence for the log if it was open to others.
+
+    Raises:
+        UnsafeStateError: it belongs to another user, or is open to others and used for something else.
+    """
+    for folder in (*reversed(state_dir.parents), state_dir):
+        with suppress(FileExistsError):
+            # As the XDG base directory specification demands; the umask may allow more.
+            folder.mkdir(mode=_PRIVATE)
+    found = state_dir.stat()
+    if found.st_uid != os.geteuid():
+        raise UnsafeStateError(f"{state_dir} belongs to another user; give the endpoint another --state-dir")
+    mode = stat.S_IMODE(found.st_mode)
+    if not mode & _OTHERS:
+        return None
+    is_state = (state_dir / LOCK_NAME).exists() and not mode & stat.S_ISVTX
+    if not is_state and any(state_dir.iterdir()):
+        raise UnsafeStateError(
+            f"{state_dir} holds other files, and other users can read it (mode {mode:o}): give the endpoint a folder "
+            f"of its own, such as --state-dir {shlex.quote(str(state_dir / 'localmaker'))}"
+        )
+    state_dir.chmod(_PRIVATE)
+    return f"{state_dir} had mode {mode:o}; now only its owner can read it (mode 700)"
 
 
 def command_for(verb: str, state_dir: Path) -> str:
