@@ -50,9 +50,10 @@ SHOWN_BY = {
         f"{LOCAL}/services/iam/test_authentication.py::test_the_administrators_credentials_are_in_a_file_of_the_owners_only",
         f"{JOBS}/test_credentials.py::test_a_job_comes_by_no_credentials_but_its_own",
     ],
-    "Requests, connections and waiting": [
+    "Requests, connections, waiting": [
         f"{LOCAL}/http/test_fuzz.py::test_every_request_is_answered",
         f"{LOCAL}/http/test_bounds.py::test_a_gibibyte_of_json_is_refused_unread",
+        f"{LOCAL}/http/test_bounds.py::test_unfinished_bodies_are_bounded_together",
         f"{LOCAL}/http/test_server.py::test_a_new_client_takes_the_place_of_the_longest_idle_one",
         f"{LOCAL}/http/test_server.py::test_a_client_that_dawdles_is_answered_and_left",
     ],
@@ -61,7 +62,8 @@ SHOWN_BY = {
         f"{LOCAL}/moto_patches/test_containment.py::test_a_template_calls_nothing",
         f"{LOCAL}/moto_patches/test_containment.py::test_no_container_is_started",
     ],
-    "State is read only from": [
+    "The state directory is the user's": [
+        f"{LOCAL}/test_daemon.py::test_what_the_endpoint_keeps_is_the_users_alone",
         f"{LOCAL}/state/test_restart.py::test_state_that_others_can_change_is_refused",
         f"{LOCAL}/state/test_pickling.py::test_a_piece_that_would_run_a_function_is_refused",
     ],
@@ -84,12 +86,28 @@ SHOWN_BY = {
     ],
     "A `requirements.txt` is installed": [
         f"{LOCAL}/images/test_requirements.py::test_a_source_package_is_not_built",
-        f"{LOCAL}/images/test_requirements.py::test_a_direct_url_is_refused",
+        f"{LOCAL}/images/test_requirements.py::test_what_is_no_wheel_of_an_index_is_refused_with_its_line",
+        f"{LOCAL}/images/test_requirements.py::test_a_wheel_does_not_bring_a_source_package_along",
         f"{LOCAL}/images/test_requirements.py::test_a_wheel_that_runs_code_runs_it_in_the_sandbox_only",
         f"{JOBS}/running/test_requirements.py::test_an_isolated_job_installs_without_the_network",
     ],
     "The passwords of package indexes": [
-        f"{LOCAL}/images/test_requirements.py::test_jobs_get_no_passwords_and_their_endpoint_without_a_proxy",
+        f"{LOCAL}/images/test_requirements.py::test_no_form_of_a_proxy_keeps_its_password",
+        f"{LOCAL}/images/test_requirements.py::test_pip_gets_what_was_understood",
+    ],
+    "An index on disk is visible": [
+        f"{LOCAL}/images/test_requirements.py::test_a_job_sees_nothing_of_a_local_index",
+        f"{LOCAL}/images/test_requirements.py::test_nobody_sees_a_home_directory_as_a_whole_or_the_endpoints_state",
+    ],
+    "A job ends when it is stopped": [
+        f"{JOBS}/data/test_pipes.py::test_a_pipe_that_nobody_can_read_does_not_keep_the_job",
+        f"{JOBS}/data/test_continuous.py::test_a_folder_that_becomes_a_pipe_does_not_keep_the_job",
+        f"{JOBS}/running/test_requirements.py::test_a_build_ends_with_the_jobs_time",
+    ],
+    "Archives, compressed inputs": [
+        f"{JOBS}/transform/test_endless_answers.py::test_an_answer_is_not_read_without_bound",
+        f"{JOBS}/data/test_archives.py::test_archives_are_below_the_disk_limit_of_the_job",
+        f"{JOBS}/data/test_hostile_outputs.py::test_sparse_model_is_refused",
     ],
     "Archives are unpacked": [
         f"{JOBS}/training/test_training.py::test_archive_member_outside_its_folder_fails_the_job",
@@ -99,7 +117,8 @@ SHOWN_BY = {
     "A job that exceeds its memory": [
         f"{LOCAL}/sandbox/test_limits_under_load.py::test_right_reason_under_load",
         f"{LOCAL}/sandbox/test_full_machine.py::test_disk_of_a_job_is_bounded",
-        f"{LOCAL}/sandbox/test_guard_decisions.py::test_limits_of_the_disk",
+        f"{LOCAL}/sandbox/test_guard_decisions.py::test_paths_that_are_too_long_are_not_overlooked",
+        f"{LOCAL}/sandbox/test_full_machine.py::test_files_in_memory_count_though_nothing_maps_them",
     ],
     "Below a reserve of free memory": [
         f"{LOCAL}/sandbox/test_full_machine.py::test_largest_job_ends_first",
