@@ -67,6 +67,7 @@ def _reading(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     yield allow("sagemaker:DescribeModelPackageGroup ListTags", [arns.model_group])
     yield allow("sqs:GetQueueAttributes GetQueueUrl ListQueueTags", [arns.queue])
     yield allow("sns:GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource", [arns.topic])
+    yield allow("lambda:GetFunctionConfiguration GetPolicy ListTags", arns.functions)
     yield allow("glue:GetDatabase", arns.catalog)
     yield allow("glue:GetTable", arns.tables)
     yield allow("glue:GetTags", [arns.database])
@@ -90,7 +91,7 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
         " UpdateAssumeRolePolicy",
         arns.roles,
     )
-    services = ["events.amazonaws.com", "sagemaker.amazonaws.com"]
+    services = ["events.amazonaws.com", "lambda.amazonaws.com", "sagemaker.amazonaws.com"]
     yield allow("iam:PassRole", arns.roles, Condition={"StringEquals": {"iam:PassedToService": services}})
     yield allow("events:DeleteRule DisableRule PutRule PutTargets RemoveTargets TagResource UntagResource", arns.rules)
     yield allow(
@@ -104,6 +105,14 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     )
     yield allow("sagemaker:AddTags CreateModelPackageGroup DeleteModelPackageGroup DeleteTags", [arns.model_group])
     yield allow("sagemaker:DeleteModelPackage ListModelPackages", [arns.model_versions])
+    yield allow(
+        "lambda:AddPermission CreateFunction DeleteFunction RemovePermission TagResource UntagResource"
+        " UpdateFunctionCode UpdateFunctionConfiguration",
+        arns.functions,
+    )
+    if settings.network.subnets:
+        # Lambda asks these of whoever puts a function into a VPC; they have no resource level in AWS.
+        yield allow("ec2:DescribeSecurityGroups DescribeSubnets DescribeVpcs", ["*"])
     yield allow("sqs:CreateQueue DeleteQueue SetQueueAttributes TagQueue UntagQueue", [arns.queue])
     yield allow("sns:CreateTopic DeleteTopic SetTopicAttributes Subscribe TagResource UntagResource", [arns.topic])
     yield allow("glue:CreateDatabase TagResource UpdateDatabase", arns.catalog)

@@ -66,7 +66,7 @@ def findings(template):
 def test_generated_policies_pass_the_linter(name):
     settings = load_settings(name)
     definitions = dict.fromkeys(FLOWS, EVERYTHING)
-    things = resources(settings, Bundle("ab" * 32, b"", b""), definitions)
+    things = resources(settings, Bundle("ab" * 32, b"", b"", b""), definitions)
     roles = {thing.name: thing for thing in things if isinstance(thing, Role)}
     queue = next(thing for thing in things if isinstance(thing, Queue))
     topic = next(thing for thing in things if isinstance(thing, Topic))
