@@ -239,6 +239,7 @@ def _call_function(matched: Matched, arn: Arn, access: TargetAccess) -> None:
             region=arn.region,
             logs=access.client("logs", arn.region),
             acting=access.acting,
+            functions=access.functions,
             started=access.functions.add,
         )
     except (FunctionTableError, UnknownFunctionError) as error:

@@ -17,10 +17,12 @@ from typing import Any
 
 from localmaker.errors import LocalmakerError
 from localmaker.images.environments import EnvironmentBuildError
+from localmaker.sandbox.network import Door
 from localmaker.sandbox.sandbox import SandboxError
 from localmaker.services.iam.acting import Acting
 from localmaker.services.lambda_.logs import FunctionOutput, log_group
 from localmaker.services.lambda_.process import has_ended, seen_paths, start
+from localmaker.services.lambda_.running import RunningFunctions
 from localmaker.services.lambda_.table import (
     FunctionTableError,
     LocalFunction,
@@ -66,6 +68,7 @@ def call_function(
     region: str,
     logs: Any,
     acting: Acting | None,
+    functions: RunningFunctions,
     started: Callable[[Callable[[bool], None]], object],
     request_id: str | None = None,
 ) -> Any:
@@ -78,6 +81,7 @@ def call_function(
         url, region: of the endpoint, for the function's own AWS clients.
         logs: a client of CloudWatch Logs, which gets the output, too.
         acting: gives the function credentials of its role; without it any will do.
+        functions: knows the only way out of a VPC, if there is one.
         started: called once the function runs, with a callback that takes whether the endpoint shuts down, and kills
             the function then.
         request_id: of the call; a new one by default.
@@ -110,7 +114,7 @@ def call_function(
                 "AWS_DEFAULT_REGION": region,
                 "AWS_REGION": region,
             }
-            return _call(function, directory, output=output, variables=variables, started=started)
+            return _call(function, directory, output=output, variables=variables, started=started, door=functions.door)
 
 
 def _call_document(
@@ -141,9 +145,10 @@ def _call(
     output: FunctionOutput,
     variables: Mapping[str, str],
     started: Callable[[Callable[[bool], None]], object],
+    door: Door | None,
 ) -> Any:
     with output.opened() as descriptor:
-        end = _run(function, directory, output, descriptor, variables=variables, started=started)
+        end = _run(function, directory, output, descriptor, variables=variables, started=started, door=door)
     try:
         answer = _answer(directory)
     except ResultTooLargeError:
@@ -188,11 +193,12 @@ def _run(
     *,
     variables: Mapping[str, str],
     started: Callable[[Callable[[bool], None]], object],
+    door: Door | None,
 ) -> _End:
     """Run the function until it has ended."""
     stopping = threading.Event()
     try:
-        process = start(function, directory, output, descriptor, variables)
+        process = start(function, directory, output, descriptor, variables, door=door)
     except (SandboxError, EnvironmentBuildError) as exc:
         text = f"Lambda function [{function.name}] could not be started: {exc}"
         raise FunctionFailedError(text, "Runtime.InvalidEntrypoint", text) from exc

@@ -93,7 +93,7 @@ def _run_unattended(arn: str, event: Any, request_id: str, context: RequestConte
 
 
 def _answer(arn: str, event: Any, request_id: str, context: RequestContext) -> dict[str, Any]:
-    endpoint = context.endpoint
+    endpoint, functions = context.endpoint, context.service(RunningFunctions)
     uploaded = find_uploaded(arn, context.region)
     answer: dict[str, Any] = {"StatusCode": 200, "ExecutedVersion": str(uploaded.version) if uploaded else _LATEST}
     try:
@@ -105,7 +105,8 @@ def _answer(arn: str, event: Any, request_id: str, context: RequestContext) -> d
             region=context.region,
             logs=endpoint.client("logs", context.region),
             acting=context.service(Acting),
-            started=context.service(RunningFunctions).add,
+            functions=functions,
+            started=functions.add,
             request_id=request_id,
         )
     except FunctionFailedError as error:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from localmaker.sandbox.network import Door
+
 
 class RunningFunctions:
-    """Calls of functions in progress, so that they can be stopped."""
+    """Calls of functions in progress, so that they can be stopped.
+
+    Attributes:
+        door: the only way out of the network of functions with a VpcConfig; without one they have the machine's.
+    """
 
     def __init__(self) -> None:
+        self.door: Door | None = None
         self._lock = threading.Lock()
         self._stop: list[Callable[[bool], None]] = []
         self.stopped = False

@@ -57,6 +57,7 @@ class LocalFunction:
         root: directory with the code of an uploaded function, which runs in the sandbox.
         role: ARN of its execution role.
         runtime, handler, version, memory_mb, storage_mb: of an uploaded function, as it was created.
+        in_vpc: it has a VpcConfig with subnets.
     """
 
     name: str
@@ -72,6 +73,7 @@ class LocalFunction:
     version: str = "$LATEST"
     memory_mb: int = DEFAULT_MEMORY_MB
     storage_mb: int = 512
+    in_vpc: bool = False
 
 
 def function_name(arn: str) -> str:

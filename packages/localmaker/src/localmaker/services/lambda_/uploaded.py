@@ -81,4 +81,5 @@ def unpack_uploaded(arn: str, region: str, directory: Path) -> LocalFunction | N
         version=str(uploaded.version),
         memory_mb=int(uploaded.memory_size),
         storage_mb=int(uploaded.ephemeral_storage),
+        in_vpc=bool((uploaded.vpc_config or {}).get("SubnetIds")),
     )

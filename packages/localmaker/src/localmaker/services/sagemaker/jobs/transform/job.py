@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 from localmaker.sandbox import limits
 from localmaker.sandbox.sandbox import SandboxProcess
@@ -94,17 +95,40 @@ def _fetch(
 
 def _serve_and_transform(job: RunningJob, serving: Serving, objects: Sequence[S3Object]) -> Outcome:
     """Follow the servers' output in this thread, while one more thread for each instance sends its objects."""
-    with ExitStack() as listeners:
-        sockets = {
-            instance.number: listeners.enter_context(socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG))
-            for instance in job.instances
-        }
-        ports = {number: listener.getsockname()[1] for number, listener in sockets.items()}
-        processes = job.start_all(lambda instance: _start_server(job, instance, serving, sockets[instance.number]))
+    with TemporaryDirectory(prefix="model-") as folder:
+        with ExitStack() as listeners:
+            sockets = {
+                instance.number: listeners.enter_context(_listen(Path(folder, instance.host)))
+                for instance in job.instances
+            }
+            addresses = {number: str(listener.getsockname()) for number, listener in sockets.items()}
+            processes = job.start_all(lambda instance: _start_server(job, instance, serving, sockets[instance.number]))
+        return _transform(job, serving, processes, addresses, objects)
+
+
+def _listen(path: Path) -> socket.socket:
+    """Return a listening socket for a server without a network.
+
+    A TCP socket would lead out of the job's own network: after a shutdown it connects to anywhere that is reached from
+    where it was made.
+    """
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen(_BACKLOG)
+    return listener
+
+
+def _transform(
+    job: RunningJob,
+    serving: Serving,
+    processes: Sequence[tuple[Instance, SandboxProcess]],
+    addresses: Mapping[int, str],
+    objects: Sequence[S3Object],
+) -> Outcome:
     senders: list[threading.Thread] = []
     reasons: list[list[str]] = []
     for number, (instance, process) in enumerate(processes):
-        client = ModelServerClient(ports[instance.number], serving.settings)
+        client = ModelServerClient(addresses[instance.number], serving.settings)
         reasons.append([])
         sender = threading.Thread(
             target=_send_objects,

@@ -31,12 +31,16 @@ class ModelContainer:
     Attributes:
         data_uri: the model archive, or a folder in S3 (ending in ``/``) with the uncompressed artefact; None for none.
         isolated: the model asks for EnableNetworkIsolation.
+        in_vpc: it has a VpcConfig.
+        role: ARN of its execution role.
     """
 
     image: str
     data_uri: str | None
     environment: Mapping[str, str]
     isolated: bool = False
+    in_vpc: bool = False
+    role: str = ""
 
 
 def check_model(sagemaker: SageMakerClient, name: str, arn: str) -> None:
@@ -83,20 +87,33 @@ def find_container(sagemaker: SageMakerClient, name: str) -> ModelContainer:
         container.get("ModelDataUrl") or source,
         container.get("Environment", {}),
         isolated=bool(model.get("EnableNetworkIsolation", False)),
+        in_vpc=bool(model.get("VpcConfig")),
+        role=model.get("ExecutionRoleArn", ""),
     )
 
 
-def role_and_image(sagemaker: SageMakerClient, kind: JobKind, request: Mapping[str, Any]) -> tuple[str, str | None]:
-    """Return the execution role of a job and the image that it runs; a transform job has those of its model.
+@dataclass(frozen=True)
+class Place:
+    """The role under which a job runs, its image, and whether it has a VpcConfig. A transform job has its model's."""
+
+    role: str
+    image: str | None
+    in_vpc: bool
+
+
+def place_of(sagemaker: SageMakerClient, kind: JobKind, request: Mapping[str, Any]) -> Place:
+    """Return where a job runs.
 
     Raises:
         JobFailure: as :func:`find_container`.
     """
-    if kind is not JobKind.TRANSFORM:
-        specification = request.get("AppSpecification") or request.get("AlgorithmSpecification") or {}
-        return request.get("RoleArn", ""), specification.get("ImageUri") or specification.get("TrainingImage")
-    image = find_container(sagemaker, request["ModelName"]).image
-    return sagemaker.describe_model(ModelName=request["ModelName"]).get("ExecutionRoleArn", ""), image
+    if kind is JobKind.TRANSFORM:
+        container = find_container(sagemaker, request["ModelName"])
+        return Place(container.role, container.image, container.in_vpc)
+    specification = request.get("AppSpecification") or request.get("AlgorithmSpecification") or {}
+    image = specification.get("ImageUri") or specification.get("TrainingImage")
+    network = request.get("NetworkConfig", request).get("VpcConfig")
+    return Place(request.get("RoleArn", ""), image, bool(network))
 
 
 def fetch_model(job: RunningJob, instance: Instance, container: ModelContainer) -> None:

@@ -43,6 +43,7 @@ def run_lambda(attempt: Attempt) -> StepResult:
             region=client.region_name,
             logs=services.own("logs"),
             acting=services.acting,
+            functions=services.functions,
             started=lambda stop: attempt.started({"Lambda": metadata}, stop),
         )
     except AwsError as exc:
