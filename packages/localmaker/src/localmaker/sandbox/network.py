@@ -36,6 +36,7 @@ class OpenedDoor:
 
     def __init__(self, door: Door) -> None:
         self._door = door
+        self.port = door.port
         self._ours, theirs = socket.socketpair()
         self.descriptor = theirs.detach()
         self._end: Callable[[], None] | None = None

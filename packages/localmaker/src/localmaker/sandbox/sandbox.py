@@ -164,7 +164,7 @@ def start(request: SandboxRequest) -> SandboxProcess:
     specification = _specification(request, status_write) | {"life_fd": life_write}
     door = OpenedDoor(request.network) if isinstance(request.network, Door) else None
     if door is not None:
-        specification["door"] = (door.descriptor, request.network.port)
+        specification["door"] = (door.descriptor, door.port)
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _GUARD, str(_SOURCES)],
         stdin=subprocess.PIPE,

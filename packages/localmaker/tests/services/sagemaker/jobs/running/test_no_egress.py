@@ -20,6 +20,7 @@ from localmaker.sandbox.sandbox import Isolation
 from localmaker.services.sagemaker.jobs.kinds import JobKind
 
 VPC = {"SecurityGroupIds": ["sg-0123456789abcdef0"], "Subnets": ["subnet-0123456789abcdef0"]}
+INSTALLING: dict[str, Any] = {"Environment": {"PIP_NO_BUILD_ISOLATION": "0"}}
 OUT = "/opt/ml/processing/output/out/seen.json"
 
 
@@ -80,7 +81,7 @@ def test_the_server_of_a_model_in_a_vpc_reaches_nothing_but_the_endpoint(confine
         f"{PROBE}\ndef model_fn(folder):\n    return look({other_port})\n"
         "def transform_fn(model, body, kind, accept):\n    return json.dumps(model), 'text/csv'\n"
     )
-    for fields, expected in [({"VpcConfig": VPC}, ONLY_THE_ENDPOINT), ({}, None)]:
+    for fields, expected in [({"VpcConfig": VPC, **INSTALLING}, ONLY_THE_ENDPOINT), ({}, None)]:
         model = confined.create_model({"code/inference.py": program}, **fields)
         description = confined.run(
             JobKind.TRANSFORM, confined.transform_request(model, confined.put(f"{model}/x.csv", "1\n"))
@@ -114,15 +115,26 @@ def model_fn(folder):
 
 @pytest.mark.parametrize("fields", [{"VpcConfig": VPC}, {"EnableNetworkIsolation": True}])
 def test_the_servers_own_socket_is_no_way_out(confined: RemoteJobs, other_port: int, fields: dict[str, Any]) -> None:
-    model = confined.create_model({"code/inference.py": OUT_THROUGH_A_SOCKET.format(other_port)}, **fields)
+    program = {"code/inference.py": OUT_THROUGH_A_SOCKET.format(other_port)}
+    model = confined.create_model(program, **fields, **INSTALLING)
     request = confined.transform_request(model, confined.put(f"{model}/x.csv", "1\n"))
     description = confined.run(JobKind.TRANSFORM, request)
     assert "sockets: 1 reached: 0" in confined.log(JobKind.TRANSFORM, description["TransformJobName"])
 
 
+def test_a_server_that_would_fetch_setuptools_dies(confined: RemoteJobs) -> None:
+    files = {"code/inference.py": "def model_fn(folder):\n    return 1\n"}
+    model = confined.create_model(files, VpcConfig=VPC, Environment={"PIP_RETRIES": "0"})
+    request = confined.transform_request(model, confined.put(f"{model}/x.csv", "1\n"))
+    description = confined.run(JobKind.TRANSFORM, request)
+    assert "set PIP_NO_BUILD_ISOLATION=0 in the model's Environment" in description["FailureReason"]
+
+
 def test_requirements_are_not_fetched_for_it(confined: RemoteJobs) -> None:
     description = confined.train(
-        {"train.py": "import tomli_w\n", "requirements.txt": "tomli-w==1.2.0\n"}, VpcConfig=VPC
+        {"train.py": "import tomli_w\n", "requirements.txt": "tomli-w==1.2.0\n"},
+        VpcConfig=VPC,
+        Environment={"PIP_RETRIES": "0"},
     )
     assert description["TrainingJobStatus"] == "Failed"
     assert "No matching distribution found for tomli-w" in confined.log(

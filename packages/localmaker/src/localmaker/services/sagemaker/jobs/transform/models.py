@@ -14,6 +14,7 @@ from localmaker.services.sagemaker.jobs.data import archives
 from localmaker.services.sagemaker.jobs.data.objects import resolve_inside
 from localmaker.services.sagemaker.jobs.failures import client_error
 from localmaker.services.sagemaker.jobs.kinds import JobKind
+from localmaker.services.sagemaker.jobs.transform import user_module
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -135,7 +136,10 @@ def fetch_model(job: RunningJob, instance: Instance, container: ModelContainer) 
 
 
 def fetch_program(job: RunningJob, instance: Instance, variables: Mapping[str, str]) -> PurePosixPath:
-    """Find the serving program, downloading its archive if it is in S3; return its path as the job sees it.
+    """Find the serving program, downloading its archive if it is in S3, and copy it to where it is served.
+
+    Returns:
+        Its path as the job sees it.
 
     Raises:
         JobFailure: the variables ``SAGEMAKER_PROGRAM`` and ``SAGEMAKER_SUBMIT_DIRECTORY`` do not lead to it.
@@ -156,4 +160,5 @@ def fetch_program(job: RunningJob, instance: Instance, variables: Mapping[str, s
             f'The model has no program "{program}" in {folder}: set SAGEMAKER_PROGRAM and SAGEMAKER_SUBMIT_DIRECTORY '
             "in its Environment, or put code/inference.py into its archive."
         )
-    return folder / program
+    user_module.copy(on_machine, instance.ml)
+    return PurePosixPath("/opt/ml", user_module.FOLDER, program)
