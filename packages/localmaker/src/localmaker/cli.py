@@ -210,7 +210,7 @@ def status(
 
 
 def prepare_environments(console: Console, requirements: Sequence[Path]) -> None:
-    """Build the default image's environment and one for each requirements file, unless they exist already.
+    """Build what is missing of the environments of the default image, of functions, and of each requirements file.
 
     Raises:
         MotoVersionError: the endpoint could not start afterwards.
@@ -218,7 +218,7 @@ def prepare_environments(console: Console, requirements: Sequence[Path]) -> None
         RefusedRequirementsError: a requirements file asks for more than wheels of an index.
     """
     from localmaker.images.environments import EnvironmentBuildError, derived_environment, image_environment
-    from localmaker.images.table import DEFAULT_IMAGE, find_image
+    from localmaker.images.table import DEFAULT_IMAGE, DEFAULT_RUNTIME, find_image, function_runtime
     from localmaker.moto_patches.manifest import verify_version
 
     verify_version()
@@ -227,6 +227,7 @@ def prepare_environments(console: Console, requirements: Sequence[Path]) -> None
         console.print(f"  {line}", markup=False, soft_wrap=True)
 
     image = image_environment(find_image(DEFAULT_IMAGE), report)
+    image_environment(function_runtime(DEFAULT_RUNTIME), report)
     for file in requirements:
         try:
             text = file.read_text(encoding="utf-8")

@@ -68,6 +68,7 @@ _OPERATION_MODULES = (
     "localmaker.services.sagemaker.search",
     "localmaker.services.sagemaker.tags",
     "localmaker.services.sagemaker.jobs.handlers",
+    "localmaker.services.lambda_.functions",
     "localmaker.services.lambda_.invocations",
     "localmaker.services.sagemaker.pipelines.handlers",
     "localmaker.services.sagemaker.featurestore.groups",

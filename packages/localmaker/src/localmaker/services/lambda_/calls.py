@@ -11,7 +11,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,62 +59,83 @@ class FunctionFailedError(LocalmakerError):
         self.error: dict[str, Any] = {"errorMessage": message, "errorType": kind, **trace}
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What calls of functions need of the endpoint.
+
+    Attributes:
+        state_dir: of the endpoint; may hold the table of functions, and gets their output.
+        url, region: of the endpoint, for the function's own AWS clients.
+        logs: a client of CloudWatch Logs, which gets the output, too.
+        acting: gives the function credentials of its role; without it any will do.
+        functions: the calls in progress; knows the only way out of a VPC, if there is one.
+    """
+
+    state_dir: Path
+    url: str
+    region: str
+    logs: Any
+    acting: Acting | None
+    functions: RunningFunctions
+
+
 def call_function(
     arn: str,
     event: Any,
+    around: Surroundings,
     *,
-    state_dir: Path,
-    url: str,
-    region: str,
-    logs: Any,
-    acting: Acting | None,
-    functions: RunningFunctions,
     started: Callable[[Callable[[bool], None]], object],
     request_id: str | None = None,
+    longest_seconds: int | None = None,
 ) -> Any:
     """Call a function and return its result.
 
     Args:
         arn: of the function, or its name.
         event: its first argument.
-        state_dir: of the endpoint; may hold the table of functions, and gets their output.
-        url, region: of the endpoint, for the function's own AWS clients.
-        logs: a client of CloudWatch Logs, which gets the output, too.
-        acting: gives the function credentials of its role; without it any will do.
-        functions: knows the only way out of a VPC, if there is one.
+        around: the endpoint.
         started: called once the function runs, with a callback that takes whether the endpoint shuts down, and kills
             the function then.
         request_id: of the call; a new one by default.
+        longest_seconds: that the caller waits, if that may be less than the function's time-out.
 
     Raises:
         FunctionTableError, UnknownFunctionError: there is no such function, or its entry is wrong.
         FunctionFailedError: it returned nothing.
+        AwsError: Lambda may not assume its role.
     """
     name = function_name(arn)
     with tempfile.TemporaryDirectory(prefix="function-") as folder:
         directory = Path(folder)
-        function = registered_function(name, state_dir) or unpack_uploaded(arn, region, directory / "code")
+        function = registered_function(name, around.state_dir) or unpack_uploaded(
+            arn, around.region, directory / "code"
+        )
         if function is None:
-            raise unknown_function(name, state_dir)
+            raise unknown_function(name, around.state_dir)
+        if longest_seconds is not None:
+            function = replace(function, timeout_seconds=min(function.timeout_seconds, longest_seconds))
         output = FunctionOutput(
             request_id or str(uuid.uuid4()),
-            log_file(name, state_dir),
-            group=log_group(name),
-            client=logs,
+            log_file(name, around.state_dir),
+            group=function.log_group or log_group(name),
+            client=around.logs,
             version=function.version,
             memory_mb=function.memory_mb,
         )
         (directory / "call").mkdir()
         document = json.dumps(_call_document(function, directory, arn, event, output))
         (directory / "call" / "call.json").write_text(document, encoding="utf-8")
+        acting = around.acting
         with acting.function(function.role, arn) if acting else nullcontext(ANY.variables()) as credentials:
             variables = {
-                "AWS_ENDPOINT_URL": url,
+                "AWS_ENDPOINT_URL": around.url,
                 **credentials,
-                "AWS_DEFAULT_REGION": region,
-                "AWS_REGION": region,
+                "AWS_DEFAULT_REGION": around.region,
+                "AWS_REGION": around.region,
             }
-            return _call(function, directory, output=output, variables=variables, started=started, door=functions.door)
+            return _call(
+                function, directory, output=output, variables=variables, started=started, door=around.functions.door
+            )
 
 
 def _call_document(

@@ -19,20 +19,29 @@ class RunningFunctions:
         self.door: Door | None = None
         self._lock = threading.Lock()
         self._stop: list[Callable[[bool], None]] = []
-        self.stopped = False
+        self._stopped = threading.Event()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether all calls were stopped."""
+        return self._stopped.is_set()
+
+    def pause(self, seconds: float) -> bool:
+        """Wait; return whether all calls were stopped meanwhile."""
+        return self._stopped.wait(seconds)
 
     def add(self, stop: Callable[[bool], None]) -> None:
         """Register how to stop a call; stop it at once if all calls have been stopped."""
         with self._lock:
             self._stop.append(stop)
-            stopped = self.stopped
+            stopped = self._stopped.is_set()
         if stopped:
             stop(True)
 
     def stop_all(self) -> None:
         """Stop all calls; their deliveries stay in the outbox."""
         with self._lock:
-            self.stopped = True
+            self._stopped.set()
             running = list(self._stop)
         for stop in running:
             stop(True)
