@@ -13,6 +13,7 @@ from typing import Any
 from pipedef.checks import (
     caching,
     data_flow,
+    functions,
     jobs,
     limits,
     model_cards,
@@ -35,6 +36,7 @@ from pipedef.errors import DefinitionError, UnknownCheckError, UnreadableFileErr
 CHECK_MODULES = (
     caching,
     data_flow,
+    functions,
     jobs,
     limits,
     model_cards,
