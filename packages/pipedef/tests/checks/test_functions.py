@@ -12,6 +12,21 @@ ARN = "arn:aws:lambda:eu-west-1:444455556666:function:rides-prod-publish"
 PUBLISHING = {"Statement": {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}}
 
 
+@pytest.mark.parametrize("flow", ["training", "scoring"])
+def test_good_functions_are_deployed_with_what_they_need(problems, deployments, request, flow):
+    assert len(deployments[flow].functions) == 1
+    assert problems("functions", request.getfixturevalue(flow), deployments[flow]) == []
+
+
+def test_an_action_that_a_functions_role_lacks_is_found(problems, deployments, training):
+    (claim,) = deployments["training"].functions
+    less = [one for one in claim.policy["Statement"] if one["Action"] != ["sagemaker:DescribePipelineExecution"]]
+    functions = (replace(claim, policy={"Statement": less}),)
+    (problem,) = problems("functions", training, replace(deployments["training"], functions=functions))
+    assert (problem.step, problem.field) == ("ClaimInput", "script claim.py")
+    assert "sagemaker:DescribePipelineExecution" in problem.message
+
+
 def calling(training, arn=ARN, **arguments):
     """Append a step that calls a function."""
     step = {"Name": "Call", "Type": "Lambda", "FunctionArn": arn, "Arguments": arguments}
@@ -22,7 +37,8 @@ def calling(training, arn=ARN, **arguments):
 @pytest.fixture
 def found(problems, deployments):
     def run(draft, *functions):
-        return problems("functions", draft, replace(deployments["training"], functions=functions))
+        deployed = (*deployments["training"].functions, *functions)
+        return problems("functions", draft, replace(deployments["training"], functions=deployed))
 
     return run
 
@@ -32,8 +48,8 @@ def test_a_deployed_function_with_its_permissions_has_no_problem(found, training
     assert found(calling(training, arn), Function(ARN, "publish.py", PUBLISHING)) == []
 
 
-def test_without_functions_nothing_is_told(found, training):
-    assert found(calling(training)) == []
+def test_without_functions_nothing_is_told(problems, deployments, training):
+    assert problems("functions", calling(training), replace(deployments["training"], functions=())) == []
 
 
 def test_a_function_that_is_not_deployed_is_found(found, training):
