@@ -3,7 +3,7 @@
 GitHub Actions proves by a short-lived OIDC token which repository, branch or deployment environment a job runs in; no
 key is stored anywhere. CI has two roles in an AWS account:
 
-- ``plan``, for pull requests, only reads.
+- ``plan``, for pull requests and for the comparison of main with the account (drift), only reads.
 - ``deploy``, for the GitHub environment of the same name as ours, creates, changes and removes the stack's resources.
 """
 
@@ -29,7 +29,8 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9._-]+|[A-Za-z0-9_-]+@\d+/[A-
 def github_trust_policy(settings: Settings, repository: str, purpose: Purpose) -> dict[str, Any]:
     """Return who may assume a role of CI: jobs of one repository, and of those only the ones for its purpose.
 
-    Those of ``plan`` are for pull requests, those of ``deploy`` for the GitHub environment of the settings' name.
+    Those of ``plan`` are for pull requests and main, those of ``deploy`` for the GitHub environment of the settings'
+    name.
 
     Raises:
         SettingsError: ``repository`` is neither.
@@ -39,8 +40,10 @@ def github_trust_policy(settings: Settings, repository: str, purpose: Purpose) -
             f"{repository!r} is not OWNER/NAME, nor OWNER@ID/NAME@ID.",
             hint="Such as --repository example/bikeshare, or example@123456/bikeshare@456789; see docs/deploying.md.",
         )
-    subject = "pull_request" if purpose == "plan" else f"environment:{settings.environment}"
-    of_token = {f"{PROVIDER}:aud": "sts.amazonaws.com", f"{PROVIDER}:sub": f"repo:{repository}:{subject}"}
+    subject: str | list[str] = f"repo:{repository}:environment:{settings.environment}"
+    if purpose == "plan":
+        subject = [f"repo:{repository}:pull_request", f"repo:{repository}:ref:refs/heads/main"]
+    of_token = {f"{PROVIDER}:aud": "sts.amazonaws.com", f"{PROVIDER}:sub": subject}
     provider = {"Federated": settings.iam_arn(f"oidc-provider/{PROVIDER}")}
     statement = allow_principal(provider, "sts:AssumeRoleWithWebIdentity", Condition={"StringEquals": of_token})
     return document([statement])

@@ -14,6 +14,7 @@ import pytest
 from botocore.validate import ParamValidator
 
 from pipedef.document.definition import read_definition
+from pipedef.document.model_cards import CardKind, card_problems
 from pipeline.definition.bundle import Bundle
 from pipeline.definition.compile import compile_definition
 from pipeline.definition.sdk import TELEMETRY_OFF, offline_sdk
@@ -290,10 +291,11 @@ def test_isolation_instances_and_warm_pools_reach_the_jobs(tmp_path, kind):
         assert train["Environment"]["PIP_FIND_LINKS"] == "/opt/ml/input/data/wheels"
 
 
-def test_the_model_card_is_json_once_its_numbers_are_in(settings):
+def test_the_model_card_fits_the_schema_of_a_package_once_its_numbers_are_in(settings):
     steps = {step["Name"]: step for step in steps_of(compile_definition(settings, "training"))}
     pieces = steps["RegisterModel"]["Arguments"]["ModelCard"]["ModelCardContent"]["Std:Join"]["Values"]
     text = "".join(piece if isinstance(piece, str) else "0.5" for piece in pieces)
+    assert list(card_problems(text, CardKind.PACKAGE)) == []
     card = json.loads(text)
     metrics = card["evaluation_details"][0]["metric_groups"][0]["metric_data"]
     assert [metric["value"] for metric in metrics] == [0.5, 0.5, 0.5]
