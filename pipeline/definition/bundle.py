@@ -93,7 +93,7 @@ def build_bundle(folder: Path = STEPS_FOLDER) -> Bundle:
 
 
 def pack_functions(folder: Path = STEPS_FOLDER) -> bytes:
-    """Pack the functions' scripts; not compressed, because zlib builds differ and Lambda compares the archive's hash."""
+    """Pack the functions' scripts, uncompressed: zlib builds differ, and Lambda compares the archive's hash."""
     packed = io.BytesIO()
     shared = [path for pattern in _OF_FUNCTIONS for path in folder.glob(pattern)]
     files = sorted([*shared, *(folder / function.script for function in Function)])

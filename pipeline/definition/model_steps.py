@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any
 
 from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
 from sagemaker.mlops.workflow.model_step import ModelStep

@@ -27,7 +27,8 @@ PROJECT = Project(
         "select_model.py": {ALWAYS: _REGISTRY_READ},
         "sweep.py": {
             ALWAYS: tuple(
-                f"sagemaker:{action}" for action in ("DeleteModel", "DescribePipelineExecution", "ListModels", "ListTags")
+                f"sagemaker:{action}"
+                for action in ("DeleteModel", "DescribePipelineExecution", "ListModels", "ListTags")
             )
         },
     },

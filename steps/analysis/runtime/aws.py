@@ -18,12 +18,14 @@ from analysis.runtime.errors import AwsCallError, SettingsError
 
 Answer = TypeVar("Answer")
 
-_BUSY = frozenset(
-    """BandwidthLimitExceeded InternalError InternalFailure InternalServerError LimitExceededException OperationAborted
-    PriorRequestNotComplete ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled
-    RequestThrottledException RequestTimeout RequestTimeoutException ServiceUnavailable SlowDown ThrottledException
-    Throttling ThrottlingException TooManyRequestsException TransactionInProgressException""".split()
+_BUSY_CODES = (
+    "BandwidthLimitExceeded InternalError InternalFailure InternalServerError LimitExceededException"
+    " OperationAborted PriorRequestNotComplete ProvisionedThroughputExceededException RequestLimitExceeded"
+    " RequestThrottled RequestThrottledException RequestTimeout RequestTimeoutException ServiceUnavailable"
+    " SlowDown ThrottledException Throttling ThrottlingException TooManyRequestsException"
+    " TransactionInProgressException"
 )
+_BUSY = frozenset(_BUSY_CODES.split())
 _SERVER_ERRORS = range(500, 600)
 _TOO_MANY_REQUESTS = 429
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
