@@ -51,7 +51,8 @@ def patient_client(service: str, seconds: float) -> Any:
     For functions: no retry policy of a pipeline covers their steps, and botocore's own retries stop after some
     attempts or, under throttling, when their quota is used up.
     """
-    client = boto3.client(service, **client_settings(attempts=1, connect_timeout=10, read_timeout=60))
+    create: Any = boto3.client  # the stubs know a type for each service
+    client = create(service, **client_settings(attempts=1, connect_timeout=10, read_timeout=60))
     deadline = time.monotonic() + seconds
 
     def pause_before_next(attempts: int, response: Any, caught_exception: Exception | None, **_: Any) -> float | None:
