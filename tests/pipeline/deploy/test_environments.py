@@ -149,6 +149,16 @@ def test_every_shipped_environment_has_a_price(environment):
         assert str(found).endswith(f"(estimate, prices as of {found.as_of})")
 
 
+def test_three_jobs_start_before_the_predictions_of_training_and_two_before_those_of_scoring(environment):
+    found = {
+        flow: estimate(definition, environment.region).predictions
+        for flow, definition in compiled_definitions(environment, build_bundle(), FLOWS).items()
+    }
+    assert {flow: path.job_starts for flow, path in found.items()} == {"training": 3, "scoring": 2}
+    assert str(found["training"]) == "about 13 min (3 job starts)"
+    assert str(found["scoring"]) == "about 9 min (2 job starts)"
+
+
 def test_the_plan_for_scripts_has_the_way_to_the_predictions(clients, environment):
     runs = plan_as_json(plan_environment(environment, clients), environment.region)["runs"]
     for flow, definition in compiled_definitions(environment, build_bundle(), FLOWS).items():
