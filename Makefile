@@ -55,8 +55,10 @@ format: $(STAMP)  ## Rewrite the sources in the project's format
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
-lock: $(STAMP)  ## Resolve the lock files again
-	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+IMAGE_LOCK := packages/localmaker/src/localmaker/images/scikit-learn-1.9-0.lock
+
+lock: $(STAMP)  ## Resolve the lock files again; the last holds what the steps need beside the image
+	$(UV) pip compile --universal --python-version 3.11.4 --generate-hashes --no-header --no-annotate \
 		pyproject.toml --extra local --group dev --group image --no-emit-package localmaker --no-emit-package pipedef --upgrade -o requirements.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		packages/localmaker/src/localmaker/images/scikit-learn-1.9-0.in --upgrade -o packages/localmaker/src/localmaker/images/scikit-learn-1.9-0.lock
@@ -65,6 +67,9 @@ lock: $(STAMP)  ## Resolve the lock files again
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-deps \
 		packages/localmaker/src/localmaker/images/scikit-learn-1.9-0-source.in --upgrade \
 		-o packages/localmaker/src/localmaker/images/scikit-learn-1.9-0-source.lock
+	$(UV) pip compile --python-version 3.12 --python-platform x86_64-manylinux_2_28 --only-binary :all: --generate-hashes --no-annotate \
+		--custom-compile-command "make lock" --constraint $(IMAGE_LOCK) \
+		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' $(IMAGE_LOCK)) steps/requirements.in --upgrade -o steps/requirements.txt
 
 clean:  ## Remove the environment
 	rm -rf .venv
