@@ -9,8 +9,10 @@ import gzip
 import hashlib
 import io
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from pipeline.definition.lock import Lock
 
 
 def _steps_folder() -> Path:
@@ -34,7 +36,8 @@ class Bundle:
 
     sha256: str  #: Of the uncompressed archive and the launcher; 64 hexadecimal digits.
     archive: bytes  #: Gzip-compressed tar with the content of ``steps/`` at its root.
-    launcher: bytes  #: ``run.sh``, which unpacks the archive inside a processing job and runs one script.
+    launcher: bytes  #: ``run.sh``, which unpacks the archive inside a job and runs one script.
+    lock: Lock = field(default_factory=lambda: Lock.of(""))  #: The libraries that the code needs beside the image's.
 
     @property
     def prefix(self) -> str:
@@ -72,4 +75,10 @@ def build_bundle(folder: Path = STEPS_FOLDER) -> Bundle:
     # Hashed before compression: zlib builds differ in what they make of one input, and the version must not.
     digest = hashlib.sha256(raw.getvalue())
     digest.update(launcher)
-    return Bundle(sha256=digest.hexdigest(), archive=gzip.compress(raw.getvalue(), mtime=0), launcher=launcher)
+    requirements = folder / REQUIREMENTS_FILE.name
+    return Bundle(
+        sha256=digest.hexdigest(),
+        archive=gzip.compress(raw.getvalue(), mtime=0),
+        launcher=launcher,
+        lock=Lock.of(requirements.read_text(encoding="utf-8") if requirements.exists() else ""),
+    )

@@ -18,6 +18,9 @@ INPUT_BUCKET, INPUT_KEY, INPUT_ETAG, RUN_KEY = "InputBucket", "InputKey", "Input
 #: Value of RunKey in executions that an upload started; a start by hand gives another. ``steps/claim.py`` knows it too.
 UPLOAD_RUN_KEY = "upload"
 
+#: Input and channel that jobs install what the image lacks from. ``steps/run.sh`` knows it too.
+WHEELS_INPUT = "wheels"
+
 
 class JobStep(StrEnum):
     """Steps that run a job, by their name in the definition."""

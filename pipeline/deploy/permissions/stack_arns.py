@@ -11,6 +11,8 @@ class StackArns:
         arn = settings.arn
         names = (settings.raw_bucket, settings.artifacts_bucket, settings.predictions_bucket)
         self.raw, self.artifacts, self.predictions = self.buckets = [settings.bucket_arn(name) for name in names]
+        #: What deployment puts there as resources.
+        self.put = [f"{self.artifacts}/{folder}/*" for folder in ("code", "wheels")]
         self.roles = [settings.role_arn(name) for name in (settings.execution_role_name, settings.events_role_name)]
         rules = [settings.alarm_rule_name, *(settings.rule_name(flow) for flow in FLOWS)]
         self.rules = [settings.rule_arn(name) for name in rules]

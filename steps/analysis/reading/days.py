@@ -134,14 +134,15 @@ def _to_physical(days: pd.DataFrame, form: str, findings: Findings) -> None:
 
 
 def broken_rules(days: pd.DataFrame) -> list[Problem]:
-    """List every rule that a row breaks: domains, ranges, counts, month, one row a day; the index is the line number."""
+    """List every rule that a row breaks; the index of `days` is taken as the line number."""
     problems = []
     for name, broken, rule in _rules(days):
         problems += [Problem(f"{days.loc[line, name]!s} {rule}", line, name) for line in lines_of(broken)]
     dates = days[DATE].dt.strftime("%Y-%m-%d")
     wrong_month = (days[DATE].dt.month != days["mnth"]) & days["mnth"].isin(list(CATEGORIES["mnth"].levels))
     for line in lines_of(wrong_month):
-        problems.append(Problem(f"{days.loc[line, 'mnth']!s} is not the month of the date ({dates[line]})", line, "mnth"))
+        message = f"{days.loc[line, 'mnth']!s} is not the month of the date ({dates[line]})"
+        problems.append(Problem(message, line, "mnth"))
     # Backwards, so that the first line of a day wins.
     first_line = dict(zip(dates[::-1], dates.index[::-1], strict=True))
     for line in lines_of(dates.duplicated(keep="first")):
