@@ -16,7 +16,6 @@ _SERVED_MODEL = "What the transform job serves"
 
 
 def _model_builder(context: StepContext, model_data: Value) -> ModelBuilder:
-    network = context.settings.network
     return ModelBuilder(
         image_uri=context.image_uri,
         s3_model_data_url=model_data,
@@ -25,7 +24,7 @@ def _model_builder(context: StepContext, model_data: Value) -> ModelBuilder:
             "SAGEMAKER_SUBMIT_DIRECTORY": MODEL_CODE_FOLDER,
             # The server installs the code with pip, which otherwise looks for setuptools in a package index; pip reads
             # this variable as the negation of its name.
-            **({"PIP_NO_BUILD_ISOLATION": "0"} if network.isolated_steps or network.wheels_folder else {}),
+            "PIP_NO_BUILD_ISOLATION": "0",
         },
         role_arn=context.role,
         sagemaker_session=context.session,

@@ -29,6 +29,10 @@ def arn(aws, thing):
     return thing.arn
 
 
+def first_wheel(aws, thing):
+    return aws.s3.list_objects_v2(Bucket=thing.bucket, Prefix=f"{thing.name}/")["Contents"][0]["Key"]
+
+
 def tag_sagemaker(aws, thing):
     aws.sagemaker.add_tags(ResourceArn=arn(aws, thing), Tags=[{"Key": "by", "Value": "hand"}])
 
@@ -287,6 +291,16 @@ BY_HAND = {
         "code",
         f"code/{'ab' * 32}/run.sh",
         lambda aws, thing: aws.s3.delete_object(Bucket=thing.bucket, Key=f"{thing.name}/run.sh"),
+    ),
+    "wheels: overwritten": (
+        "wheels",
+        "small==1.0",
+        lambda aws, thing: aws.s3.put_object(Bucket=thing.bucket, Key=first_wheel(aws, thing), Body=b"evil"),
+    ),
+    "wheels: removed": (
+        "wheels",
+        "small==1.0",
+        lambda aws, thing: aws.s3.delete_object(Bucket=thing.bucket, Key=first_wheel(aws, thing)),
     ),
     "pipeline: definition": (
         "pipeline",
