@@ -114,6 +114,14 @@ def up(
     record_actions: Annotated[
         Path | None, typer.Option(help="Write the IAM actions that roles use to this file, one JSON line each.")
     ] = None,
+    habits: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SEED",
+            help="Answer with AWS's habits: lost answers, throttling, aborted calls, settings that lag; "
+            "the same seed repeats them.",
+        ),
+    ] = None,
     requirements: Requirements = None,
 ) -> None:
     """Start the local AWS endpoint."""
@@ -138,6 +146,7 @@ def up(
             state_dir=state_dir,
             enforce_iam=enforce_iam,
             record_actions=record_actions,
+            habits=habits,
             on_ready=ready,
         )
 

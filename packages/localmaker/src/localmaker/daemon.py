@@ -79,6 +79,7 @@ def up(
     on_ready: Callable[[Running], None] | None = None,
     enforce_iam: bool = False,
     record_actions: Path | None = None,
+    habits: int | None = None,
 ) -> Running | None:
     """Start the endpoint, or return the one that is already running on this state directory.
 
@@ -91,6 +92,7 @@ def up(
         on_ready: called when requests are answered (also when detached).
         enforce_iam: take only credentials that the endpoint gave out, and refuse what policies do not allow.
         record_actions: file to which the IAM actions that roles use are written.
+        habits: seed of AWS's habits (:mod:`localmaker.habits`); None has none of them.
 
     Raises:
         PortInUseError: the port is taken (the message says by what), or the running endpoint has another port.
@@ -107,14 +109,20 @@ def up(
                 f"the local endpoint is already running at {running.url}, not on port {port}; "
                 f"stop it first: {command_for('down', directory)}"
             )
-        if (enforce_iam and not running.enforces_iam) or record_actions is not None:
+        if (enforce_iam and not running.enforces_iam) or record_actions is not None or habits is not None:
             raise StateInUseError(
                 f"the local endpoint is already running at {running.url}, started with other options; "
                 f"stop it first: {command_for('down', directory)}"
             )
     elif detach:
         running = _start(
-            directory, port, host=host, detached=True, enforce_iam=enforce_iam, record_actions=record_actions
+            directory,
+            port,
+            host=host,
+            detached=True,
+            enforce_iam=enforce_iam,
+            record_actions=record_actions,
+            habits=habits,
         )[0]
     else:
         from localmaker.process import run  # status and down stay fast without it
@@ -125,6 +133,7 @@ def up(
             host=host,
             enforce_iam=enforce_iam,
             record_actions=record_actions,
+            habits=habits,
             on_ready=lambda record: on_ready and on_ready(_running(record, directory)),
         )
         return None
@@ -178,6 +187,7 @@ def _start(
     host: str = "127.0.0.1",
     record_actions: Path | None = None,
     enforce_iam: bool = False,
+    habits: int | None = None,
 ) -> tuple[Running, subprocess.Popen[bytes]]:
     tightened = make_private(directory)
     ready, ready_for_child = os.pipe()
@@ -186,6 +196,7 @@ def _start(
     command.append("--detach" if detached else "--until-stdin-closes")
     command += ["--record-actions", str(record_actions.absolute())] if record_actions is not None else []
     command += ["--enforce-iam"] if enforce_iam else []
+    command += ["--habits", str(habits)] if habits is not None else []
     path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     log = directory / LOG_NAME
     set_aside_if_large(log)
@@ -305,7 +316,12 @@ class EndpointHandle:
 
 @contextmanager
 def running_endpoint(
-    state_dir: Path, port: int = 0, *, record_actions: Path | None = None, enforce_iam: bool = False
+    state_dir: Path,
+    port: int = 0,
+    *,
+    record_actions: Path | None = None,
+    enforce_iam: bool = False,
+    habits: int | None = None,
 ) -> Iterator[EndpointHandle]:
     """Run an endpoint in a process of its own for as long as the block runs.
 
@@ -316,9 +332,15 @@ def running_endpoint(
         port: TCP port; 0 picks a free one.
         record_actions: file to which the IAM actions that roles use are written.
         enforce_iam: take only credentials that the endpoint gave out, and refuse what policies do not allow.
+        habits: seed of AWS's habits (:mod:`localmaker.habits`); None has none of them.
     """
     running, process = _start(
-        state_dir.absolute(), port, detached=False, record_actions=record_actions, enforce_iam=enforce_iam
+        state_dir.absolute(),
+        port,
+        detached=False,
+        record_actions=record_actions,
+        enforce_iam=enforce_iam,
+        habits=habits,
     )
     try:
         yield EndpointHandle(running)
