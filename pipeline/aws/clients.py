@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
 
+    from pipeline.aws.retries import Pace
+
 ClientT = TypeVar("ClientT")
 
 #: Services that there is a client for, by botocore's name.
@@ -93,6 +95,13 @@ class Aws:
         """Say whether the endpoint is on this machine."""
         return self.endpoint_url is not None and urlsplit(self.endpoint_url).hostname in _LOOPBACK
 
+    @property
+    def pace(self) -> Pace:
+        """How long, and how often, to ask again for what is refused only for the moment."""
+        from pipeline.aws.retries import CLOUD, LOCAL
+
+        return LOCAL if self.is_local else CLOUD
+
     @cached_property
     def _session(self) -> Session:
         """Return botocore's own session: boto3's creates the same clients, and takes another 40 ms to import."""
@@ -122,16 +131,18 @@ class Aws:
     def _new_client(self, service: str) -> Any:
         from botocore.config import Config
 
-        return self._session.create_client(
+        client = self._session.create_client(
             service,
             region_name=self.settings.region,
             endpoint_url=self.endpoint_url,
             config=Config(
-                retries={"mode": "standard", "max_attempts": 5},
+                retries={"mode": "standard", "total_max_attempts": 1},
                 connect_timeout=10,
                 s3={"addressing_style": "path"} if self.is_local else None,
             ),
         )
+        self.pace.register(client)
+        return client
 
     def cli(self, words: str) -> str:
         """Return a command line of the AWS CLI for this environment that can be copied."""

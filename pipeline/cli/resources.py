@@ -110,10 +110,10 @@ def deploy(
 def drift(env: Environment = None, settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
     """Show what differs from the code, such as manual changes. Exit code 0: nothing; 2: something."""
     from pipeline.deploy.engine.rendering import plan_as_json, print_drift
-    from pipeline.deploy.operations import plan_environment
+    from pipeline.deploy.operations import drift_environment
 
     aws = aws_of(env, settings_file)
-    found = plan_environment(aws.settings, aws)
+    found = drift_environment(aws.settings, aws)
     if as_json:
         print_json(plan_as_json(found, aws.settings.region))
     else:

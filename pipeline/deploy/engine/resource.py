@@ -13,6 +13,8 @@ from pipeline.errors import DeploymentError
 
 #: Field name → plain value (text, number, list, mapping). Two states are equal when their values are.
 State = Mapping[str, Any]
+#: They say whose a resource is.
+OWNERSHIP_TAGS = ("project", "environment")
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,10 @@ class Resource(ABC):
     def refusal(self, differences: Mapping[str, Difference]) -> DeploymentError | None:
         """Return why AWS can't make these changes in place; None where it can."""
         return None
+
+    def is_ours(self, tags: Mapping[str, str]) -> bool:
+        """Say whether tags are of something that this environment made."""
+        return all(tags.get(name) == self.tags.get(name) for name in OWNERSHIP_TAGS)
 
     def triggers(self, other: "Resource") -> bool:
         """Say whether it starts the other resource; if so, it can be paused."""

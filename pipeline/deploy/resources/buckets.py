@@ -156,6 +156,10 @@ class Bucket(Resource):
         policy["Statement"] = [*(others if self.existing else []), self._tls_statement()]
         aws.s3.put_bucket_policy(Bucket=self.name, Policy=json.dumps(policy))
 
+    def is_ours(self, tags: Mapping[str, str]) -> bool:
+        """Say the same as for others; a bucket gets its tags after it has been created."""
+        return not tags or super().is_ours(tags)
+
     def delete(self, aws: Aws, *, keep_data: bool) -> Removal:
         """Empty and remove the bucket; with ``keep_data`` only an empty one; never somebody else's."""
         return Removal.NOT_OURS if self.existing else super().delete(aws, keep_data=keep_data)
