@@ -46,12 +46,6 @@ _SIGN_IN_CODES = (
     "ExpiredToken ExpiredTokenException InvalidAccessKeyId InvalidClientTokenId RequestExpired SignatureDoesNotMatch"
     " UnrecognizedClientException"
 )
-_CONFLICT_CODES = (
-    "AlreadyExistsException BucketAlreadyOwnedByYou EntityAlreadyExists QueueAlreadyExists QueueNameExists"
-    " ResourceAlreadyExistsException ResourceInUse"
-)
-#: Error code → what to do.
-_HINTS = {**dict.fromkeys(_SIGN_IN_CODES.split(), _SIGN_IN), **dict.fromkeys(_CONFLICT_CODES.split(), _CONFLICT)}
 _CHECK_NETWORK = "Check network and AWS_ENDPOINT_URL."
 
 
@@ -187,11 +181,18 @@ def _hint(error: ClientError, aws: Aws) -> str | None:
         return 'The local endpoint enforces IAM. For its own credentials: eval "$(bikeshare local env)"'
     if code in _DENIED:
         needed = f"bikeshare trust-policy {settings.options} --permissions"
-        return f"The credentials lack this permission. What is needed: {needed} (uploads and runs: --purpose operate)"
+        if "iam:" in error.response["Error"].get("Message", "") and settings.permissions_boundary is None:
+            return "CI may change roles only below a boundary: set permissions_boundary, or deploy as an administrator."
+        other = "removing: --purpose destroy; uploads and runs: --purpose operate"
+        return f"The credentials lack this permission. What is needed: {needed} ({other})"
+    if code in _SIGN_IN_CODES.split():
+        return _SIGN_IN
     from pipeline.aws.not_found import is_missing
+    from pipeline.aws.retries import is_taken
 
-    deployed = f"See whether it is deployed: {settings.command('plan')}" if is_missing(error) else None
-    return _HINTS.get(code, deployed)
+    if is_taken(error):
+        return _CONFLICT
+    return f"See whether it is deployed: {settings.command('plan')}" if is_missing(error) else None
 
 
 @contextmanager

@@ -81,7 +81,12 @@ def _distinct(values: tuple[Item, ...]) -> tuple[Item, ...]:
     return values
 
 
+#: A managed policy: its name, as in IAM's CreatePolicy, or its ARN.
+check_policy = matching(
+    (r"(arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/)?([\w+=,.@-]+/)*[\w+=,.@-]{1,128}", "a policy's name or its ARN")
+)
 BucketName = Annotated[str, AfterValidator(check_bucket_name)]
+ManagedPolicy = Annotated[str, AfterValidator(check_policy)]
 KmsKey = Annotated[str, AfterValidator(check_key)]
 TagKey = Annotated[str, AfterValidator(check_tag_key)]
 TagValue = Annotated[str, AfterValidator(check_tag_value)]

@@ -30,6 +30,7 @@ class Removal(Enum):
     REMOVED = "removed"
     ABSENT = "not there"
     HOLDS_DATA = "kept: it holds data"
+    LOCKED = "kept: Object Lock holds versions in it; all others are removed, destroy again when these expire"
     NOT_OURS = "kept: others created it or use it"
 
     def __bool__(self) -> bool:
