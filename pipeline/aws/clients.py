@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 ClientT = TypeVar("ClientT")
 
 #: Services that there is a client for, by botocore's name.
-SERVICES = ("events", "glue", "iam", "logs", "s3", "sagemaker", "sagemaker-featurestore-runtime", "sns", "sqs", "sts")
+SERVICES = (
+    *("events", "glue", "iam", "lambda", "logs", "s3", "sagemaker", "sagemaker-featurestore-runtime"),
+    *("sns", "sqs", "sts"),
+)
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 _SIGN_IN = "Run `aws sso login` or set AWS_PROFILE."
@@ -68,7 +71,8 @@ class Aws:
 
     events: ServiceClient[EventBridgeClient] = ServiceClient()
     feature_store: ServiceClient[SageMakerFeatureStoreRuntimeClient] = ServiceClient("sagemaker-featurestore-runtime")
-    #: Its stubs are not among the development dependencies.
+    #: The stubs of these two are not among the development dependencies.
+    functions: ServiceClient[Any] = ServiceClient("lambda")
     glue: ServiceClient[Any] = ServiceClient()
     iam: ServiceClient[IAMClient] = ServiceClient()
     logs: ServiceClient[CloudWatchLogsClient] = ServiceClient()

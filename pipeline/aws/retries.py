@@ -53,6 +53,8 @@ _BUSY = {"PriorRequestNotComplete", "RequestLimitExceeded", "RequestThrottled", 
 _BUSY |= {"Throttled", "Throttling", "TooManyRequests"}
 _PASSING = {"ConcurrentModification", "Conflict", "OperationAborted", "QueueDeletedRecently", "ResourceConflict"}
 _TAKEN = {"BucketAlreadyOwnedByYou", "EntityAlreadyExists", "QueueAlreadyExists", "QueueNameExists", "ResourceInUse"}
+#: Codes that mean it where the message says so.
+_EXISTING = {"ResourceConflict", "Validation"}
 #: A wrong address stays wrong.
 _UNREACHABLE = (exceptions.EndpointConnectionError, exceptions.ProxyConnectionError, exceptions.SSLError)
 _SERVER_ERROR = 500
@@ -78,7 +80,7 @@ def _code(response: Any) -> str:
 def is_taken(error: exceptions.ClientError) -> bool:
     """Say whether there is something of that name already; it may come of a call that was repeated."""
     code, message = _code(error.response), error.response.get("Error", {}).get("Message", "").lower()
-    return code in _TAKEN or code.endswith("AlreadyExists") or (code == "Validation" and "already exists" in message)
+    return code in _TAKEN or code.endswith("AlreadyExists") or (code in _EXISTING and "already exist" in message)
 
 
 def may_pass(error: BaseException) -> bool:

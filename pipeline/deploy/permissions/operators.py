@@ -3,7 +3,7 @@
 GitHub Actions proves by a short-lived OIDC token which repository, branch or deployment environment a job runs in; no
 key is stored anywhere. CI has three roles in an AWS account:
 
-- ``plan``, for pull requests, only reads.
+- ``plan``, for pull requests and for the comparison of main with the account (drift), only reads.
 - ``deploy``, for the GitHub environment of the same name as ours, creates and changes the stack's resources. Roles it
   can change only below the permissions boundary, and not free them of it; without a boundary, it can change none.
 - ``destroy``, for the GitHub environment ``<name>-destroy``, removes them, and data.
@@ -31,7 +31,8 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9._-]+|[A-Za-z0-9_-]+@\d+/[A-
 def github_trust_policy(settings: Settings, repository: str, purpose: Purpose) -> dict[str, Any]:
     """Return who may assume a role of CI: jobs of one repository, and of those only the ones for its purpose.
 
-    Those of ``plan`` are for pull requests, the others for the GitHub environments ``<name>`` and ``<name>-destroy``.
+    Those of ``plan`` are for pull requests and main, the others for the GitHub environments ``<name>`` and
+    ``<name>-destroy``.
 
     Raises:
         SettingsError: ``repository`` is neither.
@@ -41,9 +42,12 @@ def github_trust_policy(settings: Settings, repository: str, purpose: Purpose) -
             f"{repository!r} is not OWNER/NAME, nor OWNER@ID/NAME@ID.",
             hint="Such as --repository example/bikeshare, or example@123456/bikeshare@456789; see docs/deploying.md.",
         )
-    environment = f"environment:{settings.environment}"
-    subject = {"plan": "pull_request", "deploy": environment, "destroy": f"{environment}-destroy"}[purpose]
-    of_token = {f"{PROVIDER}:aud": "sts.amazonaws.com", f"{PROVIDER}:sub": f"repo:{repository}:{subject}"}
+    subject: str | list[str] = f"repo:{repository}:environment:{settings.environment}"
+    if purpose == "plan":
+        subject = [f"repo:{repository}:pull_request", f"repo:{repository}:ref:refs/heads/main"]
+    elif purpose == "destroy":
+        subject = f"{subject}-destroy"
+    of_token = {f"{PROVIDER}:aud": "sts.amazonaws.com", f"{PROVIDER}:sub": subject}
     provider = {"Federated": settings.iam_arn(f"oidc-provider/{PROVIDER}")}
     statement = allow_principal(provider, "sts:AssumeRoleWithWebIdentity", Condition={"StringEquals": of_token})
     return document([statement])
@@ -61,7 +65,8 @@ def deployer_policy(settings: Settings, purpose: Purpose) -> dict[str, Any]:
 def boundary_policy(settings: Settings) -> dict[str, Any]:
     """Return a permissions boundary for the environment's roles: the services that pipelines use, and no IAM."""
     services = ["cloudwatch", "ecr", "kms", "lambda", "logs", "s3", "sagemaker", "sns", "sqs"]
-    network = [f"ec2:{verb}*" for verb in ("CreateNetworkInterface", "DeleteNetworkInterface", "Describe")]
+    verbs = ("AssignPrivateIp", "CreateNetworkInterface", "DeleteNetworkInterface", "Describe", "UnassignPrivateIp")
+    network = [f"ec2:{verb}*" for verb in verbs]
     allowed = {"Effect": "Allow", "Action": [*(f"{name}:*" for name in services), *network], "Resource": "*"}
     return document([allowed, allow("iam:PassRole", StackArns(settings).roles)])
 
@@ -82,6 +87,7 @@ def _reading(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     yield allow("sagemaker:DescribeModelPackageGroup ListTags", [arns.model_group])
     yield allow("sqs:GetQueueAttributes GetQueueUrl ListQueueTags", [arns.queue])
     yield allow("sns:GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource", [arns.topic])
+    yield allow("lambda:GetFunctionConfiguration GetPolicy ListTags", arns.functions)
     yield allow("glue:GetDatabase", arns.catalog)
     yield allow("glue:GetTable", arns.tables)
     yield allow("glue:GetTags", [arns.database])
@@ -108,12 +114,20 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
             Condition=below,
         )
         yield allow("iam:TagRole UntagRole UpdateAssumeRolePolicy", arns.roles)
-    services = ["events.amazonaws.com", "sagemaker.amazonaws.com"]
+    services = ["events.amazonaws.com", "lambda.amazonaws.com", "sagemaker.amazonaws.com"]
     yield allow("iam:PassRole", arns.roles, Condition={"StringEquals": {"iam:PassedToService": services}})
     yield allow("events:DisableRule PutRule PutTargets RemoveTargets TagResource UntagResource", arns.rules)
     yield allow("sagemaker:AddTags CreatePipeline DeleteTags UpdatePipeline", arns.pipelines)
     yield allow("sagemaker:AddTags CreateFeatureGroup DeleteTags UpdateFeatureGroup", [arns.feature_group])
     yield allow("sagemaker:AddTags CreateModelPackageGroup DeleteTags", [arns.model_group])
+    yield allow(
+        "lambda:AddPermission CreateFunction RemovePermission TagResource UntagResource UpdateFunctionCode"
+        " UpdateFunctionConfiguration",
+        arns.functions,
+    )
+    if settings.network.subnets:
+        # Lambda asks these of whoever puts a function into a VPC; they have no resource level in AWS.
+        yield allow("ec2:DescribeSecurityGroups DescribeSubnets DescribeVpcs", ["*"])
     yield allow("sqs:CreateQueue SetQueueAttributes TagQueue UntagQueue", [arns.queue])
     yield allow("sns:CreateTopic SetTopicAttributes Subscribe TagResource UntagResource", [arns.topic])
     yield allow("glue:CreateDatabase TagResource UpdateDatabase", arns.catalog)
@@ -156,6 +170,7 @@ def _removing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     yield allow("sagemaker:DeleteFeatureGroup DescribeFeatureGroup", [arns.feature_group])
     yield allow("sagemaker:DeleteModelPackageGroup DescribeModelPackageGroup", [arns.model_group])
     yield allow("sagemaker:DeleteModelPackage ListModelPackages", [arns.model_versions])
+    yield allow("lambda:DeleteFunction GetFunctionConfiguration", arns.functions)
     yield allow("sqs:DeleteQueue GetQueueAttributes GetQueueUrl", [arns.queue])
     yield allow("sns:DeleteTopic GetTopicAttributes", [arns.topic])
     yield allow("glue:GetDatabase", arns.catalog)

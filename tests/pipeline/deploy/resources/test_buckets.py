@@ -17,7 +17,7 @@ from pipeline.deploy.stack import resources_to_remove
 from pipeline.settings.environment import Settings, load_settings
 from pipeline.settings.sections import ObjectLock, Retention
 
-BUNDLE = Bundle("ab" * 32, b"archive", b"launcher")
+BUNDLE = Bundle("ab" * 32, b"archive", b"launcher", b"functions")
 
 
 def test_buckets_are_closed(aws: Aws, environment: Settings) -> None:
