@@ -15,11 +15,12 @@ from pipeline.aws.not_found import is_missing
 
 
 class Pace(NamedTuple):
-    """Seconds: the longest of the first pauses, the longest of all, and from the first attempt to the last."""
+    """Seconds: the longest of the first pauses and of all, from the first attempt to the last, until settings settle."""
 
     first: float
     longest: float
     patience: float
+    settling: float
 
     def repeat(self, retry: Any, seconds: float | None = None, **more: Any) -> Retrying:
         """Return tenacity's loop in this pace; after the last attempt its own error is raised."""
@@ -45,9 +46,9 @@ class Pace(NamedTuple):
 
 
 #: Longer than the minute for which SQS keeps a removed queue's name, or S3 aborts what follows a new bucket.
-CLOUD = Pace(1, 10, 90)
+CLOUD = Pace(1, 10, 90, 90)
 #: The local endpoint counts calls where AWS takes seconds.
-LOCAL = Pace(0.01, 0.1, 5)
+LOCAL = Pace(0.01, 0.1, 60, 2)
 
 _BUSY = {"PriorRequestNotComplete", "RequestLimitExceeded", "RequestThrottled", "RequestTimeout", "SlowDown"}
 _BUSY |= {"Throttled", "Throttling", "TooManyRequests"}

@@ -37,7 +37,7 @@ def drift_environment(settings: Settings, aws: Aws) -> Plan:
         age = time.time() - _changed_file(settings).stat().st_mtime
     except OSError:
         age = float("inf")
-    return settled_plan(found, aws, max(0.0, aws.pace.patience - age))
+    return settled_plan(found, aws, max(0.0, aws.pace.settling - age))
 
 
 def _changed_file(settings: Settings) -> Path:

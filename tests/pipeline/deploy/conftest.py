@@ -14,7 +14,7 @@ import pytest
 
 from localmaker.daemon import running_endpoint
 from pipeline.aws.clients import Aws
-from pipeline.definition.bundle import Bundle
+from pipeline.definition.bundle import Bundle, pack_functions
 from pipeline.deploy.engine.resource import Resource
 from pipeline.deploy.resources.log_groups import LogGroup
 from pipeline.deploy.stack import resources
@@ -98,7 +98,7 @@ def stack_factory() -> Callable[..., list[Resource]]:
 
     def _stack(project: str, **changes: Any) -> list[Resource]:
         settings = load_settings("local").model_copy(update={"project": project, **changes})
-        bundle = Bundle("ab" * 32, b"archive", b"launcher", b"functions")
+        bundle = Bundle("ab" * 32, b"archive", b"launcher", pack_functions())
         found = resources(settings, bundle, dict.fromkeys(FLOWS, DEFINITION))
         # The jobs' log groups are one for the whole account; here each test has its own.
         return [

@@ -6,7 +6,6 @@ import itertools
 
 import pytest
 
-from pipeline.aws.retries import LOCAL
 from pipeline.deploy.engine.planner import apply_plan, destroy, make_plan, settled_plan
 from tests.pipeline.deploy.test_interruptions import KINDS, assert_no_rule_starts_what_is_not_there, one_of
 
@@ -30,7 +29,7 @@ def test_killed_at_any_call_and_repeated(habitual, stack, killed, seed):
             else:
                 finished = True
             aws.calls_left = None
-            assert settled_plan(things, aws, LOCAL.patience).is_empty
+            assert settled_plan(things, aws, 60).is_empty
             destroy(things, aws, keep_data=False)
             if finished:
                 break

@@ -149,7 +149,13 @@ def allowed(policy):
 
 
 #: What sets a deployment right again, and deletes no data.
-REPAIRS = {"events:RemoveTargets", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "sagemaker:DeleteTags"}
+REPAIRS = {
+    "events:RemoveTargets",
+    "iam:DeleteRolePolicy",
+    "iam:DetachRolePolicy",
+    "lambda:RemovePermission",
+    "sagemaker:DeleteTags",
+}
 
 
 @pytest.mark.parametrize("name", environment_names())

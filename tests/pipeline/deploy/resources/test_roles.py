@@ -43,7 +43,9 @@ def test_a_boundary_is_given_found_again_and_put_back(aws: Aws) -> None:
 
 def test_every_role_gets_the_boundary_of_the_settings():
     settings = load_settings("prod")
-    roles = [thing for thing in resources_to_remove(settings, Bundle("ab" * 32, b"", b"")) if isinstance(thing, Role)]
+    roles = [
+        thing for thing in resources_to_remove(settings, Bundle("ab" * 32, b"", b"", b"")) if isinstance(thing, Role)
+    ]
     assert {role.boundary for role in roles} == {"arn:aws:iam::444455556666:policy/bikeshare-prod-boundary"}
 
 
@@ -51,7 +53,7 @@ def test_a_service_assumes_a_role_only_for_what_this_account_and_region_has():
     settings = load_settings("dev")
     roles = {
         thing.name: Policy.parse(thing.name, thing.desired()["trust"])
-        for thing in resources_to_remove(settings, Bundle("ab" * 32, b"", b""))
+        for thing in resources_to_remove(settings, Bundle("ab" * 32, b"", b"", b""))
         if isinstance(thing, Role)
     }
 
