@@ -208,4 +208,4 @@ def test_commands_that_are_suggested_are_for_these_settings(write):
     assert load_settings(file=file).command("runs") == f"bikeshare runs --settings {file}"
     # It is no setting: nothing that is made of them depends on where they were read.
     assert load_settings(file=file).model_dump() == load_settings(file=file.resolve()).model_dump()
-    assert "_file" not in load_settings(file=file).model_dump_json()
+    assert '"_file"' not in load_settings(file=file).model_dump_json()
