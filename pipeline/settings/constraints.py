@@ -81,9 +81,12 @@ def _distinct(values: tuple[Item, ...]) -> tuple[Item, ...]:
     return values
 
 
-#: A managed policy: its name, as in IAM's CreatePolicy, or its ARN.
+# ``PolicyName`` and ``PolicyPath`` of IAM's CreatePolicy.
 check_policy = matching(
-    (r"(arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/)?([\w+=,.@-]+/)*[\w+=,.@-]{1,128}", "a policy's name or its ARN")
+    (
+        r"(arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/)?([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,128}",
+        "a managed policy is named by its name or its ARN",
+    )
 )
 BucketName = Annotated[str, AfterValidator(check_bucket_name)]
 ManagedPolicy = Annotated[str, AfterValidator(check_policy)]

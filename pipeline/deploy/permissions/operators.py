@@ -121,7 +121,7 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     yield allow("sagemaker:AddTags CreateFeatureGroup DeleteTags UpdateFeatureGroup", [arns.feature_group])
     yield allow("sagemaker:AddTags CreateModelPackageGroup DeleteTags", [arns.model_group])
     yield allow(
-        "lambda:AddPermission CreateFunction RemovePermission TagResource UntagResource UpdateFunctionCode"
+        "lambda:AddPermission CreateFunction GetFunction RemovePermission TagResource UntagResource UpdateFunctionCode"
         " UpdateFunctionConfiguration",
         arns.functions,
     )
