@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
 
+    from pipeline.aws.retries import Pace
+
 ClientT = TypeVar("ClientT")
 
 #: Services that there is a client for, by botocore's name.
@@ -47,12 +49,6 @@ _SIGN_IN_CODES = (
     "ExpiredToken ExpiredTokenException InvalidAccessKeyId InvalidClientTokenId RequestExpired SignatureDoesNotMatch"
     " UnrecognizedClientException"
 )
-_CONFLICT_CODES = (
-    "AlreadyExistsException BucketAlreadyOwnedByYou EntityAlreadyExists QueueAlreadyExists QueueNameExists"
-    " ResourceAlreadyExistsException ResourceInUse"
-)
-#: Error code → what to do.
-_HINTS = {**dict.fromkeys(_SIGN_IN_CODES.split(), _SIGN_IN), **dict.fromkeys(_CONFLICT_CODES.split(), _CONFLICT)}
 _CHECK_NETWORK = "Check network and AWS_ENDPOINT_URL."
 
 
@@ -97,6 +93,13 @@ class Aws:
         """Say whether the endpoint is on this machine."""
         return self.endpoint_url is not None and urlsplit(self.endpoint_url).hostname in _LOOPBACK
 
+    @property
+    def pace(self) -> Pace:
+        """How long, and how often, to ask again for what is refused only for the moment."""
+        from pipeline.aws.retries import CLOUD, LOCAL
+
+        return LOCAL if self.is_local else CLOUD
+
     @cached_property
     def _session(self) -> Session:
         """Return botocore's own session: boto3's creates the same clients, and takes another 40 ms to import."""
@@ -126,16 +129,18 @@ class Aws:
     def _new_client(self, service: str) -> Any:
         from botocore.config import Config
 
-        return self._session.create_client(
+        client = self._session.create_client(
             service,
             region_name=self.settings.region,
             endpoint_url=self.endpoint_url,
             config=Config(
-                retries={"mode": "standard", "max_attempts": 5},
+                retries={"mode": "standard", "total_max_attempts": 1},
                 connect_timeout=10,
                 s3={"addressing_style": "path"} if self.is_local else None,
             ),
         )
+        self.pace.register(client)
+        return client
 
     def cli(self, words: str) -> str:
         """Return a command line of the AWS CLI for this environment that can be copied."""
@@ -180,11 +185,18 @@ def _hint(error: ClientError, aws: Aws) -> str | None:
         return 'The local endpoint enforces IAM. For its own credentials: eval "$(bikeshare local env)"'
     if code in _DENIED:
         needed = f"bikeshare trust-policy {settings.options} --permissions"
-        return f"The credentials lack this permission. What is needed: {needed} (uploads and runs: --purpose operate)"
+        if "iam:" in error.response["Error"].get("Message", "") and settings.permissions_boundary is None:
+            return "CI may change roles only below a boundary: set permissions_boundary, or deploy as an administrator."
+        other = "removing: --purpose destroy; uploads and runs: --purpose operate"
+        return f"The credentials lack this permission. What is needed: {needed} ({other})"
+    if code in _SIGN_IN_CODES.split():
+        return _SIGN_IN
     from pipeline.aws.not_found import is_missing
+    from pipeline.aws.retries import is_taken
 
-    deployed = f"See whether it is deployed: {settings.command('plan')}" if is_missing(error) else None
-    return _HINTS.get(code, deployed)
+    if is_taken(error):
+        return _CONFLICT
+    return f"See whether it is deployed: {settings.command('plan')}" if is_missing(error) else None
 
 
 @contextmanager

@@ -115,10 +115,10 @@ def deploy(
 def drift(env: Environment = None, settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
     """Show what differs from the code, such as manual changes. Exit code 0: nothing; 2: something."""
     from pipeline.deploy.engine.rendering import plan_as_json, print_drift
-    from pipeline.deploy.operations import plan_environment
+    from pipeline.deploy.operations import drift_environment
 
     aws = aws_of(env, settings_file)
-    found = plan_environment(aws.settings, aws)
+    found = drift_environment(aws.settings, aws)
     if as_json:
         print_json(plan_as_json(found, aws.settings.region))
     else:
@@ -136,27 +136,35 @@ def trust_policy(
     ] = None,
     settings_file: SettingsFile = None,
     purpose: Annotated[
-        Literal["plan", "deploy", "operate"],
-        typer.Option(help="Role of CI to print policies for; operate is for people, with --permissions only."),
+        Literal["plan", "deploy", "destroy", "operate", "boundary"],
+        typer.Option(help="Role of CI; or, with --permissions, operate (for people) or boundary (a cap on all roles)."),
     ] = "deploy",
     permissions: Annotated[
         bool, typer.Option("--permissions", help="Print what the role may do instead of who may assume it.")
     ] = False,
 ) -> None:
     """Print the IAM policies for GitHub Actions, which needs no stored key, and for people. Offline."""
-    from pipeline.deploy.permissions.operators import deployer_policy, github_trust_policy, operator_policy
+    from pipeline.deploy.permissions.operators import (
+        boundary_policy,
+        deployer_policy,
+        github_trust_policy,
+        operator_policy,
+    )
 
     settings = settings_of(env if env or settings_file else "dev", settings_file)
+    if purpose in {"operate", "boundary"} and not permissions:
+        raise typer.BadParameter("it is no role of CI; add --permissions", param_hint=f"--purpose {purpose}")
     if purpose == "operate":
-        if not permissions:
-            raise typer.BadParameter("people assume no role of CI; add --permissions", param_hint="--purpose operate")
-        print_json(operator_policy(settings))
+        policy = operator_policy(settings)
+    elif purpose == "boundary":
+        policy = boundary_policy(settings)
     elif permissions:
-        print_json(deployer_policy(settings, purpose))
-    elif not repository:
-        raise typer.BadParameter("give the repository to trust: OWNER/NAME on GitHub", param_hint="--repository")
+        policy = deployer_policy(settings, purpose)
+    elif repository:
+        policy = github_trust_policy(settings, repository, purpose)
     else:
-        print_json(github_trust_policy(settings, repository, purpose))
+        raise typer.BadParameter("give the repository to trust: OWNER/NAME on GitHub", param_hint="--repository")
+    print_json(policy)
 
 
 @app.command()

@@ -27,6 +27,7 @@ from pipeline.settings.contract import (
     RUN_KEY,
     UPLOAD_RUN_KEY,
     WHEELS_INPUT,
+    JobStep,
 )
 from pipeline.settings.environment import Settings
 
@@ -99,10 +100,14 @@ class StepContext:
             enable_network_isolation=isolated,
         )
 
-    def run_uri(self, *parts: str) -> Join:
-        """Return ``s3://<artifacts>/runs/<execution id>/<parts>``: no execution writes over another's data."""
-        root = f"s3://{self.settings.artifacts_bucket}/runs"
-        return Join(on="/", values=[root, ExecutionVariables.PIPELINE_EXECUTION_ID, *parts])
+    def run_uri(self, step: str, *parts: str) -> Join:
+        """Return ``s3://<artifacts>/runs/<execution id>/<step>/<parts>``: no execution writes over another's data.
+
+        Files in ``runs/`` expire. What a registered version refers to is in ``models/`` instead, and stays.
+        """
+        folder = "models" if step in {JobStep.TRAIN, JobStep.EVALUATE} else "runs"
+        root = f"s3://{self.settings.artifacts_bucket}/{folder}"
+        return Join(on="/", values=[root, ExecutionVariables.PIPELINE_EXECUTION_ID, step, *parts])
 
     def step_retries(self) -> list[Any]:
         """Return retries for calls that AWS throttles or that fail on its side."""

@@ -59,7 +59,7 @@ def processing_step(
     Args:
         arguments: become ``--name value``; at most 256 characters each (a limit of CreateProcessingJob).
         inputs: name → S3 URI; mounted at ``/opt/ml/processing/input/<name>``.
-        outputs: names; ``/opt/ml/processing/output/<name>`` goes to ``runs/<execution>/<step>/<name>``.
+        outputs: names; ``/opt/ml/processing/output/<name>`` goes to where ``run_uri`` says.
         report: one more output, with ``<report>.json`` in it, for :func:`report_value`.
         cached: whether an earlier execution with the same arguments may stand in; only for pure functions.
         depends_on: steps that have to succeed before, beside those whose results it reads.

@@ -176,3 +176,20 @@ class Buckets(Section):
     predictions: BucketName | None = None
     #: Keys that these buckets are encrypted with by their owners: the execution role may use them.
     kms_keys: tuple[KmsKey, ...] = ()
+
+
+class ObjectLock(Section):
+    """For how long no version of an upload can be deleted; by nobody at all in the mode COMPLIANCE."""
+
+    mode: Literal["GOVERNANCE", "COMPLIANCE"]
+    days: int = Field(ge=1, le=36500)
+
+
+class Retention(Section):
+    """How long files are kept."""
+
+    #: Days for intermediate files of executions (``runs/`` and ``inputs/``): for longer than steps are cached, and than
+    #: anybody wants to retry a failed execution. What registered models refer to is in ``models/``, and stays.
+    run_days: int = Field(default=60, ge=2, le=3650)
+    #: For the raw bucket. It can be made longer or shorter for later uploads, but not be switched off again.
+    raw_lock: ObjectLock | None = None

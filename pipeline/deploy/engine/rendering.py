@@ -150,7 +150,7 @@ def print_removal(resource: Resource, console: Console, removal: Removal) -> Non
 def print_removal_summary(removals: Sequence[Removal], console: Console, settings: Settings) -> None:
     """Print what destroy did, in one line, and how to remove the data that it kept."""
     counts = Counter(removals)
-    kept = counts[Removal.HOLDS_DATA] + counts[Removal.NOT_OURS]
+    kept = counts[Removal.HOLDS_DATA] + counts[Removal.LOCKED] + counts[Removal.NOT_OURS]
     console.print(f"Destroyed: {counts[Removal.REMOVED]} removed, {kept} kept, {counts[Removal.ABSENT]} already gone.")
     if counts[Removal.HOLDS_DATA]:
         _print(console, f"Remove the data as well with: bikeshare destroy {settings.options} --delete-data")

@@ -157,6 +157,11 @@ BY_HAND = {
             Bucket=thing.name, NotificationConfiguration={}
         ),
     ),
+    "bucket: lifecycle": (
+        "bucket",
+        "lifecycle",
+        lambda aws, thing: aws.s3.delete_bucket_lifecycle(Bucket=thing.name),
+    ),
     "bucket: tags": (
         "bucket",
         "tags",

@@ -82,6 +82,17 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BreakableAws]:
         yield BreakableAws(load_settings("local"))
 
 
+@pytest.fixture
+def habitual(seed: int, tmp_path: Path) -> Iterator[BreakableAws]:
+    """Clients of an endpoint of the test's own, with the habits of a seed; not in us-east-1, which is lenient."""
+    with (
+        mock.patch.dict(os.environ, {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "eu-west-1"}),
+        running_endpoint(tmp_path, habits=seed) as endpoint,
+        mock.patch.dict(os.environ, endpoint.environment()),
+    ):
+        yield BreakableAws(load_settings("local").model_copy(update={"region": endpoint.region}))
+
+
 @pytest.fixture(scope="session", params=environment_names())
 def environment(request: pytest.FixtureRequest) -> Settings:
     """Return the settings of each shipped environment, but in the local endpoint's account."""
