@@ -1,4 +1,4 @@
-"""Definitions and resources: synth, validate, plan, deploy, drift, trust-policy, destroy."""
+"""Definitions and resources: synth, validate, preflight, plan, deploy, drift, trust-policy, destroy."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -63,6 +63,22 @@ def validate(
     if report.skipped and not as_json and not (env or settings_file):
         typer.echo("  → Give --env NAME as well to check triggers, names and the role of that environment.")
     raise typer.Exit(4 if report.findings else 0)
+
+
+@app.command()
+def preflight(env: Environment = None, settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
+    """Ask the account, reading only, whether it would run this. Exit code 0: no problem; 5: problems found.
+
+    Looks at quotas, subnets, keys, names that are taken, and the permissions of whoever asks; each problem comes with
+    its fix. What these credentials may not read is "could not tell".
+    """
+    from pipeline.preflight.answers import as_json as json_of
+    from pipeline.preflight.answers import has_problem, lines
+    from pipeline.preflight.questions import preflight as ask
+
+    answers = ask(aws_of(env, settings_file))
+    print_json(json_of(answers)) if as_json else typer.echo("\n".join(lines(answers)))
+    raise typer.Exit(5 if has_problem(answers) else 0)
 
 
 @app.command()
@@ -131,27 +147,29 @@ def trust_policy(
     ] = None,
     settings_file: SettingsFile = None,
     purpose: Annotated[
-        Literal["plan", "deploy", "operate"],
-        typer.Option(help="Role of CI to print policies for; operate is for people, with --permissions only."),
+        Literal["plan", "deploy", "operate", "preflight"],
+        typer.Option(help="Role of CI to print policies for; the last two are for people, with --permissions only."),
     ] = "deploy",
     permissions: Annotated[
         bool, typer.Option("--permissions", help="Print what the role may do instead of who may assume it.")
     ] = False,
 ) -> None:
     """Print the IAM policies for GitHub Actions, which needs no stored key, and for people. Offline."""
-    from pipeline.deploy.permissions.operators import deployer_policy, github_trust_policy, operator_policy
+    from pipeline.deploy.permissions import operators
 
     settings = settings_of(env if env or settings_file else "dev", settings_file)
+    if not permissions and purpose not in {"plan", "deploy"}:
+        raise typer.BadParameter("people assume no role of CI; add --permissions", param_hint=f"--purpose {purpose}")
     if purpose == "operate":
-        if not permissions:
-            raise typer.BadParameter("people assume no role of CI; add --permissions", param_hint="--purpose operate")
-        print_json(operator_policy(settings))
+        print_json(operators.operator_policy(settings))
+    elif purpose == "preflight":
+        print_json(operators.preflight_policy(settings))
     elif permissions:
-        print_json(deployer_policy(settings, purpose))
+        print_json(operators.deployer_policy(settings, purpose))
     elif not repository:
         raise typer.BadParameter("give the repository to trust: OWNER/NAME on GitHub", param_hint="--repository")
     else:
-        print_json(github_trust_policy(settings, repository, purpose))
+        print_json(operators.github_trust_policy(settings, repository, purpose))
 
 
 @app.command()

@@ -20,6 +20,8 @@ from pipeline.settings.environment import Settings
 
 Purpose = Literal["plan", "deploy"]
 
+_NETWORK = ("RouteTables", "SecurityGroups", "Subnets", "VpcEndpoints", "Vpcs")
+
 PROVIDER = "token.actions.githubusercontent.com"
 #: ``owner/name``, and the same with GitHub's own ids, which are never given out again ("Immutable subject claims",
 #: GitHub's OpenID Connect reference): tokens of repositories created or renamed since July 2026 use that form.
@@ -129,6 +131,22 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
         )
         # ListAliases is about the account and has no resource level in AWS.
         yield allow("kms:ListAliases", ["*"])
+
+
+def preflight_policy(settings: Settings) -> dict[str, Any]:
+    """Return what ``bikeshare preflight`` reads: what planning does, and the account around the stack."""
+    arns = StackArns(settings)
+    used = [key for key in (settings.kms_key, *settings.buckets.kms_keys) if key is not None]
+    keys = [allow("kms:DescribeKey GetKeyPolicy", [key_resource(settings, key)[0]]) for key in used]
+    around = [
+        allow("iam:GetRole SimulatePrincipalPolicy", [settings.iam_arn("role/*"), settings.iam_arn("user/*")]),
+        # Neither service has a resource level for what is read of it.
+        allow(
+            "ec2:DescribeRouteTables DescribeSecurityGroups DescribeSubnets DescribeVpcEndpoints DescribeVpcs", ["*"]
+        ),
+        allow("servicequotas:GetServiceQuota ListAWSDefaultServiceQuotas ListServiceQuotas", ["*"]),
+    ]
+    return document(merged([*_reading(settings, arns), *keys, *around]))
 
 
 def operator_policy(settings: Settings) -> dict[str, Any]:
