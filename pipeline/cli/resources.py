@@ -66,19 +66,37 @@ def validate(
 
 
 @app.command()
-def preflight(env: Environment = None, settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
+def preflight(
+    env: Environment = None,
+    settings_file: SettingsFile = None,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Instead try out what can't be read (cents); report it for an issue.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the probe.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Ask the account, reading only, whether it would run this. Exit code 0: no problem; 5: problems found.
 
     Looks at quotas, subnets, keys, names that are taken, and the permissions of whoever asks; each problem comes with
     its fix. What these credentials may not read is "could not tell".
     """
-    from pipeline.preflight.answers import as_json as json_of
-    from pipeline.preflight.answers import has_problem, lines
-    from pipeline.preflight.questions import preflight as ask
+    from pipeline.preflight import answers as found
 
-    answers = ask(aws_of(env, settings_file))
-    print_json(json_of(answers)) if as_json else typer.echo("\n".join(lines(answers)))
-    raise typer.Exit(5 if has_problem(answers) else 0)
+    aws = aws_of(env, settings_file)
+    if probe:
+        from pipeline.preflight.probe import report
+
+        if not yes:
+            typer.confirm(f"{report.costs(aws.settings)} Go on?", abort=True, err=True)
+        told = report.probe(aws, lambda line: typer.echo(line, err=True))
+        text = report.markdown(aws, told)
+    else:
+        from pipeline.preflight.questions import preflight as ask
+
+        told = ask(aws)
+        text = "\n".join(found.lines(told))
+    print_json(found.as_json(told)) if as_json else typer.echo(text)
+    raise typer.Exit(5 if found.has_problem(told) else 0)
 
 
 @app.command()
