@@ -70,7 +70,8 @@ def preflight(
     env: Environment = None,
     settings_file: SettingsFile = None,
     probe: Annotated[
-        bool, typer.Option("--probe", help="Instead try out what can't be read (cents); report it for an issue.")
+        bool,
+        typer.Option("--probe", help="Instead try out what can't be read, for cents, and print a report for an issue."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the probe.")] = False,
     as_json: AsJson = False,

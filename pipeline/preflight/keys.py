@@ -19,7 +19,11 @@ _ALLOWED = "allowed by the key's policy"
 
 def key_answers(aws: Aws, key: str, *, for_events: bool) -> Iterator[Answer]:
     """Answer what can be read about a key; ``for_events`` is the key of the queue and the topic."""
-    found = aws.kms.describe_key(KeyId=key)["KeyMetadata"]
+    try:
+        found = aws.kms.describe_key(KeyId=key)["KeyMetadata"]
+    except aws.kms.exceptions.NotFoundException:
+        yield Answer(Verdict.PROBLEM, key, "does not exist in this region", "Correct it in the settings, or create it.")
+        return
     yield usable(key, found)
     policy = json.loads(aws.kms.get_key_policy(KeyId=found["Arn"], PolicyName="default")["Policy"])
     yield roles_may_use(aws.settings, key, policy)
@@ -32,7 +36,9 @@ def usable(key: str, found: Mapping[str, Any]) -> Answer:
     if found.get("KeyManager") == "AWS":
         return Answer(Verdict.PROBLEM, key, "is AWS's own", "Its policy can't be changed: name another.")
     if found["KeyState"] != "Enabled":
-        return Answer(Verdict.PROBLEM, key, f"is {found['KeyState']}", f"aws kms enable-key --key-id {found['KeyId']}")
+        fixes = {"PendingDeletion": "cancel-key-deletion", "Disabled": "enable-key"}
+        fix = f"aws kms {fixes.get(found['KeyState'], 'describe-key')} --key-id {found['KeyId']}"
+        return Answer(Verdict.PROBLEM, key, f"is {found['KeyState']}", fix)
     if found.get("KeySpec", "SYMMETRIC_DEFAULT") != "SYMMETRIC_DEFAULT":
         return Answer(Verdict.PROBLEM, key, f"is {found['KeySpec']}", "Name a symmetric key that encrypts.")
     return Answer(Verdict.OK, key, "enabled and symmetric")

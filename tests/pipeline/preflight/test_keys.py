@@ -51,6 +51,17 @@ def test_a_key_that_is_disabled_comes_with_the_command_that_enables_it(key, aws,
     assert (answer.verdict, answer.fix) == (Verdict.PROBLEM, f"aws kms enable-key --key-id {made}")
 
 
+def test_a_key_that_will_be_deleted_can_be_kept(key, aws, client):
+    made = key()
+    client("kms").schedule_key_deletion(KeyId=made)
+    answer = next(iter(key_answers(aws, made, for_events=True)))
+    assert answer.fix == f"aws kms cancel-key-deletion --key-id {made}"
+
+
+def test_a_key_that_does_not_exist_is_a_problem(look):
+    assert look("0123abcd-0123-0123-0123-0123456789ab") == [Verdict.PROBLEM]
+
+
 def test_a_key_for_signatures_encrypts_nothing(key, look):
     made = key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
     assert look(made)[0] is Verdict.PROBLEM

@@ -29,6 +29,12 @@ QUESTIONS = [
 
 
 @pytest.fixture
+def settings(endpoint):
+    """Return the same settings for each test: what a probe makes has names of its own, and compiling takes a while."""
+    return load_settings("local").model_copy(update={"project": "probing"})
+
+
+@pytest.fixture
 def account(client):
     """Everything that an account holds, of the kinds that a probe makes."""
 
@@ -92,7 +98,7 @@ def test_without_a_yes_nothing_is_made(command, account):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["Making", "Trying: CreateModelPackage", "Trying: a rule", "Trying: JsonGet"])
+@pytest.mark.parametrize("moment", ["Making", "Trying: a rule", "Trying: JsonGet"])
 def test_an_interrupt_leaves_nothing(settings, account, moment, monkeypatch):
     monkeypatch.setenv("BIKESHARE_PROJECT", settings.project)
     before = account()
