@@ -137,18 +137,18 @@ def vpc(endpoint: EndpointHandle) -> Vpc:
 
 @pytest.fixture
 def command(settings: Settings, tmp_path: Path) -> Callable[..., Any]:
-    """Run ``bikeshare preflight`` on the test's settings, more of them given as TOML."""
+    """Run a command, ``bikeshare preflight`` by default, on the test's settings, more of them given as TOML."""
     from typer.testing import CliRunner
 
     from pipeline.cli import app
 
-    def run(*arguments: str, more: str = "") -> Any:
+    def run(*arguments: str, more: str = "", name: str = "preflight") -> Any:
         file = tmp_path / "settings.toml"
         file.write_text(
             f'environment = "local"\naccount_id = "{settings.account_id}"\nregion = "{settings.region}"\n'
             f'project = "{settings.project}"\n{more}'
         )
-        return CliRunner().invoke(app, ["preflight", "--settings", str(file), *arguments])
+        return CliRunner().invoke(app, [name, "--settings", str(file), *arguments])
 
     return run
 

@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from pipeline.deploy.permissions.operators import deployer_policy, preflight_policy
 from tests.pipeline.preflight.conftest import NOTHING
 
 pytestmark = pytest.mark.slow
@@ -35,8 +34,12 @@ def more(vpc, client):
     return f'kms_key = "{key}"\n[network]\nsubnets = ["{vpc.subnet}"]\nsecurity_groups = ["{vpc.group}"]\n'
 
 
-def test_a_good_account_read_with_the_permissions_that_are_printed(command, more, settings, sign_in):
-    statements = [one for policy in (preflight_policy, deployer_policy) for one in policy_of(policy, settings, more)]
+def test_a_good_account_read_with_the_permissions_that_are_printed(command, more, sign_in):
+    printed = [
+        command("--permissions", "--purpose", purpose, more=more, name="trust-policy")
+        for purpose in ("preflight", "deploy")
+    ]
+    statements = [statement for result in printed for statement in json.loads(result.output)["Statement"]]
     sign_in({"Version": "2012-10-17", "Statement": statements})
     result = command(more=more)
     assert result.exit_code == 0, result.output
@@ -44,13 +47,6 @@ def test_a_good_account_read_with_the_permissions_that_are_printed(command, more
     assert result.output.splitlines()[-1].endswith(" ok, 0 problem, 0 could not tell")
     areas = {line.split()[1] for line in result.output.splitlines()[:-1]}
     assert areas == {"definitions", "quota", "network", "key", "name", "operator"}
-
-
-def policy_of(policy, settings, more):
-    key = more.partition('"')[2].partition('"')[0]
-    with_key = settings.model_copy(update={"kms_key": key})
-    made = policy(with_key) if policy is preflight_policy else policy(with_key, "deploy")
-    return made["Statement"]
 
 
 def test_a_bad_account_names_every_problem(command, more, settings, client):
