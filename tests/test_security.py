@@ -80,7 +80,15 @@ SHOWN_BY = {
         f"{JOBS}/running/test_sandbox.py::test_job_sees_only_its_own_processes_and_host_name",
         f"{JOBS}/running/test_sandbox.py::test_tree_ends_when_the_endpoint_is_killed",
     ],
-    "With network isolation it has": [f"{ESCAPES}::test_network_is_what_is_asked_for"],
+    "With network isolation it has": [
+        f"{ESCAPES}::test_network_is_what_is_asked_for",
+        f"{JOBS}/running/test_no_egress.py::test_the_servers_own_socket_is_no_way_out",
+    ],
+    "With `--no-egress`, what has": [
+        f"{ESCAPES}::test_network_is_what_is_asked_for",
+        f"{JOBS}/running/test_no_egress.py::test_a_processing_job_reaches_nothing_but_the_endpoint",
+        f"{LOCAL}/services/lambda_/test_vpc.py::test_a_function_in_a_vpc_reaches_nothing_but_the_endpoint",
+    ],
     "It has the credentials of its role": [
         f"{JOBS}/test_credentials.py::test_a_job_comes_by_no_credentials_but_its_own"
     ],

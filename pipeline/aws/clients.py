@@ -77,6 +77,7 @@ class Aws:
     ec2: ServiceClient[Any] = ServiceClient()
     events: ServiceClient[EventBridgeClient] = ServiceClient()
     feature_store: ServiceClient[SageMakerFeatureStoreRuntimeClient] = ServiceClient("sagemaker-featurestore-runtime")
+    functions: ServiceClient[Any] = ServiceClient("lambda")
     glue: ServiceClient[Any] = ServiceClient()
     iam: ServiceClient[IAMClient] = ServiceClient()
     kms: ServiceClient[Any] = ServiceClient()

@@ -26,12 +26,17 @@ def synth(
     env: Environment = None,
     settings_file: SettingsFile = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead.")] = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Print what a run takes and costs instead.")] = False,
 ) -> None:
     """Compile a pipeline's definition, offline."""
     from pipeline.definition.compile import compile_definition
+    from pipeline.executions import costs
 
-    definition = compile_definition(settings_of(env, settings_file), pipeline)
-    if output is None:
+    settings = settings_of(env, settings_file)
+    definition = compile_definition(settings, pipeline)
+    if estimate:
+        typer.echo(costs.estimate(definition, settings.region))
+    elif output is None:
         typer.echo(definition, nl=False)
     else:
         write_file(output, definition.encode())

@@ -25,7 +25,7 @@ from sagemaker.core.training.configs import Compute
 from sagemaker.core.transformer import Transformer
 from sagemaker.core.workflow.functions import JsonGet
 from sagemaker.core.workflow.properties import PropertyFile
-from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep, TransformStep
+from sagemaker.mlops.workflow.steps import ProcessingStep, Step, TrainingStep, TransformStep
 from sagemaker.train.model_trainer import ModelTrainer
 
 from pipeline.definition.bundle import ARCHIVE_NAME, LAUNCHER_NAME
@@ -51,6 +51,7 @@ def processing_step(
     outputs: Sequence[str] = (),
     report: str | None = None,
     cached: bool = False,
+    depends_on: Sequence[Step] = (),
 ) -> ProcessingStep:
     """Create a step whose processing job runs one script of ``steps/``.
 
@@ -60,6 +61,7 @@ def processing_step(
         outputs: names; ``/opt/ml/processing/output/<name>`` goes to ``runs/<execution>/<step>/<name>``.
         report: one more output, with ``<report>.json`` in it, for :func:`report_value`.
         cached: whether an earlier execution with the same arguments may stand in; only for pure functions.
+        depends_on: steps that have to succeed before, beside those whose results it reads.
     """
     settings = context.settings
     network = settings.network
@@ -120,6 +122,7 @@ def processing_step(
         step_args=step_args,
         property_files=[PropertyFile(report.capitalize(), output_name=report, path=f"{report}.json")] if report else [],
         cache_config=context.cache if cached else None,
+        depends_on=list(depends_on),
         retry_policies=context.job_retries(),
     )
 

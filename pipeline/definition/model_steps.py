@@ -1,6 +1,6 @@
 """The steps around the model: register a version, create a model from it or from one in the registry."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -75,7 +75,7 @@ def register_model_step(
     )
 
 
-def create_model_step(context: StepContext, *, model_data: Value, depends_on: Sequence[Any]) -> ModelStep:
+def create_model_step(context: StepContext, *, model_data: Value) -> ModelStep:
     """Create a step of type ``Model``: what the transform job serves."""
     step_args = _model_builder(context, model_data).build()
     # The builder takes no tags but those of JumpStart.
@@ -84,7 +84,6 @@ def create_model_step(context: StepContext, *, model_data: Value, depends_on: Se
         name=CREATE_MODEL,
         description=_SERVED_MODEL,
         step_args=step_args,
-        depends_on=list(depends_on),
         retry_policies=context.step_retries(),
     )
 

@@ -7,18 +7,20 @@ from pipeline.definition.bundle import Bundle
 from pipeline.definition.features import EVENT_TIME, RECORD_IDENTIFIER, stored_features
 from pipeline.deploy.engine.resource import Resource
 from pipeline.deploy.permissions.execution import events_policy, execution_policy
+from pipeline.deploy.permissions.functions import function_policy
 from pipeline.deploy.resources.buckets import Bucket
 from pipeline.deploy.resources.catalog import Database, PredictionTable
 from pipeline.deploy.resources.code import Code
 from pipeline.deploy.resources.feature_groups import FeatureGroup
-from pipeline.deploy.resources.log_groups import LogGroup
+from pipeline.deploy.resources.functions import functions, log_group_of
+from pipeline.deploy.resources.log_groups import FunctionLogGroup, LogGroup
 from pipeline.deploy.resources.model_package_groups import ModelPackageGroup
 from pipeline.deploy.resources.pipelines import Pipeline
 from pipeline.deploy.resources.queues import Queue
 from pipeline.deploy.resources.roles import Role
-from pipeline.deploy.resources.rules import failure_rule, upload_rule
+from pipeline.deploy.resources.rules import failure_rule, sweep_rule, upload_rule
 from pipeline.deploy.resources.topics import Topic
-from pipeline.settings.contract import FLOWS, JOB_LOG_GROUPS, Flow
+from pipeline.settings.contract import FLOWS, JOB_LOG_GROUPS, Flow, Function
 from pipeline.settings.environment import Settings
 
 #: Enough of a definition to know what a pipeline is called, for removing it.
@@ -33,10 +35,13 @@ def resources(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str
         *_stores(settings),
         *_receivers(settings, definitions),
         Code(bundle.prefix, bucket=settings.artifacts_bucket, bundle=bundle),
+        *_function_log_groups(settings),
+        *functions(settings, bundle.functions, bundle.functions_key),
         *(_pipeline(settings, flow, definition) for flow, definition in definitions.items()),
         # After the pipelines, so that these still exist when the logs of their executions are removed.
         *_log_groups(settings),
         failure_rule(settings, definitions),
+        sweep_rule(settings),
         *(upload_rule(settings, flow) for flow in definitions),
     ]
     return [replace(resource, tags=settings.resource_tags()) for resource in found]
@@ -64,6 +69,10 @@ def _roles(settings: Settings, definitions: Mapping[Flow, str]) -> list[Resource
     named = [
         (settings.execution_role_name, "sagemaker.amazonaws.com", execution_policy(settings, definitions)),
         (settings.events_role_name, "events.amazonaws.com", events_policy(settings, definitions)),
+        *(
+            (settings.function_name(function), "lambda.amazonaws.com", function_policy(settings, function))
+            for function in Function
+        ),
     ]
     return [Role(name, service, source_account=settings.account_id, policy=policy) for name, service, policy in named]
 
@@ -89,7 +98,7 @@ def _stores(settings: Settings) -> list[Resource]:
 
 def _receivers(settings: Settings, definitions: Mapping[Flow, str]) -> list[Resource]:
     """Return where undelivered events and alarms go."""
-    rules = [settings.alarm_rule_name, *(settings.rule_name(flow) for flow in definitions)]
+    rules = [settings.alarm_rule_name, settings.sweep_rule_name, *(settings.rule_name(flow) for flow in definitions)]
     return [
         Queue(
             settings.dead_letter_queue_name,
@@ -116,6 +125,12 @@ def _pipeline(settings: Settings, flow: Flow, definition: str) -> Pipeline:
         artifacts_bucket=settings.artifacts_bucket,
         max_parallel_steps=settings.running.max_parallel_steps,
     )
+
+
+def _function_log_groups(settings: Settings) -> list[Resource]:
+    """Return where functions log; a function that is called before its group exists makes one that keeps all."""
+    days = settings.running.log_retention_days
+    return [FunctionLogGroup(log_group_of(settings, function), retention_days=days) for function in Function]
 
 
 def _log_groups(settings: Settings) -> list[Resource]:

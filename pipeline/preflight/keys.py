@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.aws.clients import Aws
 from pipeline.deploy.engine.policy import EVENTBRIDGE, allow_principal, statements_of
 from pipeline.preflight.answers import Answer, Verdict
+from pipeline.settings.contract import Function
 from pipeline.settings.environment import Settings
 
 #: What EventBridge needs for the encrypted queue and topic, and what jobs need.
@@ -45,12 +46,16 @@ def usable(key: str, found: Mapping[str, Any]) -> Answer:
 
 
 def roles_may_use(settings: Settings, key: str, policy: Any) -> Answer:
-    """Judge whether the account's roles may use a key: by IAM, or the execution role by the key's own policy."""
-    about = f"{key} for the execution role"
+    """Judge whether the roles of jobs and functions may use a key: by IAM, or each by the key's own policy."""
+    about = f"{key} for jobs and functions"
     # The account as principal means: whoever IAM lets ("Allows access to the AWS account", KMS developer guide).
-    root, role = settings.iam_arn("root"), settings.role_arn(settings.execution_role_name)
-    verdicts = [_verdict(policy, "AWS", one, _ROLE_USES) for one in (root, settings.account_id, role)]
-    verdict = max(verdicts, key=_BEST_LAST.index)
+    root, names = settings.iam_arn("root"), (settings.execution_role_name, *map(settings.function_name, Function))
+
+    def verdict_on(principal: str) -> Verdict:
+        return _verdict(policy, "AWS", principal, _ROLE_USES)
+
+    each = min((verdict_on(settings.role_arn(name)) for name in names), key=_BEST_LAST.index)
+    verdict = max(verdict_on(root), verdict_on(settings.account_id), each, key=_BEST_LAST.index)
     if verdict is Verdict.OK:
         return Answer(verdict, about, _ALLOWED)
     if verdict is Verdict.UNKNOWN:

@@ -72,8 +72,8 @@ CASES = {
 def failed(deployed, sample_csv):
     """Every case uploaded in one burst; name → (key, body, ended execution)."""
     bodies = {name: spoil(sample_csv.decode()) for name, (spoil, _) in CASES.items()}
-    etags = {name: deployed.put(key_of(name), body) for name, body in bodies.items()}
-    arns = {name: deployed.started(key_of(name), etag) for name, etag in etags.items()}
+    versions = {name: deployed.put(key_of(name), body) for name, body in bodies.items()}
+    arns = {name: deployed.started(key_of(name), version) for name, version in versions.items()}
     return {name: (key_of(name), bodies[name], deployed.finished(arn)) for name, arn in arns.items()}
 
 

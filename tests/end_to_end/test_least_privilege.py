@@ -108,11 +108,11 @@ class Work:
 
     def succeed(self, flow: Flow, key: str, body: bytes) -> None:
         """Upload, and wait for the execution that this starts; then for the one of a second delivery of the event."""
-        etag = self.deployed.put(key, body)
-        first = self.deployed.finished(self.deployed.started(key, etag, flow))
+        version = self.deployed.put(key, body)
+        first = self.deployed.finished(self.deployed.started(key, version, flow))
         assert first.status == "Succeeded", first.explanation
-        self.deployed.send_event(key, etag)
-        again = self.deployed.finished(self.deployed.started(key, etag, flow, known=[first.arn]))
+        self.deployed.send_event(key, version)
+        again = self.deployed.finished(self.deployed.started(key, version, flow, known=[first.arn]))
         assert again.status == "Succeeded", again.explanation
 
     def operate(self, report: Path) -> None:
@@ -120,8 +120,8 @@ class Work:
         worked = {}
         for flow, key in (("training", "raw/training/again.csv"), ("scoring", "raw/scoring/next-month.csv")):
             self.under(OPERATE, "watch", key)
-            etag = self.aws.s3.head_object(Bucket=self.settings.raw_bucket, Key=key)["ETag"]
-            worked[flow] = self.deployed.started(key, etag, flow).rpartition("/")[2]
+            version = self.aws.s3.head_object(Bucket=self.settings.raw_bucket, Key=key)["VersionId"]
+            worked[flow] = self.deployed.started(key, version, flow).rpartition("/")[2]
         self.under(OPERATE, "report", worked["training"], "--output", str(report))
         for execution in worked.values():
             self.under(OPERATE, "logs", execution)

@@ -166,10 +166,19 @@ def plan_as_json(plan: Plan, region: str) -> dict[str, Any]:
         "empty": plan.is_empty,
         "refused": [refusal.message for refusal in plan.refusals],
         "changes": [_change_as_json(change) for change in plan.changes],
-        "runs": {
-            name: {"seconds": run.seconds, "dollars": run.dollars, "jobs": run.jobs, "prices_as_of": run.as_of}
-            for name, run in _estimates(plan, region).items()
-        },
+        "runs": {name: _run_as_json(run) for name, run in _estimates(plan, region).items()},
+    }
+
+
+def _run_as_json(run: Estimate) -> dict[str, Any]:
+    to_predictions = run.predictions or run.whole
+    return {
+        "seconds": run.whole.seconds,
+        "seconds_to_predictions": to_predictions.seconds,
+        "job_starts_to_predictions": to_predictions.job_starts,
+        "dollars": run.dollars,
+        "jobs": run.jobs,
+        "prices_as_of": run.as_of,
     }
 
 

@@ -3,7 +3,7 @@
 GitHub Actions proves by a short-lived OIDC token which repository, branch or deployment environment a job runs in; no
 key is stored anywhere. CI has two roles in an AWS account:
 
-- ``plan``, for pull requests, only reads.
+- ``plan``, for pull requests and for the comparison of main with the account (drift), only reads.
 - ``deploy``, for the GitHub environment of the same name as ours, creates, changes and removes the stack's resources.
 """
 
@@ -31,7 +31,8 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9._-]+|[A-Za-z0-9_-]+@\d+/[A-
 def github_trust_policy(settings: Settings, repository: str, purpose: Purpose) -> dict[str, Any]:
     """Return who may assume a role of CI: jobs of one repository, and of those only the ones for its purpose.
 
-    Those of ``plan`` are for pull requests, those of ``deploy`` for the GitHub environment of the settings' name.
+    Those of ``plan`` are for pull requests and main, those of ``deploy`` for the GitHub environment of the settings'
+    name.
 
     Raises:
         SettingsError: ``repository`` is neither.
@@ -41,8 +42,10 @@ def github_trust_policy(settings: Settings, repository: str, purpose: Purpose) -
             f"{repository!r} is not OWNER/NAME, nor OWNER@ID/NAME@ID.",
             hint="Such as --repository example/bikeshare, or example@123456/bikeshare@456789; see docs/deploying.md.",
         )
-    subject = "pull_request" if purpose == "plan" else f"environment:{settings.environment}"
-    of_token = {f"{PROVIDER}:aud": "sts.amazonaws.com", f"{PROVIDER}:sub": f"repo:{repository}:{subject}"}
+    subject: str | list[str] = f"repo:{repository}:environment:{settings.environment}"
+    if purpose == "plan":
+        subject = [f"repo:{repository}:pull_request", f"repo:{repository}:ref:refs/heads/main"]
+    of_token = {f"{PROVIDER}:aud": "sts.amazonaws.com", f"{PROVIDER}:sub": subject}
     provider = {"Federated": settings.iam_arn(f"oidc-provider/{PROVIDER}")}
     statement = allow_principal(provider, "sts:AssumeRoleWithWebIdentity", Condition={"StringEquals": of_token})
     return document([statement])
@@ -69,6 +72,7 @@ def _reading(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     yield allow("sagemaker:DescribeModelPackageGroup ListTags", [arns.model_group])
     yield allow("sqs:GetQueueAttributes GetQueueUrl ListQueueTags", [arns.queue])
     yield allow("sns:GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource", [arns.topic])
+    yield allow("lambda:GetFunctionConfiguration GetPolicy ListTags", arns.functions)
     yield allow("glue:GetDatabase", arns.catalog)
     yield allow("glue:GetTable", arns.tables)
     yield allow("glue:GetTags", [arns.database])
@@ -92,7 +96,7 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
         " UpdateAssumeRolePolicy",
         arns.roles,
     )
-    services = ["events.amazonaws.com", "sagemaker.amazonaws.com"]
+    services = ["events.amazonaws.com", "lambda.amazonaws.com", "sagemaker.amazonaws.com"]
     yield allow("iam:PassRole", arns.roles, Condition={"StringEquals": {"iam:PassedToService": services}})
     yield allow("events:DeleteRule DisableRule PutRule PutTargets RemoveTargets TagResource UntagResource", arns.rules)
     yield allow(
@@ -106,6 +110,14 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     )
     yield allow("sagemaker:AddTags CreateModelPackageGroup DeleteModelPackageGroup DeleteTags", [arns.model_group])
     yield allow("sagemaker:DeleteModelPackage ListModelPackages", [arns.model_versions])
+    yield allow(
+        "lambda:AddPermission CreateFunction DeleteFunction RemovePermission TagResource UntagResource"
+        " UpdateFunctionCode UpdateFunctionConfiguration",
+        arns.functions,
+    )
+    if settings.network.subnets:
+        # Lambda asks these of whoever puts a function into a VPC; they have no resource level in AWS.
+        yield allow("ec2:DescribeSecurityGroups DescribeSubnets DescribeVpcs", ["*"])
     yield allow("sqs:CreateQueue DeleteQueue SetQueueAttributes TagQueue UntagQueue", [arns.queue])
     yield allow("sns:CreateTopic DeleteTopic SetTopicAttributes Subscribe TagResource UntagResource", [arns.topic])
     yield allow("glue:CreateDatabase TagResource UpdateDatabase", arns.catalog)

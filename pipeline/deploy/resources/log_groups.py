@@ -101,3 +101,16 @@ class LogGroup(Resource):
         pages = aws.s3.get_paginator("list_objects_v2").paginate(Bucket=self.runs_bucket, Prefix=_RUNS, Delimiter="/")
         found = unless_missing(lambda: [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])])
         return {prefix.removeprefix(_RUNS).rstrip("/") for prefix in found or []}
+
+
+@dataclass(frozen=True)
+class FunctionLogGroup(LogGroup):
+    """The log group of one function, which nobody else writes to."""
+
+    def _remove(self, aws: Aws, found: Any, *, keep_data: bool) -> Removal:
+        if not self._is_ours(self.tag_api.read(aws, self._tagged_as(found))):
+            return Removal.NOT_OURS
+        if keep_data and aws.logs.describe_log_streams(logGroupName=self.name, limit=1)["logStreams"]:
+            return Removal.HOLDS_DATA
+        aws.logs.delete_log_group(logGroupName=self.name)
+        return Removal.REMOVED

@@ -15,6 +15,8 @@ _ATTEMPTS = 5
 #: Kind of resource → command of the AWS CLI that removes it by name.
 _COMMANDS = {
     "bucket": "s3 rb --force s3://{}",
+    "function": "lambda delete-function --function-name {}",
+    "log group": "logs delete-log-group --log-group-name {}",
     "role": "iam delete-role-policy --policy-name generated --role-name {0} && aws iam delete-role --role-name {0}",
     "queue": 'sqs delete-queue --queue-url "$(aws sqs get-queue-url --queue-name {} --output text)"',
     "rule": "events remove-targets --ids pipeline --rule {0} && aws events delete-rule --name {0}",

@@ -19,6 +19,8 @@ from pipeline.aws.clients import Aws
 from pipeline.deploy.engine.policy import allow, document
 from pipeline.deploy.permissions.execution import execution_policy
 from pipeline.deploy.resources.buckets import Bucket
+from pipeline.deploy.resources.functions import Function
+from pipeline.deploy.resources.log_groups import FunctionLogGroup
 from pipeline.deploy.resources.model_package_groups import ModelPackageGroup
 from pipeline.deploy.resources.pipelines import Pipeline, execution_ids, stop_executions
 from pipeline.deploy.resources.queues import Queue
@@ -30,6 +32,7 @@ from pipeline.settings.contract import JOB_LOG_GROUPS, Flow
 
 ACCEPTED = "accepted"
 _PIPELINES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["pipeline"]
+_CODE_KEY = "function.zip"
 _CODE = "def handler(event, context):\n    return {'answer': event['answer']}\n"
 #: A new role can't be assumed for some seconds.
 _ROLE_SECONDS = 60
@@ -91,29 +94,32 @@ class Tries:
             (f"{prefix}-function", "lambda", document([logs])),
         ):
             make(Role(name, f"{service}.amazonaws.com", source_account=account, policy=policy))
-        self._make_function(self._settings.role_arn(f"{prefix}-function"))
+        self._make_function()
 
-    def _make_function(self, role: str) -> None:
-        logs, functions, group = self._aws.logs, self._aws.client("lambda"), f"/aws/lambda/{self._prefix}"
-        named = {"FunctionName": self._prefix}
-        self._left.note(
-            f"logs delete-log-group --log-group-name {group}", lambda: logs.delete_log_group(logGroupName=group)
-        )
-        self._left.note(
-            f"lambda delete-function --function-name {self._prefix}", lambda: functions.delete_function(**named)
-        )
+    def _make_function(self) -> None:
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
             archive.writestr("index.py", _CODE)
+        self._aws.s3.put_object(Bucket=self._bucket, Key=_CODE_KEY, Body=packed.getvalue())
+        self._left.make(FunctionLogGroup(f"/aws/lambda/{self._prefix}", retention_days=1))
+        function = Function(
+            self._prefix,
+            handler="index.handler",
+            role_arn=self._settings.role_arn(f"{self._prefix}-function"),
+            code=packed.getvalue(),
+            code_bucket=self._bucket,
+            code_key=_CODE_KEY,
+            memory_mib=128,
+            subnets=(),
+            security_groups=(),
+        )
         until_assumable = Retrying(
             retry=retry_if_exception(lambda error: "assumed" in str(error)),
             wait=wait_exponential(multiplier=0.5, max=5),
             stop=stop_after_delay(_ROLE_SECONDS),
             reraise=True,
         )
-        request = {**named, "Runtime": "python3.12", "Handler": "index.handler", "Role": role}
-        until_assumable(functions.create_function, **request, Code={"ZipFile": packed.getvalue()})
-        functions.get_waiter("function_active_v2").wait(**named)
+        until_assumable(self._left.make, function)
 
     def _definition(self, one: Mapping[str, Any]) -> str:
         text = str(one["definition"])

@@ -96,6 +96,12 @@ def slow_retries(aws, thing):
     aws.events.put_targets(Rule=thing.name, Targets=[{**thing.target, "RetryPolicy": retries}])
 
 
+def open_function(aws, thing):
+    aws.functions.add_permission(
+        FunctionName=thing.name, StatementId="by-hand", Action="lambda:InvokeFunction", Principal="*"
+    )
+
+
 def group_of_before(aws, thing):
     """As an earlier version of the project made it: without the last feature."""
     thing.delete(aws, keep_data=False)
@@ -143,6 +149,25 @@ BY_HAND = {
         "tags",
         lambda aws, thing: aws.s3.put_bucket_tagging(
             Bucket=thing.name, Tagging={"TagSet": [{"Key": "by", "Value": "hand"}]}
+        ),
+    ),
+    "function: code": (
+        "function",
+        "code",
+        lambda aws, thing: aws.functions.update_function_code(FunctionName=thing.name, ZipFile=b"by hand"),
+    ),
+    "function: memory": (
+        "function",
+        "MemorySize",
+        lambda aws, thing: aws.functions.update_function_configuration(FunctionName=thing.name, MemorySize=128),
+    ),
+    "function: opened": ("function", "caller", open_function),
+    "function: tags": (
+        "function",
+        "tags",
+        lambda aws, thing: aws.functions.tag_resource(
+            Resource=aws.functions.get_function_configuration(FunctionName=thing.name)["FunctionArn"],
+            Tags={"by": "hand"},
         ),
     ),
     "role: policy": (

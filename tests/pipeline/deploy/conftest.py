@@ -86,7 +86,7 @@ def stack_factory() -> Callable[..., list[Resource]]:
 
     def _stack(project: str, **changes: Any) -> list[Resource]:
         settings = load_settings("local").model_copy(update={"project": project, **changes})
-        bundle = Bundle("ab" * 32, b"archive", b"launcher")
+        bundle = Bundle("ab" * 32, b"archive", b"launcher", b"functions")
         found = resources(settings, bundle, dict.fromkeys(FLOWS, DEFINITION))
         # The jobs' log groups are one for the whole account; here each test has its own.
         return [

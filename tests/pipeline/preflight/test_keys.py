@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.preflight.answers import Verdict
 from pipeline.preflight.keys import key_answers, usable
+from pipeline.settings.contract import Function
 
 ROOT = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "kms:*", "Resource": "*"}
 EVENTBRIDGE = {
@@ -90,6 +91,16 @@ def test_a_key_of_awss_own_is_refused():
 )
 def test_what_a_policy_says(key, look, statements, role, events):
     assert look(key(*statements)) == [Verdict.OK, role, events]
+
+
+def test_each_role_may_be_named_instead_of_the_account(settings, key, look):
+    roles = [settings.role_arn(settings.execution_role_name), *map(settings.role_arn, functions(settings))]
+    assert look(key(EVENTBRIDGE, {**ROOT, "Principal": {"AWS": roles}})) == [Verdict.OK] * 3
+    assert look(key(EVENTBRIDGE, {**ROOT, "Principal": {"AWS": roles[:-1]}}))[1] is Verdict.PROBLEM
+
+
+def functions(settings):
+    return [settings.function_name(function) for function in Function]
 
 
 def test_the_fix_is_the_statement_to_add(key, aws):

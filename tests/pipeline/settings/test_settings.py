@@ -65,7 +65,7 @@ def test_environment_variables_win_over_the_file(write, monkeypatch):
         ("[instances.steps.Transform]\nvolume_size_gib = 5\n", "Transform.volume_size_gib: a transform job's volume"),
         ("[instances.steps.Trian]\ncount = 1\n", "instances.steps.Trian"),
         ("[instances.steps.Train]\ncolour = 1\n", "instances.steps.Train.colour: unknown key"),
-        ('[network]\nisolated_steps = ["ClaimInput"]\n', "network.isolated_steps: ClaimInput calls AWS APIs"),
+        ('[network]\nisolated_steps = ["IngestFeatures"]\n', "network.isolated_steps: IngestFeatures calls AWS APIs"),
         (
             '[network]\nisolated_steps = ["Claim"]\n',
             "network.isolated_steps: Claim is not a step that runs",
@@ -105,7 +105,7 @@ def test_environment_variables_win_over_the_file(write, monkeypatch):
         ('[alarms]\nemails = ["a at b"]\n', "alarms.emails.0: has to be an e-mail address"),
         ('project = "Bike"\n', "project: has to be 1 to 16 lower-case letters, digits and hyphens"),
         ("project = 7\n", "project: has to be text, in quotes"),
-        ("[instances.steps.Trian]\ncount = 1\n", "instances.steps.Trian: Input should be 'ClaimInput'"),
+        ("[instances.steps.Trian]\ncount = 1\n", "instances.steps.Trian: Input should be 'Preprocess'"),
     ],
 )
 def test_a_wrong_value_is_named_by_its_key(write, text, named):

@@ -71,7 +71,7 @@ def findings(template):
 def test_generated_policies_pass_the_linter(name):
     settings = load_settings(name)
     definitions = dict.fromkeys(FLOWS, EVERYTHING)
-    things = resources(settings, Bundle("ab" * 32, b"", b""), definitions)
+    things = resources(settings, Bundle("ab" * 32, b"", b"", b""), definitions)
     roles = {thing.name: thing for thing in things if isinstance(thing, Role)}
     queue = next(thing for thing in things if isinstance(thing, Queue))
     topic = next(thing for thing in things if isinstance(thing, Topic))
@@ -110,20 +110,26 @@ def test_the_linter_finds_what_is_wrong(statement):
     assert findings({"Resources": {"Wrong": role(trust, document([statement]))}})
 
 
-@pytest.mark.parametrize(("purpose", "subject"), [("plan", "pull_request"), ("deploy", "environment:dev")])
+@pytest.mark.parametrize(
+    ("purpose", "subject"),
+    [
+        ("plan", ["repo:owner/name:pull_request", "repo:owner/name:ref:refs/heads/main"]),
+        ("deploy", "repo:owner/name:environment:dev"),
+    ],
+)
 def test_trust_is_for_one_repository_and_one_purpose(purpose, subject):
     (statement,) = github_trust_policy(load_settings("dev"), "owner/name", purpose)["Statement"]
     assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
     assert statement["Condition"]["StringEquals"] == {
         "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
-        "token.actions.githubusercontent.com:sub": f"repo:owner/name:{subject}",
+        "token.actions.githubusercontent.com:sub": subject,
     }
 
 
 @pytest.mark.parametrize("repository", ["owner_corp/na.me", "owner@123456/name@456789"])
 def test_a_repository_is_named_as_its_tokens_name_it(repository):
     (statement,) = github_trust_policy(load_settings("dev"), repository, "plan")["Statement"]
-    subject = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+    subject, _ = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
     assert subject == f"repo:{repository}:pull_request"
 
 

@@ -11,7 +11,7 @@ from pipeline.deploy.resources.buckets import Bucket
 from pipeline.deploy.stack import resources_to_remove
 from pipeline.settings.environment import Settings
 
-BUNDLE = Bundle("ab" * 32, b"archive", b"launcher")
+BUNDLE = Bundle("ab" * 32, b"archive", b"launcher", b"functions")
 
 
 def test_buckets_are_closed(aws: Aws, environment: Settings) -> None:

@@ -18,9 +18,11 @@ from localmaker.errors import AwsError
 from localmaker.ports import EventPublisher, LocalEndpoint
 from localmaker.services.events.inputs import InvalidInputError, as_text, resolve_path, target_payload
 from localmaker.services.iam.acting import Acting
-from localmaker.services.lambda_.calls import FunctionFailedError, call_function
+from localmaker.services.lambda_.asynchronous import process_event
+from localmaker.services.lambda_.calls import Surroundings
 from localmaker.services.lambda_.running import RunningFunctions
 from localmaker.services.lambda_.table import FunctionTableError, UnknownFunctionError
+from localmaker.services.lambda_.uploaded import function_policy
 
 logger = logging.getLogger(__name__)
 
@@ -226,27 +228,24 @@ def _forward_to_bus(matched: Matched, arn: Arn, access: TargetAccess) -> None:
 
 
 def _call_function(matched: Matched, arn: Arn, access: TargetAccess) -> None:
-    """Call the local function for a Lambda function.
-
-    As with Lambda's asynchronous invocation, the event counts as delivered even if the function fails.
-    """
+    """Invoke a function asynchronously: the event counts as delivered even if the function fails."""
+    target = matched.target["Arn"]
+    if not matched.target.get("RoleArn"):
+        _as_itself("lambda:InvokeFunction", target, matched, access, lambda: function_policy(target, arn.region))
+    around = Surroundings(
+        state_dir=access.endpoint.state_dir,
+        url=access.endpoint.url,
+        region=arn.region,
+        logs=access.client("logs", arn.region),
+        acting=access.acting,
+        functions=access.functions,
+    )
     try:
-        call_function(
-            matched.target["Arn"],
-            json.loads(_payload(matched)),
-            state_dir=access.endpoint.state_dir,
-            url=access.endpoint.url,
-            region=arn.region,
-            logs=access.client("logs", arn.region),
-            acting=access.acting,
-            started=access.functions.add,
-        )
+        processed = process_event(target, json.loads(_payload(matched)), around, str(uuid.uuid4()))
     except (FunctionTableError, UnknownFunctionError) as error:
         raise DeliveryError("NO_RESOURCE", str(error), retriable=False) from error
-    except FunctionFailedError as error:
-        if access.functions.stopped:
-            raise DeliveryError("INTERNAL_ERROR", str(error), retriable=True) from error
-        logger.warning("event %s of %s: %s", matched.event["id"], matched.rule_arn, error)
+    if not processed:
+        raise DeliveryError("INTERNAL_ERROR", "the local endpoint was stopped", retriable=True)
 
 
 def _call_any_api(matched: Matched, arn: Arn, access: TargetAccess) -> None:

@@ -11,16 +11,18 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from localmaker.errors import LocalmakerError
 from localmaker.images.environments import EnvironmentBuildError
+from localmaker.sandbox.network import Door
 from localmaker.sandbox.sandbox import SandboxError
 from localmaker.services.iam.acting import Acting
 from localmaker.services.lambda_.logs import FunctionOutput, log_group
 from localmaker.services.lambda_.process import has_ended, seen_paths, start
+from localmaker.services.lambda_.running import RunningFunctions
 from localmaker.services.lambda_.table import (
     FunctionTableError,
     LocalFunction,
@@ -57,60 +59,83 @@ class FunctionFailedError(LocalmakerError):
         self.error: dict[str, Any] = {"errorMessage": message, "errorType": kind, **trace}
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What calls of functions need of the endpoint.
+
+    Attributes:
+        state_dir: of the endpoint; may hold the table of functions, and gets their output.
+        url, region: of the endpoint, for the function's own AWS clients.
+        logs: a client of CloudWatch Logs, which gets the output, too.
+        acting: gives the function credentials of its role; without it any will do.
+        functions: the calls in progress; knows the only way out of a VPC, if there is one.
+    """
+
+    state_dir: Path
+    url: str
+    region: str
+    logs: Any
+    acting: Acting | None
+    functions: RunningFunctions
+
+
 def call_function(
     arn: str,
     event: Any,
+    around: Surroundings,
     *,
-    state_dir: Path,
-    url: str,
-    region: str,
-    logs: Any,
-    acting: Acting | None,
     started: Callable[[Callable[[bool], None]], object],
     request_id: str | None = None,
+    longest_seconds: int | None = None,
 ) -> Any:
     """Call a function and return its result.
 
     Args:
         arn: of the function, or its name.
         event: its first argument.
-        state_dir: of the endpoint; may hold the table of functions, and gets their output.
-        url, region: of the endpoint, for the function's own AWS clients.
-        logs: a client of CloudWatch Logs, which gets the output, too.
-        acting: gives the function credentials of its role; without it any will do.
+        around: the endpoint.
         started: called once the function runs, with a callback that takes whether the endpoint shuts down, and kills
             the function then.
         request_id: of the call; a new one by default.
+        longest_seconds: that the caller waits, if that may be less than the function's time-out.
 
     Raises:
         FunctionTableError, UnknownFunctionError: there is no such function, or its entry is wrong.
         FunctionFailedError: it returned nothing.
+        AwsError: Lambda may not assume its role.
     """
     name = function_name(arn)
     with tempfile.TemporaryDirectory(prefix="function-") as folder:
         directory = Path(folder)
-        function = registered_function(name, state_dir) or unpack_uploaded(arn, region, directory / "code")
+        function = registered_function(name, around.state_dir) or unpack_uploaded(
+            arn, around.region, directory / "code"
+        )
         if function is None:
-            raise unknown_function(name, state_dir)
+            raise unknown_function(name, around.state_dir)
+        if longest_seconds is not None:
+            function = replace(function, timeout_seconds=min(function.timeout_seconds, longest_seconds))
         output = FunctionOutput(
             request_id or str(uuid.uuid4()),
-            log_file(name, state_dir),
-            group=log_group(name),
-            client=logs,
+            log_file(name, around.state_dir),
+            group=function.log_group or log_group(name),
+            client=around.logs,
             version=function.version,
             memory_mb=function.memory_mb,
         )
         (directory / "call").mkdir()
         document = json.dumps(_call_document(function, directory, arn, event, output))
         (directory / "call" / "call.json").write_text(document, encoding="utf-8")
+        acting = around.acting
         with acting.function(function.role, arn) if acting else nullcontext(ANY.variables()) as credentials:
             variables = {
-                "AWS_ENDPOINT_URL": url,
+                "AWS_ENDPOINT_URL": around.url,
                 **credentials,
-                "AWS_DEFAULT_REGION": region,
-                "AWS_REGION": region,
+                "AWS_DEFAULT_REGION": around.region,
+                "AWS_REGION": around.region,
             }
-            return _call(function, directory, output=output, variables=variables, started=started)
+            return _call(
+                function, directory, output=output, variables=variables, started=started, door=around.functions.door
+            )
 
 
 def _call_document(
@@ -141,9 +166,10 @@ def _call(
     output: FunctionOutput,
     variables: Mapping[str, str],
     started: Callable[[Callable[[bool], None]], object],
+    door: Door | None,
 ) -> Any:
     with output.opened() as descriptor:
-        end = _run(function, directory, output, descriptor, variables=variables, started=started)
+        end = _run(function, directory, output, descriptor, variables=variables, started=started, door=door)
     try:
         answer = _answer(directory)
     except ResultTooLargeError:
@@ -188,11 +214,12 @@ def _run(
     *,
     variables: Mapping[str, str],
     started: Callable[[Callable[[bool], None]], object],
+    door: Door | None,
 ) -> _End:
     """Run the function until it has ended."""
     stopping = threading.Event()
     try:
-        process = start(function, directory, output, descriptor, variables)
+        process = start(function, directory, output, descriptor, variables, door=door)
     except (SandboxError, EnvironmentBuildError) as exc:
         text = f"Lambda function [{function.name}] could not be started: {exc}"
         raise FunctionFailedError(text, "Runtime.InvalidEntrypoint", text) from exc

@@ -18,6 +18,7 @@ from localmaker.images import environments
 from localmaker.images.table import function_runtime
 from localmaker.sandbox import sandbox
 from localmaker.sandbox.limits import limits_now, read_settings
+from localmaker.sandbox.network import Door
 from localmaker.sandbox.sandbox import Isolation, SandboxProcess, SandboxRequest
 from localmaker.services.lambda_ import host
 from localmaker.services.lambda_.logs import FunctionOutput
@@ -31,7 +32,13 @@ _CODE, _RUNTIME, _CALL = "/var/task", "/var/runtime/host.py", "/var/call"
 
 
 def start(
-    function: LocalFunction, directory: Path, output: FunctionOutput, descriptor: int, variables: Mapping[str, str]
+    function: LocalFunction,
+    directory: Path,
+    output: FunctionOutput,
+    descriptor: int,
+    variables: Mapping[str, str],
+    *,
+    door: Door | None,
 ) -> SandboxProcess:
     """Start the call that ``call.json`` in a directory describes.
 
@@ -41,6 +48,7 @@ def start(
         output: the destinations of its output.
         descriptor: its standard output and error.
         variables: where AWS's APIs are, and the credentials for them.
+        door: the only way out of the network of an uploaded function with a VpcConfig.
 
     Raises:
         SandboxError: the interpreter does not start.
@@ -66,6 +74,8 @@ def start(
         )
     else:
         request = _uploaded(function, function.root, directory, descriptor, common)
+        if function.in_vpc and door is not None:
+            request = replace(request, network=door)
     return sandbox.start(request)
 
 

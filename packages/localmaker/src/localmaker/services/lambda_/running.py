@@ -5,27 +5,43 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from localmaker.sandbox.network import Door
+
 
 class RunningFunctions:
-    """Calls of functions in progress, so that they can be stopped."""
+    """Calls of functions in progress, so that they can be stopped.
+
+    Attributes:
+        door: the only way out of the network of functions with a VpcConfig; without one they have the machine's.
+    """
 
     def __init__(self) -> None:
+        self.door: Door | None = None
         self._lock = threading.Lock()
         self._stop: list[Callable[[bool], None]] = []
-        self.stopped = False
+        self._stopped = threading.Event()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether all calls were stopped."""
+        return self._stopped.is_set()
+
+    def pause(self, seconds: float) -> bool:
+        """Wait; return whether all calls were stopped meanwhile."""
+        return self._stopped.wait(seconds)
 
     def add(self, stop: Callable[[bool], None]) -> None:
         """Register how to stop a call; stop it at once if all calls have been stopped."""
         with self._lock:
             self._stop.append(stop)
-            stopped = self.stopped
+            stopped = self._stopped.is_set()
         if stopped:
             stop(True)
 
     def stop_all(self) -> None:
         """Stop all calls; their deliveries stay in the outbox."""
         with self._lock:
-            self.stopped = True
+            self._stopped.set()
             running = list(self._stop)
         for stop in running:
             stop(True)

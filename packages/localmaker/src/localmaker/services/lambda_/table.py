@@ -57,6 +57,8 @@ class LocalFunction:
         root: directory with the code of an uploaded function, which runs in the sandbox.
         role: ARN of its execution role.
         runtime, handler, version, memory_mb, storage_mb: of an uploaded function, as it was created.
+        in_vpc: it has a VpcConfig with subnets.
+        log_group: of its own; empty for the one that is named after it.
     """
 
     name: str
@@ -72,6 +74,8 @@ class LocalFunction:
     version: str = "$LATEST"
     memory_mb: int = DEFAULT_MEMORY_MB
     storage_mb: int = 512
+    in_vpc: bool = False
+    log_group: str = ""
 
 
 def function_name(arn: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from moto.core.exceptions import JsonRESTError
 from localmaker.services.lambda_.table import FunctionTableError, LocalFunction, function_name
 
 # "Lambda quotas" in the developer guide: the size of a deployment package, unzipped.
-_LARGEST_CODE_BYTES = 250 << 20
+LARGEST_CODE_BYTES = 250 << 20
+#: Where moto's object of a function has what moto drops of its configuration; see :mod:`.functions`.
+SETTINGS_ATTRIBUTE = "localmaker_settings"
 
 
 def find_uploaded(arn: str, region: str) -> Any:
@@ -34,6 +37,19 @@ def find_uploaded(arn: str, region: str) -> Any:
         return backend.get_function(function_name(arn), qualifier_of(arn))
     except JsonRESTError:  # moto knows no such function, version or alias
         return None
+
+
+def settings_of(uploaded: Any) -> dict[str, Any]:
+    """Return what moto drops of a function's configuration."""
+    settings: dict[str, Any] = getattr(uploaded, SETTINGS_ATTRIBUTE, {})
+    return settings
+
+
+def function_policy(arn: str, region: str) -> str | None:
+    """Return the policy of an uploaded function as text; None if there is no such function, or it has none."""
+    uploaded = find_uploaded(arn, region)
+    statements = uploaded.policy.statements if uploaded is not None else []
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}) if statements else None
 
 
 def qualifier_of(arn: str) -> str | None:
@@ -64,7 +80,7 @@ def unpack_uploaded(arn: str, region: str, directory: Path) -> LocalFunction | N
             "Python functions in a zip file run here"
         )
     with zipfile.ZipFile(io.BytesIO(uploaded.code_bytes)) as archive:
-        if sum(member.file_size for member in archive.infolist()) > _LARGEST_CODE_BYTES:
+        if sum(member.file_size for member in archive.infolist()) > LARGEST_CODE_BYTES:
             raise FunctionTableError(f"Lambda function [{name}]: its unzipped code is larger than 250 MiB")
         # extractall never writes outside the directory, whatever the members' names are.
         archive.extractall(directory)
@@ -81,4 +97,6 @@ def unpack_uploaded(arn: str, region: str, directory: Path) -> LocalFunction | N
         version=str(uploaded.version),
         memory_mb=int(uploaded.memory_size),
         storage_mb=int(uploaded.ephemeral_storage),
+        log_group=settings_of(uploaded).get("LoggingConfig", {}).get("LogGroup", ""),
+        in_vpc=bool((uploaded.vpc_config or {}).get("SubnetIds")),
     )
