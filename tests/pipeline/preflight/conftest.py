@@ -30,20 +30,13 @@ def document(*statements: Any) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep compiled definitions for these tests, and not in anybody's home."""
-    with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}):
-        yield
-
-
 @pytest.fixture(scope="session")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EndpointHandle]:
-    with (
-        running_endpoint(tmp_path_factory.mktemp("state"), enforce_iam=True) as running,
-        mock.patch.dict(os.environ, running.environment()),
-    ):
-        yield running
+    """Run an endpoint with the real environments of jobs; definitions are compiled into a folder of these tests."""
+    with running_endpoint(tmp_path_factory.mktemp("state"), enforce_iam=True) as running:
+        own = {**running.environment(), "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
+        with mock.patch.dict(os.environ, own):
+            yield running
 
 
 @pytest.fixture

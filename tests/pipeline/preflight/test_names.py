@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from pipeline.definition.bundle import Bundle
+from pipeline.definition.bundle import build_bundle
 from pipeline.deploy.stack import NO_STEPS, resources
 from pipeline.preflight.answers import Question, Verdict, answered
 from pipeline.preflight.names import name_answers
@@ -14,7 +14,7 @@ from pipeline.settings.contract import FLOWS
 from pipeline.settings.sections import Buckets
 from tests.pipeline.preflight.conftest import NOTHING, TRUST, document
 
-BUNDLE = Bundle("ab" * 32, b"archive", b"launcher")
+BUNDLE = build_bundle()
 
 
 @pytest.fixture
