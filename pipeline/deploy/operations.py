@@ -14,9 +14,16 @@ from pipeline.settings.environment import Settings
 
 
 def plan_environment(settings: Settings, aws: Aws) -> Plan:
-    """Return what deploy would do; nothing is changed."""
+    """Return what deploy would do; nothing is changed.
+
+    Raises:
+        DefinitionError: a job would need the internet.
+    """
+    from pipeline.deploy.checks import CHECKS_OF_PLANS, refuse_wrong_definitions
+
     aws.check_account()
     bundle = build_bundle()
+    refuse_wrong_definitions(settings, bundle, CHECKS_OF_PLANS)
     return make_plan(resources(settings, bundle, compiled_definitions(settings, bundle)), aws)
 
 
@@ -37,7 +44,7 @@ def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approv
             hint=f"Review it again: bikeshare plan {settings.options}",
         )
     if not plan.is_empty:
-        from pipeline.deploy.checks import refuse_wrong_definitions  # planning does without the checks' imports
+        from pipeline.deploy.checks import refuse_wrong_definitions
 
         refuse_wrong_definitions(settings, build_bundle())
 

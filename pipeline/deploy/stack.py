@@ -20,6 +20,7 @@ from pipeline.deploy.resources.queues import Queue
 from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.resources.rules import failure_rule, sweep_rule, upload_rule
 from pipeline.deploy.resources.topics import Topic
+from pipeline.deploy.resources.wheels import Wheels
 from pipeline.settings.contract import FLOWS, JOB_LOG_GROUPS, Flow, Function
 from pipeline.settings.environment import Settings
 
@@ -35,6 +36,7 @@ def resources(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str
         *_stores(settings),
         *_receivers(settings, definitions),
         Code(bundle.prefix, bucket=settings.artifacts_bucket, bundle=bundle),
+        *([Wheels(bundle.lock.prefix, settings.artifacts_bucket, bundle.lock)] if bundle.lock.pins else []),
         *_function_log_groups(settings),
         *functions(settings, bundle.functions, bundle.functions_key),
         *(_pipeline(settings, flow, definition) for flow, definition in definitions.items()),

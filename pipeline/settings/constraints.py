@@ -107,13 +107,6 @@ InstanceType = Annotated[str, _text(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "an instance t
 SubnetId = Annotated[str, _text("subnet-[0-9a-f]+", "the id of a subnet, subnet-…")]
 SecurityGroupId = Annotated[str, _text("sg-[0-9a-f]+", "the id of a security group, sg-…")]
 EmailAddress = Annotated[str, _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
-KeyPrefix = Annotated[
-    str,
-    _text(
-        "[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?",
-        "letters, digits and ._/- with a letter or digit at each end, such as wheels/1",
-    ),
-]
 # ISO 8601 duration as step caching takes it.
 _HOURS_AND_MINUTES = "[Tt]([0-9]+[Hh]([0-9]+[Mm])?|[0-9]+[Mm])"
 Duration = Annotated[

@@ -135,9 +135,6 @@ def print_next_steps(settings: Settings, aws: Aws, console: Console) -> None:
         f"Put a CSV:  {aws.cli(f's3 cp day.csv s3://{settings.raw_bucket}/{uploads}')}",
         f"Follow it:  {settings.command(f'watch {uploads}day.csv')}",
     ]
-    if settings.network.wheels_folder is not None:
-        folder = f"s3://{settings.artifacts_bucket}/{settings.network.wheels_folder}/"
-        lines.insert(0, f"Put wheels: {aws.cli(f's3 sync wheels {folder}')}")
     if settings.alarms.emails:
         lines.append(f"Confirm the mail from SNS to be told of failures: {', '.join(settings.alarms.emails)}")
     _print(console, *lines)

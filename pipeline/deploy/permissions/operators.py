@@ -64,7 +64,7 @@ def _reading(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
         " GetEncryptionConfiguration ListBucket",
         arns.buckets,
     )
-    yield allow("s3:GetObject", [f"{arns.artifacts}/code/*"])
+    yield allow("s3:GetObject", arns.put)
     yield allow("iam:GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies ListRoleTags", arns.roles)
     yield allow("events:DescribeRule ListTagsForResource ListTargetsByRule", arns.rules)
     yield allow("sagemaker:DescribePipeline ListTags", arns.pipelines)
@@ -89,8 +89,8 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     )
     yield allow("s3:PutBucketNotification", [arns.raw])
     yield allow("s3:DeleteObjectVersion", [f"{bucket}/*" for bucket in arns.buckets])
-    yield allow("s3:DeleteObject", [f"{arns.artifacts}/code/*"])
-    yield allow("s3:GetObject PutObject", [f"{arns.artifacts}/code/*", f"{arns.artifacts}/definitions/*"])
+    yield allow("s3:DeleteObject", arns.put)
+    yield allow("s3:GetObject PutObject", [*arns.put, f"{arns.artifacts}/definitions/*"])
     yield allow(
         "iam:CreateRole DeleteRole DeleteRolePolicy DetachRolePolicy PutRolePolicy TagRole UntagRole"
         " UpdateAssumeRolePolicy",
@@ -171,10 +171,6 @@ def _operating(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     # Without it S3 answers "forbidden" for an object that does not exist.
     yield allow("s3:ListBucket", [arns.raw, arns.predictions])
     yield allow("s3:GetObject", [f"{arns.artifacts}/runs/*", f"{arns.predictions}/*"])
-    folder = settings.network.wheels_folder
-    if folder is not None:
-        yield allow("s3:ListBucket", [arns.artifacts])
-        yield allow("s3:PutObject", [f"{arns.artifacts}/{folder}/*"])
     yield allow("sagemaker:DescribePipeline ListPipelineExecutions StartPipelineExecution", arns.pipelines)
     yield allow(
         "sagemaker:DescribePipelineDefinitionForExecution DescribePipelineExecution ListPipelineExecutionSteps"

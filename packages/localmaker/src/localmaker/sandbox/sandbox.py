@@ -26,6 +26,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+import psutil
+
 from localmaker.errors import LocalmakerError
 from localmaker.sandbox import bubblewrap, substitution
 from localmaker.sandbox.limits import Limits, limits_now, read_settings
@@ -110,9 +112,12 @@ class SandboxRequest:
 class SandboxProcess:
     """A job's running process tree. It is killed when the thread that started it ends."""
 
-    def __init__(self, process: subprocess.Popen[bytes], life: int, door: OpenedDoor | None = None) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], life: int, isolation: Isolation, door: OpenedDoor | None
+    ) -> None:
         self._process = process
         self._life = life
+        self._isolation = isolation
         self._door = door
         #: After :meth:`wait`: the limit that ended the tree, named as in :mod:`.guard.limits`.
         self.exceeded: str | None = None
@@ -126,6 +131,15 @@ class SandboxProcess:
     def life(self) -> int:
         """Return the file descriptor that becomes readable when the tree has ended."""
         return self._life
+
+    def is_alone(self) -> bool:
+        """Return whether the command runs, and nothing that it has started."""
+        # Below the guard: init and the command, and bwrap before them.
+        alone = 2 if self._isolation is Isolation.NONE else 3
+        try:
+            return len(psutil.Process(self._process.pid).children(recursive=True)) == alone
+        except psutil.Error:
+            return False
 
     def wait(self) -> int:
         """Return the exit status, or 128 + signal number. Closes the descriptors: call it once."""
@@ -185,7 +199,7 @@ def start(request: SandboxRequest) -> SandboxProcess:
     process.stdin.close()
     with os.fdopen(status_read, "rb") as status:
         report = status.read()
-    sandbox_process = SandboxProcess(process, life_read, door)
+    sandbox_process = SandboxProcess(process, life_read, request.isolation, door)
     if report != b"+":
         failure = report[1:].decode(errors="replace")
         sandbox_process.kill()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from tests.services.egress import ONLY_THE_ENDPOINT, PROBE
-from tests.services.sagemaker.jobs.conftest import BUCKET, Jobs, RemoteJobs
+from tests.services.sagemaker.jobs.conftest import BUCKET, IMAGE, Jobs, RemoteJobs
 
 from localmaker.daemon import EndpointHandle, running_endpoint
 from localmaker.errors import EndpointStartError
@@ -140,6 +142,49 @@ def test_requirements_are_not_fetched_for_it(confined: RemoteJobs) -> None:
     assert "No matching distribution found for tomli-w" in confined.log(
         JobKind.TRAINING, description["TrainingJobName"]
     )
+
+
+def wheel() -> bytes:
+    """Return a wheel of one module."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as files:
+        files.writestr("brought.py", "VALUE = 7\n")
+        files.writestr("brought-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: brought\nVersion: 1.0\n")
+        tags = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        files.writestr("brought-1.0.dist-info/WHEEL", tags)
+        files.writestr("brought-1.0.dist-info/RECORD", "")
+    return archive.getvalue()
+
+
+def test_it_installs_the_wheels_that_it_brings(confined: RemoteJobs) -> None:
+    content = wheel()
+    lock = f"brought==1.0 --hash=sha256:{hashlib.sha256(content).hexdigest()}\n"
+    confined.put("brought/wheels/brought-1.0-py3-none-any.whl", content)
+    confined.put("brought/code/requirements.txt", lock)
+    folders = {name: f"s3://{BUCKET}/brought/{name}/" for name in ("code", "wheels")}
+
+    def install(root: str) -> str:
+        return (
+            f"cd {root}; pip install -q --no-index --find-links wheels --require-hashes -r code/requirements.txt "
+            "&& python3 -c 'import brought; print(brought.VALUE)'"
+        )
+
+    processed = confined.process(
+        install("/opt/ml/processing/input"), inputs=folders, NetworkConfig={"VpcConfig": VPC}, outputs=()
+    )
+    assert processed["ProcessingJobStatus"] == "Completed"
+    algorithm = {
+        "TrainingImage": IMAGE,
+        "TrainingInputMode": "File",
+        "ContainerEntrypoint": ["/bin/bash", "-c", install("/opt/ml/input/data")],
+    }
+    trained = confined.train(channels=folders, AlgorithmSpecification=algorithm, VpcConfig=VPC)
+    assert trained["TrainingJobStatus"] == "Completed"
+    for kind, name in [
+        (JobKind.PROCESSING, processed["ProcessingJobName"]),
+        (JobKind.TRAINING, trained["TrainingJobName"]),
+    ]:
+        assert "7" in confined.log(kind, name).splitlines()
 
 
 def test_a_job_that_would_reach_more_is_refused(make_jobs: Any) -> None:
