@@ -36,8 +36,8 @@ ClientT = TypeVar("ClientT")
 
 #: Services that there is a client for, by botocore's name.
 SERVICES = (
-    *("events", "glue", "iam", "lambda", "logs", "s3", "sagemaker", "sagemaker-featurestore-runtime"),
-    *("sns", "sqs", "sts"),
+    *("ec2", "events", "glue", "iam", "kms", "lambda", "logs", "s3", "sagemaker", "sagemaker-featurestore-runtime"),
+    *("service-quotas", "sns", "sqs", "sts"),
 )
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -69,15 +69,18 @@ class ServiceClient(Generic[ClientT]):
 class Aws:
     """Clients for one environment, whose settings give the region and, where they name one, the endpoint."""
 
+    #: The stubs of those that are Any are not among the development dependencies.
+    ec2: ServiceClient[Any] = ServiceClient()
     events: ServiceClient[EventBridgeClient] = ServiceClient()
     feature_store: ServiceClient[SageMakerFeatureStoreRuntimeClient] = ServiceClient("sagemaker-featurestore-runtime")
-    #: The stubs of these two are not among the development dependencies.
     functions: ServiceClient[Any] = ServiceClient("lambda")
     glue: ServiceClient[Any] = ServiceClient()
     iam: ServiceClient[IAMClient] = ServiceClient()
+    kms: ServiceClient[Any] = ServiceClient()
     logs: ServiceClient[CloudWatchLogsClient] = ServiceClient()
     s3: ServiceClient[S3Client] = ServiceClient()
     sagemaker: ServiceClient[SageMakerClient] = ServiceClient()
+    service_quotas: ServiceClient[Any] = ServiceClient("service-quotas")
     sns: ServiceClient[SNSClient] = ServiceClient()
     sqs: ServiceClient[SQSClient] = ServiceClient()
     sts: ServiceClient[STSClient] = ServiceClient()

@@ -186,6 +186,22 @@ def _removing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     yield allow("logs:DescribeLogGroups", [settings.arn("logs", "log-group:*")])
 
 
+def preflight_policy(settings: Settings) -> dict[str, Any]:
+    """Return what ``bikeshare preflight`` reads: what planning does, and the account around the stack."""
+    arns = StackArns(settings)
+    used = [key for key in (settings.kms_key, *settings.buckets.kms_keys) if key is not None]
+    keys = [allow("kms:DescribeKey GetKeyPolicy", [key_resource(settings, key)[0]]) for key in used]
+    around = [
+        allow("iam:GetRole SimulatePrincipalPolicy", [settings.iam_arn("role/*"), settings.iam_arn("user/*")]),
+        # Neither service has a resource level for what is read of it.
+        allow(
+            "ec2:DescribeRouteTables DescribeSecurityGroups DescribeSubnets DescribeVpcEndpoints DescribeVpcs", ["*"]
+        ),
+        allow("servicequotas:GetServiceQuota ListAWSDefaultServiceQuotas ListServiceQuotas", ["*"]),
+    ]
+    return document(merged([*_reading(settings, arns), *keys, *around]))
+
+
 def operator_policy(settings: Settings) -> dict[str, Any]:
     """Return what people need to upload files and to use the commands other than those that deploy."""
     return document(merged(_operating(settings, StackArns(settings))))

@@ -66,6 +66,7 @@ _OPERATION_MODULES = (
     "localmaker.services.sagemaker.registry.model_cards",
     "localmaker.services.sagemaker.registry.model_packages",
     "localmaker.services.sagemaker.models",
+    "localmaker.services.sagemaker.quotas",
     "localmaker.services.sagemaker.search",
     "localmaker.services.sagemaker.tags",
     "localmaker.services.sagemaker.jobs.handlers",

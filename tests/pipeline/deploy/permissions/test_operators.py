@@ -15,7 +15,13 @@ from pipedef.document.locations import overlap
 from pipeline.definition.bundle import Bundle
 from pipeline.deploy.engine.policy import document
 from pipeline.deploy.permissions.execution import events_policy, execution_policy
-from pipeline.deploy.permissions.operators import boundary_policy, deployer_policy, github_trust_policy, operator_policy
+from pipeline.deploy.permissions.operators import (
+    boundary_policy,
+    deployer_policy,
+    github_trust_policy,
+    operator_policy,
+    preflight_policy,
+)
 from pipeline.deploy.resources.queues import Queue
 from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.resources.topics import Topic
@@ -80,6 +86,7 @@ def test_generated_policies_pass_the_linter(name):
         "Destroy": role(github_trust_policy(settings, "a/b", "destroy"), deployer_policy(settings, "destroy")),
         "Boundary": role(github_trust_policy(settings, "a/b", "destroy"), boundary_policy(settings)),
         "People": role(github_trust_policy(settings, "a/b", "deploy"), operator_policy(settings)),
+        "Preflight": role(github_trust_policy(settings, "a/b", "deploy"), preflight_policy(settings)),
         "QueuePolicy": {
             "Type": "AWS::SQS::QueuePolicy",
             "Properties": {"PolicyDocument": queue.policy(), "Queues": ["https://sqs.example/q"]},
