@@ -29,12 +29,13 @@ SEEDS ?= 20
 KILLS ?= 50
 BURST ?= 100
 FAULTS ?= 48
+HABITS ?= 50
 FUZZ ?= 100000
 LIMITS ?= 200
 
-acceptance: $(STAMP)  ## Run the randomised tests in full: examples, seeds, kills, faults, fuzz, limits, burst (under an hour)
-	@for product in $(PRODUCTS); do (cd $$product && $(PYTEST) -m randomised --timeout 3600 --durations 10 \
-		--examples $(EXAMPLES) --seeds $(SEEDS) --kills $(KILLS) --faults $(FAULTS) --burst $(BURST) --fuzz $(FUZZ) --limits $(LIMITS)) || exit 1; done
+acceptance: $(STAMP)  ## Run the randomised tests in full (examples, seeds, kills, faults, habits, fuzz, limits, burst), and AWS's toolkits (under an hour)
+	@for product in $(PRODUCTS); do (cd $$product && $(PYTEST) -m "randomised or aws_toolkits" --timeout 3600 --durations 10 \
+		--examples $(EXAMPLES) --seeds $(SEEDS) --kills $(KILLS) --faults $(FAULTS) --habits $(HABITS) --burst $(BURST) --fuzz $(FUZZ) --limits $(LIMITS)) || exit 1; done
 
 check: $(STAMP)  ## Lint, formatting, types, import contracts, circles of imports, workflows, offline checks of every environment's pipelines
 	@.venv/bin/ruff check .
@@ -55,8 +56,15 @@ format: $(STAMP)  ## Rewrite the sources in the project's format
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
 
-lock: $(STAMP)  ## Resolve the lock files again
-	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+IMAGE_LOCK := packages/localmaker/src/localmaker/images/scikit-learn-1.9-0.lock
+
+# For the image's platform, and without what the image has.
+BESIDE_THE_IMAGE = $(UV) pip compile --python-version 3.12 --python-platform x86_64-manylinux_2_28 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock" --upgrade --constraint $(IMAGE_LOCK) \
+	$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' $(IMAGE_LOCK))
+
+lock: $(STAMP)  ## Resolve the lock files again, among them what the steps need beside the image
+	$(UV) pip compile --universal --python-version 3.11.4 --generate-hashes --no-header --no-annotate \
 		pyproject.toml --extra local --group dev --group image --no-emit-package localmaker --no-emit-package pipedef --upgrade -o requirements.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		packages/localmaker/src/localmaker/images/scikit-learn-1.9-0.in --upgrade -o packages/localmaker/src/localmaker/images/scikit-learn-1.9-0.lock
@@ -65,6 +73,8 @@ lock: $(STAMP)  ## Resolve the lock files again
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-deps \
 		packages/localmaker/src/localmaker/images/scikit-learn-1.9-0-source.in --upgrade \
 		-o packages/localmaker/src/localmaker/images/scikit-learn-1.9-0-source.lock
+	$(BESIDE_THE_IMAGE) --only-binary :all: steps/requirements.in -o steps/requirements.txt
+	$(BESIDE_THE_IMAGE) tests/aws_toolkits/requirements.in -o tests/aws_toolkits/requirements.txt
 
 clean:  ## Remove the environment
 	rm -rf .venv

@@ -90,7 +90,7 @@ def claim_version(s3: S3Client, sagemaker: SageMakerClient, request: Namespace) 
     version = head.get("VersionId")
     if version is None:
         raise ClaimError(
-            f"{uri} has no version id: the bucket keeps no versions. Enable them (bikeshare deploy) and upload it again."
+            f"{uri} has no version id: the bucket keeps no versions. Enable them (bikeshare deploy), upload it again."
         )
     if request.version_id not in {NEWEST, version}:
         reason = f"{uri} was replaced by version {version}, which has an execution of its own"

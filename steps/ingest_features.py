@@ -1,8 +1,8 @@
 """Write each day's features to the Feature Store, once for each upload.
 
 The record identifier is the day (`dteday`), the event time the moment of the upload, so that writing again changes
-nothing and a newer upload replaces an older one. A version that is not the newest any more is not written. Calls BatchWriteRecord, or PutRecord where the installed botocore is
-too old to have it (the scikit-learn image 1.9-0 has it).
+nothing and a newer upload replaces an older one. A version that is not the newest any more is not written. Calls
+BatchWriteRecord, or PutRecord where the installed botocore is too old to have it (the scikit-learn image 1.9-0 has it).
 """
 
 from __future__ import annotations

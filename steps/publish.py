@@ -153,7 +153,9 @@ def _put_table(s3: S3Client, request: Namespace, claim: Claim, bucket: str, key:
     """Write the CSV and return its manifest, which depends on the arguments alone."""
     rows = lines_of(s3, *split_s3_uri(request.rows_uri))
     predictions = lines_of(s3, *split_s3_uri(request.transform_uri))
-    table = Table(rows, predictions, (last_part(request.model_package_arn), last_part(request.execution_arn), claim.key))
+    table = Table(
+        rows, predictions, (last_part(request.model_package_arn), last_part(request.execution_arn), claim.key)
+    )
     file = GeneratedFile(table.pieces())
     put_stream(s3, bucket, key, file, "text/csv; charset=utf-8")
     return {

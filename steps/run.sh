@@ -1,24 +1,33 @@
 #!/bin/bash
-# Start one step in a processing container: unpack the code beside the input, install what the image lacks, run it.
+# Start one step in a processing or training container: unpack the code, install what the image lacks, run it.
 #   run.sh <script>.py [argument ...]
-# It lies in <processing>/input/code/ with sourcedir.tar.gz; the code goes to <processing>/code/.
+# It lies with sourcedir.tar.gz in the input "code", with the input "wheels" beside it, as in
+# /opt/ml/processing/input/code/ or /opt/ml/input/data/code/. The code goes to code/ in the folder of "input".
 set -euo pipefail
 
 fail() {
   echo "$1" >&2
-  # Outside a container there is no /opt/ml and nobody reads the message.
-  if [[ -d /opt/ml ]]; then
-    mkdir -p /opt/ml/output && printf '%s' "$1" >/opt/ml/output/message || echo "run.sh: no message file" >&2
-  fi
+  say "$1" message failure
   exit 1
 }
 
+# A processing job's reason is the file "message", a training job's "failure".
+say() {
+  # Outside a container there is no /opt/ml and nobody reads them.
+  if [[ -d /opt/ml ]]; then
+    for file in "${@:2}"; do
+      mkdir -p /opt/ml/output && printf '%s' "$1" >"/opt/ml/output/$file" || echo "run.sh: no $file file" >&2
+    done
+  fi
+}
+
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-code=$(cd "$here/../.." && pwd)/code
+wheels=$(dirname "$here")/wheels
+code=${here%/input/*}/code
 script=${1:?"usage: run.sh <script>.py [argument ...]"}
 shift
 
-mkdir -p "$code"
+mkdir -p "$code" || fail "run.sh: the folder $code can't be created."
 tar -xzf "$here/sourcedir.tar.gz" -C "$code" --no-same-owner || fail "run.sh: sourcedir.tar.gz can't be unpacked."
 [[ "$script" != */* && -f "$code/$script" ]] || fail "run.sh: there is no script '$script' in sourcedir.tar.gz."
 cd "$code"
@@ -31,18 +40,26 @@ from importlib.metadata import PackageNotFoundError, version
 
 try:
     for line in open("requirements.txt", encoding="utf-8"):
-        name, _, wanted = line.partition("#")[0].strip().partition("==")
-        if name and version(name.partition("[")[0]) != wanted:
+        name, pinned, rest = line.partition("==")
+        if pinned and version(name) != rest.split()[0]:
             sys.exit(1)
 except PackageNotFoundError:
     sys.exit(1)
 PY
 }
 
-if ! satisfied; then
-  python3 -m pip install --quiet --disable-pip-version-check --no-input --only-binary :all: -r requirements.txt ||
-    fail "run.sh: requirements.txt could not be installed. Does the job reach a package index (VPC, network isolation)?"
+if grep -q == requirements.txt; then
+  [[ -d "$wheels" ]] || fail "run.sh: the job has no input 'wheels' to install requirements.txt from, and asks no package \
+index. Give the step that input, from the folder that bikeshare deploy puts into the artifacts bucket."
+  # The image writes no bytecode, so compiling all of a library to import a part of it would be time lost.
+  satisfied || said=$(python3 -m pip install --quiet --disable-pip-version-check --no-input --no-compile --no-deps \
+    --no-index --find-links "$wheels" --require-hashes -r requirements.txt 2>&1) ||
+    fail "run.sh: requirements.txt can't be installed from the input 'wheels': ${said##*ERROR: } bikeshare plan shows \
+what is missing in the artifacts bucket; bikeshare deploy puts it there."
 fi
+
+# A training job that dies without a word of its own; after a success nobody reads it.
+[[ "$here" != /opt/ml/input/data/* ]] || say "$script ended before it could say why; the end of its log does." failure
 
 export PYTHONUNBUFFERED=1
 exec python3 "$script" "$@"

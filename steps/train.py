@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import shutil
 from argparse import Namespace
 from collections.abc import Sequence
@@ -46,17 +45,11 @@ def provenance(request: Namespace, source: dict[str, Any]) -> dict[str, Any]:
         "data_file": source.get("file"),
         "data_sha256": source.get("sha256"),
         "split": {name: source.get(name) for name in ("train_fraction", "random_state", "rows")},
-        "code_sha256": request.code_sha256 or code_sha256(os.environ.get("SM_MODULE_DIR", "")),
-        "training_job": os.environ.get("TRAINING_JOB_NAME") or os.environ.get("SM_JOB_NAME"),
+        "code_sha256": request.code_sha256 or None,
+        "training_job": os.environ.get("TRAINING_JOB_NAME"),
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
     }
-
-
-def code_sha256(module_dir: str) -> str | None:
-    """Find the digest in s3://bucket/code/<sha256>/sourcedir.tar.gz, which the toolkit passes as SM_MODULE_DIR."""
-    found = re.search(r"/([0-9a-f]{64})/", module_dir)
-    return found[1] if found else None
 
 
 def write_model(fit: Fit, model_dir: Path) -> None:
@@ -82,14 +75,12 @@ def print_metrics(fit: Fit) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Run the step."""
     parser = Arguments(__doc__, TRAINING_FAILURE)
-    given = os.environ.get
     parser.add_argument("--profile", choices=list(PROFILES), default=FORECAST.name, help="which columns the model gets")
     parser.add_argument("--feature-count", type=int, default=15, help="columns that elimination keeps (forecast only)")
-    code_help = "digest of the code bundle, where SM_MODULE_DIR lacks it"
-    parser.add_argument("--code-sha256", default=given("CODE_SHA256", ""), help=code_help)
-    parser.add_path("--train-dir", given("SM_CHANNEL_TRAIN", "/opt/ml/input/data/train"), "channel")
-    parser.add_path("--model-dir", given("SM_MODEL_DIR", "/opt/ml/model"), "becomes model.tar.gz")
-    parser.add_path("--output-data-dir", given("SM_OUTPUT_DATA_DIR", "/opt/ml/output/data"), "becomes output.tar.gz")
+    parser.add_argument("--code-sha256", default=os.environ.get("CODE_SHA256", ""), help="digest of the code bundle")
+    parser.add_path("--train-dir", "/opt/ml/input/data/train", "channel")
+    parser.add_path("--model-dir", "/opt/ml/model", "becomes model.tar.gz")
+    parser.add_path("--output-data-dir", "/opt/ml/output/data", "becomes output.tar.gz")
     request = parser.parse_args(arguments)
     rows_file = existing_file(request.train_dir / "train.csv", "The training data")
     source_file = request.train_dir / "source.json"

@@ -21,6 +21,11 @@ SHOWN_BY = {
     "Each role has the permissions": [
         "tests/end_to_end/test_least_privilege.py::test_a_role_may_do_what_its_work_uses_and_nothing_else",
     ],
+    "CI's role that deploys": [
+        "tests/end_to_end/test_least_privilege.py::test_ci_can_not_make_itself_an_administrator",
+        "tests/pipeline/deploy/permissions/test_operators.py::test_deploying_removes_nothing_that_destroying_does",
+        "tests/pipeline/deploy/permissions/test_operators.py::test_without_a_boundary_ci_changes_no_role",
+    ],
     "Buckets block public access": ["tests/pipeline/deploy/resources/test_buckets.py::test_buckets_are_closed"],
     "Object keys are hostile": [
         "tests/steps/analysis/runtime/test_upload.py::test_any_key_gives_a_name_that_is_safe_everywhere",

@@ -10,9 +10,10 @@ import hashlib
 import io
 import tarfile
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.definition.lock import Lock
 from pipeline.settings.contract import Function
 
 
@@ -40,8 +41,9 @@ class Bundle:
 
     sha256: str  #: Of the uncompressed archive and the launcher; 64 hexadecimal digits.
     archive: bytes  #: Gzip-compressed tar with the content of ``steps/`` at its root.
-    launcher: bytes  #: ``run.sh``, which unpacks the archive inside a processing job and runs one script.
+    launcher: bytes  #: ``run.sh``, which unpacks the archive inside a job and runs one script.
     functions: bytes  #: Zip archive with the scripts of the Lambda functions and what they import.
+    lock: Lock = field(default_factory=lambda: Lock.of(""))  #: The libraries that the code needs beside the image's.
 
     @property
     def prefix(self) -> str:
@@ -88,12 +90,18 @@ def build_bundle(folder: Path = STEPS_FOLDER) -> Bundle:
     # Hashed before compression: zlib builds differ in what they make of one input, and the version must not.
     digest = hashlib.sha256(raw.getvalue())
     digest.update(launcher)
-    archive = gzip.compress(raw.getvalue(), mtime=0)
-    return Bundle(sha256=digest.hexdigest(), archive=archive, launcher=launcher, functions=pack_functions(folder))
+    requirements = folder / REQUIREMENTS_FILE.name
+    return Bundle(
+        sha256=digest.hexdigest(),
+        archive=gzip.compress(raw.getvalue(), mtime=0),
+        launcher=launcher,
+        functions=pack_functions(folder),
+        lock=Lock.of(requirements.read_text(encoding="utf-8") if requirements.exists() else ""),
+    )
 
 
 def pack_functions(folder: Path = STEPS_FOLDER) -> bytes:
-    """Pack the functions' scripts; not compressed, because zlib builds differ and Lambda compares the archive's hash."""
+    """Pack the functions' scripts, uncompressed: zlib builds differ, and Lambda compares the archive's hash."""
     packed = io.BytesIO()
     shared = [path for pattern in _OF_FUNCTIONS for path in folder.glob(pattern)]
     files = sorted([*shared, *(folder / function.script for function in Function)])

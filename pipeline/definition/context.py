@@ -19,12 +19,20 @@ from sagemaker.mlops.workflow.steps import CacheConfig
 
 from pipeline.definition.bundle import Bundle
 from pipeline.definition.sdk import offline_session
-from pipeline.settings.contract import INPUT_BUCKET, INPUT_KEY, INPUT_VERSION, NEWEST_VERSION, RUN_KEY, UPLOAD_RUN_KEY
+from pipeline.settings.contract import (
+    INPUT_BUCKET,
+    INPUT_KEY,
+    INPUT_VERSION,
+    NEWEST_VERSION,
+    RUN_KEY,
+    UPLOAD_RUN_KEY,
+    WHEELS_INPUT,
+    JobStep,
+)
 from pipeline.settings.environment import Settings
 
 #: AWS's prebuilt scikit-learn container that all jobs run in.
 IMAGE_VERSION = "1.9-0"
-_WHEELS = "wheels"
 
 #: A pipeline variable, or the plain value it stands for.
 Value = Any
@@ -74,14 +82,9 @@ class StepContext:
 
     @property
     def wheels(self) -> dict[str, str]:
-        """Input that jobs install packages from, by its name; empty where they ask a package index."""
-        folder = self.settings.network.wheels_folder
-        return {_WHEELS: f"s3://{self.settings.artifacts_bucket}/{folder}/"} if folder else {}
-
-    def job_environment(self, inputs: str) -> dict[str, str]:
-        """Return the variables of every job: boto3 needs the region, and pip reads its options from there too."""
-        offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": f"{inputs}/{_WHEELS}"} if self.wheels else {}
-        return {"AWS_DEFAULT_REGION": self.settings.region, **offline}
+        """Input that jobs install libraries from, by its name; empty where the image has all of them."""
+        lock = self.bundle.lock
+        return {WHEELS_INPUT: f"s3://{self.settings.artifacts_bucket}/{lock.prefix}/"} if lock.pins else {}
 
     def is_isolated(self, step: str) -> bool:
         """Return whether a step's container gets no network."""
@@ -97,10 +100,14 @@ class StepContext:
             enable_network_isolation=isolated,
         )
 
-    def run_uri(self, *parts: str) -> Join:
-        """Return ``s3://<artifacts>/runs/<execution id>/<parts>``: no execution writes over another's data."""
-        root = f"s3://{self.settings.artifacts_bucket}/runs"
-        return Join(on="/", values=[root, ExecutionVariables.PIPELINE_EXECUTION_ID, *parts])
+    def run_uri(self, step: str, *parts: str) -> Join:
+        """Return ``s3://<artifacts>/runs/<execution id>/<step>/<parts>``: no execution writes over another's data.
+
+        Files in ``runs/`` expire. What a registered version refers to is in ``models/`` instead, and stays.
+        """
+        folder = "models" if step in {JobStep.TRAIN, JobStep.EVALUATE} else "runs"
+        root = f"s3://{self.settings.artifacts_bucket}/{folder}"
+        return Join(on="/", values=[root, ExecutionVariables.PIPELINE_EXECUTION_ID, step, *parts])
 
     def step_retries(self) -> list[Any]:
         """Return retries for calls that AWS throttles or that fail on its side."""

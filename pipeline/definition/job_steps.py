@@ -5,6 +5,7 @@ in ``steps/``.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sagemaker.core.network import NetworkConfig
 from sagemaker.core.processing import Processor
@@ -28,7 +29,7 @@ from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow.steps import ProcessingStep, Step, TrainingStep, TransformStep
 from sagemaker.train.model_trainer import ModelTrainer
 
-from pipeline.definition.bundle import ARCHIVE_NAME, LAUNCHER_NAME
+from pipeline.definition.bundle import LAUNCHER_NAME
 from pipeline.definition.context import StepContext, Value
 from pipeline.settings.contract import JobStep
 
@@ -58,7 +59,7 @@ def processing_step(
     Args:
         arguments: become ``--name value``; at most 256 characters each (a limit of CreateProcessingJob).
         inputs: name → S3 URI; mounted at ``/opt/ml/processing/input/<name>``.
-        outputs: names; ``/opt/ml/processing/output/<name>`` goes to ``runs/<execution>/<step>/<name>``.
+        outputs: names; ``/opt/ml/processing/output/<name>`` goes to where ``run_uri`` says.
         report: one more output, with ``<report>.json`` in it, for :func:`report_value`.
         cached: whether an earlier execution with the same arguments may stand in; only for pure functions.
         depends_on: steps that have to succeed before, beside those whose results it reads.
@@ -71,13 +72,13 @@ def processing_step(
         image_uri=context.image_uri,
         instance_count=instances.count,
         instance_type=instances.type or context.processing_instance_type,
-        entrypoint=["/bin/bash", f"{INPUT_ROOT}/{_CODE}/{LAUNCHER_NAME}", script],
+        entrypoint=_entrypoint(INPUT_ROOT, script),
         volume_size_in_gb=instances.volume_size_gib,
         volume_kms_key=settings.kms_key,
         output_kms_key=settings.kms_key,
         max_runtime_in_seconds=settings.running.step_timeout_seconds,
         sagemaker_session=context.session,
-        env=context.job_environment(INPUT_ROOT),
+        env={"AWS_DEFAULT_REGION": settings.region},
         tags=context.tags(),
         network_config=NetworkConfig(
             enable_network_isolation=context.is_isolated(name) or None,
@@ -110,7 +111,7 @@ def processing_step(
             )
             for output in [*outputs, *([report] if report else [])]
         ],
-        arguments=[word for option, value in arguments.items() for word in (f"--{option}", value)],
+        arguments=_words(arguments),
         # Without a name the SDK makes one from the clock; a pipeline drops it again.
         job_name=name,
         wait=False,
@@ -125,6 +126,14 @@ def processing_step(
         depends_on=list(depends_on),
         retry_policies=context.job_retries(),
     )
+
+
+def _entrypoint(inputs: str, script: str) -> list[str]:
+    return ["/bin/bash", f"{inputs}/{_CODE}/{LAUNCHER_NAME}", script]
+
+
+def _words(arguments: Mapping[str, Value]) -> list[Value]:
+    return [word for option, value in arguments.items() for word in (f"--{option}", value)]
 
 
 def output_uri(step: ProcessingStep, output: str) -> Value:
@@ -143,26 +152,21 @@ def training_step(
     script: str,
     *,
     description: str,
-    hyperparameters: Mapping[str, Value],
+    arguments: Mapping[str, Value],
     channels: Mapping[str, Value],
     metrics: Mapping[str, str],
 ) -> TrainingStep:
-    """Create a step with a training job in the image's script mode.
+    """Create a step whose training job runs one script of ``steps/``, started as in a processing job.
 
-    Script mode (``sagemaker_program`` and ``sagemaker_submit_directory``) and not ``SourceCode``: the latter uploads
-    drivers to a path with the time in it at every compile.
+    So it does not matter which ``train`` program the image has, and the failure reason is always the script's own.
 
     Args:
-        hyperparameters: become ``--name value`` arguments.
+        arguments: become ``--name value``; at most 256 characters each (a limit of CreateTrainingJob).
         channels: channel name → S3 URI.
         metrics: metric name → regular expression with one group, looked for in the log.
     """
     settings = context.settings
     instances = settings.instances.of(name)
-    isolated = context.is_isolated(name)
-    archive = f"{context.code_uri}/{ARCHIVE_NAME}"
-    # The toolkit fetches the code itself, which it can't without a network: then the code comes as a channel.
-    code = {_CODE: archive} if isolated else {}
     trainer = ModelTrainer(
         role=context.role,
         sagemaker_session=context.session,
@@ -176,16 +180,11 @@ def training_step(
             keep_alive_period_in_seconds=settings.instances.warm_pool_seconds or None,
         ),
         networking=context.networking(
-            encrypted=settings.network.encrypt_inter_container_traffic, isolated=isolated or None
+            encrypted=settings.network.encrypt_inter_container_traffic, isolated=context.is_isolated(name) or None
         ),
         stopping_condition=StoppingCondition(max_runtime_in_seconds=settings.running.step_timeout_seconds),
         output_data_config=OutputDataConfig(s3_output_path=context.run_uri(name), kms_key_id=settings.kms_key),
-        hyperparameters={
-            "sagemaker_program": script,
-            "sagemaker_submit_directory": f"{CHANNEL_ROOT}/{_CODE}/{ARCHIVE_NAME}" if isolated else archive,
-            **hyperparameters,
-        },
-        environment={**context.job_environment(CHANNEL_ROOT), "CODE_SHA256": context.bundle.sha256},
+        environment={"AWS_DEFAULT_REGION": settings.region, "CODE_SHA256": context.bundle.sha256},
         tags=[Tag(key=tag["Key"], value=tag["Value"]) for tag in context.tags()],
     ).with_metric_definitions([MetricDefinition(name=key, regex=regex) for key, regex in sorted(metrics.items())])
     step_args = trainer.train(
@@ -199,11 +198,20 @@ def training_step(
                     )
                 ),
             )
-            for channel, uri in {**code, **context.wheels, **channels}.items()
+            for channel, uri in {_CODE: f"{context.code_uri}/", **context.wheels, **channels}.items()
         ],
         wait=False,
         logs=False,
     )
+    train = step_args.func
+    specification = {"ContainerEntrypoint": _entrypoint(CHANNEL_ROOT, script), "ContainerArguments": _words(arguments)}
+
+    # The trainer takes an entry point only as SourceCode, which uploads drivers to a path with the time in it.
+    def train_by_script(*positional: Any, **named: Any) -> None:
+        train(*positional, **named)
+        context.session.context.args["AlgorithmSpecification"].update(specification)
+
+    step_args.func = train_by_script
     return TrainingStep(
         name=name,
         description=description,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any
 
 from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
 from sagemaker.mlops.workflow.model_step import ModelStep
@@ -17,7 +16,6 @@ _SERVED_MODEL = "What the transform job serves"
 
 
 def _model_builder(context: StepContext, model_data: Value) -> ModelBuilder:
-    network = context.settings.network
     return ModelBuilder(
         image_uri=context.image_uri,
         s3_model_data_url=model_data,
@@ -26,7 +24,7 @@ def _model_builder(context: StepContext, model_data: Value) -> ModelBuilder:
             "SAGEMAKER_SUBMIT_DIRECTORY": MODEL_CODE_FOLDER,
             # The server installs the code with pip, which otherwise looks for setuptools in a package index; pip reads
             # this variable as the negation of its name.
-            **({"PIP_NO_BUILD_ISOLATION": "0"} if network.isolated_steps or network.wheels_folder else {}),
+            "PIP_NO_BUILD_ISOLATION": "0",
         },
         role_arn=context.role,
         sagemaker_session=context.session,

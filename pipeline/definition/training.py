@@ -65,7 +65,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         JobStep.TRAIN,
         "train.py",
         description="Fits the linear regression on the training rows",
-        hyperparameters={"profile": profile, "feature-count": feature_count.to_string()},
+        arguments={"profile": profile, "feature-count": feature_count.to_string()},
         channels={"train": jobs.output_uri(preprocess, "train")},
         metrics={"train:r2": r"train:r2=([-+0-9.eE]+);", "train:rmse": r"train:rmse=([-+0-9.eE]+);"},
     )

@@ -1,14 +1,15 @@
 """The offline checks, applied to what an environment would deploy, to a definition in a file, and to the scripts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from pipedef.checks.registry import Deployment, Trigger
+from pipedef.checks.registry import Deployment, Function, Trigger
 from pipedef.document.definition import Definition, read_definition
-from pipedef.document.project import Sources
+from pipedef.document.project import Project, Sources
 from pipedef.errors import DefinitionError as UnreadableDefinitionError
 from pipedef.errors import UnreadableFileError
-from pipedef.linter import Report, read_file, report_lines, unreadable, validate
+from pipedef.linter import Report, chosen_checks, read_file, report_lines, unreadable, validate
 from pipeline.definition.bundle import STEPS_FOLDER, Bundle, build_bundle, bundled_files
 from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.resources.roles import Role
@@ -17,7 +18,11 @@ from pipeline.deploy.script_conventions import PROJECT
 from pipeline.deploy.stack import NO_STEPS, resources
 from pipeline.errors import DefinitionError, InputFileError
 from pipeline.settings.contract import FLOWS, Flow
+from pipeline.settings.contract import Function as FunctionName
 from pipeline.settings.environment import Settings, environment_names, load_settings
+
+#: Checks of planning: a job that would need the internet fails after minutes of waiting for it.
+CHECKS_OF_PLANS = ("libraries-as-input", "network-isolation")
 
 
 def validate_environments(environment: str | None, settings_file: Path | None) -> Report:
@@ -32,7 +37,7 @@ def validate_environments(environment: str | None, settings_file: Path | None) -
     subjects = [
         subject for name in names for subject in environment_subjects(load_settings(name, settings_file), bundle)
     ]
-    return validate(subjects, script_sources(), PROJECT)
+    return validate(subjects, script_sources(), _project(bundle))
 
 
 def validate_file(path: Path, environment: str | None, settings_file: Path | None) -> Report:
@@ -51,28 +56,34 @@ def validate_file(path: Path, environment: str | None, settings_file: Path | Non
         definition = read_definition(text, str(path))
     except UnreadableDefinitionError as error:
         return unreadable(str(path), error)
-    deployment = None
+    deployment, bundle = None, build_bundle()
     if environment or settings_file:
         flow: Flow = "training" if any(definition.steps_of_type("Training")) else "scoring"
         settings = load_settings(environment, settings_file)
         # Of the other pipeline its trigger is enough: what this one writes must not start it either.
         definitions = {**dict.fromkeys(FLOWS, NO_STEPS), flow: text}
-        deployment = deployment_around(settings, build_bundle(), definitions, flow)
-    return validate([(definition, deployment)], project=PROJECT)
+        deployment = deployment_around(settings, bundle, definitions, flow)
+    return validate([(definition, deployment)], project=_project(bundle))
 
 
-def refuse_wrong_definitions(settings: Settings, bundle: Bundle) -> None:
-    """Run every check of definitions and scripts, so that nothing with a problem is deployed.
+def refuse_wrong_definitions(settings: Settings, bundle: Bundle, select: Sequence[str] = ()) -> None:
+    """Run every check of definitions and scripts, or those selected, so that nothing with a problem is deployed.
 
     Raises:
         DefinitionError: names each problem with its step and field, or its line of a script.
     """
-    report = validate(environment_subjects(settings, bundle), script_sources(), PROJECT)
+    sources = None if select else script_sources()
+    report = validate(environment_subjects(settings, bundle), sources, _project(bundle), chosen_checks(select))
     if report.findings:
         raise DefinitionError(
             "\n".join(["Nothing is deployed:", *report_lines(report)]),
             hint=f"Fix it, then check again: bikeshare validate {settings.options}",
         )
+
+
+def _project(bundle: Bundle) -> Project:
+    """Return the conventions; where the image has every library, jobs need no input with more."""
+    return PROJECT if bundle.lock.pins else replace(PROJECT, libraries_input=None)
 
 
 def environment_subjects(settings: Settings, bundle: Bundle) -> list[tuple[Definition, Deployment]]:
@@ -99,11 +110,15 @@ def script_sources() -> Sources:
 def deployment_around(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str], flow: Flow) -> Deployment:
     """Return what `bikeshare deploy` would put around the pipeline of a flow: triggers and execution role."""
     planned = resources(settings, bundle, definitions)
-    policies = [item.policy for item in planned if isinstance(item, Role) and item.name == settings.execution_role_name]
+    policies = {item.name: item.policy for item in planned if isinstance(item, Role)}
     return Deployment(
         pipeline=settings.pipeline_name(flow),
         triggers=tuple(_trigger(item) for item in planned if isinstance(item, Rule) and item.starts is not None),
-        policy=policies[0],
+        policy=policies[settings.execution_role_name],
+        functions=tuple(
+            Function(settings.function_arn(kind), kind.script, policies[settings.function_name(kind)])
+            for kind in FunctionName
+        ),
         partition=settings.partition,
         region=settings.region,
     )

@@ -1,6 +1,7 @@
 """What the linter can't know of this project: names of the step scripts, and the AWS calls that they make."""
 
 from pipedef.document.project import ALWAYS, Project
+from pipeline.settings.contract import WHEELS_INPUT
 
 _REGISTRY_READ = ("sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages")
 
@@ -11,7 +12,8 @@ PROJECT = Project(
     evaluation_script="evaluate.py",
     selection_script="select_model.py",
     purpose_flag="--purpose",
-    rowless_channels=frozenset({"wheels"}),
+    rowless_channels=frozenset({WHEELS_INPUT}),
+    libraries_input=WHEELS_INPUT,
     code_named_by_digest=True,
     transforms_read_one_file=True,
     script_actions={
@@ -27,7 +29,8 @@ PROJECT = Project(
         "select_model.py": {ALWAYS: _REGISTRY_READ},
         "sweep.py": {
             ALWAYS: tuple(
-                f"sagemaker:{action}" for action in ("DeleteModel", "DescribePipelineExecution", "ListModels", "ListTags")
+                f"sagemaker:{action}"
+                for action in ("DeleteModel", "DescribePipelineExecution", "ListModels", "ListTags")
             )
         },
     },

@@ -13,6 +13,7 @@ from pipeline.deploy.resources.catalog import Database, PredictionTable
 from pipeline.deploy.resources.code import Code
 from pipeline.deploy.resources.feature_groups import FeatureGroup
 from pipeline.deploy.resources.functions import functions, log_group_of
+from pipeline.deploy.resources.lifecycle import expiry, unfinished_uploads
 from pipeline.deploy.resources.log_groups import FunctionLogGroup, LogGroup
 from pipeline.deploy.resources.model_package_groups import ModelPackageGroup
 from pipeline.deploy.resources.pipelines import Pipeline
@@ -20,6 +21,7 @@ from pipeline.deploy.resources.queues import Queue
 from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.resources.rules import failure_rule, sweep_rule, upload_rule
 from pipeline.deploy.resources.topics import Topic
+from pipeline.deploy.resources.wheels import Wheels
 from pipeline.settings.contract import FLOWS, JOB_LOG_GROUPS, Flow, Function
 from pipeline.settings.environment import Settings
 
@@ -35,6 +37,7 @@ def resources(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str
         *_stores(settings),
         *_receivers(settings, definitions),
         Code(bundle.prefix, bucket=settings.artifacts_bucket, bundle=bundle),
+        *([Wheels(bundle.lock.prefix, settings.artifacts_bucket, bundle.lock)] if bundle.lock.pins else []),
         *_function_log_groups(settings),
         *functions(settings, bundle.functions, bundle.functions_key),
         *(_pipeline(settings, flow, definition) for flow, definition in definitions.items()),
@@ -53,28 +56,38 @@ def resources_to_remove(settings: Settings, bundle: Bundle) -> list[Resource]:
 
 
 def _buckets(settings: Settings) -> list[Resource]:
-    own = settings.buckets
-    named = [
-        (settings.raw_bucket, own.raw, True),
-        (settings.artifacts_bucket, own.artifacts, False),
-        (settings.predictions_bucket, own.predictions, False),
-    ]
+    own, kept = settings.buckets, settings.retention
+    lock = (kept.raw_lock.mode, kept.raw_lock.days) if kept.raw_lock else None
+    expiring = tuple(
+        expiry(f"{settings.prefix}-{folder}", f"{folder}/", kept.run_days) for folder in ("inputs", "runs")
+    )
+    uploads = unfinished_uploads(f"{settings.prefix}-unfinished-uploads")
+    raw = Bucket(settings.raw_bucket, settings.region, settings.kms_key, events=True, rules=(uploads,), lock=lock)
+    artifacts = replace(raw, name=settings.artifacts_bucket, events=False, rules=(*expiring, uploads), lock=None)
+    predictions = replace(artifacts, name=settings.predictions_bucket, rules=(uploads,))
     return [
-        Bucket(name, settings.region, settings.kms_key, events=events, existing=configured is not None)
-        for name, configured, events in named
+        replace(bucket, existing=configured is not None)
+        for bucket, configured in ((raw, own.raw), (artifacts, own.artifacts), (predictions, own.predictions))
     ]
 
 
 def _roles(settings: Settings, definitions: Mapping[Flow, str]) -> list[Resource]:
+    of_sagemaker = (settings.arn("sagemaker", "*"),)
+    rules = tuple(settings.rule_arn(settings.rule_name(flow)) for flow in definitions)
+    execution, events = execution_policy(settings, definitions), events_policy(settings, definitions)
     named = [
-        (settings.execution_role_name, "sagemaker.amazonaws.com", execution_policy(settings, definitions)),
-        (settings.events_role_name, "events.amazonaws.com", events_policy(settings, definitions)),
+        (settings.execution_role_name, "sagemaker.amazonaws.com", execution, of_sagemaker),
+        (settings.events_role_name, "events.amazonaws.com", events, rules),
         *(
-            (settings.function_name(function), "lambda.amazonaws.com", function_policy(settings, function))
-            for function in Function
+            (settings.function_name(one), "lambda.amazonaws.com", function_policy(settings, one), (f"{arn}*",))
+            for one in Function
+            for arn in [settings.function_arn(one)]
         ),
     ]
-    return [Role(name, service, source_account=settings.account_id, policy=policy) for name, service, policy in named]
+    return [
+        Role(name, service, settings.account_id, policy, source_arns=sources, boundary=settings.boundary_arn)
+        for name, service, policy, sources in named
+    ]
 
 
 def _stores(settings: Settings) -> list[Resource]:

@@ -45,9 +45,7 @@ def step_log(aws: Aws, execution: ExecutionView, step: StepView) -> Iterator[Log
             yield from _stream(aws, group, stream)
 
 
-def _function_log(
-    aws: Aws, execution: str, arn: str, started: datetime, ended: datetime | None
-) -> Iterator[LogLine]:
+def _function_log(aws: Aws, execution: str, arn: str, started: datetime, ended: datetime | None) -> Iterator[LogLine]:
     """Yield the lines of the calls that name an execution; others may have called the function at the same time."""
     end = (ended or datetime.now(UTC)) + _CLOCK_DIFFERENCE
     pages = aws.logs.get_paginator("filter_log_events").paginate(
@@ -56,7 +54,8 @@ def _function_log(
         endTime=int(end.timestamp() * 1000),
     )
     calls: dict[str, list[list[LogLine]]] = defaultdict(list)
-    for event in unless_missing(lambda: [event for page in pages for event in page["events"]]) or []:
+    events = unless_missing(lambda: [event for page in pages for event in page["events"]])
+    for event in events or []:
         line = LogLine(datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"].rstrip("\n"))
         of_stream = calls[event["logStreamName"]]
         if line.text.startswith("START RequestId") or not of_stream:

@@ -81,7 +81,15 @@ def _distinct(values: tuple[Item, ...]) -> tuple[Item, ...]:
     return values
 
 
+# ``PolicyName`` and ``PolicyPath`` of IAM's CreatePolicy.
+check_policy = matching(
+    (
+        r"(arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/)?([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,128}",
+        "a managed policy is named by its name or its ARN",
+    )
+)
 BucketName = Annotated[str, AfterValidator(check_bucket_name)]
+ManagedPolicy = Annotated[str, AfterValidator(check_policy)]
 KmsKey = Annotated[str, AfterValidator(check_key)]
 TagKey = Annotated[str, AfterValidator(check_tag_key)]
 TagValue = Annotated[str, AfterValidator(check_tag_value)]
@@ -107,13 +115,6 @@ InstanceType = Annotated[str, _text(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "an instance t
 SubnetId = Annotated[str, _text("subnet-[0-9a-f]+", "the id of a subnet, subnet-…")]
 SecurityGroupId = Annotated[str, _text("sg-[0-9a-f]+", "the id of a security group, sg-…")]
 EmailAddress = Annotated[str, _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
-KeyPrefix = Annotated[
-    str,
-    _text(
-        "[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?",
-        "letters, digits and ._/- with a letter or digit at each end, such as wheels/1",
-    ),
-]
 # ISO 8601 duration as step caching takes it.
 _HOURS_AND_MINUTES = "[Tt]([0-9]+[Hh]([0-9]+[Mm])?|[0-9]+[Mm])"
 Duration = Annotated[

@@ -22,6 +22,9 @@ NEWEST_APPROVED = "newest-approved"
 #: Value of RunKey in executions that an upload started; a start by hand gives another. ``steps/claim.py`` knows it too.
 UPLOAD_RUN_KEY = "upload"
 
+#: Input and channel that jobs install what the image lacks from. ``steps/run.sh`` knows it too.
+WHEELS_INPUT = "wheels"
+
 
 class JobStep(StrEnum):
     """Steps that run a job, by their name in the definition."""

@@ -10,14 +10,13 @@ from pipeline.settings.constraints import (
     Duration,
     EmailAddress,
     InstanceType,
-    KeyPrefix,
     KmsKey,
     LogRetention,
     Number,
     SecurityGroupId,
     SubnetId,
 )
-from pipeline.settings.contract import CREATE_MODEL, ISOLABLE_STEPS, JobStep
+from pipeline.settings.contract import ISOLABLE_STEPS, JobStep
 
 Profile = Literal["forecast", "parity"]
 ApprovalStatus = Literal["PendingManualApproval", "Approved", "Rejected"]
@@ -120,11 +119,8 @@ class Network(Section):
     subnets: Annotated[Distinct[SubnetId], Field(max_length=16)] = ()
     security_groups: Annotated[Distinct[SecurityGroupId], Field(max_length=5)] = ()
     encrypt_inter_container_traffic: bool = False
-    #: Steps whose container gets no network at all. Possible for steps that call no AWS API.
-    isolated_steps: tuple[str, ...] = ()
-    #: Folder of the artifacts bucket with wheels of all that ``steps/requirements.txt`` names: jobs install from there
-    #: and ask no package index. Needed where they can't reach one.
-    wheels_folder: KeyPrefix | None = None
+    #: Steps whose container gets no network at all: by default all that call no AWS API.
+    isolated_steps: tuple[str, ...] = ISOLABLE_STEPS
 
     @field_validator("isolated_steps")
     @classmethod
@@ -138,12 +134,6 @@ class Network(Section):
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
-        installing = [name for name in self.isolated_steps if name != CREATE_MODEL]
-        if installing and self.wheels_folder is None:
-            raise ValueError(
-                f"isolated_steps needs wheels_folder: {', '.join(installing)} can't reach a package index without a "
-                "network"
-            )
         if bool(self.subnets) != bool(self.security_groups):
             raise ValueError("subnets and security_groups go together: a VPC job needs both")
         return self
@@ -186,3 +176,20 @@ class Buckets(Section):
     predictions: BucketName | None = None
     #: Keys that these buckets are encrypted with by their owners: the execution role may use them.
     kms_keys: tuple[KmsKey, ...] = ()
+
+
+class ObjectLock(Section):
+    """For how long no version of an upload can be deleted; by nobody at all in the mode COMPLIANCE."""
+
+    mode: Literal["GOVERNANCE", "COMPLIANCE"]
+    days: int = Field(ge=1, le=36500)
+
+
+class Retention(Section):
+    """How long files are kept."""
+
+    #: Days for intermediate files of executions (``runs/`` and ``inputs/``): for longer than steps are cached, and than
+    #: anybody wants to retry a failed execution. What registered models refer to is in ``models/``, and stays.
+    run_days: int = Field(default=60, ge=2, le=3650)
+    #: For the raw bucket. It can be made longer or shorter for later uploads, but not be switched off again.
+    raw_lock: ObjectLock | None = None

@@ -204,7 +204,11 @@ def test_the_same_event_again_changes_nothing(deployed, execution, day_csv):
     (arn,) = _wait_for_more(deployed, known)
     second = deployed.finished(arn)
     assert second.status == "Succeeded", second.explanation
-    assert {step.name for step in second.steps if step.status == "Succeeded"} == {"ClaimInput", "IsNewInput", "IsRegistered"}
+    assert {step.name for step in second.steps if step.status == "Succeeded"} == {
+        "ClaimInput",
+        "IsNewInput",
+        "IsRegistered",
+    }
     assert deployed.predictions() == before
     assert deployed.model_packages() == packages
 

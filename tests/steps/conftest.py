@@ -127,7 +127,7 @@ def run_on(csv: Path, root: Path, profile: str) -> Run:
         "--output-dir", root / "prepared", "--profile", profile,
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("SM_MODULE_DIR", f"s3://artifacts/code/{'ab' * 32}/sourcedir.tar.gz")
+        environment.setenv("CODE_SHA256", "ab" * 32)
         log = step(
             "train", "--train-dir", root / "prepared" / "train", "--model-dir", root / "model",
             "--output-data-dir", root / "data", "--profile", profile, "--feature-count", 15,

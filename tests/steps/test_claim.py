@@ -145,7 +145,7 @@ REGISTERED = {"rows-uri": "s3://a/rows.csv", "transform-uri": "s3://a/x.out", "f
 
 
 @pytest.mark.parametrize(
-    ("status", "properties", "expected"),
+    "case",
     [
         ("PendingManualApproval", REGISTERED, "publish"),
         ("Approved", REGISTERED, "publish"),
@@ -153,9 +153,8 @@ REGISTERED = {"rows-uri": "s3://a/rows.csv", "transform-uri": "s3://a/x.out", "f
         ("Approved", {}, "process"),
     ],
 )
-def test_a_take_over_publishes_what_the_execution_before_has_registered(
-    s3, sagemaker, succeeded, status, properties, expected
-) -> None:
+def test_a_take_over_publishes_what_the_execution_before_has_registered(s3, sagemaker, succeeded, case) -> None:
+    status, properties, expected = case
     version = upload(s3)
     gone = f"{succeeded[:-12]}gone00000000"
     first = ask(version, gone, model_package_group_name="bikes")

@@ -221,7 +221,8 @@ def test_files_larger_than_a_part_are_put_in_parts(s3, upload, monkeypatch) -> N
 @given(st.lists(st.binary(max_size=50), max_size=20), st.lists(st.integers(1, 30), min_size=1))
 def test_a_generated_file_gives_its_bytes_in_any_portions(pieces: list[bytes], sizes: list[int]) -> None:
     file = streams.GeneratedFile(iter(pieces))
-    read = list(iter(lambda sizes=chain(sizes, repeat(7)): file.read(next(sizes)), b""))
+    portions = chain(sizes, repeat(7))
+    read = list(iter(lambda: file.read(next(portions)), b""))
     whole = b"".join(pieces)
     assert b"".join(read) == whole
     assert (file.size, file.sha256) == (len(whole), hashlib.sha256(whole).hexdigest())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -55,42 +58,48 @@ def test_a_bug_shows_its_traceback_and_leaves_a_short_form(tmp_path) -> None:
     assert message.read_text() == "Unexpected ZeroDivisionError: a bug (see the job's log for the traceback)"
 
 
-def test_requirements_are_pinned() -> None:
-    lines = (STEPS / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    pins = [line for line in lines if line and not line.startswith("#")]
-    assert all(re.fullmatch(r"[a-z-]+(\[[a-z]+\])?==[0-9][0-9a-z.]*", line) for line in pins)
-    named = {re.split(r"[\[=]", line)[0] for line in pins}
-    assert {"statsmodels", "pandera"} <= named
-    # The image's own libraries must stay what they are.
+def test_the_lock_names_every_file_by_its_hash_and_leaves_the_images_libraries_alone() -> None:
+    text = (STEPS / "requirements.txt").read_text(encoding="utf-8").replace("\\\n", " ")
+    pins = [line for line in text.splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*( +--hash=sha256:[0-9a-f]{64})+", line) for line in pins)
+    named = {line.partition("==")[0] for line in pins}
+    assert "statsmodels" in named
     assert not {"numpy", "pandas", "scipy", "scikit-learn", "pyarrow", "joblib", "boto3", "botocore"} & named
+
+
+SHOW = "import os, sys; print(os.getcwd(), sys.argv[1:]); sys.exit(7 if 'fail' in sys.argv else 0)"
+
+
+def pack(code: Path, *, requirements: str, script: str = SHOW) -> None:
+    """Make the code archive of a job."""
+    with tarfile.open(code / "sourcedir.tar.gz", "w:gz") as tar:
+        for name, text in {"show.py": script, "requirements.txt": requirements}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text.encode())
+            tar.addfile(member, io.BytesIO(text.encode()))
 
 
 @pytest.fixture
 def processing(tmp_path) -> Path:
-    """Make a job's /opt/ml/processing with run.sh and a code archive that holds one small script."""
+    """Make a job's /opt/ml/processing with run.sh, a code archive that holds one small script, and no wheel."""
     code = tmp_path / "processing" / "input" / "code"
     code.mkdir(parents=True)
+    (tmp_path / "processing" / "input" / "wheels").mkdir()
     (code / "run.sh").write_bytes((STEPS / "run.sh").read_bytes())
-    files = {
-        "show.py": b"import os, sys; print(os.getcwd(), sys.argv[1:]); sys.exit(7 if 'fail' in sys.argv else 0)",
-        "requirements.txt": b"# nothing that is not here\npytest==%s\n" % pytest.__version__.encode(),
-    }
-    with tarfile.open(code / "sourcedir.tar.gz", "w:gz") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
+    pack(code, requirements=f"# nothing that is not here\npytest=={pytest.__version__}\n")
     return tmp_path / "processing"
 
 
-def start(processing: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Start run.sh with this interpreter as python3."""
+def start(
+    processing: Path, *arguments: str, at: Path | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Start run.sh, which is in the processing job's folder or in another, with this interpreter as python3."""
     bin_dir = processing / "bin"
     bin_dir.mkdir(exist_ok=True)
     (bin_dir / "python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     (bin_dir / "python3").chmod(0o755)
-    environment = {**os.environ, "PATH": f"{bin_dir}:{os.environ['PATH']}"}
-    command = ["/bin/bash", str(processing / "input" / "code" / "run.sh"), *arguments]
+    environment = {**os.environ, "PATH": f"{bin_dir}:{os.environ['PATH']}", **variables}
+    command = ["/bin/bash", str((at or processing / "input" / "code") / "run.sh"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
@@ -116,3 +125,64 @@ def test_run_sh_says_when_the_archive_is_broken(processing) -> None:
     done = start(processing, "show.py")
     assert done.returncode == 1
     assert "can't be unpacked" in done.stderr
+
+
+def test_run_sh_unpacks_a_training_jobs_code_beside_its_input(processing, tmp_path) -> None:
+    shutil.copytree(processing / "input", tmp_path / "ml" / "input" / "data")
+    done = start(processing, "show.py", at=tmp_path / "ml" / "input" / "data" / "code")
+    assert done.stdout.strip() == f"{tmp_path / 'ml' / 'code'} []"
+
+
+def test_run_sh_says_that_the_wheels_are_missing_also_where_all_is_installed(processing) -> None:
+    (processing / "input" / "wheels").rmdir()
+    done = start(processing, "show.py")
+    assert done.returncode == 1
+    assert "the job has no input 'wheels'" in done.stderr
+    assert "bikeshare deploy" in done.stderr
+
+
+def test_run_sh_needs_no_wheels_where_the_image_has_everything(processing) -> None:
+    (processing / "input" / "wheels").rmdir()
+    pack(processing / "input" / "code", requirements="# nothing\n")
+    assert start(processing, "show.py").returncode == 0
+
+
+@pytest.fixture
+def wheel(processing, tmp_path) -> str:
+    """A wheel among the job's, and the line of the lock for it."""
+    file = processing / "input" / "wheels" / "brought_along-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("brought_along.py", "")
+        archive.writestr(
+            "brought_along-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: brought-along\nVersion: 1.0\n"
+        )
+        archive.writestr(
+            "brought_along-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr("brought_along-1.0.dist-info/RECORD", "")
+    return f"brought-along==1.0 \\\n    --hash=sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}\n"
+
+
+def test_run_sh_installs_from_the_wheels_and_asks_no_index(processing, wheel, tmp_path) -> None:
+    pack(processing / "input" / "code", requirements=f"# a lock\n{wheel}", script="import brought_along; print('here')")
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_FIND_LINKS": "", "PIP_TARGET": str(tmp_path / "target")}
+    done = start(processing, "show.py", PYTHONPATH=str(tmp_path / "target"), **nowhere)
+    assert (done.returncode, done.stdout.strip()) == (0, "here"), done.stderr
+
+
+def test_run_sh_installs_no_wheel_that_is_not_the_locks(processing, wheel, tmp_path) -> None:
+    other = re.sub("[0-9a-f]{64}", "0" * 64, wheel)
+    pack(processing / "input" / "code", requirements=other)
+    done = start(processing, "show.py", PIP_TARGET=str(tmp_path / "target"))
+    assert done.returncode == 1
+    assert "can't be installed from the input 'wheels'" in done.stderr
+    assert "brought-along" in done.stderr
+    assert not (tmp_path / "target").exists()
+
+
+def test_run_sh_names_what_is_missing_among_the_wheels(processing) -> None:
+    pack(processing / "input" / "code", requirements=f"absent==1.0 --hash=sha256:{'0' * 64}\n")
+    done = start(processing, "show.py")
+    assert done.returncode == 1
+    assert "No matching distribution found for absent==1.0" in done.stderr
+    assert "bikeshare plan shows what is missing" in done.stderr

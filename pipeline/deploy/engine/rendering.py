@@ -135,9 +135,6 @@ def print_next_steps(settings: Settings, aws: Aws, console: Console) -> None:
         f"Put a CSV:  {aws.cli(f's3 cp day.csv s3://{settings.raw_bucket}/{uploads}')}",
         f"Follow it:  {settings.command(f'watch {uploads}day.csv')}",
     ]
-    if settings.network.wheels_folder is not None:
-        folder = f"s3://{settings.artifacts_bucket}/{settings.network.wheels_folder}/"
-        lines.insert(0, f"Put wheels: {aws.cli(f's3 sync wheels {folder}')}")
     if settings.alarms.emails:
         lines.append(f"Confirm the mail from SNS to be told of failures: {', '.join(settings.alarms.emails)}")
     _print(console, *lines)
@@ -153,7 +150,7 @@ def print_removal(resource: Resource, console: Console, removal: Removal) -> Non
 def print_removal_summary(removals: Sequence[Removal], console: Console, settings: Settings) -> None:
     """Print what destroy did, in one line, and how to remove the data that it kept."""
     counts = Counter(removals)
-    kept = counts[Removal.HOLDS_DATA] + counts[Removal.NOT_OURS]
+    kept = counts[Removal.HOLDS_DATA] + counts[Removal.LOCKED] + counts[Removal.NOT_OURS]
     console.print(f"Destroyed: {counts[Removal.REMOVED]} removed, {kept} kept, {counts[Removal.ABSENT]} already gone.")
     if counts[Removal.HOLDS_DATA]:
         _print(console, f"Remove the data as well with: bikeshare destroy {settings.options} --delete-data")

@@ -11,6 +11,8 @@ class StackArns:
         arn = settings.arn
         names = (settings.raw_bucket, settings.artifacts_bucket, settings.predictions_bucket)
         self.raw, self.artifacts, self.predictions = self.buckets = [settings.bucket_arn(name) for name in names]
+        #: What deployment puts there as resources.
+        self.put = [f"{self.artifacts}/{folder}/*" for folder in ("code", "wheels")]
         functions = [settings.function_name(function) for function in Function]
         own_roles = (settings.execution_role_name, settings.events_role_name, *functions)
         self.roles = [settings.role_arn(name) for name in own_roles]

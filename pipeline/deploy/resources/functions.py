@@ -109,9 +109,7 @@ class Function(Resource):
             aws.functions.update_function_configuration(FunctionName=self.name, **self._configuration())
             aws.functions.get_waiter("function_updated_v2").wait(FunctionName=self.name)
         if "code" in differences:
-            aws.functions.update_function_code(
-                FunctionName=self.name, S3Bucket=self.code_bucket, S3Key=self.code_key
-            )
+            aws.functions.update_function_code(FunctionName=self.name, S3Bucket=self.code_bucket, S3Key=self.code_key)
             aws.functions.get_waiter("function_updated_v2").wait(FunctionName=self.name)
         if "caller" in differences:
             self._permit(aws)

@@ -1,15 +1,12 @@
-"""From text cells to typed days in physical units, the schema that pandera checks them against, and what was found."""
+"""From text cells to typed days in physical units, the rules that hold for each of them, and what was found."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import pandas as pd
-import pandera.pandas as pa
-from pandera.errors import SchemaErrors
 
 from analysis.reading.columns import CATEGORIES, COUNTS, DATE, FLAGS, MEASURES
 from analysis.runtime.errors import Problem
@@ -20,7 +17,6 @@ _DAY_FIRST_DATE = r"[0-9]{2}-[0-9]{2}-(?:[0-9]{2}|[0-9]{4})"
 _LONG_DATE = len("dd-mm-yyyy")
 _LISTED_LINES = 50
 _LONGEST_QUOTE = 40
-_MONTH_MATCHES = "is not the month of the date"
 
 PHYSICAL = "physical"
 """Form with dd-mm-yy dates, degrees, percent and km/h."""
@@ -137,52 +133,30 @@ def _to_physical(days: pd.DataFrame, form: str, findings: Findings) -> None:
         findings.refuse(message, [int(days.index[0])], "hum")
 
 
-@cache
-def day_schema() -> pa.DataFrameSchema:
-    """Build the schema: domains of categories and flags, physical ranges, counts not negative, one row a day.
-
-    The error text of each check is what a user reads after the offending value.
-    """
-    columns: dict[str, pa.Column] = {
-        DATE: pa.Column("datetime64[ns]", unique=True, report_duplicates="exclude_first"),
-    }
-    for name, category in {**CATEGORIES, **FLAGS}.items():
-        levels = list(category.levels)
-        columns[name] = pa.Column("int64", pa.Check.isin(levels, error=f"is not one of {category.allowed}"))
-    for name, measure in MEASURES.items():
-        error = f"is outside 0 to {measure.scale:g} {measure.unit}"
-        columns[name] = pa.Column("float64", pa.Check.in_range(0.0, measure.scale, error=error))
-    for name in COUNTS:
-        columns[name] = pa.Column("int64", pa.Check.ge(0, error="is negative"), required=False)
-    month = pa.Check(_month_matches, error=_MONTH_MATCHES, ignore_na=False)
-    return pa.DataFrameSchema(columns, checks=month, strict=True)
-
-
-def _month_matches(days: pd.DataFrame) -> pd.Series[bool]:
-    known = days["mnth"].isin(list(CATEGORIES["mnth"].levels))
-    matches: pd.Series[bool] = (days[DATE].dt.month == days["mnth"]) | ~known
-    return matches
-
-
 def broken_rules(days: pd.DataFrame) -> list[Problem]:
-    """List every rule of the schema that a row breaks; the index of `days` is taken as the line number."""
-    try:
-        day_schema().validate(days, lazy=True)
-    except SchemaErrors as error:
-        failures = error.failure_cases
-    else:
-        return []
-    texts = days.assign(**{DATE: days[DATE].dt.strftime("%Y-%m-%d")}).astype(str)
+    """List every rule that a row breaks; the index of `days` is taken as the line number."""
+    problems = []
+    for name, broken, rule in _rules(days):
+        problems += [Problem(f"{days.loc[line, name]!s} {rule}", line, name) for line in lines_of(broken)]
+    dates = days[DATE].dt.strftime("%Y-%m-%d")
+    wrong_month = (days[DATE].dt.month != days["mnth"]) & days["mnth"].isin(list(CATEGORIES["mnth"].levels))
+    for line in lines_of(wrong_month):
+        message = f"{days.loc[line, 'mnth']!s} is not the month of the date ({dates[line]})"
+        problems.append(Problem(message, line, "mnth"))
     # Backwards, so that the first line of a day wins.
-    first_line = dict(zip(texts[DATE][::-1], texts.index[::-1], strict=True))
-    problems: set[tuple[int, str, str]] = set()
-    for failure in failures.to_dict("records"):
-        line, column, rule = int(failure["index"]), str(failure["column"]), str(failure["check"])
-        day = str(texts.loc[line, DATE])
-        if rule == _MONTH_MATCHES:
-            problems.add((line, "mnth", f"{texts.loc[line, 'mnth']!s} {rule} ({day})"))
-        elif column == DATE:
-            problems.add((line, DATE, f"{day} is already on line {first_line[day]}, and a day may appear only once"))
-        else:
-            problems.add((line, column, f"{texts.loc[line, column]!s} {rule}"))
-    return [Problem(message, line, column) for line, column, message in sorted(problems)]
+    first_line = dict(zip(dates[::-1], dates.index[::-1], strict=True))
+    for line in lines_of(dates.duplicated(keep="first")):
+        message = f"{dates[line]} is already on line {first_line[dates[line]]}, and a day may appear only once"
+        problems.append(Problem(message, line, DATE))
+    return sorted(problems, key=lambda problem: (problem.line or 0, problem.column or "", problem.message))
+
+
+def _rules(days: pd.DataFrame) -> Iterator[tuple[str, pd.Series[bool], str]]:
+    """Yield (column, where a value breaks the rule, the rule in the words that follow the value)."""
+    for name, category in {**CATEGORIES, **FLAGS}.items():
+        yield name, ~days[name].isin(list(category.levels)), f"is not one of {category.allowed}"
+    for name, measure in MEASURES.items():
+        yield name, ~days[name].between(0.0, measure.scale), f"is outside 0 to {measure.scale:g} {measure.unit}"
+    for name in COUNTS:
+        if name in days.columns:
+            yield name, days[name] < 0, "is negative"

@@ -18,12 +18,14 @@ from analysis.runtime.errors import AwsCallError, SettingsError
 
 Answer = TypeVar("Answer")
 
-_BUSY = frozenset(
-    """BandwidthLimitExceeded InternalError InternalFailure InternalServerError LimitExceededException OperationAborted
-    PriorRequestNotComplete ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled
-    RequestThrottledException RequestTimeout RequestTimeoutException ServiceUnavailable SlowDown ThrottledException
-    Throttling ThrottlingException TooManyRequestsException TransactionInProgressException""".split()
+_BUSY_CODES = (
+    "BandwidthLimitExceeded InternalError InternalFailure InternalServerError LimitExceededException"
+    " OperationAborted PriorRequestNotComplete ProvisionedThroughputExceededException RequestLimitExceeded"
+    " RequestThrottled RequestThrottledException RequestTimeout RequestTimeoutException ServiceUnavailable"
+    " SlowDown ThrottledException Throttling ThrottlingException TooManyRequestsException"
+    " TransactionInProgressException"
 )
+_BUSY = frozenset(_BUSY_CODES.split())
 _SERVER_ERRORS = range(500, 600)
 _TOO_MANY_REQUESTS = 429
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
@@ -49,7 +51,8 @@ def patient_client(service: str, seconds: float) -> Any:
     For functions: no retry policy of a pipeline covers their steps, and botocore's own retries stop after some
     attempts or, under throttling, when their quota is used up.
     """
-    client = boto3.client(service, **client_settings(attempts=1, connect_timeout=10, read_timeout=60))
+    create: Any = boto3.client  # the stubs know a type for each service
+    client = create(service, **client_settings(attempts=1, connect_timeout=10, read_timeout=60))
     deadline = time.monotonic() + seconds
 
     def pause_before_next(attempts: int, response: Any, caught_exception: Exception | None, **_: Any) -> float | None:

@@ -35,9 +35,7 @@ def as_function(step: Callable[[Sequence[str]], Outputs]) -> Handler:
 
 def options(event: Mapping[str, Any]) -> list[str]:
     """Return an event's members as words of a command line; a list is an option that is given several times."""
-    pairs = [
-        (name, item) for name, value in event.items() for item in (value if isinstance(value, list) else [value])
-    ]
+    pairs = [(name, item) for name, value in event.items() for item in (value if isinstance(value, list) else [value])]
     return [f"--{name}={value}" for name, value in pairs]
 
 

@@ -6,7 +6,7 @@ import codecs
 import hashlib
 import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import HTTPClientError
@@ -93,8 +93,8 @@ class GeneratedFile(io.RawIOBase):
         return content
 
 
-def put_stream(s3: S3Client, bucket: str, key: str, file: GeneratedFile, content_type: str) -> None:
-    """Put a file into S3 in parts; where reading it fails, nothing appears under the key."""
+def put_stream(s3: S3Client, bucket: str, key: str, file: Any, content_type: str) -> None:
+    """Put a readable file into S3 in parts; where reading it fails, nothing appears under the key."""
     # Two parts at a time keep four in memory at most.
     settings = TransferConfig(multipart_threshold=_CHUNK_BYTES, multipart_chunksize=_CHUNK_BYTES, max_concurrency=2)
     with aws_call(f"Writing s3://{bucket}/{key}"):

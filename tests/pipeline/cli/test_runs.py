@@ -51,9 +51,7 @@ def aws(tmp_path_factory):
                 ClientRequestToken=(name + "-" * 32)[:64],
             )
         clients.s3.create_bucket(Bucket=settings.raw_bucket)
-        clients.s3.put_bucket_versioning(
-            Bucket=settings.raw_bucket, VersioningConfiguration={"Status": "Enabled"}
-        )
+        clients.s3.put_bucket_versioning(Bucket=settings.raw_bucket, VersioningConfiguration={"Status": "Enabled"})
         clients.s3.put_object(Bucket=settings.raw_bucket, Key=KEY, Body=b"x")
         clients.s3.put_object(Bucket=settings.raw_bucket, Key="raw/scoring/x.csv", Body=b"x")
         clients.s3.put_object(Bucket=settings.raw_bucket, Key="raw/training/x.txt", Body=b"x")

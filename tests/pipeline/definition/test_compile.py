@@ -1,5 +1,6 @@
 """The two definitions: deterministic, offline, and of the shape that AWS takes."""
 
+import hashlib
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from botocore.validate import ParamValidator
 
 from pipedef.document.definition import read_definition
 from pipedef.document.model_cards import CardKind, card_problems
-from pipeline.definition.bundle import Bundle
+from pipeline.definition.bundle import REQUIREMENTS_FILE, Bundle
 from pipeline.definition.compile import compile_definition
 from pipeline.definition.sdk import TELEMETRY_OFF, offline_sdk
 from pipeline.settings.contract import Flow
@@ -262,8 +263,7 @@ volume_size_gib = 100
 count = 2
 
 [network]
-isolated_steps = ["Preprocess", "Train", "CreateModel"]
-wheels_folder = "wheels/1"
+isolated_steps = ["Preprocess", "Train"]
 """
 
 
@@ -275,20 +275,56 @@ def test_isolation_instances_and_warm_pools_reach_the_jobs(tmp_path, kind):
     assert (cluster["InstanceType"], cluster["InstanceCount"], cluster["VolumeSizeInGB"]) == ("ml.m5.4xlarge", 1, 100)
     assert steps["IngestFeatures"]["ProcessingResources"]["ClusterConfig"]["VolumeSizeInGB"] == 30
     assert steps["Transform"]["TransformResources"]["InstanceCount"] == 2
-    isolated = {
+    assert isolated(steps) == {"Preprocess"} | ({"Train"} if kind == "training" else set())
+    if kind == "training":
+        assert steps["Train"]["ResourceConfig"]["KeepAlivePeriodInSeconds"] == 600
+
+
+def isolated(steps):
+    return {
         name
         for name, arguments in steps.items()
         if arguments.get("EnableNetworkIsolation") or arguments.get("NetworkConfig", {}).get("EnableNetworkIsolation")
     }
-    assert isolated == {"Preprocess", "CreateModel"} | ({"Train"} if kind == "training" else set())
-    assert steps["Preprocess"]["Environment"]["PIP_FIND_LINKS"] == "/opt/ml/processing/input/wheels"
-    if kind == "training":
-        train = steps["Train"]
-        assert train["ResourceConfig"]["KeepAlivePeriodInSeconds"] == 600
-        assert [channel["ChannelName"] for channel in train["InputDataConfig"]] == ["code", "wheels", "train"]
-        directory = train["HyperParameters"]["sagemaker_submit_directory"]
-        assert directory == "/opt/ml/input/data/code/sourcedir.tar.gz"
-        assert train["Environment"]["PIP_FIND_LINKS"] == "/opt/ml/input/data/wheels"
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_steps_that_call_no_aws_api_have_no_network(name, kind):
+    steps = {step["Name"]: step["Arguments"] for step in steps_of(compile_definition(load_settings(name), kind))}
+    assert isolated(steps) == {"Preprocess", "CreateModel"} | ({"Train"} if kind == "training" else set())
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_every_job_of_a_script_brings_its_libraries_along(name, kind):
+    settings = load_settings(name)
+    folder = f"s3://{settings.artifacts_bucket}/wheels/{hashlib.sha256(REQUIREMENTS_FILE.read_bytes()).hexdigest()}/"
+    for step in steps_of(compile_definition(settings, kind)):
+        arguments = step["Arguments"]
+        if step["Type"] == "Processing":
+            inputs = {item["InputName"]: item["S3Input"] for item in arguments["ProcessingInputs"]}
+            assert inputs["wheels"]["S3Uri"] == folder
+            assert inputs["wheels"]["LocalPath"] == "/opt/ml/processing/input/wheels"
+        if step["Type"] == "Training":
+            channels = {
+                item["ChannelName"]: item["DataSource"]["S3DataSource"] for item in arguments["InputDataConfig"]
+            }
+            assert list(channels) == ["code", "wheels", "train"]
+            assert channels["wheels"]["S3Uri"] == folder
+
+
+def test_training_starts_by_the_launcher_like_processing(settings):
+    (train,) = (step for step in steps_of(compile_definition(settings, "training")) if step["Type"] == "Training")
+    specification = train["Arguments"]["AlgorithmSpecification"]
+    assert specification["ContainerEntrypoint"] == ["/bin/bash", "/opt/ml/input/data/code/run.sh", "train.py"]
+    assert specification["ContainerArguments"][:2] == ["--profile", {"Get": "Parameters.Profile"}]
+    assert not train["Arguments"]["HyperParameters"]
+
+
+def test_a_model_asks_no_package_index_when_it_starts_to_serve(settings):
+    steps = {step["Name"]: step["Arguments"] for step in steps_of(compile_definition(settings, "training"))}
+    registered = steps["RegisterModel"]["InferenceSpecification"]["Containers"][0]
+    for container in (registered, steps["CreateModel"]["PrimaryContainer"]):
+        assert container["Environment"]["PIP_NO_BUILD_ISOLATION"] == "0"
 
 
 def test_the_model_card_fits_the_schema_of_a_package_once_its_numbers_are_in(settings):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
+import zipfile
 
 OPEN = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
 ADMIN = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -25,6 +27,10 @@ def arn(aws, thing):
     if thing.kind == "model package group":
         return aws.sagemaker.describe_model_package_group(ModelPackageGroupName=thing.name)["ModelPackageGroupArn"]
     return thing.arn
+
+
+def first_wheel(aws, thing):
+    return aws.s3.list_objects_v2(Bucket=thing.bucket, Prefix=f"{thing.name}/")["Contents"][0]["Key"]
 
 
 def tag_sagemaker(aws, thing):
@@ -96,6 +102,13 @@ def slow_retries(aws, thing):
     aws.events.put_targets(Rule=thing.name, Targets=[{**thing.target, "RetryPolicy": retries}])
 
 
+def zipped(name):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(name, "# by hand")
+    return packed.getvalue()
+
+
 def open_function(aws, thing):
     aws.functions.add_permission(
         FunctionName=thing.name, StatementId="by-hand", Action="lambda:InvokeFunction", Principal="*"
@@ -144,6 +157,11 @@ BY_HAND = {
             Bucket=thing.name, NotificationConfiguration={}
         ),
     ),
+    "bucket: lifecycle": (
+        "bucket",
+        "lifecycle",
+        lambda aws, thing: aws.s3.delete_bucket_lifecycle(Bucket=thing.name),
+    ),
     "bucket: tags": (
         "bucket",
         "tags",
@@ -154,7 +172,7 @@ BY_HAND = {
     "function: code": (
         "function",
         "code",
-        lambda aws, thing: aws.functions.update_function_code(FunctionName=thing.name, ZipFile=b"by hand"),
+        lambda aws, thing: aws.functions.update_function_code(FunctionName=thing.name, ZipFile=zipped("claim.py")),
     ),
     "function: memory": (
         "function",
@@ -278,6 +296,16 @@ BY_HAND = {
         "code",
         f"code/{'ab' * 32}/run.sh",
         lambda aws, thing: aws.s3.delete_object(Bucket=thing.bucket, Key=f"{thing.name}/run.sh"),
+    ),
+    "wheels: overwritten": (
+        "wheels",
+        "small==1.0",
+        lambda aws, thing: aws.s3.put_object(Bucket=thing.bucket, Key=first_wheel(aws, thing), Body=b"evil"),
+    ),
+    "wheels: removed": (
+        "wheels",
+        "small==1.0",
+        lambda aws, thing: aws.s3.delete_object(Bucket=thing.bucket, Key=first_wheel(aws, thing)),
     ),
     "pipeline: definition": (
         "pipeline",

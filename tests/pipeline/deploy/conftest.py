@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -13,7 +15,8 @@ import pytest
 
 from localmaker.daemon import running_endpoint
 from pipeline.aws.clients import Aws
-from pipeline.definition.bundle import Bundle
+from pipeline.definition.bundle import Bundle, pack_functions
+from pipeline.definition.lock import Lock
 from pipeline.deploy.engine.resource import Resource
 from pipeline.deploy.resources.log_groups import LogGroup
 from pipeline.deploy.stack import resources
@@ -51,10 +54,22 @@ class BreakableAws(Aws):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Compiled definitions are kept for these tests, and not in anybody's home."""
-    with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}):
-        yield
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Compiled definitions and wheels are kept for these tests, and not in anybody's home."""
+    folder = tmp_path_factory.mktemp("cache")
+    with mock.patch.dict(os.environ, {"XDG_CACHE_HOME": str(folder)}):
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def small_lock(cache: Path) -> Lock:
+    """Return a lock of two wheels, which are in the cache; pip can get them from nowhere."""
+    folder, text = cache / "bikeshare" / "wheels", "# a lock\n"
+    folder.mkdir(parents=True)
+    for name in ("small", "tiny"):
+        (folder / f"{name}-1.0-py3-none-any.whl").write_text(name)
+        text += f"{name}==1.0 \\\n    --hash=sha256:{hashlib.sha256(name.encode()).hexdigest()}\n"
+    return Lock.of(text)
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +80,17 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BreakableAws]:
         mock.patch.dict(os.environ, endpoint.environment()),
     ):
         yield BreakableAws(load_settings("local"))
+
+
+@pytest.fixture
+def habitual(seed: int, tmp_path: Path) -> Iterator[BreakableAws]:
+    """Clients of an endpoint of the test's own, with the habits of a seed; not in us-east-1, which is lenient."""
+    with (
+        mock.patch.dict(os.environ, {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "eu-west-1"}),
+        running_endpoint(tmp_path, habits=seed) as endpoint,
+        mock.patch.dict(os.environ, endpoint.environment()),
+    ):
+        yield BreakableAws(load_settings("local").model_copy(update={"region": endpoint.region}))
 
 
 @pytest.fixture(scope="session", params=environment_names())
@@ -81,12 +107,12 @@ def killed() -> type[BaseException]:
 
 
 @pytest.fixture(scope="session")
-def stack_factory() -> Callable[..., list[Resource]]:
+def stack_factory(small_lock: Lock) -> Callable[..., list[Resource]]:
     """Return a factory of the real list of resources, with definitions of one step, under a given project name."""
 
     def _stack(project: str, **changes: Any) -> list[Resource]:
         settings = load_settings("local").model_copy(update={"project": project, **changes})
-        bundle = Bundle("ab" * 32, b"archive", b"launcher", b"functions")
+        bundle = Bundle("ab" * 32, b"archive", b"launcher", pack_functions(), small_lock)
         found = resources(settings, bundle, dict.fromkeys(FLOWS, DEFINITION))
         # The jobs' log groups are one for the whole account; here each test has its own.
         return [

@@ -21,7 +21,7 @@ from pipeline.errors import DeploymentError
 from pipeline.executions.costs import estimate
 from pipeline.settings.contract import FLOWS
 from pipeline.settings.environment import load_settings
-from pipeline.settings.sections import Alarms, Network
+from pipeline.settings.sections import Alarms
 
 pytestmark = pytest.mark.xdist_group("deploy")
 QUIET = Console(quiet=True)
@@ -62,7 +62,7 @@ def test_data_is_kept_unless_told_otherwise(clients, environment):
     console = Console(file=shown, width=200)
     came_of = destroy_environment(environment, clients, console, keep_data=True)
     with_data = {thing.kind for thing, removal in came_of if removal is Removal.HOLDS_DATA}
-    assert with_data == {"bucket", "feature group", "code"}
+    assert with_data == {"bucket", "feature group", "code", "wheels"}
     assert f"bucket               {environment.predictions_bucket}  (kept: it holds data)" in shown.getvalue()
     assert f"\n- bucket               {environment.raw_bucket}\n" in shown.getvalue()
     assert (
@@ -74,7 +74,7 @@ def test_data_is_kept_unless_told_otherwise(clients, environment):
         for change in plan_environment(environment, clients).changes
         if change.action is Action.KEEP
     }
-    assert kept == {"bucket", "feature group", "code"}
+    assert kept == {"bucket", "feature group", "code", "wheels"}
     came_of = destroy_environment(environment, clients, console, keep_data=False)
     assert {removal for _, removal in came_of} == {Removal.REMOVED, Removal.ABSENT}
     again = destroy_environment(environment, clients, console, keep_data=False)
@@ -102,9 +102,6 @@ def test_after_a_deployment_the_next_commands_can_be_copied(clients, environment
     assert f"--endpoint-url {clients.endpoint_url}" in lines[0]
     assert lines[1].endswith(environment.command("watch raw/training/day.csv"))
     assert lines[2].endswith(": you@example.com")
-    wheels = environment.model_copy(update={"network": Network(wheels_folder="wheels/1")})
-    print_next_steps(wheels, clients, Console(file=shown, width=40))
-    assert shown.getvalue().splitlines()[3].endswith(f"s3 sync wheels s3://{environment.artifacts_bucket}/wheels/1/")
 
 
 @pytest.mark.parametrize(
@@ -147,6 +144,16 @@ def test_every_shipped_environment_has_a_price(environment):
         assert found.dollars is not None
         assert 0 < found.dollars < 1
         assert str(found).endswith(f"(estimate, prices as of {found.as_of})")
+
+
+def test_three_jobs_start_before_the_predictions_of_training_and_two_before_those_of_scoring(environment):
+    found = {
+        flow: estimate(definition, environment.region).predictions
+        for flow, definition in compiled_definitions(environment, build_bundle(), FLOWS).items()
+    }
+    assert {flow: path.job_starts for flow, path in found.items()} == {"training": 3, "scoring": 2}
+    assert str(found["training"]) == "about 13 min (3 job starts)"
+    assert str(found["scoring"]) == "about 9 min (2 job starts)"
 
 
 def test_the_plan_for_scripts_has_the_way_to_the_predictions(clients, environment):

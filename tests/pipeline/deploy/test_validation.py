@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ from pipeline.definition.bundle import build_bundle
 from pipeline.definition.compile import compile_definition
 from pipeline.deploy.checks import deployment_around, environment_subjects, script_sources, validate_environments
 from pipeline.deploy.script_conventions import PROJECT
+from pipeline.errors import DefinitionError as DefinitionRefusedError
 from pipeline.settings.contract import FLOWS
 from pipeline.settings.environment import environment_names, load_settings
 
@@ -42,8 +44,9 @@ warm_pool_seconds = 600
 count = 2
 
 [network]
+subnets = ["subnet-0123456789abcdef0"]
+security_groups = ["sg-0123456789abcdef0"]
 isolated_steps = ["Preprocess", "Train", "CreateModel"]
-wheels_folder = "wheels/1"
 """
 
 
@@ -194,7 +197,7 @@ def test_a_file_is_checked_as_it_would_be_deployed(run, training, tmp_path):
     file.write_text(json.dumps(training.content))
     elsewhere = run("--file", str(file), "--env", "dev", "--json")
     assert elsewhere.exit_code == 4
-    assert {finding["check"] for finding in json.loads(elsewhere.output)["findings"]} == {"permissions"}
+    assert {finding["check"] for finding in json.loads(elsewhere.output)["findings"]} == {"functions", "permissions"}
     assert run("--file", str(file), "--env", "prod").exit_code == 0
 
 
@@ -204,9 +207,10 @@ def test_a_file_must_not_start_the_other_pipeline_either(run, training, tmp_path
     training.arguments("Transform")["TransformOutput"]["S3OutputPath"] = f"s3://{raw}/raw/scoring"
     file.write_text(json.dumps(training.content))
     answer = json.loads(run("--file", str(file), "--env", "prod", "--json").output)
-    (finding,) = [finding for finding in answer["findings"] if finding["check"] == "trigger-loops"]
-    assert finding["field"] == "Arguments.TransformOutput.S3OutputPath"
-    assert "prod-scoring" in finding["message"]
+    # Publishing is told to read there, and what a function writes the check can't know.
+    found = {item["field"]: item["message"] for item in answer["findings"] if item["check"] == "trigger-loops"}
+    assert set(found) == {"Arguments.TransformOutput.S3OutputPath", "Arguments.transform-uri"}
+    assert all("prod-scoring" in message for message in found.values())
 
 
 def test_the_list_names_every_check(run):
@@ -375,3 +379,42 @@ def test_a_role_is_derived_from_a_spoiled_definition(prod, bundle, compiled, dat
     except DefinitionError:
         return
     deployment_around(prod, bundle, {flow: definition.text}, flow)
+
+
+def test_a_definition_whose_jobs_do_not_bring_their_libraries_is_refused(run, training, tmp_path):
+    for step, inputs in (("Preprocess", "ProcessingInputs"), ("Train", "InputDataConfig")):
+        arguments = training.arguments(step)
+        arguments[inputs] = [
+            item for item in arguments[inputs] if "wheels" not in {item.get("InputName"), item.get("ChannelName")}
+        ]
+    file = tmp_path / "draft.json"
+    file.write_text(json.dumps(training.content))
+    result = run("--file", str(file), "--env", "prod")
+    assert result.exit_code == 4
+    for step, field in (("Preprocess", "ProcessingInputs"), ("Train", "InputDataConfig")):
+        assert f"step {step}, Arguments.{field}: error: " in result.output
+    assert "installs what the image lacks from the input 'wheels', which its job does not have" in result.output
+    assert "→ Give the step the input 'wheels'" in result.output
+
+
+@pytest.mark.slow
+def test_validate_and_plan_refuse_an_environment_whose_jobs_do_not(aws, tmp_path):
+    """Somebody takes the input out of the sources: neither command goes on."""
+    for folder in ("pipeline", "steps"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    context = tmp_path / "pipeline" / "definition" / "context.py"
+    text = context.read_text(encoding="utf-8")
+    context.write_text(text.replace("if lock.pins else {}", "if not lock.pins else {}"), encoding="utf-8")
+    variables = {**os.environ, "PYTHONPATH": str(tmp_path), "BIKESHARE_ACCOUNT_ID": "123456789012", "COLUMNS": "200"}
+    for command, code in (("validate", 4), ("plan", DefinitionRefusedError.exit_code)):
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline", command, "--env", "prod"],
+            cwd=tmp_path, env=variables, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        said = " ".join((done.stdout + done.stderr).split())
+        assert done.returncode == code, said
+        assert (
+            "preprocess.py installs what the image lacks from the input 'wheels', which its job does not have" in said
+        )
+        assert "and it has no network" in said
+        assert "Give the step the input 'wheels'" in said

@@ -114,6 +114,14 @@ def up(
     record_actions: Annotated[
         Path | None, typer.Option(help="Write the IAM actions that roles use to this file, one JSON line each.")
     ] = None,
+    habits: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SEED",
+            help="Answer with AWS's habits: lost answers, throttling, aborted calls, settings that lag; "
+            "the same seed repeats them.",
+        ),
+    ] = None,
     no_egress: Annotated[
         bool,
         typer.Option("--no-egress", help="Let jobs and functions with a VpcConfig reach nothing but the endpoint."),
@@ -144,6 +152,7 @@ def up(
             state_dir=state_dir,
             enforce_iam=enforce_iam,
             record_actions=record_actions,
+            habits=habits,
             no_egress=no_egress,
             on_ready=ready,
         )

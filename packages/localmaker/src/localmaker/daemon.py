@@ -79,6 +79,7 @@ def up(
     on_ready: Callable[[Running], None] | None = None,
     enforce_iam: bool = False,
     record_actions: Path | None = None,
+    habits: int | None = None,
     no_egress: bool = False,
 ) -> Running | None:
     """Start the endpoint, or return the one that is already running on this state directory.
@@ -92,6 +93,7 @@ def up(
         on_ready: called when requests are answered (also when detached).
         enforce_iam: take only credentials that the endpoint gave out, and refuse what policies do not allow.
         record_actions: file to which the IAM actions that roles use are written.
+        habits: seed of AWS's habits (:mod:`localmaker.habits`); None has none of them.
         no_egress: jobs and functions with a VpcConfig reach nothing but the endpoint.
 
     Raises:
@@ -111,7 +113,7 @@ def up(
                 f"stop it first: {command_for('down', directory)}"
             )
         unlike = (enforce_iam and not running.enforces_iam) or (no_egress and not running.no_egress)
-        if unlike or record_actions is not None:
+        if unlike or record_actions is not None or habits is not None:
             raise StateInUseError(
                 f"the local endpoint is already running at {running.url}, started with other options; "
                 f"stop it first: {command_for('down', directory)}"
@@ -124,6 +126,7 @@ def up(
             detached=True,
             enforce_iam=enforce_iam,
             record_actions=record_actions,
+            habits=habits,
             no_egress=no_egress,
         )[0]
     else:
@@ -135,6 +138,7 @@ def up(
             host=host,
             enforce_iam=enforce_iam,
             record_actions=record_actions,
+            habits=habits,
             no_egress=no_egress,
             on_ready=lambda record: on_ready and on_ready(_running(record, directory)),
         )
@@ -189,6 +193,7 @@ def _start(
     host: str = "127.0.0.1",
     record_actions: Path | None = None,
     enforce_iam: bool = False,
+    habits: int | None = None,
     no_egress: bool = False,
 ) -> tuple[Running, subprocess.Popen[bytes]]:
     tightened = make_private(directory)
@@ -198,6 +203,7 @@ def _start(
     command.append("--detach" if detached else "--until-stdin-closes")
     command += ["--record-actions", str(record_actions.absolute())] if record_actions is not None else []
     command += ["--enforce-iam"] if enforce_iam else []
+    command += ["--habits", str(habits)] if habits is not None else []
     command += ["--no-egress"] if no_egress else []
     path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     log = directory / LOG_NAME
@@ -323,6 +329,7 @@ def running_endpoint(
     *,
     record_actions: Path | None = None,
     enforce_iam: bool = False,
+    habits: int | None = None,
     no_egress: bool = False,
 ) -> Iterator[EndpointHandle]:
     """Run an endpoint in a process of its own for as long as the block runs.
@@ -334,6 +341,7 @@ def running_endpoint(
         port: TCP port; 0 picks a free one.
         record_actions: file to which the IAM actions that roles use are written.
         enforce_iam: take only credentials that the endpoint gave out, and refuse what policies do not allow.
+        habits: seed of AWS's habits (:mod:`localmaker.habits`); None has none of them.
         no_egress: jobs and functions with a VpcConfig reach nothing but the endpoint.
     """
     running, process = _start(
@@ -342,6 +350,7 @@ def running_endpoint(
         detached=False,
         record_actions=record_actions,
         enforce_iam=enforce_iam,
+        habits=habits,
         no_egress=no_egress,
     )
     try:

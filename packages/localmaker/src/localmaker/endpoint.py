@@ -17,6 +17,7 @@ import boto3.session
 import moto
 from botocore.config import Config
 
+from localmaker.habits.mode import Habits
 from localmaker.http.gateway import Gateway
 from localmaker.http.server import LoopbackServer
 from localmaker.moto_patches.application import create_moto_application
@@ -65,6 +66,7 @@ _OPERATION_MODULES = (
     "localmaker.services.sagemaker.registry.model_cards",
     "localmaker.services.sagemaker.registry.model_packages",
     "localmaker.services.sagemaker.models",
+    "localmaker.services.sagemaker.quotas",
     "localmaker.services.sagemaker.search",
     "localmaker.services.sagemaker.tags",
     "localmaker.services.sagemaker.jobs.handlers",
@@ -115,6 +117,7 @@ class Endpoint:
         host: a loopback address.
         port: TCP port; 0 picks a free one.
         iam: whether actions under roles are recorded or refused; neither by default.
+        habits: seed of AWS's habits; None has none of them.
         no_egress: jobs and functions with a VpcConfig reach nothing but this endpoint.
 
     Attributes:
@@ -145,6 +148,7 @@ class Endpoint:
         iam: IamSettings | None = None,
         *,
         no_egress: bool = False,
+        habits: int | None = None,
     ) -> None:
         self.state_dir = state_dir
         keep_reserve(state_dir)
@@ -180,6 +184,7 @@ class Endpoint:
             self.moto_state,
             authorization=self.authorization if self.authorization.enabled else None,
             events=self.events,
+            habits=None if habits is None else Habits(habits, self.account_id),
         )
         self._server = LoopbackServer(gateway, host, port)
         self._server_thread = threading.Thread(target=self._server.serve_forever, name="server", daemon=True)

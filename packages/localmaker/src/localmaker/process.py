@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--ready-fd", type=int, help="file descriptor to write the readiness record to, or the error")
     parser.add_argument("--record-actions", type=Path, help="file to which the IAM actions that roles use are written")
     parser.add_argument("--enforce-iam", action="store_true", help="check credentials and policies")
+    parser.add_argument("--habits", type=int, help="seed of AWS's habits")
     parser.add_argument("--no-egress", action="store_true", help="keep what has a VpcConfig from all other networks")
     parser.add_argument("--detach", action="store_true", help="continue in a process that nobody has to wait for")
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop when the starting process ends")
@@ -59,6 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
             ready_fd=options.ready_fd,
             record_actions=options.record_actions,
             enforce_iam=options.enforce_iam,
+            habits=options.habits,
             no_egress=options.no_egress,
             until_stdin_closes=options.until_stdin_closes,
         )
@@ -91,6 +93,7 @@ def run(
     ready_fd: int | None = None,
     record_actions: Path | None = None,
     enforce_iam: bool = False,
+    habits: int | None = None,
     no_egress: bool = False,
     until_stdin_closes: bool = False,
     on_ready: Any = None,
@@ -100,6 +103,7 @@ def run(
     Args:
         record_actions: file to which the IAM actions that roles use are written.
         enforce_iam: take only credentials that the endpoint gave out, and refuse what policies do not allow.
+        habits: seed of AWS's habits (:mod:`localmaker.habits`); None has none of them.
         no_egress: jobs and functions with a VpcConfig reach nothing but the endpoint.
         on_ready: called with the readiness record once requests are answered.
 
@@ -125,7 +129,9 @@ def run(
         )  # a refused start must not wait for moto's import
 
         iam = iam_settings(record_actions, enforce=enforce_iam)
-        endpoint = Endpoint(state_dir, host=host, port=port, iam=iam, no_egress=without_egress(no_egress))
+        endpoint = Endpoint(
+            state_dir, host=host, port=port, iam=iam, no_egress=without_egress(no_egress), habits=habits
+        )
         _shut_down_at_signals(endpoint)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         if until_stdin_closes:

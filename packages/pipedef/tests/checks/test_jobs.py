@@ -1,8 +1,14 @@
 """Containers without a network, and several instances."""
 
 import json
+from dataclasses import replace
 
 import pytest
+
+from pipedef.checks.data_flow import without_rows
+from pipedef.checks.jobs import code_is_pinned, jobs_bring_their_libraries
+from pipedef.document.definition import read_definition
+from pipedef.document.project import Project
 
 
 @pytest.mark.parametrize("flow", ["training", "scoring"])
@@ -132,3 +138,63 @@ def test_a_transform_of_a_parameter_is_found(training, problems, default, words)
 def test_a_manifest_lists_its_objects(training, problems, raw_bucket):
     transform_source(training).update(S3DataType="ManifestFile", S3Uri=f"s3://{raw_bucket}/manifest")
     assert problems("transform-input", training) == []
+
+
+STARTED = {"TrainingImage": "i:1", "ContainerEntrypoint": ["/bin/bash", "/opt/ml/input/data/code/run.sh", "train.py"]}
+
+
+def by_script(build, **extra):
+    """Return a training step that is started by a script in a channel, and a processing step that is started so."""
+    channel = {"ChannelName": "code", "DataSource": {"S3DataSource": {"S3Uri": "s3://artifacts/code/main/"}}}
+    return build.definition(
+        build.processing("Clean", extra=extra),
+        build.training("Fit", extra={"AlgorithmSpecification": STARTED, "InputDataConfig": [channel], **extra}),
+    )
+
+
+def with_libraries(text):
+    project = Project(libraries_input="wheels", code_named_by_digest=True)
+    return replace(read_definition(text, "draft.json"), project=project)
+
+
+def test_jobs_without_the_libraries_of_their_scripts_are_found(build):
+    found = list(jobs_bring_their_libraries(with_libraries(by_script(build))))
+    assert [(problem.step, problem.field) for problem in found] == [
+        ("Clean", "Arguments.ProcessingInputs"),
+        ("Fit", "Arguments.InputDataConfig"),
+    ]
+    assert found[1].message == (
+        "train.py installs what the image lacks from the input 'wheels', which its job does not have."
+    )
+    assert "with the folder" in found[1].fix
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({"EnableNetworkIsolation": True}, "and it has no network"),
+        ({"NetworkConfig": {"EnableNetworkIsolation": True}}, "and it has no network"),
+        ({"VpcConfig": {"Subnets": ["subnet-1"]}}, "its subnets"),
+        ({"NetworkConfig": {"VpcConfig": {"Subnets": ["subnet-1"]}}}, "its subnets"),
+    ],
+)
+def test_what_the_network_of_such_a_job_leads_to_is_said(build, extra, words):
+    for problem in jobs_bring_their_libraries(with_libraries(by_script(build, **extra))):
+        assert words in problem.message
+
+
+def test_jobs_with_the_libraries_and_projects_without_such_an_input_pass(build):
+    wheels = {"S3Uri": "s3://artifacts/wheels/1/"}
+    text = build.definition(
+        build.processing("Clean", extra={"ProcessingInputs": [{"InputName": "wheels", "S3Input": wheels}]}),
+        build.fail("Stop", "no"),
+    )
+    assert list(jobs_bring_their_libraries(with_libraries(text))) == []
+    assert list(jobs_bring_their_libraries(read_definition(by_script(build), "draft.json"))) == []
+
+
+def test_a_script_in_a_channel_is_known_as_code(build):
+    definition = with_libraries(by_script(build))
+    fit = definition.step_named["Fit"]
+    assert (fit.script, without_rows(fit, definition)) == ("train.py", {"code", None})
+    assert [problem.step for problem in code_is_pinned(definition)] == ["Fit"]

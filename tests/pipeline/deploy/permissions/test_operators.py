@@ -15,7 +15,13 @@ from pipedef.document.locations import overlap
 from pipeline.definition.bundle import Bundle
 from pipeline.deploy.engine.policy import document
 from pipeline.deploy.permissions.execution import events_policy, execution_policy
-from pipeline.deploy.permissions.operators import deployer_policy, github_trust_policy, operator_policy
+from pipeline.deploy.permissions.operators import (
+    boundary_policy,
+    deployer_policy,
+    github_trust_policy,
+    operator_policy,
+    preflight_policy,
+)
 from pipeline.deploy.resources.queues import Queue
 from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.resources.topics import Topic
@@ -77,7 +83,10 @@ def test_generated_policies_pass_the_linter(name):
         "Events": role(roles[settings.events_role_name].desired()["trust"], events_policy(settings, FLOWS)),
         "Plan": role(github_trust_policy(settings, "a/b", "plan"), deployer_policy(settings, "plan")),
         "Deploy": role(github_trust_policy(settings, "a/b", "deploy"), deployer_policy(settings, "deploy")),
+        "Destroy": role(github_trust_policy(settings, "a/b", "destroy"), deployer_policy(settings, "destroy")),
+        "Boundary": role(github_trust_policy(settings, "a/b", "destroy"), boundary_policy(settings)),
         "People": role(github_trust_policy(settings, "a/b", "deploy"), operator_policy(settings)),
+        "Preflight": role(github_trust_policy(settings, "a/b", "deploy"), preflight_policy(settings)),
         "QueuePolicy": {
             "Type": "AWS::SQS::QueuePolicy",
             "Properties": {"PolicyDocument": queue.policy(), "Queues": ["https://sqs.example/q"]},
@@ -109,6 +118,7 @@ def test_the_linter_finds_what_is_wrong(statement):
     [
         ("plan", ["repo:owner/name:pull_request", "repo:owner/name:ref:refs/heads/main"]),
         ("deploy", "repo:owner/name:environment:dev"),
+        ("destroy", "repo:owner/name:environment:dev-destroy"),
     ],
 )
 def test_trust_is_for_one_repository_and_one_purpose(purpose, subject):
@@ -141,6 +151,58 @@ def test_planning_changes_nothing():
     assert all(verb.startswith(("Get", "List", "Describe")) for verb in verbs)
 
 
+def allowed(policy):
+    return {action: one for one in policy["Statement"] for action in one["Action"]}
+
+
+#: What sets a deployment right again, and deletes no data.
+REPAIRS = {
+    "events:RemoveTargets",
+    "iam:DeleteRolePolicy",
+    "iam:DetachRolePolicy",
+    "lambda:RemovePermission",
+    "sagemaker:DeleteTags",
+}
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_deploying_removes_nothing_that_destroying_does(name):
+    settings = load_settings(name)
+    verbs = ("Delete", "Remove", "Detach", "Stop", "Bypass")
+    removing = {one for one in allowed(deployer_policy(settings, "deploy")) if one.partition(":")[2].startswith(verbs)}
+    assert removing <= REPAIRS
+    destroying = allowed(deployer_policy(settings, "destroy"))
+    assert not [one for one in destroying if one.partition(":")[2].startswith(("Create", "Tag", "Pass", "Update"))]
+
+
+def test_ci_changes_roles_only_below_the_boundary_and_can_not_free_them_of_it():
+    boundary = "arn:aws:iam::111122223333:policy/teams/cap"
+    settings = load_settings("dev").model_copy(update={"permissions_boundary": boundary})
+    actions = allowed(deployer_policy(settings, "deploy"))
+    for action in ("CreateRole", "DeleteRolePolicy", "DetachRolePolicy", "PutRolePermissionsBoundary", "PutRolePolicy"):
+        assert actions[f"iam:{action}"]["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+    assert not actions.keys() & {"iam:AttachRolePolicy", "iam:DeleteRolePermissionsBoundary"}
+
+
+def test_without_a_boundary_ci_changes_no_role():
+    settings = load_settings("dev")
+    assert settings.permissions_boundary is None
+    changing = {one for one in allowed(deployer_policy(settings, "deploy")) if one.startswith("iam:")}
+    changing -= set(allowed(deployer_policy(settings, "plan")))
+    assert changing == {"iam:PassRole"}
+
+
+def test_the_boundary_leaves_no_way_to_other_identities():
+    policy = boundary_policy(load_settings("prod"))
+    services = {action.partition(":")[0] for one in policy["Statement"] for action in one["Action"]}
+    assert not services & {"sts", "organizations", "*"}
+    (passing,) = (one for one in policy["Statement"] if any(action.startswith("iam:") for action in one["Action"]))
+    assert passing["Action"] == ["iam:PassRole"]
+    assert all(arn.rpartition("/")[2].startswith("bikeshare-prod-") for arn in passing["Resource"])
+    # "IAM and AWS STS quotas": characters of a managed policy.
+    assert len(json.dumps(policy, separators=(",", ":"))) <= 6_144
+
+
 def test_the_trust_policy_in_the_documentation_is_the_generated_one():
     page = (Path(__file__).parents[4] / "docs" / "deploying.md").read_text(encoding="utf-8")
     blocks = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", page, flags=re.DOTALL)]
@@ -170,6 +232,7 @@ def test_policies_with_the_longest_names_fit_into_a_role():
         events_policy(settings, FLOWS),
         deployer_policy(settings, "plan"),
         deployer_policy(settings, "deploy"),
+        deployer_policy(settings, "destroy"),
         operator_policy(settings),
     ):
         assert len(json.dumps(policy, separators=(",", ":"))) <= INLINE_POLICIES_OF_A_ROLE
@@ -211,6 +274,7 @@ def test_every_action_is_allowed_on_resources_that_it_has(name):
         events_policy(settings, FLOWS),
         deployer_policy(settings, "plan"),
         deployer_policy(settings, "deploy"),
+        deployer_policy(settings, "destroy"),
         operator_policy(settings),
     ):
         for statement in policy["Statement"]:

@@ -48,9 +48,7 @@ def _imports(path: Path) -> set[str]:
     """Top-level modules that a file imports, also inside its functions, but for those of type checkers."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     unchecked = [
-        node
-        for node in tree.body
-        if not (isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING")
+        node for node in tree.body if not (isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING")
     ]
     found = [node for top in unchecked for node in ast.walk(top)]
     names = {alias.name for node in found if isinstance(node, ast.Import) for alias in node.names}

@@ -21,7 +21,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,6 +157,8 @@ def derived_environment(
     report: Report = lambda _line: None,
     patience: Patience = FOREVER,
     private: Sequence[Path] = (),
+    *,
+    wheels: Sequence[Path] = (),
 ) -> JobEnvironment:
     """Return an environment with the packages of a requirements file added; build it if it does not exist.
 
@@ -166,6 +168,8 @@ def derived_environment(
         report: receives a line at the start and at the end of a build.
         patience: when to give up.
         private: directories of which the build sees nothing.
+        wheels: files that the hashes of all lines are of, if there are such; no index is asked where they fit the
+            interpreter.
 
     Raises:
         RefusedRequirementsError: a line asks for more than wheels of an index.
@@ -182,7 +186,13 @@ def derived_environment(
         report("installing requirements.txt (once for this content)")
         create_layer(prefix, str(prefix), base)
         installer = installer_of_builds(passwords=not wanted.names_index, private=[*private, cache_root()])
-        _install_in_sandbox(environment, wanted.text, installer, patience)
+        try:
+            _install_in_sandbox(environment, wanted.text, installer, patience, {wheel.parent for wheel in wheels})
+        except EnvironmentBuildError:
+            if not wheels:
+                raise
+            # They are of the image's platform, which this machine's may not be.
+            _install_in_sandbox(environment, wanted.text, installer, patience)
         report("installed requirements.txt")
 
     _build_once(prefix, build, patience)
@@ -216,21 +226,28 @@ def create_layer(folder: Path, path: str, below: JobEnvironment) -> None:
     (packages / "image.pth").write_text("".join(f"{directory}\n" for directory in seen))
 
 
-def _install_in_sandbox(environment: JobEnvironment, text: str, installer: Installer, patience: Patience) -> None:
-    """Install requirements where pip can read nothing of the user's, and write nothing but the environment."""
+def _install_in_sandbox(
+    environment: JobEnvironment, text: str, installer: Installer, patience: Patience, folders: Collection[Path] = ()
+) -> None:
+    """Install requirements where pip can read nothing of the user's, and write nothing but the environment.
+
+    They come from the index, or from folders with wheels alone.
+    """
     with tempfile.TemporaryDirectory(prefix="requirements-", ignore_cleanup_errors=True) as folder:
         work = Path(folder).resolve()
         (work / "ml").mkdir()
         (work / "ml" / "requirements.txt").write_text(text, encoding="utf-8")
         # pip and not uv: it takes the image's packages as installed and adds only what they do not satisfy.
         options = ["--quiet", "--no-input", "--no-cache-dir", "-r", "/opt/ml/requirements.txt"]
+        if folders:
+            options += ["--no-index", *(f"--find-links={folder}" for folder in folders)]
         pip = ["-m", "pip"] if requirements_of_jobs.source_packages_allowed() else ["-c", _PIP_WITHOUT_BUILDS]
         request = SandboxRequest(
             command=[str(environment.python), *pip, "install", *options],
             environment=installer.variables,
             directory="/",
             work=work,
-            visible=[environment.interpreter.prefix, *environment.prefixes[1:], *installer.visible],
+            visible=[environment.interpreter.prefix, *environment.prefixes[1:], *installer.visible, *folders],
             writable=[environment.prefix],
             isolation=detect_isolation(),
         )

@@ -8,10 +8,12 @@ pip gets a file that is written here from what was understood, never the job's t
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -94,6 +96,23 @@ def read(requirements: str) -> Requirements:
         lines.append(text)
         names_index = names_index or text.startswith(("--index", "--extra-index", "--trusted"))
     return Requirements("".join(f"{line}\n" for line in lines), names_index)
+
+
+def brought(requirements: str, wheels: Sequence[Path]) -> bool | None:
+    """Return whether a job's wheels are all that its requirements ask for by hash; None where nothing can be said.
+
+    Then an environment of these requirements has the same content as one that is installed from these wheels.
+    """
+    wanted = [set(_HASH.findall(line)) for _, line in _lines(requirements) if not line.startswith("-")]
+    if not wheels or not all(wanted):
+        return None
+    found = {_digest(wheel) for wheel in wheels}
+    return all(digests & found for digests in wanted)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
 
 
 def _lines(requirements: str) -> Iterator[tuple[int, str]]:

@@ -142,6 +142,15 @@ def test_lambda_has_to_be_trusted(roles: Roles) -> None:
     assert json.load(roles.functions.invoke(FunctionName="f")["Payload"]) == 1
 
 
+def test_the_source_is_a_function_of_its_own_region(roles: Roles, endpoint: EndpointHandle) -> None:
+    source = {"ArnLike": {"aws:SourceArn": "arn:aws:lambda:eu-north-1:123456789012:function:northern*"}}
+    trust = policy(Principal={"Service": "lambda.amazonaws.com"}, Action="sts:AssumeRole", Condition=source)
+    role = roles.role("northern", trust)
+    roles.functions = endpoint.client("lambda", "eu-north-1")
+    roles.create("northern", role)
+    assert json.load(roles.functions.invoke(FunctionName="northern")["Payload"]) == 1
+
+
 def test_its_role_may_make_network_interfaces_and_send_dead_letters(roles: Roles, endpoint: EndpointHandle) -> None:
     plain = roles.role("plain")
     start = "The provided execution role does not have permissions to call"

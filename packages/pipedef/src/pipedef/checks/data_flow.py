@@ -44,9 +44,9 @@ def _splits(definition: Definition) -> set[str]:
 def without_rows(step: Step, definition: Definition) -> set[str | None]:
     """Return the channels of a training step that bring something else than rows.
 
-    The hyperparameters name the channel with the code.
+    The hyperparameters, or the container's entry point, name the channel with the code.
     """
-    channels: set[str | None] = set(definition.project.rowless_channels)
+    channels: set[str | None] = {*definition.project.rowless_channels, *map(code_channel, step.entry_point)}
     for _, job in step.training_jobs():
         for parameters in ("HyperParameters", "StaticHyperParameters"):
             channels.add(code_channel(follow(job, parameters, "sagemaker_submit_directory")))

@@ -44,6 +44,8 @@ _MOVING_TAGS = frozenset(
 )
 #: Of a tag such as ``1.9-latest``.
 _MOVING_PARTS = frozenset({"latest", "nightly"})
+#: Steps that run scripts → where they list inputs.
+_INPUTS_OF = {"Processing": "ProcessingInputs", "Training": "InputDataConfig"}
 _CONTENT_ADDRESSED = re.compile(r"/[0-9a-f]{64}(/|$)")
 
 
@@ -119,10 +121,11 @@ def _code(step: Step, definition: Definition) -> Iterator[tuple[str, str]]:
         yield from ((field, pattern_of(uri, definition)) for name, field, uri in step.inputs() if name == channel)
     elif submitted is not None:
         yield "Arguments.HyperParameters.sagemaker_submit_directory", pattern_of(submitted, definition)
-    if step.type == "Processing" and step.script is not None:
-        for name, field, uri in step.inputs():
-            if name == "code":
-                yield field, pattern_of(uri, definition)
+    channels = {"code"} if step.type == "Processing" and step.script is not None else set()
+    channels |= {name for name in map(code_channel, step.entry_point) if name is not None}
+    for name, field, uri in step.inputs():
+        if name in channels:
+            yield field, pattern_of(uri, definition)
 
 
 def _isolation(step: Step) -> str | None:
@@ -156,6 +159,28 @@ def isolated_steps_need_no_network(definition: Definition) -> Iterator[Problem]:
                 step=step.name,
                 field="Arguments.HyperParameters.sagemaker_submit_directory",
             )
+
+
+@definition_check("libraries-as-input")
+def jobs_bring_their_libraries(definition: Definition) -> Iterator[Problem]:
+    """Check that the job of every script has the input that it installs libraries from, where the project names one."""
+    wanted = definition.project.libraries_input
+    for step in definition.steps_of_type(*_INPUTS_OF) if wanted else ():
+        if step.script is not None and wanted not in {name for name, _, _ in step.inputs()}:
+            yield Problem(
+                f"{step.script} installs what the image lacks from the input {wanted!r}, which its job does not have"
+                f"{_no_other_way(step)}.",
+                f"Give the step the input {wanted!r}, with the folder that holds the libraries.",
+                step=step.name,
+                field=f"Arguments.{_INPUTS_OF[step.type]}",
+            )
+
+
+def _no_other_way(step: Step) -> str:
+    if _isolation(step):
+        return ", and it has no network"
+    in_vpc = follow(step.arguments, "VpcConfig") or follow(step.arguments, "NetworkConfig", "VpcConfig")
+    return ", and its subnets need no way to a package index" if in_vpc else ""
 
 
 @definition_check("instances-share-work", Severity.WARNING)

@@ -88,15 +88,23 @@ class Step:
     @property
     def script(self) -> str | None:
         """File name of the Python script that it runs, where that can be seen."""
-        entry_point = listed(follow(self.arguments, "AppSpecification", "ContainerEntrypoint"))
         program = follow(self.arguments, "HyperParameters", "sagemaker_program")
-        names = [item for item in [*entry_point, program] if isinstance(item, str) and item.endswith(".py")]
+        names = [item for item in [*self.entry_point, program] if isinstance(item, str) and item.endswith(".py")]
         return names[-1].rpartition("/")[2] if names else None
 
     @property
+    def entry_point(self) -> Sequence[Any]:
+        """The command of a processing or training job's container, where it is not the image's own."""
+        return self._specified("ContainerEntrypoint")
+
+    @property
     def container_arguments(self) -> Sequence[Any]:
-        """Arguments of a processing job's container."""
-        return listed(follow(self.arguments, "AppSpecification", "ContainerArguments"))
+        """Arguments of a processing or training job's container."""
+        return self._specified("ContainerArguments")
+
+    def _specified(self, member: str) -> Sequence[Any]:
+        specifications = ("AppSpecification", "AlgorithmSpecification")
+        return [word for name in specifications for word in listed(follow(self.arguments, name, member))]
 
     def flag(self, name: str) -> Any:
         """Return the value after ``--name`` among the container's arguments; None where it is not given."""

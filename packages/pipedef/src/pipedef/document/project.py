@@ -24,6 +24,8 @@ class Project:
         selection_script: file name of the script that picks a version from the model registry.
         purpose_flag: flag of ``split_script`` whose value is ``training`` or ``scoring``.
         rowless_channels: training channels that bring something else than rows, such as packages.
+        libraries_input: input or training channel that the jobs of all scripts install libraries from, since they ask
+            no package index.
         code_named_by_digest: whether the path of all code has its SHA-256 in it, not only that of cached steps.
         transforms_read_one_file: whether every batch transform takes one object, and not all below a prefix.
         script_actions: script → flag that makes it do so, or :data:`ALWAYS` → IAM actions that it takes itself.
@@ -37,6 +39,7 @@ class Project:
     selection_script: str | None = None
     purpose_flag: str | None = None
     rowless_channels: frozenset[str] = frozenset()
+    libraries_input: str | None = None
     code_named_by_digest: bool = False
     transforms_read_one_file: bool = False
     script_actions: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)

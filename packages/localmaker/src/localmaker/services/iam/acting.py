@@ -185,8 +185,9 @@ class Acting:
         Raises:
             AwsError: AccessDeniedException if it may not.
         """
-        name = _name_of(arn)
-        source = f"arn:aws:lambda:{self._location.region}:{self._location.account}:function:{name}"
+        # Functions of every region come here.
+        region = arn.split(":")[3] if arn.startswith("arn:") else self._location.region
+        source = f"arn:aws:lambda:{region}:{self._location.account}:function:{_name_of(arn)}"
         try:
             self._authorization.check_trust(
                 role_arn, LAMBDA, {"aws:sourceaccount": self._location.account, "aws:sourcearn": source}

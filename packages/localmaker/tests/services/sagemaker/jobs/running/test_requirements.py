@@ -1,7 +1,9 @@
 """A job's requirements.txt reaches neither the user's files nor, if the job has none, the network."""
 
+import hashlib
 import socket
 import uuid
+import zipfile
 
 import pytest
 
@@ -96,3 +98,46 @@ def test_a_build_ends_with_the_jobs_time(make_jobs, silent_index):
     assert description["FailureReason"] == (
         "ClientError: Job exceeded the maximum runtime of 1 seconds, so it was stopped."
     )
+
+
+@pytest.fixture
+def with_wheels(make_jobs, tmp_path):
+    """Run jobs whose lock names a wheel by its hash, which no index has."""
+    jobs = make_jobs()
+    name = f"brought_{uuid.uuid4().hex}"
+    wheel = tmp_path / f"{name}-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(f"{name}.py", "")
+        archive.writestr(f"{name}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        archive.writestr(
+            f"{name}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{name}-1.0.dist-info/RECORD", "")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+
+    def run_job(script, *, wheels, isolated):
+        prefix = f"code-{jobs.name()}"
+        jobs.put(f"{prefix}/requirements.txt", f"{name}==1.0 \\\n    --hash=sha256:{digest}\n")
+        for other in wheels:
+            jobs.put(f"{prefix}-wheels/{other}", wheel.read_bytes() if other == wheel.name else b"another")
+        inputs = {"code": f"s3://artifacts/{prefix}/", "wheels": f"s3://artifacts/{prefix}-wheels/"}
+        fields = {"NetworkConfig": {"EnableNetworkIsolation": True}} if isolated else {}
+        description = jobs.process(script.replace("NAME", name), inputs=inputs, outputs=(), **fields)
+        return description, jobs.log(KIND, description["ProcessingJobName"])
+
+    return run_job, wheel.name
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_locked_requirements_are_there_for_a_job_that_brings_their_wheels_along(with_wheels, isolated):
+    run_job, wheel = with_wheels
+    description, log = run_job("python3 -c 'import NAME'", wheels=[wheel], isolated=isolated)
+    assert description["ProcessingJobStatus"] == "Completed", log
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_they_are_not_where_one_of_the_wheels_is_missing(with_wheels, isolated):
+    run_job, wheel = with_wheels
+    description, log = run_job("python3 -c 'import NAME'", wheels=[wheel.replace("1.0", "1.1")], isolated=isolated)
+    assert description["ProcessingJobStatus"] == "Failed"
+    assert "ModuleNotFoundError" in log

@@ -150,6 +150,11 @@ def find_requirements(folders: Iterable[Path]) -> Sequence[str]:
     return list(dict.fromkeys(found))
 
 
+def find_wheels(folders: Iterable[Path]) -> Sequence[Path]:
+    """Return the wheels at the root of folders."""
+    return [file for folder in folders for file in sorted(folder.glob("*.whl")) if file.is_file()]
+
+
 def _read_requirements(stream: IO[bytes]) -> str:
     content = stream.read(_LONGEST_REQUIREMENTS + 1)
     if len(content) > _LONGEST_REQUIREMENTS:

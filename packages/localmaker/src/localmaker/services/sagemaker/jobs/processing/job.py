@@ -12,7 +12,7 @@ from typing import Any
 
 from localmaker.sandbox import limits
 from localmaker.sandbox.sandbox import SandboxProcess
-from localmaker.services.sagemaker.jobs.data.archives import find_requirements
+from localmaker.services.sagemaker.jobs.data.archives import find_requirements, find_wheels
 from localmaker.services.sagemaker.jobs.data.channels import Channel, below_ml, download_channels, make_pipes
 from localmaker.services.sagemaker.jobs.data.continuous import ContinuousUpload, WatchedFolder
 from localmaker.services.sagemaker.jobs.data.inputs import InputSource
@@ -42,7 +42,8 @@ def run(job: RunningJob) -> Outcome:
         for output in outputs:
             (instance.ml / _relative(output)).mkdir(parents=True, exist_ok=True)
     specification = request["AppSpecification"]
-    job.prepare_environment(specification["ImageUri"], find_requirements(inputs), network=_has_network(job))
+    requirements, wheels = find_requirements(inputs), find_wheels(inputs)
+    job.prepare_environment(specification["ImageUri"], requirements, wheels, network=_has_network(job))
     command = [*specification.get("ContainerEntrypoint", []), *specification.get("ContainerArguments", [])]
     if not command:
         raise client_error(

@@ -13,7 +13,7 @@ from localmaker.images import environments
 from localmaker.images.environments import EnvironmentBuildError, JobEnvironment
 from localmaker.images.installer import Installer, installer_of_jobs
 from localmaker.images.patience import Patience, StoppedWaitingError, TimeExceededError
-from localmaker.images.requirements import RefusedRequirementsError, is_self_contained
+from localmaker.images.requirements import RefusedRequirementsError, brought, is_self_contained
 from localmaker.images.table import ImageTableError, UnknownImageError, find_image
 from localmaker.sandbox import sandbox
 from localmaker.sandbox.network import Door
@@ -81,11 +81,14 @@ class RunningJob:
         """The host names in alphabetical order, as AWS lists them."""
         return sorted(instance.host for instance in self.instances)
 
-    def prepare_environment(self, image: str, requirements: Sequence[str], *, network: bool = True) -> JobEnvironment:
+    def prepare_environment(
+        self, image: str, requirements: Sequence[str], wheels: Sequence[Path] = (), *, network: bool = True
+    ) -> JobEnvironment:
         """Prepare the image's environment with the job's requirements.
 
         Requirements that cannot be installed, or that refer to other files, are left to the job; its own installation
-        then fails as it would in the container. So are those of a job that reaches no index.
+        then fails as it would in the container. So are those of a job that reaches no index, and those whose wheels the
+        job should bring along but does not.
 
         A build ends with a stop of the job, and after the time that the job may run.
 
@@ -97,14 +100,17 @@ class RunningJob:
         seconds = runtime_limit(self.request) if limited else None
         patience = Patience(self.stop, None if seconds is None else time.monotonic() + seconds)
         try:
-            self.environment = self._environment(image, requirements if network and self.door is None else (), patience)
+            reaches_index = network and self.door is None
+            self.environment = self._environment(image, "\n".join(requirements), wheels, reaches_index, patience)
         except StoppedWaitingError as error:
             raise JobStopped("a stop was requested while its environment was being built") from error
         except TimeExceededError as error:
             raise JobTimedOut(f"Job exceeded the maximum runtime of {seconds} seconds, so it was stopped.") from error
         return self.environment
 
-    def _environment(self, image: str, requirements: Sequence[str], patience: Patience) -> JobEnvironment:
+    def _environment(
+        self, image: str, text: str, wheels: Sequence[Path], reaches_index: bool, patience: Patience
+    ) -> JobEnvironment:
         try:
             environment = environments.image_environment(find_image(image, self.state_dir), self.log.say, patience)
         except UnknownImageError as error:
@@ -114,11 +120,15 @@ class RunningJob:
             raise client_error(str(error)) from error
         except (ImageTableError, EnvironmentBuildError) as error:
             raise client_error(str(error)) from error
-        text = "\n".join(requirements)
         if not text.strip() or not is_self_contained(text):
             return environment
+        complete = brought(text, wheels)
+        if not (reaches_index if complete is None else complete):
+            return environment
         try:
-            return environments.derived_environment(environment, text, self.log.say, patience, [self.state_dir])
+            return environments.derived_environment(
+                environment, text, self.log.say, patience, [self.state_dir], wheels=wheels if complete else ()
+            )
         except RefusedRequirementsError as error:
             raise client_error(str(error)) from error
         except EnvironmentBuildError as error:

@@ -13,7 +13,7 @@ from typing import Any
 
 from localmaker.sandbox import limits
 from localmaker.sandbox.sandbox import SandboxProcess
-from localmaker.services.sagemaker.jobs.data.archives import find_requirements
+from localmaker.services.sagemaker.jobs.data.archives import find_requirements, find_wheels
 from localmaker.services.sagemaker.jobs.data.channels import Channel, download_channels, make_pipes
 from localmaker.services.sagemaker.jobs.data.continuous import ContinuousUpload
 from localmaker.services.sagemaker.jobs.data.inputs import InputSource
@@ -146,7 +146,8 @@ def _program(job: RunningJob, folders: Sequence[Path]) -> Program:
     explicit = [*algorithm.get("ContainerEntrypoint", []), *algorithm.get("ContainerArguments", [])]
     sources = script_mode.find_sources(job.request.get("HyperParameters", {}), job.request.get("Environment", {}))
     if explicit:
-        job.prepare_environment(algorithm["TrainingImage"], find_requirements(folders), network=network)
+        requirements, wheels = find_requirements(folders), find_wheels(folders)
+        job.prepare_environment(algorithm["TrainingImage"], requirements, wheels, network=network)
         return Program(explicit, "/opt/ml")
     if sources is None:
         raise client_error(
