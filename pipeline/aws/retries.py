@@ -15,7 +15,7 @@ from pipeline.aws.not_found import is_missing
 
 
 class Pace(NamedTuple):
-    """Seconds: the longest of the first pauses and of all, from the first attempt to the last, until settings settle."""
+    """Seconds: the longest first pause, the longest of all, from first to last attempt, until settings settle."""
 
     first: float
     longest: float

@@ -1,7 +1,7 @@
 """Definitions and resources: synth, validate, preflight, plan, deploy, drift, trust-policy, destroy."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import typer
 
@@ -173,7 +173,7 @@ def trust_policy(
     purpose: Annotated[
         Literal["plan", "deploy", "destroy", "operate", "preflight", "boundary"],
         typer.Option(
-            help="Role of CI; or, with --permissions, operate and preflight (for people), boundary (a cap on all roles)."
+            help="Role of CI; or, with --permissions, operate and preflight (people), boundary (of all roles)."
         ),
     ] = "deploy",
     permissions: Annotated[
@@ -195,10 +195,12 @@ def trust_policy(
         raise typer.BadParameter("give the repository to trust: OWNER/NAME on GitHub", param_hint="--repository")
     if purpose in others:
         print_json(others[purpose](settings))
-    elif permissions:
-        print_json(operators.deployer_policy(settings, purpose))
+        return
+    of_ci = cast("operators.Purpose", purpose)
+    if permissions:
+        print_json(operators.deployer_policy(settings, of_ci))
     else:
-        print_json(operators.github_trust_policy(settings, repository or "", purpose))
+        print_json(operators.github_trust_policy(settings, repository or "", of_ci))
 
 
 @app.command()

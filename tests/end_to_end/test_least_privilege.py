@@ -121,7 +121,7 @@ class Work:
         again = self.deployed.finished(self.deployed.started(key, version, flow, known=[first.arn]))
         assert again.status == "Succeeded", again.explanation
 
-    def operate(self, report: Path) -> None:
+    def operate(self, report: Path, body: bytes) -> None:
         """Do what people do who work with a deployment."""
         worked = {}
         for flow, key in (("training", "raw/training/again.csv"), ("scoring", "raw/scoring/next-month.csv")):
@@ -134,7 +134,7 @@ class Work:
         for arguments in (("runs",), ("predictions",), ("model", "list"), ("model", "card", "1")):
             self.under(OPERATE, *arguments)
         self.under(OPERATE, "start", "raw/nothing.csv", code=6)
-        self.upload_under(OPERATE, "raw/by-hand.csv", report.read_bytes())
+        self.upload_under(OPERATE, "raw/by-hand.csv", body)
         for key in ("raw/by-hand.csv", "raw/scoring/next-month.csv"):
             self.under(OPERATE, "start", key)
             self.under(OPERATE, "stop")
@@ -205,7 +205,7 @@ def recorded(tmp_path_factory) -> Iterator[tuple[Work, list[tuple[str, Call]]]]:
         work.under(OPERATE, "model", "approve", "1")
         work.succeed("training", "raw/training/again.csv", second)
         work.succeed("scoring", "raw/scoring/next-month.csv", to_score)
-        work.operate(tmp_path_factory.mktemp("report") / "report.html")
+        work.operate(tmp_path_factory.mktemp("report") / "report.html", third)
         work.deployed.send_event("raw/training/gone.csv", "0" * 32)
         gone = work.deployed.finished(work.deployed.started("raw/training/gone.csv", "0" * 32))
         assert gone.status == "Succeeded", gone.explanation

@@ -178,10 +178,8 @@ def _removing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     # A database is removed with its tables and functions; ours has no function.
     functions = settings.arn("glue", f"userDefinedFunction/{settings.database_name}/*")
     yield allow("glue:DeleteDatabase", [*arns.tables, functions])
-    yield allow(
-        "logs:DeleteLogGroup DeleteLogStream DescribeLogStreams ListTagsForResource",
-        arns.log_groups,
-    )
+    yield allow("logs:DeleteLogGroup DescribeLogStreams ListTagsForResource", arns.log_groups)
+    yield allow("logs:DeleteLogStream", arns.job_logs)
     # DescribeLogGroups lists, and has no narrower resource in AWS.
     yield allow("logs:DescribeLogGroups", [settings.arn("logs", "log-group:*")])
 
@@ -220,7 +218,8 @@ def _operating(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     )
     # Which job wrote the report.
     yield allow("sagemaker:DescribeProcessingJob", [settings.arn("sagemaker", "processing-job/pipelines-*")])
-    yield allow("logs:DescribeLogStreams GetLogEvents", arns.log_groups)
+    yield allow("logs:DescribeLogStreams GetLogEvents", arns.job_logs)
+    yield allow("logs:FilterLogEvents", arns.function_logs)
     yield allow("sagemaker:DescribeModelPackage ListModelPackages UpdateModelPackage", [arns.model_versions])
     if settings.kms_key is not None:
         resource, condition = key_resource(settings, settings.kms_key)

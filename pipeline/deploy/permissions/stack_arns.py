@@ -31,5 +31,6 @@ class StackArns:
         self.catalog = [arn("glue", "catalog"), self.database]
         self.tables = [*self.catalog, arn("glue", f"table/{settings.database_name}/*")]
         # Actions on log groups take one of two forms.
-        groups = (*JOB_LOG_GROUPS, *(f"/aws/lambda/{name}" for name in functions))
-        self.log_groups = [arn("logs", f"log-group:{name}{end}") for end in ("", ":*") for name in groups]
+        self.job_logs = [arn("logs", f"log-group:{name}{end}") for end in ("", ":*") for name in JOB_LOG_GROUPS]
+        self.function_logs = [arn("logs", f"log-group:/aws/lambda/{n}{end}") for end in ("", ":*") for n in functions]
+        self.log_groups = [*self.job_logs, *self.function_logs]
