@@ -27,7 +27,7 @@ from localmaker.daemon import running_endpoint
 from pipeline.aws.clients import Aws
 from pipeline.demo.sample import write_sample
 from pipeline.deploy.operations import deploy_environment
-from pipeline.executions.uploads import wait_for_upload
+from pipeline.executions.uploads import version_of, wait_for_upload
 from pipeline.executions.view import ExecutionView, view
 from pipeline.results.predictions import prediction_files
 from pipeline.results.registry import decide
@@ -77,8 +77,8 @@ def _approve_a_model(aws: Aws, settings: Settings, folder: Path) -> int:
     """Train and approve a model; return the number of executions that took."""
     body = write_sample(folder / "first").read_bytes()
     key = "raw/training/first.csv"
-    etag = aws.s3.put_object(Bucket=settings.raw_bucket, Key=key, Body=body)["ETag"]
-    arn = wait_for_upload(aws, settings.training_pipeline_name, key, etag)
+    answer = aws.s3.put_object(Bucket=settings.raw_bucket, Key=key, Body=body)
+    arn = wait_for_upload(aws, settings.training_pipeline_name, key, version_of(answer))
     while not (execution := view(aws, arn)).is_final:
         time.sleep(0.2)
     if execution.status != "Succeeded":

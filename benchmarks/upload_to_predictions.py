@@ -28,7 +28,7 @@ from pipeline.aws.clients import Aws
 from pipeline.definition.bundle import STEPS_FOLDER
 from pipeline.demo.sample import write_sample
 from pipeline.deploy.operations import deploy_environment
-from pipeline.executions.uploads import wait_for_upload
+from pipeline.executions.uploads import version_of, wait_for_upload
 from pipeline.executions.view import ExecutionView, read_plan, view
 from pipeline.settings.environment import Settings, load_settings
 
@@ -62,8 +62,8 @@ def _list(values: list[float]) -> str:
 def _upload_to_csv(aws: Aws, settings: Settings, body: bytes, number: int) -> float:
     key = f"raw/training/benchmark-{number}.csv"
     start = time.perf_counter()
-    etag = aws.s3.put_object(Bucket=settings.raw_bucket, Key=key, Body=body)["ETag"]
-    arn = wait_for_upload(aws, settings.training_pipeline_name, key, etag)
+    answer = aws.s3.put_object(Bucket=settings.raw_bucket, Key=key, Body=body)
+    arn = wait_for_upload(aws, settings.training_pipeline_name, key, version_of(answer))
     plan = read_plan(aws, arn)
     while not (execution := view(aws, arn, plan)).is_final:
         time.sleep(0.05)
@@ -94,7 +94,7 @@ def _bare_scripts(root: Path, body: bytes) -> float:
         subprocess.run(command, check=True, capture_output=True)
 
     start = time.perf_counter()
-    script("preprocess.py", "--input-dir", raw, "--input-key", "day.csv", "--output-dir", output)
+    script("preprocess.py", "--input-file", raw / "day.csv", "--output-dir", output)
     script("train.py", "--train-dir", output / "train", "--model-dir", model, "--output-data-dir", root / "data")
     subprocess.run(["tar", "-czf", root / "model.tar.gz", "-C", model, "."], check=True)
     (root / "archive").mkdir()

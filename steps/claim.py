@@ -2,8 +2,10 @@
 
 EventBridge delivers at least once, so two executions may start for the same upload. The first to create
 <claims-uri>/<identity>.json owns it; S3's conditional writes decide, so there is no gap between asking and writing.
-The owner copies just that version to <inputs-uri>/<identity>/, so that what is put under the same key in the meantime
-reaches no later step. Writes claim.json to the output directory; its `decision` says whether the execution goes on.
+The owner puts a copy of just that version and claim.json, which says what it is, into <inputs-uri>/<identity>/.
+
+The answer's `decision` is "process", "publish" (an execution that failed afterwards has registered a model for this
+claim: only its results are still to be published), "duplicate", "superseded" or "missing"; `reason` says why.
 """
 
 from __future__ import annotations
@@ -11,39 +13,47 @@ from __future__ import annotations
 import hashlib
 import json
 from argparse import Namespace
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
-from analysis.runtime.aws import aws_call, client_settings, error_code, split_s3_uri, unless
-from analysis.runtime.container import OUTPUT, Arguments, run_step
+from analysis.runtime.aws import aws_call, error_code, patient_client, split_s3_uri, unless
+from analysis.runtime.container import run_step
 from analysis.runtime.errors import ClaimError
+from analysis.runtime.files import json_text
+from analysis.runtime.functions import FunctionArguments, Outputs, as_function, outputs_of
 from analysis.runtime.upload import (
+    CLAIM_FILE,
+    INPUT_FILE,
     UPLOAD_RUN_KEY,
     Claim,
-    file_name,
-    identity_of,
-    plain_etag,
-    prediction_name,
-    write_claim,
+    claim_of,
+    claim_text,
 )
+from analysis.runtime.versions import current_version, superseded
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
 
-PROCESS, DUPLICATE, MISSING, SUPERSEDED = "process", "duplicate", "missing", "superseded"
+PROCESS, PUBLISH, DUPLICATE, MISSING, SUPERSEDED = "process", "publish", "duplicate", "missing", "superseded"
+NEWEST = "latest"
+"""Instead of a version's id: the newest version at the time of the claim."""
+PUBLISHED_FROM = ("rows-uri", "transform-uri", "features-uri")
+"""Metadata of a registered version: what its execution has left for publishing and ingestion."""
 
 _ENDED_WITHOUT_RESULT = frozenset({"Failed", "Stopped", "missing"})
 _LOST_THE_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
-_GONE = frozenset({"404", "NoSuchKey", "NotFound"})
+_GONE = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
 _NO_SUCH_EXECUTION = frozenset({"ResourceNotFound", "ValidationException", "ResourceNotFoundException"})
 _ROUNDS = 10
 """Each round is lost only to another execution that wrote the claim in between."""
+_COPIED_AT_ONCE = 5 << 30
+_MIB = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -55,9 +65,15 @@ class Holder:
     object_etag: str
 
 
-def iso(moment: datetime) -> str:
-    """Format `moment` as seconds in UTC, ending in Z: one of the forms that the Feature Store takes as event time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+@dataclass(frozen=True)
+class Decision:
+    """What an execution is to do with a version, and why; `registered` is its model package, for "publish"."""
+
+    word: str
+    reason: str
+    claim: Claim | None = None
+    name: str = ""
+    registered: Mapping[str, Any] | None = None
 
 
 def may_take_over(status: str) -> bool:
@@ -65,94 +81,137 @@ def may_take_over(status: str) -> bool:
     return status in _ENDED_WITHOUT_RESULT
 
 
-def claim_file(s3: S3Client, sagemaker: SageMakerClient, request: Namespace) -> Claim:
-    """Decide about the object that `request` names (bucket, key, etag, run_key, execution_arn, claims_uri)."""
-    wanted = plain_etag(request.etag)
+def claim_version(s3: S3Client, sagemaker: SageMakerClient, request: Namespace) -> Decision:
+    """Decide about the object version that `request` names."""
     uri = f"s3://{request.bucket}/{request.key}"
-    head = unless(f"Looking at {uri}", _GONE, lambda: s3.head_object(Bucket=request.bucket, Key=request.key))
+    head = current_version(s3, request.bucket, request.key)
     if head is None:
-        return _claim(request, wanted, "", MISSING, f"{uri} no longer exists")
-    etag, uploaded_at = plain_etag(head["ETag"]), iso(head["LastModified"])
-    if wanted and wanted != etag:
-        reason = f"the object was replaced: its ETag is now {etag}; the newer upload has an event of its own"
-        return _claim(request, wanted, uploaded_at, SUPERSEDED, reason)
-    return _hold(s3, sagemaker, request, etag, uploaded_at)
+        return Decision(MISSING, f"{uri} no longer exists")
+    version = head.get("VersionId")
+    if version is None:
+        raise ClaimError(
+            f"{uri} has no version id: the bucket keeps no versions. Enable them (bikeshare deploy), upload it again."
+        )
+    if request.version_id not in {NEWEST, version}:
+        reason = f"{uri} was replaced by version {version}, which has an execution of its own"
+        return Decision(SUPERSEDED, reason)
+    if head["ContentLength"] > request.largest_mib * _MIB:
+        raise ClaimError(
+            f"{uri} has {head['ContentLength'] / _MIB:,.0f} MiB; this environment takes at most "
+            f"{request.largest_mib:,} MiB. Set running.largest_file_mib and deploy, or upload a smaller file."
+        )
+    moment = upload_moment(_versions(s3, request.bucket, request.key), version)
+    return _hold(s3, sagemaker, request, claim_of(request.bucket, request.key, version, moment))
 
 
-def _hold(s3: S3Client, sagemaker: SageMakerClient, request: Namespace, etag: str, uploaded_at: str) -> Claim:
+def upload_moment(versions: Iterator[Mapping[str, Any]], version_id: str) -> str:
+    """Return when a version was uploaded, given those of its key, newest first.
+
+    S3 gives whole seconds; the milliseconds count the versions of the same second that came before, so that of two
+    records with the same identifier the Feature Store keeps the later one.
+    """
+    second: datetime | None = None
+    before = 0
+    for version in versions:
+        modified = version["LastModified"].astimezone(UTC).replace(microsecond=0)
+        if second is None:
+            second = modified if version["VersionId"] == version_id else None
+        elif modified == second:
+            before += 1
+        else:
+            break
+    if second is None:
+        raise ClaimError(f"S3 lists no version {version_id} of the file. Start the execution again.")
+    return f"{second:%Y-%m-%dT%H:%M:%S}.{min(before, 999):03d}Z"
+
+
+def _versions(s3: S3Client, bucket: str, key: str) -> Iterator[Mapping[str, Any]]:
+    with aws_call(f"Listing the versions of s3://{bucket}/{key}"):
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
+            for version in page.get("Versions", []):
+                if version["Key"] != key:
+                    return  # keys come in order, and a prefix is also that of longer ones
+                yield version
+
+
+def _hold(s3: S3Client, sagemaker: SageMakerClient, request: Namespace, claim: Claim) -> Decision:
     bucket, prefix = split_s3_uri(request.claims_uri)
-    key = f"{prefix}/{claim_name(identity_of(request.bucket, request.key, etag), request.run_key)}".lstrip("/")
-    names = ("bucket", "key", "execution_arn")
-    document = {"etag": etag, **{name: getattr(request, name) for name in names}}
+    name = claim_name(claim.identity, request.run_key)
+    key = f"{prefix}/{name}.json".lstrip("/")
+    reason, registered = "first execution for this version", None
     for _ in range(_ROUNDS):
         holder = _read_holder(s3, bucket, key)
-        # The first moment seen is kept: outputs are filed under its date, so a take-over can't file them twice.
-        first_seen = holder.uploaded_at if holder else uploaded_at
-        document["uploaded_at"] = first_seen
-        reason = "first execution for this file"
         if holder is not None:
+            # The first moment seen is kept: outputs are filed under its date, so a take-over can't file them twice.
+            claim = claim_of(claim.bucket, claim.key, claim.version_id, holder.uploaded_at)
             if holder.execution_arn == request.execution_arn:
-                return _claim(request, etag, first_seen, PROCESS, "this execution holds the claim already")
+                return Decision(PROCESS, "this execution holds the claim already", claim, name)
             status = _execution_status(sagemaker, holder.execution_arn)
             if not may_take_over(status):
-                reason = f"the same file is or was processed by {holder.execution_arn} ({status})"
-                return _claim(request, etag, first_seen, DUPLICATE, reason)
+                reason = f"the same version is or was processed by {holder.execution_arn} ({status})"
+                return Decision(DUPLICATE, reason, claim, name)
             reason = f"taken over from {holder.execution_arn} ({status})"
+            registered = registered_version(sagemaker, request.model_package_group_name, name)
+        document = {
+            "execution_arn": request.execution_arn,
+            **{part: getattr(claim, part) for part in ("bucket", "key", "version_id", "uploaded_at")},
+        }
         if _write_holder(s3, bucket, key, document, replaces=holder.object_etag if holder else None):
-            return _claim(request, etag, first_seen, PROCESS, reason)
+            return Decision(PUBLISH if registered else PROCESS, reason, claim, name, registered)
     raise ClaimError(
         f"The claim s3://{bucket}/{key} changed hands {_ROUNDS} times while this execution asked for it. "
         "Start the execution again."
     )
 
 
-def pinned(s3: S3Client, claim: Claim, inputs_uri: str) -> Claim:
-    """Copy exactly the claimed version; the claim becomes superseded or missing where that version is gone by now."""
-    if claim.decision != PROCESS:
-        return claim
-    bucket, prefix = split_s3_uri(inputs_uri)
-    folder = f"{prefix}/{claim.identity}".lstrip("/")
+def registered_version(sagemaker: SageMakerClient, group: str | None, name: str) -> Mapping[str, Any] | None:
+    """Return the newest model package that was registered under a claim and not rejected; None where there is none."""
+    if group is None:
+        return None
+    with aws_call(f"Looking for a version in {group} that was registered for this file"):
+        pages = sagemaker.get_paginator("list_model_packages").paginate(
+            ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending"
+        )
+        for page in pages:
+            for item in page["ModelPackageSummaryList"]:
+                package = sagemaker.describe_model_package(ModelPackageName=item["ModelPackageArn"])
+                properties = package.get("CustomerMetadataProperties", {})
+                if properties.get("claim") == name and package.get("ModelApprovalStatus") != "Rejected":
+                    return package if properties.keys() >= set(PUBLISHED_FROM) else None
+    return None
+
+
+def pinned(s3: S3Client, decision: Decision, inputs_uri: str) -> Decision:
+    """Copy exactly the claimed version; the decision becomes another where that version is not the newest any more."""
+    claim = decision.claim
+    if claim is None or decision.word not in {PROCESS, PUBLISH}:
+        return decision
+    bucket, folder = split_s3_uri(inputs_uri)
     with aws_call(f"Copying s3://{claim.bucket}/{claim.key}"):
         try:
-            s3.copy_object(
-                Bucket=bucket,
-                Key=f"{folder}/{file_name(claim.key)}",
-                CopySource={"Bucket": claim.bucket, "Key": claim.key},
-                CopySourceIfMatch=claim.etag,
+            s3.copy(
+                {"Bucket": claim.bucket, "Key": claim.key, "VersionId": claim.version_id},
+                bucket,
+                f"{folder}/{claim.identity}/{INPUT_FILE}",
                 # Without the uploader's tags: copying those takes permissions to read and to set tags.
-                TaggingDirective="REPLACE",
+                ExtraArgs={"TaggingDirective": "REPLACE"},
+                Config=TransferConfig(multipart_threshold=_COPIED_AT_ONCE, multipart_chunksize=_COPIED_AT_ONCE // 10),
             )
         except ClientError as error:
-            if error_code(error) in _GONE:
-                return replace(claim, decision=MISSING, reason="the object was deleted while it was claimed")
-            if error_code(error) in _LOST_THE_RACE:
-                reason = "the object was replaced while it was claimed; the newer upload has an event of its own"
-                return replace(claim, decision=SUPERSEDED, reason=reason)
-            raise
-    return replace(claim, input_uri=f"s3://{bucket}/{folder}/")
+            if error_code(error) not in _GONE:
+                raise
+            return Decision(MISSING, "the version was deleted while it was claimed")
+        body = claim_text(claim).encode("utf-8")
+        s3.put_object(Bucket=bucket, Key=f"{folder}/{claim.identity}/{CLAIM_FILE}", Body=body)
+    replaced = superseded(s3, claim)
+    return decision if replaced is None else Decision(SUPERSEDED, replaced, claim, decision.name)
 
 
 def claim_name(identity: str, run_key: str) -> str:
-    """Return the claim object's name: one for all executions that the upload started, one for each run by hand."""
+    """Return the claim's name: one for all executions that the upload started, one for each run by hand."""
     if run_key == UPLOAD_RUN_KEY:
-        return f"{identity}.json"
-    return f"{identity}-{hashlib.sha256(run_key.encode('utf-8')).hexdigest()[:12]}.json"
-
-
-def _claim(request: Namespace, etag: str, uploaded_at: str, decision: str, reason: str) -> Claim:
-    identity = identity_of(request.bucket, request.key, etag)
-    return Claim(
-        decision=decision,
-        reason=reason,
-        bucket=request.bucket,
-        key=request.key,
-        etag=etag,
-        identity=identity,
-        prediction_name=prediction_name(request.key, identity),
-        dt=uploaded_at[:10],
-        uploaded_at=uploaded_at,
-        input_uri="",
-    )
+        return identity
+    return f"{identity}-{hashlib.sha256(run_key.encode('utf-8')).hexdigest()[:12]}"
 
 
 def _read_holder(s3: S3Client, bucket: str, key: str) -> Holder | None:
@@ -173,7 +232,7 @@ def _read_holder(s3: S3Client, bucket: str, key: str) -> Holder | None:
 
 def _write_holder(s3: S3Client, bucket: str, key: str, document: dict[str, str], *, replaces: str | None) -> bool:
     """Create the claim, or replace exactly the version `replaces`; False where another execution was faster."""
-    body = (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+    body = json_text(document).encode("utf-8")
     condition: dict[str, Any] = {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces}
     answer = unless(
         f"Writing the claim s3://{bucket}/{key}",
@@ -189,23 +248,48 @@ def _execution_status(sagemaker: SageMakerClient, arn: str) -> str:
     return "missing" if answer is None else answer["PipelineExecutionStatus"]
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Run the step."""
-    parser = Arguments(__doc__)
+def claim_step(arguments: Sequence[str]) -> Outputs:
+    """Run the step and return its output parameters."""
+    parser = FunctionArguments(__doc__)
     parser.add_argument("--bucket", required=True, help="bucket of the uploaded file")
     parser.add_argument("--key", required=True, help="key of the uploaded file, as it is (not URL-encoded)")
-    parser.add_argument("--etag", default="", help="ETag of the upload; empty means the current version")
+    parser.add_argument("--version-id", default=NEWEST, help="id of the version; by default the newest one")
     parser.add_argument("--run-key", default=UPLOAD_RUN_KEY, help="another value for a run that is started by hand")
     parser.add_argument("--execution-arn", required=True, help="ARN of the pipeline execution that asks")
     parser.add_argument("--claims-uri", required=True, help="s3://bucket/prefix that holds the claims")
     parser.add_argument("--inputs-uri", required=True, help="s3://bucket/prefix that gets a copy of the version")
-    parser.add_path("--output-dir", OUTPUT / "claim", "gets claim.json")
+    parser.add_argument("--largest-mib", type=int, default=512, help="size of the largest file, in MiB")
+    group_help = "where a take-over looks for the version that the execution before it has registered"
+    parser.add_argument("--model-package-group-name", help=group_help)
     request = parser.parse_args(arguments)
-    s3 = boto3.client("s3", **client_settings())
-    sagemaker = boto3.client("sagemaker", **client_settings())
-    claim = pinned(s3, claim_file(s3, sagemaker, request), request.inputs_uri)
-    write_claim(claim, request.output_dir)
-    print(f"claim: {claim.decision}: {claim.reason} ({claim.prediction_name})")
+    s3, sagemaker = (patient_client(service, request.retry_seconds) for service in ("s3", "sagemaker"))
+    decision = pinned(s3, claim_version(s3, sagemaker, request), request.inputs_uri)
+    print(f"claim: {decision.word}: {decision.reason} (s3://{request.bucket}/{request.key})")
+    return _outputs(decision, request.inputs_uri)
+
+
+def _outputs(decision: Decision, inputs_uri: str) -> Outputs:
+    claim, package = decision.claim, decision.registered or {}
+    folder = f"{inputs_uri.rstrip('/')}/{claim.identity}" if claim else None
+    properties = package.get("CustomerMetadataProperties", {})
+    return outputs_of(
+        decision=decision.word,
+        reason=decision.reason,
+        name=decision.name,
+        identity=claim.identity if claim else None,
+        input_uri=f"{folder}/{INPUT_FILE}" if folder else None,
+        claim_uri=f"{folder}/{CLAIM_FILE}" if folder else None,
+        model_package_arn=package.get("ModelPackageArn"),
+        **{name.replace("-", "_"): properties.get(name) for name in PUBLISHED_FROM},
+    )
+
+
+handler = as_function(claim_step)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the step as a program: its output parameters go to standard output as JSON."""
+    print(json_text(dict(claim_step(arguments))), end="")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Write each day's features to the Feature Store, once for each upload.
 
 The record identifier is the day (`dteday`), the event time the moment of the upload, so that writing again changes
-nothing and a newer upload replaces an older one. Calls BatchWriteRecord, or PutRecord where the installed botocore is
-too old to have it (the scikit-learn image 1.9-0 has it).
+nothing and a newer upload replaces an older one. A version that is not the newest any more is not written. Calls
+BatchWriteRecord, or PutRecord where the installed botocore is too old to have it (the scikit-learn image 1.9-0 has it).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from analysis.runtime.container import INPUT, Arguments, existing_file, run_step
 from analysis.runtime.errors import IngestError, SettingsError
 from analysis.runtime.files import read_frame
 from analysis.runtime.upload import read_claim
+from analysis.runtime.versions import superseded
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -31,13 +32,15 @@ def main(arguments: Sequence[str]) -> None:
     if request.workers < 1:
         raise SettingsError(f"--workers {request.workers}: at least 1 is needed.")
     claim = read_claim(request.claim_dir)
-    if not claim.uploaded_at:
-        raise SettingsError("claim.json has no upload time: the input file was missing, so there is nothing to ingest.")
     rows = read_frame(existing_file(request.input_dir / "features.csv", "The feature file"), text=True)
     if rows.empty:
         raise IngestError("features.csv has no rows.")
     if rows[DATE].duplicated().any():
         raise IngestError("features.csv lists a day twice; each day may appear only once.")
+    reason = superseded(boto3.client("s3", **client_settings()), claim)
+    if reason is not None:
+        print(f"ingest:records=0; (superseded: {reason})")
+        return
     client = boto3.client("sagemaker-featurestore-runtime", **client_settings(request.workers))
     batched = hasattr(client, "batch_write_record")
     group: str = request.feature_group_name

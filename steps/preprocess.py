@@ -8,8 +8,6 @@ quality/quality.json. Days are sorted by date.
 
 from __future__ import annotations
 
-import os
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
@@ -17,17 +15,15 @@ from analysis.features.profiles import FORECAST, PROFILES, Variant, profile_name
 from analysis.reading.columns import TARGET, Purpose
 from analysis.reading.limits import add_limits, limits_of
 from analysis.runtime.container import INPUT, OUTPUT, Arguments, existing_file, run_step
-from analysis.runtime.upload import file_name, upload_report
+from analysis.runtime.upload import CLAIM_FILE, INPUT_FILE, read_claim
 
 
 def requested(arguments: Sequence[str]) -> Namespace:
     """Parse the arguments."""
     parser = Arguments(__doc__)
     add = parser.add_argument
-    parser.add_path("--input-dir", INPUT / "raw", "holds the raw file")
-    add("--input-key", required=True, help="S3 key of the raw file; its last part is the file's name")
-    etag = os.environ.get("INPUT_ETAG", "")
-    add("--input-etag", default=etag, help="ETag of the upload, to notice a replaced file")
+    parser.add_path("--input-file", INPUT / "raw" / INPUT_FILE, "the raw file")
+    parser.add_path("--claim-dir", INPUT / "claim", "may hold claim.json, which says what the file is called")
     add("--purpose", type=Purpose, choices=list(Purpose), default=Purpose.TRAINING, help="what for")
     add("--profile", choices=list(PROFILES), default=FORECAST.name, help="which columns the model gets")
     add("--first-levels", choices=["drop", "keep"], default="drop", help="the first dummy variable of each category")
@@ -52,18 +48,10 @@ def main(arguments: Sequence[str]) -> None:
     profile = variant_of(profile_named(request.profile), variant)
     training = request.purpose is Purpose.TRAINING
     required = (*profile.counts, *((TARGET,) if training else ()))
-    # Of exactly that key's name: an S3 prefix input also brings files whose names merely begin with it.
-    name = file_name(request.input_key)
-    path = existing_file(request.input_dir / name, f"The input file of key {request.input_key!r}")
-    table, limits = read_table(path, name=request.input_key), limits_of(request)
+    path = existing_file(request.input_file, "The input file")
+    name = read_claim(request.claim_dir).key if (request.claim_dir / CLAIM_FILE).is_file() else path.name
+    table, limits = read_table(path, name=name), limits_of(request)
     checked = check_days(table, request.purpose, required, limits, removes_columns=training and profile.selects)
-    upload = checked.report["upload"] = upload_report(path.read_bytes(), request.input_etag)
-    if upload["same"] is False:
-        print(
-            f"preprocess: warning: the file's MD5 is {upload['md5']}, the upload's ETag {upload['etag']}: the file was "
-            "replaced since, or is encrypted with KMS.",
-            file=sys.stderr,
-        )
     write_prepared(checked, request, profile, variant)
     form = checked.report["form"]
     print(f"preprocess: {len(checked.days)} of {len(table.cells)} rows, profile {profile.name}, form {form}")

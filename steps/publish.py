@@ -1,35 +1,47 @@
 """Join predictions to their days and put them into S3 for people to open, with a manifest beside it.
 
 predictions/dt=<upload date>/<prediction name>.csv has a header and one line a day; the manifest is put after it, so a
-manifest always describes a file that exists. Both keys come from the claim: publishing again replaces them with the
-same bytes.
+manifest always describes a file that exists; last comes newest/<name of the key>.json, which says which of them is of
+the newest upload under a key. Publishing again replaces them with the same bytes. A version that is not the newest any
+more is not published: the answer's `decision` is "superseded" then, else "published".
+
+Files are read and written in parts, so memory does not grow with them.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import math
-from collections.abc import Sequence
-from pathlib import Path
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
-from analysis.runtime.aws import aws_call, client_settings, split_s3_uri
-from analysis.runtime.container import INPUT, Arguments, existing_file, run_step
+from analysis.runtime.aws import aws_call, patient_client, split_s3_uri, unless
+from analysis.runtime.container import run_step
 from analysis.runtime.errors import PublishError
-from analysis.runtime.files import read_frame
-from analysis.runtime.upload import Claim, read_claim
+from analysis.runtime.files import json_text
+from analysis.runtime.functions import FunctionArguments, Outputs, as_function, outputs_of
+from analysis.runtime.streams import GeneratedFile, lines_of, put_stream
+from analysis.runtime.upload import Claim, claim_from, prediction_name
+from analysis.runtime.versions import superseded
 
 if TYPE_CHECKING:
-    import pandas as pd
     from mypy_boto3_s3 import S3Client
 
 COLUMNS = ("date", "prediction", "lower_95", "upper_95", "actual", "model_version", "execution_id", "source_key")
 """Columns of the prediction file, in order; `actual` is empty for days that have not happened."""
+PUBLISHED, SUPERSEDED = "published", "superseded"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """Spreadsheets take a cell that starts with one of these for a formula; the last four are full-width forms."""
+_GONE = frozenset({"404", "NoSuchKey", "NotFound"})
+_LOST_THE_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+_NO_SUCH_MODEL = frozenset({"ValidationException", "ResourceNotFound"})
+_ROUNDS = 10
+_ROWS_A_PIECE = 2000
 
 
 def safe_text(text: str) -> str:
@@ -42,105 +54,172 @@ def last_part(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
-def read_predictions(path: Path) -> list[tuple[str, str, str]]:
-    """Read (prediction, lower, upper) of each line of the transform's output, as written there.
+def prediction_of(line: str, number: int) -> list[str]:
+    """Return (prediction, lower, upper) of a line of the transform's output, as written there.
 
     Raises PublishError naming a line that is not three finite numbers.
     """
+    values = line.split(",")
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise PublishError(f"{path.name}: the transform's output is not UTF-8 ({error}).") from error
-    found = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            prediction, lower, upper = line.split(",")
-            finite = all(math.isfinite(float(value)) for value in (prediction, lower, upper))
-        except ValueError:
-            finite = False
-        if not finite:
-            raise PublishError(f"{path.name}, line {number}: {line[:60]!r} is not prediction,lower,upper.")
-        found.append((prediction, lower, upper))
-    return found
+        if len(values) == 3 and all(math.isfinite(float(value)) for value in values):  # noqa: PLR2004
+            return values
+    except ValueError:
+        pass
+    raise PublishError(f"The transform's output, line {number}: {line[:60]!r} is not prediction,lower,upper.")
 
 
-def prediction_table(
-    rows: pd.DataFrame, predictions: Sequence[tuple[str, str, str]], texts: tuple[str, str, str]
-) -> pd.DataFrame:
-    """Join days (date and actual) and predictions, all as text. texts: the values of the last three COLUMNS."""
-    if list(rows.columns) != ["date", "actual"]:
-        raise PublishError(f"rows.csv has the columns {', '.join(map(str, rows.columns))}, not date and actual.")
-    if len(rows) != len(predictions):
-        raise PublishError(
-            f"There are {len(rows)} days but {len(predictions)} predictions: they don't belong to the same run. "
+class Table:
+    """The prediction file, made piece by piece from the lines of rows.csv and of the transform's output."""
+
+    def __init__(self, rows: Iterator[str], predictions: Iterator[str], texts: tuple[str, str, str]) -> None:
+        """Take the values of the last three COLUMNS as `texts`."""
+        self._rows = csv.reader(rows)
+        self._predictions = predictions
+        self._texts = [safe_text(text) for text in texts]
+        self.rows = 0
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the file's bytes.
+
+        Raises PublishError where the two sources don't belong together, at the latest after the last piece.
+        """
+        header = next(self._rows, [])
+        if header != ["date", "actual"]:
+            raise PublishError(f"rows.csv has the columns {', '.join(header)}, not date and actual.")
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row, line in zip_longest(self._rows, self._predictions):
+            if row is None or line is None:
+                raise self._unequal(row, line)
+            day, actual = row
+            self.rows += 1
+            writer.writerow([day, *prediction_of(line, self.rows), actual, *self._texts])
+            if self.rows % _ROWS_A_PIECE == 0:
+                yield buffer.getvalue().encode("utf-8")
+                buffer.seek(0)
+                buffer.truncate()
+        yield buffer.getvalue().encode("utf-8")
+
+    def _unequal(self, row: list[str] | None, line: str | None) -> PublishError:
+        days = self.rows + (row is not None) + sum(1 for _ in self._rows)
+        predictions = self.rows + (line is not None) + sum(1 for _ in self._predictions)
+        return PublishError(
+            f"There are {days} days but {predictions} predictions: they don't belong to the same run. "
             "Nothing was published."
         )
-    # Imported here so that --help and a wrong call are answered at once.
-    import pandas as pd
-
-    table = pd.DataFrame(list(predictions), columns=["prediction", "lower_95", "upper_95"], dtype=str)
-    table.insert(0, "date", rows["date"])
-    table["actual"] = rows["actual"]
-    for name, text in zip(COLUMNS[-len(texts) :], texts, strict=True):
-        table[name] = safe_text(text)
-    return table[list(COLUMNS)]
 
 
-def publication(
-    table: pd.DataFrame, claim: Claim, model_package_arn: str, execution_arn: str, prefix: str
-) -> dict[str, bytes]:
-    """Build the CSV and, after it, the manifest by their keys.
+def publish(s3: S3Client, request: Namespace, claim: Claim) -> Outputs:
+    """Put table, manifest and the pointer to the newest, unless a newer version has arrived; take them back if it does.
 
-    Their bytes depend on the arguments alone, so that publishing twice changes nothing.
+    The pointer is replaced only where nobody else has replaced it since, so a slow execution for an older version can't
+    win over a faster one for a newer.
     """
+    bucket, prefix = split_s3_uri(request.predictions_uri)
     root = f"{prefix}/" if prefix else ""
-    csv_key = f"{root}predictions/dt={claim.dt}/{claim.prediction_name}.csv"
-    body = table.to_csv(index=False, lineterminator="\n").encode("utf-8")
-    manifest: dict[str, Any] = {
-        "predictions": csv_key,
-        "rows": len(table),
-        "bytes": len(body),
-        "sha256": hashlib.sha256(body).hexdigest(),
+    place = f"dt={claim.dt}/{claim.prediction_name}"
+    csv_key, manifest_key = f"{root}predictions/{place}.csv", f"{root}manifests/{place}.json"
+    newest_key = f"{root}newest/{prediction_name(claim.key, key_digest(claim))}.json"
+    replaced = superseded(s3, claim)
+    manifest: dict[str, Any] = {}
+    for _ in range(_ROUNDS):
+        if replaced is not None:
+            for key in (manifest_key, csv_key):
+                with aws_call(f"Removing s3://{bucket}/{key}"):
+                    s3.delete_object(Bucket=bucket, Key=key)
+            return outputs_of(replaced, decision=SUPERSEDED, predictions_uri=None)
+        if not manifest:
+            manifest = _put_table(s3, request, claim, bucket, csv_key)
+            _put_json(s3, bucket, manifest_key, manifest)
+        pointer = unless(
+            f"Reading s3://{bucket}/{newest_key}", _GONE, lambda: s3.head_object(Bucket=bucket, Key=newest_key)
+        )
+        replaced = superseded(s3, claim)
+        condition = {"IfNoneMatch": "*"} if pointer is None else {"IfMatch": pointer["ETag"]}
+        if replaced is None and _put_json(s3, bucket, newest_key, {**manifest, "manifest": manifest_key}, **condition):
+            return outputs_of(
+                f"{manifest['rows']} predictions", decision=PUBLISHED, predictions_uri=f"s3://{bucket}/{csv_key}"
+            )
+    raise PublishError(f"s3://{bucket}/{newest_key} was replaced {_ROUNDS} times meanwhile. Retry the execution.")
+
+
+def key_digest(claim: Claim) -> str:
+    """Return the SHA-256 of what all versions of a file have in common."""
+    return hashlib.sha256(f"{claim.bucket}\0{claim.key}".encode()).hexdigest()
+
+
+def _put_table(s3: S3Client, request: Namespace, claim: Claim, bucket: str, key: str) -> dict[str, Any]:
+    """Write the CSV and return its manifest, which depends on the arguments alone."""
+    rows = lines_of(s3, *split_s3_uri(request.rows_uri))
+    predictions = lines_of(s3, *split_s3_uri(request.transform_uri))
+    table = Table(
+        rows, predictions, (last_part(request.model_package_arn), last_part(request.execution_arn), claim.key)
+    )
+    file = GeneratedFile(table.pieces())
+    put_stream(s3, bucket, key, file, "text/csv; charset=utf-8")
+    return {
+        "predictions": key,
+        "rows": table.rows,
+        "bytes": file.size,
+        "sha256": file.sha256,
         "columns": list(COLUMNS),
-        "source": {"bucket": claim.bucket, "key": claim.key, "etag": claim.etag, "identity": claim.identity},
+        "source": {name: getattr(claim, name) for name in ("bucket", "key", "version_id", "identity")},
         "uploaded_at": claim.uploaded_at,
-        "model_package_arn": model_package_arn,
-        "execution_arn": execution_arn,
+        "model_package_arn": request.model_package_arn,
+        "execution_arn": request.execution_arn,
     }
-    text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-    return {csv_key: body, f"{root}manifests/dt={claim.dt}/{claim.prediction_name}.json": text.encode("utf-8")}
 
 
-def put(s3: S3Client, bucket: str, files: dict[str, bytes]) -> None:
-    """Put the files into S3 in their order."""
-    for key, body in files.items():
-        content_type = "text/csv; charset=utf-8" if key.endswith(".csv") else "application/json"
-        with aws_call(f"Writing s3://{bucket}/{key}"):
-            s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
+def _put_json(s3: S3Client, bucket: str, key: str, document: dict[str, Any], **condition: str) -> bool:
+    """Put a document; False where the condition does not hold."""
+    body = json_text(document).encode("utf-8")
+    answer = unless(
+        f"Writing s3://{bucket}/{key}",
+        _LOST_THE_RACE if condition else frozenset(),
+        lambda: s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", **condition),  # type: ignore[arg-type]
+    )
+    return answer is not None
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Run the step."""
-    parser = Arguments(__doc__)
-    parser.add_path("--transform-dir", INPUT / "transform", "holds the transform's output")
-    parser.add_argument("--transform-file", default="features.csv.out", help="its name there")
-    parser.add_path("--rows-dir", INPUT / "rows", "holds rows.csv")
-    parser.add_path("--claim-dir", INPUT / "claim", "holds claim.json")
+def read_claim_object(s3: S3Client, uri: str) -> Claim:
+    """Read the claim.json that claim.py has put beside the copy of the file."""
+    bucket, key = split_s3_uri(uri)
+    with aws_call(f"Reading {uri}"):
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    try:
+        return claim_from(dict(json.loads(body)), uri)
+    except (TypeError, ValueError) as error:
+        raise PublishError(f"{uri} is not a claim ({error}).") from error
+
+
+def publish_step(arguments: Sequence[str]) -> Outputs:
+    """Run the step and return its output parameters."""
+    parser = FunctionArguments(__doc__)
+    parser.add_argument("--transform-uri", required=True, help="s3://… of the transform's output")
+    parser.add_argument("--rows-uri", required=True, help="s3://… of rows.csv")
+    parser.add_argument("--claim-uri", required=True, help="s3://… of claim.json")
     parser.add_argument("--predictions-uri", required=True, help="s3://bucket[/prefix] that gets the predictions")
     parser.add_argument("--model-package-arn", required=True, help="model package that made the predictions")
     parser.add_argument("--execution-arn", required=True, help="pipeline execution that made the predictions")
+    parser.add_argument("--model-name", help="model that the transform used, and nobody needs afterwards")
     request = parser.parse_args(arguments)
-    bucket, prefix = split_s3_uri(request.predictions_uri)
-    claim = read_claim(request.claim_dir)
-    if not claim.dt:
-        raise PublishError("claim.json has no upload date: the input file was missing, so there is nothing to publish.")
-    rows = read_frame(existing_file(request.rows_dir / "rows.csv", "The list of days"), text=True)
-    output = existing_file(request.transform_dir / request.transform_file, "The transform's output")
-    texts = (last_part(request.model_package_arn), last_part(request.execution_arn), claim.key)
-    table = prediction_table(rows, read_predictions(output), texts)
-    files = publication(table, claim, request.model_package_arn, request.execution_arn, prefix)
-    put(boto3.client("s3", **client_settings()), bucket, files)
-    print(f"publish: {len(table)} predictions in s3://{bucket}/{next(iter(files))}")
+    s3 = patient_client("s3", request.retry_seconds)
+    outputs = publish(s3, request, read_claim_object(s3, request.claim_uri))
+    if request.model_name is not None:
+        sagemaker = patient_client("sagemaker", request.retry_seconds)
+        what = f"Deleting the model {request.model_name}"
+        unless(what, _NO_SUCH_MODEL, lambda: sagemaker.delete_model(ModelName=request.model_name))
+    print(f"publish: {outputs['decision']}: {outputs['reason']} ({outputs['predictions_uri']})")
+    return outputs
+
+
+handler = as_function(publish_step)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the step as a program: its output parameters go to standard output as JSON."""
+    print(json_text(dict(publish_step(arguments))), end="")
 
 
 if __name__ == "__main__":

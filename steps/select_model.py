@@ -1,24 +1,26 @@
 """Choose the model that scores a file: the newest approved version of a model package group, or the one that is named.
 
-Writes model.json: model_package_arn, version, profile. Without an approved version the step fails and says how to
-approve one.
+Answers with model_package_arn, version and profile. Without an approved version the step fails and says how to approve
+one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import boto3
-
-from analysis.runtime.aws import aws_call, client_settings
-from analysis.runtime.container import OUTPUT, Arguments, run_step
+from analysis.runtime.aws import aws_call, patient_client
+from analysis.runtime.container import run_step
 from analysis.runtime.errors import ModelError
-from analysis.runtime.files import write_json
+from analysis.runtime.files import json_text
+from analysis.runtime.functions import FunctionArguments, Outputs, as_function, outputs_of
 from analysis.runtime.registry import newest_approved
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
+
+NEWEST_APPROVED = "newest-approved"
+"""Instead of a version's ARN."""
 
 
 def approved_version(sagemaker: SageMakerClient, group: str) -> str:
@@ -34,7 +36,7 @@ def approved_version(sagemaker: SageMakerClient, group: str) -> str:
     return arn
 
 
-def selection(sagemaker: SageMakerClient, arn: str) -> dict[str, Any]:
+def selection(sagemaker: SageMakerClient, arn: str) -> dict[str, str]:
     """Return what later steps need of a version; raise ModelError where it is not approved."""
     with aws_call(f"Looking at the model package {arn}"):
         package = sagemaker.describe_model_package(ModelPackageName=arn)
@@ -49,18 +51,27 @@ def selection(sagemaker: SageMakerClient, arn: str) -> dict[str, Any]:
     }
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Run the step."""
-    parser = Arguments(__doc__)
+def select_step(arguments: Sequence[str]) -> Outputs:
+    """Run the step and return its output parameters."""
+    parser = FunctionArguments(__doc__)
     parser.add_argument("--model-package-group-name", required=True, help="group to take the newest approved of")
-    parser.add_argument("--model-package-arn", default="", help="take this version; empty means the newest approved")
-    parser.add_path("--output-dir", OUTPUT / "model", "gets model.json")
+    parser.add_argument("--model-package-arn", default=NEWEST_APPROVED, help="take this version instead")
+    parser.add_argument("--execution-arn", help="pipeline execution that asks")
     request = parser.parse_args(arguments)
-    sagemaker = boto3.client("sagemaker", **client_settings())
-    arn = request.model_package_arn or approved_version(sagemaker, request.model_package_group_name)
+    sagemaker = patient_client("sagemaker", request.retry_seconds)
+    named = request.model_package_arn != NEWEST_APPROVED
+    arn = request.model_package_arn if named else approved_version(sagemaker, request.model_package_group_name)
     chosen = selection(sagemaker, arn)
-    write_json(chosen, request.output_dir / "model.json")
     print(f"model: version {chosen['version']} ({chosen['model_package_arn']}, profile {chosen['profile']})")
+    return outputs_of("asked for by name" if named else "the newest approved version", **chosen)
+
+
+handler = as_function(select_step)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the step as a program: its output parameters go to standard output as JSON."""
+    print(json_text(dict(select_step(arguments))), end="")
 
 
 if __name__ == "__main__":

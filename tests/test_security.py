@@ -21,6 +21,11 @@ SHOWN_BY = {
     "Each role has the permissions": [
         "tests/end_to_end/test_least_privilege.py::test_a_role_may_do_what_its_work_uses_and_nothing_else",
     ],
+    "CI's role that deploys": [
+        "tests/end_to_end/test_least_privilege.py::test_ci_can_not_make_itself_an_administrator",
+        "tests/pipeline/deploy/permissions/test_operators.py::test_deploying_removes_nothing_that_destroying_does",
+        "tests/pipeline/deploy/permissions/test_operators.py::test_without_a_boundary_ci_changes_no_role",
+    ],
     "Buckets block public access": ["tests/pipeline/deploy/resources/test_buckets.py::test_buckets_are_closed"],
     "Object keys are hostile": [
         "tests/steps/analysis/runtime/test_upload.py::test_any_key_gives_a_name_that_is_safe_everywhere",
@@ -80,7 +85,15 @@ SHOWN_BY = {
         f"{JOBS}/running/test_sandbox.py::test_job_sees_only_its_own_processes_and_host_name",
         f"{JOBS}/running/test_sandbox.py::test_tree_ends_when_the_endpoint_is_killed",
     ],
-    "With network isolation it has": [f"{ESCAPES}::test_network_is_what_is_asked_for"],
+    "With network isolation it has": [
+        f"{ESCAPES}::test_network_is_what_is_asked_for",
+        f"{JOBS}/running/test_no_egress.py::test_the_servers_own_socket_is_no_way_out",
+    ],
+    "With `--no-egress`, what has": [
+        f"{ESCAPES}::test_network_is_what_is_asked_for",
+        f"{JOBS}/running/test_no_egress.py::test_a_processing_job_reaches_nothing_but_the_endpoint",
+        f"{LOCAL}/services/lambda_/test_vpc.py::test_a_function_in_a_vpc_reaches_nothing_but_the_endpoint",
+    ],
     "It has the credentials of its role": [
         f"{JOBS}/test_credentials.py::test_a_job_comes_by_no_credentials_but_its_own"
     ],

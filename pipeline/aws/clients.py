@@ -30,10 +30,15 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
 
+    from pipeline.aws.retries import Pace
+
 ClientT = TypeVar("ClientT")
 
 #: Services that there is a client for, by botocore's name.
-SERVICES = ("events", "glue", "iam", "logs", "s3", "sagemaker", "sagemaker-featurestore-runtime", "sns", "sqs", "sts")
+SERVICES = (
+    *("ec2", "events", "glue", "iam", "kms", "lambda", "logs", "s3", "sagemaker", "sagemaker-featurestore-runtime"),
+    *("service-quotas", "sns", "sqs", "sts"),
+)
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 _SIGN_IN = "Run `aws sso login` or set AWS_PROFILE."
@@ -44,12 +49,6 @@ _SIGN_IN_CODES = (
     "ExpiredToken ExpiredTokenException InvalidAccessKeyId InvalidClientTokenId RequestExpired SignatureDoesNotMatch"
     " UnrecognizedClientException"
 )
-_CONFLICT_CODES = (
-    "AlreadyExistsException BucketAlreadyOwnedByYou EntityAlreadyExists QueueAlreadyExists QueueNameExists"
-    " ResourceAlreadyExistsException ResourceInUse"
-)
-#: Error code → what to do.
-_HINTS = {**dict.fromkeys(_SIGN_IN_CODES.split(), _SIGN_IN), **dict.fromkeys(_CONFLICT_CODES.split(), _CONFLICT)}
 _CHECK_NETWORK = "Check network and AWS_ENDPOINT_URL."
 
 
@@ -70,14 +69,18 @@ class ServiceClient(Generic[ClientT]):
 class Aws:
     """Clients for one environment, whose settings give the region and, where they name one, the endpoint."""
 
+    #: The stubs of those that are Any are not among the development dependencies.
+    ec2: ServiceClient[Any] = ServiceClient()
     events: ServiceClient[EventBridgeClient] = ServiceClient()
     feature_store: ServiceClient[SageMakerFeatureStoreRuntimeClient] = ServiceClient("sagemaker-featurestore-runtime")
-    #: Its stubs are not among the development dependencies.
+    functions: ServiceClient[Any] = ServiceClient("lambda")
     glue: ServiceClient[Any] = ServiceClient()
     iam: ServiceClient[IAMClient] = ServiceClient()
+    kms: ServiceClient[Any] = ServiceClient()
     logs: ServiceClient[CloudWatchLogsClient] = ServiceClient()
     s3: ServiceClient[S3Client] = ServiceClient()
     sagemaker: ServiceClient[SageMakerClient] = ServiceClient()
+    service_quotas: ServiceClient[Any] = ServiceClient("service-quotas")
     sns: ServiceClient[SNSClient] = ServiceClient()
     sqs: ServiceClient[SQSClient] = ServiceClient()
     sts: ServiceClient[STSClient] = ServiceClient()
@@ -92,6 +95,13 @@ class Aws:
     def is_local(self) -> bool:
         """Say whether the endpoint is on this machine."""
         return self.endpoint_url is not None and urlsplit(self.endpoint_url).hostname in _LOOPBACK
+
+    @property
+    def pace(self) -> Pace:
+        """How long, and how often, to ask again for what is refused only for the moment."""
+        from pipeline.aws.retries import CLOUD, LOCAL
+
+        return LOCAL if self.is_local else CLOUD
 
     @cached_property
     def _session(self) -> Session:
@@ -122,16 +132,18 @@ class Aws:
     def _new_client(self, service: str) -> Any:
         from botocore.config import Config
 
-        return self._session.create_client(
+        client = self._session.create_client(
             service,
             region_name=self.settings.region,
             endpoint_url=self.endpoint_url,
             config=Config(
-                retries={"mode": "standard", "max_attempts": 5},
+                retries={"mode": "standard", "total_max_attempts": 1},
                 connect_timeout=10,
                 s3={"addressing_style": "path"} if self.is_local else None,
             ),
         )
+        self.pace.register(client)
+        return client
 
     def cli(self, words: str) -> str:
         """Return a command line of the AWS CLI for this environment that can be copied."""
@@ -176,11 +188,18 @@ def _hint(error: ClientError, aws: Aws) -> str | None:
         return 'The local endpoint enforces IAM. For its own credentials: eval "$(bikeshare local env)"'
     if code in _DENIED:
         needed = f"bikeshare trust-policy {settings.options} --permissions"
-        return f"The credentials lack this permission. What is needed: {needed} (uploads and runs: --purpose operate)"
+        if "iam:" in error.response["Error"].get("Message", "") and settings.permissions_boundary is None:
+            return "CI may change roles only below a boundary: set permissions_boundary, or deploy as an administrator."
+        other = "removing: --purpose destroy; uploads and runs: --purpose operate"
+        return f"The credentials lack this permission. What is needed: {needed} ({other})"
+    if code in _SIGN_IN_CODES.split():
+        return _SIGN_IN
     from pipeline.aws.not_found import is_missing
+    from pipeline.aws.retries import is_taken
 
-    deployed = f"See whether it is deployed: {settings.command('plan')}" if is_missing(error) else None
-    return _HINTS.get(code, deployed)
+    if is_taken(error):
+        return _CONFLICT
+    return f"See whether it is deployed: {settings.command('plan')}" if is_missing(error) else None
 
 
 @contextmanager

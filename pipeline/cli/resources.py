@@ -1,7 +1,7 @@
-"""Definitions and resources: synth, validate, plan, deploy, drift, trust-policy, destroy."""
+"""Definitions and resources: synth, validate, preflight, plan, deploy, drift, trust-policy, destroy."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import typer
 
@@ -26,12 +26,17 @@ def synth(
     env: Environment = None,
     settings_file: SettingsFile = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead.")] = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Print what a run takes and costs instead.")] = False,
 ) -> None:
     """Compile a pipeline's definition, offline."""
     from pipeline.definition.compile import compile_definition
+    from pipeline.executions import costs
 
-    definition = compile_definition(settings_of(env, settings_file), pipeline)
-    if output is None:
+    settings = settings_of(env, settings_file)
+    definition = compile_definition(settings, pipeline)
+    if estimate:
+        typer.echo(costs.estimate(definition, settings.region))
+    elif output is None:
         typer.echo(definition, nl=False)
     else:
         write_file(output, definition.encode())
@@ -63,6 +68,41 @@ def validate(
     if report.skipped and not as_json and not (env or settings_file):
         typer.echo("  → Give --env NAME as well to check triggers, names and the role of that environment.")
     raise typer.Exit(4 if report.findings else 0)
+
+
+@app.command()
+def preflight(
+    env: Environment = None,
+    settings_file: SettingsFile = None,
+    probe: Annotated[
+        bool,
+        typer.Option("--probe", help="Instead try out what can't be read, for cents, and print a report for an issue."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the probe.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the account, reading only, whether it would run this. Exit code 0: no problem; 5: problems found.
+
+    Looks at quotas, subnets, keys, names that are taken, and the permissions of whoever asks; each problem comes with
+    its fix. What these credentials may not read is "could not tell".
+    """
+    from pipeline.preflight import answers as found
+
+    aws = aws_of(env, settings_file)
+    if probe:
+        from pipeline.preflight.probe import report
+
+        if not yes:
+            typer.confirm(f"{report.costs(aws.settings)} Go on?", abort=True, err=True)
+        told = report.probe(aws, lambda line: typer.echo(line, err=True))
+        text = report.markdown(aws, told)
+    else:
+        from pipeline.preflight.questions import preflight as ask
+
+        told = ask(aws)
+        text = "\n".join(found.lines(told))
+    print_json(found.as_json(told)) if as_json else typer.echo(text)
+    raise typer.Exit(5 if found.has_problem(told) else 0)
 
 
 @app.command()
@@ -110,10 +150,10 @@ def deploy(
 def drift(env: Environment = None, settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
     """Show what differs from the code, such as manual changes. Exit code 0: nothing; 2: something."""
     from pipeline.deploy.engine.rendering import plan_as_json, print_drift
-    from pipeline.deploy.operations import plan_environment
+    from pipeline.deploy.operations import drift_environment
 
     aws = aws_of(env, settings_file)
-    found = plan_environment(aws.settings, aws)
+    found = drift_environment(aws.settings, aws)
     if as_json:
         print_json(plan_as_json(found, aws.settings.region))
     else:
@@ -131,27 +171,36 @@ def trust_policy(
     ] = None,
     settings_file: SettingsFile = None,
     purpose: Annotated[
-        Literal["plan", "deploy", "operate"],
-        typer.Option(help="Role of CI to print policies for; operate is for people, with --permissions only."),
+        Literal["plan", "deploy", "destroy", "operate", "preflight", "boundary"],
+        typer.Option(
+            help="Role of CI; or, with --permissions, operate and preflight (people), boundary (of all roles)."
+        ),
     ] = "deploy",
     permissions: Annotated[
         bool, typer.Option("--permissions", help="Print what the role may do instead of who may assume it.")
     ] = False,
 ) -> None:
     """Print the IAM policies for GitHub Actions, which needs no stored key, and for people. Offline."""
-    from pipeline.deploy.permissions.operators import deployer_policy, github_trust_policy, operator_policy
+    from pipeline.deploy.permissions import operators
 
     settings = settings_of(env if env or settings_file else "dev", settings_file)
-    if purpose == "operate":
-        if not permissions:
-            raise typer.BadParameter("people assume no role of CI; add --permissions", param_hint="--purpose operate")
-        print_json(operator_policy(settings))
-    elif permissions:
-        print_json(deployer_policy(settings, purpose))
-    elif not repository:
+    others = {
+        "operate": operators.operator_policy,
+        "preflight": operators.preflight_policy,
+        "boundary": operators.boundary_policy,
+    }
+    if purpose in others and not permissions:
+        raise typer.BadParameter("it is no role of CI; add --permissions", param_hint=f"--purpose {purpose}")
+    if not permissions and not repository:
         raise typer.BadParameter("give the repository to trust: OWNER/NAME on GitHub", param_hint="--repository")
+    if purpose in others:
+        print_json(others[purpose](settings))
+        return
+    of_ci = cast("operators.Purpose", purpose)
+    if permissions:
+        print_json(operators.deployer_policy(settings, of_ci))
     else:
-        print_json(github_trust_policy(settings, repository, purpose))
+        print_json(operators.github_trust_policy(settings, repository or "", of_ci))
 
 
 @app.command()

@@ -135,14 +135,14 @@ def logs(
     settings_file: SettingsFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the logs of an execution's jobs."""
+    """Print the logs of an execution's jobs and functions."""
     from pipeline.executions import control as executions
     from pipeline.executions.logs import step_log, step_named
     from pipeline.executions.view import view
 
     aws = aws_of(env, settings_file)
     found = view(aws, executions.find(aws, aws.settings.pipeline_names, execution))
-    lines = ((one.name, line) for one in step_named(found, step) for line in step_log(aws, one))
+    lines = ((one.name, line) for one in step_named(found, step) for line in step_log(aws, found, one))
     if as_json:
         print_json([{"moment": line.moment, "step": name, "text": line.text} for name, line in lines])
         return

@@ -1,4 +1,4 @@
-"""The code of ``steps/`` packed reproducibly and addressed by its content.
+"""The code of ``steps/`` packed reproducibly and addressed by its content: an archive for jobs, one for functions.
 
 The same files give the same bytes on every machine and at every time: entries sorted, times 0, owner 0, modes
 normalised. So the SHA-256 of the archive is the version of the code, the definition changes exactly when the code does,
@@ -9,10 +9,12 @@ import gzip
 import hashlib
 import io
 import tarfile
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.definition.lock import Lock
+from pipeline.settings.contract import Function
 
 
 def _steps_folder() -> Path:
@@ -28,6 +30,9 @@ LAUNCHER_NAME = "run.sh"
 
 _SUFFIXES = {".py", ".txt", ".sh", ".html", ".jinja", ".css", ".toml", ".json"}
 _EXECUTABLE, _PLAIN = 0o755, 0o644
+#: What functions import, beside their own scripts; it needs nothing but boto3.
+_OF_FUNCTIONS = ("analysis/__init__.py", "analysis/runtime/*.py")
+_OLDEST_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Bundle:
     sha256: str  #: Of the uncompressed archive and the launcher; 64 hexadecimal digits.
     archive: bytes  #: Gzip-compressed tar with the content of ``steps/`` at its root.
     launcher: bytes  #: ``run.sh``, which unpacks the archive inside a job and runs one script.
+    functions: bytes  #: Zip archive with the scripts of the Lambda functions and what they import.
     lock: Lock = field(default_factory=lambda: Lock.of(""))  #: The libraries that the code needs beside the image's.
 
     @property
@@ -44,9 +50,18 @@ class Bundle:
         """S3 key prefix of this version, without a slash at the end."""
         return f"code/{self.sha256}"
 
+    @property
+    def functions_key(self) -> str:
+        """S3 key of the functions' archive: their version is their own, since jobs change more often than they do."""
+        return f"code/functions/{hashlib.sha256(self.functions).hexdigest()}.zip"
+
     def objects(self) -> dict[str, bytes]:
         """Return S3 key → content of all that has to be in the artifacts bucket before an execution starts."""
-        return {f"{self.prefix}/{ARCHIVE_NAME}": self.archive, f"{self.prefix}/{LAUNCHER_NAME}": self.launcher}
+        return {
+            f"{self.prefix}/{ARCHIVE_NAME}": self.archive,
+            f"{self.prefix}/{LAUNCHER_NAME}": self.launcher,
+            self.functions_key: self.functions,
+        }
 
 
 def bundled_files(folder: Path = STEPS_FOLDER) -> list[Path]:
@@ -80,5 +95,20 @@ def build_bundle(folder: Path = STEPS_FOLDER) -> Bundle:
         sha256=digest.hexdigest(),
         archive=gzip.compress(raw.getvalue(), mtime=0),
         launcher=launcher,
+        functions=pack_functions(folder),
         lock=Lock.of(requirements.read_text(encoding="utf-8") if requirements.exists() else ""),
     )
+
+
+def pack_functions(folder: Path = STEPS_FOLDER) -> bytes:
+    """Pack the functions' scripts, uncompressed: zlib builds differ, and Lambda compares the archive's hash."""
+    packed = io.BytesIO()
+    shared = [path for pattern in _OF_FUNCTIONS for path in folder.glob(pattern)]
+    files = sorted([*shared, *(folder / function.script for function in Function)])
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for path in files:
+            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _OLDEST_TIME)
+            entry.external_attr = _PLAIN << 16
+            entry.create_system = 3  # Unix, whose permissions the attributes are
+            archive.writestr(entry, path.read_bytes())
+    return packed.getvalue()

@@ -8,37 +8,52 @@ from sagemaker.core.workflow.functions import Join
 from sagemaker.mlops.workflow.condition_step import ConditionStep
 
 from pipeline.definition.context import StepContext, Value
-from pipeline.definition.job_steps import output_uri, processing_step, report_value, transform_step
-from pipeline.settings.contract import IS_NEW_INPUT, Flow, JobStep
+from pipeline.definition.function_steps import function_step, output
+from pipeline.definition.job_steps import output_uri, processing_step, transform_step
+from pipeline.settings.contract import (
+    CLAIM_INPUT,
+    IS_NEW_INPUT,
+    PUBLISHED_BY_FUNCTION_MIB,
+    Flow,
+    Function,
+    JobStep,
+)
+
+#: What the transform calls its output, after its only input.
+_TRANSFORM_OUTPUT = "features.csv.out"
 
 
-def claim_input(context: StepContext) -> Any:
-    """Let one execution work on one object version, however often its event arrives."""
+def claim_input(context: StepContext, **also: Value) -> Any:
+    """Let one execution work on one object version, however often its event arrives; ``also`` are more options."""
     artifacts = f"s3://{context.settings.artifacts_bucket}"
-    return processing_step(
+    return function_step(
         context,
-        JobStep.CLAIM_INPUT,
-        "claim.py",
+        CLAIM_INPUT,
+        Function.CLAIM,
         description="Makes sure that this version of the file is processed once",
-        arguments={
+        inputs={
             "bucket": context.bucket,
             "key": context.key,
-            "etag": context.etag,
+            "version-id": context.version_id,
             "run-key": context.run_key,
-            "execution-arn": context.execution_arn,
             "claims-uri": f"{artifacts}/claims",
             "inputs-uri": f"{artifacts}/inputs",
+            "largest-mib": str(context.settings.running.largest_file_mib),
+            **also,
         },
-        report="claim",
+        outputs=[
+            *("decision", "reason", "name", "identity", "input_uri", "claim_uri"),
+            *("model_package_arn", "rows_uri", "transform_uri", "features_uri"),
+        ],
     )
 
 
 def is_new_input(claim: Any, steps: Sequence[Any]) -> ConditionStep:
-    """Run everything after the claim, or end without a failure where another execution has this version."""
+    """Run everything after the claim, or end without a failure where there is nothing to do for this version."""
     return ConditionStep(
         IS_NEW_INPUT,
-        description="Ends here without a failure when another execution has this version of the file",
-        conditions=[ConditionEquals(left=report_value(claim, "decision"), right="process")],
+        description="Ends here without a failure when another execution has this version of the file, or a newer one",
+        conditions=[ConditionEquals(left=output(claim, "decision"), right="process")],
         if_steps=list(steps),
         else_steps=[],
     )
@@ -59,7 +74,6 @@ def preprocess_input(
         "preprocess.py",
         description="Checks and cleans the file and makes features",
         arguments={
-            "input-key": context.key,
             "purpose": purpose,
             "profile": profile,
             "max-duplicate-rows": str(quality.maximum_duplicate_rows),
@@ -70,21 +84,9 @@ def preprocess_input(
             "minimum-training-rows": str(quality.minimum_training_rows),
             **(split or {}),
         },
-        inputs={"raw": report_value(claim, "input_uri")},
+        inputs={"raw": output(claim, "input_uri"), "claim": output(claim, "claim_uri")},
         outputs=[*(["train", "test"] if purpose == "training" else []), "scoring", "rows", "feature_store", "quality"],
         cached=True,
-    )
-
-
-def ingest_features(context: StepContext, preprocess: Any, claim: Any) -> Any:
-    """Write one record a day to the Feature Store."""
-    return processing_step(
-        context,
-        JobStep.INGEST_FEATURES,
-        "ingest_features.py",
-        description="Writes one record a day to the Feature Store",
-        arguments={"feature-group-name": context.settings.feature_group_name},
-        inputs={"feature_store": output_uri(preprocess, "feature_store"), "claim": output_uri(claim, "claim")},
     )
 
 
@@ -100,23 +102,53 @@ def transform_rows(context: StepContext, create_model: Any, preprocess: Any) -> 
     )
 
 
+def publishable(transform: Any, preprocess: Any) -> dict[str, Value]:
+    """Return the URIs of what publishing joins: the days and their predictions."""
+    return {
+        "rows-uri": Join(on="/", values=[output_uri(preprocess, "rows"), "rows.csv"]),
+        "transform-uri": Join(on="/", values=[transform.properties.TransformOutput.S3OutputPath, _TRANSFORM_OUTPUT]),
+    }
+
+
 def publish_predictions(
-    context: StepContext, transform: Any, preprocess: Any, claim: Any, *, model_package_arn: Value
+    context: StepContext,
+    name: str,
+    claim: Any,
+    sources: Mapping[str, Value],
+    *,
+    model_package_arn: Value,
+    model_name: Value | None = None,
 ) -> Any:
-    """Write the CSV that an analyst opens, and its manifest."""
+    """Write the CSV that an analyst opens, and its manifest; delete the model that made the predictions.
+
+    ``sources`` are those of :func:`publishable`.
+    """
+    settings = context.settings
+    description = "Writes the CSV that an analyst opens, and its manifest"
+    inputs = {
+        **sources,
+        "claim-uri": output(claim, "claim_uri"),
+        "predictions-uri": f"s3://{settings.predictions_bucket}",
+        "model-package-arn": model_package_arn,
+        **({} if model_name is None else {"model-name": model_name}),
+    }
+    if name == JobStep.PUBLISH_PREDICTIONS and settings.running.largest_file_mib > PUBLISHED_BY_FUNCTION_MIB:
+        arguments = {**inputs, "execution-arn": context.execution_arn}
+        return processing_step(
+            context, JobStep.PUBLISH_PREDICTIONS, "publish.py", description=description, arguments=arguments
+        )
+    outputs = ["decision", "reason", "predictions_uri"]
+    return function_step(context, name, Function.PUBLISH, description=description, inputs=inputs, outputs=outputs)
+
+
+def ingest_features(context: StepContext, name: JobStep, claim: Any, features_uri: Value, *, after: Any) -> Any:
+    """Write one record a day to the Feature Store, after a step that it reads nothing of."""
     return processing_step(
         context,
-        JobStep.PUBLISH_PREDICTIONS,
-        "publish.py",
-        description="Writes the CSV that an analyst opens, and its manifest",
-        arguments={
-            "predictions-uri": f"s3://{context.settings.predictions_bucket}",
-            "model-package-arn": model_package_arn,
-            "execution-arn": context.execution_arn,
-        },
-        inputs={
-            "transform": transform.properties.TransformOutput.S3OutputPath,
-            "rows": output_uri(preprocess, "rows"),
-            "claim": output_uri(claim, "claim"),
-        },
+        name,
+        "ingest_features.py",
+        description="Writes one record a day to the Feature Store",
+        arguments={"feature-group-name": context.settings.feature_group_name},
+        inputs={"feature_store": features_uri, "claim": output(claim, "claim_uri")},
+        depends_on=[after],
     )

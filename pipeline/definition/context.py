@@ -19,7 +19,16 @@ from sagemaker.mlops.workflow.steps import CacheConfig
 
 from pipeline.definition.bundle import Bundle
 from pipeline.definition.sdk import offline_session
-from pipeline.settings.contract import INPUT_BUCKET, INPUT_ETAG, INPUT_KEY, RUN_KEY, UPLOAD_RUN_KEY, WHEELS_INPUT
+from pipeline.settings.contract import (
+    INPUT_BUCKET,
+    INPUT_KEY,
+    INPUT_VERSION,
+    NEWEST_VERSION,
+    RUN_KEY,
+    UPLOAD_RUN_KEY,
+    WHEELS_INPUT,
+    JobStep,
+)
 from pipeline.settings.environment import Settings
 
 #: AWS's prebuilt scikit-learn container that all jobs run in.
@@ -46,7 +55,7 @@ class StepContext:
         self.session = offline_session(settings)
         self.bucket = ParameterString(INPUT_BUCKET, default_value=settings.raw_bucket)
         self.key = ParameterString(INPUT_KEY)
-        self.etag = ParameterString(INPUT_ETAG, default_value="")
+        self.version_id = ParameterString(INPUT_VERSION, default_value=NEWEST_VERSION)
         self.run_key = ParameterString(RUN_KEY, default_value=UPLOAD_RUN_KEY)
         self.processing_instance_type = ParameterString("ProcessingInstanceType", default_value=instances.processing)
         self.training_instance_type = ParameterString("TrainingInstanceType", default_value=instances.training)
@@ -64,7 +73,7 @@ class StepContext:
         """Assemble the pipeline; the parameters of the input object come before its own ones."""
         return Pipeline(
             name=name,
-            parameters=[self.bucket, self.key, self.etag, self.run_key, *parameters],
+            parameters=[self.bucket, self.key, self.version_id, self.run_key, *parameters],
             steps=list(steps),
             sagemaker_session=self.session,
             # No experiment is kept, so that the role needs no permissions for it.
@@ -91,10 +100,14 @@ class StepContext:
             enable_network_isolation=isolated,
         )
 
-    def run_uri(self, *parts: str) -> Join:
-        """Return ``s3://<artifacts>/runs/<execution id>/<parts>``: no execution writes over another's data."""
-        root = f"s3://{self.settings.artifacts_bucket}/runs"
-        return Join(on="/", values=[root, ExecutionVariables.PIPELINE_EXECUTION_ID, *parts])
+    def run_uri(self, step: str, *parts: str) -> Join:
+        """Return ``s3://<artifacts>/runs/<execution id>/<step>/<parts>``: no execution writes over another's data.
+
+        Files in ``runs/`` expire. What a registered version refers to is in ``models/`` instead, and stays.
+        """
+        folder = "models" if step in {JobStep.TRAIN, JobStep.EVALUATE} else "runs"
+        root = f"s3://{self.settings.artifacts_bucket}/{folder}"
+        return Join(on="/", values=[root, ExecutionVariables.PIPELINE_EXECUTION_ID, step, *parts])
 
     def step_retries(self) -> list[Any]:
         """Return retries for calls that AWS throttles or that fail on its side."""

@@ -26,7 +26,7 @@ from sagemaker.core.training.configs import Compute
 from sagemaker.core.transformer import Transformer
 from sagemaker.core.workflow.functions import JsonGet
 from sagemaker.core.workflow.properties import PropertyFile
-from sagemaker.mlops.workflow.steps import ProcessingStep, TrainingStep, TransformStep
+from sagemaker.mlops.workflow.steps import ProcessingStep, Step, TrainingStep, TransformStep
 from sagemaker.train.model_trainer import ModelTrainer
 
 from pipeline.definition.bundle import LAUNCHER_NAME
@@ -52,15 +52,17 @@ def processing_step(
     outputs: Sequence[str] = (),
     report: str | None = None,
     cached: bool = False,
+    depends_on: Sequence[Step] = (),
 ) -> ProcessingStep:
     """Create a step whose processing job runs one script of ``steps/``.
 
     Args:
         arguments: become ``--name value``; at most 256 characters each (a limit of CreateProcessingJob).
         inputs: name → S3 URI; mounted at ``/opt/ml/processing/input/<name>``.
-        outputs: names; ``/opt/ml/processing/output/<name>`` goes to ``runs/<execution>/<step>/<name>``.
+        outputs: names; ``/opt/ml/processing/output/<name>`` goes to where ``run_uri`` says.
         report: one more output, with ``<report>.json`` in it, for :func:`report_value`.
         cached: whether an earlier execution with the same arguments may stand in; only for pure functions.
+        depends_on: steps that have to succeed before, beside those whose results it reads.
     """
     settings = context.settings
     network = settings.network
@@ -121,6 +123,7 @@ def processing_step(
         step_args=step_args,
         property_files=[PropertyFile(report.capitalize(), output_name=report, path=f"{report}.json")] if report else [],
         cache_config=context.cache if cached else None,
+        depends_on=list(depends_on),
         retry_policies=context.job_retries(),
     )
 

@@ -1,8 +1,9 @@
 """The model card that travels with every registered version.
 
-CreateModelPackage takes a card as JSON text after SageMaker's model-card schema
-(https://docs.aws.amazon.com/sagemaker/latest/dg/model-cards-json-schema.html). Its numbers are known only while the
-pipeline runs, so the card is made as a list of pieces of that text, some of them pipeline variables, for ``Std:Join``.
+CreateModelPackage takes a card as JSON text, after a schema of its own: smaller than that of CreateModelCard, and
+nothing else is taken (https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-details.html#model-card-schema).
+Its numbers are known only while the pipeline runs, so the card is made as a list of pieces of that text, some of them
+pipeline variables, for ``Std:Join``.
 """
 
 import json

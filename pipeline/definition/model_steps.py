@@ -1,8 +1,7 @@
 """The steps around the model: register a version, create a model from it or from one in the registry."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any
 
 from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
 from sagemaker.mlops.workflow.model_step import ModelStep
@@ -74,7 +73,7 @@ def register_model_step(
     )
 
 
-def create_model_step(context: StepContext, *, model_data: Value, depends_on: Sequence[Any]) -> ModelStep:
+def create_model_step(context: StepContext, *, model_data: Value) -> ModelStep:
     """Create a step of type ``Model``: what the transform job serves."""
     step_args = _model_builder(context, model_data).build()
     # The builder takes no tags but those of JumpStart.
@@ -83,7 +82,6 @@ def create_model_step(context: StepContext, *, model_data: Value, depends_on: Se
         name=CREATE_MODEL,
         description=_SERVED_MODEL,
         step_args=step_args,
-        depends_on=list(depends_on),
         retry_policies=context.step_retries(),
     )
 

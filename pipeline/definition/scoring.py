@@ -2,8 +2,8 @@
 
 ::
 
-    ClaimInput ─→ IsNewInput ─→ SelectModel ─┬─→ Preprocess ─┬─→ IngestFeatures
-                                             └─→ CreateModel ┴─→ Transform ─→ PublishPredictions
+    ClaimInput ─→ IsNewInput ─→ SelectModel ─┬─→ Preprocess ──┬─→ Transform ─→ PublishPredictions ─→ IngestFeatures
+                                             └─→ CreateModel ─┘
 
 Nothing is fitted here: the newest approved version of the model brings all that was learned.
 """
@@ -16,41 +16,48 @@ from pipeline.definition import job_steps as jobs
 from pipeline.definition import model_steps as models
 from pipeline.definition.bundle import Bundle
 from pipeline.definition.context import StepContext
-from pipeline.settings.contract import JobStep
+from pipeline.definition.function_steps import function_step, output
+from pipeline.settings.contract import NEWEST_APPROVED, SELECT_MODEL, Function, JobStep
 from pipeline.settings.environment import Settings
 
 
 def scoring_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
     """Build the scoring pipeline."""
     context = StepContext(settings, bundle)
-    requested_arn = ParameterString("ModelPackageArn", default_value="")
+    requested_arn = ParameterString("ModelPackageArn", default_value=NEWEST_APPROVED)
 
     claim = common.claim_input(context)
 
-    select_model = jobs.processing_step(
+    select_model = function_step(
         context,
-        JobStep.SELECT_MODEL,
-        "select_model.py",
+        SELECT_MODEL,
+        Function.SELECT_MODEL,
         description="Takes the newest approved version of the model, or the one that is named",
-        arguments={"model-package-group-name": settings.model_package_group_name, "model-package-arn": requested_arn},
-        report="model",
+        inputs={"model-package-group-name": settings.model_package_group_name, "model-package-arn": requested_arn},
+        outputs=["model_package_arn", "version", "profile", "reason"],
     )
-    model_package_arn = jobs.report_value(select_model, "model_package_arn")
+    model_package_arn = output(select_model, "model_package_arn")
 
-    preprocess = common.preprocess_input(
-        context, claim, purpose="scoring", profile=jobs.report_value(select_model, "profile")
-    )
-
-    ingest = common.ingest_features(context, preprocess, claim)
+    preprocess = common.preprocess_input(context, claim, purpose="scoring", profile=output(select_model, "profile"))
 
     create_model = models.create_model_from_package_step(context, model_package_arn=model_package_arn)
 
     transform = common.transform_rows(context, create_model, preprocess)
 
-    publish = common.publish_predictions(context, transform, preprocess, claim, model_package_arn=model_package_arn)
+    publish = common.publish_predictions(
+        context,
+        JobStep.PUBLISH_PREDICTIONS,
+        claim,
+        common.publishable(transform, preprocess),
+        model_package_arn=model_package_arn,
+        model_name=create_model.properties.ModelName,
+    )
+
+    features_uri = jobs.output_uri(preprocess, "feature_store")
+    ingest = common.ingest_features(context, JobStep.INGEST_FEATURES, claim, features_uri, after=publish)
 
     return context.pipeline(
         settings.scoring_pipeline_name,
         [requested_arn, context.processing_instance_type, context.transform_instance_type],
-        [claim, common.is_new_input(claim, [select_model, preprocess, ingest, create_model, transform, publish])],
+        [claim, common.is_new_input(claim, [select_model, preprocess, create_model, transform, publish, ingest])],
     )

@@ -2,15 +2,21 @@
 
 ::
 
-    ClaimInput ─→ IsNewInput ─→ Preprocess ─┬─→ IngestFeatures
-                                            └─→ Train ─→ Evaluate ─→ QualityGate ─┬─→ QualityGateFailed
-                                                                                  │
-         PublishPredictions ←─ Transform ←─ CreateModel ←─ RegisterModel ←────────┘
+    ClaimInput ─→ IsNewInput ─→ Preprocess ─→ Train ─┬─→ Evaluate ─────────────────┬─→ QualityGate ─→ …
+                                                     └─→ CreateModel ─→ Transform ─┘
+
+        … QualityGate ─┬─→ RegisterModel ─→ PublishPredictions ─→ IngestFeatures
+                       └─→ QualityGateFailed
+
+    ClaimInput ─→ IsRegistered ─→ PublishRegistered ─→ IngestRegistered
+
+An execution that fails before RegisterModel leaves no record, version or prediction. What fails later can be retried;
+where another execution takes over instead, it publishes what the failed one has registered (the last line).
 """
 
 from typing import get_args
 
-from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo, ConditionIn
+from sagemaker.core.workflow.conditions import ConditionEquals, ConditionGreaterThanOrEqualTo, ConditionIn
 from sagemaker.core.workflow.functions import Join
 from sagemaker.core.workflow.parameters import ParameterFloat, ParameterInteger, ParameterString
 from sagemaker.mlops.workflow.condition_step import ConditionStep
@@ -22,8 +28,9 @@ from pipeline.definition import job_steps as jobs
 from pipeline.definition import model_steps as models
 from pipeline.definition.bundle import Bundle
 from pipeline.definition.context import StepContext
+from pipeline.definition.function_steps import output
 from pipeline.definition.model_card import model_card_fragments
-from pipeline.settings.contract import QUALITY_GATE, QUALITY_GATE_FAILED, JobStep
+from pipeline.settings.contract import IS_REGISTERED, PUBLISH_REGISTERED, QUALITY_GATE, QUALITY_GATE_FAILED, JobStep
 from pipeline.settings.environment import Settings
 from pipeline.settings.sections import ApprovalStatus, Profile
 
@@ -42,7 +49,8 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         enum_values=list(get_args(ApprovalStatus)),
     )
 
-    claim = common.claim_input(context)
+    group = settings.model_package_group_name
+    claim = common.claim_input(context, **{"model-package-group-name": group})
 
     preprocess = common.preprocess_input(
         context,
@@ -51,8 +59,6 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         profile=profile,
         split={"train-fraction": train_fraction.to_string(), "random-state": random_state.to_string()},
     )
-
-    ingest = common.ingest_features(context, preprocess, claim)
 
     train = jobs.training_step(
         context,
@@ -72,7 +78,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         "evaluate.py",
         description="Measures the model on rows that it has not seen, beside the approved one",
         arguments={
-            "model-package-group-name": settings.model_package_group_name,
+            "model-package-group-name": group,
             "leakage-threshold": str(settings.quality.leakage_threshold),
         },
         inputs={
@@ -87,6 +93,12 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
     r_squared = jobs.report_value(evaluate, "regression_metrics.r2.value")
     leakage_verdict = jobs.report_value(evaluate, "leakage.verdict")
 
+    create_model = models.create_model_step(context, model_data=model_data)
+
+    transform = common.transform_rows(context, create_model, preprocess)
+
+    sources = common.publishable(transform, preprocess)
+    features_uri = jobs.output_uri(preprocess, "feature_store")
     register = models.register_model_step(
         context,
         description="New version in the model registry, with metrics and model card",
@@ -106,18 +118,24 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         properties={
             "profile": profile,
             "code-sha256": bundle.sha256,
-            "input-identity": jobs.report_value(claim, "identity"),
+            "input-identity": output(claim, "identity"),
             "pipeline-execution": context.execution_arn,
+            # For an execution that takes over from this one.
+            "claim": output(claim, "name"),
+            "features-uri": features_uri,
+            **sources,
         },
     )
 
-    create_model = models.create_model_step(context, model_data=model_data, depends_on=[register])
-
-    transform = common.transform_rows(context, create_model, preprocess)
-
     publish = common.publish_predictions(
-        context, transform, preprocess, claim, model_package_arn=register.properties.ModelPackageArn
+        context,
+        JobStep.PUBLISH_PREDICTIONS,
+        claim,
+        sources,
+        model_package_arn=register.properties.ModelPackageArn,
+        model_name=create_model.properties.ModelName,
     )
+    ingest = common.ingest_features(context, JobStep.INGEST_FEATURES, claim, features_uri, after=publish)
 
     gate_failed = FailStep(
         QUALITY_GATE_FAILED,
@@ -145,8 +163,25 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
             # "known": the profile declares the leak (the published analysis does).
             ConditionIn(value=leakage_verdict, in_values=["pass", "known"]),
         ],
-        if_steps=[register, create_model, transform, publish],
+        if_steps=[register, publish, ingest],
         else_steps=[gate_failed],
+        # So that a transform that fails leaves no version behind.
+        depends_on=[transform],
+    )
+
+    registered = {"rows-uri": output(claim, "rows_uri"), "transform-uri": output(claim, "transform_uri")}
+    publish_registered = common.publish_predictions(
+        context, PUBLISH_REGISTERED, claim, registered, model_package_arn=output(claim, "model_package_arn")
+    )
+    ingest_registered = common.ingest_features(
+        context, JobStep.INGEST_REGISTERED, claim, output(claim, "features_uri"), after=publish_registered
+    )
+    is_registered = ConditionStep(
+        IS_REGISTERED,
+        description="The execution before has registered a model for this version, and failed afterwards",
+        conditions=[ConditionEquals(left=output(claim, "decision"), right="publish")],
+        if_steps=[publish_registered, ingest_registered],
+        else_steps=[],
     )
 
     return context.pipeline(
@@ -164,5 +199,10 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         ],
         # The gate stands beside the first condition, not in it: SageMaker takes no condition inside another. Where
         # nothing is new, Evaluate does not run, and so neither does the gate that reads its result.
-        [claim, common.is_new_input(claim, [preprocess, ingest, train, evaluate]), quality_gate],
+        [
+            claim,
+            common.is_new_input(claim, [preprocess, train, evaluate, create_model, transform]),
+            quality_gate,
+            is_registered,
+        ],
     )

@@ -11,7 +11,7 @@ from pipeline.deploy.operations import deploy_environment
 from pipeline.errors import ExecutionError, InputFileError
 from pipeline.executions.control import recent
 from pipeline.executions.progress import follow_to_end
-from pipeline.executions.uploads import wait_for_upload
+from pipeline.executions.uploads import version_of, wait_for_upload
 from pipeline.local_endpoint import local_endpoint
 from pipeline.results.predictions import prediction_files, print_predictions
 from pipeline.settings.contract import upload_prefix
@@ -47,11 +47,11 @@ def _deploy_and_run(settings: Settings, data: Path | None, console: Console) -> 
         key = f"{upload_prefix('training')}{file.name}"
         known = {execution.arn for execution in recent(aws, settings.training_pipeline_name, limit=100)}
         with aws_errors(f"Uploading {file}", aws, ExecutionError):
-            etag = aws.s3.put_object(Bucket=settings.raw_bucket, Key=key, Body=file.read_bytes())["ETag"]
+            answer = aws.s3.put_object(Bucket=settings.raw_bucket, Key=key, Body=file.read_bytes())
     kind = "generated sample" if data is None else str(data)
     console.print(f"  {kind} → s3://{settings.raw_bucket}/{key}", markup=False, soft_wrap=True)
     _heading(console, 4, "EventBridge starts the pipeline")
-    arn = wait_for_upload(aws, settings.training_pipeline_name, key, etag, known=known)
+    arn = wait_for_upload(aws, settings.training_pipeline_name, key, version_of(answer), known=known)
     follow_to_end(aws, arn, console)
     _heading(console, 5, "Predictions")
     for predictions in prediction_files(aws, settings.predictions_bucket)[:1]:

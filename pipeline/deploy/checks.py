@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipedef.checks.registry import Deployment, Trigger
+from pipedef.checks.registry import Deployment, Function, Trigger
 from pipedef.document.definition import Definition, read_definition
 from pipedef.document.project import Project, Sources
 from pipedef.errors import DefinitionError as UnreadableDefinitionError
@@ -18,6 +18,7 @@ from pipeline.deploy.script_conventions import PROJECT
 from pipeline.deploy.stack import NO_STEPS, resources
 from pipeline.errors import DefinitionError, InputFileError
 from pipeline.settings.contract import FLOWS, Flow
+from pipeline.settings.contract import Function as FunctionName
 from pipeline.settings.environment import Settings, environment_names, load_settings
 
 #: Checks of planning: a job that would need the internet fails after minutes of waiting for it.
@@ -109,11 +110,15 @@ def script_sources() -> Sources:
 def deployment_around(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str], flow: Flow) -> Deployment:
     """Return what `bikeshare deploy` would put around the pipeline of a flow: triggers and execution role."""
     planned = resources(settings, bundle, definitions)
-    policies = [item.policy for item in planned if isinstance(item, Role) and item.name == settings.execution_role_name]
+    policies = {item.name: item.policy for item in planned if isinstance(item, Role)}
     return Deployment(
         pipeline=settings.pipeline_name(flow),
         triggers=tuple(_trigger(item) for item in planned if isinstance(item, Rule) and item.starts is not None),
-        policy=policies[0],
+        policy=policies[settings.execution_role_name],
+        functions=tuple(
+            Function(settings.function_arn(kind), kind.script, policies[settings.function_name(kind)])
+            for kind in FunctionName
+        ),
         partition=settings.partition,
         region=settings.region,
     )

@@ -1,11 +1,15 @@
 """Plan, deploy and destroy one environment: compile, compare, act, say what was done. Drift is a plan, too."""
 
+import time
+from contextlib import suppress
+from pathlib import Path
+
 from rich.console import Console
 
 from pipeline.aws.clients import Aws
 from pipeline.definition.bundle import build_bundle
-from pipeline.deploy.compiled import compiled_definitions
-from pipeline.deploy.engine.planner import Plan, apply_plan, destroy, make_plan
+from pipeline.deploy.compiled import cache_folder, compiled_definitions
+from pipeline.deploy.engine.planner import Plan, apply_plan, destroy, make_plan, settled_plan
 from pipeline.deploy.engine.rendering import print_change, print_removal, print_removal_summary, print_summary
 from pipeline.deploy.engine.resource import Removal, Resource
 from pipeline.deploy.stack import resources, resources_to_remove
@@ -25,6 +29,33 @@ def plan_environment(settings: Settings, aws: Aws) -> Plan:
     bundle = build_bundle()
     refuse_wrong_definitions(settings, bundle, CHECKS_OF_PLANS)
     return make_plan(resources(settings, bundle, compiled_definitions(settings, bundle)), aws)
+
+
+def drift_environment(settings: Settings, aws: Aws) -> Plan:
+    """Return what differs from settings and sources.
+
+    For a while after a deployment from this machine, AWS may still show settings as they were before it: until then,
+    what differs is looked at again.
+    """
+    aws.check_account()
+    bundle = build_bundle()
+    found = resources(settings, bundle, compiled_definitions(settings, bundle))
+    try:
+        age = time.time() - _changed_file(settings).stat().st_mtime
+    except OSError:
+        age = float("inf")
+    return settled_plan(found, aws, max(0.0, aws.pace.settling - age))
+
+
+def _changed_file(settings: Settings) -> Path:
+    """Return the file that is written whenever this machine changes the environment."""
+    return cache_folder().parent / "changed" / f"{settings.account_id}-{settings.region}-{settings.prefix}"
+
+
+def _note_change(settings: Settings) -> None:
+    with suppress(OSError):  # as on a read-only disk: then drift looks once
+        _changed_file(settings).parent.mkdir(parents=True, exist_ok=True)
+        _changed_file(settings).touch()
 
 
 def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approved: str | None = None) -> Plan:
@@ -50,6 +81,8 @@ def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approv
 
     try:
         apply_plan(plan, aws, lambda change: print_change(change, console))
+        if not plan.is_empty:
+            _note_change(settings)
     except KeyboardInterrupt:
         _print_interrupted("What was done stays", f"bikeshare deploy {settings.options}", console)
         raise

@@ -17,10 +17,21 @@ PROJECT = Project(
     code_named_by_digest=True,
     transforms_read_one_file=True,
     script_actions={
-        "claim.py": {ALWAYS: ("s3:GetObject", "s3:PutObject", "sagemaker:DescribePipelineExecution")},
+        "claim.py": {
+            ALWAYS: (
+                *("s3:GetObject", "s3:GetObjectVersion", "s3:ListBucketVersions", "s3:PutObject"),
+                *("sagemaker:DescribePipelineExecution", *_REGISTRY_READ),
+            )
+        },
         "evaluate.py": {"--model-package-group-name": ("s3:GetObject", *_REGISTRY_READ)},
-        "ingest_features.py": {ALWAYS: ("sagemaker:BatchWriteRecord", "sagemaker:PutRecord")},
-        "publish.py": {ALWAYS: ("s3:PutObject",)},
+        "ingest_features.py": {ALWAYS: ("s3:GetObject", "sagemaker:BatchWriteRecord", "sagemaker:PutRecord")},
+        "publish.py": {ALWAYS: ("s3:DeleteObject", "s3:GetObject", "s3:PutObject", "sagemaker:DeleteModel")},
         "select_model.py": {ALWAYS: _REGISTRY_READ},
+        "sweep.py": {
+            ALWAYS: tuple(
+                f"sagemaker:{action}"
+                for action in ("DeleteModel", "DescribePipelineExecution", "ListModels", "ListTags")
+            )
+        },
     },
 )

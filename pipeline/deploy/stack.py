@@ -7,19 +7,22 @@ from pipeline.definition.bundle import Bundle
 from pipeline.definition.features import EVENT_TIME, RECORD_IDENTIFIER, stored_features
 from pipeline.deploy.engine.resource import Resource
 from pipeline.deploy.permissions.execution import events_policy, execution_policy
+from pipeline.deploy.permissions.functions import function_policy
 from pipeline.deploy.resources.buckets import Bucket
 from pipeline.deploy.resources.catalog import Database, PredictionTable
 from pipeline.deploy.resources.code import Code
 from pipeline.deploy.resources.feature_groups import FeatureGroup
-from pipeline.deploy.resources.log_groups import LogGroup
+from pipeline.deploy.resources.functions import functions, log_group_of
+from pipeline.deploy.resources.lifecycle import expiry, unfinished_uploads
+from pipeline.deploy.resources.log_groups import FunctionLogGroup, LogGroup
 from pipeline.deploy.resources.model_package_groups import ModelPackageGroup
 from pipeline.deploy.resources.pipelines import Pipeline
 from pipeline.deploy.resources.queues import Queue
 from pipeline.deploy.resources.roles import Role
-from pipeline.deploy.resources.rules import failure_rule, upload_rule
+from pipeline.deploy.resources.rules import failure_rule, sweep_rule, upload_rule
 from pipeline.deploy.resources.topics import Topic
 from pipeline.deploy.resources.wheels import Wheels
-from pipeline.settings.contract import FLOWS, JOB_LOG_GROUPS, Flow
+from pipeline.settings.contract import FLOWS, JOB_LOG_GROUPS, Flow, Function
 from pipeline.settings.environment import Settings
 
 #: Enough of a definition to know what a pipeline is called, for removing it.
@@ -35,10 +38,13 @@ def resources(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str
         *_receivers(settings, definitions),
         Code(bundle.prefix, bucket=settings.artifacts_bucket, bundle=bundle),
         *([Wheels(bundle.lock.prefix, settings.artifacts_bucket, bundle.lock)] if bundle.lock.pins else []),
+        *_function_log_groups(settings),
+        *functions(settings, bundle.functions, bundle.functions_key),
         *(_pipeline(settings, flow, definition) for flow, definition in definitions.items()),
         # After the pipelines, so that these still exist when the logs of their executions are removed.
         *_log_groups(settings),
         failure_rule(settings, definitions),
+        sweep_rule(settings),
         *(upload_rule(settings, flow) for flow in definitions),
     ]
     return [replace(resource, tags=settings.resource_tags()) for resource in found]
@@ -50,24 +56,38 @@ def resources_to_remove(settings: Settings, bundle: Bundle) -> list[Resource]:
 
 
 def _buckets(settings: Settings) -> list[Resource]:
-    own = settings.buckets
-    named = [
-        (settings.raw_bucket, own.raw, True),
-        (settings.artifacts_bucket, own.artifacts, False),
-        (settings.predictions_bucket, own.predictions, False),
-    ]
+    own, kept = settings.buckets, settings.retention
+    lock = (kept.raw_lock.mode, kept.raw_lock.days) if kept.raw_lock else None
+    expiring = tuple(
+        expiry(f"{settings.prefix}-{folder}", f"{folder}/", kept.run_days) for folder in ("inputs", "runs")
+    )
+    uploads = unfinished_uploads(f"{settings.prefix}-unfinished-uploads")
+    raw = Bucket(settings.raw_bucket, settings.region, settings.kms_key, events=True, rules=(uploads,), lock=lock)
+    artifacts = replace(raw, name=settings.artifacts_bucket, events=False, rules=(*expiring, uploads), lock=None)
+    predictions = replace(artifacts, name=settings.predictions_bucket, rules=(uploads,))
     return [
-        Bucket(name, settings.region, settings.kms_key, events=events, existing=configured is not None)
-        for name, configured, events in named
+        replace(bucket, existing=configured is not None)
+        for bucket, configured in ((raw, own.raw), (artifacts, own.artifacts), (predictions, own.predictions))
     ]
 
 
 def _roles(settings: Settings, definitions: Mapping[Flow, str]) -> list[Resource]:
+    of_sagemaker = (settings.arn("sagemaker", "*"),)
+    rules = tuple(settings.rule_arn(settings.rule_name(flow)) for flow in definitions)
+    execution, events = execution_policy(settings, definitions), events_policy(settings, definitions)
     named = [
-        (settings.execution_role_name, "sagemaker.amazonaws.com", execution_policy(settings, definitions)),
-        (settings.events_role_name, "events.amazonaws.com", events_policy(settings, definitions)),
+        (settings.execution_role_name, "sagemaker.amazonaws.com", execution, of_sagemaker),
+        (settings.events_role_name, "events.amazonaws.com", events, rules),
+        *(
+            (settings.function_name(one), "lambda.amazonaws.com", function_policy(settings, one), (f"{arn}*",))
+            for one in Function
+            for arn in [settings.function_arn(one)]
+        ),
     ]
-    return [Role(name, service, source_account=settings.account_id, policy=policy) for name, service, policy in named]
+    return [
+        Role(name, service, settings.account_id, policy, source_arns=sources, boundary=settings.boundary_arn)
+        for name, service, policy, sources in named
+    ]
 
 
 def _stores(settings: Settings) -> list[Resource]:
@@ -91,7 +111,7 @@ def _stores(settings: Settings) -> list[Resource]:
 
 def _receivers(settings: Settings, definitions: Mapping[Flow, str]) -> list[Resource]:
     """Return where undelivered events and alarms go."""
-    rules = [settings.alarm_rule_name, *(settings.rule_name(flow) for flow in definitions)]
+    rules = [settings.alarm_rule_name, settings.sweep_rule_name, *(settings.rule_name(flow) for flow in definitions)]
     return [
         Queue(
             settings.dead_letter_queue_name,
@@ -118,6 +138,12 @@ def _pipeline(settings: Settings, flow: Flow, definition: str) -> Pipeline:
         artifacts_bucket=settings.artifacts_bucket,
         max_parallel_steps=settings.running.max_parallel_steps,
     )
+
+
+def _function_log_groups(settings: Settings) -> list[Resource]:
+    """Return where functions log; a function that is called before its group exists makes one that keeps all."""
+    days = settings.running.log_retention_days
+    return [FunctionLogGroup(log_group_of(settings, function), retention_days=days) for function in Function]
 
 
 def _log_groups(settings: Settings) -> list[Resource]:

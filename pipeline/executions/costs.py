@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from pipedef.document.definition import Definition, Step, read_definition
+from pipeline.settings.contract import JobStep
 
 _PRICES_FILE = Path(__file__).with_name("prices.toml")
 _HOUR = 3600
 _HOURS_PER_MONTH = 730
+#: The step whose end means that an analyst has the predictions.
+_PUBLISHING = str(JobStep.PUBLISH_PREDICTIONS)
+#: Step type → where its arguments say what it runs on. Each is a job, and takes minutes to start.
 _CLUSTERS = {
     "Processing": ("ProcessingResources", "ClusterConfig"),
     "Training": ("ResourceConfig",),
@@ -46,11 +50,24 @@ class Cost:
         return f"{self.amount} (prices as of {self.as_of})"
 
 
+@dataclass(frozen=True, order=True)
+class Chain:
+    """The longest chain of steps that wait for each other, from the start of an execution to the end of a step."""
+
+    seconds: int = 0
+    job_starts: int = 0
+
+    def __str__(self) -> str:
+        starts = f"{self.job_starts} job start{'' if self.job_starts == 1 else 's'}"
+        return f"about {max(1, round(self.seconds / 60))} min ({starts})"
+
+
 @dataclass(frozen=True)
 class Estimate(Cost):
-    """One successful execution with nothing cached."""
+    """One successful execution with nothing cached. Steps that do not wait for each other run at the same time."""
 
-    seconds: int  #: From start to end; steps that do not wait for each other run at the same time.
+    whole: Chain  #: To the end of the last step.
+    predictions: Chain | None  #: To the step that publishes predictions; None where there is none.
     jobs: int
     unpriced: tuple[str, ...]  #: Instance types without a price in this region.
     region: str  #: Whose prices were looked up.
@@ -61,8 +78,9 @@ class Estimate(Cost):
             cost = f"; no price for {missing} in {self.region} in pipeline/executions/prices.toml"
         else:
             cost = f", about ${self.dollars:.3f}"
-        minutes = max(1, round(self.seconds / 60))
-        return f"about {minutes} min, {self.jobs} jobs{cost} (estimate, prices as of {self.as_of})"
+        published = "" if self.predictions is None else f"predictions after {self.predictions}; "
+        end = self.whole if self.predictions is None else str(self.whole).partition(" (")[0]
+        return f"{published}ends after {end}, {self.jobs} jobs{cost} (estimate, prices as of {self.as_of})"
 
 
 def estimate(definition: str, region: str) -> Estimate:
@@ -70,14 +88,16 @@ def estimate(definition: str, region: str) -> Estimate:
     prices = _prices()
     parsed = read_definition(definition, "the pipeline")
     running_on = clusters(parsed, {})
-    steps = [step for step in parsed.steps if all(guard.branch == "IfSteps" for guard in step.guards)]
+    steps = _steps_taken(parsed)
+    ends = _ends(steps, parsed.upstream, prices["seconds"])
     used = [
         (running_on[step.name], prices["seconds"][step.type]["billed"]) for step in steps if step.name in running_on
     ]
     hourly = prices["hourly"].get(region, {})
     return Estimate(
         dollars=_dollars(used, region),
-        seconds=_duration(steps, parsed.upstream, prices["seconds"]),
+        whole=max(ends.values(), default=Chain()),
+        predictions=ends.get(_PUBLISHING),
         jobs=len(used),
         unpriced=tuple(sorted({cluster.instance_type for cluster, _ in used} - hourly.keys())),
         region=region,
@@ -129,14 +149,29 @@ def _dollars(used: Iterable[tuple[Cluster, float]], region: str) -> float | None
     return total
 
 
-def _duration(
+def _steps_taken(definition: Definition) -> list[Step]:
+    """Return the steps of an execution that succeeds.
+
+    A condition on the way to the predictions takes the branch that leads to them, and any other takes none: what it
+    guards is another way to end, such as taking over what was registered before. Without predictions, every condition
+    takes its IfSteps.
+    """
+    if _PUBLISHING not in definition.step_named:
+        return [step for step in definition.steps if all(guard.branch == "IfSteps" for guard in step.guards)]
+    on_the_way = {_PUBLISHING, *definition.all_upstream(_PUBLISHING)}
+    taken = {guard for name in on_the_way for guard in definition.step_named[name].guards}
+    return [step for step in definition.steps if taken.issuperset(step.guards)]
+
+
+def _ends(
     steps: Iterable[Step], upstream: Mapping[str, frozenset[str]], seconds: Mapping[str, Mapping[str, int]]
-) -> int:
-    """Return the seconds of the longest chain of steps that wait for each other."""
+) -> dict[str, Chain]:
+    """Return the longest chain that leads to the end of each step, of equally long ones that with most job starts."""
     types = {step.name: step.type for step in steps}
-    ends: dict[str, int] = {}
+    ends: dict[str, Chain] = {}
     for name in TopologicalSorter({name: upstream[name] & types.keys() for name in types}).static_order():
         took = seconds.get(types[name], seconds["other"])
-        begin = max((ends[need] for need in upstream[name] & types.keys()), default=0)
-        ends[name] = begin + took["waiting"] + took["billed"]
-    return max(ends.values(), default=0)
+        begin = max((ends[need] for need in upstream[name] & types.keys()), default=Chain())
+        starts = begin.job_starts + (types[name] in _CLUSTERS)
+        ends[name] = Chain(begin.seconds + took["waiting"] + took["billed"], starts)
+    return ends

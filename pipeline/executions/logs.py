@@ -1,14 +1,17 @@
-"""What the jobs of an execution wrote, from CloudWatch Logs."""
+"""What the jobs and functions of an execution wrote, from CloudWatch Logs."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pipeline.aws.clients import Aws, aws_errors
 from pipeline.aws.not_found import unless_missing
 from pipeline.errors import ExecutionError
 from pipeline.executions.view import ExecutionView, StepView
 
+#: Clocks differ, and a function's log arrives a little later than its answer.
+_CLOCK_DIFFERENCE = timedelta(seconds=30)
 _GROUPS = {kind: f"/aws/sagemaker/{kind}Jobs" for kind in ("Processing", "Training", "Transform")}
 
 
@@ -20,12 +23,15 @@ class LogLine:
     text: str
 
 
-def step_log(aws: Aws, step: StepView) -> Iterator[LogLine]:
-    """Yield all that a step's job wrote, oldest first, one stream (container) after the other; nothing without a job.
+def step_log(aws: Aws, execution: ExecutionView, step: StepView) -> Iterator[LogLine]:
+    """Yield all that a step's job or function wrote, oldest first, one stream (container) after the other.
 
     Raises:
         ExecutionError: AWS refused the request or did not answer.
     """
+    if step.function_arn is not None and step.started is not None:
+        with aws_errors(f"Reading the log of {step.name}", aws, ExecutionError):
+            yield from _function_log(aws, execution.identifier, step.function_arn, step.started, step.ended)
     group = _GROUPS.get(step.kind)
     if group is None or step.job_name is None:
         return
@@ -37,6 +43,26 @@ def step_log(aws: Aws, step: StepView) -> Iterator[LogLine]:
         streams = unless_missing(lambda: [stream["logStreamName"] for page in pages for stream in page["logStreams"]])
         for stream in streams or []:
             yield from _stream(aws, group, stream)
+
+
+def _function_log(aws: Aws, execution: str, arn: str, started: datetime, ended: datetime | None) -> Iterator[LogLine]:
+    """Yield the lines of the calls that name an execution; others may have called the function at the same time."""
+    end = (ended or datetime.now(UTC)) + _CLOCK_DIFFERENCE
+    pages = aws.logs.get_paginator("filter_log_events").paginate(
+        logGroupName=f"/aws/lambda/{arn.rpartition(':')[2]}",
+        startTime=int((started - _CLOCK_DIFFERENCE).timestamp() * 1000),
+        endTime=int(end.timestamp() * 1000),
+    )
+    calls: dict[str, list[list[LogLine]]] = defaultdict(list)
+    events = unless_missing(lambda: [event for page in pages for event in page["events"]])
+    for event in events or []:
+        line = LogLine(datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"].rstrip("\n"))
+        of_stream = calls[event["logStreamName"]]
+        if line.text.startswith("START RequestId") or not of_stream:
+            of_stream.append([])
+        of_stream[-1].append(line)
+    for of_stream in calls.values():
+        yield from (line for call in of_stream if any(execution in one.text for one in call) for line in call)
 
 
 def _stream(aws: Aws, group: str, stream: str) -> Iterator[LogLine]:
@@ -57,16 +83,16 @@ def _stream(aws: Aws, group: str, stream: str) -> Iterator[LogLine]:
 
 
 def step_named(execution: ExecutionView, name: str | None) -> list[StepView]:
-    """Return the step of that name, or every step that has a job.
+    """Return the step of that name, or every step that runs a job or calls a function.
 
     Raises:
         ExecutionError: the execution has no such step.
     """
-    with_jobs = [step for step in execution.steps if step.job_name]
+    with_log = [step for step in execution.steps if step.job_name or step.function_arn]
     if name is None:
-        return with_jobs
+        return with_log
     found = [step for step in execution.steps if step.name.lower() == name.lower()]
     if not found:
-        names = ", ".join(step.name for step in with_jobs) or "no step with a job yet"
+        names = ", ".join(step.name for step in with_log) or "none yet"
         raise ExecutionError(f"The execution has no step {name}.", f"Steps that have a log: {names}.")
     return found

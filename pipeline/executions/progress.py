@@ -15,7 +15,7 @@ from pipeline.errors import ExecutionError
 from pipeline.executions.control import watch
 from pipeline.executions.logs import step_log
 from pipeline.executions.view import ExecutionView, StepView, first_failed
-from pipeline.settings.contract import JobStep
+from pipeline.settings.contract import CLAIM_INPUT, JobStep
 
 _LOCAL_INTERVAL_SECONDS, _AWS_INTERVAL_SECONDS = 0.25, 10.0
 _TAIL_LINES = 12
@@ -56,14 +56,15 @@ def follow_to_end(aws: Aws, arn: str, console: Console) -> ExecutionView:
         # One line, the last one, so that it is what a terminal or a CI log shows first.
         reason = " ".join(last.explanation.split())
         raise ExecutionError(f"Execution {last.identifier} {last.status.lower()} after {took}. {reason}".rstrip())
-    if any(step.name == JobStep.PREPROCESS and step.status == "NotRun" for step in last.steps):
-        console.print("There was nothing to do: this version of the file has been processed before.")
+    claim = next((step for step in last.steps if step.name == CLAIM_INPUT), None)
+    if claim and any(step.name == JobStep.PREPROCESS and step.status == "NotRun" for step in last.steps):
+        console.print(f"There was nothing more to do: {claim.reason}.", markup=False, soft_wrap=True)
     return last
 
 
 def _print_failed_log(aws: Aws, last: ExecutionView, console: Console) -> None:
-    step = first_failed(step for step in last.steps if step.job_name)
-    lines = list(step_log(aws, step))[-_TAIL_LINES:] if step else []
+    step = first_failed(step for step in last.steps if step.job_name or step.function_arn)
+    lines = list(step_log(aws, last, step))[-_TAIL_LINES:] if step else []
     if step is None or not lines:
         return
     console.print(f"\nThe end of the log of {step.name}:", markup=False)

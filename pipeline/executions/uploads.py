@@ -16,8 +16,9 @@ from pipeline.executions.view import execution_parameters
 from pipeline.settings.contract import (
     FLOWS,
     INPUT_BUCKET,
-    INPUT_ETAG,
     INPUT_KEY,
+    INPUT_VERSION,
+    NEWEST_VERSION,
     RUN_KEY,
     flow_of,
     starts_a_pipeline,
@@ -50,8 +51,13 @@ def object_parameters(aws: Aws, bucket: str, key: str) -> dict[str, str]:
     Raises:
         ExecutionError: there is no such object.
     """
-    etag = uploaded_object(aws, bucket, key)["ETag"].strip('"')
-    return {INPUT_BUCKET: bucket, INPUT_KEY: key, INPUT_ETAG: etag, RUN_KEY: f"by-hand-{uuid.uuid4()}"}
+    version = version_of(uploaded_object(aws, bucket, key))
+    return {INPUT_BUCKET: bucket, INPUT_KEY: key, INPUT_VERSION: version, RUN_KEY: f"by-hand-{uuid.uuid4()}"}
+
+
+def version_of(answer: Mapping[str, Any]) -> str:
+    """Return the version in an answer of S3; the word for the newest one where the bucket keeps none."""
+    return str(answer.get("VersionId", NEWEST_VERSION))
 
 
 def uploaded_object(aws: Aws, bucket: str, key: str) -> Mapping[str, Any]:
@@ -80,7 +86,7 @@ def started_for(
     aws: Aws,
     pipeline_name: str,
     key: str,
-    etag: str,
+    version: str,
     known: Collection[str] = frozenset(),
     *,
     since: datetime | None = None,
@@ -92,7 +98,7 @@ def started_for(
     with aws_errors(f"Looking for the execution of {key}", aws, ExecutionError):
         for arn in _oldest_first(aws, pipeline_name, since):
             values = {} if arn in known else execution_parameters(aws, arn)
-            if values.get(INPUT_KEY) == key and values.get(INPUT_ETAG, "").strip('"') == etag.strip('"'):
+            if (values.get(INPUT_KEY), values.get(INPUT_VERSION)) == (key, version):
                 return arn
     return None
 
@@ -120,8 +126,8 @@ def started_by(aws: Aws, text: str) -> str:
     pipeline, since = settings.pipeline_name(flow_of(key)), found["LastModified"]
     if starts_a_pipeline(key):
         patience = _LOCAL_PATIENCE_SECONDS if aws.is_local else _AWS_PATIENCE_SECONDS
-        return wait_for_upload(aws, pipeline, key, found["ETag"], seconds=patience, since=since)
-    arn = started_for(aws, pipeline, key, found["ETag"], since=since)
+        return wait_for_upload(aws, pipeline, key, version_of(found), seconds=patience, since=since)
+    arn = started_for(aws, pipeline, key, version_of(found), since=since)
     if arn is None:
         raise ExecutionError(
             f"{key} starts nothing by itself: only {' and '.join(upload_pattern(flow) for flow in FLOWS)} do.",
@@ -134,7 +140,7 @@ def wait_for_upload(
     aws: Aws,
     pipeline_name: str,
     key: str,
-    etag: str,
+    version: str,
     *,
     known: Collection[str] = frozenset(),
     seconds: float = 60,
@@ -150,7 +156,7 @@ def wait_for_upload(
         retry=retry_if_result(lambda arn: arn is None), wait=wait_fixed(interval), stop=stop_after_delay(seconds)
     )
     try:
-        return str(waiting(started_for, aws, pipeline_name, key, etag, known, since=since))
+        return str(waiting(started_for, aws, pipeline_name, key, version, known, since=since))
     except RetryError as error:
         raise ExecutionError(
             f"No execution of {pipeline_name} started within {seconds:.0f} s of the upload of {key}.",

@@ -25,10 +25,11 @@ class StepView:
     status: str = "Waiting"  #: SageMaker's status, ``Waiting`` before the step starts, or ``NotRun`` where it never did
     started: datetime | None = None
     ended: datetime | None = None
-    reason: str = ""  #: Why it failed, or what a condition decided, else empty.
+    reason: str = ""  #: Why it failed, what a condition decided, or a function's own words, else empty.
     cached: bool = False  #: Whether an earlier execution's result stands in.
     depth: int = 0  #: How many conditions it stands under.
     job_name: str | None = None  #: None where it runs no job.
+    function_arn: str | None = None  #: Of the function that it calls; None where it calls none.
     cluster: Cluster | None = None
 
     def seconds(self, now: datetime) -> float | None:
@@ -180,6 +181,8 @@ def _steps(plan: Plan, found: Mapping[str, Mapping[str, Any]], *, final: bool) -
 def _started(name: str, kind: str, summary: Mapping[str, Any]) -> StepView:
     metadata = summary.get("Metadata", {})
     reason = summary.get("FailureReason") or metadata.get("Fail", {}).get("ErrorMessage", "")
+    function = metadata.get("Lambda", {})
+    answer = {item["Name"]: item["Value"] for item in function.get("OutputParameters", [])}
     jobs = [metadata[key]["Arn"] for key in ("ProcessingJob", "TrainingJob", "TransformJob") if key in metadata]
     return StepView(
         name=name,
@@ -187,7 +190,8 @@ def _started(name: str, kind: str, summary: Mapping[str, Any]) -> StepView:
         status=summary["StepStatus"],
         started=summary.get("StartTime"),
         ended=summary.get("EndTime"),
-        reason=reason or metadata.get("Condition", {}).get("Outcome", ""),
+        reason=reason or metadata.get("Condition", {}).get("Outcome", "") or answer.get("reason", ""),
         cached="CacheHitResult" in summary,
         job_name=jobs[0].rpartition("/")[2] if jobs else None,
+        function_arn=function.get("Arn"),
     )

@@ -81,7 +81,15 @@ def _distinct(values: tuple[Item, ...]) -> tuple[Item, ...]:
     return values
 
 
+# ``PolicyName`` and ``PolicyPath`` of IAM's CreatePolicy.
+check_policy = matching(
+    (
+        r"(arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/)?([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,128}",
+        "a managed policy is named by its name or its ARN",
+    )
+)
 BucketName = Annotated[str, AfterValidator(check_bucket_name)]
+ManagedPolicy = Annotated[str, AfterValidator(check_policy)]
 KmsKey = Annotated[str, AfterValidator(check_key)]
 TagKey = Annotated[str, AfterValidator(check_tag_key)]
 TagValue = Annotated[str, AfterValidator(check_tag_value)]

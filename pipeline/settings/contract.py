@@ -14,7 +14,11 @@ RAW_FOLDER = "raw/"
 JOB_LOG_GROUPS = tuple(f"/aws/sagemaker/{jobs}" for jobs in ("ProcessingJobs", "TrainingJobs", "TransformJobs"))
 
 #: Pipeline parameters that name the uploaded object. The rules of EventBridge fill in the first three.
-INPUT_BUCKET, INPUT_KEY, INPUT_ETAG, RUN_KEY = "InputBucket", "InputKey", "InputETag", "RunKey"
+INPUT_BUCKET, INPUT_KEY, INPUT_VERSION, RUN_KEY = "InputBucket", "InputKey", "InputVersionId", "RunKey"
+#: Value of InputVersionId that stands for the newest version. ``steps/claim.py`` knows it too.
+NEWEST_VERSION = "latest"
+#: Value of ModelPackageArn that stands for the newest approved version. ``steps/select_model.py`` knows it too.
+NEWEST_APPROVED = "newest-approved"
 #: Value of RunKey in executions that an upload started; a start by hand gives another. ``steps/claim.py`` knows it too.
 UPLOAD_RUN_KEY = "upload"
 
@@ -25,14 +29,13 @@ WHEELS_INPUT = "wheels"
 class JobStep(StrEnum):
     """Steps that run a job, by their name in the definition."""
 
-    CLAIM_INPUT = "ClaimInput"
-    SELECT_MODEL = "SelectModel"
     PREPROCESS = "Preprocess"
-    INGEST_FEATURES = "IngestFeatures"
     TRAIN = "Train"
     EVALUATE = "Evaluate"
     TRANSFORM = "Transform"
-    PUBLISH_PREDICTIONS = "PublishPredictions"
+    PUBLISH_PREDICTIONS = "PublishPredictions"  #: A function's step, unless files are too large for one.
+    INGEST_FEATURES = "IngestFeatures"
+    INGEST_REGISTERED = "IngestRegistered"
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -40,9 +43,29 @@ class JobStep(StrEnum):
         return next((step for step in cls if step.lower() == str(value).lower()), None)
 
 
-#: Steps that run no job.
+class Function(StrEnum):
+    """Lambda functions: a script of ``steps/`` each, with a role and a log group of its own."""
+
+    CLAIM = "claim"
+    SELECT_MODEL = "select-model"
+    PUBLISH = "publish"
+    SWEEP = "sweep"  #: Called by a schedule, and by no pipeline.
+
+    @property
+    def script(self) -> str:
+        """File in ``steps/``."""
+        return f"{self.replace('-', '_')}.py"
+
+
+#: Steps that call a function.
+CLAIM_INPUT, SELECT_MODEL, PUBLISH_REGISTERED = "ClaimInput", "SelectModel", "PublishRegistered"
+#: Steps that run neither.
 CREATE_MODEL, REGISTER_MODEL = "CreateModel", "RegisterModel"
-IS_NEW_INPUT, QUALITY_GATE, QUALITY_GATE_FAILED = "IsNewInput", "QualityGate", "QualityGateFailed"
+IS_NEW_INPUT, IS_REGISTERED = "IsNewInput", "IsRegistered"
+QUALITY_GATE, QUALITY_GATE_FAILED = "QualityGate", "QualityGateFailed"
+
+#: Largest upload, in MiB, whose predictions a function publishes well within the ten minutes that its step has.
+PUBLISHED_BY_FUNCTION_MIB = 512
 
 #: Steps whose container needs no network: they call no AWS API. (Transform is isolated by its model, CreateModel.)
 ISOLABLE_STEPS = (JobStep.PREPROCESS, JobStep.TRAIN, CREATE_MODEL)

@@ -19,9 +19,19 @@ from pydantic_settings import PydanticBaseSettingsSource as Source
 from pydantic_settings import SettingsError as UnreadableVariableError
 
 from pipeline.errors import SettingsError
-from pipeline.settings.constraints import KmsKey, Url, check_bucket_name
+from pipeline.settings.constraints import KmsKey, ManagedPolicy, Url, check_bucket_name
 from pipeline.settings.names import ResourceNames
-from pipeline.settings.sections import Alarms, Analysis, Features, Instances, Network, Quality, Registry, Running
+from pipeline.settings.sections import (
+    Alarms,
+    Analysis,
+    Features,
+    Instances,
+    Network,
+    Quality,
+    Registry,
+    Retention,
+    Running,
+)
 
 ENVIRONMENTS_FOLDER = Path(__file__).parent / "environments"
 
@@ -49,6 +59,8 @@ class Settings(ResourceNames, BaseSettings):
     #: AWS_ENDPOINT_URL for this environment; None is AWS itself.
     endpoint_url: Url | None = None
     kms_key: KmsKey | None = None
+    #: Policy, by name or ARN, beyond which no role of the environment can go. Without one CI may not change roles.
+    permissions_boundary: ManagedPolicy | None = None
     instances: Instances = Field(default_factory=Instances)
     analysis: Analysis = Field(default_factory=Analysis)
     quality: Quality = Field(default_factory=Quality)
@@ -56,6 +68,7 @@ class Settings(ResourceNames, BaseSettings):
     features: Features = Field(default_factory=Features)
     network: Network = Field(default_factory=Network)
     running: Running = Field(default_factory=Running)
+    retention: Retention = Field(default_factory=Retention)
     alarms: Alarms = Field(default_factory=Alarms)
     _file: Path | None = PrivateAttr(default=None)
     #: The name after --env; a variable may have given the environment another one.
@@ -79,6 +92,9 @@ class Settings(ResourceNames, BaseSettings):
             # IAM ignores case and calls the second of two a duplicate.
             if seen.setdefault(key.lower(), key) != key:
                 raise ValueError(f"tags.{key}: it differs from {seen[key.lower()]} in case only, which IAM refuses")
+        cached = re.match(r"[Pp]([0-9]+)", self.running.cache_expire_after)
+        if cached and int(cached[1]) >= self.retention.run_days:
+            raise ValueError(f"retention.run_days: steps are cached for {cached[1]} days, and their files needed")
         names = (self.raw_bucket, self.artifacts_bucket, self.predictions_bucket)
         if len(set(names)) != len(names):
             raise ValueError(f"buckets: one bucket can't be two of {', '.join(names)}")
@@ -92,6 +108,12 @@ class Settings(ResourceNames, BaseSettings):
             if arn and arn.startswith("arn:") and arn.split(":")[1:4:2] != [self.partition, self.region]:
                 raise ValueError(f"{name}: a key of {arn.split(':')[3]} can't be used in {self.region}")
         return self
+
+    @property
+    def boundary_arn(self) -> str | None:
+        """ARN of the permissions boundary."""
+        named = self.permissions_boundary
+        return named if named is None or named.startswith("arn:") else self.iam_arn(f"policy/{named}")
 
     @property
     def options(self) -> str:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipedef.arns import partition_of
 from pipeline.settings.constraints import AccountId, Region, ShortName, TagKey, TagValue
-from pipeline.settings.contract import Flow
+from pipeline.settings.contract import Flow, Function
 from pipeline.settings.sections import Buckets
 
 
@@ -54,6 +54,8 @@ class ResourceNames(BaseModel):
     scoring_pipeline_name = _Name("scoring")
     #: EventBridge rule for executions that failed.
     alarm_rule_name = _Name("failed")
+    #: Rule that lets the sweep run.
+    sweep_rule_name = _Name("sweep")
     #: Topic for notifications of failed executions.
     alarm_topic_name = _Name("alarms")
     #: Queue of events that could not be delivered.
@@ -84,6 +86,14 @@ class ResourceNames(BaseModel):
     def rule_name(self, flow: Flow) -> str:
         """Return the name of the EventBridge rule for ``raw/<flow>/*.csv``."""
         return f"{self.prefix}-{flow}-upload"
+
+    def function_name(self, function: Function) -> str:
+        """Return the name of a Lambda function, which is also that of its role."""
+        return f"{self.prefix}-{function}"
+
+    def function_arn(self, function: Function) -> str:
+        """Return the ARN of a Lambda function."""
+        return self.arn("lambda", f"function:{self.function_name(function)}")
 
     @property
     def database_name(self) -> str:

@@ -150,6 +150,12 @@ class Running(Section):
     retry_interval_seconds: int = Field(default=30, ge=1, le=43200)
     retry_backoff_rate: Number = Field(default=2.0, ge=1)
     log_retention_days: LogRetention = 30
+    #: Larger uploads are refused. Above 512, publishing is a processing job and not a function.
+    largest_file_mib: int = Field(default=512, ge=1)
+    #: Of each Lambda function; its share of a processor grows with it.
+    function_memory_mib: int = Field(default=512, ge=128, le=10240)
+    #: How long the model of a failed or stopped execution stays, for a retry, before it is swept.
+    keep_models_hours: int = Field(default=24, ge=1)
 
 
 class Alarms(Section):
@@ -170,3 +176,20 @@ class Buckets(Section):
     predictions: BucketName | None = None
     #: Keys that these buckets are encrypted with by their owners: the execution role may use them.
     kms_keys: tuple[KmsKey, ...] = ()
+
+
+class ObjectLock(Section):
+    """For how long no version of an upload can be deleted; by nobody at all in the mode COMPLIANCE."""
+
+    mode: Literal["GOVERNANCE", "COMPLIANCE"]
+    days: int = Field(ge=1, le=36500)
+
+
+class Retention(Section):
+    """How long files are kept."""
+
+    #: Days for intermediate files of executions (``runs/`` and ``inputs/``): for longer than steps are cached, and than
+    #: anybody wants to retry a failed execution. What registered models refer to is in ``models/``, and stays.
+    run_days: int = Field(default=60, ge=2, le=3650)
+    #: For the raw bucket. It can be made longer or shorter for later uploads, but not be switched off again.
+    raw_lock: ObjectLock | None = None

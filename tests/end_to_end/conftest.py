@@ -58,8 +58,8 @@ class Deployed:
         )
 
     def put(self, key: str, body: bytes) -> str:
-        """Put an object into the raw bucket as any uploader would; return its ETag."""
-        return str(self.aws.s3.put_object(Bucket=self.settings.raw_bucket, Key=key, Body=body)["ETag"]).strip('"')
+        """Put an object into the raw bucket as any uploader would; return its version."""
+        return str(self.aws.s3.put_object(Bucket=self.settings.raw_bucket, Key=key, Body=body)["VersionId"])
 
     def executions(self) -> list[str]:
         """ARNs of all executions, oldest first."""
@@ -78,11 +78,11 @@ class Deployed:
             time.sleep(0.1)
         pytest.fail(f"{arn} did not end: {current}")
 
-    def started(self, key: str, etag: str, flow: Flow = "training", known: Collection[str] = ()) -> str:
+    def started(self, key: str, version: str, flow: Flow = "training", known: Collection[str] = ()) -> str:
         """ARN of the execution that EventBridge starts for an upload, and that is not in ``known``."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
-            arn = started_for(self.aws, self.settings.pipeline_name(flow), key, etag, frozenset(known))
+            arn = started_for(self.aws, self.settings.pipeline_name(flow), key, version, frozenset(known))
             if arn:
                 return arn
             time.sleep(0.05)
@@ -92,7 +92,7 @@ class Deployed:
         """Upload and wait for the end of the execution that this starts."""
         return self.finished(self.started(key, self.put(key, body), flow))
 
-    def send_event(self, key: str, etag: str) -> None:
+    def send_event(self, key: str, version: str) -> None:
         """Put an ``Object Created`` event on the bus, as a second delivery of S3's would be."""
         self.aws.events.put_events(
             Entries=[
@@ -103,7 +103,7 @@ class Deployed:
                         {
                             "version": "0",
                             "bucket": {"name": self.settings.raw_bucket},
-                            "object": {"key": key, "etag": etag, "size": 1, "sequencer": "00"},
+                            "object": {"key": key, "version-id": version, "size": 1, "sequencer": "00"},
                             "reason": "PutObject",
                         }
                     ),

@@ -17,6 +17,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from botocore.exceptions import ClientError
 
 from localmaker.daemon import running_endpoint
 from localmaker.services.iam.evaluation import Call, Policy, evaluate
@@ -25,7 +26,7 @@ from pipeline.aws.clients import Aws
 from pipeline.definition.bundle import build_bundle
 from pipeline.demo.sample import write_sample
 from pipeline.deploy.compiled import compiled_definitions
-from pipeline.deploy.permissions.operators import deployer_policy, github_trust_policy, operator_policy
+from pipeline.deploy.permissions.operators import boundary_policy, deployer_policy, github_trust_policy, operator_policy
 from pipeline.deploy.stack import resources
 from pipeline.executions.control import start
 from pipeline.executions.uploads import object_parameters
@@ -40,7 +41,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 ENVIRONMENT = "prod"
 VARIABLES = {"BIKESHARE_ACCOUNT_ID": "123456789012", "BIKESHARE_ALARMS__EMAILS": '["on-call@example.com"]'}
 REPOSITORY = "example/bikeshare"
-PLAN, DEPLOY, OPERATE = "ci-plan", "ci-deploy", "people"
+PLAN, DEPLOY, DESTROY, OPERATE = "ci-plan", "ci-deploy", "ci-destroy", "people"
 #: One step of each kind of job, to stop an execution at.
 STOPPED_AT = ("Preprocess", "Train", "Transform")
 #: Allowed and not used in this run: action → why it has to be there nevertheless.
@@ -74,6 +75,10 @@ class Work:
         self.settings = deployed.settings
         self.aws = deployed.aws
         self.definitions = compiled_definitions(self.settings, build_bundle(), FLOWS)
+        boundary = json.dumps(boundary_policy(self.settings))
+        deployed.endpoint.client("iam").create_policy(
+            PolicyName=str(self.settings.permissions_boundary), PolicyDocument=boundary
+        )
         self.keys = {role: self._role(role, policy) for role, policy in self.policies_of_people().items()}
 
     def policies_of_people(self) -> dict[str, dict[str, Any]]:
@@ -82,6 +87,7 @@ class Work:
         return {
             PLAN: deployer_policy(settings, "plan"),
             DEPLOY: deployer_policy(settings, "deploy"),
+            DESTROY: deployer_policy(settings, "destroy"),
             OPERATE: operator_policy(settings),
         }
 
@@ -108,27 +114,27 @@ class Work:
 
     def succeed(self, flow: Flow, key: str, body: bytes) -> None:
         """Upload, and wait for the execution that this starts; then for the one of a second delivery of the event."""
-        etag = self.deployed.put(key, body)
-        first = self.deployed.finished(self.deployed.started(key, etag, flow))
+        version = self.deployed.put(key, body)
+        first = self.deployed.finished(self.deployed.started(key, version, flow))
         assert first.status == "Succeeded", first.explanation
-        self.deployed.send_event(key, etag)
-        again = self.deployed.finished(self.deployed.started(key, etag, flow, known=[first.arn]))
+        self.deployed.send_event(key, version)
+        again = self.deployed.finished(self.deployed.started(key, version, flow, known=[first.arn]))
         assert again.status == "Succeeded", again.explanation
 
-    def operate(self, report: Path) -> None:
+    def operate(self, report: Path, body: bytes) -> None:
         """Do what people do who work with a deployment."""
         worked = {}
         for flow, key in (("training", "raw/training/again.csv"), ("scoring", "raw/scoring/next-month.csv")):
             self.under(OPERATE, "watch", key)
-            etag = self.aws.s3.head_object(Bucket=self.settings.raw_bucket, Key=key)["ETag"]
-            worked[flow] = self.deployed.started(key, etag, flow).rpartition("/")[2]
+            version = self.aws.s3.head_object(Bucket=self.settings.raw_bucket, Key=key)["VersionId"]
+            worked[flow] = self.deployed.started(key, version, flow).rpartition("/")[2]
         self.under(OPERATE, "report", worked["training"], "--output", str(report))
         for execution in worked.values():
             self.under(OPERATE, "logs", execution)
         for arguments in (("runs",), ("predictions",), ("model", "list"), ("model", "card", "1")):
             self.under(OPERATE, *arguments)
         self.under(OPERATE, "start", "raw/nothing.csv", code=6)
-        self.upload_under(OPERATE, "raw/by-hand.csv", report.read_bytes())
+        self.upload_under(OPERATE, "raw/by-hand.csv", body)
         for key in ("raw/by-hand.csv", "raw/scoring/next-month.csv"):
             self.under(OPERATE, "start", key)
             self.under(OPERATE, "stop")
@@ -171,6 +177,7 @@ class Work:
             for thing in things:
                 if thing.kind == kind and thing.current(self.aws) is not None:
                     change(self.aws, thing)
+        self.aws.iam.delete_role_permissions_boundary(RoleName=self.settings.events_role_name)
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +197,7 @@ def recorded(tmp_path_factory) -> Iterator[tuple[Work, list[tuple[str, Call]]]]:
         work.under(PLAN, "plan", code=2)
         work.under(DEPLOY, "deploy")
         # Somebody thinks better of it while there are no logs yet.
-        work.under(DEPLOY, "destroy", "--yes")
+        work.under(DESTROY, "destroy", "--yes")
         work.under(DEPLOY, "deploy")
         work.under(PLAN, "plan")
         work.succeed("training", "raw/training/sample.csv", first)
@@ -198,7 +205,7 @@ def recorded(tmp_path_factory) -> Iterator[tuple[Work, list[tuple[str, Call]]]]:
         work.under(OPERATE, "model", "approve", "1")
         work.succeed("training", "raw/training/again.csv", second)
         work.succeed("scoring", "raw/scoring/next-month.csv", to_score)
-        work.operate(tmp_path_factory.mktemp("report") / "report.html")
+        work.operate(tmp_path_factory.mktemp("report") / "report.html", third)
         work.deployed.send_event("raw/training/gone.csv", "0" * 32)
         gone = work.deployed.finished(work.deployed.started("raw/training/gone.csv", "0" * 32))
         assert gone.status == "Succeeded", gone.explanation
@@ -214,12 +221,14 @@ def recorded(tmp_path_factory) -> Iterator[tuple[Work, list[tuple[str, Call]]]]:
         )
         work.under(DEPLOY, "deploy")
         work.under(PLAN, "drift")
-        work.under(DEPLOY, "destroy", "--yes")
+        work.under(DESTROY, "destroy", "--yes")
         work.under(DEPLOY, "deploy")
         work.succeed("training", "raw/training/last.csv", third)
         for flow, key in (("training", "raw/training/more.csv"), ("scoring", "raw/scoring/more.csv")):
             work.leave_running(flow, key, third)
-        work.under(DEPLOY, "destroy", "--yes", "--delete-data")
+        # What somebody gives a role goes with it.
+        work.aws.iam.attach_role_policy(RoleName=settings.events_role_name, PolicyArn=str(settings.boundary_arn))
+        work.under(DESTROY, "destroy", "--yes", "--delete-data")
         with record.open() as lines:
             yield work, [(principal, call) for principal, call, _ in read_actions(lines)]
 
@@ -252,7 +261,7 @@ def unused_grants(policy: Policy, calls: list[Call]) -> list[Grant]:
     ]
 
 
-@pytest.mark.parametrize("role", ["execution", "events", PLAN, DEPLOY, OPERATE])
+@pytest.mark.parametrize("role", ["execution", "events", PLAN, DEPLOY, DESTROY, OPERATE])
 def test_a_role_may_do_what_its_work_uses_and_nothing_else(recorded, role):
     work, everything = recorded
     names = {"execution": work.settings.execution_role_name, "events": work.settings.events_role_name}
@@ -266,6 +275,26 @@ def test_a_role_may_do_what_its_work_uses_and_nothing_else(recorded, role):
     assert allowed - used <= set(UNUSED)
     unused = [str(grant) for grant in unused_grants(policy, calls) if grant.action not in UNUSED]
     assert not unused, "\n".join(unused)
+
+
+def test_ci_can_not_make_itself_an_administrator(recorded):
+    work, _ = recorded
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    administrator = {
+        "PolicyName": "all",
+        "PolicyDocument": json.dumps({"Version": "2012-10-17", "Statement": everything}),
+    }
+    trust = json.dumps(github_trust_policy(work.settings, REPOSITORY, "deploy"))
+    with mock.patch.dict(os.environ, work.keys[DEPLOY]):
+        iam = Aws(work.settings).iam
+    for call, arguments in (
+        (iam.create_role, {"RoleName": work.settings.execution_role_name, "AssumeRolePolicyDocument": trust}),
+        (iam.put_role_policy, {"RoleName": DEPLOY, **administrator}),
+        (iam.delete_role_permissions_boundary, {"RoleName": work.settings.execution_role_name}),
+        (iam.attach_role_policy, {"RoleName": DEPLOY, "PolicyArn": work.settings.boundary_arn}),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            call(**arguments)
 
 
 def test_no_other_role_did_anything(recorded):

@@ -17,6 +17,7 @@ KEY = "raw/training/day.csv"
 EXPECTED_STEPS = {
     "ClaimInput",
     "IsNewInput",
+    "IsRegistered",
     "Preprocess",
     "IngestFeatures",
     "Train",
@@ -185,20 +186,29 @@ def test_the_logs_of_the_jobs_are_in_cloudwatch(deployed, execution):
 
 def test_independent_steps_run_at_the_same_time(execution):
     steps = {step.name: step for step in execution.steps}
-    ingest, train = steps["IngestFeatures"], steps["Train"]
-    assert ingest.started < train.ended
-    assert train.started < ingest.ended
+    evaluate, create_model = steps["Evaluate"], steps["CreateModel"]
+    assert evaluate.started < create_model.ended
+    assert create_model.started < evaluate.ended
+
+
+def test_no_model_is_left(deployed, execution):
+    assert execution.status == "Succeeded", execution.explanation
+    assert deployed.aws.sagemaker.list_models()["Models"] == []
 
 
 def test_the_same_event_again_changes_nothing(deployed, execution, day_csv):
     before, packages = deployed.predictions(), deployed.model_packages()
     known = deployed.executions()
-    etag = deployed.aws.s3.head_object(Bucket=deployed.settings.raw_bucket, Key=KEY)["ETag"].strip('"')
-    deployed.send_event(KEY, etag)
+    version = deployed.aws.s3.head_object(Bucket=deployed.settings.raw_bucket, Key=KEY)["VersionId"]
+    deployed.send_event(KEY, version)
     (arn,) = _wait_for_more(deployed, known)
     second = deployed.finished(arn)
     assert second.status == "Succeeded", second.explanation
-    assert {step.name for step in second.steps if step.status == "Succeeded"} == {"ClaimInput", "IsNewInput"}
+    assert {step.name for step in second.steps if step.status == "Succeeded"} == {
+        "ClaimInput",
+        "IsNewInput",
+        "IsRegistered",
+    }
     assert deployed.predictions() == before
     assert deployed.model_packages() == packages
 

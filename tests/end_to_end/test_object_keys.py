@@ -19,8 +19,8 @@ def executions(deployed, sample_csv):
     bodies = {key: sample_csv + b"\n" * number for number, key in enumerate(KEYS)}
     for key in KEYS:
         deployed.put(f"{key}.bak", b"this is not the file")
-    etags = {key: deployed.put(key, body) for key, body in bodies.items()}
-    return {key: deployed.finished(deployed.started(key, etag)) for key, etag in etags.items()}
+    versions = {key: deployed.put(key, body) for key, body in bodies.items()}
+    return {key: deployed.finished(deployed.started(key, version)) for key, version in versions.items()}
 
 
 @pytest.mark.parametrize("key", KEYS)

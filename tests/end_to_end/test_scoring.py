@@ -92,15 +92,15 @@ def test_of_a_burst_of_files_none_is_lost_and_each_has_an_outcome_of_its_own(
 
     keys = [f"raw/scoring/burst/{number:03}.csv" for number in range(pytestconfig.getoption("burst"))]
     good = set(keys[::10])
-    etags = {}
+    versions = {}
     for number, key in enumerate(keys):
         body = write_sample(tmp_path / str(number), seed=number, days=3, target=False).read_text()
         header, first, *others = body.splitlines()
         season = header.split(",").index("season")
         values = first.split(",")
         values[season] = values[season] if key in good else "7"
-        etags[key] = deployed.put(key, "\n".join([header, ",".join(values), *others]).encode())
-    ended = {key: deployed.finished(deployed.started(key, etag, "scoring")) for key, etag in etags.items()}
+        versions[key] = deployed.put(key, "\n".join([header, ",".join(values), *others]).encode())
+    ended = {key: deployed.finished(deployed.started(key, version, "scoring")) for key, version in versions.items()}
     assert len({execution.arn for execution in ended.values()}) == len(keys)
     files = [list(csv.DictReader(io.StringIO(content.decode()))) for content in deployed.predictions().values()]
     for key, end in ended.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -41,9 +42,9 @@ def twice(deployed, sample_csv):
     """Two files at once, each with its event delivered three times at the same moment."""
     keys = ["raw/training/north.csv", "raw/training/south.csv"]
     for number, key in enumerate(keys):
-        etag = deployed.put(key, sample_csv + b"\n" * number)
-        deployed.send_event(key, etag)
-        deployed.send_event(key, etag)
+        version = deployed.put(key, sample_csv + b"\n" * number)
+        deployed.send_event(key, version)
+        deployed.send_event(key, version)
     return {key: wait_for_executions(deployed, key, 3) for key in keys}
 
 
@@ -61,8 +62,8 @@ def test_each_file_has_one_prediction_file_and_one_registered_version(deployed, 
 def test_a_late_event_changes_nothing(deployed, twice, sample_csv):
     before, packages = deployed.predictions(), deployed.model_packages()
     key = "raw/training/north.csv"
-    etag = deployed.aws.s3.head_object(Bucket=deployed.settings.raw_bucket, Key=key)["ETag"]
-    deployed.send_event(key, etag.strip('"'))
+    version = deployed.aws.s3.head_object(Bucket=deployed.settings.raw_bucket, Key=key)["VersionId"]
+    deployed.send_event(key, version)
     late = wait_for_executions(deployed, key, 4)[-1]
     assert (late.status, worked(late)) == ("Succeeded", False)
     assert deployed.predictions() == before
@@ -91,25 +92,31 @@ def test_a_file_replaced_while_it_is_processed_is_read_as_it_was_claimed(deploye
     key = "raw/training/changing.csv"
     arn = deployed.started(key, deployed.put(key, sample_csv + b"\n" * 7))
     deadline = time.monotonic() + 60
-    while not any(name.startswith("inputs/") for name in _inputs(deployed, key)) and time.monotonic() < deadline:
+    while not _is_pinned(deployed, key) and time.monotonic() < deadline:
         time.sleep(0.02)
     replaced = deployed.put(key, b"this is no table\n")
     first = deployed.finished(arn)
     assert first.status == "Succeeded", first.explanation
     assert worked(first)
+    # The newest upload wins: what was made of the older one is not published.
+    (publish,) = [step for step in first.steps if step.name == "PublishPredictions"]
+    assert f"replaced by version {replaced}" in publish.reason
+    assert not [name for name in deployed.predictions() if "changing" in name]
     second = deployed.finished(deployed.started(key, replaced))
     assert second.status == "Failed"
     assert "changing.csv" in second.explanation
 
 
-def _inputs(deployed, key):
-    return [name for name in deployed.keys(deployed.settings.artifacts_bucket, "inputs/") if name.endswith(key[-12:])]
+def _is_pinned(deployed, key):
+    bucket = deployed.settings.artifacts_bucket
+    claims = [name for name in deployed.keys(bucket, "inputs/") if name.endswith("claim.json")]
+    return any(json.loads(deployed.read(bucket, name))["key"] == key for name in claims)
 
 
 def test_a_failed_file_is_processed_when_its_event_comes_again(deployed, twice):
     key = "raw/training/changing.csv"
-    etag = deployed.aws.s3.head_object(Bucket=deployed.settings.raw_bucket, Key=key)["ETag"].strip('"')
-    deployed.send_event(key, etag)
+    version = deployed.aws.s3.head_object(Bucket=deployed.settings.raw_bucket, Key=key)["VersionId"]
+    deployed.send_event(key, version)
     again = wait_for_executions(deployed, key, 3)[-1]
     # The claim of the failed execution is taken over; the file is as bad as before.
     assert again.status == "Failed"

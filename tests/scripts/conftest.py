@@ -49,7 +49,7 @@ def trained_on(raw: Path, profile: str, directory: Path) -> Trained:
     )
     with contextlib.redirect_stdout(io.StringIO()):
         preprocess.main(
-            ["--input-dir", str(raw.parent), "--input-key", raw.name, "--profile", profile,
+            ["--input-file", str(raw), "--profile", profile,
              "--output-dir", str(result.prepared), *message]
         )  # fmt: skip
         train.main(

@@ -123,7 +123,7 @@ def step(name: str, *arguments: object) -> str:
 def run_on(csv: Path, root: Path, profile: str) -> Run:
     """Run the three steps on one file, each with the other's output directories."""
     step(
-        "preprocess", "--input-dir", csv.parent, "--input-key", f"raw/training/{csv.name}",
+        "preprocess", "--input-file", csv,
         "--output-dir", root / "prepared", "--profile", profile,
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as environment:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from argparse import Namespace
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
 
 import claim
 from analysis.runtime.errors import AwsCallError, ClaimError
-from analysis.runtime.upload import UPLOAD_RUN_KEY, read_claim
+from analysis.runtime.upload import read_claim
 
 KEY = "raw/training/2026/Größe a+b%20 'x'.csv"
 EXECUTION = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/bikes/execution/abc123def456"
@@ -21,6 +21,7 @@ def s3(aws):
     client = boto3.client("s3")
     for bucket in ("raw", "artifacts"):
         client.create_bucket(Bucket=bucket)
+    client.put_bucket_versioning(Bucket="raw", VersioningConfiguration={"Status": "Enabled"})
     return client
 
 
@@ -38,82 +39,138 @@ def succeeded(sagemaker) -> str:
 
 
 def upload(s3, content: bytes = b"a,b\n1,2\n", key: str = KEY) -> str:
-    return s3.put_object(Bucket="raw", Key=key, Body=content)["ETag"]
+    """Upload a file and return its version."""
+    return s3.put_object(Bucket="raw", Key=key, Body=content)["VersionId"]
 
 
-def ask(s3, sagemaker, etag: str, execution: str = EXECUTION, key: str = KEY, *, run_key: str = UPLOAD_RUN_KEY):
-    request = Namespace(
-        bucket="raw",
-        key=key,
-        etag=etag,
-        run_key=run_key,
-        execution_arn=execution,
-        claims_uri="s3://artifacts/claims/",
-    )
-    return claim.claim_file(s3, sagemaker, request)
+def ask(version: str = claim.NEWEST, execution: str = EXECUTION, **more: str) -> dict[str, str]:
+    options = {
+        "bucket": "raw",
+        "key": KEY,
+        "version-id": version,
+        "execution-arn": execution,
+        "claims-uri": "s3://artifacts/claims/",
+        "inputs-uri": "s3://artifacts/inputs",
+        "retry-seconds": "5",
+        **{name.replace("_", "-"): value for name, value in more.items()},
+    }
+    return claim.claim_step([f"--{name}={value}" for name, value in options.items()])
 
 
-def claims(s3) -> list[str]:
-    return [entry["Key"] for entry in s3.list_objects_v2(Bucket="artifacts").get("Contents", [])]
+def claims(s3, prefix: str = "claims/") -> list[str]:
+    return [entry["Key"] for entry in s3.list_objects_v2(Bucket="artifacts", Prefix=prefix).get("Contents", [])]
 
 
-def test_the_first_execution_processes(s3, sagemaker) -> None:
-    etag = upload(s3)
-    found = ask(s3, sagemaker, etag)
+def test_the_first_execution_processes(s3) -> None:
+    version = upload(s3)
+    found = ask(version)
     head = s3.head_object(Bucket="raw", Key=KEY)
-    assert found.decision == "process"
-    assert found.etag == etag.strip('"')
-    assert found.prediction_name == f"Gro-e-a-b-20-x-{found.identity[:12]}"
-    assert found.uploaded_at == head["LastModified"].strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert found.dt == found.uploaded_at[:10]
-    assert claims(s3) == [f"claims/{found.identity}.json"]
+    assert found["decision"] == "process"
+    assert found["name"] == found["identity"]
+    assert claims(s3) == [f"claims/{found['identity']}.json"]
     held = json.loads(s3.get_object(Bucket="artifacts", Key=claims(s3)[0])["Body"].read())
     assert held["execution_arn"] == EXECUTION
+    assert held["version_id"] == version
+    assert held["uploaded_at"] == head["LastModified"].strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def test_quotes_around_the_etag_make_no_difference(s3, sagemaker) -> None:
-    etag = upload(s3)
-    quoted, plain = ask(s3, sagemaker, etag), ask(s3, sagemaker, etag.strip('"'))
-    empty = ask(s3, sagemaker, "")
-    assert quoted.identity == plain.identity == empty.identity
+def test_the_version_claimed_is_copied_with_what_is_known_of_it(s3, tmp_path) -> None:
+    version = upload(s3, b"a,b\n1,2\n")
+    found = ask(version)
+    folder = f"inputs/{found['identity']}"
+    assert found["input_uri"] == f"s3://artifacts/{folder}/input.csv"
+    assert found["claim_uri"] == f"s3://artifacts/{folder}/claim.json"
+    assert claims(s3, "inputs/") == [f"{folder}/claim.json", f"{folder}/input.csv"]
+    assert s3.get_object(Bucket="artifacts", Key=f"{folder}/input.csv")["Body"].read() == b"a,b\n1,2\n"
+    s3.download_file("artifacts", f"{folder}/claim.json", str(tmp_path / "claim.json"))
+    written = read_claim(tmp_path)
+    assert (written.bucket, written.key, written.version_id) == ("raw", KEY, version)
+    assert written.prediction_name == f"Gro-e-a-b-20-x-{found['identity'][:12]}"
+    assert written.dt == written.uploaded_at[:10]
 
 
-def test_a_retried_execution_processes_again(s3, sagemaker) -> None:
-    etag = upload(s3)
-    first = ask(s3, sagemaker, etag)
-    again = ask(s3, sagemaker, etag)
-    assert again.decision == "process"
-    assert (again.identity, again.dt, again.prediction_name) == (first.identity, first.dt, first.prediction_name)
+def test_the_newest_version_is_meant_where_none_is_named(s3) -> None:
+    upload(s3, b"older")
+    version = upload(s3)
+    assert ask()["identity"] == ask(version)["identity"]
 
 
-def test_a_second_execution_is_a_duplicate(s3, sagemaker, succeeded) -> None:
-    etag = upload(s3)
-    assert ask(s3, sagemaker, etag, succeeded).decision == "process"
-    second = ask(s3, sagemaker, etag)
-    assert second.decision == "duplicate"
-    assert succeeded in second.reason
-    assert "Succeeded" in second.reason
+def test_a_retried_execution_processes_again(s3) -> None:
+    version = upload(s3)
+    first, again = ask(version), ask(version)
+    assert again["decision"] == "process"
+    assert {**again, "reason": ""} == {**first, "reason": ""}
 
 
-def test_a_run_that_is_asked_for_again_has_a_claim_of_its_own(s3, sagemaker, succeeded) -> None:
-    etag = upload(s3)
-    first = ask(s3, sagemaker, etag, execution=succeeded)
-    again = ask(s3, sagemaker, etag, run_key="by-hand-1")
-    assert again.decision == "process"
+def test_a_second_execution_is_a_duplicate(s3, succeeded) -> None:
+    version = upload(s3)
+    assert ask(version, succeeded)["decision"] == "process"
+    second = ask(version)
+    assert second["decision"] == "duplicate"
+    assert f"{succeeded} (Succeeded)" in second["reason"]
+
+
+def test_the_same_content_uploaded_again_is_another_version(s3, succeeded) -> None:
+    first = ask(upload(s3), succeeded)
+    second = ask(upload(s3))
+    assert second["decision"] == "process"
+    assert second["identity"] != first["identity"]
+
+
+def test_a_run_that_is_asked_for_again_has_a_claim_of_its_own(s3, succeeded) -> None:
+    version = upload(s3)
+    first = ask(version, succeeded)
+    again = ask(version, run_key="by-hand-1")
+    assert again["decision"] == "process"
     # The same names: its outputs replace the earlier ones.
-    assert (again.identity, again.prediction_name, again.dt) == (first.identity, first.prediction_name, first.dt)
+    assert (again["identity"], again["claim_uri"]) == (first["identity"], first["claim_uri"])
+    assert again["name"] != first["name"]
     assert len(claims(s3)) == 2
 
 
-def test_a_claim_of_a_vanished_execution_is_taken_over_with_its_upload_moment(s3, sagemaker, succeeded) -> None:
-    etag = upload(s3)
-    first = ask(s3, sagemaker, etag, f"{succeeded[:-12]}gone00000000")
+def test_a_claim_of_a_vanished_execution_is_taken_over_with_its_upload_moment(s3, succeeded) -> None:
+    version = upload(s3)
+    first = ask(version, f"{succeeded[:-12]}gone00000000")
     held = json.loads(s3.get_object(Bucket="artifacts", Key=claims(s3)[0])["Body"].read())
-    body = json.dumps({**held, "uploaded_at": "2020-02-03T04:05:06Z"})
+    body = json.dumps({**held, "uploaded_at": "2020-02-03T04:05:06.007Z"})
     s3.put_object(Bucket="artifacts", Key=claims(s3)[0], Body=body.encode())
-    taken = ask(s3, sagemaker, etag, succeeded)
-    assert (taken.decision, taken.dt, taken.identity) == ("process", "2020-02-03", first.identity)
-    assert ask(s3, sagemaker, etag).decision == "duplicate"
+    taken = ask(version, succeeded)
+    assert (taken["decision"], taken["identity"]) == ("process", first["identity"])
+    _, _, key = taken["claim_uri"].removeprefix("s3://").partition("/")
+    assert json.loads(s3.get_object(Bucket="artifacts", Key=key)["Body"].read())["dt"] == "2020-02-03"
+    assert ask(version)["decision"] == "duplicate"
+
+
+REGISTERED = {"rows-uri": "s3://a/rows.csv", "transform-uri": "s3://a/x.out", "features-uri": "s3://a/features"}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("PendingManualApproval", REGISTERED, "publish"),
+        ("Approved", REGISTERED, "publish"),
+        ("Rejected", REGISTERED, "process"),
+        ("Approved", {}, "process"),
+    ],
+)
+def test_a_take_over_publishes_what_the_execution_before_has_registered(s3, sagemaker, succeeded, case) -> None:
+    status, properties, expected = case
+    version = upload(s3)
+    gone = f"{succeeded[:-12]}gone00000000"
+    first = ask(version, gone, model_package_group_name="bikes")
+    sagemaker.create_model_package_group(ModelPackageGroupName="bikes")
+    sagemaker.create_model_package(ModelPackageGroupName="bikes", CustomerMetadataProperties={"claim": "another"})
+    arn = sagemaker.create_model_package(
+        ModelPackageGroupName="bikes",
+        ModelApprovalStatus=status,
+        CustomerMetadataProperties={"claim": first["name"], **properties},
+    )["ModelPackageArn"]
+    sagemaker.create_model_package(ModelPackageGroupName="bikes", CustomerMetadataProperties={"claim": "third"})
+    taken = ask(version, succeeded, model_package_group_name="bikes")
+    assert taken["decision"] == expected
+    found = (taken["model_package_arn"], taken["rows_uri"], taken["transform_uri"], taken["features_uri"])
+    assert found == ((arn, *REGISTERED.values()) if expected == "publish" else ("none",) * 4)
+    assert claims(s3, taken["claim_uri"].partition("artifacts/")[2])
 
 
 @pytest.mark.parametrize(
@@ -131,18 +188,36 @@ def test_which_executions_may_be_taken_over(status: str, expected: bool) -> None
     assert claim.may_take_over(status) is expected
 
 
-def test_a_replaced_object_is_superseded(s3, sagemaker) -> None:
+def test_a_replaced_version_is_superseded(s3) -> None:
     old = upload(s3)
-    upload(s3, b"a,b\n3,4\n")
-    found = ask(s3, sagemaker, old)
-    assert found.decision == "superseded"
+    new = upload(s3, b"a,b\n3,4\n")
+    found = ask(old)
+    assert found["decision"] == "superseded"
+    assert new in found["reason"]
     assert claims(s3) == []
 
 
-def test_a_deleted_object_is_missing(s3, sagemaker) -> None:
-    found = ask(s3, sagemaker, "abc")
-    assert (found.decision, found.dt, found.uploaded_at) == ("missing", "", "")
+def test_a_deleted_object_is_missing(s3) -> None:
+    assert ask("abc")["decision"] == "missing"
+    version = upload(s3)
+    s3.delete_object(Bucket="raw", Key=KEY)
+    assert ask(version)["decision"] == "missing"
     assert claims(s3) == []
+
+
+def test_a_bucket_without_versions_is_refused(s3) -> None:
+    s3.create_bucket(Bucket="plain")
+    s3.put_object(Bucket="plain", Key=KEY, Body=b"a")
+    with pytest.raises(ClaimError, match="keeps no versions"):
+        ask(bucket="plain")
+
+
+def test_a_file_that_is_too_large_is_refused_before_any_work(s3) -> None:
+    upload(s3, b"x" * (1 << 20) + b"y")
+    assert ask(largest_mib="2")["decision"] == "process"
+    with pytest.raises(ClaimError, match=r"has 1 MiB; this environment takes at most 1 MiB.*largest_file_mib"):
+        ask(largest_mib="1", run_key="other")
+    assert len(claims(s3)) == 1
 
 
 def test_of_two_writers_only_one_gets_the_claim(s3) -> None:
@@ -154,51 +229,79 @@ def test_of_two_writers_only_one_gets_the_claim(s3) -> None:
     assert not claim._write_holder(s3, "artifacts", "claims/gone.json", {"n": "5"}, replaces=stale)
 
 
-def test_something_else_in_the_claims_place_says_what_to_do(s3, sagemaker) -> None:
-    etag = upload(s3)
-    found = ask(s3, sagemaker, etag)
-    s3.put_object(Bucket="artifacts", Key=f"claims/{found.identity}.json", Body=b"hello")
+def test_something_else_in_the_claims_place_says_what_to_do(s3) -> None:
+    found = ask(upload(s3))
+    s3.put_object(Bucket="artifacts", Key=f"claims/{found['identity']}.json", Body=b"hello")
     with pytest.raises(ClaimError, match="Delete it and start the execution again"):
-        ask(s3, sagemaker, etag)
+        ask()
 
 
-def test_an_aws_error_names_operation_and_code(s3, sagemaker) -> None:
-    etag = upload(s3)
-    request = Namespace(
-        bucket="raw",
-        key=KEY,
-        etag=etag,
-        run_key=UPLOAD_RUN_KEY,
-        execution_arn=EXECUTION,
-        claims_uri="s3://nowhere-at-all",
-    )
-    with pytest.raises(AwsCallError, match="GetObject answered NoSuchBucket"):
-        claim.claim_file(s3, sagemaker, request)
-
-
-def test_as_a_job(s3, call_script, tmp_path) -> None:
-    etag = upload(s3)
-    done = call_script(
-        "claim.py", "--bucket", "raw", "--key", KEY, "--etag", etag, "--execution-arn", EXECUTION,
-        "--claims-uri", "s3://artifacts/claims", "--inputs-uri", "s3://artifacts/inputs",
-        "--output-dir", tmp_path / "claim",
-    )  # fmt: skip
-    assert done.code == 0, done.err
-    assert read_claim(tmp_path / "claim").decision == "process"
-    assert "claim: process" in done.out
-
-
-def test_as_a_job_without_an_etag_given(s3, call_script, tmp_path) -> None:
+def test_an_aws_error_names_operation_and_code(s3) -> None:
     upload(s3)
+    with pytest.raises(AwsCallError, match="GetObject answered NoSuchBucket"):
+        ask(claims_uri="s3://nowhere-at-all")
+
+
+def test_the_copy_has_none_of_the_uploaders_tags(s3) -> None:
+    """S3 asks whoever copies tags for s3:GetObjectTagging and s3:PutObjectTagging, which the role is not allowed."""
+    s3.put_object(Bucket="raw", Key=KEY, Body=b"a,b\n", Tagging="owner=sales")
+    ask()
+    for key in claims(s3, "inputs/"):
+        assert s3.get_object_tagging(Bucket="artifacts", Key=key)["TagSet"] == []
+
+
+def test_what_is_not_processed_is_not_copied(s3, succeeded) -> None:
+    version = upload(s3)
+    ask(version, succeeded)
+    for key in claims(s3, "inputs/"):
+        s3.delete_object(Bucket="artifacts", Key=key)
+    ask(version)
+    assert claims(s3, "inputs/") == []
+
+
+MOMENT = datetime(2026, 3, 4, 5, 6, 7, 890_000, tzinfo=UTC)
+
+
+def versions(*ages: float) -> list[dict[str, object]]:
+    """Versions v0, v1, … of a key, newest first, so many seconds old."""
+    return [
+        {"VersionId": f"v{number}", "LastModified": MOMENT - timedelta(seconds=age)} for number, age in enumerate(ages)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("listed", "wanted", "expected"),
+    [
+        (versions(0), "v0", "2026-03-04T05:06:07.000Z"),
+        (versions(0, 0.5, 60), "v0", "2026-03-04T05:06:07.001Z"),
+        (versions(0, 0.5, 0.8), "v0", "2026-03-04T05:06:07.002Z"),
+        (versions(0, 0.5, 0.8), "v1", "2026-03-04T05:06:07.001Z"),
+        (versions(0, 1), "v1", "2026-03-04T05:06:06.000Z"),
+        (versions(*[0.0] * 1200), "v0", "2026-03-04T05:06:07.999Z"),
+    ],
+)
+def test_versions_of_one_second_have_moments_in_their_order(listed, wanted, expected) -> None:
+    assert claim.upload_moment(iter(listed), wanted) == expected
+
+
+def test_a_version_that_is_not_listed_is_no_guess() -> None:
+    with pytest.raises(ClaimError, match="lists no version v9"):
+        claim.upload_moment(iter(versions(0, 1)), "v9")
+
+
+def test_as_a_program(s3, call_script) -> None:
+    version = upload(s3)
     done = call_script(
-        "claim.py", "--bucket", "raw", "--key", KEY, "--etag", "", "--execution-arn", EXECUTION,
+        "claim.py", "--bucket", "raw", "--key", KEY, "--version-id", version, "--execution-arn", EXECUTION,
         "--claims-uri", "s3://artifacts/claims", "--inputs-uri", "s3://artifacts/inputs",
-        "--output-dir", tmp_path / "claim",
     )  # fmt: skip
     assert done.code == 0, done.err
+    first, _, answer = done.out.partition("\n")
+    assert first.startswith("claim: process")
+    assert json.loads(answer)["decision"] == "process"
 
 
-def test_as_a_job_that_fails(s3, call_script, tmp_path) -> None:
+def test_as_a_program_that_fails(s3, call_script) -> None:
     upload(s3)
     done = call_script(
         "claim.py", "--bucket", "raw", "--key", KEY, "--execution-arn", EXECUTION, "--claims-uri", "claims",
@@ -207,37 +310,3 @@ def test_as_a_job_that_fails(s3, call_script, tmp_path) -> None:
     assert done.code == 1
     assert "'claims' is not an S3 URI" in done.message
     assert "Traceback" not in done.err
-
-
-def test_the_version_claimed_is_copied_under_its_identity(s3, sagemaker) -> None:
-    etag = upload(s3, b"a,b\n1,2\n")
-    found = claim.pinned(s3, ask(s3, sagemaker, etag), "s3://artifacts/inputs")
-    assert found.input_uri == f"s3://artifacts/inputs/{found.identity}/"
-    upload(s3, b"something newer")
-    copies = s3.list_objects_v2(Bucket="artifacts", Prefix=f"inputs/{found.identity}/")["Contents"]
-    (copy,) = [item["Key"] for item in copies]
-    assert copy.endswith("/" + KEY.rpartition("/")[2])
-    assert s3.get_object(Bucket="artifacts", Key=copy)["Body"].read() == b"a,b\n1,2\n"
-
-
-def test_the_copy_has_none_of_the_uploaders_tags(s3, sagemaker) -> None:
-    """S3 asks whoever copies tags for s3:GetObjectTagging and s3:PutObjectTagging, which the role is not allowed."""
-    etag = s3.put_object(Bucket="raw", Key=KEY, Body=b"a,b\n", Tagging="owner=sales")["ETag"]
-    taken = claim.pinned(s3, ask(s3, sagemaker, etag), "s3://artifacts/inputs")
-    (copy,) = (key for key in claims(s3) if key.startswith("inputs/"))
-    assert taken.input_uri == f"s3://artifacts/{copy.rpartition('/')[0]}/"
-    assert s3.get_object_tagging(Bucket="artifacts", Key=copy)["TagSet"] == []
-
-
-def test_an_object_deleted_after_its_claim_is_missing(s3, sagemaker) -> None:
-    claimed = ask(s3, sagemaker, upload(s3))
-    s3.delete_object(Bucket="raw", Key=KEY)
-    found = claim.pinned(s3, claimed, "s3://artifacts/inputs")
-    assert (found.decision, found.input_uri) == ("missing", "")
-
-
-def test_what_is_not_processed_is_not_copied(s3, sagemaker, succeeded) -> None:
-    etag = upload(s3)
-    ask(s3, sagemaker, etag, succeeded)
-    claim.pinned(s3, ask(s3, sagemaker, etag), "s3://artifacts/inputs")
-    assert "Contents" not in s3.list_objects_v2(Bucket="artifacts", Prefix="inputs/")

@@ -10,7 +10,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote
@@ -31,12 +31,10 @@ from analysis.features.feature_store import (
 from analysis.features.profiles import STORED_FEATURES
 from analysis.runtime.aws import client_settings
 from analysis.runtime.errors import AwsCallError, IngestError, SettingsError
-from analysis.runtime.upload import Claim, write_claim
+from analysis.runtime.upload import claim_of, claim_text
 
 GROUP = "bike-days"
-CLAIM = Claim(
-    "process", "", "raw", "k", "e", "f" * 64, "k-ffff", "2026-03-04", "2026-03-04T05:06:07Z", "s3://a/inputs/f/"
-)
+CLAIM = claim_of("raw", "raw/training/days.csv", "v1", "2026-03-04T05:06:07.000Z")
 
 
 @dataclass
@@ -50,6 +48,7 @@ class Store:
     fail_whole_calls: list[tuple[int, str]] = field(default_factory=list)
     unprocessed: Counter[str] = field(default_factory=Counter)
     refuse: dict[str, tuple[str, int]] = field(default_factory=dict)
+    newest_version: str | None = "v1"
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def keep(self, record: list[dict[str, str]]) -> str:
@@ -61,6 +60,14 @@ class Store:
 class Handler(BaseHTTPRequestHandler):
     store: Store
     protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        """Answer as S3 does for the uploaded object."""
+        self.send_response(200 if self.store.newest_version else 404)
+        if self.store.newest_version:
+            self.send_header("x-amz-version-id", self.store.newest_version)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def do_POST(self) -> None:
         self._answer("BatchWriteRecord", self._batch)
@@ -249,7 +256,7 @@ def test_records_carry_the_upload_moment_as_event_time() -> None:
     (record,) = records_of(frame(1), CLAIM.uploaded_at)
     values = {entry["FeatureName"]: entry["ValueAsString"] for entry in record.features}
     assert set(values) == set(STORED_FEATURES)
-    assert values["event_time"] == "2026-03-04T05:06:07Z"
+    assert values["event_time"] == "2026-03-04T05:06:07.000Z"
     assert (record.line, record.identifier) == (2, "2026-01-01")
 
 
@@ -262,7 +269,8 @@ def test_a_file_of_another_schema_is_refused() -> None:
 def inputs(tmp_path):
     (tmp_path / "features").mkdir()
     frame(28).to_csv(tmp_path / "features" / "features.csv", index=False)
-    write_claim(CLAIM, tmp_path / "claim")
+    (tmp_path / "claim").mkdir()
+    (tmp_path / "claim" / "claim.json").write_text(claim_text(CLAIM), encoding="utf-8")
     return tmp_path
 
 
@@ -298,9 +306,10 @@ def test_a_day_twice_is_refused(store, call_script, inputs) -> None:
     assert "a day twice" in done.message
 
 
-def test_without_an_upload_there_is_nothing_to_ingest(store, call_script, inputs) -> None:
-    write_claim(replace(CLAIM, uploaded_at=""), inputs / "claim")
+@pytest.mark.parametrize("newest", ["v2", None])
+def test_a_version_that_is_not_the_newest_any_more_is_not_written(store, call_script, inputs, newest) -> None:
+    store.newest_version = newest
     done = run(call_script, inputs)
-    assert done.code == 1
-    assert "nothing to ingest" in done.message
+    assert done.code == 0
+    assert "ingest:records=0; (superseded: s3://raw/raw/training/days.csv was" in done.out
     assert not store.calls

@@ -8,18 +8,22 @@ import pytest
 from analysis.features.prepared import split_rows
 from analysis.features.profiles import FORECAST, PARITY
 from analysis.runtime.errors import SettingsError
+from analysis.runtime.upload import claim_of, claim_text
 from pipeline.demo.sample import INPUT_COLUMNS, sample_rows, write_sample
 
 
 @pytest.fixture
 def run(call_script, tmp_path):
-    def run_on(*more: str, key: str = "raw/training/days.csv"):
+    def run_on(*more: str, key: str = "raw/training/days.csv", name: str = "days.csv"):
+        claim = claim_of("raw", key, "v1", "2026-03-04T05:06:07.000Z")
+        (tmp_path / "claim").mkdir(exist_ok=True)
+        (tmp_path / "claim" / "claim.json").write_text(claim_text(claim), encoding="utf-8")
         return call_script(
             "preprocess.py",
-            "--input-dir",
-            tmp_path / "raw",
-            "--input-key",
-            key,
+            "--input-file",
+            tmp_path / "raw" / name,
+            "--claim-dir",
+            tmp_path / "claim",
             "--output-dir",
             tmp_path / "out",
             *more,
@@ -112,17 +116,25 @@ def test_parity_needs_the_parts_of_the_count(run, tmp_path, write, csv_of, rows)
 )
 def test_names_of_files(run, write, table, name: str) -> None:
     write(table, f"raw/{name}")
-    done = run(key=f"raw/training/deep/er/{name}")
+    done = run(key=f"raw/training/deep/er/{name}", name=name)
     assert done.code == 0, done.err
 
 
-def test_only_the_very_file_is_taken_of_those_a_prefix_matches(run, tmp_path, write, csv_of, rows) -> None:
+def test_a_file_that_is_not_there_is_named_with_what_is(run, tmp_path, write, csv_of, rows) -> None:
     write(csv_of(rows), "raw/days.csv")
     write("something else", "raw/days.csv.bak")
-    assert run().code == 0
-    missing = run(key="raw/training/day.csv")
+    missing = run(name="input.csv")
     assert missing.code == 1
     assert "days.csv, days.csv.bak" in missing.message
+
+
+def test_a_file_without_a_claim_goes_by_its_own_name(call_script, tmp_path, write, csv_of, rows) -> None:
+    rows[5]["season"] = "7"
+    path = write(csv_of(rows), "raw/days.csv")
+    refused = call_script(
+        "preprocess.py", "--input-file", path, "--claim-dir", tmp_path / "none", "--output-dir", tmp_path / "out"
+    )
+    assert refused.message.startswith("days.csv: line 7, column season")
 
 
 def test_a_refused_file_leaves_nothing_behind(run, tmp_path, write, csv_of, rows) -> None:

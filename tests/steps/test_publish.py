@@ -6,30 +6,20 @@ import csv
 import hashlib
 import io
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from itertools import chain, repeat
 
 import boto3
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import publish
-from analysis.runtime.errors import PublishError
-from analysis.runtime.upload import Claim, write_claim
+from analysis.runtime import streams
+from analysis.runtime.errors import AwsCallError, PublishError
+from analysis.runtime.upload import Claim, claim_of, claim_text
 
-CLAIM = Claim(
-    decision="process",
-    reason="first",
-    bucket="raw",
-    key="raw/training/=a b+ü%.csv",
-    etag="e",
-    identity="f" * 64,
-    prediction_name="a-b-ffffffffffff",
-    dt="2026-03-04",
-    uploaded_at="2026-03-04T05:06:07Z",
-    input_uri="s3://a/inputs/f/",
-)
+KEY = "raw/training/=a b+ü%.csv"
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/bikes/7"
 EXECUTION = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/bikes/execution/abc123def456"
 ROWS = "date,actual\n2026-01-01,985\n2026-01-02,\n"
@@ -37,27 +27,42 @@ OUTPUT = "1557.5581579523225,-11.443155330691297,3126.5594712353363\n1.0,0.5,1.5
 
 
 @pytest.fixture
-def inputs(tmp_path):
-    for name, file, text in (("rows", "rows.csv", ROWS), ("transform", "features.csv.out", OUTPUT)):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / file).write_text(text)
-    write_claim(CLAIM, tmp_path / "claim")
-    return tmp_path
-
-
-@pytest.fixture
 def s3(aws):
     client = boto3.client("s3")
-    client.create_bucket(Bucket="predictions")
+    for bucket in ("raw", "artifacts", "predictions"):
+        client.create_bucket(Bucket=bucket)
+    client.put_bucket_versioning(Bucket="raw", VersioningConfiguration={"Status": "Enabled"})
     return client
 
 
-def run(call_script, directory, uri: str = "s3://predictions"):
-    return call_script(
-        "publish.py", "--transform-dir", directory / "transform", "--rows-dir", directory / "rows",
-        "--claim-dir", directory / "claim", "--predictions-uri", uri,
-        "--model-package-arn", PACKAGE, "--execution-arn", EXECUTION,
-    )  # fmt: skip
+@pytest.fixture
+def upload(s3) -> Callable[..., Claim]:
+    """Upload a version and put what the steps before have made of it into `artifacts`; the claim on it."""
+
+    def put(content: bytes = b"a", rows: str = ROWS, output: str = OUTPUT, moment: str = "2026-03-04") -> Claim:
+        version = s3.put_object(Bucket="raw", Key=KEY, Body=content)["VersionId"]
+        claim = claim_of("raw", KEY, version, f"{moment}T05:06:07.000Z")
+        texts = {"claim.json": claim_text(claim), "rows.csv": rows, "features.csv.out": output}
+        for name, text in texts.items():
+            s3.put_object(Bucket="artifacts", Key=f"{claim.identity}/{name}", Body=text.encode())
+        return claim
+
+    return put
+
+
+def run(claim: Claim, uri: str = "s3://predictions", **more: str) -> dict[str, str]:
+    folder = f"s3://artifacts/{claim.identity}"
+    options = {
+        "rows-uri": f"{folder}/rows.csv",
+        "transform-uri": f"{folder}/features.csv.out",
+        "claim-uri": f"{folder}/claim.json",
+        "predictions-uri": uri,
+        "model-package-arn": PACKAGE,
+        "execution-arn": EXECUTION,
+        "retry-seconds": "5",
+        **{name.replace("_", "-"): value for name, value in more.items()},
+    }
+    return publish.publish_step([f"--{name}={value}" for name, value in options.items()])
 
 
 def stored(s3) -> dict[str, bytes]:
@@ -65,75 +70,162 @@ def stored(s3) -> dict[str, bytes]:
     return {entry["Key"]: s3.get_object(Bucket="predictions", Key=entry["Key"])["Body"].read() for entry in entries}
 
 
-def test_the_analysts_file_and_its_manifest(s3, call_script, inputs) -> None:
-    done = run(call_script, inputs)
-    assert done.code == 0, done.err
+def newest(s3) -> dict[str, object]:
+    (key,) = [key for key in stored(s3) if key.startswith("newest/")]
+    return json.loads(stored(s3)[key])
+
+
+def test_the_analysts_file_its_manifest_and_the_pointer_to_it(s3, upload) -> None:
+    claim = upload()
+    answer = run(claim)
     files = stored(s3)
-    csv_key = "predictions/dt=2026-03-04/a-b-ffffffffffff.csv"
-    manifest_key = "manifests/dt=2026-03-04/a-b-ffffffffffff.json"
-    assert set(files) == {csv_key, manifest_key}
+    csv_key = f"predictions/dt=2026-03-04/{claim.prediction_name}.csv"
+    manifest_key = f"manifests/dt=2026-03-04/{claim.prediction_name}.json"
+    assert answer == {
+        "decision": "published",
+        "predictions_uri": f"s3://predictions/{csv_key}",
+        "reason": "2 predictions",
+    }
+    assert {csv_key, manifest_key} < set(files)
     table = list(csv.reader(io.StringIO(files[csv_key].decode("utf-8"))))
     assert table == [
         ["date", "prediction", "lower_95", "upper_95", "actual", "model_version", "execution_id", "source_key"],
         ["2026-01-01", "1557.5581579523225", "-11.443155330691297", "3126.5594712353363", "985", "7", "abc123def456",
-         "raw/training/=a b+ü%.csv"],
-        ["2026-01-02", "1.0", "0.5", "1.5", "", "7", "abc123def456", "raw/training/=a b+ü%.csv"],
+         KEY],
+        ["2026-01-02", "1.0", "0.5", "1.5", "", "7", "abc123def456", KEY],
     ]  # fmt: skip
     manifest = json.loads(files[manifest_key])
     assert manifest["rows"] == 2
+    assert manifest["bytes"] == len(files[csv_key])
     assert manifest["sha256"] == hashlib.sha256(files[csv_key]).hexdigest()
     assert manifest["predictions"] == csv_key
-    assert manifest["source"]["key"] == CLAIM.key
+    assert manifest["source"]["version_id"] == claim.version_id
+    assert newest(s3) == {**manifest, "manifest": manifest_key}
 
 
-def test_publishing_twice_changes_nothing(s3, call_script, inputs) -> None:
-    run(call_script, inputs)
+def test_publishing_twice_changes_nothing(s3, upload) -> None:
+    claim = upload()
+    run(claim)
     once = stored(s3)
-    assert run(call_script, inputs).code == 0
+    assert run(claim)["decision"] == "published"
     assert stored(s3) == once
 
 
-def test_a_prefix_is_kept(s3, call_script, inputs) -> None:
-    run(call_script, inputs, "s3://predictions/team a/")
+def test_a_prefix_is_kept(s3, upload) -> None:
+    run(upload(), "s3://predictions/team a/")
     assert all(key.startswith("team a/") for key in stored(s3))
 
 
-def test_a_different_number_of_rows_publishes_nothing(s3, call_script, inputs) -> None:
-    (inputs / "rows" / "rows.csv").write_text(ROWS + "2026-01-03,\n")
-    done = run(call_script, inputs)
-    assert done.code == 1
-    assert "3 days but 2 predictions" in done.message
-    assert "Traceback" not in done.err
+def test_the_newest_upload_wins_whatever_the_order_of_the_executions(s3, upload) -> None:
+    first, second = upload(b"A"), upload(b"B")
+    assert run(second)["decision"] == "published"
+    slow = run(first)
+    assert slow["decision"] == "superseded"
+    assert second.version_id in slow["reason"]
+    assert newest(s3)["source"]["version_id"] == second.version_id
+    assert not [key for key in stored(s3) if first.prediction_name in key]
+
+
+def test_a_then_b_then_a_ends_with_a(s3, upload) -> None:
+    for content in (b"A", b"B", b"A"):
+        last = upload(content)
+        assert run(last)["decision"] == "published"
+    assert newest(s3)["source"]["version_id"] == last.version_id
+
+
+def test_a_newer_version_that_arrives_meanwhile_takes_back_what_was_written(s3, upload, monkeypatch) -> None:
+    first, put_table = upload(), publish._put_table
+
+    def put_and_be_overtaken(*arguments):
+        manifest = put_table(*arguments)
+        s3.put_object(Bucket="raw", Key=KEY, Body=b"newer")
+        return manifest
+
+    monkeypatch.setattr(publish, "_put_table", put_and_be_overtaken)
+    assert run(first)["decision"] == "superseded"
     assert stored(s3) == {}
 
 
-def test_a_bucket_that_is_not_there_is_named(aws, call_script, inputs) -> None:
-    done = run(call_script, inputs)
-    assert done.code == 1
-    assert "s3://predictions/predictions/dt=2026-03-04/a-b-ffffffffffff.csv" in done.message
-    assert "NoSuchBucket" in done.message
+def test_a_pointer_that_was_replaced_meanwhile_is_looked_at_again(s3, upload, monkeypatch) -> None:
+    first, put_json, overtaken = upload(), publish._put_json, []
+
+    def put_and_be_overtaken(client, bucket, key, document, **condition):
+        if condition and not overtaken:
+            overtaken.append(upload(b"B"))
+            client.put_object(Bucket=bucket, Key=key, Body=b"{}")
+        return put_json(client, bucket, key, document, **condition)
+
+    monkeypatch.setattr(publish, "_put_json", put_and_be_overtaken)
+    assert run(first)["decision"] == "superseded"
+    assert [key.partition("/")[0] for key in stored(s3)] == ["newest"]
 
 
-@pytest.mark.parametrize("text", ["1,2", "1,2,x", "1,2,inf", "1,2,nan", "", "a", "1,2,3,4"])
-def test_output_of_another_kind_is_refused(tmp_path, text: str) -> None:
-    path = tmp_path / "features.csv.out"
-    path.write_text(f"1,0,2\n{text}\n1,0,2\n")
-    with pytest.raises(PublishError, match=r"features\.csv\.out, line 2"):
-        publish.read_predictions(path)
+def test_a_deleted_file_is_not_published(s3, upload) -> None:
+    claim = upload()
+    s3.delete_object(Bucket="raw", Key=KEY)
+    assert "was deleted" in run(claim)["reason"]
+    assert stored(s3) == {}
 
 
-def test_the_manifest_is_put_after_the_csv() -> None:
-    order = []
+@pytest.mark.parametrize(
+    ("rows", "output", "message"),
+    [
+        (ROWS + "2026-01-03,\n", OUTPUT, "3 days but 2 predictions"),
+        (ROWS + "2026-01-03,\n2026-01-04,\n", OUTPUT, "4 days but 2 predictions"),
+        (ROWS, OUTPUT + "\n1,0,2", "2 days but 3 predictions"),
+        ("date,actual\n", OUTPUT, "0 days but 2 predictions"),
+        ("date,count\n", OUTPUT, "columns date, count, not date and actual"),
+        *((ROWS, f"1,0,2\n{line}", "line 2") for line in ("1,2", "1,2,x", "1,2,inf", "1,2,nan", "a", "1,2,3,4")),
+    ],
+)
+def test_what_does_not_belong_together_publishes_nothing(s3, upload, rows, output, message) -> None:
+    with pytest.raises(PublishError, match=message):
+        run(upload(rows=rows, output=output))
+    assert stored(s3) == {}
 
-    class Recorder:
-        def put_object(self, **request: object) -> None:
-            order.append(request["Key"])
 
-    table = publish.prediction_table(pd.DataFrame({"date": ["d"], "actual": [""]}), [("1", "0", "2")], ("7", "x", "k"))
-    files = publish.publication(table, CLAIM, PACKAGE, EXECUTION, "")
-    publish.put(Recorder(), "predictions", files)
-    assert order == list(files)
-    assert [key.partition("/")[0] for key in order] == ["predictions", "manifests"]
+def test_a_bucket_that_is_not_there_is_named(s3, upload) -> None:
+    claim = upload()
+    with pytest.raises(AwsCallError, match=r"s3://nowhere/predictions/dt=.*NoSuchBucket"):
+        run(claim, "s3://nowhere")
+
+
+def test_the_model_of_the_transform_is_deleted_and_may_be_gone(s3, upload) -> None:
+    sagemaker = boto3.client("sagemaker")
+    sagemaker.create_model(
+        ModelName="pipelines-abc123def456-CreateModel-1", ExecutionRoleArn="arn:aws:iam::123456789012:role/execution"
+    )
+    claim = upload()
+    for _ in range(2):
+        assert run(claim, model_name="pipelines-abc123def456-CreateModel-1")["decision"] == "published"
+        assert sagemaker.list_models()["Models"] == []
+
+
+def test_files_larger_than_a_part_are_put_in_parts(s3, upload, monkeypatch) -> None:
+    monkeypatch.setattr(streams, "_CHUNK_BYTES", 5 << 20)
+    rows = 90_000
+    output = "\n".join(f"{number}.5,-1.25,123456.789" for number in range(rows))
+    claim = upload(rows="date,actual\n" + "2026-01-01,ü\n" * rows, output=output)
+    uri = run(claim)["predictions_uri"]
+    body = s3.get_object(Bucket="predictions", Key=uri.removeprefix("s3://predictions/"))["Body"].read()
+    assert len(body) > streams._CHUNK_BYTES
+    assert "-" in s3.head_object(Bucket="predictions", Key=uri.removeprefix("s3://predictions/"))["ETag"]
+    assert newest(s3)["sha256"] == hashlib.sha256(body).hexdigest()
+    lines = body.decode("utf-8").splitlines()
+    assert len(lines) == rows + 1
+    assert lines[1:] == [
+        f"2026-01-01,{number}.5,-1.25,123456.789,ü,7,abc123def456,{KEY}" for number in range(rows)
+    ]  # fmt: skip
+
+
+@given(st.lists(st.binary(max_size=50), max_size=20), st.lists(st.integers(1, 30), min_size=1))
+def test_a_generated_file_gives_its_bytes_in_any_portions(pieces: list[bytes], sizes: list[int]) -> None:
+    file = streams.GeneratedFile(iter(pieces))
+    portions = chain(sizes, repeat(7))
+    read = list(iter(lambda: file.read(next(portions)), b""))
+    whole = b"".join(pieces)
+    assert b"".join(read) == whole
+    assert (file.size, file.sha256) == (len(whole), hashlib.sha256(whole).hexdigest())
 
 
 @given(st.text(max_size=20))
@@ -149,19 +241,12 @@ def test_formula_starts_are_quoted(start: str) -> None:
 
 
 def test_text_columns_of_the_file_are_guarded() -> None:
-    rows = pd.DataFrame({"date": ["2026-01-01"], "actual": ["1"]})
-    table = publish.prediction_table(rows, [("-5.0", "-9.0", "1.0")], ("=7", "+x", "@k"))
-    assert table.iloc[0].tolist() == ["2026-01-01", "-5.0", "-9.0", "1.0", "1", "'=7", "'+x", "'@k"]
+    table = publish.Table(iter(["date,actual", "2026-01-01,1"]), iter(["-5.0,-9.0,1.0"]), ("=7", "+x", "@k"))
+    _, row = b"".join(table.pieces()).decode().splitlines()
+    assert row.split(",") == ["2026-01-01", "-5.0", "-9.0", "1.0", "1", "'=7", "'+x", "'@k"]
 
 
 def test_names_out_of_arns() -> None:
     assert publish.last_part(PACKAGE) == "7"
     assert publish.last_part("arn:aws:sagemaker:us-east-1:1:model-package/single") == "single"
     assert publish.last_part(EXECUTION) == "abc123def456"
-
-
-def test_a_claim_without_a_file_publishes_nothing(aws, call_script, inputs) -> None:
-    write_claim(replace(CLAIM, decision="missing", dt=""), inputs / "claim")
-    done = run(call_script, inputs)
-    assert done.code == 1
-    assert "nothing to publish" in done.message

@@ -64,9 +64,7 @@ def test_preprocess_keeps_renamed_parts_from_the_model(real_csv, call_script, tm
     renamed = pd.read_csv(real_csv, dtype=str).rename(columns={"casual": "visitors", "registered": "members"})
     (tmp_path / "raw").mkdir()
     renamed.to_csv(tmp_path / "raw" / "day.csv", index=False)
-    done = call_script(
-        "preprocess.py", "--input-dir", tmp_path / "raw", "--input-key", "day.csv", "--output-dir", tmp_path / "out"
-    )
+    done = call_script("preprocess.py", "--input-file", tmp_path / "raw" / "day.csv", "--output-dir", tmp_path / "out")
     assert done.code == 0, done.err
     quality = json.loads((tmp_path / "out" / "quality" / "quality.json").read_text())
     removed = {entry["column"]: entry for entry in quality["removed_columns"]}

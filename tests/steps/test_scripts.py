@@ -38,9 +38,9 @@ def test_a_wrong_call_ends_with_1_and_a_message(run_script) -> None:
 def test_a_bad_file_ends_with_1_and_a_message(run_script, write, csv_of, rows, tmp_path) -> None:
     rows[1]["temp"] = "hot"
     write(csv_of(rows), "raw/days.csv")
-    done = run_script("preprocess.py", "--input-dir", tmp_path / "raw", "--input-key", "x/days.csv")
+    done = run_script("preprocess.py", "--input-file", tmp_path / "raw" / "days.csv")
     assert done.code == 1
-    assert done.message.startswith("x/days.csv: line 3, column temp: 'hot' is not a number")
+    assert done.message.startswith("days.csv: line 3, column temp: 'hot' is not a number")
     assert "Traceback" not in done.err
 
 

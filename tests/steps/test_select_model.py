@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import boto3
 import pytest
 
@@ -11,6 +9,13 @@ import select_model
 from analysis.runtime.errors import ModelError
 
 GROUP = "bikes"
+
+
+class Context:
+    """As Lambda's, with a minute left."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
 
 
 @pytest.fixture
@@ -54,15 +59,20 @@ def test_a_version_that_does_not_say_its_profile_is_a_forecast(sagemaker) -> Non
     assert select_model.selection(sagemaker, register(sagemaker, "Approved"))["profile"] == "forecast"
 
 
-def test_as_a_job(sagemaker, call_script, tmp_path) -> None:
-    arn = register(sagemaker, "Approved", profile="forecast")
-    outcome = call_script("select_model.py", "--model-package-group-name", GROUP, "--output-dir", tmp_path / "model")
-    assert outcome.code == 0, outcome.stderr
-    assert json.loads((tmp_path / "model" / "model.json").read_text())["model_package_arn"] == arn
+def test_as_a_function(sagemaker) -> None:
+    older = register(sagemaker, "Approved", profile="parity")
+    newest = register(sagemaker, "Approved", profile="forecast")
+    event = {"model-package-group-name": GROUP, "model-package-arn": "newest-approved", "execution-arn": "arn:x"}
+    assert select_model.handler(event, Context())["model_package_arn"] == newest
+    assert select_model.handler({**event, "model-package-arn": older}, Context()) == {
+        "model_package_arn": older,
+        "version": "1",
+        "profile": "parity",
+        "reason": "asked for by name",
+    }
 
 
-def test_as_a_job_that_finds_no_group(aws, call_script, tmp_path) -> None:
-    outcome = call_script("select_model.py", "--model-package-group-name", "nobody", "--output-dir", tmp_path / "model")
+def test_as_a_program_that_finds_no_group(aws, call_script) -> None:
+    outcome = call_script("select_model.py", "--model-package-group-name", "nobody")
     assert outcome.code == 1
     assert "nobody" in outcome.message
-    assert not (tmp_path / "model").exists()

@@ -22,6 +22,7 @@ KINDS = {
     "faults": (2, "seeded runs with injected faults, for each scenario"),
     "limits": (3, "seeded jobs beyond a limit or close to one, under load"),
     "fuzz": (200, "seeded requests of the fuzz of HTTP"),
+    "habits": (2, "seeds of AWS's habits that deployments live with"),
     "burst": (20, "files of a burst of uploads"),
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from definition_builder import Build
 
-from pipedef.checks.registry import Deployment, Trigger
+from pipedef.checks.registry import Deployment, Function, Trigger
 from pipedef.document.definition import BRANCHES, read_definition
 from pipedef.document.project import ALWAYS, Project, ScriptFolder
 from pipedef.linter import chosen_checks
@@ -117,7 +117,11 @@ def deployments():
     around = json.loads((FIXTURES / "deployment.json").read_text(encoding="utf-8"))
     pipelines = around.pop("pipelines")
     triggers = tuple(Trigger(**trigger) for trigger in around.pop("triggers"))
-    return {flow: Deployment(pipeline=name, triggers=triggers, **around) for flow, name in pipelines.items()}
+    functions = tuple(Function(**function) for function in around.pop("functions"))
+    return {
+        flow: Deployment(pipeline=name, triggers=triggers, functions=functions, **around)
+        for flow, name in pipelines.items()
+    }
 
 
 @pytest.fixture(scope="session")

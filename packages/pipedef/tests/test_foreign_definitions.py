@@ -14,9 +14,11 @@ from pipedef.linter import check_text, chosen_checks
 
 FOLDER = Path(__file__).parent / "fixtures" / "foreign"
 TEXTS = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.json"))}
-#: What is worth a warning in them: a cache that can't hit, or hits on old code; tags that move; a parameter of no use.
+#: What is worth a warning in them: a cache that can't hit, or hits on old code; tags that move; a parameter of no use,
+#: or with a default that no start may give.
 WARNINGS = {
     "caching": [("Preprocess", "code-pinned")],
+    "quality": [("", "empty-values")],
     "selective": [("B", "cache-hits"), ("B", "code-pinned")],
     "wine": [("Prep", "images-pinned"), ("Fit", "images-pinned"), ("", "parameters-used")],
 }

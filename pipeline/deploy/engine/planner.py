@@ -7,21 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+from tenacity import retry_if_result
 
 from pipeline.aws.clients import Aws, aws_errors
-from pipeline.aws.not_found import is_missing
+from pipeline.aws.retries import is_taken
 from pipeline.deploy.engine.resource import Action, Change, Difference, ForeignResource, Removal, Resource, differences
 from pipeline.errors import DeploymentError
 
 _CONCURRENT_DESCRIPTIONS = 6
-#: Longer than the minute for which SQS keeps a removed queue's name.
-_SETTLING_SECONDS = 90
-#: Error codes of what is over in a moment; some services add ``Exception``.
-_TRANSIENT = {"ConcurrentModification", "OperationAborted", "QueueDeletedRecently"}
 _VERBS = {Action.CREATE: "Creating", Action.UPDATE: "Changing", Action.PAUSE: "Pausing"}
-#: Attempts to remove a resource that another destroy removes at the same time.
-_REMOVALS = 5
 
 
 @dataclass(frozen=True)
@@ -78,9 +72,19 @@ def make_plan(resources: Sequence[Resource], aws: Aws) -> Plan:
         return Plan(pause_orphans(tuple(pool.map(lambda resource: _compare(resource, aws), resources))))
 
 
+def settled_plan(resources: Sequence[Resource], aws: Aws, seconds: float) -> Plan:
+    """Return the plan after what differs has been looked at again for some seconds: AWS may show what was before."""
+    differs = retry_if_result(lambda plan: not plan.is_empty)
+    looking = aws.pace.repeat(
+        differs, seconds, retry_error_callback=lambda state: state.outcome and state.outcome.result()
+    )
+    plan: Plan = looking(make_plan, resources, aws)
+    return plan
+
+
 def _compare(resource: Resource, aws: Aws) -> Change:
     with aws_errors(f"Describing {resource.kind} {resource.name}", aws, DeploymentError):
-        current = resource.current(aws)
+        current = aws.pace.until_it_passes()(resource.current, aws)
     if current is None:
         return Change(resource, Action.CREATE)
     if isinstance(current, ForeignResource):
@@ -124,43 +128,43 @@ def apply_plan(plan: Plan, aws: Aws, progress: Callable[[Change], None] = _silen
             continue
         resource = change.resource
         with aws_errors(f"{_VERBS[change.action]} {resource.kind} {resource.name}", aws, DeploymentError):
-            for attempt in _retry_transient(aws):
-                with attempt:
-                    _carry_out(change, aws)
+            _carry_out(change, aws)
         progress(change)
 
 
 def _carry_out(change: Change, aws: Aws) -> None:
+    """Make a change. After a refusal, look what is there by now: an earlier attempt may have got further than known."""
+    for attempt in aws.pace.until_it_passes():
+        with attempt:
+            try:
+                _make(change, aws)
+            except ClientError as error:
+                if change.action is Action.PAUSE:
+                    raise
+                wanted_new = change.action is Action.CREATE
+                change = _compare(change.resource, aws)
+                if wanted_new and change.action is not Action.CREATE and is_taken(error):
+                    _refuse_theirs(change)
+                if change.action is not Action.KEEP:
+                    raise
+
+
+def _refuse_theirs(change: Change) -> None:
+    tags = next((item.current for item in change.differences if item.field == "tags"), None)
+    if tags is not None and not change.resource.is_ours(tags):
+        raise DeploymentError(
+            f"{change.resource.kind.capitalize()} {change.resource.name} has just been created by somebody else.",
+            hint="Look whose it is; give everything here other names (setting `project`), or remove it.",
+        )
+
+
+def _make(change: Change, aws: Aws) -> None:
     if change.action is Action.CREATE:
         change.resource.create(aws)
     elif change.action is Action.UPDATE:
         change.resource.update(aws, {difference.field: difference for difference in change.differences})
     else:
         change.resource.pause(aws)
-
-
-def _retry_transient(aws: Aws) -> Retrying:
-    return Retrying(
-        retry=retry_if_exception(lambda error: not aws.is_local and is_transient(error)),
-        wait=wait_fixed(5),
-        stop=stop_after_delay(_SETTLING_SECONDS),
-        reraise=True,
-    )
-
-
-def is_transient(error: BaseException) -> bool:
-    """Say whether AWS refuses only for the moment.
-
-    A new role takes seconds to be known to the services that assume it; a queue's name is free a minute after the queue
-    was removed, a bucket's and a log group's soon after; a change by another call is over in a moment.
-    """
-    if not isinstance(error, ClientError):
-        return False
-    details = error.response.get("Error", {})
-    code, message = details.get("Code", ""), details.get("Message", "").lower()
-    if code == "ValidationException":
-        return "role" in message and "assume" in message
-    return code.rpartition(".")[2].removesuffix("Exception") in _TRANSIENT
 
 
 def destroy(
@@ -173,16 +177,6 @@ def destroy(
     """
     for resource in reversed(resources):
         with aws_errors(f"Removing {resource.kind} {resource.name}", aws, DeploymentError):
-            removed = _remove(resource, aws, keep_data=keep_data)
+            # Somebody else may have just removed a part of it: try again with what is left.
+            removed = aws.pace.until_it_passes()(resource.delete, aws, keep_data=keep_data)
         progress(resource, removed)
-
-
-def _remove(resource: Resource, aws: Aws, *, keep_data: bool) -> Removal:
-    """Remove a resource; where somebody else has just removed a part of it, try again with what is left."""
-    for _ in range(_REMOVALS - 1):
-        try:
-            return resource.delete(aws, keep_data=keep_data)
-        except ClientError as error:
-            if not is_missing(error):
-                raise
-    return resource.delete(aws, keep_data=keep_data)

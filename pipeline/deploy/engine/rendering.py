@@ -150,7 +150,7 @@ def print_removal(resource: Resource, console: Console, removal: Removal) -> Non
 def print_removal_summary(removals: Sequence[Removal], console: Console, settings: Settings) -> None:
     """Print what destroy did, in one line, and how to remove the data that it kept."""
     counts = Counter(removals)
-    kept = counts[Removal.HOLDS_DATA] + counts[Removal.NOT_OURS]
+    kept = counts[Removal.HOLDS_DATA] + counts[Removal.LOCKED] + counts[Removal.NOT_OURS]
     console.print(f"Destroyed: {counts[Removal.REMOVED]} removed, {kept} kept, {counts[Removal.ABSENT]} already gone.")
     if counts[Removal.HOLDS_DATA]:
         _print(console, f"Remove the data as well with: bikeshare destroy {settings.options} --delete-data")
@@ -163,10 +163,19 @@ def plan_as_json(plan: Plan, region: str) -> dict[str, Any]:
         "empty": plan.is_empty,
         "refused": [refusal.message for refusal in plan.refusals],
         "changes": [_change_as_json(change) for change in plan.changes],
-        "runs": {
-            name: {"seconds": run.seconds, "dollars": run.dollars, "jobs": run.jobs, "prices_as_of": run.as_of}
-            for name, run in _estimates(plan, region).items()
-        },
+        "runs": {name: _run_as_json(run) for name, run in _estimates(plan, region).items()},
+    }
+
+
+def _run_as_json(run: Estimate) -> dict[str, Any]:
+    to_predictions = run.predictions or run.whole
+    return {
+        "seconds": run.whole.seconds,
+        "seconds_to_predictions": to_predictions.seconds,
+        "job_starts_to_predictions": to_predictions.job_starts,
+        "dollars": run.dollars,
+        "jobs": run.jobs,
+        "prices_as_of": run.as_of,
     }
 
 

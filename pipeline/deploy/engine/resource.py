@@ -13,6 +13,8 @@ from pipeline.errors import DeploymentError
 
 #: Field name → plain value (text, number, list, mapping). Two states are equal when their values are.
 State = Mapping[str, Any]
+#: They say whose a resource is.
+OWNERSHIP_TAGS = ("project", "environment")
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Removal(Enum):
     REMOVED = "removed"
     ABSENT = "not there"
     HOLDS_DATA = "kept: it holds data"
+    LOCKED = "kept: Object Lock holds versions in it; all others are removed, destroy again when these expire"
     NOT_OURS = "kept: others created it or use it"
 
     def __bool__(self) -> bool:
@@ -97,6 +100,10 @@ class Resource(ABC):
     def refusal(self, differences: Mapping[str, Difference]) -> DeploymentError | None:
         """Return why AWS can't make these changes in place; None where it can."""
         return None
+
+    def is_ours(self, tags: Mapping[str, str]) -> bool:
+        """Say whether tags are of something that this environment made."""
+        return all(tags.get(name) == self.tags.get(name) for name in OWNERSHIP_TAGS)
 
     def triggers(self, other: "Resource") -> bool:
         """Say whether it starts the other resource; if so, it can be paused."""

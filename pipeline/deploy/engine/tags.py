@@ -56,6 +56,11 @@ GLUE = TagApi(
     lambda aws, arn, tags: aws.glue.tag_resource(ResourceArn=arn, TagsToAdd=dict(tags)),
     lambda aws, arn, keys: aws.glue.untag_resource(ResourceArn=arn, TagsToRemove=keys),
 )
+LAMBDA = TagApi(
+    lambda aws, arn: aws.functions.list_tags(Resource=arn).get("Tags", {}),
+    lambda aws, arn, tags: aws.functions.tag_resource(Resource=arn, Tags=dict(tags)),
+    lambda aws, arn, keys: aws.functions.untag_resource(Resource=arn, TagKeys=keys),
+)
 LOGS = TagApi(
     lambda aws, arn: aws.logs.list_tags_for_resource(resourceArn=arn).get("tags", {}),
     lambda aws, arn, tags: aws.logs.tag_resource(resourceArn=arn, tags=dict(tags)),

@@ -31,7 +31,7 @@ def execution_policy(settings: Settings, definitions: Mapping[Flow, str]) -> dic
         [
             *_data(settings, used),
             *_steps(settings, used),
-            *_own_scripts(settings, used, definitions),
+            *_own_scripts(settings, used),
             *_called(settings, used),
             *(_containers(settings, used) if _kinds(used) & _JOBS.keys() else []),
             *(_experiments(settings, definitions) if used.experiments else []),
@@ -44,7 +44,8 @@ def execution_policy(settings: Settings, definitions: Mapping[Flow, str]) -> dic
 
 def _data(settings: Settings, used: Requirements) -> Iterator[dict[str, Any]]:
     raw = settings.bucket_arn(settings.raw_bucket)
-    yield allow("s3:GetObject", [f"{raw}/*"])
+    # Ingestion looks whether the version is still the newest. What ClaimInput has copied is read by its answer's URIs.
+    yield allow("s3:GetObject", [f"{raw}/*", f"{settings.bucket_arn(settings.artifacts_bucket)}/inputs/*"])
     # What is published is never read again.
     locations = {location for location in used.locations if location.bucket != settings.predictions_bucket}
     written = {f"{settings.bucket_arn(place.bucket)}/{place.keys}" for place in used.locations if place.written}
@@ -83,16 +84,12 @@ def _steps(settings: Settings, used: Requirements) -> Iterator[dict[str, Any]]:
         yield allow("sagemaker:DescribeModelPackage", [arns.model_versions])
 
 
-def _own_scripts(settings: Settings, used: Requirements, definitions: Mapping[Flow, str]) -> Iterator[dict[str, Any]]:
+def _own_scripts(settings: Settings, used: Requirements) -> Iterator[dict[str, Any]]:
     arns = StackArns(settings)
-    if "claim.py" in used.scripts:
-        # The claim checks whether the execution that holds a file is still running.
-        pipelines = [settings.pipeline_arn(settings.pipeline_name(flow)) for flow in definitions]
-        yield allow("sagemaker:DescribePipelineExecution", [f"{pipeline}/execution/*" for pipeline in pipelines])
     if "ingest_features.py" in used.scripts:
         yield allow("sagemaker:PutRecord BatchWriteRecord", [arns.feature_group])
-    # Scoring takes the newest approved version, evaluation compares with it.
-    if used.scripts & {"select_model.py", "evaluate.py"}:
+    # Evaluation compares with the newest approved version.
+    if "evaluate.py" in used.scripts:
         yield allow("sagemaker:DescribeModelPackage ListModelPackages", [arns.model_versions])
 
 

@@ -1,10 +1,12 @@
-"""Permissions of those who work with an environment: CI, which plans and deploys it, and people, who use it.
+"""Permissions of those who work with an environment: CI, which plans, deploys and removes it, and people, who use it.
 
 GitHub Actions proves by a short-lived OIDC token which repository, branch or deployment environment a job runs in; no
-key is stored anywhere. CI has two roles in an AWS account:
+key is stored anywhere. CI has three roles in an AWS account:
 
-- ``plan``, for pull requests, only reads.
-- ``deploy``, for the GitHub environment of the same name as ours, creates, changes and removes the stack's resources.
+- ``plan``, for pull requests and for the comparison of main with the account (drift), only reads.
+- ``deploy``, for the GitHub environment of the same name as ours, creates and changes the stack's resources. Roles it
+  can change only below the permissions boundary, and not free them of it; without a boundary, it can change none.
+- ``destroy``, for the GitHub environment ``<name>-destroy``, removes them, and data.
 """
 
 import re
@@ -18,7 +20,7 @@ from pipeline.errors import SettingsError
 from pipeline.settings.contract import RAW_FOLDER
 from pipeline.settings.environment import Settings
 
-Purpose = Literal["plan", "deploy"]
+Purpose = Literal["plan", "deploy", "destroy"]
 
 PROVIDER = "token.actions.githubusercontent.com"
 #: ``owner/name``, and the same with GitHub's own ids, which are never given out again ("Immutable subject claims",
@@ -29,7 +31,8 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9_-]+/[A-Za-z0-9._-]+|[A-Za-z0-9_-]+@\d+/[A-
 def github_trust_policy(settings: Settings, repository: str, purpose: Purpose) -> dict[str, Any]:
     """Return who may assume a role of CI: jobs of one repository, and of those only the ones for its purpose.
 
-    Those of ``plan`` are for pull requests, those of ``deploy`` for the GitHub environment of the settings' name.
+    Those of ``plan`` are for pull requests and main, the others for the GitHub environments ``<name>`` and
+    ``<name>-destroy``.
 
     Raises:
         SettingsError: ``repository`` is neither.
@@ -39,26 +42,43 @@ def github_trust_policy(settings: Settings, repository: str, purpose: Purpose) -
             f"{repository!r} is not OWNER/NAME, nor OWNER@ID/NAME@ID.",
             hint="Such as --repository example/bikeshare, or example@123456/bikeshare@456789; see docs/deploying.md.",
         )
-    subject = "pull_request" if purpose == "plan" else f"environment:{settings.environment}"
-    of_token = {f"{PROVIDER}:aud": "sts.amazonaws.com", f"{PROVIDER}:sub": f"repo:{repository}:{subject}"}
+    subject: str | list[str] = f"repo:{repository}:environment:{settings.environment}"
+    if purpose == "plan":
+        subject = [f"repo:{repository}:pull_request", f"repo:{repository}:ref:refs/heads/main"]
+    elif purpose == "destroy":
+        subject = f"{subject}-destroy"
+    of_token = {f"{PROVIDER}:aud": "sts.amazonaws.com", f"{PROVIDER}:sub": subject}
     provider = {"Federated": settings.iam_arn(f"oidc-provider/{PROVIDER}")}
     statement = allow_principal(provider, "sts:AssumeRoleWithWebIdentity", Condition={"StringEquals": of_token})
     return document([statement])
 
 
 def deployer_policy(settings: Settings, purpose: Purpose) -> dict[str, Any]:
-    """Return what a role of CI may do, on the stack's resources only: ``plan`` reads, ``deploy`` also changes."""
+    """Return what a role of CI may do, on the stack's resources only."""
     arns = StackArns(settings)
+    if purpose == "destroy":
+        return document(merged(_removing(settings, arns)))
     changing = _changing(settings, arns) if purpose == "deploy" else ()
     return document(merged([*_reading(settings, arns), *changing]))
+
+
+def boundary_policy(settings: Settings) -> dict[str, Any]:
+    """Return a permissions boundary for the environment's roles: the services that pipelines use, and no IAM."""
+    services = ["cloudwatch", "ecr", "kms", "lambda", "logs", "s3", "sagemaker", "sns", "sqs"]
+    verbs = ("AssignPrivateIp", "CreateNetworkInterface", "DeleteNetworkInterface", "Describe", "UnassignPrivateIp")
+    network = [f"ec2:{verb}*" for verb in verbs]
+    allowed = {"Effect": "Allow", "Action": [*(f"{name}:*" for name in services), *network], "Resource": "*"}
+    return document([allowed, allow("iam:PassRole", StackArns(settings).roles)])
 
 
 def _reading(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     yield allow(
         "s3:GetBucketNotification GetBucketPolicy GetBucketPublicAccessBlock GetBucketTagging GetBucketVersioning"
-        " GetEncryptionConfiguration ListBucket",
+        " GetEncryptionConfiguration GetLifecycleConfiguration ListBucket",
         arns.buckets,
     )
+    if settings.retention.raw_lock:
+        yield allow("s3:GetBucketObjectLockConfiguration", [arns.raw])
     yield allow("s3:GetObject", arns.put)
     yield allow("iam:GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies ListRoleTags", arns.roles)
     yield allow("events:DescribeRule ListTagsForResource ListTargetsByRule", arns.rules)
@@ -67,6 +87,7 @@ def _reading(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     yield allow("sagemaker:DescribeModelPackageGroup ListTags", [arns.model_group])
     yield allow("sqs:GetQueueAttributes GetQueueUrl ListQueueTags", [arns.queue])
     yield allow("sns:GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource", [arns.topic])
+    yield allow("lambda:GetFunctionConfiguration GetPolicy ListTags", arns.functions)
     yield allow("glue:GetDatabase", arns.catalog)
     yield allow("glue:GetTable", arns.tables)
     yield allow("glue:GetTags", [arns.database])
@@ -77,46 +98,42 @@ def _reading(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
 
 def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     yield allow(
-        "s3:CreateBucket DeleteBucket ListBucketVersions PutBucketPolicy PutBucketPublicAccessBlock PutBucketTagging"
-        " PutBucketVersioning PutEncryptionConfiguration",
+        "s3:CreateBucket PutBucketPolicy PutBucketPublicAccessBlock PutBucketTagging PutBucketVersioning"
+        " PutEncryptionConfiguration PutLifecycleConfiguration",
         arns.buckets,
     )
     yield allow("s3:PutBucketNotification", [arns.raw])
-    yield allow("s3:DeleteObjectVersion", [f"{bucket}/*" for bucket in arns.buckets])
-    yield allow("s3:DeleteObject", arns.put)
+    if settings.retention.raw_lock:
+        yield allow("s3:PutBucketObjectLockConfiguration", [arns.raw])
     yield allow("s3:GetObject PutObject", [*arns.put, f"{arns.artifacts}/definitions/*"])
-    yield allow(
-        "iam:CreateRole DeleteRole DeleteRolePolicy DetachRolePolicy PutRolePolicy TagRole UntagRole"
-        " UpdateAssumeRolePolicy",
-        arns.roles,
-    )
-    services = ["events.amazonaws.com", "sagemaker.amazonaws.com"]
+    if settings.boundary_arn:
+        below = {"StringEquals": {"iam:PermissionsBoundary": settings.boundary_arn}}
+        yield allow(
+            "iam:CreateRole DeleteRolePolicy DetachRolePolicy PutRolePermissionsBoundary PutRolePolicy",
+            arns.roles,
+            Condition=below,
+        )
+        yield allow("iam:TagRole UntagRole UpdateAssumeRolePolicy", arns.roles)
+    services = ["events.amazonaws.com", "lambda.amazonaws.com", "sagemaker.amazonaws.com"]
     yield allow("iam:PassRole", arns.roles, Condition={"StringEquals": {"iam:PassedToService": services}})
-    yield allow("events:DeleteRule DisableRule PutRule PutTargets RemoveTargets TagResource UntagResource", arns.rules)
+    yield allow("events:DisableRule PutRule PutTargets RemoveTargets TagResource UntagResource", arns.rules)
+    yield allow("sagemaker:AddTags CreatePipeline DeleteTags UpdatePipeline", arns.pipelines)
+    yield allow("sagemaker:AddTags CreateFeatureGroup DeleteTags UpdateFeatureGroup", [arns.feature_group])
+    yield allow("sagemaker:AddTags CreateModelPackageGroup DeleteTags", [arns.model_group])
     yield allow(
-        "sagemaker:AddTags CreatePipeline DeletePipeline DeleteTags ListPipelineExecutions UpdatePipeline",
-        arns.pipelines,
+        "lambda:AddPermission CreateFunction GetFunction RemovePermission TagResource UntagResource UpdateFunctionCode"
+        " UpdateFunctionConfiguration",
+        arns.functions,
     )
-    # A pipeline with running executions can't be removed.
-    yield allow("sagemaker:StopPipelineExecution", arns.executions)
-    yield allow(
-        "sagemaker:AddTags CreateFeatureGroup DeleteFeatureGroup DeleteTags UpdateFeatureGroup", [arns.feature_group]
-    )
-    yield allow("sagemaker:AddTags CreateModelPackageGroup DeleteModelPackageGroup DeleteTags", [arns.model_group])
-    yield allow("sagemaker:DeleteModelPackage ListModelPackages", [arns.model_versions])
-    yield allow("sqs:CreateQueue DeleteQueue SetQueueAttributes TagQueue UntagQueue", [arns.queue])
-    yield allow("sns:CreateTopic DeleteTopic SetTopicAttributes Subscribe TagResource UntagResource", [arns.topic])
+    if settings.network.subnets:
+        # Lambda asks these of whoever puts a function into a VPC; they have no resource level in AWS.
+        yield allow("ec2:DescribeSecurityGroups DescribeSubnets DescribeVpcs", ["*"])
+    yield allow("sqs:CreateQueue SetQueueAttributes TagQueue UntagQueue", [arns.queue])
+    yield allow("sns:CreateTopic SetTopicAttributes Subscribe TagResource UntagResource", [arns.topic])
     yield allow("glue:CreateDatabase TagResource UpdateDatabase", arns.catalog)
     yield allow("glue:UntagResource", [arns.database])
-    yield allow("glue:CreateTable DeleteTable GetTables UpdateTable", arns.tables)
-    # A database is removed with its tables and functions; ours has no function.
-    functions = settings.arn("glue", f"userDefinedFunction/{settings.database_name}/*")
-    yield allow("glue:DeleteDatabase", [*arns.tables, functions])
-    yield allow(
-        "logs:CreateLogGroup DeleteLogGroup DeleteLogStream DescribeLogStreams PutRetentionPolicy TagResource"
-        " UntagResource",
-        arns.log_groups,
-    )
+    yield allow("glue:CreateTable UpdateTable", arns.tables)
+    yield allow("logs:CreateLogGroup PutRetentionPolicy TagResource UntagResource", arns.log_groups)
     if settings.kms_key is not None:
         # What the caller of CreateFeatureGroup needs (``OnlineStoreSecurityConfig`` in the API reference). Code and
         # definitions are encrypted with the key as well.
@@ -131,6 +148,58 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
         yield allow("kms:ListAliases", ["*"])
 
 
+def _removing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
+    yield allow("s3:DeleteBucket ListBucket ListBucketVersions", arns.buckets)
+    yield allow("s3:DeleteObjectVersion", [f"{bucket}/*" for bucket in arns.buckets])
+    yield allow("s3:DeleteObject GetObject", arns.put)
+    buckets = settings.buckets
+    theirs = [settings.bucket_arn(name) for name in (buckets.raw, buckets.artifacts, buckets.predictions) if name]
+    if theirs:
+        yield allow("s3:GetLifecycleConfiguration PutLifecycleConfiguration", theirs)
+    if settings.retention.raw_lock:
+        yield allow("s3:GetBucketObjectLockConfiguration", [arns.raw])
+    yield allow(
+        "iam:DeleteRole DeleteRolePolicy GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies", arns.roles
+    )
+    # What somebody has attached since the last deployment goes as well.
+    yield allow("iam:DetachRolePolicy", arns.roles)
+    yield allow("events:DeleteRule DescribeRule DisableRule ListTargetsByRule RemoveTargets", arns.rules)
+    yield allow("sagemaker:DeletePipeline DescribePipeline ListPipelineExecutions", arns.pipelines)
+    # A pipeline with running executions can't be removed.
+    yield allow("sagemaker:StopPipelineExecution", arns.executions)
+    yield allow("sagemaker:DeleteFeatureGroup DescribeFeatureGroup", [arns.feature_group])
+    yield allow("sagemaker:DeleteModelPackageGroup DescribeModelPackageGroup", [arns.model_group])
+    yield allow("sagemaker:DeleteModelPackage ListModelPackages", [arns.model_versions])
+    yield allow("lambda:DeleteFunction GetFunctionConfiguration", arns.functions)
+    yield allow("sqs:DeleteQueue GetQueueAttributes GetQueueUrl", [arns.queue])
+    yield allow("sns:DeleteTopic GetTopicAttributes", [arns.topic])
+    yield allow("glue:GetDatabase", arns.catalog)
+    yield allow("glue:DeleteTable GetTable GetTables", arns.tables)
+    # A database is removed with its tables and functions; ours has no function.
+    functions = settings.arn("glue", f"userDefinedFunction/{settings.database_name}/*")
+    yield allow("glue:DeleteDatabase", [*arns.tables, functions])
+    yield allow("logs:DeleteLogGroup DescribeLogStreams ListTagsForResource", arns.log_groups)
+    yield allow("logs:DeleteLogStream", arns.job_logs)
+    # DescribeLogGroups lists, and has no narrower resource in AWS.
+    yield allow("logs:DescribeLogGroups", [settings.arn("logs", "log-group:*")])
+
+
+def preflight_policy(settings: Settings) -> dict[str, Any]:
+    """Return what ``bikeshare preflight`` reads: what planning does, and the account around the stack."""
+    arns = StackArns(settings)
+    used = [key for key in (settings.kms_key, *settings.buckets.kms_keys) if key is not None]
+    keys = [allow("kms:DescribeKey GetKeyPolicy", [key_resource(settings, key)[0]]) for key in used]
+    around = [
+        allow("iam:GetRole SimulatePrincipalPolicy", [settings.iam_arn("role/*"), settings.iam_arn("user/*")]),
+        # Neither service has a resource level for what is read of it.
+        allow(
+            "ec2:DescribeRouteTables DescribeSecurityGroups DescribeSubnets DescribeVpcEndpoints DescribeVpcs", ["*"]
+        ),
+        allow("servicequotas:GetServiceQuota ListAWSDefaultServiceQuotas ListServiceQuotas", ["*"]),
+    ]
+    return document(merged([*_reading(settings, arns), *keys, *around]))
+
+
 def operator_policy(settings: Settings) -> dict[str, Any]:
     """Return what people need to upload files and to use the commands other than those that deploy."""
     return document(merged(_operating(settings, StackArns(settings))))
@@ -140,7 +209,7 @@ def _operating(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     yield allow("s3:GetObject PutObject", [f"{arns.raw}/{RAW_FOLDER}*"])
     # Without it S3 answers "forbidden" for an object that does not exist.
     yield allow("s3:ListBucket", [arns.raw, arns.predictions])
-    yield allow("s3:GetObject", [f"{arns.artifacts}/runs/*", f"{arns.predictions}/*"])
+    yield allow("s3:GetObject", [f"{arns.artifacts}/models/*", f"{arns.predictions}/*"])
     yield allow("sagemaker:DescribePipeline ListPipelineExecutions StartPipelineExecution", arns.pipelines)
     yield allow(
         "sagemaker:DescribePipelineDefinitionForExecution DescribePipelineExecution ListPipelineExecutionSteps"
@@ -149,7 +218,8 @@ def _operating(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     )
     # Which job wrote the report.
     yield allow("sagemaker:DescribeProcessingJob", [settings.arn("sagemaker", "processing-job/pipelines-*")])
-    yield allow("logs:DescribeLogStreams GetLogEvents", arns.log_groups)
+    yield allow("logs:DescribeLogStreams GetLogEvents", arns.job_logs)
+    yield allow("logs:FilterLogEvents", arns.function_logs)
     yield allow("sagemaker:DescribeModelPackage ListModelPackages UpdateModelPackage", [arns.model_versions])
     if settings.kms_key is not None:
         resource, condition = key_resource(settings, settings.kms_key)

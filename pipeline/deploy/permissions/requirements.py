@@ -66,8 +66,13 @@ def _repositories(definition: Definition) -> Iterator[str]:
 
 
 def locations_of(definition: Definition) -> Iterator[S3Location]:
-    """Yield every S3 location in the arguments of steps, as far as it is known before an execution."""
+    """Yield every S3 location in the arguments of steps, as far as it is known before an execution.
+
+    What functions are told to read and write is left out: they have roles of their own.
+    """
     for step in definition.steps:
+        if step.type == "Lambda":
+            continue
         for path, value in texts(step.arguments, ""):
             uri = pattern_of(value, definition)
             bucket, _, key = uri.removeprefix(_SCHEME).partition("/")

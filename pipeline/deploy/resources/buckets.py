@@ -1,7 +1,7 @@
 """S3 buckets: versioned, encrypted, closed to the public and to plain HTTP, and telling EventBridge of new objects."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from pipeline.aws.not_found import unless_missing
 from pipeline.deploy.engine.policy import document, statements_of
 from pipeline.deploy.engine.resource import Difference, ForeignResource, Removal, Resource, State
 from pipeline.deploy.engine.tags import tag_list, tag_map, without_reserved
+from pipeline.deploy.resources.lifecycle import Rule, by_id
 from pipeline.errors import DeploymentError
 
 _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
@@ -29,6 +30,8 @@ class Bucket(Resource):
     region: str  #: Where it is created.
     kms_key: str | None  #: Key for SSE-KMS; None is SSE-S3.
     events: bool  #: Whether its objects' events go to EventBridge
+    rules: tuple[Rule, ...] = ()  #: Lifecycle rules.
+    lock: tuple[str, int] | None = None  #: Mode and days of Object Lock; None leaves whatever it has.
     #: It belongs to somebody else and has to exist. Policy statements, tags and the key that others set on it stay, and
     #: it is never removed. A bucket of our own has exactly what is declared here.
     existing: bool = False
@@ -40,6 +43,9 @@ class Bucket(Resource):
             "public access": _ALL_BLOCKED,
             "policy": [self._tls_statement()],
             **({"EventBridge notification": True} if self.events else {}),
+            "lifecycle": by_id(self.rules),
+            # It needs the versions, so it comes after them.
+            **({"object lock": {"Mode": self.lock[0], "Days": self.lock[1]}} if self.lock else {}),
             "tags": dict(self.tags),
         }
 
@@ -88,16 +94,20 @@ class Bucket(Resource):
     def _state(self, aws: Aws, found: Any) -> State:
         tags = without_reserved(self._current_tags(aws))
         statements = self._policy(aws)["Statement"]
+        rules = by_id(self._rules(aws))
         if self.existing:
             # A tag under one of our keys was set before us, perhaps by another environment.
             tags = {name: value for name, value in self.tags.items() if name in tags}
             statements = [statement for statement in statements if statement == self._tls_statement()]
+            rules = {name: rule for name, rule in rules.items() if name in by_id(self.rules)}
         return {
             "versioning": aws.s3.get_bucket_versioning(Bucket=self.name).get("Status", "Disabled"),
             "encryption": self._current_encryption(aws),
             "public access": self._get(aws.s3.get_public_access_block, "PublicAccessBlockConfiguration", {}),
             "policy": statements,
             "EventBridge notification": "EventBridgeConfiguration" in self._notifications(aws),
+            "lifecycle": rules,
+            **({"object lock": self._current_lock(aws)} if self.lock else {}),
             "tags": tags,
         }
 
@@ -113,7 +123,8 @@ class Bucket(Resource):
     def create(self, aws: Aws) -> None:
         """Create the bucket and set every field."""
         place: Any = {"CreateBucketConfiguration": {"LocationConstraint": self.region}}
-        aws.s3.create_bucket(Bucket=self.name, **({} if self.region == "us-east-1" else place))
+        place = {} if self.region == "us-east-1" else place
+        aws.s3.create_bucket(Bucket=self.name, ObjectLockEnabledForBucket=self.lock is not None, **place)
         self.update(aws, {field: Difference(field, None, value) for field, value in self.desired().items()})
 
     def _update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
@@ -121,6 +132,8 @@ class Bucket(Resource):
             "encryption": self._put_encryption,
             "policy": self._put_policy,
             "EventBridge notification": self._put_notifications,
+            "lifecycle": lambda aws: self._put_rules(aws, self.rules),
+            "object lock": self._put_lock,
             "tags": self._put_tags,
         }
         for field in differences:
@@ -145,6 +158,21 @@ class Bucket(Resource):
             Bucket=self.name, NotificationConfiguration=merged, SkipDestinationValidation=True
         )
 
+    def _put_rules(self, aws: Aws, rules: Iterable[Rule]) -> None:
+        # The call replaces the whole configuration, so what others have set goes back in.
+        ours = by_id(self.rules)
+        kept = [rule for rule in self._rules(aws) if self.existing and rule.get("ID") not in ours]
+        if whole := [*kept, *rules]:
+            configuration: Any = {"Rules": whole}
+            aws.s3.put_bucket_lifecycle_configuration(Bucket=self.name, LifecycleConfiguration=configuration)
+        else:
+            aws.s3.delete_bucket_lifecycle(Bucket=self.name)
+
+    def _put_lock(self, aws: Aws) -> None:
+        retention: Any = self.desired()["object lock"]
+        lock: Any = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}}
+        aws.s3.put_object_lock_configuration(Bucket=self.name, ObjectLockConfiguration=lock)
+
     def _put_tags(self, aws: Aws) -> None:
         # The call replaces the whole set, so what others have set goes back in, reserved tags included.
         kept = self._current_tags(aws) if self.existing else {}
@@ -156,11 +184,20 @@ class Bucket(Resource):
         policy["Statement"] = [*(others if self.existing else []), self._tls_statement()]
         aws.s3.put_bucket_policy(Bucket=self.name, Policy=json.dumps(policy))
 
+    def is_ours(self, tags: Mapping[str, str]) -> bool:
+        """Say the same as for others; a bucket gets its tags after it has been created."""
+        return not tags or super().is_ours(tags)
+
     def delete(self, aws: Aws, *, keep_data: bool) -> Removal:
-        """Empty and remove the bucket; with ``keep_data`` only an empty one; never somebody else's."""
-        return Removal.NOT_OURS if self.existing else super().delete(aws, keep_data=keep_data)
+        """Empty and remove the bucket; with ``keep_data`` only an empty one; of somebody else's only our rules."""
+        if not self.existing:
+            return super().delete(aws, keep_data=keep_data)
+        if any(rule.get("ID") in by_id(self.rules) for rule in self._rules(aws)):
+            self._put_rules(aws, [])
+        return Removal.NOT_OURS
 
     def _remove(self, aws: Aws, found: Any, *, keep_data: bool) -> Removal:
+        locked = False
         for page in aws.s3.get_paginator("list_object_versions").paginate(Bucket=self.name):
             versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             if not versions:
@@ -170,10 +207,14 @@ class Bucket(Resource):
             objects: Any = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in versions]
             answer = aws.s3.delete_objects(Bucket=self.name, Delete={"Objects": objects, "Quiet": True})
             for refused in answer.get("Errors", []):
-                raise DeploymentError(
-                    f"s3://{self.name}/{refused.get('Key')} can't be removed: {refused.get('Message')}",
-                    hint="Remove what holds it (a retention lock, for example), then destroy again.",
-                )
+                locked = locked or self._current_lock(aws) is not None
+                if not locked:
+                    raise DeploymentError(
+                        f"s3://{self.name}/{refused.get('Key')} can't be removed: {refused.get('Message')}",
+                        hint="Remove what holds it, then destroy again.",
+                    )
+        if locked:
+            return Removal.LOCKED
         aws.s3.delete_bucket(Bucket=self.name)
         return Removal.REMOVED
 
@@ -181,6 +222,13 @@ class Bucket(Resource):
         """Return one member of a configuration of the bucket; the default where it has none."""
         answer = unless_missing(lambda: call(Bucket=self.name))
         return answer.get(member, default) if answer else default
+
+    def _rules(self, aws: Aws) -> list[Any]:
+        return list(self._get(aws.s3.get_bucket_lifecycle_configuration, "Rules", []))
+
+    def _current_lock(self, aws: Aws) -> Any:
+        lock = self._get(aws.s3.get_object_lock_configuration, "ObjectLockConfiguration", {})
+        return lock.get("Rule", {}).get("DefaultRetention")
 
     def _notifications(self, aws: Aws) -> Any:
         answer = dict(aws.s3.get_bucket_notification_configuration(Bucket=self.name))

@@ -16,10 +16,9 @@ from typing import Any
 from pipeline.aws.clients import Aws
 from pipeline.aws.not_found import unless_missing
 from pipeline.deploy.engine import tags
-from pipeline.deploy.engine.resource import Difference, ForeignResource, Removal, Resource, State
+from pipeline.deploy.engine.resource import OWNERSHIP_TAGS, Difference, ForeignResource, Removal, Resource, State
 from pipeline.deploy.resources.pipelines import execution_ids, stop_executions
 
-_OWNERSHIP_TAGS = ("project", "environment")
 _JOB_PREFIX = "pipelines-"
 _RUNS = "runs/"
 
@@ -47,14 +46,11 @@ class LogGroup(Resource):
         # The ARN of DescribeLogGroups ends in ":*"; the tagging calls want it without.
         return str(found["arn"]).removesuffix(":*") if found else ""
 
-    def _is_ours(self, found: Mapping[str, str]) -> bool:
-        return all(found.get(name) == self.tags.get(name) for name in _OWNERSHIP_TAGS)
-
     def _state(self, aws: Aws, found: Any) -> State | ForeignResource:
         present = self.tag_api.read(aws, self._tagged_as(found))
-        if not self._is_ours(present):
+        if not self.is_ours(present):
             kept = f"{found['retentionInDays']} days" if "retentionInDays" in found else "for ever"
-            owner = "-".join(present[name] for name in _OWNERSHIP_TAGS if name in present) or "somebody else"
+            owner = "-".join(present[name] for name in OWNERSHIP_TAGS if name in present) or "somebody else"
             return ForeignResource(f"shared in the account and created by {owner}; keeps logs {kept}")
         return {"retention in days": found.get("retentionInDays"), "tags": present}
 
@@ -71,7 +67,7 @@ class LogGroup(Resource):
         self._put_retention(aws)
 
     def _remove(self, aws: Aws, found: Any, *, keep_data: bool) -> Removal:
-        if not self._is_ours(self.tag_api.read(aws, self._tagged_as(found))):
+        if not self.is_ours(self.tag_api.read(aws, self._tagged_as(found))):
             return Removal.NOT_OURS
         if not keep_data:
             self._delete_our_logs(aws)
@@ -101,3 +97,16 @@ class LogGroup(Resource):
         pages = aws.s3.get_paginator("list_objects_v2").paginate(Bucket=self.runs_bucket, Prefix=_RUNS, Delimiter="/")
         found = unless_missing(lambda: [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])])
         return {prefix.removeprefix(_RUNS).rstrip("/") for prefix in found or []}
+
+
+@dataclass(frozen=True)
+class FunctionLogGroup(LogGroup):
+    """The log group of one function, which nobody else writes to."""
+
+    def _remove(self, aws: Aws, found: Any, *, keep_data: bool) -> Removal:
+        if not self.is_ours(self.tag_api.read(aws, self._tagged_as(found))):
+            return Removal.NOT_OURS
+        if keep_data and aws.logs.describe_log_streams(logGroupName=self.name, limit=1)["logStreams"]:
+            return Removal.HOLDS_DATA
+        aws.logs.delete_log_group(logGroupName=self.name)
+        return Removal.REMOVED

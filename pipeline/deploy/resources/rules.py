@@ -1,4 +1,4 @@
-"""EventBridge rules with one target each: an upload starts a pipeline, a failed execution alarms people."""
+"""EventBridge rules with one target each: an upload starts a pipeline, a failure alarms people, a schedule sweeps."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -11,14 +11,14 @@ from pipeline.aws.clients import Aws
 from pipeline.deploy.engine import tags
 from pipeline.deploy.engine.resource import Difference, Removal, Resource, State
 from pipeline.deploy.resources.pipelines import Pipeline
-from pipeline.settings.contract import Flow, upload_pattern
+from pipeline.settings.contract import Flow, Function, upload_pattern
 from pipeline.settings.environment import Settings
 
 #: Pipeline parameter → its path in S3's "Object Created" event.
 _TRIGGER_PARAMETERS = {
     "InputBucket": "$.detail.bucket.name",
     "InputKey": "$.detail.object.key",
-    "InputETag": "$.detail.object.etag",
+    "InputVersionId": "$.detail.object.version-id",
 }
 
 
@@ -29,9 +29,10 @@ class Rule(Resource):
     kind = "rule"
     tag_api = tags.EVENTS
     tag_member = "Arn"
-    pattern: Mapping[str, Any]
+    pattern: Mapping[str, Any]  #: Of the events that it is for; empty where it has a schedule.
     target: Mapping[str, Any]  #: What gets the events, in the form of PutTargets.
     starts: str | None = None  #: ARN of the pipeline that the rule starts; None for a rule that starts none.
+    schedule: str | None = None
 
     def triggers(self, other: Resource) -> bool:
         """Say whether it starts the other one."""
@@ -42,7 +43,12 @@ class Rule(Resource):
         aws.events.disable_rule(Name=self.name)
 
     def _desired(self) -> State:
-        return {"pattern": dict(self.pattern), "schedule": None, "state": "ENABLED", "targets": [dict(self.target)]}
+        return {
+            "pattern": dict(self.pattern),
+            "schedule": self.schedule,
+            "state": "ENABLED",
+            "targets": [dict(self.target)],
+        }
 
     def _describe(self, aws: Aws) -> Any:
         return aws.events.describe_rule(Name=self.name)
@@ -61,8 +67,7 @@ class Rule(Resource):
 
     def create(self, aws: Aws) -> None:
         """Create rule and target. The rule is enabled last, so that it never fires without a target."""
-        pattern = json.dumps(self.pattern)
-        aws.events.put_rule(Name=self.name, EventPattern=pattern, State="DISABLED", Tags=tags.tag_list(self.tags))
+        aws.events.put_rule(Name=self.name, State="DISABLED", Tags=tags.tag_list(self.tags), **self._when())
         self._put_target(aws, [])
         self._put_rule(aws)
 
@@ -81,8 +86,12 @@ class Rule(Resource):
         return Removal.REMOVED
 
     def _put_rule(self, aws: Aws) -> None:
-        # The call replaces the rule, so a schedule is gone after it. Tags stay: they count only when a rule is created.
-        aws.events.put_rule(Name=self.name, EventPattern=json.dumps(self.pattern), State="ENABLED")
+        # The call replaces the rule, so what it does not name is gone after it, but for the tags: they count only when
+        # a rule is created.
+        aws.events.put_rule(Name=self.name, State="ENABLED", **self._when())
+
+    def _when(self) -> Any:
+        return {"ScheduleExpression": self.schedule} if self.schedule else {"EventPattern": json.dumps(self.pattern)}
 
     def _put_target(self, aws: Aws, present: list[str]) -> None:
         unwanted = sorted(set(present) - {self.target["Id"]})
@@ -105,7 +114,11 @@ def upload_rule(settings: Settings, flow: Flow) -> Rule:
         pattern={
             "source": ["aws.s3"],
             "detail-type": ["Object Created"],
-            "detail": {"bucket": {"name": [settings.raw_bucket]}, "object": {"key": [key]}},
+            # Only versions can be told apart; deployment makes the bucket keep them.
+            "detail": {
+                "bucket": {"name": [settings.raw_bucket]},
+                "object": {"key": [key], "version-id": [{"exists": True}]},
+            },
         },
         target={
             "Id": "pipeline",
@@ -138,6 +151,27 @@ def failure_rule(settings: Settings, flows: Iterable[Flow]) -> Rule:
                 "InputPathsMap": {"execution": "$.detail.pipelineExecutionArn", "time": "$.time"},
                 "InputTemplate": f'"{sentence}"',
             },
+            **_delivery(settings),
+        },
+    )
+
+
+def sweep_rule(settings: Settings) -> Rule:
+    """Return the rule that has models deleted, once an hour, that no execution is going to use."""
+    event = {
+        "pipeline": list(settings.pipeline_names),
+        "project": settings.project,
+        "environment": settings.environment,
+        "keep-hours": settings.running.keep_models_hours,
+    }
+    return Rule(
+        name=settings.sweep_rule_name,
+        pattern={},
+        schedule="rate(1 hour)",
+        target={
+            "Id": "sweep",
+            "Arn": settings.function_arn(Function.SWEEP),
+            "Input": json.dumps(event),
             **_delivery(settings),
         },
     )

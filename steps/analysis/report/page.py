@@ -29,7 +29,6 @@ _ABSENT: dict[str, Any] = {
     "last_day": "?",
     "rows": {"read": None, "used": None},
     "missing_cells": {},
-    "upload": None,
     "bins": {"edges": "fixed", "columns": []},
 }
 """Shown for what the quality.json of an older version lacks."""

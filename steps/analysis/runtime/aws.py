@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import os
+import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
 
 from analysis.runtime.errors import AwsCallError, SettingsError
 
 Answer = TypeVar("Answer")
+
+_BUSY_CODES = (
+    "BandwidthLimitExceeded InternalError InternalFailure InternalServerError LimitExceededException"
+    " OperationAborted PriorRequestNotComplete ProvisionedThroughputExceededException RequestLimitExceeded"
+    " RequestThrottled RequestThrottledException RequestTimeout RequestTimeoutException ServiceUnavailable"
+    " SlowDown ThrottledException Throttling ThrottlingException TooManyRequestsException"
+    " TransactionInProgressException"
+)
+_BUSY = frozenset(_BUSY_CODES.split())
+_SERVER_ERRORS = range(500, 600)
+_TOO_MANY_REQUESTS = 429
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 
 
 def client_settings(connections: int = 10, *, attempts: int = 8, **options: Any) -> dict[str, Any]:
@@ -27,6 +43,39 @@ def client_settings(connections: int = 10, *, attempts: int = 8, **options: Any)
         retries={"mode": "standard", "total_max_attempts": attempts}, max_pool_connections=connections, **options
     )
     return {"region_name": region, "config": config}
+
+
+def patient_client(service: str, seconds: float) -> Any:
+    """Return a client whose calls are repeated for so many seconds from now while AWS is busy or can't be reached.
+
+    For functions: no retry policy of a pipeline covers their steps, and botocore's own retries stop after some
+    attempts or, under throttling, when their quota is used up.
+    """
+    create: Any = boto3.client  # the stubs know a type for each service
+    client = create(service, **client_settings(attempts=1, connect_timeout=10, read_timeout=60))
+    deadline = time.monotonic() + seconds
+
+    def pause_before_next(attempts: int, response: Any, caught_exception: Exception | None, **_: Any) -> float | None:
+        pause = backoff(attempts)
+        return pause if is_transient(response, caught_exception) and time.monotonic() + pause < deadline else None
+
+    # botocore asks the handlers of this event after each attempt; a number is the pause before the next one.
+    client.meta.events.register("needs-retry", pause_before_next)
+    return client
+
+
+def backoff(attempt: int) -> float:
+    """Return seconds before the next attempt (1, 2, …): doubling, capped, with full jitter so that callers spread."""
+    return random.uniform(0.0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))  # noqa: S311 (no secret)
+
+
+def is_transient(response: tuple[Any, dict[str, Any]] | None, exception: Exception | None) -> bool:
+    """Say whether an attempt may succeed if repeated: AWS was busy, failed on its side, or was not reached."""
+    if response is None:
+        return isinstance(exception, (BotoConnectionError, HTTPClientError))
+    http, parsed = response
+    code = parsed.get("Error", {}).get("Code")
+    return http.status_code in _SERVER_ERRORS or http.status_code == _TOO_MANY_REQUESTS or code in _BUSY
 
 
 def error_code(error: ClientError) -> str:

@@ -31,10 +31,15 @@ def read_frame(path: Path, *, text: bool = False) -> pd.DataFrame:
         raise SettingsError(f"{path} can't be read: {error}.") from error
 
 
+def json_text(document: dict[str, Any]) -> str:
+    """Return `document` in a readable form; NaN and infinity are refused, because JSON has no such numbers."""
+    return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
 def write_json(document: dict[str, Any], path: Path) -> None:
-    """Write `document` readably; NaN and infinity are refused, because JSON has no such numbers."""
+    """Write `document` as :func:`json_text` does."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json_text(document), encoding="utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any]:

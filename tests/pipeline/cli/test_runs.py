@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -26,8 +25,8 @@ KEY = "raw/training/a b.csv"
 
 
 def definition(*steps):
-    names = ("InputBucket", "InputKey", "InputETag", "RunKey")
-    parameters = [{"Name": name, "Type": "String", "DefaultValue": ""} for name in names]
+    names = ("InputBucket", "InputKey", "InputVersionId", "RunKey")
+    parameters = [{"Name": name, "Type": "String", "DefaultValue": "none"} for name in names]
     parameters.append({"Name": "Seed", "Type": "Integer", "DefaultValue": 1})
     return json.dumps({"Version": "2020-12-01", "Parameters": parameters, "Steps": list(steps)})
 
@@ -52,6 +51,7 @@ def aws(tmp_path_factory):
                 ClientRequestToken=(name + "-" * 32)[:64],
             )
         clients.s3.create_bucket(Bucket=settings.raw_bucket)
+        clients.s3.put_bucket_versioning(Bucket=settings.raw_bucket, VersioningConfiguration={"Status": "Enabled"})
         clients.s3.put_object(Bucket=settings.raw_bucket, Key=KEY, Body=b"x")
         clients.s3.put_object(Bucket=settings.raw_bucket, Key="raw/scoring/x.csv", Body=b"x")
         clients.s3.put_object(Bucket=settings.raw_bucket, Key="raw/training/x.txt", Body=b"x")
@@ -154,7 +154,7 @@ def test_a_parameter_is_given_once(aws):
 
 def test_an_upload_is_watched_by_its_key(aws):
     """As its execution is there only after the event has come."""
-    etag = aws.s3.head_object(Bucket=aws.settings.raw_bucket, Key="raw/scoring/x.csv")["ETag"].strip('"')
+    version = aws.s3.head_object(Bucket=aws.settings.raw_bucket, Key="raw/scoring/x.csv")["VersionId"]
     watching = subprocess.Popen(
         [sys.executable, "-m", "pipeline", "watch", "raw/scoring/x.csv"],
         stdout=subprocess.PIPE,
@@ -162,7 +162,7 @@ def test_an_upload_is_watched_by_its_key(aws):
         # A run that a script started in the background ignores SIGINT, and its children would, too.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
-    given = {"InputKey": "raw/scoring/x.csv", "InputETag": etag}
+    given = {"InputKey": "raw/scoring/x.csv", "InputVersionId": version}
     arn = aws.sagemaker.start_pipeline_execution(
         PipelineName=aws.settings.scoring_pipeline_name,
         PipelineParameters=[{"Name": name, "Value": value} for name, value in given.items()],
@@ -196,8 +196,8 @@ def answer_stop(aws):
 
 def test_an_execution_is_found_among_hundreds(aws):
     first = started().rpartition("/")[2]
-    aws.s3.put_object(Bucket=aws.settings.raw_bucket, Key="raw/training/early.csv", Body=b"x")
-    given = {"InputKey": "raw/training/early.csv", "InputETag": hashlib.md5(b"x", usedforsecurity=False).hexdigest()}
+    version = aws.s3.put_object(Bucket=aws.settings.raw_bucket, Key="raw/training/early.csv", Body=b"x")["VersionId"]
+    given = {"InputKey": "raw/training/early.csv", "InputVersionId": version}
     values = [given, *({"InputKey": "raw/training/other.csv"} for _ in range(101))]
     for number, parameters in enumerate(values):
         aws.sagemaker.start_pipeline_execution(

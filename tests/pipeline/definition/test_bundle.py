@@ -4,12 +4,14 @@ import io
 import os
 import shutil
 import tarfile
+import zipfile
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.definition.bundle import STEPS_FOLDER, build_bundle, bundled_files
+from pipeline.settings.contract import Function
 
 
 @pytest.fixture
@@ -35,6 +37,7 @@ def test_times_owners_modes_and_caches_do_not_count(copy):
     (copy / ".hidden.py").write_text("x = 1")
     assert build_bundle(copy).sha256 == before.sha256
     assert build_bundle(copy).archive == before.archive
+    assert build_bundle(copy).functions == before.functions
 
 
 def test_each_file_counts(copy):
@@ -61,6 +64,22 @@ def test_the_archive_holds_scripts_and_shared_code_at_its_root():
     assert not any(name.startswith(("/", "tests", ".")) for name in found)
 
 
+def test_the_functions_have_an_archive_of_their_own(copy):
+    before = build_bundle(copy)
+    assert before.functions_key.startswith("code/functions/")
+    with zipfile.ZipFile(io.BytesIO(before.functions)) as archive:
+        found = archive.namelist()
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    assert {*(function.script for function in Function), "analysis/runtime/upload.py"} <= set(found)
+    assert not [name for name in found if name.startswith(("train", "analysis/reading"))]
+    (copy / "train.py").write_text("# another one")
+    changed = build_bundle(copy)
+    assert changed.sha256 != before.sha256
+    assert changed.functions_key == before.functions_key
+    (copy / "claim.py").write_text("# another one")
+    assert build_bundle(copy).functions_key != before.functions_key
+
+
 def test_links_do_not_travel(copy, tmp_path):
     secret = tmp_path / "secret.py"
     secret.write_text("password = 'x'")
@@ -74,6 +93,8 @@ def test_the_hash_is_a_function_of_names_and_bytes(tmp_path_factory, content):
     for order in (sorted(content), sorted(content, reverse=True)):
         folder = tmp_path_factory.mktemp("steps")
         (folder / "run.sh").write_text("#!/bin/bash\n")
+        for function in Function:
+            (folder / function.script).write_text("")
         for name in order:
             (folder / name).write_bytes(content[name])
         hashes.add(build_bundle(folder).sha256)

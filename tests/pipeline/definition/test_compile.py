@@ -15,6 +15,7 @@ import pytest
 from botocore.validate import ParamValidator
 
 from pipedef.document.definition import read_definition
+from pipedef.document.model_cards import CardKind, card_problems
 from pipeline.definition.bundle import REQUIREMENTS_FILE, Bundle
 from pipeline.definition.compile import compile_definition
 from pipeline.definition.sdk import TELEMETRY_OFF, offline_sdk
@@ -128,7 +129,7 @@ def test_the_sdk_configuration_is_valid_by_the_sdks_own_schema():
 
 
 def test_only_the_code_hash_changes_when_only_the_code_does(settings, kind):
-    one, other = (compile_definition(settings, kind, Bundle(digit * 64, b"", b"")) for digit in "ef")
+    one, other = (compile_definition(settings, kind, Bundle(digit * 64, b"", b"", b"")) for digit in "ef")
     assert one != other
     assert one.replace("e" * 64, "f" * 64) == other
 
@@ -142,13 +143,15 @@ def test_every_declared_parameter_is_used_and_every_used_one_declared(definition
 
 def test_every_kind_of_step_is_there(steps, kind):
     kinds = {step["Type"] for step in steps.values()}
-    common = {"Processing", "Condition", "Model", "Transform"}
+    common = {"Processing", "Condition", "Lambda", "Model", "Transform"}
     assert kinds == common | ({"Training", "RegisterModel", "Fail"} if kind == "training" else set())
 
 
 def test_every_job_has_retries_time_out_and_tags(steps):
     for name, step in steps.items():
-        if step["Type"] in {"Condition", "Fail"}:
+        if step["Type"] in {"Condition", "Fail", "Lambda"}:
+            # AWS takes no retry policy for a function's step.
+            assert "RetryPolicies" not in step, name
             continue
         assert step["RetryPolicies"], name
         if step["Type"] in {"Processing", "Training"}:
@@ -166,10 +169,33 @@ def test_scoring_takes_its_model_from_the_registry_and_fits_nothing(settings):
     steps = {step["Name"]: step for step in steps_of(compile_definition(settings, "scoring"))}
     assert not [name for name, step in steps.items() if step["Type"] == "Training"]
     (container,) = steps["CreateModel"]["Arguments"]["Containers"]
-    assert container["ModelPackageName"]["Std:JsonGet"]["Path"] == "model_package_arn"
+    assert container["ModelPackageName"] == {"Get": "Steps.SelectModel.OutputParameters['model_package_arn']"}
     assert "train" not in {
         output["OutputName"] for output in steps["Preprocess"]["Arguments"]["ProcessingOutputConfig"]["Outputs"]
     }
+
+
+def test_no_parameter_is_empty_by_default(definition):
+    """The cloud has refused empty texts as values (sagemaker-python-sdk#4016, #3564)."""
+    assert "" not in [parameter.get("DefaultValue") for parameter in json.loads(definition)["Parameters"]]
+
+
+def test_large_files_are_published_by_a_job(settings, kind):
+    running = settings.running.model_copy(update={"largest_file_mib": 513})
+    large = settings.model_copy(update={"running": running})
+    steps = {step["Name"]: step for step in steps_of(compile_definition(large, kind))}
+    publish = steps["PublishPredictions"]
+    assert publish["Type"] == "Processing"
+    assert publish["Arguments"]["AppSpecification"]["ContainerEntrypoint"][-1] == "publish.py"
+    assert steps["IngestFeatures"]["DependsOn"] == ["PublishPredictions"]
+
+
+def test_nothing_reaches_store_registry_or_analysts_before_the_gate(settings):
+    content = json.loads(compile_definition(settings, "training"))
+    (gate,) = [step for step in content["Steps"] if step["Name"] == "QualityGate"]
+    after = {step["Name"] for step in gate["Arguments"]["IfSteps"]}
+    assert after == {"RegisterModel", "PublishPredictions", "IngestFeatures"}
+    assert gate["DependsOn"] == ["Transform"]
 
 
 def test_nothing_changes_from_compile_to_compile(definition):
@@ -301,10 +327,11 @@ def test_a_model_asks_no_package_index_when_it_starts_to_serve(settings):
         assert container["Environment"]["PIP_NO_BUILD_ISOLATION"] == "0"
 
 
-def test_the_model_card_is_json_once_its_numbers_are_in(settings):
+def test_the_model_card_fits_the_schema_of_a_package_once_its_numbers_are_in(settings):
     steps = {step["Name"]: step for step in steps_of(compile_definition(settings, "training"))}
     pieces = steps["RegisterModel"]["Arguments"]["ModelCard"]["ModelCardContent"]["Std:Join"]["Values"]
     text = "".join(piece if isinstance(piece, str) else "0.5" for piece in pieces)
+    assert list(card_problems(text, CardKind.PACKAGE)) == []
     card = json.loads(text)
     metrics = card["evaluation_details"][0]["metric_groups"][0]["metric_data"]
     assert [metric["value"] for metric in metrics] == [0.5, 0.5, 0.5]

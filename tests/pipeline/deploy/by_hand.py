@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
+import zipfile
 
 OPEN = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
 ADMIN = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -100,6 +102,19 @@ def slow_retries(aws, thing):
     aws.events.put_targets(Rule=thing.name, Targets=[{**thing.target, "RetryPolicy": retries}])
 
 
+def zipped(name):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(name, "# by hand")
+    return packed.getvalue()
+
+
+def open_function(aws, thing):
+    aws.functions.add_permission(
+        FunctionName=thing.name, StatementId="by-hand", Action="lambda:InvokeFunction", Principal="*"
+    )
+
+
 def group_of_before(aws, thing):
     """As an earlier version of the project made it: without the last feature."""
     thing.delete(aws, keep_data=False)
@@ -142,11 +157,35 @@ BY_HAND = {
             Bucket=thing.name, NotificationConfiguration={}
         ),
     ),
+    "bucket: lifecycle": (
+        "bucket",
+        "lifecycle",
+        lambda aws, thing: aws.s3.delete_bucket_lifecycle(Bucket=thing.name),
+    ),
     "bucket: tags": (
         "bucket",
         "tags",
         lambda aws, thing: aws.s3.put_bucket_tagging(
             Bucket=thing.name, Tagging={"TagSet": [{"Key": "by", "Value": "hand"}]}
+        ),
+    ),
+    "function: code": (
+        "function",
+        "code",
+        lambda aws, thing: aws.functions.update_function_code(FunctionName=thing.name, ZipFile=zipped("claim.py")),
+    ),
+    "function: memory": (
+        "function",
+        "MemorySize",
+        lambda aws, thing: aws.functions.update_function_configuration(FunctionName=thing.name, MemorySize=128),
+    ),
+    "function: opened": ("function", "caller", open_function),
+    "function: tags": (
+        "function",
+        "tags",
+        lambda aws, thing: aws.functions.tag_resource(
+            Resource=aws.functions.get_function_configuration(FunctionName=thing.name)["FunctionArn"],
+            Tags={"by": "hand"},
         ),
     ),
     "role: policy": (

@@ -15,7 +15,7 @@ import pytest
 
 from localmaker.daemon import running_endpoint
 from pipeline.aws.clients import Aws
-from pipeline.definition.bundle import Bundle
+from pipeline.definition.bundle import Bundle, pack_functions
 from pipeline.definition.lock import Lock
 from pipeline.deploy.engine.resource import Resource
 from pipeline.deploy.resources.log_groups import LogGroup
@@ -82,6 +82,17 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BreakableAws]:
         yield BreakableAws(load_settings("local"))
 
 
+@pytest.fixture
+def habitual(seed: int, tmp_path: Path) -> Iterator[BreakableAws]:
+    """Clients of an endpoint of the test's own, with the habits of a seed; not in us-east-1, which is lenient."""
+    with (
+        mock.patch.dict(os.environ, {"AWS_DEFAULT_REGION": "eu-west-1", "AWS_REGION": "eu-west-1"}),
+        running_endpoint(tmp_path, habits=seed) as endpoint,
+        mock.patch.dict(os.environ, endpoint.environment()),
+    ):
+        yield BreakableAws(load_settings("local").model_copy(update={"region": endpoint.region}))
+
+
 @pytest.fixture(scope="session", params=environment_names())
 def environment(request: pytest.FixtureRequest) -> Settings:
     """Return the settings of each shipped environment, but in the local endpoint's account."""
@@ -101,7 +112,7 @@ def stack_factory(small_lock: Lock) -> Callable[..., list[Resource]]:
 
     def _stack(project: str, **changes: Any) -> list[Resource]:
         settings = load_settings("local").model_copy(update={"project": project, **changes})
-        bundle = Bundle("ab" * 32, b"archive", b"launcher", small_lock)
+        bundle = Bundle("ab" * 32, b"archive", b"launcher", pack_functions(), small_lock)
         found = resources(settings, bundle, dict.fromkeys(FLOWS, DEFINITION))
         # The jobs' log groups are one for the whole account; here each test has its own.
         return [

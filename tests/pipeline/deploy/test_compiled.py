@@ -13,7 +13,7 @@ from pipeline.definition.bundle import Bundle
 from pipeline.deploy import compiled
 from pipeline.settings.environment import load_settings
 
-BUNDLE = Bundle("ab" * 32, b"archive", b"launcher")
+BUNDLE = Bundle("ab" * 32, b"archive", b"launcher", b"functions")
 
 
 @pytest.fixture

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from pipeline.aws.clients import Aws
+from pipeline.cli import app
 from pipeline.definition.bundle import build_bundle
 from pipeline.deploy.compiled import compiled_definitions
-from pipeline.deploy.engine.rendering import print_next_steps
+from pipeline.deploy.engine.rendering import plan_as_json, print_next_steps
 from pipeline.deploy.engine.resource import Action, Removal
 from pipeline.deploy.operations import deploy_environment, destroy_environment, plan_environment
 from pipeline.errors import DeploymentError
@@ -128,9 +130,36 @@ def test_the_plan_in_the_documentation_is_the_one_that_is_printed():
         assert f"A run of {settings.pipeline_name(flow)}: {expected} (estimate, prices as of …)" in page
 
 
+def test_the_estimate_is_printed_without_an_account(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    settings = load_settings("dev")
+    definition = compiled_definitions(settings, build_bundle(), ["scoring"])["scoring"]
+    done = CliRunner().invoke(app, ["synth", "scoring", "--env", "dev", "--estimate"])
+    assert done.output == f"{estimate(definition, settings.region)}\n"
+
+
 def test_every_shipped_environment_has_a_price(environment):
     for definition in compiled_definitions(environment, build_bundle(), FLOWS).values():
         found = estimate(definition, environment.region)
         assert found.dollars is not None
         assert 0 < found.dollars < 1
         assert str(found).endswith(f"(estimate, prices as of {found.as_of})")
+
+
+def test_three_jobs_start_before_the_predictions_of_training_and_two_before_those_of_scoring(environment):
+    found = {
+        flow: estimate(definition, environment.region).predictions
+        for flow, definition in compiled_definitions(environment, build_bundle(), FLOWS).items()
+    }
+    assert {flow: path.job_starts for flow, path in found.items()} == {"training": 3, "scoring": 2}
+    assert str(found["training"]) == "about 13 min (3 job starts)"
+    assert str(found["scoring"]) == "about 9 min (2 job starts)"
+
+
+def test_the_plan_for_scripts_has_the_way_to_the_predictions(clients, environment):
+    runs = plan_as_json(plan_environment(environment, clients), environment.region)["runs"]
+    for flow, definition in compiled_definitions(environment, build_bundle(), FLOWS).items():
+        found, run = estimate(definition, environment.region), runs[environment.pipeline_name(flow)]
+        assert (run["seconds"], run["jobs"]) == (found.whole.seconds, found.jobs)
+        assert run["seconds_to_predictions"] == found.predictions.seconds
+        assert run["job_starts_to_predictions"] == found.predictions.job_starts

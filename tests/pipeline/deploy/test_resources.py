@@ -376,7 +376,7 @@ def test_a_bucket_with_files_is_kept_with_its_data(aws):
 
 def test_code_is_uploaded_once_and_completed_when_half_there(aws):
     aws.s3.create_bucket(Bucket="things-code")
-    code = Code(f"code/{'ab' * 32}", "things-code", Bundle("ab" * 32, b"archive", b"launcher"))
+    code = Code(f"code/{'ab' * 32}", "things-code", Bundle("ab" * 32, b"archive", b"launcher", b"functions"))
     apply_plan(make_plan([code], aws), aws)
     assert make_plan([code], aws).is_empty
     aws.s3.delete_object(Bucket="things-code", Key=f"code/{'ab' * 32}/run.sh")

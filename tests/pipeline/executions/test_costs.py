@@ -10,7 +10,7 @@ import pytest
 
 import pipeline.executions.costs
 from pipedef.document.definition import read_definition
-from pipeline.executions.costs import Cluster, clusters, estimate, spent
+from pipeline.executions.costs import Chain, Cluster, _ends, clusters, estimate, spent
 
 PRICES = tomllib.loads(Path(pipeline.executions.costs.__file__).with_name("prices.toml").read_text(encoding="utf-8"))
 SECONDS = PRICES["seconds"]
@@ -18,8 +18,12 @@ SECONDS = PRICES["seconds"]
 
 def job(name, kind="Processing", instance="ml.m5.large", count=1, depends=()):
     cluster = {"InstanceType": instance, "InstanceCount": count, "VolumeSizeInGB": 0}
-    arguments = {"ProcessingResources": {"ClusterConfig": cluster}} if kind == "Processing" else {}
-    return {"Name": name, "Type": kind, "Arguments": arguments, "DependsOn": list(depends)}
+    arguments = {
+        "Processing": {"ProcessingResources": {"ClusterConfig": cluster}},
+        "Training": {"ResourceConfig": cluster},
+        "Transform": {"TransformResources": cluster},
+    }
+    return {"Name": name, "Type": kind, "Arguments": arguments[kind], "DependsOn": list(depends)}
 
 
 def run(*steps, parameters=(), region="us-east-1"):
@@ -27,11 +31,13 @@ def run(*steps, parameters=(), region="us-east-1"):
 
 
 ONE = SECONDS["Processing"]["waiting"] + SECONDS["Processing"]["billed"]
+TRANSFORM = SECONDS["Transform"]["waiting"] + SECONDS["Transform"]["billed"]
+CALL = SECONDS["other"]["waiting"]
 
 
 def test_steps_that_do_not_wait_for_each_other_take_the_time_of_one():
     found = run(job("A"), job("B"), job("C", depends=["A"]))
-    assert found.seconds == 2 * ONE
+    assert found.whole == Chain(2 * ONE, job_starts=2)
     assert found.jobs == 3
     hourly = PRICES["hourly"]["us-east-1"]["ml.m5.large"]
     assert found.dollars == pytest.approx(3 * hourly * SECONDS["Processing"]["billed"] / 3600)
@@ -42,7 +48,7 @@ def test_a_reference_is_a_dependency_and_an_else_branch_is_not_taken():
     second["Arguments"]["Environment"] = {"X": {"Get": "Steps.A.ProcessingJobName"}}
     gate = {"Name": "Gate", "Type": "Condition", "Arguments": {"IfSteps": [second], "ElseSteps": [job("Never")]}}
     found = run(job("A"), gate)
-    assert (found.jobs, found.seconds) == (2, 2 * ONE)
+    assert (found.jobs, found.whole.seconds) == (2, 2 * ONE)
 
 
 def test_instance_types_come_from_the_parameters_defaults_and_count():
@@ -50,6 +56,88 @@ def test_instance_types_come_from_the_parameters_defaults_and_count():
     found = run(job("A", instance={"Get": "Parameters.Type"}, count=2), parameters=[parameter])
     expected = 2 * PRICES["hourly"]["us-east-1"]["ml.m5.xlarge"] * SECONDS["Processing"]["billed"] / 3600
     assert found.dollars == pytest.approx(expected)
+
+
+def call(name, kind="Lambda", depends=()):
+    return {"Name": name, "Type": kind, "Arguments": {}, "DependsOn": list(depends)}
+
+
+def condition(name, *if_steps, depends=(), otherwise=()):
+    arguments = {"IfSteps": list(if_steps), "ElseSteps": list(otherwise)}
+    return {"Name": name, "Type": "Condition", "Arguments": arguments, "DependsOn": list(depends)}
+
+
+def test_predictions_are_there_before_the_end_of_a_training_run():
+    found = run(
+        call("ClaimInput"),
+        condition(
+            "IsNewInput",
+            job("Preprocess"),
+            job("Train", kind="Training", depends=["Preprocess"]),
+            job("Evaluate", depends=["Train"]),
+            call("CreateModel", kind="Model", depends=["Train"]),
+            job("Transform", kind="Transform", depends=["CreateModel"]),
+            depends=["ClaimInput"],
+        ),
+        condition(
+            "QualityGate",
+            call("RegisterModel", kind="RegisterModel"),
+            call("PublishPredictions", depends=["RegisterModel"]),
+            job("IngestFeatures", depends=["PublishPredictions"]),
+            depends=["Evaluate", "Transform"],
+            otherwise=[call("QualityGateFailed", kind="Fail")],
+        ),
+        # What is taken over is published without any of this: it is another way to predictions.
+        condition(
+            "IsRegistered",
+            call("PublishRegistered"),
+            job("IngestRegistered", depends=["PublishRegistered"]),
+            depends=["ClaimInput"],
+        ),
+    )
+    calls_to_predictions = 6 * CALL
+    assert found.predictions == Chain(2 * ONE + TRANSFORM + calls_to_predictions, job_starts=3)
+    assert found.whole == Chain(3 * ONE + TRANSFORM + calls_to_predictions, job_starts=4)
+    assert found.jobs == 5
+    assert str(found).startswith(
+        "predictions after about 13 min (3 job starts); ends after about 16 min, 5 jobs, about $"
+    )
+
+
+def test_a_scoring_run_has_predictions_after_two_job_starts():
+    found = run(
+        call("ClaimInput"),
+        condition(
+            "IsNewInput",
+            call("SelectModel"),
+            job("Preprocess", depends=["SelectModel"]),
+            call("CreateModel", kind="Model", depends=["SelectModel"]),
+            job("Transform", kind="Transform", depends=["Preprocess", "CreateModel"]),
+            call("PublishPredictions", depends=["Transform"]),
+            job("IngestFeatures", depends=["PublishPredictions"]),
+            depends=["ClaimInput"],
+        ),
+    )
+    assert found.predictions == Chain(ONE + TRANSFORM + 4 * CALL, job_starts=2)
+    assert str(found).startswith("predictions after about 9 min (2 job starts); ends after about 13 min, 3 jobs")
+
+
+def test_predictions_may_be_in_the_other_branch():
+    gate = condition("Gate", job("Slow"), otherwise=[call("PublishPredictions")])
+    found = run(job("First"), {**gate, "DependsOn": ["First"]})
+    assert found.predictions == found.whole == Chain(ONE + 2 * CALL, job_starts=1)
+
+
+def test_of_equally_long_chains_the_one_with_more_job_starts_counts():
+    nothing = {kind: {"waiting": 0, "billed": 0} for kind in ("Processing", "other")}
+    definition = read_definition(json.dumps({"Steps": [job("A"), call("B"), call("C", depends=["A", "B"])]}), "test")
+    assert _ends(definition.steps, definition.upstream, nothing)["C"] == Chain(0, job_starts=1)
+
+
+def test_a_pipeline_that_publishes_nothing_is_told_to_its_end():
+    found = run(job("A"))
+    assert found.predictions is None
+    assert str(found).startswith("ends after about 4 min (1 job start), 1 jobs, about $")
 
 
 @pytest.mark.parametrize(("instance", "region"), [("ml.p9.huge", "us-east-1"), ("ml.m5.large", "mars-north-1")])

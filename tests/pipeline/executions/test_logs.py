@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 from pipeline.executions.logs import step_log
-from pipeline.executions.view import StepView
+from pipeline.executions.view import ExecutionView, StepView
 
 
 class EmptyPages:
@@ -23,4 +24,36 @@ class EmptyPages:
 def test_an_empty_answer_is_not_the_end():
     step = StepView(name="Train", kind="Training", status="Failed", job_name="job")
     aws = SimpleNamespace(logs=EmptyPages(), endpoint_url=None)
-    assert [line.text for line in step_log(aws, step)] == ["line 1", "line 3"]
+    execution = ExecutionView("arn:aws:sagemaker:us-east-1:1:pipeline/p/execution/abc", "Failed", None)
+    assert [line.text for line in step_log(aws, execution, step)] == ["line 1", "line 3"]
+
+
+class Calls:
+    """The log group of a function: two streams, with calls of two executions."""
+
+    LINES = (
+        ("one", "START RequestId: 1"),
+        ("one", "for arn:…/execution/abc"),
+        ("two", "START RequestId: 2"),
+        ("one", "first"),
+        ("two", "for arn:…/execution/xyz"),
+        ("two", "of the other"),
+        ("one", "START RequestId: 3"),
+        ("one", "for arn:…/execution/xyz"),
+    )
+
+    def get_paginator(self, _):
+        events = [
+            {"logStreamName": stream, "message": f"{text}\n", "timestamp": number}
+            for number, (stream, text) in enumerate(self.LINES)
+        ]
+        return SimpleNamespace(paginate=lambda **_: [{"events": events[:3]}, {"events": events[3:]}])
+
+
+def test_of_a_function_only_the_calls_of_the_execution_are_shown():
+    arn = "arn:aws:lambda:us-east-1:1:function:things-claim"
+    step = StepView("ClaimInput", "Lambda", "Succeeded", datetime(2026, 1, 1, tzinfo=UTC), function_arn=arn)
+    aws = SimpleNamespace(logs=Calls(), endpoint_url=None)
+    execution = ExecutionView("arn:aws:sagemaker:us-east-1:1:pipeline/p/execution/abc", "Failed", None)
+    lines = [line.text for line in step_log(aws, execution, step)]
+    assert lines == ["START RequestId: 1", "for arn:…/execution/abc", "first"]

@@ -114,12 +114,24 @@ def up(
     record_actions: Annotated[
         Path | None, typer.Option(help="Write the IAM actions that roles use to this file, one JSON line each.")
     ] = None,
+    habits: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SEED",
+            help="Answer with AWS's habits: lost answers, throttling, aborted calls, settings that lag; "
+            "the same seed repeats them.",
+        ),
+    ] = None,
+    no_egress: Annotated[
+        bool,
+        typer.Option("--no-egress", help="Let jobs and functions with a VpcConfig reach nothing but the endpoint."),
+    ] = False,
     requirements: Requirements = None,
 ) -> None:
     """Start the local AWS endpoint."""
     from localmaker import daemon
     from localmaker.http.server import require_loopback
-    from localmaker.sandbox.sandbox import detect_isolation
+    from localmaker.sandbox.sandbox import detect_isolation, require_sandbox
 
     terminal = _console()
 
@@ -130,6 +142,8 @@ def up(
     with _reported(state_dir):
         require_loopback(host)  # before anything is built
         detect_isolation()
+        if no_egress:
+            require_sandbox()
         prepare_environments(terminal, requirements or ())
         daemon.up(
             daemon.DEFAULT_PORT if port is None else port,
@@ -138,6 +152,8 @@ def up(
             state_dir=state_dir,
             enforce_iam=enforce_iam,
             record_actions=record_actions,
+            habits=habits,
+            no_egress=no_egress,
             on_ready=ready,
         )
 
@@ -203,7 +219,7 @@ def status(
 
 
 def prepare_environments(console: Console, requirements: Sequence[Path]) -> None:
-    """Build the default image's environment and one for each requirements file, unless they exist already.
+    """Build what is missing of the environments of the default image, of functions, and of each requirements file.
 
     Raises:
         MotoVersionError: the endpoint could not start afterwards.
@@ -211,7 +227,7 @@ def prepare_environments(console: Console, requirements: Sequence[Path]) -> None
         RefusedRequirementsError: a requirements file asks for more than wheels of an index.
     """
     from localmaker.images.environments import EnvironmentBuildError, derived_environment, image_environment
-    from localmaker.images.table import DEFAULT_IMAGE, find_image
+    from localmaker.images.table import DEFAULT_IMAGE, DEFAULT_RUNTIME, find_image, function_runtime
     from localmaker.moto_patches.manifest import verify_version
 
     verify_version()
@@ -220,6 +236,7 @@ def prepare_environments(console: Console, requirements: Sequence[Path]) -> None
         console.print(f"  {line}", markup=False, soft_wrap=True)
 
     image = image_environment(find_image(DEFAULT_IMAGE), report)
+    image_environment(function_runtime(DEFAULT_RUNTIME), report)
     for file in requirements:
         try:
             text = file.read_text(encoding="utf-8")
@@ -240,6 +257,8 @@ def show_ready(console: Console, running: Running) -> None:
     else:
         console.print(f"  any client: export AWS_ENDPOINT_URL={running.url}", markup=False)
         console.print("  any credentials will do", markup=False)
+    if running.no_egress:
+        console.print("  jobs and functions with a VpcConfig reach nothing else", markup=False)
     console.print(f"  {running.restored}", markup=False, soft_wrap=True)
     reason = why_not_isolated()
     if reason is not None:
@@ -256,6 +275,7 @@ def _described(running: Running | None) -> dict[str, object]:
         "state_dir": str(running.state_dir),
         "restored": running.restored,
         "enforces_iam": running.enforces_iam,
+        "no_egress": running.no_egress,
     }
 
 

@@ -37,6 +37,7 @@ _SERVICES = (
     "sts",
     "kms",
     "glue",
+    "service-quotas",
 )
 _INTRODUCTION = """\
 # Operations of the local AWS endpoint

@@ -79,6 +79,8 @@ def up(
     on_ready: Callable[[Running], None] | None = None,
     enforce_iam: bool = False,
     record_actions: Path | None = None,
+    habits: int | None = None,
+    no_egress: bool = False,
 ) -> Running | None:
     """Start the endpoint, or return the one that is already running on this state directory.
 
@@ -91,13 +93,16 @@ def up(
         on_ready: called when requests are answered (also when detached).
         enforce_iam: take only credentials that the endpoint gave out, and refuse what policies do not allow.
         record_actions: file to which the IAM actions that roles use are written.
+        habits: seed of AWS's habits (:mod:`localmaker.habits`); None has none of them.
+        no_egress: jobs and functions with a VpcConfig reach nothing but the endpoint.
 
     Raises:
         PortInUseError: the port is taken (the message says by what), or the running endpoint has another port.
         NotLoopbackError: ``host`` can be reached from other machines.
         StateInUseError: another endpoint is just starting on the state directory.
         UnsafeStateError: it belongs to another user, or is open to others and used for something else.
-        EndpointStartError: it exited or did not answer; the message holds the end of its log.
+        EndpointStartError: it exited or did not answer, or ``no_egress`` cannot take effect here; the message holds the
+            end of its log.
     """
     directory = (state_dir or default_state_dir()).absolute()
     running = find_running(directory)
@@ -107,14 +112,22 @@ def up(
                 f"the local endpoint is already running at {running.url}, not on port {port}; "
                 f"stop it first: {command_for('down', directory)}"
             )
-        if (enforce_iam and not running.enforces_iam) or record_actions is not None:
+        unlike = (enforce_iam and not running.enforces_iam) or (no_egress and not running.no_egress)
+        if unlike or record_actions is not None or habits is not None:
             raise StateInUseError(
                 f"the local endpoint is already running at {running.url}, started with other options; "
                 f"stop it first: {command_for('down', directory)}"
             )
     elif detach:
         running = _start(
-            directory, port, host=host, detached=True, enforce_iam=enforce_iam, record_actions=record_actions
+            directory,
+            port,
+            host=host,
+            detached=True,
+            enforce_iam=enforce_iam,
+            record_actions=record_actions,
+            habits=habits,
+            no_egress=no_egress,
         )[0]
     else:
         from localmaker.process import run  # status and down stay fast without it
@@ -125,6 +138,8 @@ def up(
             host=host,
             enforce_iam=enforce_iam,
             record_actions=record_actions,
+            habits=habits,
+            no_egress=no_egress,
             on_ready=lambda record: on_ready and on_ready(_running(record, directory)),
         )
         return None
@@ -178,6 +193,8 @@ def _start(
     host: str = "127.0.0.1",
     record_actions: Path | None = None,
     enforce_iam: bool = False,
+    habits: int | None = None,
+    no_egress: bool = False,
 ) -> tuple[Running, subprocess.Popen[bytes]]:
     tightened = make_private(directory)
     ready, ready_for_child = os.pipe()
@@ -186,6 +203,8 @@ def _start(
     command.append("--detach" if detached else "--until-stdin-closes")
     command += ["--record-actions", str(record_actions.absolute())] if record_actions is not None else []
     command += ["--enforce-iam"] if enforce_iam else []
+    command += ["--habits", str(habits)] if habits is not None else []
+    command += ["--no-egress"] if no_egress else []
     path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     log = directory / LOG_NAME
     set_aside_if_large(log)
@@ -305,7 +324,13 @@ class EndpointHandle:
 
 @contextmanager
 def running_endpoint(
-    state_dir: Path, port: int = 0, *, record_actions: Path | None = None, enforce_iam: bool = False
+    state_dir: Path,
+    port: int = 0,
+    *,
+    record_actions: Path | None = None,
+    enforce_iam: bool = False,
+    habits: int | None = None,
+    no_egress: bool = False,
 ) -> Iterator[EndpointHandle]:
     """Run an endpoint in a process of its own for as long as the block runs.
 
@@ -316,9 +341,17 @@ def running_endpoint(
         port: TCP port; 0 picks a free one.
         record_actions: file to which the IAM actions that roles use are written.
         enforce_iam: take only credentials that the endpoint gave out, and refuse what policies do not allow.
+        habits: seed of AWS's habits (:mod:`localmaker.habits`); None has none of them.
+        no_egress: jobs and functions with a VpcConfig reach nothing but the endpoint.
     """
     running, process = _start(
-        state_dir.absolute(), port, detached=False, record_actions=record_actions, enforce_iam=enforce_iam
+        state_dir.absolute(),
+        port,
+        detached=False,
+        record_actions=record_actions,
+        enforce_iam=enforce_iam,
+        habits=habits,
+        no_egress=no_egress,
     )
     try:
         yield EndpointHandle(running)

@@ -17,11 +17,14 @@ import boto3.session
 import moto
 from botocore.config import Config
 
+from localmaker.habits.mode import Habits
 from localmaker.http.gateway import Gateway
 from localmaker.http.server import LoopbackServer
 from localmaker.moto_patches.application import create_moto_application
 from localmaker.ports import ServiceT
 from localmaker.regions import Regions
+from localmaker.sandbox.network import Door
+from localmaker.sandbox.sandbox import require_sandbox
 from localmaker.services.events.bus import EventBridge
 from localmaker.services.events.timetable import Timetable
 from localmaker.services.iam.acting import Acting
@@ -63,9 +66,11 @@ _OPERATION_MODULES = (
     "localmaker.services.sagemaker.registry.model_cards",
     "localmaker.services.sagemaker.registry.model_packages",
     "localmaker.services.sagemaker.models",
+    "localmaker.services.sagemaker.quotas",
     "localmaker.services.sagemaker.search",
     "localmaker.services.sagemaker.tags",
     "localmaker.services.sagemaker.jobs.handlers",
+    "localmaker.services.lambda_.functions",
     "localmaker.services.lambda_.invocations",
     "localmaker.services.sagemaker.pipelines.handlers",
     "localmaker.services.sagemaker.featurestore.groups",
@@ -84,6 +89,18 @@ def iam_settings(record: Path | None, *, enforce: bool) -> IamSettings:
     return IamSettings(record or (Path(named) if named else None), enforce or wanted)
 
 
+def without_egress(wanted: bool) -> bool:
+    """Return whether VpcConfig takes effect, with ``LOCALMAKER_NO_EGRESS`` as the default.
+
+    Raises:
+        SandboxError: it is asked for, and cannot take effect here.
+    """
+    wanted = wanted or os.environ.get("LOCALMAKER_NO_EGRESS", "").lower() in ("1", "true", "yes")
+    if wanted:
+        require_sandbox()
+    return wanted
+
+
 def import_operations() -> None:
     """Register the operations that the endpoint answers itself."""
     for module in _OPERATION_MODULES:
@@ -100,6 +117,8 @@ class Endpoint:
         host: a loopback address.
         port: TCP port; 0 picks a free one.
         iam: whether actions under roles are recorded or refused; neither by default.
+        habits: seed of AWS's habits; None has none of them.
+        no_egress: jobs and functions with a VpcConfig reach nothing but this endpoint.
 
     Attributes:
         url: what clients take as ``AWS_ENDPOINT_URL``.
@@ -121,7 +140,16 @@ class Endpoint:
         PortInUseError: ``port`` is taken.
     """
 
-    def __init__(self, state_dir: Path, host: str = "127.0.0.1", port: int = 0, iam: IamSettings | None = None) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        iam: IamSettings | None = None,
+        *,
+        no_egress: bool = False,
+        habits: int | None = None,
+    ) -> None:
         self.state_dir = state_dir
         keep_reserve(state_dir)
         self.account_id = ACCOUNT_ID
@@ -136,6 +164,7 @@ class Endpoint:
         self._stop_reader, self.stop_writer = os.pipe()
         os.set_blocking(self.stop_writer, False)
         functions = RunningFunctions()
+        self.no_egress = no_egress
         self.events = EventBridge(self, self.acting, functions, lambda: self.moto_state)
         self.timetable = Timetable(self.events, self)
         aside = set_aside_another_version(state_dir, _STORES, moto.__version__)
@@ -155,11 +184,13 @@ class Endpoint:
             self.moto_state,
             authorization=self.authorization if self.authorization.enabled else None,
             events=self.events,
+            habits=None if habits is None else Habits(habits, self.account_id),
         )
         self._server = LoopbackServer(gateway, host, port)
         self._server_thread = threading.Thread(target=self._server.serve_forever, name="server", daemon=True)
         self.url = self._server.url
-        self.regions = Regions(self, self.events, self.acting_in)
+        functions.door = Door(self._server.server_address[1], self._server.serve_also) if no_egress else None
+        self.regions = Regions(self, self.events, self.acting_in, functions)
         parts: tuple[object, ...] = (
             functions,
             self.acting,

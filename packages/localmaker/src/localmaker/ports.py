@@ -6,7 +6,7 @@ This module imports nothing but errors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -91,6 +91,19 @@ class Authorizer(Protocol):
 
     def absence(self, environ: dict[str, Any], scope: CredentialScope | None) -> AwsError | None:
         """Return the error that hides from a role whether an object exists."""
+
+
+class Interceptor(Protocol):
+    """Answers admitted requests in the place of the services, which it may ask."""
+
+    def answer(
+        self,
+        environ: dict[str, Any],
+        start_response: Callable[..., Any],
+        scope: CredentialScope,
+        perform: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]],
+    ) -> Iterable[bytes]:
+        """Answer one WSGI request; ``perform`` lets the services answer one."""
 
 
 class EventPublisher(Protocol):

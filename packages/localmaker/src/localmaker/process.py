@@ -39,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--ready-fd", type=int, help="file descriptor to write the readiness record to, or the error")
     parser.add_argument("--record-actions", type=Path, help="file to which the IAM actions that roles use are written")
     parser.add_argument("--enforce-iam", action="store_true", help="check credentials and policies")
+    parser.add_argument("--habits", type=int, help="seed of AWS's habits")
+    parser.add_argument("--no-egress", action="store_true", help="keep what has a VpcConfig from all other networks")
     parser.add_argument("--detach", action="store_true", help="continue in a process that nobody has to wait for")
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop when the starting process ends")
     options = parser.parse_args(arguments)
@@ -58,6 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
             ready_fd=options.ready_fd,
             record_actions=options.record_actions,
             enforce_iam=options.enforce_iam,
+            habits=options.habits,
+            no_egress=options.no_egress,
             until_stdin_closes=options.until_stdin_closes,
         )
     except LocalmakerError as error:
@@ -89,6 +93,8 @@ def run(
     ready_fd: int | None = None,
     record_actions: Path | None = None,
     enforce_iam: bool = False,
+    habits: int | None = None,
+    no_egress: bool = False,
     until_stdin_closes: bool = False,
     on_ready: Any = None,
 ) -> None:
@@ -97,6 +103,8 @@ def run(
     Args:
         record_actions: file to which the IAM actions that roles use are written.
         enforce_iam: take only credentials that the endpoint gave out, and refuse what policies do not allow.
+        habits: seed of AWS's habits (:mod:`localmaker.habits`); None has none of them.
+        no_egress: jobs and functions with a VpcConfig reach nothing but the endpoint.
         on_ready: called with the readiness record once requests are answered.
 
     Raises:
@@ -104,6 +112,7 @@ def run(
         UnsafeStateError: it belongs to another user, or is open to others and used for something else.
         PortInUseError: the port is taken.
         NotLoopbackError: ``host`` is not the loopback interface.
+        SandboxError: ``no_egress`` is asked for where there is no sandbox.
     """
     _ignore_aws_configuration()
     # moto allows web pages of every origin otherwise; the gateway refuses them anyway.
@@ -113,10 +122,16 @@ def run(
     if tightened is not None:
         logger.warning("%s", tightened)
     with _exclusive(state_dir):
-        from localmaker.endpoint import Endpoint, iam_settings  # a refused start must not wait for moto's import
+        from localmaker.endpoint import (
+            Endpoint,
+            iam_settings,
+            without_egress,
+        )  # a refused start must not wait for moto's import
 
         iam = iam_settings(record_actions, enforce=enforce_iam)
-        endpoint = Endpoint(state_dir, host=host, port=port, iam=iam)
+        endpoint = Endpoint(
+            state_dir, host=host, port=port, iam=iam, no_egress=without_egress(no_egress), habits=habits
+        )
         _shut_down_at_signals(endpoint)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         if until_stdin_closes:
@@ -127,6 +142,7 @@ def run(
             "started_at": time.time(),
             "region": endpoint.region,
             "enforces_iam": endpoint.authorization.enforces,
+            "no_egress": endpoint.no_egress,
         }
         readiness = state_dir / READINESS_NAME
         endpoint.start()

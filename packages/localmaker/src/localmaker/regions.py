@@ -14,6 +14,7 @@ from localmaker.http.protocol import is_region_name
 from localmaker.ports import EventPublisher, LocalEndpoint
 from localmaker.services.events.job_events import job_event
 from localmaker.services.iam.acting import Acting
+from localmaker.services.lambda_.running import RunningFunctions
 from localmaker.services.sagemaker.jobs.service import JobService, job_slots
 from localmaker.services.sagemaker.pipelines.service import PipelineService
 from localmaker.state.formats import REGIONS_FOLDER
@@ -42,9 +43,17 @@ class Regions:
         endpoint: whose state directory, account and clients they use.
         events: receives the status changes of jobs and executions.
         acting_in: returns what gives a region's services clients that act under roles.
+        functions: in progress; knows the only way out of a VPC, if jobs and functions in one have not the machine's.
     """
 
-    def __init__(self, endpoint: LocalEndpoint, events: EventPublisher, acting_in: Callable[[str], Acting]) -> None:
+    def __init__(
+        self,
+        endpoint: LocalEndpoint,
+        events: EventPublisher,
+        acting_in: Callable[[str], Acting],
+        functions: RunningFunctions,
+    ) -> None:
+        self._functions = functions
         self._endpoint = endpoint
         self._events = events
         self._acting_in = acting_in
@@ -106,6 +115,7 @@ class Regions:
             ),
             slots=self._slots,
             images_dir=endpoint.state_dir,
+            door=self._functions.door,
         )
         pipelines = PipelineService(
             folder,
@@ -116,5 +126,6 @@ class Regions:
             on_event=self._events.publish,
             acting=acting,
             functions_dir=endpoint.state_dir,
+            functions=self._functions,
         )
         return Region(name, jobs, pipelines, acting)

@@ -343,6 +343,14 @@ def ask_functions(call, name):
     assert json.load(call("lambda", "Invoke", FunctionName=name, Payload=b"[1]")["Payload"]) == [1]
 
 
+def ask_quotas(call):
+    of_lambda = {"ServiceCode": "lambda", "QuotaCode": "L-B99A9384"}
+    assert call("service-quotas", "GetServiceQuota", **of_lambda)["Quota"]["Value"] == 1000
+    call("service-quotas", "RequestServiceQuotaIncrease", **of_lambda, DesiredValue=2000)
+    assert call("service-quotas", "ListServiceQuotas", ServiceCode="lambda")["Quotas"][0]["Value"] == 2000
+    assert call("service-quotas", "ListAWSDefaultServiceQuotas", ServiceCode="lambda")["Quotas"][0]["Value"] == 1000
+
+
 def ask_events(call, name, queue_arn):
     pattern = json.dumps({"source": [name]})
     call("events", "PutRule", Name=name, EventPattern=pattern, State="DISABLED")
@@ -387,5 +395,6 @@ def test_every_operation_answers_what_the_service_model_has(call, endpoint, uniq
     ask_endpoints(call, unique)
     ask_functions(call, unique)
     ask_events(call, unique, queue_arn)
+    ask_quotas(call)
     import_operations()
     assert set(registered_operations()) - call.called == set()

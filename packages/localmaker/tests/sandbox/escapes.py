@@ -266,6 +266,8 @@ def attempts(facts):
         yield "connect to the machine", lambda: connect(socket.AF_INET, ("127.0.0.1", facts["port"]))
         yield "connect to an abstract socket", lambda: connect(socket.AF_UNIX, f"\0{facts['socket']}")
         yield "have another network interface", other_interfaces
+    if facts.get("door"):
+        yield "go through the door", lambda: connect(socket.AF_INET, ("127.0.0.1", facts["door"]))
     for name, flag in NAMESPACES.items():
         yield f"make a {name} namespace", lambda flag=flag: forked(lambda: called(LIBC.unshare(flag)))
     yield "enter another namespace", lambda: forked(enter_other_namespaces)

@@ -11,9 +11,13 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from localmaker.sandbox import bubblewrap
+from localmaker.sandbox.network import Door
 from localmaker.sandbox.sandbox import Isolation, SandboxRequest, start
 
 ADD_KEY = {"x86_64": 248, "aarch64": 217}
@@ -56,9 +60,20 @@ def weaken() -> None:
     bubblewrap.arguments = weakened
 
 
-def run(folder: Path, *, network: bool) -> dict:
-    facts = plant(folder)
-    work = folder / ("job-with-network" if network else "job")
+def answer(listener: socket.socket) -> Callable[[], None]:
+    """Answer the first client of the only way out."""
+
+    def accept() -> None:
+        with suppress(OSError):
+            listener.accept()[0].close()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return listener.close
+
+
+def run(folder: Path, *, network: bool | Door) -> dict:
+    facts = plant(folder) | {"door": network.port if isinstance(network, Door) else 0}
+    work = folder / {True: "job-with-network", False: "job"}.get(network, "job-with-a-door")
     (work / "ml" / "fixed").mkdir(parents=True)
     (work / "ml" / "escapes.py").write_text(Path(__file__).with_name("escapes.py").read_text())
     name = f"localmaker-escape-{os.getpid()}"
@@ -95,4 +110,4 @@ if __name__ == "__main__":
     if "weakened" in sys.argv:
         weaken()
     here = Path(sys.argv[1])
-    print(json.dumps([run(here, network=network) for network in (False, True)]))
+    print(json.dumps([run(here, network=network) for network in (False, True, Door(4566, answer))]))

@@ -13,8 +13,10 @@ from typing import Any
 from pipedef.checks import (
     caching,
     data_flow,
+    functions,
     jobs,
     limits,
+    model_cards,
     order,
     permissions,
     plain_secrets,
@@ -34,8 +36,10 @@ from pipedef.errors import DefinitionError, UnknownCheckError, UnreadableFileErr
 CHECK_MODULES = (
     caching,
     data_flow,
+    functions,
     jobs,
     limits,
+    model_cards,
     order,
     permissions,
     plain_secrets,

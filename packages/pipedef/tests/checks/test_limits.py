@@ -167,3 +167,27 @@ def test_a_cache_without_an_end_is_found(training, problems, expiry):
     training.step("Train")["CacheConfig"]["ExpireAfter"] = expiry
     (found,) = problems("cache-expiry", training)
     assert (found.step, found.field) == ("Train", "CacheConfig.ExpireAfter")
+
+
+@pytest.mark.parametrize("flow", ["training", "scoring"])
+def test_parameters_have_no_empty_value(problems, request, flow):
+    assert problems("empty-values", request.getfixturevalue(flow)) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "fields"),
+    [
+        ({"DefaultValue": ""}, ["DefaultValue"]),
+        ({"EnumValues": ["published", ""]}, ["EnumValues[1]"]),
+        ({"DefaultValue": "", "EnumValues": [""]}, ["DefaultValue", "EnumValues[0]"]),
+        ({"DefaultValue": " "}, []),
+    ],
+)
+def test_an_empty_value_of_a_parameter_is_found(problems, training, changed, fields):
+    index = next(at for at, one in enumerate(training.content["Parameters"]) if one["Name"] == "Profile")
+    training.content["Parameters"][index].update(changed)
+    found = problems("empty-values", training)
+    assert [problem.field for problem in found] == [f"Parameters[{index}].{field}" for field in fields]
+    for problem in found:
+        assert "of parameter Profile is an empty text" in problem.message
+        assert "aws/sagemaker-python-sdk#4016, #3564" in problem.message

@@ -100,6 +100,35 @@ def test_values_without_a_common_type_are_found(training, problems, left, right,
     assert [problem.field for problem in problems("conditions", training)] == paths * found
 
 
+def claim(*outputs):
+    declared = [{"OutputName": name, "OutputType": kind} for name, kind in outputs]
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:claim"
+    return {"Name": "Claim", "Type": "Lambda", "FunctionArn": arn, "Arguments": {}, "OutputParameters": declared}
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "found"),
+    [("String", "yes", 0), ("String", 1, 1), ("Integer", 1.5, 0), ("Float", "1", 1), ("Boolean", True, 0)],
+)
+def test_outputs_of_functions_are_compared_by_their_declared_type(training, problems, kind, value, found):
+    training.content["Steps"].append(claim(("fresh", kind)))
+    query = {"Get": "Steps.Claim.OutputParameters['fresh']"}
+    condition = {"Type": "Equals", "LeftValue": query, "RightValue": value}
+    training.arguments("QualityGate")["Conditions"] = [condition]
+    assert len(problems("conditions", training)) == found
+
+
+def test_what_reads_a_functions_output_waits_for_the_function(training, problems):
+    training.content["Steps"].append(claim(("profile", "String")))
+    training.arguments("Train")["HyperParameters"]["profile"] = {"Get": "Steps.Claim.OutputParameters['profile']"}
+    definition = training.read()
+    assert "Claim" in definition.upstream["Train"]
+    assert "Claim" in definition.all_upstream("RegisterModel")
+    training.step("Claim")["Arguments"] = {"job": {"Get": "Steps.Train.TrainingJobName"}}
+    (found,) = problems("cycles", training)
+    assert "Claim" in found.message
+
+
 def test_a_value_among_others_of_another_type_is_found(training, problems):
     condition = {"Type": "In", "QueryValue": {"Get": "Parameters.Profile"}, "Values": ["forecast", 1]}
     training.arguments("QualityGate")["Conditions"] = [condition]

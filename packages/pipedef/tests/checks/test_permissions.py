@@ -24,7 +24,7 @@ def test_good_role_is_allowed_what_it_needs(problems, deployments, request, flow
     ("action", "step"),
     [
         ("sagemaker:CreateTrainingJob", "Train"),
-        ("sagemaker:DescribePipelineExecution", "ClaimInput"),
+        ("lambda:InvokeFunction", "ClaimInput"),
         ("sagemaker:BatchWriteRecord", "IngestFeatures"),
         ("sagemaker:CreateModelPackage", "RegisterModel"),
         ("ec2:CreateNetworkInterface", "CreateModel"),

@@ -4,11 +4,11 @@ import pytest
 
 
 def spoil_length(draft):
-    draft.arguments("ClaimInput")["AppSpecification"]["ContainerArguments"][-1] = "x" * 257
+    draft.arguments("Preprocess")["AppSpecification"]["ContainerArguments"][-1] = "x" * 257
 
 
 def spoil_count(draft):
-    draft.arguments("ClaimInput")["AppSpecification"]["ContainerArguments"] += ["x"] * 100
+    draft.arguments("Preprocess")["AppSpecification"]["ContainerArguments"] += ["x"] * 100
 
 
 def spoil_pattern(draft):
@@ -50,7 +50,7 @@ def spoil_join_type(draft):
 
 def spoil_join_length(draft):
     joined = {"Std:Join": {"On": "-", "Values": ["x" * 200, {"Get": "Parameters.InputKey"}, "y" * 60]}}
-    draft.arguments("ClaimInput")["AppSpecification"]["ContainerArguments"][1] = joined
+    draft.arguments("Preprocess")["AppSpecification"]["ContainerArguments"][1] = joined
 
 
 def spoil_list(draft):
@@ -70,18 +70,18 @@ def spoil_beginning(draft):
 @pytest.mark.parametrize(
     ("spoil", "step", "expected"),
     [
-        (spoil_length, "ClaimInput", ("ContainerArguments[", "257 characters, at most 256")),
-        (spoil_count, "ClaimInput", ("AppSpecification.ContainerArguments", "at most 100")),
+        (spoil_length, "Preprocess", ("ContainerArguments[", "257 characters, at most 256")),
+        (spoil_count, "Preprocess", ("AppSpecification.ContainerArguments", "at most 100")),
         (spoil_pattern, "Train", ("InputDataConfig[0].ChannelName", "does not fit the pattern")),
         (spoil_required, "Train", ("Arguments.OutputDataConfig", "is missing")),
         (spoil_spelling, "Transform", ("Arguments.BatchStrategie", "no member")),
         (spoil_choice, "Transform", ("Arguments.BatchStrategy", "allowed values")),
         (spoil_type, "Preprocess", ("StoppingCondition.MaxRuntimeInSeconds", "is not of type Integer")),
         (spoil_range, "Preprocess", ("StoppingCondition.MaxRuntimeInSeconds", "largest value allowed")),
-        (spoil_default, "ClaimInput", ("InstanceType (parameter ProcessingInstanceType)", "allowed values")),
+        (spoil_default, "Preprocess", ("InstanceType (parameter ProcessingInstanceType)", "allowed values")),
         (spoil_variable_type, "Train", ("HyperParameters.feature-count", "of type Integer, and a String")),
         (spoil_join_type, "Train", ("MaxRuntimeInSeconds", "Std:Join is text")),
-        (spoil_join_length, "ClaimInput", ("ContainerArguments[1]", "262 characters")),
+        (spoil_join_length, "Preprocess", ("ContainerArguments[1]", "262 characters")),
         (spoil_model_name, "Transform", ("Arguments.ModelName", "is missing")),
         (spoil_beginning, "Evaluate", ("S3Input.S3Uri", "'bucket/' can't begin an S3Uri")),
         (spoil_list, "Train", ("Arguments.InputDataConfig", "A list is needed")),

@@ -161,3 +161,19 @@ def refusal(text):
     except AwsError as refused:
         return str(refused)
     return ""
+
+
+@pytest.mark.parametrize("kind", ["Lambda", "Callback", "Condition", "Fail"])
+def test_retry_policies_are_for_the_steps_that_have_them(problems, training, build, kind):
+    policy = {"RetryPolicies": [{"ExceptionType": ["Step.THROTTLING"], "MaxAttempts": 2}]}
+    step = {
+        "Lambda": FUNCTION,
+        "Callback": {"Type": "Callback", "SqsQueueUrl": "https://sqs.us-east-1.amazonaws.com/123456789012/q"},
+        "Condition": build.condition("More", [build.equals(1, 1)]),
+        "Fail": build.fail("More", "no"),
+    }[kind]
+    training.content["Steps"].append({**step, "Name": "More", **policy})
+    (found,) = problems("structure", training)
+    assert (found.step, found.field) == ("More", "RetryPolicies")
+    assert f"A step of type {kind} takes no retry policies" in found.message
+    assert "a function retries its own calls" in found.fix

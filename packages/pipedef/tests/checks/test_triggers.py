@@ -45,6 +45,56 @@ def test_a_text_in_place_of_a_path_is_found(training, problems, deployments):
     assert "not a JSON path" in found.message
 
 
+def test_an_empty_text_in_place_of_a_path_is_found(training, problems, deployments):
+    parameters = {**deployments["training"].own_triggers[0].parameters, "InputETag": ""}
+    (found,) = problems("trigger-parameters", training, with_parameters(deployments["training"], parameters))
+    assert "sets InputETag to an empty text. StartPipelineExecution refuses one" in found.message
+    assert "Use a word" in found.fix
+
+
+KEY = {"Get": "Parameters.InputKey"}
+
+
+@pytest.mark.parametrize("flow", ["training", "scoring"])
+def test_a_key_may_go_to_a_function_and_where_there_is_room(compiled, problems, deployments, request, flow):
+    draft = request.getfixturevalue(flow)
+    assert draft.arguments("ClaimInput")["key"] == KEY
+    draft.arguments("Preprocess")["ProcessingInputs"][0]["S3Input"]["S3Uri"] = KEY
+    assert problems("key-lengths", draft, deployments[flow]) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "most"),
+    [
+        (("AppSpecification", "ContainerArguments", 1), KEY, 256),
+        (("AppSpecification", "ContainerArguments", 1), {"Std:Join": {"On": "/", "Values": ["x", KEY]}}, 256),
+        (("Environment", "AWS_DEFAULT_REGION"), KEY, 256),
+        (
+            ("ProcessingInputs", 0, "S3Input", "S3Uri"),
+            {"Std:Join": {"On": "/", "Values": ["s3:/", {"Get": "Parameters.InputBucket"}, KEY]}},
+            1024,
+        ),
+    ],
+)
+def test_a_key_that_may_be_too_long_is_found(training, problems, place, value, most):
+    *above, last = place
+    inside = training.arguments("Preprocess")
+    for name in above:
+        inside = inside[name]
+    inside[last] = value
+    (found,) = problems("key-lengths", training)
+    field = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    assert (found.step, found.field) == ("Preprocess", f"Arguments{field}")
+    message = f"InputKey is an object's key, of up to 1024 characters; at most {most} are allowed."
+    assert found.message == message
+
+
+def test_a_parameter_that_is_no_key_may_go_anywhere(training, problems, deployments):
+    training.arguments("Preprocess")["AppSpecification"]["ContainerArguments"][1] = KEY
+    parameters = {"InputKey": "$.detail.object.etag", "InputBucket": "$.detail.object.key"}
+    assert problems("key-lengths", training, with_parameters(deployments["training"], parameters)) == []
+
+
 def output(draft, step):
     return draft.arguments(step)["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]
 

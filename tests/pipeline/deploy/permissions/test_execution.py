@@ -115,7 +115,7 @@ def test_steps_inside_conditions_are_found():
 def test_the_topic_policy_has_no_condition():
     """EventBridge publishes to SNS with no context, so that a condition would keep every alarm back."""
     settings = load_settings("prod")
-    things = resources(settings, Bundle("ab" * 32, b"", b""), dict.fromkeys(FLOWS, NO_STEPS))
+    things = resources(settings, Bundle("ab" * 32, b"", b"", b""), dict.fromkeys(FLOWS, NO_STEPS))
     (topic,) = [thing for thing in things if isinstance(thing, Topic)]
     (statement,) = topic.policy()["Statement"]
     assert statement["Principal"] == {"Service": "events.amazonaws.com"}

@@ -15,7 +15,13 @@ from pipedef.document.locations import overlap
 from pipeline.definition.bundle import Bundle
 from pipeline.deploy.engine.policy import document
 from pipeline.deploy.permissions.execution import events_policy, execution_policy
-from pipeline.deploy.permissions.operators import deployer_policy, github_trust_policy, operator_policy
+from pipeline.deploy.permissions.operators import (
+    boundary_policy,
+    deployer_policy,
+    github_trust_policy,
+    operator_policy,
+    preflight_policy,
+)
 from pipeline.deploy.resources.queues import Queue
 from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.resources.topics import Topic
@@ -66,7 +72,7 @@ def findings(template):
 def test_generated_policies_pass_the_linter(name):
     settings = load_settings(name)
     definitions = dict.fromkeys(FLOWS, EVERYTHING)
-    things = resources(settings, Bundle("ab" * 32, b"", b""), definitions)
+    things = resources(settings, Bundle("ab" * 32, b"", b"", b""), definitions)
     roles = {thing.name: thing for thing in things if isinstance(thing, Role)}
     queue = next(thing for thing in things if isinstance(thing, Queue))
     topic = next(thing for thing in things if isinstance(thing, Topic))
@@ -77,7 +83,10 @@ def test_generated_policies_pass_the_linter(name):
         "Events": role(roles[settings.events_role_name].desired()["trust"], events_policy(settings, FLOWS)),
         "Plan": role(github_trust_policy(settings, "a/b", "plan"), deployer_policy(settings, "plan")),
         "Deploy": role(github_trust_policy(settings, "a/b", "deploy"), deployer_policy(settings, "deploy")),
+        "Destroy": role(github_trust_policy(settings, "a/b", "destroy"), deployer_policy(settings, "destroy")),
+        "Boundary": role(github_trust_policy(settings, "a/b", "destroy"), boundary_policy(settings)),
         "People": role(github_trust_policy(settings, "a/b", "deploy"), operator_policy(settings)),
+        "Preflight": role(github_trust_policy(settings, "a/b", "deploy"), preflight_policy(settings)),
         "QueuePolicy": {
             "Type": "AWS::SQS::QueuePolicy",
             "Properties": {"PolicyDocument": queue.policy(), "Queues": ["https://sqs.example/q"]},
@@ -104,20 +113,27 @@ def test_the_linter_finds_what_is_wrong(statement):
     assert findings({"Resources": {"Wrong": role(trust, document([statement]))}})
 
 
-@pytest.mark.parametrize(("purpose", "subject"), [("plan", "pull_request"), ("deploy", "environment:dev")])
+@pytest.mark.parametrize(
+    ("purpose", "subject"),
+    [
+        ("plan", ["repo:owner/name:pull_request", "repo:owner/name:ref:refs/heads/main"]),
+        ("deploy", "repo:owner/name:environment:dev"),
+        ("destroy", "repo:owner/name:environment:dev-destroy"),
+    ],
+)
 def test_trust_is_for_one_repository_and_one_purpose(purpose, subject):
     (statement,) = github_trust_policy(load_settings("dev"), "owner/name", purpose)["Statement"]
     assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
     assert statement["Condition"]["StringEquals"] == {
         "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
-        "token.actions.githubusercontent.com:sub": f"repo:owner/name:{subject}",
+        "token.actions.githubusercontent.com:sub": subject,
     }
 
 
 @pytest.mark.parametrize("repository", ["owner_corp/na.me", "owner@123456/name@456789"])
 def test_a_repository_is_named_as_its_tokens_name_it(repository):
     (statement,) = github_trust_policy(load_settings("dev"), repository, "plan")["Statement"]
-    subject = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+    subject, _ = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
     assert subject == f"repo:{repository}:pull_request"
 
 
@@ -133,6 +149,58 @@ def test_planning_changes_nothing():
     policy = deployer_policy(load_settings("prod"), "plan")
     verbs = {action.split(":")[1] for statement in policy["Statement"] for action in statement["Action"]}
     assert all(verb.startswith(("Get", "List", "Describe")) for verb in verbs)
+
+
+def allowed(policy):
+    return {action: one for one in policy["Statement"] for action in one["Action"]}
+
+
+#: What sets a deployment right again, and deletes no data.
+REPAIRS = {
+    "events:RemoveTargets",
+    "iam:DeleteRolePolicy",
+    "iam:DetachRolePolicy",
+    "lambda:RemovePermission",
+    "sagemaker:DeleteTags",
+}
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_deploying_removes_nothing_that_destroying_does(name):
+    settings = load_settings(name)
+    verbs = ("Delete", "Remove", "Detach", "Stop", "Bypass")
+    removing = {one for one in allowed(deployer_policy(settings, "deploy")) if one.partition(":")[2].startswith(verbs)}
+    assert removing <= REPAIRS
+    destroying = allowed(deployer_policy(settings, "destroy"))
+    assert not [one for one in destroying if one.partition(":")[2].startswith(("Create", "Tag", "Pass", "Update"))]
+
+
+def test_ci_changes_roles_only_below_the_boundary_and_can_not_free_them_of_it():
+    boundary = "arn:aws:iam::111122223333:policy/teams/cap"
+    settings = load_settings("dev").model_copy(update={"permissions_boundary": boundary})
+    actions = allowed(deployer_policy(settings, "deploy"))
+    for action in ("CreateRole", "DeleteRolePolicy", "DetachRolePolicy", "PutRolePermissionsBoundary", "PutRolePolicy"):
+        assert actions[f"iam:{action}"]["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+    assert not actions.keys() & {"iam:AttachRolePolicy", "iam:DeleteRolePermissionsBoundary"}
+
+
+def test_without_a_boundary_ci_changes_no_role():
+    settings = load_settings("dev")
+    assert settings.permissions_boundary is None
+    changing = {one for one in allowed(deployer_policy(settings, "deploy")) if one.startswith("iam:")}
+    changing -= set(allowed(deployer_policy(settings, "plan")))
+    assert changing == {"iam:PassRole"}
+
+
+def test_the_boundary_leaves_no_way_to_other_identities():
+    policy = boundary_policy(load_settings("prod"))
+    services = {action.partition(":")[0] for one in policy["Statement"] for action in one["Action"]}
+    assert not services & {"sts", "organizations", "*"}
+    (passing,) = (one for one in policy["Statement"] if any(action.startswith("iam:") for action in one["Action"]))
+    assert passing["Action"] == ["iam:PassRole"]
+    assert all(arn.rpartition("/")[2].startswith("bikeshare-prod-") for arn in passing["Resource"])
+    # "IAM and AWS STS quotas": characters of a managed policy.
+    assert len(json.dumps(policy, separators=(",", ":"))) <= 6_144
 
 
 def test_the_trust_policy_in_the_documentation_is_the_generated_one():
@@ -164,6 +232,7 @@ def test_policies_with_the_longest_names_fit_into_a_role():
         events_policy(settings, FLOWS),
         deployer_policy(settings, "plan"),
         deployer_policy(settings, "deploy"),
+        deployer_policy(settings, "destroy"),
         operator_policy(settings),
     ):
         assert len(json.dumps(policy, separators=(",", ":"))) <= INLINE_POLICIES_OF_A_ROLE
@@ -205,6 +274,7 @@ def test_every_action_is_allowed_on_resources_that_it_has(name):
         events_policy(settings, FLOWS),
         deployer_policy(settings, "plan"),
         deployer_policy(settings, "deploy"),
+        deployer_policy(settings, "destroy"),
         operator_policy(settings),
     ):
         for statement in policy["Statement"]:

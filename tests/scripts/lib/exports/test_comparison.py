@@ -128,7 +128,7 @@ def test_a_wrong_cell_is_named(tmp_path, rows, model) -> None:
 @pytest.mark.parametrize("options", [("--first-levels", "keep"), ("--measures", "bins")])
 def test_variants_of_a_profile_are_recognised_by_their_columns(trained, model, tmp_path, options) -> None:
     preprocess.main(
-        ["--input-dir", str(trained.raw.parent), "--input-key", trained.raw.name, "--output-dir", str(tmp_path),
+        ["--input-file", str(trained.raw), "--output-dir", str(tmp_path),
          "--message-file", str(tmp_path / "message"), *options]
     )  # fmt: skip
     columns = (tmp_path / "train" / "train.csv").read_text().splitlines()[0].split(",")[:-1]

@@ -85,7 +85,7 @@ def test_removed_columns_get_no_coefficient(call_script, write, csv_of, rows, tm
     write(csv_of(rows), "raw/days.csv")
     prepared = tmp_path / "prepared"
     for name, arguments in (
-        ("preprocess.py", ["--input-dir", tmp_path / "raw", "--input-key", "days.csv", "--output-dir", prepared]),
+        ("preprocess.py", ["--input-file", tmp_path / "raw" / "days.csv", "--output-dir", prepared]),
         ("train.py", ["--train-dir", prepared / "train", "--model-dir", tmp_path / "m", "--output-data-dir", tmp_path]),
     ):
         done = call_script(name, *arguments)

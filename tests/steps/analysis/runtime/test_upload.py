@@ -1,39 +1,13 @@
 from __future__ import annotations
 
-import hashlib
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.runtime.errors import SettingsError
-from analysis.runtime.upload import Claim, identity_of, prediction_name, read_claim, upload_report, write_claim
-from pipeline.demo.sample import write_sample
-
-DATA = b"a,b\n1,2\n"
-MD5 = hashlib.md5(DATA, usedforsecurity=False).hexdigest()
-
-
-@pytest.mark.parametrize(
-    ("etag", "same"),
-    [(MD5, True), (f'"{MD5}"', True), ("0" * 32, False), ("", None), (f"{MD5}-3", None), ("not an etag", None)],
-)
-def test_only_a_plain_md5_tells(etag: str, same: bool | None) -> None:
-    assert upload_report(DATA, etag)["same"] is same
-
-
-def test_a_replaced_file_is_warned_of_and_fails_nothing(call_script, tmp_path, monkeypatch) -> None:
-    write_sample(tmp_path / "raw" / "days.csv", days=90)
-    monkeypatch.setenv("INPUT_ETAG", "0" * 32)
-    done = call_script(
-        "preprocess.py", "--input-dir", tmp_path / "raw", "--input-key", "days.csv", "--output-dir", tmp_path / "out"
-    )
-    assert done.code == 0
-    assert "replaced since, or is encrypted with KMS" in done.err
-    assert '"same": false' in (tmp_path / "out" / "quality" / "quality.json").read_text()
-
+from analysis.runtime.upload import claim_of, claim_text, identity_of, prediction_name, read_claim
 
 IDENTITY = "0123456789abcdef" * 4
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=60)
@@ -72,23 +46,30 @@ def test_only_the_same_object_version_has_the_same_identity(one: tuple[str, ...]
     assert (identity_of(*one) == identity_of(*other)) == (one == other)
 
 
-CLAIM = Claim(
-    "process", "first", "b", "raw/ü +%.csv", "e", IDENTITY, "u-0123", "2026-01-02", "2026-01-02T03:04:05Z", "s3://a/i/"
-)
+CLAIM = claim_of("b", "raw/ü +%.csv", "v1", "2026-01-02T03:04:05.006Z")
+
+
+def test_a_claim_names_day_and_file() -> None:
+    assert (CLAIM.dt, CLAIM.prediction_name) == ("2026-01-02", f"u-{CLAIM.identity[:12]}")
+    with pytest.raises(SettingsError, match="does not name a file"):
+        claim_of("b", "/", "v1", "2026-01-02T03:04:05.006Z")
 
 
 def test_a_claim_is_read_as_it_was_written(tmp_path) -> None:
-    write_claim(CLAIM, tmp_path)
+    (tmp_path / "claim.json").write_text(claim_text(CLAIM), encoding="utf-8")
     assert read_claim(tmp_path) == CLAIM
 
 
-def test_a_file_of_another_kind_is_refused(tmp_path) -> None:
-    with pytest.raises(SettingsError, match="can't be read"):
-        read_claim(tmp_path)
-    path = write_claim(replace(CLAIM, dt=""), tmp_path)
-    path.write_text('{"decision": "process"}')
-    with pytest.raises(SettingsError, match=r"lacks reason, bucket"):
-        read_claim(tmp_path)
-    path.write_text("[]")
-    with pytest.raises(SettingsError, match="not a JSON object"):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "can't be read"),
+        ('{"bucket": "b"}', r"claim\.json lacks key, version_id"),
+        ("[]", "not a JSON object"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused(tmp_path, text: str | None, message: str) -> None:
+    if text is not None:
+        (tmp_path / "claim.json").write_text(text)
+    with pytest.raises(SettingsError, match=message):
         read_claim(tmp_path)

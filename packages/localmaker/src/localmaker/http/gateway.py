@@ -26,6 +26,7 @@ from localmaker.ports import (
     CredentialScope,
     CurrentRequest,
     EventMatcher,
+    Interceptor,
     LocalEndpoint,
     current_request,
 )
@@ -56,6 +57,7 @@ class Gateway:
         state: keeps what moto's answers change.
         authorization: is asked about every request; None allows all.
         events: is given what happens in S3.
+        habits: answers instead, with the services at hand; None lets these answer.
     """
 
     def __init__(
@@ -66,12 +68,14 @@ class Gateway:
         *,
         authorization: Authorizer | None,
         events: EventMatcher,
+        habits: Interceptor | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._moto = moto
         self._state = state
         self._authorization = authorization
         self._events = events
+        self._habits = habits
         self._memory = Memory()
         self._object_locks = _KeyedLocks()
         self._checks_answers = response_checks.are_on()
@@ -99,6 +103,17 @@ class Gateway:
             return send(answers.refusal(error, environ, scope), start_response)
         # A signature in the URL may be in a header now.
         scope = _credential_scope(environ)
+
+        def perform(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+            return self._performed(environ, start_response, scope, request_id)
+
+        if self._habits is not None and scope is not None:
+            return self._habits.answer(environ, start_response, scope, perform)
+        return perform(environ, start_response)
+
+    def _performed(
+        self, environ: dict[str, Any], start_response: StartResponse, scope: CredentialScope | None, request_id: str
+    ) -> Iterable[bytes]:
         if is_s3(scope):
             region = scope.region if scope is not None else self._endpoint.region
             if region != self._endpoint.region and not protocol.is_region_name(region):

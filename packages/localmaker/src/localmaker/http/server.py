@@ -14,9 +14,10 @@ import resource
 import selectors
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from socketserver import TCPServer
-from typing import Any
+from typing import Any, cast
 
 import psutil
 
@@ -63,6 +64,7 @@ class LoopbackServer(TCPServer):
         self._most_connections = min(most_connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
         self._open: set[Connection] = set()
         self._open_lock = threading.Lock()
+        self._selector = selectors.DefaultSelector()
         require_loopback(host)
         self._wake_reader, self._wake_writer = socket.socketpair()
         try:
@@ -81,22 +83,39 @@ class LoopbackServer(TCPServer):
 
     def serve_forever(self, poll_interval: float = 0) -> None:  # noqa: ARG002 - never polls; the base class has it
         """Serve until :meth:`shutdown`; blocks in the kernel while there is nothing to do."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.socket, selectors.EVENT_READ)
-            selector.register(self._wake_reader, selectors.EVENT_READ)
-            while True:
-                ready = {key.fileobj for key, _ in selector.select()}
-                if self._wake_reader in ready:
-                    return
-                try:
-                    self._accept(*self.get_request())
-                except OSError as error:
-                    if error.errno in (errno.EMFILE, errno.ENFILE):
-                        self._hang_up_longest_waiting()
-                        self._wake_reader.settimeout(_OUT_OF_FILES_SECONDS)
-                        with suppress(TimeoutError):
-                            self._wake_reader.recv(1, socket.MSG_PEEK)
-                    # Otherwise the client is gone already.
+        self._selector.register(self.socket, selectors.EVENT_READ)
+        self._selector.register(self._wake_reader, selectors.EVENT_READ)
+        while True:
+            ready = [key.fileobj for key, _ in self._selector.select()]
+            if self._wake_reader in ready:
+                return
+            for listener in ready:
+                self._accept_from(cast("socket.socket", listener))
+
+    def serve_also(self, listener: socket.socket) -> Callable[[], None]:
+        """Serve the clients of another listening socket too; return what ends that and closes it. From any thread."""
+        listener.setblocking(False)
+        self._selector.register(listener, selectors.EVENT_READ)
+
+        def end() -> None:
+            with suppress(KeyError, RuntimeError):  # the server may have been closed meanwhile
+                self._selector.unregister(listener)
+            listener.close()
+
+        return end
+
+    def _accept_from(self, listener: socket.socket) -> None:
+        try:
+            client, address = listener.accept()
+            client.setblocking(True)
+            self._accept(client, address)
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._hang_up_longest_waiting()
+                self._wake_reader.settimeout(_OUT_OF_FILES_SECONDS)
+                with suppress(TimeoutError):
+                    self._wake_reader.recv(1, socket.MSG_PEEK)
+            # Otherwise the client is gone already, or the listener.
 
     def _accept(self, client: socket.socket, address: Any) -> None:
         with self._open_lock:
@@ -137,6 +156,7 @@ class LoopbackServer(TCPServer):
     def server_close(self) -> None:
         """Close the sockets."""
         super().server_close()
+        self._selector.close()
         self._wake_reader.close()
         self._wake_writer.close()
 

@@ -7,7 +7,7 @@ result of ``pip install -r`` in the container. It is built in a job's sandbox. B
 last, shows that an environment is complete; a file lock admits one builder at a time. A build can write to its
 environment only, and nothing in there is read or written afterwards outside a sandbox.
 
-``python -m localmaker.images.environments`` prepares the environment of the default image.
+``python -m localmaker.images.environments`` prepares the environments of the default image and of functions.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from localmaker.images import requirements as requirements_of_jobs
 from localmaker.images.installer import Installer, installer_of_builds
 from localmaker.images.patience import FOREVER, Patience
 from localmaker.images.requirements import Requirements
-from localmaker.images.table import DEFAULT_IMAGE, ImageMapping, find_image
+from localmaker.images.table import DEFAULT_IMAGE, DEFAULT_RUNTIME, ImageMapping, find_image, function_runtime
 from localmaker.sandbox.sandbox import SandboxError, SandboxRequest, detect_isolation, start
 
 Report = Callable[[str], None]
@@ -371,9 +371,14 @@ def _note_once(message: str) -> None:
 
 
 def main() -> int:
-    """Prepare the default image's environment, and return the exit status."""
+    """Prepare the environments of the default image and of functions, and return the exit status."""
+
+    def report(line: str) -> None:
+        print(line, flush=True)
+
     try:
-        environment = image_environment(find_image(DEFAULT_IMAGE), report=lambda line: print(line, flush=True))
+        environment = image_environment(find_image(DEFAULT_IMAGE), report)
+        image_environment(function_runtime(DEFAULT_RUNTIME), report)
     except LocalmakerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -14,6 +14,7 @@ from localmaker.errors import LocalmakerError
 
 DEFAULT_TABLE = Path(__file__).with_name("images.toml")
 DEFAULT_IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
+DEFAULT_RUNTIME = "python3.12"
 OWN_TABLE_NAME = "images.toml"
 OWN_TABLE_VARIABLE = "LOCALMAKER_IMAGES"
 

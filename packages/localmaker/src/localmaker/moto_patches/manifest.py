@@ -247,6 +247,8 @@ _S3 = (
             "S3Backend.delete_objects": "(self, bucket_name, objects, bypass_retention=)",
             "S3Backend.get_bucket_encryption": "(self, bucket_name)",
             "S3Backend.get_object_acl": "(self, key) b36e282d",
+            "S3Backend.get_object_lock_configuration": "(self, bucket_name)",
+            "S3Backend.put_object_lock_configuration": "(self, bucket_name, lock_enabled, mode=, days=, years=)",
             "S3Backend.put_object": "(self, bucket_name, key_name, value, storage=, etag=, multipart=, encryption=, "
             "kms_key_id=, bucket_key_enabled=, lock_mode=, lock_legal_status=, lock_until=, checksum_value=, "
             "request_method=, disable_notification=)",

@@ -26,9 +26,12 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+import psutil
+
 from localmaker.errors import LocalmakerError
 from localmaker.sandbox import bubblewrap, substitution
 from localmaker.sandbox.limits import Limits, limits_now, read_settings
+from localmaker.sandbox.network import Door, OpenedDoor
 
 # Isolated from the machine's Python settings and without site-packages: it needs only the standard library.
 _GUARD = """
@@ -41,6 +44,12 @@ _SOURCES = Path(__file__).parents[2]
 _LIMIT_BYTES = 64
 _MESSAGE_BYTES = 4000
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+#: Why a job whose network has only one way out does not start.
+NO_DOOR = (
+    "it has a VpcConfig, which has no effect without a sandbox; start the endpoint without --no-egress to run it anyway"
+)
 
 
 class SandboxError(LocalmakerError):
@@ -70,7 +79,7 @@ class SandboxRequest:
         read_only: directories below ``/opt/ml``, as the job sees them, that it may not change.
         mounted: path as the job sees it → file or directory of the machine that it may read there.
         fixed_root: the job may write to ``folders``, ``/tmp`` and its home directory only.
-        network: false for ``EnableNetworkIsolation``.
+        network: false for ``EnableNetworkIsolation``, a door for a network of its own that has only this way out.
         inherited: file descriptors that the job inherits (a listening socket).
         output: descriptor for its standard output and error; a new pipe by default (:meth:`SandboxProcess.output`).
         host_name: the instance's host name.
@@ -91,7 +100,7 @@ class SandboxRequest:
     read_only: Sequence[str] = ()
     mounted: Mapping[str, Path] = field(default_factory=dict)
     fixed_root: bool = False
-    network: bool = True
+    network: bool | Door = True
     inherited: Sequence[int] = ()
     output: int | None = None
     host_name: str = "algo-1"
@@ -103,9 +112,13 @@ class SandboxRequest:
 class SandboxProcess:
     """A job's running process tree. It is killed when the thread that started it ends."""
 
-    def __init__(self, process: subprocess.Popen[bytes], life: int) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], life: int, isolation: Isolation, door: OpenedDoor | None
+    ) -> None:
         self._process = process
         self._life = life
+        self._isolation = isolation
+        self._door = door
         #: After :meth:`wait`: the limit that ended the tree, named as in :mod:`.guard.limits`.
         self.exceeded: str | None = None
 
@@ -119,11 +132,22 @@ class SandboxProcess:
         """Return the file descriptor that becomes readable when the tree has ended."""
         return self._life
 
+    def is_alone(self) -> bool:
+        """Return whether the command runs, and nothing that it has started."""
+        # Below the guard: init and the command, and bwrap before them.
+        alone = 2 if self._isolation is Isolation.NONE else 3
+        try:
+            return len(psutil.Process(self._process.pid).children(recursive=True)) == alone
+        except psutil.Error:
+            return False
+
     def wait(self) -> int:
         """Return the exit status, or 128 + signal number. Closes the descriptors: call it once."""
         code = self._process.wait()
         self.exceeded = os.read(self._life, _LIMIT_BYTES).decode() or None
         os.close(self._life)
+        if self._door is not None:
+            self._door.close()
         if self._process.stdout is not None:
             self._process.stdout.close()
         return 128 - code if code < 0 else code
@@ -147,28 +171,35 @@ def start(request: SandboxRequest) -> SandboxProcess:
     Raises:
         SandboxError: the entry point does not exist or is not executable, or the sandbox could not be created.
     """
+    if isinstance(request.network, Door) and request.isolation is Isolation.NONE:
+        raise SandboxError(NO_DOOR)
     status_read, status_write = os.pipe()
     life_read, life_write = os.pipe()
     specification = _specification(request, status_write) | {"life_fd": life_write}
+    door = OpenedDoor(request.network) if isinstance(request.network, Door) else None
+    if door is not None:
+        specification["door"] = (door.descriptor, door.port)
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _GUARD, str(_SOURCES)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE if request.output is None else request.output,
         stderr=subprocess.STDOUT,
-        pass_fds=[status_write, life_write, *request.inherited],
+        pass_fds=[status_write, life_write, *request.inherited, *([door.descriptor] if door else [])],
         start_new_session=True,
         cwd="/",
         env={},
     )
     os.close(status_write)
     os.close(life_write)
+    if door is not None:
+        door.passed()
     if process.stdin is None:
         raise SandboxError("the launcher was started without an input pipe")
     process.stdin.write(marshal.dumps(specification))
     process.stdin.close()
     with os.fdopen(status_read, "rb") as status:
         report = status.read()
-    sandbox_process = SandboxProcess(process, life_read)
+    sandbox_process = SandboxProcess(process, life_read, request.isolation, door)
     if report != b"+":
         failure = report[1:].decode(errors="replace")
         sandbox_process.kill()
@@ -177,6 +208,8 @@ def start(request: SandboxRequest) -> SandboxProcess:
                 failure = output.read(_MESSAGE_BYTES).decode(errors="replace").strip()
         sandbox_process.wait()
         raise SandboxError(failure or "the sandbox ended before the command started")
+    if door is not None:
+        door.serve()
     return sandbox_process
 
 
@@ -232,7 +265,7 @@ def _view(request: SandboxRequest, root: Path, prefix: Path, limits: Limits) -> 
         read_only={**{path: _inside(ml, path) for path in request.read_only}, **request.mounted},
         hosts=f"127.0.0.1 localhost {request.hosts[0]}\n{addresses}::1 localhost\n",
         host_name=request.host_name,
-        network=request.network,
+        network=request.network is True,
         # Twice: beyond the limit the job is killed, before it is told that this file system is full.
         shared_memory_bytes=2 * limits.memory_bytes,
     )
@@ -278,6 +311,19 @@ def why_not_isolated() -> str | None:
     except SandboxError as error:
         return str(error)
     return None
+
+
+def require_sandbox() -> None:
+    """Refuse to run jobs whose network has only one way out where there is no sandbox.
+
+    Raises:
+        SandboxError: there is none; says why.
+    """
+    reason = why_not_isolated()
+    if reason is not None:
+        raise SandboxError(
+            f"--no-egress (LOCALMAKER_NO_EGRESS) needs the sandbox: without it VpcConfig has no effect. {reason}"
+        )
 
 
 @functools.cache

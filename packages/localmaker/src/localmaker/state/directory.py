@@ -77,6 +77,7 @@ class Running:
         started_at: seconds since 1970.
         restored: a sentence about the state that it started with.
         enforces_iam: whether it refuses what a role's policies do not allow.
+        no_egress: whether jobs and functions with a VpcConfig reach nothing else.
     """
 
     url: str
@@ -86,6 +87,7 @@ class Running:
     state_dir: Path
     restored: str = ""
     enforces_iam: bool = False
+    no_egress: bool = False
 
     @property
     def log_file(self) -> Path:
@@ -109,6 +111,7 @@ def running_of(record: dict[str, Any], state_dir: Path) -> Running:
         state_dir,
         restored,
         record.get("enforces_iam", False),
+        record.get("no_egress", False),
     )
 
 

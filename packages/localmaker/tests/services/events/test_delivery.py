@@ -400,3 +400,28 @@ def test_events_of_services_are_archived_and_replayed_by_their_time(
     assert again["detail"] == first["detail"]
     assert events.describe_archive(ArchiveName=unique)["EventCount"] == 1
     events.delete_archive(ArchiveName=unique)
+
+
+def test_an_empty_parameter_of_a_pipeline_is_a_dead_letter(
+    endpoint: EndpointHandle, unique: str, make_queue: Callable[[str], Any]
+) -> None:
+    dead = make_queue(f"{unique}-dead")
+    definition = {
+        "Version": "2020-12-01",
+        "Parameters": [{"Name": "ETag", "Type": "String", "DefaultValue": "x"}],
+        "Steps": [{"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "it was started"}}],
+    }
+    arn = endpoint.client("sagemaker").create_pipeline(
+        PipelineName=unique,
+        PipelineDefinition=json.dumps(definition),
+        RoleArn="arn:aws:iam::123456789012:role/pipeline",
+        ClientRequestToken=unique.ljust(32, "-"),
+    )["PipelineArn"]
+    parameters = {"PipelineParameterList": [{"Name": "ETag", "Value": "$.detail.etag"}]}
+    role = "arn:aws:iam::123456789012:role/events"
+    target = {"Id": "p", "Arn": arn, "RoleArn": role, "SageMakerPipelineParameters": parameters}
+    put_rule(endpoint, unique, [{**target, "DeadLetterConfig": {"Arn": dead.arn}}])
+    put_event(endpoint, unique, etag="")
+    attributes = dead.messages(1)[0]["MessageAttributes"]
+    assert attributes["ERROR_CODE"]["StringValue"] == "INVALID_PARAMETER"
+    assert '[string "" is too short (length: 0, required minimum: 1)]' in attributes["ERROR_MESSAGE"]["StringValue"]

@@ -30,6 +30,25 @@ def test_a_new_bucket_is_encrypted_closed_and_its_owners(endpoint: EndpointHandl
     assert owned == [{"ObjectOwnership": "BucketOwnerEnforced"}]
 
 
+@pytest.mark.parametrize("retention", [{"Mode": "GOVERNANCE", "Days": 7}, {"Mode": "COMPLIANCE", "Years": 1}])
+def test_object_lock_is_switched_on_for_a_bucket_with_objects_and_holds_later_ones(endpoint, unique, retention):
+    s3 = endpoint.client("s3")
+    s3.create_bucket(Bucket=unique)
+    lock = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}}
+    with pytest.raises(ClientError, match="Versioning must be 'Enabled'"):
+        s3.put_object_lock_configuration(Bucket=unique, ObjectLockConfiguration=lock)
+    s3.put_bucket_versioning(Bucket=unique, VersioningConfiguration={"Status": "Enabled"})
+    free = s3.put_object(Bucket=unique, Key="free", Body=b"x")["VersionId"]
+    s3.put_object_lock_configuration(Bucket=unique, ObjectLockConfiguration=lock)
+    assert s3.get_object_lock_configuration(Bucket=unique)["ObjectLockConfiguration"] == lock
+    held = s3.put_object(Bucket=unique, Key="held", Body=b"x")["VersionId"]
+    s3.delete_object(Bucket=unique, Key="free", VersionId=free)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.delete_object(Bucket=unique, Key="held", VersionId=held)
+    (error,) = s3.delete_objects(Bucket=unique, Delete={"Objects": [{"Key": "held", "VersionId": held}]})["Errors"]
+    assert (error["Key"], error["Code"]) == ("held", "AccessDenied")
+
+
 def test_encryption_falls_back_and_the_rest_can_be_taken_away(endpoint: EndpointHandle, unique: str) -> None:
     s3 = endpoint.client("s3")
     s3.create_bucket(Bucket=unique, ObjectOwnership="ObjectWriter")

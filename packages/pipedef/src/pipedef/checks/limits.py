@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipedef.checks.registry import Deployment, Problem, definition_check, deployment_check
+from pipedef.checks.registry import Deployment, Problem, Severity, definition_check, deployment_check
 from pipedef.document.definition import Definition, Step
 from pipedef.document.values import follow, listed, objects
 from pipedef.language.caching import parse_duration
@@ -93,6 +93,13 @@ def pipeline_name_is_valid(definition: Definition, deployment: Deployment) -> It
         )
 
 
+#: botocore's model allows it; the cloud has refused it.
+NO_EMPTY_VALUE = (
+    "StartPipelineExecution refuses one: string is too short, length 0 (aws/sagemaker-python-sdk#4016, #3564)."
+)
+NOT_EMPTY = "Use a word that says what it means, such as none or latest."
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a pipeline may have at most."""
@@ -166,6 +173,18 @@ def _parameters(definition: Definition) -> Iterator[Problem]:
                 "Put the value into S3 and pass its location.",
                 field=f"{field}.DefaultValue",
             )
+
+
+@definition_check("empty-values", Severity.WARNING)
+def no_value_is_empty(definition: Definition) -> Iterator[Problem]:
+    """Check that no default and no allowed value of a parameter is an empty text, which no start may give."""
+    for index, parameter in enumerate(definition.parameters):
+        values = [("DefaultValue", parameter.get("DefaultValue"))]
+        values += [(f"EnumValues[{at}]", value) for at, value in enumerate(listed(parameter.get("EnumValues")))]
+        for field, value in values:
+            if value == "":
+                message = f"A value of parameter {parameter.get('Name')} is an empty text. {NO_EMPTY_VALUE}"
+                yield Problem(message, NOT_EMPTY, field=f"Parameters[{index}].{field}")
 
 
 def _retries(step: Step) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ from pipedef.language.expressions import (
     ExecutionReference,
     ExpressionError,
     ParameterReference,
+    StepReference,
     is_expression,
 )
 
@@ -90,6 +91,9 @@ def _kind(value: Any, definition: Definition) -> str:
         return "String"
     if isinstance(reference, ParameterReference):
         return str((definition.parameter_named.get(reference.name) or {}).get("Type", ""))
+    if isinstance(reference, StepReference) and reference.path[:1] == ("OutputParameters",):
+        target = definition.step_named.get(reference.step)
+        return target.output_types.get(str(reference.path[-1]), "") if target else ""
     return ""
 
 

@@ -69,6 +69,21 @@ class Trigger:
 
 
 @dataclass(frozen=True)
+class Function:
+    """A deployed function that steps call.
+
+    Attributes:
+        arn: of the function, without a version or alias.
+        script: file name of the project's script that it runs.
+        policy: IAM policy document of its own role.
+    """
+
+    arn: str
+    script: str
+    policy: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Deployment:
     """What is deployed around one pipeline.
 
@@ -78,6 +93,7 @@ class Deployment:
         policy: IAM policy document of the role that the pipeline and its jobs run as.
         partition: of AWS, as ARNs name it.
         region: that the pipeline runs in.
+        functions: those that are deployed with it; empty where they are not known.
     """
 
     pipeline: str
@@ -85,6 +101,7 @@ class Deployment:
     policy: Mapping[str, Any]
     partition: str = "aws"
     region: str = "us-east-1"
+    functions: tuple[Function, ...] = ()
 
     @property
     def own_triggers(self) -> tuple[Trigger, ...]:

@@ -41,6 +41,7 @@ _OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "s3:CopyObject": ("s3:GetObject", "s3:PutObject"),
     "s3:HeadBucket": ("s3:ListBucket",),
     "s3:HeadObject": ("s3:GetObject",),
+    "s3:ListObjectVersions": ("s3:ListBucketVersions",),
     "s3:ListObjects": ("s3:ListBucket",),
     "s3:ListObjectsV2": ("s3:ListBucket",),
 }

@@ -193,7 +193,7 @@ def _expression(value: Mapping[str, Any], shape: Shape, path: str, definition: D
         if wanted != "String":
             yield path, f"A Std:Join is text, and a {wanted} is needed", f"Put a {wanted} or a variable of that type."
             return
-        length = _least_length(value)
+        length = least_length(value)
         high = shape.metadata.get("max")
         if high is not None and length > high:
             yield path, f"The literal pieces alone have {length} characters, at most {high} are allowed", "Shorten it."
@@ -205,7 +205,30 @@ def _expression(value: Mapping[str, Any], shape: Shape, path: str, definition: D
         yield from _variable(str(value[GET]), shape, wanted, path, definition)
 
 
-def _least_length(value: Any) -> int:
+def limited_texts(step: Step) -> Iterator[tuple[str, Mapping[str, Any], int]]:
+    """Yield (path, expression, most characters) of the arguments that are no literals and have a longest length."""
+    operation = _OPERATIONS.get(step.type)
+    if operation is not None:
+        yield from _limited(step.arguments, _request(operation), "Arguments")
+
+
+def _limited(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, Mapping[str, Any], int]]:
+    if is_expression(value):
+        if shape.type_name == "string" and "max" in shape.metadata:
+            yield path, value, shape.metadata["max"]
+    elif isinstance(shape, StructureShape) and isinstance(value, Mapping):
+        for name, item in value.items():
+            if name in shape.members:
+                yield from _limited(item, shape.members[name], f"{path}.{name}")
+    elif isinstance(shape, MapShape) and isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _limited(item, shape.value, f"{path}.{key}")
+    elif isinstance(shape, ListShape):
+        for index, item in enumerate(listed(value)):
+            yield from _limited(item, shape.member, f"{path}[{index}]")
+
+
+def least_length(value: Any) -> int:
     """Return the characters that a value has whatever its variables are."""
     if not is_expression(value):
         return len(str(value))
@@ -214,7 +237,7 @@ def _least_length(value: Any) -> int:
     if not isinstance(body, Mapping) or not isinstance(pieces, list):
         return 0
     separators = len(str(body.get("On", ""))) * max(len(pieces) - 1, 0)
-    return separators + sum(_least_length(piece) for piece in pieces)
+    return separators + sum(least_length(piece) for piece in pieces)
 
 
 def _beginning(value: Any) -> str:

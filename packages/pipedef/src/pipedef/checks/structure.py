@@ -34,6 +34,8 @@ _TARGET_FORMS = {
     "FunctionArn": (re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:.+"), "the ARN of a function"),
     "SqsQueueUrl": (re.compile(r"https?://[^/]+/\d{12}/[A-Za-z0-9_-]+(\.fifo)?"), "the URL of a queue"),
 }
+#: What policies cover: "Retry Policy for Pipeline Steps" in the developer guide.
+_RETRIED = "Processing, Training, Tuning, AutoML, Model, RegisterModel, Transform and NotebookJob steps"
 _CORRECT = "Remove it, or correct its spelling."
 
 
@@ -61,7 +63,11 @@ def _step(step: Step) -> Iterator[Problem]:
     content, name = step.content, step.name
     # Of steps that only AWS runs, nothing here has a table.
     if step.type in STEP_MEMBERS:
-        yield from _unknown(content, STEP_MEMBERS[step.type], "", name)
+        yield from _unknown(content, STEP_MEMBERS[step.type] | {"RetryPolicies"}, "", name)
+        if "RetryPolicies" in content and "RetryPolicies" not in STEP_MEMBERS[step.type]:
+            fix = "Remove it; a function retries its own calls of AWS, until shortly before its time is over."
+            message = f"A step of type {step.type} takes no retry policies; {_RETRIED} do."
+            yield Problem(message, fix, step=name, field="RetryPolicies")
     for member, limit in (("DisplayName", MAX_DISPLAY_NAME), ("Description", MAX_DESCRIPTION)):
         text = content.get(member)
         if text is not None and (not isinstance(text, str) or len(text) > limit):

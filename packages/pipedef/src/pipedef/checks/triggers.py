@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pipedef.checks.limits import PARAMETER_NAME
+from pipedef.checks.limits import NO_EMPTY_VALUE, NOT_EMPTY, PARAMETER_NAME
 from pipedef.checks.registry import Deployment, Problem, Trigger, deployment_check
+from pipedef.checks.shapes import least_length, limited_texts
 from pipedef.document.definition import Definition, Step
 from pipedef.document.locations import default_location, overlap, pattern_of
-from pipedef.document.values import follow, texts
+from pipedef.document.values import follow, references, texts
+from pipedef.language.expressions import ParameterReference
 from pipedef.language.parsing import TARGETS
+
+#: Path of an object's key in the events of S3, and the most characters that a key has ("Object key names", S3).
+_KEY_PATH, _KEY_CHARACTERS = "$.detail.object.key", 1024
 
 
 @deployment_check("trigger-parameters")
@@ -32,7 +37,9 @@ def trigger_parameters_match(definition: Definition, deployment: Deployment) -> 
                     "Make it a ParameterString.",
                     field=field,
                 )
-            if not path.startswith("$."):
+            if path == "":
+                yield Problem(f"The trigger sets {name} to an empty text. {NO_EMPTY_VALUE}", NOT_EMPTY, field=field)
+            elif not path.startswith("$."):
                 yield Problem(
                     f"{path!r} is not a JSON path into the event: every execution would get this literal text.",
                     "Write it as $.detail.…",
@@ -49,6 +56,32 @@ def _unset(definition: Definition, trigger: Trigger) -> Iterator[Problem]:
                 "Give it a default, or set it in the rule's target.",
                 field=f"rule {trigger.name}: {name}",
             )
+
+
+@deployment_check("key-lengths")
+def keys_fit(definition: Definition, deployment: Deployment) -> Iterator[Problem]:
+    """Check that an uploaded object's key fits wherever its parameter is used, such as in a container's arguments.
+
+    AWS measures the value when the step runs: an execution for a long key fails there
+    (github.com/aws/sagemaker-python-sdk/issues/5224). The payload of a function has no such limit.
+    """
+    keys = {
+        name for trigger in deployment.own_triggers for name, path in trigger.parameters.items() if path == _KEY_PATH
+    }
+    for step in definition.steps:
+        for path, value, most in limited_texts(step):
+            used = [
+                found.reference.name
+                for found in references(value, "")
+                if isinstance(found.reference, ParameterReference) and found.reference.name in keys
+            ]
+            if used and least_length(value) + _KEY_CHARACTERS * len(used) > most:
+                yield Problem(
+                    f"{used[0]} is an object's key, of up to {_KEY_CHARACTERS} characters; at most {most} are allowed.",
+                    "Pass it to a function, or write it to a file that the job reads.",
+                    step=step.name,
+                    field=path,
+                )
 
 
 def _given(step: Step) -> Iterator[tuple[str, Any]]:

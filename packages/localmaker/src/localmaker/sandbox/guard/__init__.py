@@ -15,6 +15,8 @@ left behind; when the guard or the endpoint dies, so does init.
 ``environment`` its complete environment
 ``directory``   its working directory, as the job sees it
 ``inherited``   file descriptors that the job inherits
+``door``        a socket to the endpoint, and the port at which init opens the way to it; see
+                :mod:`localmaker.sandbox.network`
 ``work``        the job's directory on the machine
 ``limits``      of the tree, as in :class:`localmaker.sandbox.limits.Limits`
 ``parent``      process id of the endpoint

@@ -20,6 +20,7 @@ else:
     import _signal as signal  # the module itself imports enum for the sake of names
 
 _NOT_STARTED = 127
+_BACKLOG = 1024
 # Threads count, too.
 _THREADS_PER_PROCESS = 16
 
@@ -33,6 +34,12 @@ def run(specification: dict[str, Any], before_command: Callable[[], None] = lamb
     """
     status_fd = specification["status_fd"]
     os.write(status_fd, b"+")
+    if specification.get("door"):
+        try:
+            _hand_out(*specification["door"])
+        except OSError as error:
+            os.write(status_fd, f"the network of the job: {error.strerror}".encode())
+            return _NOT_STARTED
     job = os.fork()
     if job == 0:
         try:
@@ -55,6 +62,20 @@ def run(specification: dict[str, Any], before_command: Callable[[], None] = lamb
         pid, status = os.wait()
         if pid == job:
             return exit_code(status)
+
+
+def _hand_out(connection_fd: int, port: int) -> None:
+    """Open a listening socket at the endpoint's address in this network, and send it to the endpoint."""
+    import _socket as sockets  # socket itself imports enum and selectors
+
+    with_endpoint = sockets.socket(fileno=connection_fd)
+    listener = sockets.socket(sockets.AF_INET, sockets.SOCK_STREAM)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(_BACKLOG)
+    descriptor = listener.fileno().to_bytes(4, sys.byteorder)
+    with_endpoint.sendmsg([b"x"], [(sockets.SOL_SOCKET, sockets.SCM_RIGHTS, descriptor)])
+    listener.close()
+    with_endpoint.close()
 
 
 def exit_code(status: int) -> int:

@@ -150,6 +150,7 @@ def _become_bubblewrap(specification: dict[str, Any], info_fd: int) -> None:
     program, *arguments = specification["bwrap"]
     for_init = {key: specification[key] for key in ("bwrap", "command", "environment", "directory")}
     for_init |= {"status_fd": specification["status_fd"], "processes": specification["limits"]["processes"]}
+    for_init["door"] = specification.get("door")
     listed = _memory_file("arguments", "\0".join(arguments).encode())
     specified = _memory_file("specification", marshal.dumps(for_init))
     source = os.open(_INIT_SOURCE, os.O_RDONLY)

@@ -23,6 +23,7 @@ from localmaker.services.iam.sessions import Principal
 from localmaker.state.credentials import ANY, Credentials
 
 SAGEMAKER, EVENTS, SCHEDULER = "sagemaker.amazonaws.com", "events.amazonaws.com", "scheduler.amazonaws.com"
+LAMBDA, S3 = "lambda.amazonaws.com", "s3.amazonaws.com"
 # EventBridge asks the resource's own policy where a target has no role.
 _RESOURCE_POLICIES = {"sqs", "sns"}
 #: (service, region, credentials) → boto3 client of the endpoint
@@ -157,6 +158,9 @@ class Acting:
         Args:
             role_arn: its execution role; without one it gets the endpoint's own credentials.
             arn: of the function, or its name.
+
+        Raises:
+            AwsError: AccessDeniedException if Lambda may not assume the role.
         """
         if not self._authorization.enabled or role_arn is None:
             yield self._authorization.own.variables()
@@ -164,12 +168,42 @@ class Acting:
         if not is_role(role_arn):
             yield ANY.variables()
             return
-        name = arn.split(":")[6] if arn.count(":") > 5 else arn  # noqa: PLR2004 - arn:aws:lambda:…:function:name
-        credentials = self._authorization.sessions.open(Principal(role_arn, name, arn))
+        self.check_function_role(role_arn, arn)
+        credentials = self._authorization.sessions.open(Principal(role_arn, _name_of(arn), arn))
         try:
             yield credentials.variables()
         finally:
             self._authorization.sessions.close(credentials.access_key)
+
+    def check_function_role(self, role_arn: str, arn: str) -> None:
+        """Check that Lambda may assume a function's role.
+
+        Args:
+            role_arn: its execution role.
+            arn: of the function, or its name.
+
+        Raises:
+            AwsError: AccessDeniedException if it may not.
+        """
+        # Functions of every region come here.
+        region = arn.split(":")[3] if arn.startswith("arn:") else self._location.region
+        source = f"arn:aws:lambda:{region}:{self._location.account}:function:{_name_of(arn)}"
+        try:
+            self._authorization.check_trust(
+                role_arn, LAMBDA, {"aws:sourceaccount": self._location.account, "aws:sourcearn": source}
+            )
+        except AwsError as error:
+            message = "The role defined for the function cannot be assumed by Lambda."
+            raise AwsError("AccessDeniedException", message, 403) from error
+
+    def check_call(self, role_arn: str, arn: str, call: Call) -> None:
+        """Check that a function's role may make a call.
+
+        Raises:
+            AwsError: it may not.
+        """
+        if self._sees(role_arn):
+            self._authorization.call(Principal(role_arn, _name_of(arn), arn), call, self._location.region)
 
     def call(self, role_arn: str, source: str, name: str, operation: Operation) -> None:
         """Report a call that a service makes under a role without a request.
@@ -208,3 +242,8 @@ class Acting:
 
     def _own(self, service: str, region: str | None = None) -> Any:
         return self._new_client(service, region or self._location.region, None)
+
+
+def _name_of(arn: str) -> str:
+    """Return the name of a function, of which the ARN or the name is given."""
+    return arn.split(":")[6] if arn.count(":") > 5 else arn  # noqa: PLR2004 - arn:aws:lambda:…:function:name

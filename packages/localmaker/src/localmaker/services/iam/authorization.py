@@ -17,6 +17,7 @@ from localmaker.errors import AwsError
 from localmaker.ports import CredentialScope
 from localmaker.services.iam.actions import Location, required_calls
 from localmaker.services.iam.authentication import Authentication
+from localmaker.services.iam.boundaries import with_boundary
 from localmaker.services.iam.calls import Operation, is_ambiguous, operation_of
 from localmaker.services.iam.encryption import key_use
 from localmaker.services.iam.evaluation import IDENTITY, Call, Decision, Evaluation, Policy, allows_principal, evaluate
@@ -150,7 +151,7 @@ class Authorization:
         location = Location(region or self._region, session.account)
         calls = required_calls(operation.service, operation.name, operation.request, location)
         for call in [*calls, *key_use(operation, calls, location)]:
-            self.call(session, call, location.region)
+            self.call(session, with_boundary(call, operation.request), location.region)
         if self.enforces and (operation.service, operation.name) == ("sts", "AssumeRole"):
             self._check_assumed(session, operation.request)
 

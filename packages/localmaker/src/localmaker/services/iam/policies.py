@@ -68,6 +68,15 @@ def trust_policy_of(role_arn: str) -> Policy | None:
     return parsed(f"trust of {role.name}", role.assume_role_policy_document)
 
 
+def boundary_of(role_arn: str) -> str | None:
+    """Return the ARN of a role's permissions boundary; None without one, and for a role that does not exist."""
+    try:
+        role = iam_backends[role_arn.split(":")[4]][_PARTITION].get_role(role_arn.rpartition("/")[2])
+    except NotFoundException:
+        return None
+    return role.permissions_boundary_arn or None
+
+
 @lru_cache(maxsize=512)
 def parsed(source: str, text: str) -> Policy:
     """Parse a policy document; the result is cached."""

@@ -1,4 +1,4 @@
-"""Calls of local Python functions in place of Lambda functions, each in its own process."""
+"""Calls of local Python functions in place of Lambda functions, in processes of their own."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import json
 import os
 import re
 import stat
-import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +17,16 @@ from localmaker.errors import LocalmakerError
 from localmaker.images.environments import EnvironmentBuildError
 from localmaker.sandbox.sandbox import SandboxError
 from localmaker.services.iam.acting import Acting
+from localmaker.services.lambda_.execution import Ending, Execution, Start
 from localmaker.services.lambda_.logs import FunctionOutput, log_group
-from localmaker.services.lambda_.process import has_ended, seen_paths, start
+from localmaker.services.lambda_.running import RunningFunctions
 from localmaker.services.lambda_.table import (
     FunctionTableError,
-    LocalFunction,
     function_name,
     registered_function,
     unknown_function,
 )
-from localmaker.services.lambda_.uploaded import unpack_uploaded
+from localmaker.services.lambda_.uploaded import describe_uploaded
 from localmaker.state.credentials import ANY
 
 # Lambda's names.
@@ -57,75 +55,116 @@ class FunctionFailedError(LocalmakerError):
         self.error: dict[str, Any] = {"errorMessage": message, "errorType": kind, **trace}
 
 
+class FunctionRaisedError(Exception):
+    """A function has raised an exception, and its process may go on."""
+
+    def __init__(self, failure: FunctionFailedError) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What calls of functions need of the endpoint.
+
+    Attributes:
+        state_dir: of the endpoint; may hold the table of functions, and gets their output.
+        url, region: of the endpoint, for the function's own AWS clients.
+        logs: a client of CloudWatch Logs, which gets the output, too.
+        acting: gives the function credentials of its role; without it any will do.
+        functions: the calls in progress; knows the only way out of a VPC, if there is one.
+    """
+
+    state_dir: Path
+    url: str
+    region: str
+    logs: Any
+    acting: Acting | None
+    functions: RunningFunctions
+
+
 def call_function(
     arn: str,
     event: Any,
+    around: Surroundings,
     *,
-    state_dir: Path,
-    url: str,
-    region: str,
-    logs: Any,
-    acting: Acting | None,
     started: Callable[[Callable[[bool], None]], object],
     request_id: str | None = None,
+    longest_seconds: int | None = None,
 ) -> Any:
     """Call a function and return its result.
 
     Args:
         arn: of the function, or its name.
         event: its first argument.
-        state_dir: of the endpoint; may hold the table of functions, and gets their output.
-        url, region: of the endpoint, for the function's own AWS clients.
-        logs: a client of CloudWatch Logs, which gets the output, too.
-        acting: gives the function credentials of its role; without it any will do.
+        around: the endpoint.
         started: called once the function runs, with a callback that takes whether the endpoint shuts down, and kills
             the function then.
         request_id: of the call; a new one by default.
+        longest_seconds: that the caller waits, if that may be less than the function's time-out.
 
     Raises:
         FunctionTableError, UnknownFunctionError: there is no such function, or its entry is wrong.
         FunctionFailedError: it returned nothing.
+        AwsError: Lambda may not assume its role.
     """
     name = function_name(arn)
-    with tempfile.TemporaryDirectory(prefix="function-") as folder:
-        directory = Path(folder)
-        function = registered_function(name, state_dir) or unpack_uploaded(arn, region, directory / "code")
-        if function is None:
-            raise unknown_function(name, state_dir)
-        output = FunctionOutput(
-            request_id or str(uuid.uuid4()),
-            log_file(name, state_dir),
-            group=log_group(name),
-            client=logs,
-            version=function.version,
-            memory_mb=function.memory_mb,
-        )
-        (directory / "call").mkdir()
-        document = json.dumps(_call_document(function, directory, arn, event, output))
-        (directory / "call" / "call.json").write_text(document, encoding="utf-8")
-        with acting.function(function.role, arn) if acting else nullcontext(ANY.variables()) as credentials:
-            variables = {
-                "AWS_ENDPOINT_URL": url,
-                **credentials,
-                "AWS_DEFAULT_REGION": region,
-                "AWS_REGION": region,
-            }
-            return _call(function, directory, output=output, variables=variables, started=started)
+    function = registered_function(name, around.state_dir) or describe_uploaded(arn, around.region)
+    if function is None:
+        raise unknown_function(name, around.state_dir)
+    if around.acting is not None and function.role is not None:
+        around.acting.check_function_role(function.role, arn)
+    idle = around.functions.idle
+    execution = (idle.take(function.key) if function.uploaded else None) or Execution(function)
+    output = FunctionOutput(
+        request_id or str(uuid.uuid4()),
+        log_file(name, around.state_dir),
+        group=function.log_group or log_group(name),
+        client=around.logs,
+        version=function.version,
+        memory_mb=function.memory_mb,
+        stream=execution.stream,
+    )
+    seconds = min(function.timeout_seconds, longest_seconds or function.timeout_seconds)
+    document = _call_document(execution, arn, event, output, seconds)
+    kept = False
+    try:
+        with output.copied(execution.output):
+            end = _run(execution, document, output, _Call(arn, around, seconds, started))
+        value = _value(execution, output, end)
+        kept = end.answered
+    except FunctionRaisedError as error:
+        kept = True
+        raise error.failure from None
+    finally:
+        if kept and function.uploaded:
+            idle.give(execution)
+        else:
+            execution.close()
+    return value
 
 
-def _call_document(
-    function: LocalFunction, directory: Path, arn: str, event: Any, output: FunctionOutput
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Call:
+    """One call, with what it needs of the endpoint."""
+
+    arn: str
+    around: Surroundings
+    seconds: int
+    started: Callable[[Callable[[bool], None]], object]
+
+
+def _call_document(execution: Execution, arn: str, event: Any, output: FunctionOutput, seconds: int) -> dict[str, Any]:
     """Describe the call for :mod:`localmaker.services.lambda_.host`."""
-    root = str(function.file.parent) if function.root is None else seen_paths(function.root, directory)[0]
+    function, root = execution.function, execution.root
     return {
         "arn": arn,
         "event": event,
         "name": function.name,
-        "file": str(Path(root, function.file.relative_to(function.root or function.file.parent))),
+        "file": str(Path(root, function.file)),
         "root": root,
         "attribute": function.attribute,
-        "timeout_seconds": function.timeout_seconds,
+        "timeout_seconds": seconds,
         "request_id": output.request_id,
         "log_group": output.group,
         "log_stream": output.stream,
@@ -134,18 +173,16 @@ def _call_document(
     }
 
 
-def _call(
-    function: LocalFunction,
-    directory: Path,
-    *,
-    output: FunctionOutput,
-    variables: Mapping[str, str],
-    started: Callable[[Callable[[bool], None]], object],
-) -> Any:
-    with output.opened() as descriptor:
-        end = _run(function, directory, output, descriptor, variables=variables, started=started)
+def _value(execution: Execution, output: FunctionOutput, end: _End) -> Any:
+    """Return what the function has returned.
+
+    Raises:
+        FunctionRaisedError: it has raised, and may be called again.
+        FunctionFailedError: there is nothing.
+    """
+    function = execution.function
     try:
-        answer = _answer(directory)
+        answer = _answer(execution.result())
     except ResultTooLargeError:
         kind = "Function.ResponseSizeTooLarge"
         message = f"Response payload size exceeded maximum allowed payload size ({LARGEST_ANSWER_BYTES} bytes)."
@@ -168,56 +205,70 @@ def _call(
             how, reason = "signal: killed", f"it was killed: it exceeded its {end.exceeded} ({function.memory_mb} MB)"
         message = f"RequestId: {output.request_id} Error: Runtime exited with error: {how}"
     text = f"Lambda function [{function.name}] failed: {reason}. {_where(output)}"
-    raise FunctionFailedError(text, kind, message, stack)
+    failure = FunctionFailedError(text, kind, message, stack)
+    raise FunctionRaisedError(failure) if end.answered and error else failure
 
 
 @dataclass(frozen=True)
 class _End:
-    """The end of a function's process: whether the endpoint killed it, and which limit it exceeded."""
+    """The end of a call: whether it was answered, or the endpoint killed it, or which limit it exceeded."""
 
+    answered: bool
     stopped: bool
     code: int
     exceeded: str | None
 
 
-def _run(
-    function: LocalFunction,
-    directory: Path,
-    output: FunctionOutput,
-    descriptor: int,
-    *,
-    variables: Mapping[str, str],
-    started: Callable[[Callable[[bool], None]], object],
-) -> _End:
-    """Run the function until it has ended."""
-    stopping = threading.Event()
-    try:
-        process = start(function, directory, output, descriptor, variables)
-    except (SandboxError, EnvironmentBuildError) as exc:
-        text = f"Lambda function [{function.name}] could not be started: {exc}"
-        raise FunctionFailedError(text, "Runtime.InvalidEntrypoint", text) from exc
+def _run(execution: Execution, document: Mapping[str, Any], output: FunctionOutput, call: _Call) -> _End:
+    """Run a call until it has ended."""
+    function, stopping = execution.function, threading.Event()
+    if not execution.is_running:
+        try:
+            _start(execution, output, call)
+        except (SandboxError, EnvironmentBuildError) as exc:
+            text = f"Lambda function [{function.name}] could not be started: {exc}"
+            raise FunctionFailedError(text, "Runtime.InvalidEntrypoint", text) from exc
 
     def stop(closing: bool) -> None:
         if closing:
             stopping.set()
-            process.kill()
+            execution.kill()
 
-    timed_out = True
+    ending = Ending.TIMED_OUT
     try:
-        started(stop)
-        timed_out = not has_ended(process, function.timeout_seconds)
+        call.started(stop)
+        ending = execution.call(document, call.seconds)
     finally:
-        process.kill()
-        code = process.wait()
-    if timed_out:
-        output.write_timeout(descriptor, function.timeout_seconds)
+        if ending is not Ending.ANSWERED or not function.uploaded:
+            execution.end()
+    if ending is Ending.TIMED_OUT:
+        output.write_timeout(execution.output_writer, call.seconds)
         raise FunctionFailedError(
-            f"Lambda function [{function.name}] did not end within {function.timeout_seconds} seconds "
+            f"Lambda function [{function.name}] did not end within {call.seconds} seconds "
             f"and was killed. {_where(output)}",
             "Sandbox.Timedout",
-            f"RequestId: {output.request_id} Error: Task timed out after {function.timeout_seconds:.2f} seconds",
+            f"RequestId: {output.request_id} Error: Task timed out after {call.seconds:.2f} seconds",
         )
-    return _End(stopping.is_set(), code, process.exceeded)
+    return _End(ending is Ending.ANSWERED, stopping.is_set(), execution.code, execution.exceeded)
+
+
+def _start(execution: Execution, output: FunctionOutput, call: _Call) -> None:
+    """Start a process, with credentials of the function's role for as long as it lives."""
+    function, around = execution.function, call.around
+    credentials: Mapping[str, str] = ANY.variables()
+    if around.acting is not None:
+        credentials = execution.credentials.enter_context(around.acting.function(function.role, call.arn))
+    variables = {
+        "AWS_ENDPOINT_URL": around.url,
+        **credentials,
+        "AWS_DEFAULT_REGION": around.region,
+        "AWS_REGION": around.region,
+    }
+    settings = Start(output.group, variables, around.functions.door)
+    if function.uploaded:
+        around.functions.idle.start(lambda: execution.start(settings))
+    else:
+        execution.start(settings)
 
 
 def log_file(name: str, state_dir: Path) -> Path:
@@ -235,7 +286,7 @@ def _where(output: FunctionOutput) -> str:
     return f"Its output is in {output.file} and in log group {output.group}."
 
 
-def _answer(directory: Path) -> dict[str, Any]:
+def _answer(file: Path) -> dict[str, Any]:
     """Return what a function's program has written, ``{"value": …}`` or ``{"error": …}``; empty if it is neither.
 
     The function can write there, too, so nothing about the file is taken for granted.
@@ -244,7 +295,7 @@ def _answer(directory: Path) -> dict[str, Any]:
         ResultTooLargeError: it is larger than any answer may be.
     """
     try:
-        answer = json.loads(_read(directory / "call" / "result.json"))
+        answer = json.loads(_read(file))
     except (OSError, ValueError, RecursionError):  # it was killed before it had written all of it, for instance
         return {}
     if not isinstance(answer, dict):

@@ -1,8 +1,9 @@
-"""The program of a function's process: run one call of a local function.
+"""The program of a function's process: run calls of a local function, one after the other.
 
-``python host.py <directory>`` reads the function and its event from ``call.json`` in the directory, and writes
-``result.json``: ``{"value": ...}`` or ``{"error": {"type", "message", "stack"}}``. It needs only the standard library
-of Python 3.8 or later.
+``python host.py <directory> <calls> <done>``: the numbers are descriptors. For each line from the first it reads the
+function and its event from ``call.json`` in the directory, writes ``result.json``, ``{"value": ...}`` or
+``{"error": {"type", "message", "stack"}}``, and then a byte to the second. It needs only the standard library of Python
+3.8 or later.
 """
 
 import importlib
@@ -34,15 +35,13 @@ class Context:
         return max(int((self._deadline - time.monotonic()) * 1000), 0)
 
 
-def set_up_logging(request_id: str) -> None:
-    """Give the root logger a handler, as Lambda does: a function that sets its level sees its messages."""
-    handler = logging.StreamHandler(sys.stdout)
+def set_up_logging(request_id: str, handler: logging.Handler) -> None:
+    """Let the handler of the root logger name the request, as Lambda's does."""
     formatter = logging.Formatter(
         "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t" + request_id + "\t%(message)s", "%Y-%m-%dT%H:%M:%S"
     )
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
-    logging.getLogger().addHandler(handler)
 
 
 def load_module(path: str, root: str) -> Any:
@@ -61,17 +60,21 @@ def load_module(path: str, root: str) -> Any:
     return module
 
 
+_modules: Dict[str, Any] = {}  # noqa: UP006
+
+
 def call_function(call: Dict[str, Any]) -> Any:  # noqa: UP006
-    """Import the function and call it."""
-    module = load_module(call["file"], call["root"])
-    return getattr(module, call["attribute"])(call["event"], Context(call))
+    """Import the function, unless an earlier call has done so, and call it."""
+    if call["file"] not in _modules:
+        _modules[call["file"]] = load_module(call["file"], call["root"])
+    return getattr(_modules[call["file"]], call["attribute"])(call["event"], Context(call))
 
 
-def main(directory: str) -> None:
+def run(directory: str, handler: logging.Handler) -> None:
     """Run the call that a directory describes, and write its result there."""
     with open(os.path.join(directory, "call.json"), encoding="utf-8") as file:  # noqa: PTH118, PTH123
         call = json.load(file)
-    set_up_logging(call["request_id"])
+    set_up_logging(call["request_id"], handler)
     try:
         text = json.dumps({"value": call_function(call)})
     except Exception as error:  # noqa: BLE001  whatever a handler raises is its answer
@@ -83,5 +86,17 @@ def main(directory: str) -> None:
         file.write(text)
 
 
+def main(directory: str, calls: int, done: int) -> None:
+    """Run calls until there are no more."""
+    # As Lambda does: a function that sets the level sees its messages.
+    handler = logging.StreamHandler(sys.stdout)
+    logging.getLogger().addHandler(handler)
+    while os.read(calls, 1):
+        run(directory, handler)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.write(done, b".")
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -13,10 +13,12 @@ from typing import Any
 from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
 from localmaker.services.iam.acting import Acting
-from localmaker.services.lambda_.calls import FunctionFailedError, call_function, log_file
+from localmaker.services.lambda_.asynchronous import process_event
+from localmaker.services.lambda_.calls import FunctionFailedError, Surroundings, call_function, log_file
 from localmaker.services.lambda_.running import RunningFunctions
 from localmaker.services.lambda_.table import (
     FunctionTableError,
+    UnknownFunctionError,
     function_name,
     registered_function,
     unknown_function,
@@ -28,6 +30,7 @@ _LATEST = "$LATEST"
 _FAILED = "Unhandled"
 # Lambda returns this much of the log.
 _TAIL_BYTES = 4096
+_LARGEST_PAYLOAD_BYTES, _LARGEST_EVENT_BYTES = 6 << 20, 1 << 20
 
 
 @operation("lambda", "Invoke")
@@ -35,7 +38,9 @@ def invoke(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Call a function: wait for its result, start it (``Event``), or only check that it exists (``DryRun``)."""
     arn = _arn(request["FunctionName"], request.get("Qualifier"), context)
     kind = request.get("InvocationType", "RequestResponse")
-    event = _event(request.get("Payload") or b"{}")
+    payload = request.get("Payload") or b"{}"
+    _check_size(payload, kind)
+    event = _event(payload)
     try:
         known = registered_function(function_name(arn), context.endpoint.state_dir) or find_uploaded(
             arn, context.region
@@ -45,6 +50,8 @@ def invoke(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
             raise AwsError("ResourceNotFoundException", f"Function not found: {arn} ({how})", 404)
         if kind == "DryRun":
             return {"StatusCode": 204}
+        if getattr(known, "reserved_concurrency", None) == 0:
+            raise AwsError("TooManyRequestsException", "Rate Exceeded.", 429)
         request_id = str(uuid.uuid4())
         if kind == "Event":
             call = threading.Thread(target=_run_unattended, args=(arn, event, request_id, context), name=request_id)
@@ -57,6 +64,22 @@ def invoke(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
         log = _log_of(log_file(function_name(arn), context.endpoint.state_dir), request_id)
         answer["LogResult"] = base64.b64encode(log[-_TAIL_BYTES:]).decode()
     return answer
+
+
+def _check_size(payload: bytes, kind: str) -> None:
+    """Refuse a payload that is too large: "Lambda quotas" in the developer guide.
+
+    Raises:
+        AwsError: RequestEntityTooLargeException.
+    """
+    size = len(payload)
+    message = ""
+    if kind == "Event" and size > _LARGEST_EVENT_BYTES:
+        message = f"{size} byte payload is too large for the Event invocation type (limit {_LARGEST_EVENT_BYTES} bytes)"
+    elif size > _LARGEST_PAYLOAD_BYTES:
+        message = f"Request must be smaller than {_LARGEST_PAYLOAD_BYTES} bytes for the InvokeFunction operation"
+    if message:
+        raise AwsError("RequestEntityTooLargeException", message, 413)
 
 
 def _event(payload: bytes) -> Any:
@@ -85,29 +108,30 @@ def _arn(name: str, qualifier: str | None, context: RequestContext) -> str:
 
 
 def _run_unattended(arn: str, event: Any, request_id: str, context: RequestContext) -> None:
-    """Run a call that nobody waits for; a failure of the function is in its log."""
+    """Process an event that nobody waits for; a failure of the function is in its log."""
     try:
-        _answer(arn, event, request_id, context)
-    except FunctionTableError:
+        process_event(arn, event, _surroundings(context), request_id)
+    except (FunctionTableError, UnknownFunctionError):
         _LOGGER.exception("request %s", request_id)
 
 
+def _surroundings(context: RequestContext) -> Surroundings:
+    return Surroundings(
+        state_dir=context.endpoint.state_dir,
+        url=context.endpoint.url,
+        region=context.region,
+        logs=context.endpoint.client("logs", context.region),
+        acting=context.service(Acting),
+        functions=context.service(RunningFunctions),
+    )
+
+
 def _answer(arn: str, event: Any, request_id: str, context: RequestContext) -> dict[str, Any]:
-    endpoint = context.endpoint
+    around = _surroundings(context)
     uploaded = find_uploaded(arn, context.region)
     answer: dict[str, Any] = {"StatusCode": 200, "ExecutedVersion": str(uploaded.version) if uploaded else _LATEST}
     try:
-        value = call_function(
-            arn,
-            event,
-            state_dir=endpoint.state_dir,
-            url=endpoint.url,
-            region=context.region,
-            logs=endpoint.client("logs", context.region),
-            acting=context.service(Acting),
-            started=context.service(RunningFunctions).add,
-            request_id=request_id,
-        )
+        value = call_function(arn, event, around, started=around.functions.add, request_id=request_id)
     except FunctionFailedError as error:
         payload = {**error.error, "requestId": request_id}
         return {**answer, "FunctionError": _FAILED, "Payload": json.dumps(payload).encode()}

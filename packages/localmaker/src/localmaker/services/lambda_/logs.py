@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,9 @@ def log_group(function: str) -> str:
     return f"/aws/lambda/{function}"
 
 
-def new_log_stream() -> str:
+def new_log_stream(version: str) -> str:
     """Return a new name of a log stream, in Lambda's form."""
-    return f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{secrets.token_hex(16)}"
+    return f"{datetime.now(UTC):%Y/%m/%d}/[{version}]{secrets.token_hex(16)}"
 
 
 @dataclass(frozen=True)
@@ -47,21 +47,21 @@ class FunctionOutput:
     client: Any
     version: str
     memory_mb: int
-    stream: str = field(default_factory=new_log_stream)
+    stream: str
 
     @contextmanager
-    def opened(self) -> Iterator[int]:
-        """Open a descriptor to write to; at the end, send the output, even if a child still holds the descriptor."""
+    def copied(self, source: int) -> Iterator[None]:
+        """Copy what comes from a descriptor; at the end, what has come so far, even if its other end is still open."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         log = JobLog(self.file, self.client, self.group, self.stream)
-        read, write = os.pipe()
         wake_read, wake_write = os.pipe()
         log.say(f"START RequestId: {self.request_id} Version: {self.version}")
-        reader = threading.Thread(target=_copy, args=(read, wake_read, log), name=f"log-{self.request_id}", daemon=True)
+        name = f"log-{self.request_id}"
+        reader = threading.Thread(target=_copy, args=(source, wake_read, log), name=name, daemon=True)
         reader.start()
         began = time.monotonic()
         try:
-            yield write
+            yield
         finally:
             milliseconds = (time.monotonic() - began) * 1000
             os.close(wake_write)
@@ -72,8 +72,7 @@ class FunctionOutput:
                 f"Billed Duration: {int(milliseconds) + 1} ms\tMemory Size: {self.memory_mb} MB"
             )
             log.close()
-            for descriptor in (read, write, wake_read):
-                os.close(descriptor)
+            os.close(wake_read)
 
     def write_timeout(self, descriptor: int, seconds: float) -> None:
         """Write Lambda's message about a function that ran out of time."""

@@ -1,4 +1,4 @@
-"""The process of one call of a function.
+"""The process that runs a function's calls.
 
 A function that was uploaded runs as Lambda runs it: in the sandbox, on the Python of its runtime with nothing but the
 AWS SDK, with ``/var/task`` and everything but ``/tmp`` read-only, and with its memory size as the limit. A function of
@@ -9,18 +9,17 @@ environment.
 from __future__ import annotations
 
 import os
-import select
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from localmaker.images import environments
 from localmaker.images.table import function_runtime
 from localmaker.sandbox import sandbox
 from localmaker.sandbox.limits import limits_now, read_settings
+from localmaker.sandbox.network import Door
 from localmaker.sandbox.sandbox import Isolation, SandboxProcess, SandboxRequest
 from localmaker.services.lambda_ import host
-from localmaker.services.lambda_.logs import FunctionOutput
 from localmaker.services.lambda_.table import LocalFunction
 
 # "Lambda quotas" in the developer guide.
@@ -30,17 +29,41 @@ _CODE_BYTES = 250 << 20
 _CODE, _RUNTIME, _CALL = "/var/task", "/var/runtime/host.py", "/var/call"
 
 
+@dataclass(frozen=True)
+class Channel:
+    """The descriptors of a function's process: where calls come from, where it says that one is done, its output."""
+
+    calls: int
+    done: int
+    output: int
+
+
+@dataclass(frozen=True)
+class LogPlace:
+    """Group and stream of a log."""
+
+    group: str
+    stream: str
+
+
 def start(
-    function: LocalFunction, directory: Path, output: FunctionOutput, descriptor: int, variables: Mapping[str, str]
+    function: LocalFunction,
+    directory: Path,
+    channel: Channel,
+    place: LogPlace,
+    *,
+    variables: Mapping[str, str],
+    door: Door | None,
 ) -> SandboxProcess:
-    """Start the call that ``call.json`` in a directory describes.
+    """Start a process that runs calls; see :mod:`.host`.
 
     Args:
         function: to call.
-        directory: for the process; a folder ``call`` in it gets the result.
-        output: the destinations of its output.
-        descriptor: its standard output and error.
+        directory: for the process; calls and results are in its folder ``call``, uploaded code is in ``code``.
+        channel: its descriptors.
+        place: of its log.
         variables: where AWS's APIs are, and the credentials for them.
+        door: the only way out of the network of an uploaded function with a VpcConfig.
 
     Raises:
         SandboxError: the interpreter does not start.
@@ -51,31 +74,32 @@ def start(
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_LAMBDA_FUNCTION_VERSION": function.version,
-        "AWS_LAMBDA_LOG_GROUP_NAME": output.group,
-        "AWS_LAMBDA_LOG_STREAM_NAME": output.stream,
+        "AWS_LAMBDA_LOG_GROUP_NAME": place.group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": place.stream,
         "PYTHONUNBUFFERED": "1",
     }
-    if function.root is None:
+    descriptors = [str(channel.calls), str(channel.done)]
+    if function.uploaded:
+        request = _uploaded(function, directory, descriptors, common)
+        if function.in_vpc and door is not None:
+            request = replace(request, network=door)
+    else:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         request = SandboxRequest(
-            [function.python, host.__file__, str(directory / "call")],
+            [function.python, host.__file__, str(directory / "call"), *descriptors],
             {**inherited, **common, **function.environment},
             str(directory),
             directory,
-            output=descriptor,
         )
-    else:
-        request = _uploaded(function, function.root, directory, descriptor, common)
-    return sandbox.start(request)
+    return sandbox.start(replace(request, inherited=[channel.calls, channel.done], output=channel.output))
 
 
 def _uploaded(
-    function: LocalFunction, code: Path, directory: Path, descriptor: int, common: Mapping[str, str]
+    function: LocalFunction, directory: Path, descriptors: Sequence[str], common: Mapping[str, str]
 ) -> SandboxRequest:
     runtime = environments.image_environment(function_runtime(function.runtime))
-    isolation = sandbox.detect_isolation()
     # Without a sandbox nothing is mounted: the paths are those of this machine.
-    task, program, call = seen_paths(code, directory)
+    task, program, call = seen_paths(directory)
     limits = replace(
         limits_now(read_settings(), directory),
         memory_bytes=function.memory_mb << 20,
@@ -83,7 +107,7 @@ def _uploaded(
         disk_bytes=(function.storage_mb << 20) + _CODE_BYTES,
     )
     return SandboxRequest(
-        [str(runtime.python), program, call],
+        [str(runtime.python), program, call, *descriptors],
         {
             **common,
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.runtime}",
@@ -99,23 +123,15 @@ def _uploaded(
         folders={_CALL: directory / "call"},
         programs=[str(runtime.prefix / "bin")],
         visible=[runtime.interpreter.prefix, runtime.prefix],
-        mounted={_CODE: code, _RUNTIME: Path(host.__file__)},
+        mounted={_CODE: directory / "code", _RUNTIME: Path(host.__file__)},
         fixed_root=True,
-        isolation=isolation,
+        isolation=sandbox.detect_isolation(),
         limits=limits,
-        output=descriptor,
     )
 
 
-def seen_paths(code: Path, directory: Path) -> tuple[str, str, str]:
+def seen_paths(directory: Path) -> tuple[str, str, str]:
     """Return the paths that a function sees: of its code, of the program that calls it, of the folder of the call."""
     if sandbox.detect_isolation() is Isolation.NONE:
-        return str(code), host.__file__, str(directory / "call")
+        return str(directory / "code"), host.__file__, str(directory / "call")
     return _CODE, _RUNTIME, _CALL
-
-
-def has_ended(process: SandboxProcess, seconds: float) -> bool:
-    """Wait for the end of a process; return whether it came within so many seconds."""
-    poll = select.poll()
-    poll.register(process.life(), select.POLLIN | select.POLLHUP)
-    return bool(poll.poll(seconds * 1000))

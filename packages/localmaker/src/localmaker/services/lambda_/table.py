@@ -49,14 +49,17 @@ class LocalFunction:
 
     Attributes:
         name: as in the ARN.
-        file: the Python file.
+        file: the Python file; of an uploaded function, in its code.
         attribute: the function in it.
         timeout_seconds: until it is killed.
         python: interpreter.
         environment: variables in addition to the endpoint's.
-        root: directory with the code of an uploaded function, which runs in the sandbox.
+        archive: zip file with the code of an uploaded function, which runs in the sandbox.
+        digest: of the archive.
         role: ARN of its execution role.
         runtime, handler, version, memory_mb, storage_mb: of an uploaded function, as it was created.
+        in_vpc: it has a VpcConfig with subnets.
+        log_group: of its own; empty for the one that is named after it.
     """
 
     name: str
@@ -65,13 +68,33 @@ class LocalFunction:
     timeout_seconds: int = DEFAULT_TIMEOUT_SECONDS
     python: str = sys.executable
     environment: Mapping[str, str] = field(default_factory=dict)
-    root: Path | None = None
+    archive: bytes = field(default=b"", repr=False)
+    digest: str = ""
     role: str | None = None
     runtime: str = ""
     handler: str = ""
     version: str = "$LATEST"
     memory_mb: int = DEFAULT_MEMORY_MB
     storage_mb: int = 512
+    in_vpc: bool = False
+    log_group: str = ""
+
+    @property
+    def uploaded(self) -> bool:
+        """Whether it was uploaded to the endpoint."""
+        return bool(self.digest)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What a process of it depends on: the code and most of the configuration of a version."""
+        variables = tuple(sorted(self.environment.items()))
+        sizes = self.memory_mb, self.storage_mb
+        place = self.role, self.in_vpc, self.log_group
+        return self.name, self.version, self.digest, self.handler, self.runtime, variables, sizes, place
+
+    def replaced_by(self, key: object) -> bool:
+        """Return whether a key is that of another state of the same function and version."""
+        return isinstance(key, tuple) and key[:2] == self.key[:2] and key != self.key
 
 
 def function_name(arn: str) -> str:

@@ -130,6 +130,8 @@ class JobLog:
     def _make_stream(self, client: CloudWatchLogsClient) -> None:
         try:
             client.create_log_stream(logGroupName=self._group, logStreamName=self._stream)
+        except client.exceptions.ResourceAlreadyExistsException:
+            _LOGGER.debug("%s has logs of an earlier call", self._stream)
         except client.exceptions.ResourceNotFoundException:
             try:
                 client.create_log_group(logGroupName=self._group)

@@ -5,6 +5,8 @@
 - moto does not evaluate the conditions of a bucket policy, so that a statement that denies plain HTTP would lock
   everybody out. Here a condition on ``aws:SecureTransport`` is evaluated as for a TLS client (the loopback interface
   stands for TLS), and a statement with another condition, which cannot be evaluated here, does not apply.
+- Object Lock can be switched on and changed whatever the bucket holds, as S3 allows since November 2023 ("Configuring
+  S3 Object Lock" in the user guide), and a default retention has days or years, but not both.
 - ``GetBucketNotificationConfiguration`` leaves out the EventBridge configuration that ``Put…`` has stored, and ``Put…``
   fails on a filter whose name begins with a capital, as S3 itself writes it, or whose value is empty.
 """
@@ -20,6 +22,8 @@ from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.s3.models import FakeBucket, PublicAccessBlock, S3Backend
 from moto.s3.responses import S3Response
 
+from localmaker.errors import AwsError
+
 _ENCRYPTION = {
     "Rule": {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": "false"},
 }
@@ -31,6 +35,8 @@ def install() -> None:
     """Patch moto for the whole process. Safe to call again."""
     S3Backend.create_bucket = _create_bucket
     S3Backend.get_bucket_encryption = _get_bucket_encryption
+    S3Backend.get_object_lock_configuration = _get_object_lock_configuration
+    S3Backend.put_object_lock_configuration = _put_object_lock_configuration
     IAMPolicyStatement.is_action_permitted = _is_action_permitted
     S3Response.get_bucket_notification = _get_bucket_notification
     S3Response._notification_config_from_body = _notification_config  # noqa: SLF001 - moto has no hook for it
@@ -38,6 +44,7 @@ def install() -> None:
 
 _moto_create_bucket = S3Backend.create_bucket
 _moto_get_bucket_encryption = S3Backend.get_bucket_encryption
+_moto_get_object_lock_configuration = S3Backend.get_object_lock_configuration
 _moto_is_action_permitted = IAMPolicyStatement.is_action_permitted
 _moto_get_bucket_notification = S3Response.get_bucket_notification
 _moto_notification_config = S3Response._notification_config_from_body  # noqa: SLF001 - as above
@@ -53,6 +60,19 @@ def _create_bucket(backend: S3Backend, *args: Any, **kwargs: Any) -> FakeBucket:
 
 def _get_bucket_encryption(backend: S3Backend, bucket_name: str) -> dict[str, Any]:
     return _moto_get_bucket_encryption(backend, bucket_name) or _ENCRYPTION
+
+
+def _get_object_lock_configuration(backend: S3Backend, bucket_name: str) -> tuple[bool, str | None, Any, Any]:
+    enabled, mode, days, years = _moto_get_object_lock_configuration(backend, bucket_name)
+    return enabled, mode, days or None, years or None
+
+
+def _put_object_lock_configuration(backend: S3Backend, bucket_name: str, lock_enabled: bool, *retention: Any) -> None:
+    bucket = backend.get_bucket(bucket_name)
+    if not bucket.is_versioned:
+        raise AwsError("InvalidBucketState", "Versioning must be 'Enabled' on the bucket to apply Object Lock.", 409)
+    bucket.object_lock_enabled = bucket.object_lock_enabled or lock_enabled
+    bucket.default_lock_mode, bucket.default_lock_days, bucket.default_lock_years = retention
 
 
 def _is_action_permitted(

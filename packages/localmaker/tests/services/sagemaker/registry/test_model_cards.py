@@ -75,6 +75,18 @@ def test_content_makes_a_version_and_a_status_does_not(sagemaker, card, unique):
         (("create_model_card", {"Content": "{}", "ModelCardStatus": "Draft"}), ("ConflictException", "already exists")),
         (("update_model_card", {"Content": "no json"}), ("ValidationException", "not JSON")),
         (("update_model_card", {"Content": "[]"}), ("ValidationException", "not a JSON object")),
+        (
+            ("update_model_card", {"Content": '{"intended_uses": {"risk_rating": "low"}}'}),
+            ("ValidationException", "intended_uses.risk_rating: 'low' is not one of"),
+        ),
+        (
+            ("update_model_card", {"Content": '{"model_overview": {"model_version": NaN}}'}),
+            ("ValidationException", "NaN"),
+        ),
+        (
+            ("create_model_card", {"Content": '{"own": {}}', "ModelCardStatus": "Draft"}),
+            ("ValidationException", "'own' was unexpected"),
+        ),
         (("update_model_card", {"Content": "{}", "ModelCardStatus": "Draft"}), ("ValidationException", "same request")),
         (("describe_model_card", {"ModelCardVersion": 7}), ("ResourceNotFound", "no version 7")),
     ],

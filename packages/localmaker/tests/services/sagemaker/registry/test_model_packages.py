@@ -74,6 +74,29 @@ def test_approval_and_metadata(sagemaker: Any, group: str) -> None:
         sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Maybe")
 
 
+@pytest.mark.parametrize(
+    ("content", "refusal"),
+    [
+        ('{"model_overview": {"model_description": "of a stand-alone card"}}', "'model_description' was unexpected"),
+        ('{"intended_uses": {"risk_rating": "Negligible"}}', "'Negligible' is not one of"),
+        ('{"training_details": {"training_observations": 1}}', "1 is not of type 'string'"),
+        ('{"evaluation_details": [{"name": NaN}]}', "NaN is not a number in JSON"),
+    ],
+)
+def test_a_card_that_does_not_fit_the_schema_of_packages_is_refused(
+    sagemaker: Any, group: str, content: str, refusal: str
+) -> None:
+    card = {"ModelCardContent": content, "ModelCardStatus": "Draft"}
+    with pytest.raises(sagemaker.exceptions.ClientError, match=refusal) as created:
+        sagemaker.create_model_package(ModelPackageGroupName=group, ModelCard=card)
+    arn = sagemaker.create_model_package(ModelPackageGroupName=group, **PACKAGE)["ModelPackageArn"]
+    assert arn.endswith("/1")
+    with pytest.raises(sagemaker.exceptions.ClientError, match=refusal) as updated:
+        sagemaker.update_model_package(ModelPackageArn=arn, ModelCard=card)
+    assert {one.value.response["Error"]["Code"] for one in (created, updated)} == {"ValidationException"}
+    assert sagemaker.describe_model_package(ModelPackageName=arn)["ModelCard"] == PACKAGE["ModelCard"]
+
+
 def test_versions_are_listed_and_never_given_twice(sagemaker: Any, group: str) -> None:
     arns = [sagemaker.create_model_package(ModelPackageGroupName=group)["ModelPackageArn"] for _ in range(12)]
     sagemaker.delete_model_package(ModelPackageName=arns.pop())

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localmaker.sandbox import sandbox
 from localmaker.sandbox.limits import limits_now, read_settings
+from localmaker.sandbox.network import Door
 from localmaker.sandbox.sandbox import Isolation
 from localmaker.services.iam.acting import Acting, JobIdentity, RoleRefusedError
 from localmaker.services.logs.writer import JobLog
@@ -29,7 +30,7 @@ from localmaker.services.sagemaker.jobs.running.running_job import RunningJob
 from localmaker.services.sagemaker.jobs.training.job import run as run_training
 from localmaker.services.sagemaker.jobs.training.metrics import MetricReader, publish
 from localmaker.services.sagemaker.jobs.transform.job import run as run_transform
-from localmaker.services.sagemaker.jobs.transform.models import role_and_image
+from localmaker.services.sagemaker.jobs.transform.models import Place, place_of
 from localmaker.state.credentials import ANY
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Executor:
         state_dir, url, region: of the endpoint.
         stop_grace_seconds: time between the request to stop and the end of the process tree.
         isolation: how jobs are isolated from the machine; detected if None.
+        door: the only way out of the network of jobs with a VpcConfig; without one they have the machine's.
 
     Raises:
         LimitSettingError: a variable that sets a limit is not a positive number.
@@ -69,7 +71,9 @@ class Executor:
         region: str,
         stop_grace_seconds: float,
         isolation: Isolation | None,
+        door: Door | None = None,
     ) -> None:
+        self._door = door
         self._state_dir = state_dir
         self._limits = read_settings()
         self._forced_isolation = isolation
@@ -103,9 +107,9 @@ class Executor:
             progress: receives a training job's secondary status, or ``Stopping`` of any job.
         """
         try:
-            role, image = role_and_image(self.sagemaker, record.kind, record.request)
-            with self._identity(record, role, image) as identity:
-                return self._execute(record, folder, stop, progress, identity=identity, role=role)
+            place = place_of(self.sagemaker, record.kind, record.request)
+            with self._identity(record, place) as identity:
+                return self._execute(record, folder, stop, progress, identity=identity, place=place)
         except JobStopped as end:
             return _stopped(record.kind, end)
         except JobFailure as failure:
@@ -133,12 +137,12 @@ class Executor:
         progress: Callable[[str], None],
         *,
         identity: JobIdentity,
-        role: str,
+        place: Place,
     ) -> Outcome:
         # Everything that may fail comes before the logs are opened.
         isolation, sagemaker = self.isolation, self.sagemaker
         key = output_key(record.kind, record.request)
-        transfer = ObjectTransfer(identity.s3, self._region, role, key=key, is_stopped=lambda: stop.requested)
+        transfer = ObjectTransfer(identity.s3, self._region, place.role, key=key, is_stopped=lambda: stop.requested)
         metrics = MetricReader.of(record)
         instances = [
             self._make_instance(record, folder, number, metrics, identity.logs)
@@ -157,6 +161,7 @@ class Executor:
             stop_grace_seconds=self._stop_grace_seconds,
             limits=limits_now(self._limits, folder, len(instances)),
             state_dir=self._state_dir,
+            door=self._door if place.in_vpc else None,
         )
         try:
             return replace(_RUNNERS[record.kind](running), metrics=metrics.final(), series=metrics.all())
@@ -170,10 +175,10 @@ class Executor:
                     instance.data_log.close()
             running.clean_up()
 
-    def _identity(self, record: JobRecord, role: str, image: str | None) -> AbstractContextManager[JobIdentity]:
+    def _identity(self, record: JobRecord, place: Place) -> AbstractContextManager[JobIdentity]:
         if self._acting is None:
             return nullcontext(JobIdentity(self._client("s3"), self._client("logs"), {}))
-        return self._acting.job(record.kind.log_group, record.arn, role, image, record.request)
+        return self._acting.job(record.kind.log_group, record.arn, place.role, place.image, record.request)
 
     def _make_instance(
         self, record: JobRecord, folder: Path, number: int, metrics: MetricReader, logs: CloudWatchLogsClient

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from localmaker.errors import AwsError, NoRoomError
+from localmaker.sandbox.network import Door
 from localmaker.sandbox.sandbox import Isolation
 from localmaker.services.iam.acting import Acting
 from localmaker.services.sagemaker.jobs import shapes, validation
@@ -50,6 +51,7 @@ class JobService:
         stop_grace_seconds: time between the request to stop and the end of the process tree. SageMaker's is 120.
         slots: one for each running job; further jobs wait as InProgress. :func:`job_slots` by default.
         acting: gives each job clients and credentials of its role; without it all jobs use the endpoint's.
+        door: the only way out of the network of jobs with a VpcConfig; without one they have the machine's.
         images_dir: where ``images.toml`` lives, if there is one; ``state_dir`` by default.
 
     Raises:
@@ -70,6 +72,7 @@ class JobService:
         slots: threading.Semaphore | None = None,
         acting: Acting | None = None,
         images_dir: Path | None = None,
+        door: Door | None = None,
     ) -> None:
         self._store = JobStore(state_dir / "jobs")
         self._executor = Executor(
@@ -80,6 +83,7 @@ class JobService:
             region=region,
             stop_grace_seconds=stop_grace_seconds,
             isolation=isolation,
+            door=door,
         )
         self._region, self._account_id = region, account_id
         self._on_status_change = on_status_change

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from localmaker.services.iam.acting import Acting
 from localmaker.services.iam.calls import Operation
+from localmaker.services.lambda_.running import RunningFunctions
 from localmaker.services.sagemaker.jobs.kinds import JobKind
 from localmaker.services.sagemaker.pipelines.callback_tokens import Callbacks
 from localmaker.services.sagemaker.pipelines.store import PipelineStore
@@ -65,6 +66,7 @@ class ExecutionServices:
 
     Attributes:
         state_dir: may contain the table of functions that Lambda steps call.
+        functions: holds the calls of functions in progress.
         acting: gives executions clients and checks for their roles.
         client: with ``acting``, gives clients that act under the execution's role.
         own_client: gives the endpoint's own clients.
@@ -78,6 +80,7 @@ class ExecutionServices:
     emit: EventSink
     state_dir: Path
     callbacks: Callbacks
+    functions: RunningFunctions
     acting: Acting | None = None
     own_client: ClientFactory | None = None
     authorize: Authorize = allow_everything

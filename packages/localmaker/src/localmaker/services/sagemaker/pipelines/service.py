@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from localmaker.services.iam.acting import Acting
+from localmaker.services.lambda_.running import RunningFunctions
 from localmaker.services.sagemaker.pipelines.callback_tokens import Callbacks
 from localmaker.services.sagemaker.pipelines.catalog.pipelines import PipelineCatalog
 from localmaker.services.sagemaker.pipelines.executions.operations import DEFAULT_MAX_RUNNING, PipelineExecutions
@@ -50,6 +51,7 @@ class PipelineService:
         clock: replaceable in tests.
         acting: gives executions clients and checks for their roles.
         functions_dir: directory of ``functions.toml``, if there is one; ``state_dir`` by default.
+        functions: holds the calls of functions in progress; by default the service's own, which end with it.
     """
 
     def __init__(
@@ -65,8 +67,10 @@ class PipelineService:
         clock: Clock | None = None,
         acting: Acting | None = None,
         functions_dir: Path | None = None,
+        functions: RunningFunctions | None = None,
     ) -> None:
         self._store = PipelineStore(state_dir)
+        self._own_functions = RunningFunctions()
         self._on_event = on_event
         clock = clock or SystemClock()
         self.catalog = PipelineCatalog(self._store, account_id, region, client, clock)
@@ -80,6 +84,7 @@ class PipelineService:
             state_dir=functions_dir or state_dir,
             callbacks=self.callbacks,
             acting=acting,
+            functions=functions or self._own_functions,
         )
         self.executions = PipelineExecutions(services, self.catalog, max_running)
 
@@ -94,6 +99,7 @@ class PipelineService:
             timeout: seconds to wait for jobs to end; executions still running then are failed by the next start.
         """
         self.executions.close(timeout)
+        self._own_functions.stop_all()
         self._store.close()
 
     def _emit(self, event: dict[str, Any]) -> None:

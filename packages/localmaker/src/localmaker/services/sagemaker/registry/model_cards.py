@@ -6,7 +6,7 @@ the time of the last change.
 
 from __future__ import annotations
 
-import json
+from itertools import islice
 from typing import Any
 
 from localmaker.errors import AwsError
@@ -15,11 +15,13 @@ from localmaker.services.sagemaker.documents import arn_of, existing, now, of_re
 from localmaker.services.sagemaker.listing import only, order, page, select
 from localmaker.services.sagemaker.store import ResourceStore
 from localmaker.services.sagemaker.tags import forget_tags, whole
+from pipedef.document.model_cards import CardKind, card_problems
 
 KIND = "model-card"
 #: The kind of an export job's document; its ARN begins with that of its card.
 EXPORT_JOB = "model-card-export-job"
 _SUMMARY = ("ModelCardName", "ModelCardArn", "ModelCardStatus", "CreationTime", "LastModifiedTime")
+_NAMED_PROBLEMS = 10
 _SORTED_BY = {"Name": "ModelCardName", "CreationTime": "CreationTime"}
 # The fields of a version; the others are the card's.
 _VERSION_FIELDS = ("ModelCardVersion", "Content", "ModelCardStatus", "LastModifiedTime")
@@ -31,7 +33,7 @@ def create_card(request: dict[str, Any], context: RequestContext) -> dict[str, A
     """Create a card with its first version."""
     name = request["ModelCardName"]
     arn, moment = arn_of(KIND, name, context), now()
-    _check_content(request["Content"])
+    check_content(request["Content"], CardKind.STAND_ALONE)
     document = {
         "ModelCardName": name,
         "ModelCardArn": arn,
@@ -71,7 +73,7 @@ def update_card(request: dict[str, Any], context: RequestContext) -> dict[str, A
     *earlier, newest = document["Versions"]
     changed = {**newest, **only(request, ("Content", "ModelCardStatus")), "LastModifiedTime": now()}
     if "Content" in request:
-        _check_content(request["Content"])
+        check_content(request["Content"], CardKind.STAND_ALONE)
         earlier.append(newest)
         changed["ModelCardVersion"] += 1
     document["Versions"] = [*earlier, changed]
@@ -140,10 +142,12 @@ def _card(name: str, context: RequestContext) -> dict[str, Any]:
     return existing(KIND, arn, AwsError("ResourceNotFound", f"Modelcard {arn} does not exist"), context)
 
 
-def _check_content(text: str) -> None:
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise AwsError("ValidationException", f"Model card content is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise AwsError("ValidationException", "Model card content is not a JSON object.")
+def check_content(text: str, kind: CardKind) -> None:
+    """Refuse the content of a card that its schema refuses.
+
+    Raises:
+        AwsError: ValidationException, which names the first things that are wrong.
+    """
+    problems = [str(problem) for problem in islice(card_problems(text, kind), _NAMED_PROBLEMS)]
+    if problems:
+        raise AwsError("ValidationException", f"The model card does not fit its schema. {'; '.join(problems)}")

@@ -12,8 +12,10 @@ from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.documents import arn_of, existing, now, of_region
 from localmaker.services.sagemaker.listing import only, page, select
+from localmaker.services.sagemaker.registry.model_cards import check_content
 from localmaker.services.sagemaker.store import ResourceStore
 from localmaker.services.sagemaker.tags import forget_tags, whole
+from pipedef.document.model_cards import CardKind
 
 PACKAGE, GROUP = "model-package", "model-package-group"
 _TOKEN = "model-package-token"  # noqa: S105 - a kind of document
@@ -118,6 +120,7 @@ def create_package(request: dict[str, Any], context: RequestContext) -> dict[str
         return {"ModelPackageArn": earlier}
     if ("ModelPackageName" in request) == ("ModelPackageGroupName" in request):
         raise _invalid("Exactly one of ModelPackageName and ModelPackageGroupName must be given")
+    _check_card(request)
     document: dict[str, Any] = {
         **{key: value for key, value in request.items() if key not in ("Tags", "ClientToken")},
         "CreationTime": now(),
@@ -135,6 +138,12 @@ def create_package(request: dict[str, Any], context: RequestContext) -> dict[str
     if "ClientToken" in request:
         resources.put(_TOKEN, token, arn)
     return {"ModelPackageArn": arn}
+
+
+def _check_card(request: dict[str, Any]) -> None:
+    content = request.get("ModelCard", {}).get("ModelCardContent")
+    if content is not None:
+        check_content(content, CardKind.PACKAGE)
 
 
 def _next_version(document: dict[str, Any], context: RequestContext) -> str:
@@ -187,6 +196,7 @@ def list_packages(request: dict[str, Any], context: RequestContext) -> dict[str,
 def update_package(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Change the approval, metadata, card or specifications of a package."""
     document = _package(request["ModelPackageArn"], context)
+    _check_card(request)
     document |= {key: request[key] for key in _UPDATABLE if key in request}
     metadata = {**document.get("CustomerMetadataProperties", {}), **request.get("CustomerMetadataProperties", {})}
     removed = set(request.get("CustomerMetadataPropertiesToRemove", []))

@@ -9,7 +9,7 @@ from localmaker.services.sagemaker.jobs.transform import invocations
 from localmaker.services.sagemaker.jobs.transform.invocations import InvocationError, ModelServerClient
 
 
-def test_an_answer_is_not_read_without_bound(monkeypatch):
+def test_an_answer_is_not_read_without_bound(monkeypatch, tmp_path):
     monkeypatch.setattr(invocations, "_LONGEST_ANSWER", 2 * 1024**2)
     sent = []
 
@@ -25,10 +25,13 @@ def test_an_answer_is_not_read_without_bound(monkeypatch):
             except OSError:
                 return
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    monkeypatch.chdir(tmp_path)  # the address of a Unix socket is short
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("server")
+        listener.listen()
         server = threading.Thread(target=answer, args=(listener,))
         server.start()
-        client = ModelServerClient(listener.getsockname()[1], None)
+        client = ModelServerClient(listener.getsockname(), None)
         with pytest.raises(InvocationError, match="answered /ping with more than 2 MiB"):
             client.ping()
         server.join()

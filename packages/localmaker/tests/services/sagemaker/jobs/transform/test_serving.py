@@ -290,7 +290,8 @@ def transform_fn(model, body, content_type, accept):
     return "connected"
 """
     files = {"code/inference.py": program}
-    isolated = remote.create_model(files, EnableNetworkIsolation=True)
+    installing = {"PIP_NO_BUILD_ISOLATION": "0"}
+    isolated = remote.create_model(files, EnableNetworkIsolation=True, Environment=installing)
     assert remote.sagemaker.describe_model(ModelName=isolated)["EnableNetworkIsolation"] is True
     assert run(remote, isolated, "1")[1] == b"ConnectionRefusedError"
     other = remote.create_model(files)

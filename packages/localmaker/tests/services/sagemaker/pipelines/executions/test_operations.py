@@ -368,6 +368,21 @@ def test_start_refuses_parameters_that_do_not_fit(start, build, parameters, said
         start(text, parameters)
 
 
+@pytest.mark.parametrize("parameters", [{"Key": ""}, {"Count": ""}, {}], ids=["text", "number", "default"])
+def test_empty_text_is_the_value_of_no_parameter(start, build, parameters):
+    text = build.definition(
+        build.processing("A"),
+        parameters=(
+            build.parameter("Key", default="k" if parameters else ""),
+            build.parameter("Count", "Integer", 1),
+        ),
+    )
+    with pytest.raises(AwsError) as refused:
+        start(text, parameters)
+    assert refused.value.code == "ValidationException"
+    assert refused.value.message == '[string "" is too short (length: 0, required minimum: 1)]'
+
+
 def test_lists_are_paged_and_sorted(start, finish, call, build):
     text = build.definition(*(build.processing(f"S{number}") for number in range(5)))
     arns = [start(text, ParallelismConfiguration={"MaxParallelExecutionSteps": 1}) for _ in range(3)]

@@ -54,7 +54,7 @@ def test_an_experiment_that_is_there_is_used(run, build, config, client, unique)
     assert {item["TrialName"] for item in listed} == {done.arn.rsplit("/", maxsplit=1)[-1] for done in (first, second)}
 
 
-@pytest.mark.parametrize("name", ["", "-x", "a_b", "x" * 121])
+@pytest.mark.parametrize("name", ["-x", "a_b", "x" * 121])
 def test_what_cannot_be_an_experiments_name_is_refused_at_the_start(start, build, name):
     config = {"ExperimentName": build.get("Parameters.Name"), "TrialName": "t"}
     text = build.definition(
@@ -62,6 +62,16 @@ def test_what_cannot_be_an_experiments_name_is_refused_at_the_start(start, build
     )
     with pytest.raises(AwsError, match=r"PipelineExperimentConfig: ExperimentName \[") as caught:
         start(text, {"Name": name})
+    assert caught.value.code == "ValidationException"
+
+
+def test_an_empty_name_is_the_value_of_no_parameter(start, build):
+    config = {"ExperimentName": build.get("Parameters.Name"), "TrialName": "t"}
+    text = build.definition(
+        build.processing("A"), PipelineExperimentConfig=config, parameters=[build.parameter("Name")]
+    )
+    with pytest.raises(AwsError, match="is too short") as caught:
+        start(text, {"Name": ""})
     assert caught.value.code == "ValidationException"
 
 

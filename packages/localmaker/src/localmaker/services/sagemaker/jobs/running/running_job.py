@@ -16,6 +16,7 @@ from localmaker.images.patience import Patience, StoppedWaitingError, TimeExceed
 from localmaker.images.requirements import RefusedRequirementsError, brought, is_self_contained
 from localmaker.images.table import ImageTableError, UnknownImageError, find_image
 from localmaker.sandbox import sandbox
+from localmaker.sandbox.network import Door
 from localmaker.sandbox.sandbox import Isolation, SandboxError, SandboxProcess, SandboxRequest
 from localmaker.services.sagemaker.jobs.data.trees import remove_tree
 from localmaker.services.sagemaker.jobs.failures import JobFailure, JobStopped, JobTimedOut, client_error
@@ -47,6 +48,7 @@ class RunningJob:
         progress: receives a training job's secondary status, or ``Stopping`` of any job.
         network_variables: variables that let the job find the endpoint.
         state_dir: of the endpoint, for the user's own table of images.
+        door: the only way out of the network of its processes; without one they have the machine's.
     """
 
     record: JobRecord
@@ -61,6 +63,7 @@ class RunningJob:
     stop_grace_seconds: float
     limits: Limits
     state_dir: Path
+    door: Door | None = None
     environment: JobEnvironment | None = field(default=None)
 
     @property
@@ -84,7 +87,7 @@ class RunningJob:
         """Prepare the image's environment with the job's requirements.
 
         Requirements that cannot be installed, or that refer to other files, are left to the job; its own installation
-        then fails as it would in the container. So are those of a job without a network, and those whose wheels the
+        then fails as it would in the container. So are those of a job that reaches no index, and those whose wheels the
         job should bring along but does not.
 
         A build ends with a stop of the job, and after the time that the job may run.
@@ -97,7 +100,8 @@ class RunningJob:
         seconds = runtime_limit(self.request) if limited else None
         patience = Patience(self.stop, None if seconds is None else time.monotonic() + seconds)
         try:
-            self.environment = self._environment(image, "\n".join(requirements), wheels, network, patience)
+            reaches_index = network and self.door is None
+            self.environment = self._environment(image, "\n".join(requirements), wheels, reaches_index, patience)
         except StoppedWaitingError as error:
             raise JobStopped("a stop was requested while its environment was being built") from error
         except TimeExceededError as error:
@@ -105,7 +109,7 @@ class RunningJob:
         return self.environment
 
     def _environment(
-        self, image: str, text: str, wheels: Sequence[Path], network: bool, patience: Patience
+        self, image: str, text: str, wheels: Sequence[Path], reaches_index: bool, patience: Patience
     ) -> JobEnvironment:
         try:
             environment = environments.image_environment(find_image(image, self.state_dir), self.log.say, patience)
@@ -119,7 +123,7 @@ class RunningJob:
         if not text.strip() or not is_self_contained(text):
             return environment
         complete = brought(text, wheels)
-        if not (network if complete is None else complete):
+        if not (reaches_index if complete is None else complete):
             return environment
         try:
             return environments.derived_environment(
@@ -156,7 +160,8 @@ class RunningJob:
         seen = str(folder) if self.isolation is Isolation.NONE else _LAYER
         if not folder.exists():
             environments.create_layer(folder, seen, self.environment)
-        installer = installer_of_jobs(private=[self.state_dir]) if network else Installer({}, ())
+        connected = network and self.door is None
+        installer = installer_of_jobs(private=[self.state_dir]) if connected else Installer({}, ())
         request = SandboxRequest(
             command=command,
             environment={
@@ -171,7 +176,7 @@ class RunningJob:
             programs=[f"{seen}/bin", *(f"{prefix}/bin" for prefix in prefixes)],
             visible=[self.environment.interpreter.prefix, *prefixes, *installer.visible],
             read_only=read_only,
-            network=network,
+            network=network and (self.door or True),
             inherited=inherited,
             host_name=instance.host,
             hosts=self.hosts,

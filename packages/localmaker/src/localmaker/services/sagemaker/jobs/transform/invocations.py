@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -44,15 +45,26 @@ class InvocationError(JobFailure):
         return self.status is not None and _CLIENT_ERRORS <= self.status < _SERVER_ERRORS
 
 
+class _Connection(http.client.HTTPConnection):
+    """A connection to a Unix socket."""
+
+    address = ""
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.address)
+
+
 class ModelServerClient:
     """HTTP client of one model server. It closes each connection with its answer, so each request opens one.
 
     Args:
-        port: on loopback.
+        address: of its Unix socket.
     """
 
-    def __init__(self, port: int, settings: Settings) -> None:
-        self._port = port
+    def __init__(self, address: str, settings: Settings) -> None:
+        self._address = address
         self.settings = settings
 
     def ping(self) -> None:
@@ -128,7 +140,8 @@ class ModelServerClient:
         Raises:
             InvocationError: the answer is too long.
         """
-        with closing(http.client.HTTPConnection("127.0.0.1", self._port, timeout=timeout)) as connection:
+        with closing(_Connection("model", timeout=timeout)) as connection:
+            connection.address = self._address
             connection.request(method, path, body, headers)
             response = connection.getresponse()
             answer = response.read(_LONGEST_ANSWER + 1)

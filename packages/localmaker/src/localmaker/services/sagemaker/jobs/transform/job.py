@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 from localmaker.sandbox import limits
 from localmaker.sandbox.sandbox import SandboxProcess
@@ -26,10 +27,11 @@ from localmaker.services.sagemaker.jobs.outcome import Outcome
 from localmaker.services.sagemaker.jobs.running.installing import after_installing
 from localmaker.services.sagemaker.jobs.running.instances import Instance
 from localmaker.services.sagemaker.jobs.running.running_job import RunningJob
-from localmaker.services.sagemaker.jobs.transform import models
+from localmaker.services.sagemaker.jobs.transform import models, user_module
 from localmaker.services.sagemaker.jobs.transform.invocations import InvocationError, ModelServerClient
 from localmaker.services.sagemaker.jobs.transform.objects import transform_objects, write_data_log
 from localmaker.services.sagemaker.jobs.transform.settings import Settings, batch_variables, read_settings
+from localmaker.services.sagemaker.jobs.transform.user_module import Installation
 
 _SERVER = Path(__file__).with_name("model_server.py")
 _BACKLOG = 128
@@ -44,14 +46,14 @@ class Serving:
         variables: the server's environment.
         settings: how objects are sent to it, unless the model says otherwise.
         isolated: the server has no network.
-        wanted: what is installed before it starts, as arguments of pip.
+        installation: of the program, before it starts.
     """
 
     program: PurePosixPath
     variables: Mapping[str, str]
     settings: Settings
     isolated: bool
-    wanted: Sequence[str]
+    installation: Installation
 
 
 def run(job: RunningJob) -> Outcome:
@@ -70,16 +72,22 @@ def run(job: RunningJob) -> Outcome:
     instances = job.instances[: len(objects)]
     job = replace(job, instances=instances)
     programs = [_fetch(job, instance, container, variables) for instance in instances]
-    folder = instances[0].ml.joinpath(*programs[0].parent.parts[3:])
-    requirements = find_requirements([folder])
+    requirements = find_requirements([instances[0].ml / user_module.FOLDER])
     environment = job.prepare_environment(container.image, requirements, network=not container.isolated)
-    # A derived environment has them already.
-    wanted = [f"-r {programs[0].parent}/requirements.txt"] if requirements and environment.base is None else []
+    for instance in instances:
+        installation = user_module.installation(
+            instance.ml / user_module.FOLDER,
+            programs[0].stem,
+            environment,
+            variables,
+            connected=job.door is None and not container.isolated,
+            # A derived environment has them already.
+            requirements=bool(requirements) and environment.base is None,
+        )
     if job.stop.requested:
         return Outcome(JobStatus.STOPPED)
-    return _serve_and_transform(
-        job, Serving(programs[0], variables, settings, isolated=container.isolated, wanted=wanted), objects
-    )
+    serving = Serving(programs[0], variables, settings, isolated=container.isolated, installation=installation)
+    return _serve_and_transform(job, serving, objects)
 
 
 def _fetch(
@@ -94,22 +102,45 @@ def _fetch(
 
 def _serve_and_transform(job: RunningJob, serving: Serving, objects: Sequence[S3Object]) -> Outcome:
     """Follow the servers' output in this thread, while one more thread for each instance sends its objects."""
-    with ExitStack() as listeners:
-        sockets = {
-            instance.number: listeners.enter_context(socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG))
-            for instance in job.instances
-        }
-        ports = {number: listener.getsockname()[1] for number, listener in sockets.items()}
-        processes = job.start_all(lambda instance: _start_server(job, instance, serving, sockets[instance.number]))
+    with TemporaryDirectory(prefix="model-") as folder:
+        with ExitStack() as listeners:
+            sockets = {
+                instance.number: listeners.enter_context(_listen(Path(folder, instance.host)))
+                for instance in job.instances
+            }
+            addresses = {number: str(listener.getsockname()) for number, listener in sockets.items()}
+            processes = job.start_all(lambda instance: _start_server(job, instance, serving, sockets[instance.number]))
+        return _transform(job, serving, processes, addresses, objects)
+
+
+def _listen(path: Path) -> socket.socket:
+    """Return a listening socket for a server without a network.
+
+    A TCP socket would lead out of the job's own network: after a shutdown it connects to anywhere that is reached from
+    where it was made.
+    """
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen(_BACKLOG)
+    return listener
+
+
+def _transform(
+    job: RunningJob,
+    serving: Serving,
+    processes: Sequence[tuple[Instance, SandboxProcess]],
+    addresses: Mapping[int, str],
+    objects: Sequence[S3Object],
+) -> Outcome:
     senders: list[threading.Thread] = []
     reasons: list[list[str]] = []
     for number, (instance, process) in enumerate(processes):
-        client = ModelServerClient(ports[instance.number], serving.settings)
+        client = ModelServerClient(addresses[instance.number], serving.settings)
         reasons.append([])
         sender = threading.Thread(
             target=_send_objects,
             args=(job, instance, process, client, objects[number :: len(processes)]),
-            kwargs={"failures": reasons[-1]},
+            kwargs={"installation": serving.installation, "failures": reasons[-1]},
             name=f"transform-{job.record.name}-{instance.host}",
             daemon=True,
         )
@@ -137,7 +168,7 @@ def _start_server(job: RunningJob, instance: Instance, serving: Serving, listene
     return job.start_process(
         instance,
         after_installing(
-            serving.wanted,
+            serving.installation.wanted,
             [
                 "python3",
                 f"/opt/ml/serving/{_SERVER.name}",
@@ -148,10 +179,23 @@ def _start_server(job: RunningJob, instance: Instance, serving: Serving, listene
             ],
         ),
         variables,
-        str(serving.program.parent),
+        f"/opt/ml/{user_module.FOLDER}",
         network=not serving.isolated,
         inherited=[listener.fileno()],
     )
+
+
+def _await_server(client: ModelServerClient, installation: Installation) -> None:
+    """Return when the model is loaded.
+
+    Raises:
+        InvocationError: the server ended, or answers with an error.
+    """
+    try:
+        client.ping()
+    except InvocationError as error:
+        raise InvocationError(" ".join([str(error), *installation.advice])) from error
+    installation.succeeded()
 
 
 def _send_objects(
@@ -161,11 +205,12 @@ def _send_objects(
     client: ModelServerClient,
     objects: Sequence[S3Object],
     *,
+    installation: Installation,
     failures: list[str],
 ) -> None:
     """Send an instance's objects to its server, add the reasons of failures to ``failures``, then end the server."""
     try:
-        client.ping()
+        _await_server(client, installation)
         settings = read_settings(job.request, client.execution_parameters())
         client.settings = settings
         write_data_log(instance.data_log, [str(settings)])

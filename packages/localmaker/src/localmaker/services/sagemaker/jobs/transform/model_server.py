@@ -206,12 +206,11 @@ def make_handler(model: Model) -> type[BaseHTTPRequestHandler]:
 
 def serve(arguments: Arguments) -> None:
     """Load the model and answer requests until killed."""
-    listener = socket.socket(fileno=arguments.listen_fd)
+    listener = socket.socket(fileno=arguments.listen_fd)  # a Unix socket
     handler = make_handler(Model(load_program(arguments.program), arguments.model_dir))
     server = HTTPServer(("127.0.0.1", 0), handler, bind_and_activate=False)
     server.socket.close()
     server.socket = listener
-    server.server_address = listener.getsockname()
     server.serve_forever(poll_interval=3600)
 
 

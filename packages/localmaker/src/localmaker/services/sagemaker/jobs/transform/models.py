@@ -14,6 +14,7 @@ from localmaker.services.sagemaker.jobs.data import archives
 from localmaker.services.sagemaker.jobs.data.objects import resolve_inside
 from localmaker.services.sagemaker.jobs.failures import client_error
 from localmaker.services.sagemaker.jobs.kinds import JobKind
+from localmaker.services.sagemaker.jobs.transform import user_module
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -31,12 +32,16 @@ class ModelContainer:
     Attributes:
         data_uri: the model archive, or a folder in S3 (ending in ``/``) with the uncompressed artefact; None for none.
         isolated: the model asks for EnableNetworkIsolation.
+        in_vpc: it has a VpcConfig.
+        role: ARN of its execution role.
     """
 
     image: str
     data_uri: str | None
     environment: Mapping[str, str]
     isolated: bool = False
+    in_vpc: bool = False
+    role: str = ""
 
 
 def check_model(sagemaker: SageMakerClient, name: str, arn: str) -> None:
@@ -83,20 +88,33 @@ def find_container(sagemaker: SageMakerClient, name: str) -> ModelContainer:
         container.get("ModelDataUrl") or source,
         container.get("Environment", {}),
         isolated=bool(model.get("EnableNetworkIsolation", False)),
+        in_vpc=bool(model.get("VpcConfig")),
+        role=model.get("ExecutionRoleArn", ""),
     )
 
 
-def role_and_image(sagemaker: SageMakerClient, kind: JobKind, request: Mapping[str, Any]) -> tuple[str, str | None]:
-    """Return the execution role of a job and the image that it runs; a transform job has those of its model.
+@dataclass(frozen=True)
+class Place:
+    """The role under which a job runs, its image, and whether it has a VpcConfig. A transform job has its model's."""
+
+    role: str
+    image: str | None
+    in_vpc: bool
+
+
+def place_of(sagemaker: SageMakerClient, kind: JobKind, request: Mapping[str, Any]) -> Place:
+    """Return where a job runs.
 
     Raises:
         JobFailure: as :func:`find_container`.
     """
-    if kind is not JobKind.TRANSFORM:
-        specification = request.get("AppSpecification") or request.get("AlgorithmSpecification") or {}
-        return request.get("RoleArn", ""), specification.get("ImageUri") or specification.get("TrainingImage")
-    image = find_container(sagemaker, request["ModelName"]).image
-    return sagemaker.describe_model(ModelName=request["ModelName"]).get("ExecutionRoleArn", ""), image
+    if kind is JobKind.TRANSFORM:
+        container = find_container(sagemaker, request["ModelName"])
+        return Place(container.role, container.image, container.in_vpc)
+    specification = request.get("AppSpecification") or request.get("AlgorithmSpecification") or {}
+    image = specification.get("ImageUri") or specification.get("TrainingImage")
+    network = request.get("NetworkConfig", request).get("VpcConfig")
+    return Place(request.get("RoleArn", ""), image, bool(network))
 
 
 def fetch_model(job: RunningJob, instance: Instance, container: ModelContainer) -> None:
@@ -118,7 +136,10 @@ def fetch_model(job: RunningJob, instance: Instance, container: ModelContainer) 
 
 
 def fetch_program(job: RunningJob, instance: Instance, variables: Mapping[str, str]) -> PurePosixPath:
-    """Find the serving program, downloading its archive if it is in S3; return its path as the job sees it.
+    """Find the serving program, downloading its archive if it is in S3, and copy it to where it is served.
+
+    Returns:
+        Its path as the job sees it.
 
     Raises:
         JobFailure: the variables ``SAGEMAKER_PROGRAM`` and ``SAGEMAKER_SUBMIT_DIRECTORY`` do not lead to it.
@@ -139,4 +160,5 @@ def fetch_program(job: RunningJob, instance: Instance, variables: Mapping[str, s
             f'The model has no program "{program}" in {folder}: set SAGEMAKER_PROGRAM and SAGEMAKER_SUBMIT_DIRECTORY '
             "in its Environment, or put code/inference.py into its archive."
         )
-    return folder / program
+    user_module.copy(on_machine, instance.ml)
+    return PurePosixPath("/opt/ml", user_module.FOLDER, program)

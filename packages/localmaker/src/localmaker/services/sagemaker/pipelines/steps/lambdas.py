@@ -11,8 +11,13 @@ from typing import Any
 
 from localmaker.errors import AwsError
 from localmaker.services.iam.calls import Operation
-from localmaker.services.lambda_.calls import FunctionFailedError, call_function
-from localmaker.services.lambda_.table import FunctionTableError, UnknownFunctionError, function_name
+from localmaker.services.lambda_.calls import FunctionFailedError, Surroundings, call_function
+from localmaker.services.lambda_.table import (
+    MAX_TIMEOUT_SECONDS,
+    FunctionTableError,
+    UnknownFunctionError,
+    function_name,
+)
 from localmaker.services.sagemaker.pipelines.records import StepStatus
 from localmaker.services.sagemaker.pipelines.steps.attempts import (
     Attempt,
@@ -38,12 +43,16 @@ def run_lambda(attempt: Attempt) -> StepResult:
         answer = call_function(
             arn,
             event,
-            state_dir=services.state_dir,
-            url=client.endpoint_url,
-            region=client.region_name,
-            logs=services.own("logs"),
-            acting=services.acting,
+            Surroundings(
+                state_dir=services.state_dir,
+                url=client.endpoint_url,
+                region=client.region_name,
+                logs=services.own("logs"),
+                acting=services.acting,
+                functions=services.functions,
+            ),
             started=lambda stop: attempt.started({"Lambda": metadata}, stop),
+            longest_seconds=MAX_TIMEOUT_SECONDS,
         )
     except AwsError as exc:
         raise refusal("lambda:Invoke", exc) from exc

@@ -1,0 +1,95 @@
+"""Least privilege of the Lambda functions: each has a role that may do what its script does, and nothing else."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.deploy.engine.policy import allow, document
+from pipeline.deploy.permissions.execution import bucket_keys, key_resource
+from pipeline.deploy.permissions.stack_arns import StackArns
+from pipeline.settings.contract import Function
+from pipeline.settings.environment import Settings
+
+_INTERFACES = (
+    "ec2:AssignPrivateIpAddresses CreateNetworkInterface DeleteNetworkInterface DescribeNetworkInterfaces"
+    " DescribeSecurityGroups DescribeSubnets DescribeVpcs UnassignPrivateIpAddresses"
+)
+
+
+def function_policy(settings: Settings, function: Function) -> dict[str, Any]:
+    """Return what a function may do."""
+    statements = {
+        Function.CLAIM: claiming,
+        Function.SELECT_MODEL: selecting,
+        Function.PUBLISH: publishing,
+        Function.SWEEP: _sweeping,
+    }[function]
+    reads_data = function in {Function.CLAIM, Function.PUBLISH}
+    group = settings.arn("logs", f"log-group:/aws/lambda/{settings.function_name(function)}:*")
+    return document(
+        [
+            *statements(settings),
+            # Deployment creates the group, with its retention.
+            allow("logs:CreateLogStream PutLogEvents", [group]),
+            *(_keys(settings) if reads_data or function is Function.SWEEP else ()),
+            *(bucket_keys(settings) if reads_data else ()),
+            *(_network(settings, function) if settings.network.subnets else ()),
+        ]
+    )
+
+
+def claiming(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Yield what ``claim.py`` needs."""
+    arns = StackArns(settings)
+    yield allow("s3:GetObject GetObjectVersion", [f"{arns.raw}/*"])
+    yield allow("s3:ListBucket ListBucketVersions", [arns.raw])
+    yield allow("s3:GetObject PutObject", [f"{arns.artifacts}/claims/*"])
+    # A file of more than 5 GB is copied in parts.
+    yield allow("s3:AbortMultipartUpload PutObject", [f"{arns.artifacts}/inputs/*"])
+    # Without it S3 answers "forbidden" for an object that is not there.
+    yield allow("s3:ListBucket", [arns.artifacts])
+    yield allow("sagemaker:DescribePipelineExecution", arns.executions)
+    yield allow("sagemaker:DescribeModelPackage ListModelPackages", [arns.model_versions])
+
+
+def selecting(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Yield what ``select_model.py`` needs."""
+    yield allow("sagemaker:DescribeModelPackage ListModelPackages", [StackArns(settings).model_versions])
+
+
+def publishing(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Yield what ``publish.py`` needs, in a function or in a job."""
+    arns = StackArns(settings)
+    yield allow("s3:GetObject", [f"{arns.raw}/*", f"{arns.artifacts}/inputs/*", f"{arns.artifacts}/runs/*"])
+    yield allow("s3:ListBucket", arns.buckets)
+    yield allow(
+        "s3:AbortMultipartUpload DeleteObject PutObject",
+        [f"{arns.predictions}/predictions/*", f"{arns.predictions}/manifests/*"],
+    )
+    yield allow("s3:GetObject PutObject", [f"{arns.predictions}/newest/*"])
+    yield allow("sagemaker:DeleteModel", [settings.arn("sagemaker", "model/pipelines-*")])
+
+
+def _sweeping(settings: Settings) -> Iterator[dict[str, Any]]:
+    arns = StackArns(settings)
+    # ListModels has no resource level in AWS.
+    yield allow("sagemaker:ListModels", ["*"])
+    yield allow("sagemaker:DeleteModel ListTags", [settings.arn("sagemaker", "model/pipelines-*")])
+    yield allow("sagemaker:DescribePipelineExecution", arns.executions)
+    # A call that fails in spite of Lambda's own retries is told to the alarm topic.
+    yield allow("sns:Publish", [arns.topic])
+
+
+def _keys(settings: Settings) -> Iterator[dict[str, Any]]:
+    if settings.kms_key is not None:
+        resource, condition = key_resource(settings, settings.kms_key)
+        yield allow("kms:Decrypt GenerateDataKey", [resource], **condition)
+
+
+def _network(settings: Settings, function: Function) -> Iterator[dict[str, Any]]:
+    """Yield what Lambda needs to put the function into subnets, and keep the function itself from using it.
+
+    Lambda checks these without a resource ("Giving Lambda functions access to resources in an Amazon VPC").
+    """
+    yield allow(_INTERFACES, ["*"])
+    of_function = {"ArnEquals": {"lambda:SourceFunctionArn": settings.function_arn(function)}}
+    yield {**allow(_INTERFACES, ["*"], Condition=of_function), "Effect": "Deny"}

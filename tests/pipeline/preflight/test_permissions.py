@@ -1,0 +1,64 @@
+"""Whoever asks, simulated."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pipeline.aws.clients import Aws
+from pipeline.deploy.permissions.operators import deployer_policy
+from pipeline.preflight.answers import Verdict
+from pipeline.preflight.permissions import contexts, operator_answers, simulated_principal
+
+SIMULATING = {"Effect": "Allow", "Action": ["iam:SimulatePrincipalPolicy", "iam:GetRole"], "Resource": "*"}
+
+
+@pytest.fixture
+def policy(settings):
+    full = deployer_policy(settings, "deploy")
+    return {**full, "Statement": [*full["Statement"], SIMULATING]}
+
+
+def test_the_policy_that_is_printed_is_enough(settings, policy, sign_in):
+    arn = sign_in(policy, path="/people/")
+    (answer,) = operator_answers(Aws(settings))
+    # The caller's own ARN has neither the role's path nor its kind.
+    assert (answer.verdict, answer.about) == (Verdict.OK, arn)
+
+
+def test_what_is_denied_is_listed_with_the_statement_to_add(settings, policy, sign_in):
+    policy["Statement"] = [one for one in policy["Statement"] if "iam:CreateRole" not in one["Action"]]
+    sign_in(policy)
+    (answer,) = operator_answers(Aws(settings))
+    assert (answer.verdict, answer.about) == (Verdict.PROBLEM, "iam")
+    assert "iam:CreateRole" in answer.detail
+    assert f"trust-policy --env {settings.environment} --permissions" in answer.fix
+    missing = json.loads(answer.fix[answer.fix.index("{") :])["Statement"]
+    actions = {action for statement in missing for action in statement["Action"]}
+    assert {"iam:CreateRole", "iam:PutRolePolicy"} <= actions
+    assert all(settings.prefix in resource for statement in missing for resource in statement["Resource"])
+    policy["Statement"] += missing
+    sign_in(policy)
+    assert [answer.verdict for answer in operator_answers(Aws(settings))] == [Verdict.OK]
+
+
+def test_a_boundary_is_named(settings, policy, sign_in):
+    sign_in(policy, boundary={"Version": "2012-10-17", "Statement": [{**SIMULATING, "Action": ["s3:*", "iam:*"]}]})
+    answers = list(operator_answers(Aws(settings)))
+    assert {"glue", "sagemaker"} <= {answer.about for answer in answers}
+    assert all("by its permissions boundary" in answer.detail for answer in answers)
+
+
+def test_the_accounts_root_cannot_be_simulated(aws):
+    assert simulated_principal(aws, "arn:aws:iam::123456789012:root") is None
+    assert simulated_principal(aws, "arn:aws:iam::123456789012:user/a/b") == "arn:aws:iam::123456789012:user/a/b"
+    gone = simulated_principal(aws, "arn:aws:sts::123456789012:assumed-role/gone/session")
+    assert gone == "arn:aws:iam::123456789012:role/gone"
+
+
+def test_conditions_become_contexts():
+    condition = {"StringEquals": {"iam:PassedToService": ["a", "b"]}, "Bool": {"kms:GrantIsForAWSResource": "true"}}
+    found = [[(entry["ContextKeyType"], entry["ContextKeyValues"]) for entry in one] for one in contexts(condition)]
+    assert found == [[("string", [value]), ("boolean", ["true"])] for value in ("a", "b")]
+    assert list(contexts({})) == [[]]
