@@ -1,4 +1,4 @@
-"""The libraries that jobs bring along: an environment in which they are missing says so, and so does the first job."""
+"""Production works whole in subnets without a way out; without the libraries that jobs bring along, the first says so."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from localmaker.daemon import running_endpoint
 from pipeline.aws.clients import Aws
 from pipeline.definition.bundle import build_bundle
+from pipeline.demo.sample import write_sample
 from pipeline.settings.environment import load_settings
 from tests.end_to_end.conftest import Deployed
 
@@ -23,7 +24,7 @@ ENVIRONMENT = "prod"
 def prod(tmp_path_factory):
     """The environment in whose subnets no job needs the internet, deployed in the local endpoint's account."""
     with (
-        running_endpoint(tmp_path_factory.mktemp("state")) as endpoint,
+        running_endpoint(tmp_path_factory.mktemp("state"), no_egress=True) as endpoint,
         mock.patch.dict(os.environ, {**endpoint.environment(), "BIKESHARE_ACCOUNT_ID": "123456789012"}),
     ):
         settings = load_settings(ENVIRONMENT)
@@ -60,6 +61,16 @@ def failed_first_job(deployed, key, body):
     assert execution.status == "Failed"
     assert len([step for step in execution.steps if step.job_name]) == 1
     return execution.explanation
+
+
+def test_training_and_scoring_work_whole_where_only_aws_can_be_reached(deployed, sample_csv, tmp_path):
+    trained = deployed.run("raw/training/day.csv", sample_csv)
+    assert trained.status == "Succeeded", trained.explanation
+    deployed.command("model", "approve", "1", "--env", ENVIRONMENT)
+    body = write_sample(tmp_path / "next.csv", seed=7, days=3, target=False).read_bytes()
+    scored = deployed.run("raw/scoring/next.csv", body, "scoring")
+    assert scored.status == "Succeeded", scored.explanation
+    assert sorted(len(text.splitlines()) for text in deployed.predictions().values()) == [4, 731]
 
 
 def test_with_one_missing_the_plan_names_it_and_the_first_job_fails_for_want_of_it(deployed, wheels, sample_csv):
