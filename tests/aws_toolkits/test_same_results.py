@@ -43,8 +43,8 @@ def prepared(tmp_path_factory) -> Path:
     csv = write_sample(tmp_path_factory.mktemp("raw") / "days.csv")
     output = tmp_path_factory.mktemp("prepared")
     subprocess.run(
-        [sys.executable, ROOT / "steps" / "preprocess.py", "--input-dir", csv.parent, "--output-dir", output,
-         "--input-key", "raw/training/days.csv", "--purpose", "training", "--profile", "forecast"],
+        [sys.executable, ROOT / "steps" / "preprocess.py", "--input-file", csv, "--output-dir", output,
+         "--purpose", "training", "--profile", "forecast"],
         check=True, capture_output=True,
     )  # fmt: skip
     return output
