@@ -1,4 +1,4 @@
-"""Production works whole in subnets without a way out; without the libraries that jobs bring along, the first says so."""
+"""Production works whole in subnets without a way out; without the libraries of jobs, the first job says so."""
 
 from __future__ import annotations
 
