@@ -23,6 +23,7 @@ KINDS = {
     "limits": (3, "seeded jobs beyond a limit or close to one, under load"),
     "fuzz": (200, "seeded requests of the fuzz of HTTP"),
     "habits": (2, "seeds of AWS's habits that deployments live with"),
+    "rounds": (1, "rounds of every kind of execution, one after the other"),
     "burst": (20, "files of a burst of uploads"),
 }
 
