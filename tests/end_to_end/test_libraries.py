@@ -1,4 +1,4 @@
-"""Production works whole in subnets without a way out; without the libraries of jobs, the first job says so."""
+"""Production works whole in subnets without a way out; without the libraries that jobs bring along, it says so."""
 
 from __future__ import annotations
 
