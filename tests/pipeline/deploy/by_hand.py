@@ -93,8 +93,9 @@ def rename_table_for_people(aws, thing):
 
 
 def add_schedule(aws, thing):
-    pattern = aws.events.describe_rule(Name=thing.name)["EventPattern"]
-    aws.events.put_rule(Name=thing.name, EventPattern=pattern, ScheduleExpression="rate(5 minutes)", State="ENABLED")
+    found = aws.events.describe_rule(Name=thing.name)
+    pattern = {"EventPattern": found["EventPattern"]} if "EventPattern" in found else {}
+    aws.events.put_rule(Name=thing.name, ScheduleExpression="rate(5 minutes)", State="ENABLED", **pattern)
 
 
 def slow_retries(aws, thing):
