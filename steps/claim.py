@@ -258,7 +258,7 @@ def claim_step(arguments: Sequence[str]) -> Outputs:
     parser.add_argument("--execution-arn", required=True, help="ARN of the pipeline execution that asks")
     parser.add_argument("--claims-uri", required=True, help="s3://bucket/prefix that holds the claims")
     parser.add_argument("--inputs-uri", required=True, help="s3://bucket/prefix that gets a copy of the version")
-    parser.add_argument("--largest-mib", type=int, default=1024, help="size of the largest file, in MiB")
+    parser.add_argument("--largest-mib", type=int, default=512, help="size of the largest file, in MiB")
     group_help = "where a take-over looks for the version that the execution before it has registered"
     parser.add_argument("--model-package-group-name", help=group_help)
     request = parser.parse_args(arguments)

@@ -65,7 +65,7 @@ IS_NEW_INPUT, IS_REGISTERED = "IsNewInput", "IsRegistered"
 QUALITY_GATE, QUALITY_GATE_FAILED = "QualityGate", "QualityGateFailed"
 
 #: Largest upload, in MiB, whose predictions a function publishes well within the ten minutes that its step has.
-PUBLISHED_BY_FUNCTION_MIB = 2048
+PUBLISHED_BY_FUNCTION_MIB = 512
 
 #: Steps whose container needs no network: they call no AWS API. (Transform is isolated by its model, CreateModel.)
 ISOLABLE_STEPS = (JobStep.PREPROCESS, JobStep.TRAIN, CREATE_MODEL)

@@ -150,8 +150,8 @@ class Running(Section):
     retry_interval_seconds: int = Field(default=30, ge=1, le=43200)
     retry_backoff_rate: Number = Field(default=2.0, ge=1)
     log_retention_days: LogRetention = 30
-    #: Larger uploads are refused. Above 2,048, publishing is a processing job and not a function.
-    largest_file_mib: int = Field(default=1024, ge=1)
+    #: Larger uploads are refused. Above 512, publishing is a processing job and not a function.
+    largest_file_mib: int = Field(default=512, ge=1)
     #: Of each Lambda function; its share of a processor grows with it.
     function_memory_mib: int = Field(default=512, ge=128, le=10240)
     #: How long the model of a failed or stopped execution stays, for a retry, before it is swept.

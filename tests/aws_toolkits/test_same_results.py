@@ -27,7 +27,7 @@ from localmaker.daemon import running_endpoint
 from pipeline.definition.bundle import ARCHIVE_NAME
 from pipeline.demo.sample import write_sample
 
-pytestmark = [pytest.mark.aws_toolkits, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.aws_toolkits, pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).resolve().parents[2]
 JOB = "same-results"
@@ -43,8 +43,8 @@ def prepared(tmp_path_factory) -> Path:
     csv = write_sample(tmp_path_factory.mktemp("raw") / "days.csv")
     output = tmp_path_factory.mktemp("prepared")
     subprocess.run(
-        [sys.executable, ROOT / "steps" / "preprocess.py", "--input-dir", csv.parent, "--output-dir", output,
-         "--input-key", "raw/training/days.csv", "--purpose", "training", "--profile", "forecast"],
+        [sys.executable, ROOT / "steps" / "preprocess.py", "--input-file", csv, "--output-dir", output,
+         "--purpose", "training", "--profile", "forecast"],
         check=True, capture_output=True,
     )  # fmt: skip
     return output
@@ -190,7 +190,7 @@ def served(serving, prepared, eventually) -> tuple[int, bytes]:
     with (work / "server.log").open("wb") as log:
         process = subprocess.Popen(serving.command(*server, variables=variables), stderr=log)
         try:
-            eventually(lambda: path.exists() or process.poll() is not None)
+            eventually(lambda: path.exists() or process.poll() is not None, 300)
             assert process.poll() is None, (work / "server.log").read_text()
             connection = _Connection(str(path))
             connection.request("POST", "/invocations", body, {"Content-Type": "text/csv", "Accept": "text/csv"})

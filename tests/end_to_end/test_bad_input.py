@@ -49,6 +49,24 @@ def line_break_in_quotes(text: str) -> str:
     return "\n".join([*lines[:3], ",".join(cells), *lines[4:]]) + "\n"
 
 
+def every_day_the_same(text: str) -> str:
+    """Give each day the weather and the counts of the first."""
+    header, first, *others = text.splitlines()
+    start = header.split(",").index("weathersit")
+    same = first.split(",")[start:]
+    return "\n".join([header, first, *(",".join([*line.split(",")[:start], *same]) for line in others)]) + "\n"
+
+
+def absurd_count(text: str) -> str:
+    """Give one day a count that no city has; it is the sum of its parts."""
+    for column, value in (("casual", "0"), ("registered", "900000000001"), ("cnt", "900000000001")):
+        text = edited(text, 50, column, value)
+    return text
+
+
+# name → how the good sample is spoilt, and the step that finds it after Preprocess.
+FOUND_LATER = {"every day the same": (every_day_the_same, "Train"), "absurd count": (absurd_count, "QualityGateFailed")}
+
 # name → how the good sample is spoilt, and what the reason has to name.
 CASES = {
     "empty file": (lambda text: b"", ["empty"]),
@@ -98,11 +116,35 @@ def test_the_raw_file_is_untouched(deployed, failed, name):
     assert deployed.read(deployed.settings.raw_bucket, key) == body
 
 
-def test_nothing_is_half_written(deployed, failed):
+@pytest.fixture(scope="module")
+def failed_later(deployed, failed, sample_csv):
+    """Upload what only training or the gate refuses; name → ended execution."""
+    bodies = {name: spoil(sample_csv.decode()).encode() for name, (spoil, _) in FOUND_LATER.items()}
+    versions = {name: deployed.put(key_of(name), body) for name, body in bodies.items()}
+    return {name: deployed.finished(deployed.started(key_of(name), version)) for name, version in versions.items()}
+
+
+@pytest.mark.parametrize("name", FOUND_LATER)
+def test_a_file_that_no_model_can_be_made_of_fails_before_anything_is_registered(failed_later, name):
+    execution = failed_later[name]
+    assert execution.status == "Failed"
+    assert [step.name for step in execution.steps if step.status == "Failed"] == [FOUND_LATER[name][1]]
+    assert "Traceback" not in execution.explanation
+
+
+def test_nothing_is_half_written(deployed, failed, failed_later):
     assert deployed.predictions() == {}
+    assert deployed.keys(deployed.settings.predictions_bucket) == []
     assert deployed.model_packages() == []
+    store = deployed.endpoint.client("sagemaker-featurestore-runtime")
+    for day in ("2018-01-01", "2018-02-19", "2019-12-31"):
+        record = store.get_record(
+            FeatureGroupName=deployed.settings.feature_group_name, RecordIdentifierValueAsString=day
+        )
+        assert "Record" not in record
     artifacts = deployed.keys(deployed.settings.artifacts_bucket, "runs/")
-    assert not [key for key in artifacts if "/Preprocess/" in key]
+    worked = {execution.identifier for execution in failed_later.values()}
+    assert {key.split("/")[1] for key in artifacts if "/Preprocess/" in key} == worked
 
 
 def test_a_good_file_afterwards_works(deployed, failed, sample_csv):

@@ -120,3 +120,49 @@ def test_a_key_may_be_as_long_as_s3_allows(deployed, sample_csv):
     assert execution.status == "Succeeded", execution.explanation
     (text,) = [text for text in deployed.predictions().values() if key in text.decode()]
     assert len(text.splitlines()) == 731
+
+
+def test_a_file_larger_than_its_functions_memory_is_published(deployed):
+    """The sandbox kills a function that exceeds its 160 MiB; the file to publish has 200 MB."""
+    aws, settings = deployed.aws, deployed.settings
+    raw, artifacts = settings.raw_bucket, settings.artifacts_bucket
+    version = aws.s3.put_object(Bucket=raw, Key="raw/other/large.csv", Body=b"large")["VersionId"]
+    claim = {
+        "bucket": raw,
+        "key": "raw/other/large.csv",
+        "version_id": version,
+        "identity": "f" * 64,
+        "prediction_name": "large-ffffffffffff",
+        "dt": "2026-03-04",
+        "uploaded_at": "2026-03-04T05:06:07.000Z",
+    }
+    rows = 2_000_000
+    texts = {
+        "claim.json": json.dumps(claim),
+        "rows.csv": "date,actual\n" + "2026-01-01,1234\n" * rows,
+        "features.csv.out": "1557.5581579523225,-11.443155330691297,3126.5594712353363\n" * rows,
+    }
+    for name, text in texts.items():
+        aws.s3.put_object(Bucket=artifacts, Key=f"runs/large/{name}", Body=text.encode())
+    event = {
+        "rows-uri": f"s3://{artifacts}/runs/large/rows.csv",
+        "transform-uri": f"s3://{artifacts}/runs/large/features.csv.out",
+        "claim-uri": f"s3://{artifacts}/runs/large/claim.json",
+        "predictions-uri": f"s3://{settings.predictions_bucket}",
+        "model-package-arn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/bikes/7",
+        "execution-arn": "arn:aws:sagemaker:us-east-1:123456789012:pipeline/bikes/execution/large",
+    }
+    function = settings.function_name(Function.PUBLISH)
+    aws.functions.update_function_configuration(FunctionName=function, MemorySize=160)
+    answer = json.loads(
+        aws.functions.invoke(FunctionName=function, Payload=json.dumps(event).encode())["Payload"].read()
+    )
+    assert answer == {
+        "reason": "2000000 predictions",
+        "decision": "published",
+        "predictions_uri": f"s3://{settings.predictions_bucket}/predictions/dt=2026-03-04/large-ffffffffffff.csv",
+    }
+    head = aws.s3.head_object(
+        Bucket=settings.predictions_bucket, Key="predictions/dt=2026-03-04/large-ffffffffffff.csv"
+    )
+    assert head["ContentLength"] > 160 << 20

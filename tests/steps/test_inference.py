@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import math
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import inference
+import localmaker.images
+import train
 from analysis.model.artefact import Bounds, LinearModel, Predictions
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -117,3 +120,21 @@ def test_it_imports_numpy_and_pandas_only() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script, str(steps)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def imported(source: str) -> set[str]:
+    nodes = list(ast.walk(ast.parse(source)))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return names | {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+def test_what_serves_needs_nothing_beyond_the_image() -> None:
+    """The artefact has no requirements.txt: the container that serves it installs nothing."""
+    steps = Path(inference.__file__).parent
+    names = {name for file in train.SERVING_FILES for name in imported((steps / file).read_text(encoding="utf-8"))}
+    own = {name for name in names if name.partition(".")[0] == "analysis"}
+    assert {f"{name.replace('.', '/')}.py" for name in own} <= set(train.SERVING_FILES)
+    libraries = {name.partition(".")[0] for name in names - own} - set(sys.stdlib_module_names)
+    lock = Path(localmaker.images.__file__).with_name("scikit-learn-1.9-0.lock").read_text(encoding="utf-8")
+    assert {"numpy"} <= libraries <= {line.partition("==")[0] for line in lock.splitlines()}
+    assert "requirements.txt" not in train.SERVING_FILES

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _CHUNK_BYTES = 8 << 20
+_DECODED_BYTES = 256 << 10
+"""At a time: lines as objects take several times their size."""
 _ATTEMPTS = 5
 """For a body whose connection breaks; the calls themselves are repeated by the client."""
 
@@ -31,8 +33,10 @@ def lines_of(s3: S3Client, bucket: str, key: str) -> Iterator[str]:
     rest = ""
     try:
         for chunk in _chunks(s3, bucket, key):
-            *whole, rest = (rest + decoder.decode(chunk)).split("\n")
-            yield from whole
+            for start in range(0, len(chunk), _DECODED_BYTES):
+                text = decoder.decode(chunk[start : start + _DECODED_BYTES])
+                *whole, rest = (rest + text).split("\n")
+                yield from whole
         rest += decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         raise PublishError(f"s3://{bucket}/{key} is not UTF-8 ({error}).") from error
@@ -95,7 +99,7 @@ class GeneratedFile(io.RawIOBase):
 
 def put_stream(s3: S3Client, bucket: str, key: str, file: Any, content_type: str) -> None:
     """Put a readable file into S3 in parts; where reading it fails, nothing appears under the key."""
-    # Two parts at a time keep four in memory at most.
-    settings = TransferConfig(multipart_threshold=_CHUNK_BYTES, multipart_chunksize=_CHUNK_BYTES, max_concurrency=2)
+    # Without threads, which would read ten parts ahead.
+    settings = TransferConfig(multipart_threshold=_CHUNK_BYTES, multipart_chunksize=_CHUNK_BYTES, use_threads=False)
     with aws_call(f"Writing s3://{bucket}/{key}"):
         s3.upload_fileobj(file, bucket, key, ExtraArgs={"ContentType": content_type}, Config=settings)

@@ -181,7 +181,7 @@ def test_no_parameter_is_empty_by_default(definition):
 
 
 def test_large_files_are_published_by_a_job(settings, kind):
-    running = settings.running.model_copy(update={"largest_file_mib": 2049})
+    running = settings.running.model_copy(update={"largest_file_mib": 513})
     large = settings.model_copy(update={"running": running})
     steps = {step["Name"]: step for step in steps_of(compile_definition(large, kind))}
     publish = steps["PublishPredictions"]

@@ -341,6 +341,15 @@ def ask_functions(call, name):
     runtime = {"Runtime": "python3.12", "Handler": "f.handler"}
     call("lambda", "CreateFunction", FunctionName=name, Role=role, Code=code, **runtime)
     assert json.load(call("lambda", "Invoke", FunctionName=name, Payload=b"[1]")["Payload"]) == [1]
+    call("lambda", "UpdateFunctionCode", FunctionName=name, **code)
+    call("lambda", "UpdateFunctionConfiguration", FunctionName=name, MemorySize=256)
+    assert call("lambda", "GetFunction", FunctionName=name)["Configuration"]["MemorySize"] == 256
+    assert call("lambda", "GetFunctionConfiguration", FunctionName=name)["LoggingConfig"]["LogFormat"] == "Text"
+    events = {"Principal": "events.amazonaws.com", "Action": "lambda:InvokeFunction"}
+    call("lambda", "AddPermission", FunctionName=name, StatementId="events", **events)
+    call("lambda", "PutFunctionEventInvokeConfig", FunctionName=name, MaximumRetryAttempts=1)
+    changed = call("lambda", "UpdateFunctionEventInvokeConfig", FunctionName=name, MaximumEventAgeInSeconds=60)
+    assert (changed["MaximumRetryAttempts"], changed["MaximumEventAgeInSeconds"]) == (1, 60)
 
 
 def ask_quotas(call):

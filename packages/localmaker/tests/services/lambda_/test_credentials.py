@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -185,15 +186,47 @@ def test_a_rule_needs_the_functions_permission(roles: Roles, make_dead_letters: 
     dead.wait_for_log("/aws/lambda/f")
 
 
+def test_a_schedules_role_needs_the_permission(
+    roles: Roles, endpoint: EndpointHandle, make_dead_letters: Callable[[], Any]
+) -> None:
+    dead, arn = make_dead_letters(), roles.create("f", roles.role("role"))
+    trust = policy(Principal={"Service": "scheduler.amazonaws.com"}, Action="sts:AssumeRole")
+    for name, resource in [("unable", f"{arn}-other"), ("able", arn)]:
+        role = roles.role(name, trust, Action="lambda:InvokeFunction", Resource=resource)
+        dead.schedule(name, arn, role)
+        if name == "unable":
+            assert dead.letter()["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"
+    dead.wait_for_log("/aws/lambda/f")
+
+
+def test_a_notification_needs_the_functions_permission_for_s3(
+    roles: Roles, endpoint: EndpointHandle, make_dead_letters: Callable[[], Any]
+) -> None:
+    arn, s3 = roles.create("f", roles.role("role")), endpoint.client("s3")
+    roles.functions.add_permission(
+        FunctionName="f",
+        StatementId="bucket",
+        Action="lambda:InvokeFunction",
+        Principal="s3.amazonaws.com",
+        SourceArn="arn:aws:s3:::allowed",
+    )
+    told = {"LambdaFunctionConfigurations": [{"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
+    s3.put_bucket_notification_configuration(Bucket="allowed", NotificationConfiguration=told)
+    s3.put_object(Bucket="allowed", Key="x", Body=b"")
+    make_dead_letters().wait_for_log("/aws/lambda/f")
+
+
 class DeadLetters:
     """A rule's dead-letter queue."""
 
     def __init__(self, endpoint: EndpointHandle, eventually: Callable[..., Any]) -> None:
         self._events, self._sqs, self._logs = (endpoint.client(name) for name in ("events", "sqs", "logs"))
+        self._scheduler = endpoint.client("scheduler")
         self._eventually = eventually
         self._url = self._sqs.create_queue(QueueName="dead")["QueueUrl"]
         self._arn = f"arn:aws:sqs:{endpoint.region}:123456789012:dead"
-        allowed = policy(Principal={"Service": "events.amazonaws.com"}, Action="sqs:SendMessage", Resource=self._arn)
+        senders = {"Service": ["events.amazonaws.com", "scheduler.amazonaws.com"]}
+        allowed = policy(Principal=senders, Action="sqs:SendMessage", Resource=self._arn)
         self._sqs.set_queue_attributes(QueueUrl=self._url, Attributes={"Policy": allowed})
 
     def rule(self, name: str, target: str) -> str:
@@ -201,6 +234,16 @@ class DeadLetters:
         one = {"Id": "t", "Arn": target, "DeadLetterConfig": {"Arn": self._arn}}
         self._events.put_targets(Rule=name, Targets=[one])
         return rule
+
+    def schedule(self, name: str, target: str, role: str) -> None:
+        """Call a target once, a moment from now."""
+        due = datetime.now(UTC) + timedelta(seconds=1)
+        self._scheduler.create_schedule(
+            Name=name,
+            ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": target, "RoleArn": role, "Input": "{}", "DeadLetterConfig": {"Arn": self._arn}},
+        )
 
     def put_event(self) -> None:
         entry = {"Source": "mine", "DetailType": "x", "Detail": "{}", "EventBusName": "default"}

@@ -17,7 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localmaker.errors import AwsError
 from localmaker.ports import EventPublisher, LocalEndpoint
 from localmaker.services.events.inputs import InvalidInputError, as_text, resolve_path, target_payload
-from localmaker.services.iam.acting import Acting
+from localmaker.services.iam.acting import EVENTS, S3, Acting
+from localmaker.services.iam.calls import Operation
 from localmaker.services.lambda_.asynchronous import process_event
 from localmaker.services.lambda_.calls import Surroundings
 from localmaker.services.lambda_.running import RunningFunctions
@@ -176,9 +177,10 @@ def _client(service: str, matched: Matched, region: str, access: TargetAccess) -
 
 
 def _as_itself(action: str, resource: str, matched: Matched, access: TargetAccess, policy: Callable[[], Any]) -> None:
-    """Check that a resource's own policy allows EventBridge an action."""
+    """Check that a resource's own policy allows an action to EventBridge, or to S3 for a notification."""
+    service = S3 if matched.rule_arn.startswith("arn:aws:s3:") else EVENTS
     try:
-        access.acting.as_service("events.amazonaws.com", action, resource, matched.rule_arn, policy)
+        access.acting.as_service(service, action, resource, matched.rule_arn, policy)
     except AwsError as error:
         raise DeliveryError("NO_PERMISSIONS", error.message, retriable=False) from error
 
@@ -229,8 +231,15 @@ def _forward_to_bus(matched: Matched, arn: Arn, access: TargetAccess) -> None:
 
 def _call_function(matched: Matched, arn: Arn, access: TargetAccess) -> None:
     """Invoke a function asynchronously: the event counts as delivered even if the function fails."""
-    target = matched.target["Arn"]
-    if not matched.target.get("RoleArn"):
+    target, role = matched.target["Arn"], matched.target.get("RoleArn")
+    if role:
+        _client("lambda", matched, arn.region, access)  # checks who may assume the role
+        invoke = Operation("lambda", "Invoke", {"FunctionName": target})
+        try:
+            access.acting.call(role, matched.rule_arn, "events", invoke)
+        except AwsError as error:
+            raise DeliveryError("NO_PERMISSIONS", error.message, retriable=False) from error
+    else:
         _as_itself("lambda:InvokeFunction", target, matched, access, lambda: function_policy(target, arn.region))
     around = Surroundings(
         state_dir=access.endpoint.state_dir,

@@ -23,7 +23,7 @@ from localmaker.services.iam.sessions import Principal
 from localmaker.state.credentials import ANY, Credentials
 
 SAGEMAKER, EVENTS, SCHEDULER = "sagemaker.amazonaws.com", "events.amazonaws.com", "scheduler.amazonaws.com"
-LAMBDA = "lambda.amazonaws.com"
+LAMBDA, S3 = "lambda.amazonaws.com", "s3.amazonaws.com"
 # EventBridge asks the resource's own policy where a target has no role.
 _RESOURCE_POLICIES = {"sqs", "sns"}
 #: (service, region, credentials) → boto3 client of the endpoint

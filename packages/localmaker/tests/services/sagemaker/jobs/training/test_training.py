@@ -165,6 +165,7 @@ def test_sources_with_a_setup_are_installed_and_run_as_a_module(jobs):
 
 
 def test_explicit_entry_point_gets_its_arguments_and_keeps_its_exit_code(jobs):
+    """Of the variables SM_* it gets those of the image alone: the others are the toolkit's."""
     request = jobs.training_request(hyperparameters={"quote": "it's"})
     request["AlgorithmSpecification"] |= {
         "ContainerEntrypoint": ["/bin/bash"],
@@ -173,7 +174,7 @@ def test_explicit_entry_point_gets_its_arguments_and_keeps_its_exit_code(jobs):
     description = jobs.run(KIND, request)
     assert description["FailureReason"] == "AlgorithmError: See job logs for more information, exit code: 9"
     log = jobs.log(KIND, description["TrainingJobName"]).splitlines()
-    assert log[1] == "0"
+    assert log[1] == "5"
     assert json.loads(log[2]) == {"quote": "it's"}
 
 
