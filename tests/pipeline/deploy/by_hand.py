@@ -94,7 +94,7 @@ def rename_table_for_people(aws, thing):
 
 def add_schedule(aws, thing):
     found = aws.events.describe_rule(Name=thing.name)
-    pattern = {key: found[key] for key in ("EventPattern",) if key in found}
+    pattern = {"EventPattern": found["EventPattern"]} if "EventPattern" in found else {}
     aws.events.put_rule(Name=thing.name, ScheduleExpression="rate(5 minutes)", State="ENABLED", **pattern)
 
 
