@@ -17,7 +17,7 @@ from pipeline.deploy.engine.policy import allow, allow_principal, document, merg
 from pipeline.deploy.permissions.execution import bucket_keys, key_resource
 from pipeline.deploy.permissions.stack_arns import StackArns
 from pipeline.errors import SettingsError
-from pipeline.settings.contract import RAW_FOLDER
+from pipeline.settings.contract import FLOWS, RAW_FOLDER, Function
 from pipeline.settings.environment import Settings
 
 Purpose = Literal["plan", "deploy", "destroy"]
@@ -116,15 +116,18 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
         yield allow("iam:TagRole UntagRole UpdateAssumeRolePolicy", arns.roles)
     services = ["events.amazonaws.com", "lambda.amazonaws.com", "sagemaker.amazonaws.com"]
     yield allow("iam:PassRole", arns.roles, Condition={"StringEquals": {"iam:PassedToService": services}})
-    yield allow("events:DisableRule PutRule PutTargets RemoveTargets TagResource UntagResource", arns.rules)
+    yield allow("events:PutRule PutTargets RemoveTargets TagResource UntagResource", arns.rules)
+    # They rest while the pipeline that they start is missing.
+    yield allow("events:DisableRule", [settings.rule_arn(settings.rule_name(flow)) for flow in FLOWS])
     yield allow("sagemaker:AddTags CreatePipeline DeleteTags UpdatePipeline", arns.pipelines)
     yield allow("sagemaker:AddTags CreateFeatureGroup DeleteTags UpdateFeatureGroup", [arns.feature_group])
     yield allow("sagemaker:AddTags CreateModelPackageGroup DeleteTags", [arns.model_group])
     yield allow(
-        "lambda:AddPermission CreateFunction GetFunction RemovePermission TagResource UntagResource UpdateFunctionCode"
+        "lambda:CreateFunction GetFunction RemovePermission TagResource UntagResource UpdateFunctionCode"
         " UpdateFunctionConfiguration",
         arns.functions,
     )
+    yield allow("lambda:AddPermission", [settings.function_arn(Function.SWEEP)])
     if settings.network.subnets:
         # Lambda asks these of whoever puts a function into a VPC; they have no resource level in AWS.
         yield allow("ec2:DescribeSecurityGroups DescribeSubnets DescribeVpcs", ["*"])
@@ -219,7 +222,8 @@ def _operating(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     # Which job wrote the report.
     yield allow("sagemaker:DescribeProcessingJob", [settings.arn("sagemaker", "processing-job/pipelines-*")])
     yield allow("logs:DescribeLogStreams GetLogEvents", arns.job_logs)
-    yield allow("logs:FilterLogEvents", arns.function_logs)
+    sweep = settings.function_name(Function.SWEEP)  # it runs in no execution
+    yield allow("logs:FilterLogEvents", [group for group in arns.function_logs if sweep not in group])
     yield allow("sagemaker:DescribeModelPackage ListModelPackages UpdateModelPackage", [arns.model_versions])
     if settings.kms_key is not None:
         resource, condition = key_resource(settings, settings.kms_key)
