@@ -14,7 +14,13 @@ from pipeline.deploy.resources.rules import Rule
 pytestmark = pytest.mark.xdist_group("deploy")
 
 # What has to be there before one of the kind can be made; the local endpoint asks for less than AWS does.
-NEEDS = {"table": {"database"}, "code": {"bucket"}, "function": {"bucket", "code", "role"}, "rule": {"pipeline"}}
+NEEDS = {
+    "table": {"database"},
+    "code": {"bucket"},
+    "wheels": {"bucket"},
+    "function": {"bucket", "code", "role"},
+    "rule": {"pipeline"},
+}
 KINDS = [
     "bucket",
     "role",
@@ -26,6 +32,7 @@ KINDS = [
     "queue",
     "topic",
     "code",
+    "wheels",
     "function",
     "pipeline",
     "rule",
@@ -36,7 +43,7 @@ def one_of(stack, kind):
     """Return the first resource of a kind, after what it depends on."""
     chosen = next(thing for thing in reversed(stack) if thing.kind == kind)
     needed = [thing for thing in stack if thing.kind in NEEDS.get(kind, ())]
-    if kind == "code":
+    if kind in {"code", "wheels"}:
         needed = [thing for thing in needed if thing.name == chosen.bucket]
     return [*needed, chosen]
 
