@@ -89,6 +89,17 @@ def test_the_version_claimed_is_copied_with_what_is_known_of_it(s3, tmp_path) ->
     assert written.dt == written.uploaded_at[:10]
 
 
+def test_a_file_too_large_for_one_copy_is_copied_in_parts(s3, monkeypatch) -> None:
+    monkeypatch.setattr(claim, "_COPIED_AT_ONCE", 50 << 20)
+    content = bytes(range(256)) * (51 << 12)
+    version = upload(s3, content)
+    upload(s3, b"newer", key="raw/training/other.csv")
+    key = ask(version)["input_uri"].removeprefix("s3://artifacts/")
+    copied = s3.get_object(Bucket="artifacts", Key=key)
+    assert copied["ETag"].endswith('-11"')
+    assert copied["Body"].read() == content
+
+
 def test_the_newest_version_is_meant_where_none_is_named(s3) -> None:
     upload(s3, b"older")
     version = upload(s3)
