@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from pipedef.checks.data_flow import without_rows
-from pipedef.checks.jobs import code_is_pinned, jobs_bring_their_libraries
+from pipedef.checks.jobs import code_is_pinned
 from pipedef.document.definition import read_definition
 from pipedef.document.project import Project
 
@@ -153,12 +154,13 @@ def by_script(build, **extra):
 
 
 def with_libraries(text):
+    """Return a draft of a project whose jobs install libraries from an input."""
     project = Project(libraries_input="wheels", code_named_by_digest=True)
-    return replace(read_definition(text, "draft.json"), project=project)
+    return SimpleNamespace(read=lambda: replace(read_definition(text, "draft.json"), project=project))
 
 
-def test_jobs_without_the_libraries_of_their_scripts_are_found(build):
-    found = list(jobs_bring_their_libraries(with_libraries(by_script(build))))
+def test_jobs_without_the_libraries_of_their_scripts_are_found(build, problems):
+    found = problems("libraries-as-input", with_libraries(by_script(build)))
     assert [(problem.step, problem.field) for problem in found] == [
         ("Clean", "Arguments.ProcessingInputs"),
         ("Fit", "Arguments.InputDataConfig"),
@@ -178,19 +180,20 @@ def test_jobs_without_the_libraries_of_their_scripts_are_found(build):
         ({"NetworkConfig": {"VpcConfig": {"Subnets": ["subnet-1"]}}}, "its subnets"),
     ],
 )
-def test_what_the_network_of_such_a_job_leads_to_is_said(build, extra, words):
-    for problem in jobs_bring_their_libraries(with_libraries(by_script(build, **extra))):
+def test_what_the_network_of_such_a_job_leads_to_is_said(build, problems, extra, words):
+    for problem in problems("libraries-as-input", with_libraries(by_script(build, **extra))):
         assert words in problem.message
 
 
-def test_jobs_with_the_libraries_and_projects_without_such_an_input_pass(build):
+def test_jobs_with_the_libraries_and_projects_without_such_an_input_pass(build, problems):
     wheels = {"S3Uri": "s3://artifacts/wheels/1/"}
     text = build.definition(
         build.processing("Clean", extra={"ProcessingInputs": [{"InputName": "wheels", "S3Input": wheels}]}),
         build.fail("Stop", "no"),
     )
-    assert list(jobs_bring_their_libraries(with_libraries(text))) == []
-    assert list(jobs_bring_their_libraries(read_definition(by_script(build), "draft.json"))) == []
+    assert problems("libraries-as-input", with_libraries(text)) == []
+    without = SimpleNamespace(read=lambda: read_definition(by_script(build), "draft.json"))
+    assert problems("libraries-as-input", without) == []
 
 
 def test_a_script_in_a_channel_is_known_as_code(build):

@@ -1,0 +1,67 @@
+"""The endpoint killed while an execution runs: the next delivery of the event finishes what was begun, once."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from unittest import mock
+
+import pytest
+
+from localmaker.daemon import running_endpoint
+from pipeline.aws.clients import Aws
+from pipeline.executions.view import view
+from pipeline.settings.contract import Function
+from pipeline.settings.environment import load_settings
+from tests.end_to_end.conftest import Deployed
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("leftovers"), pytest.mark.timeout(600)]
+
+KEY = "raw/training/killed.csv"
+#: About what an execution takes.
+_LONGEST_SECONDS = 8.0
+
+
+@pytest.mark.randomised("seeds")
+def test_a_file_is_processed_once_whenever_the_machine_dies(seed, tmp_path, sample_csv):
+    moment = random.Random(seed).uniform(0.1, _LONGEST_SECONDS)
+    with running_endpoint(tmp_path / "state") as endpoint, mock.patch.dict(os.environ, endpoint.environment()):
+        settings = load_settings("local")
+        deployed = Deployed(endpoint, settings, Aws(settings))
+        deployed.command("deploy")
+        version = deployed.put(KEY, sample_csv)
+        first = deployed.started(KEY, version)
+        time.sleep(moment)
+        os.kill(endpoint.running.pid, signal.SIGKILL)
+    with running_endpoint(tmp_path / "state") as endpoint, mock.patch.dict(os.environ, endpoint.environment()):
+        deployed = Deployed(endpoint, settings, Aws(settings))
+        assert view(deployed.aws, first).is_final
+        known = [first]
+        deployed.send_event(KEY, version)
+        known.append(deployed.started(KEY, version, known=known))
+        assert deployed.finished(known[-1]).status == "Succeeded", view(deployed.aws, known[-1]).explanation
+        _done_once(deployed)
+
+
+def _done_once(deployed: Deployed) -> None:
+    (text,) = deployed.predictions().values()
+    assert len(text.splitlines()) == 731
+    assert len(deployed.model_packages()) == 1
+    store = deployed.endpoint.client("sagemaker-featurestore-runtime")
+    for day in ("2018-01-01", "2019-12-31"):
+        assert store.get_record(
+            FeatureGroupName=deployed.settings.feature_group_name, RecordIdentifierValueAsString=day
+        )["Record"]
+    event = {
+        "pipeline": list(deployed.settings.pipeline_names),
+        "project": deployed.settings.project,
+        "environment": deployed.settings.environment,
+        "keep-hours": 0,
+    }
+    deployed.aws.functions.invoke(
+        FunctionName=deployed.settings.function_name(Function.SWEEP), Payload=json.dumps(event).encode()
+    )
+    assert deployed.aws.sagemaker.list_models()["Models"] == []
