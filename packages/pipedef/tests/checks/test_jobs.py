@@ -197,7 +197,7 @@ def test_jobs_with_the_libraries_and_projects_without_such_an_input_pass(build, 
 
 
 def test_a_script_in_a_channel_is_known_as_code(build):
-    definition = with_libraries(by_script(build))
+    definition = with_libraries(by_script(build)).read()
     fit = definition.step_named["Fit"]
     assert (fit.script, without_rows(fit, definition)) == ("train.py", {"code", None})
     assert [problem.step for problem in code_is_pinned(definition)] == ["Fit"]
