@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pipeline.aws.clients import Aws
+from pipeline.aws.not_found import unless_missing
 from pipeline.deploy.engine.policy import document
 from pipeline.deploy.permissions.operators import deployer_policy
 from pipeline.preflight.answers import Answer, Verdict
@@ -17,7 +18,7 @@ _TYPES = {"Bool": "boolean", "ForAnyValue": "stringList", "ForAllValues": "strin
 
 
 def operator_answers(aws: Aws) -> Iterator[Answer]:
-    """Answer by service what the credentials lack for `plan`, `deploy` and `destroy`."""
+    """Answer by service what the credentials lack for `plan` and `deploy`; `destroy` has a role of its own."""
     caller = aws.sts.get_caller_identity()["Arn"]
     principal = simulated_principal(aws, caller)
     if principal is None:
@@ -38,7 +39,20 @@ def operator_answers(aws: Aws) -> Iterator[Answer]:
         fix = f"Missing of what `bikeshare trust-policy {aws.settings.options} --permissions` prints: "
         yield Answer(Verdict.PROBLEM, service, f"denied{because}: {names}", fix + json.dumps(document(statements)))
     if not missing:
-        yield Answer(Verdict.OK, principal, "may do all that plan, deploy and destroy do")
+        yield Answer(Verdict.OK, principal, "may do all that plan and deploy do")
+
+
+def boundary_answers(aws: Aws, arn: str) -> Iterator[Answer]:
+    """Answer whether the permissions boundary is there: no role can be created without it."""
+    name = arn.partition(":policy/")[2]
+    if unless_missing(lambda: aws.iam.get_policy(PolicyArn=arn)) is not None:
+        yield Answer(Verdict.OK, name, "the permissions boundary exists")
+        return
+    policy = f"bikeshare trust-policy {aws.settings.options} --permissions --purpose boundary > boundary.json"
+    create = f"aws iam create-policy --policy-name {name} --policy-document file://boundary.json"
+    yield Answer(
+        Verdict.PROBLEM, name, "the permissions boundary does not exist", f"An administrator runs: {policy} && {create}"
+    )
 
 
 def simulated_principal(aws: Aws, caller: str) -> str | None:

@@ -11,7 +11,7 @@ from pipeline.preflight.answers import Answer, Question, Verdict, answered
 from pipeline.preflight.keys import key_answers
 from pipeline.preflight.names import name_answers
 from pipeline.preflight.network import network_answers
-from pipeline.preflight.permissions import operator_answers
+from pipeline.preflight.permissions import boundary_answers, operator_answers
 from pipeline.preflight.quotas import function_quota, instance_quotas, instances_needed
 
 
@@ -23,6 +23,7 @@ def preflight(aws: Aws) -> list[Answer]:
     """
     aws.check_account()
     bundle, settings = build_bundle(), aws.settings
+    boundary = settings.boundary_arn
     needed: dict[str, int] = {}
     planned = resources_to_remove(settings, bundle)
     # The SDK's table has no image for a region that lacks it, and then nothing compiles.
@@ -43,6 +44,7 @@ def preflight(aws: Aws) -> list[Answer]:
         *([Question("network", "subnets", partial(network_answers, aws, largest))] if settings.network.subnets else []),
         *(Question("key", key, partial(key_answers, aws, key, for_events=key == settings.kms_key)) for key in keys),
         *(Question("name", f"{one.kind} {one.name}", partial(name_answers, aws, one)) for one in planned),
+        *([Question("operator", "boundary", partial(boundary_answers, aws, boundary))] if boundary else []),
         Question("operator", "permissions", partial(operator_answers, aws)),
     ]
     return answered(questions)

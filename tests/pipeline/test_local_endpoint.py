@@ -147,5 +147,7 @@ def test_the_demo_gets_the_credentials_that_an_enforcing_endpoint_wants(tmp_path
     running = daemon.up(0, enforce_iam=True)
     monkeypatch.setenv("BIKESHARE_ENDPOINT_URL", running.url)
     with local_endpoint(Console(quiet=True), keep_up=False):
-        assert boto3.client("s3", endpoint_url=running.url, region_name="us-east-1").list_buckets()["Buckets"] == []
+        # Of a session of its own: the default one keeps the credentials that it was first used with.
+        client = boto3.Session().client("s3", endpoint_url=running.url, region_name="us-east-1")
+        assert client.list_buckets()["Buckets"] == []
     assert daemon.status() is None

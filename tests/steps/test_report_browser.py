@@ -50,7 +50,7 @@ def test_it_opens_from_disk_at_any_width(trained, tmp_path, width: int) -> None:
     title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
     assert title
     found = json.loads(title[1].replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">"))
-    assert found["heading"] == "raw/training/days.csv"
+    assert found["heading"] == "days.csv"
     assert found["width"] == width
     assert found["wide"] == []
     assert found["scroll"] <= width

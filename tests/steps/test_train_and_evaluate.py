@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import train
 from analysis.model.artefact import read_archive, read_model
 from analysis.runtime.errors import ModelError
 
@@ -123,9 +122,8 @@ def test_rows_of_another_profile_are_refused(call_script, tmp_path) -> None:
     assert not (tmp_path / "model").exists()
 
 
-def test_a_missing_channel_is_named(call_script, tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("SM_CHANNEL_TRAIN", str(tmp_path / "nowhere"))
-    done = call_script("train.py")
+def test_a_missing_channel_is_named(call_script, tmp_path) -> None:
+    done = call_script("train.py", "--train-dir", tmp_path / "nowhere")
     assert done.code == 1
     assert f"{tmp_path}/nowhere/train.csv (no such directory)" in done.message
 
@@ -183,8 +181,3 @@ def test_the_code_digest_of_the_environment_comes_first(trained, call_script, tm
     )  # fmt: skip
     assert done.code == 0, done.err
     assert read_model(tmp_path / "model").provenance["code_sha256"] == "cd" * 32
-
-
-def test_the_code_digest_is_read_off_the_submit_directory() -> None:
-    assert train.code_sha256(f"s3://b/code/{'0a' * 32}/sourcedir.tar.gz") == "0a" * 32
-    assert train.code_sha256("/opt/ml/code") is None

@@ -194,6 +194,7 @@ def preflight_policy(settings: Settings) -> dict[str, Any]:
     keys = [allow("kms:DescribeKey GetKeyPolicy", [key_resource(settings, key)[0]]) for key in used]
     around = [
         allow("iam:GetRole SimulatePrincipalPolicy", [settings.iam_arn("role/*"), settings.iam_arn("user/*")]),
+        *([allow("iam:GetPolicy", [settings.boundary_arn])] if settings.boundary_arn else []),
         # Neither service has a resource level for what is read of it.
         allow(
             "ec2:DescribeRouteTables DescribeSecurityGroups DescribeSubnets DescribeVpcEndpoints DescribeVpcs", ["*"]

@@ -125,7 +125,15 @@ def test_killed_for_good_and_repeated(aws, environment_of_ours):
 
 
 def test_every_command_that_compiles_nothing_is_asked_whether_it_imports_the_sdk():
-    compiling = {("synth",), ("validate",), ("demo",), ("local", "prepare"), ("local", "up"), ("local", "down")}
+    compiling = {
+        ("synth",),
+        ("validate",),
+        ("preflight",),
+        ("demo",),
+        ("local", "prepare"),
+        ("local", "up"),
+        ("local", "down"),
+    }
     commands = typer.main.get_command(app).commands
     names = {
         words

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from pipeline.aws.clients import Aws
-from pipeline.deploy.permissions.operators import deployer_policy
+from pipeline.deploy.permissions.operators import boundary_policy, deployer_policy
 from pipeline.preflight.answers import Verdict
-from pipeline.preflight.permissions import contexts, operator_answers, simulated_principal
+from pipeline.preflight.permissions import boundary_answers, contexts, operator_answers, simulated_principal
 
 SIMULATING = {"Effect": "Allow", "Action": ["iam:SimulatePrincipalPolicy", "iam:GetRole"], "Resource": "*"}
 
@@ -27,7 +27,10 @@ def test_the_policy_that_is_printed_is_enough(settings, policy, sign_in):
     assert (answer.verdict, answer.about) == (Verdict.OK, arn)
 
 
-def test_what_is_denied_is_listed_with_the_statement_to_add(settings, policy, sign_in):
+def test_what_is_denied_is_listed_with_the_statement_to_add(settings, sign_in):
+    settings = settings.model_copy(update={"permissions_boundary": f"{settings.project}-boundary"})
+    full = deployer_policy(settings, "deploy")
+    policy = {**full, "Statement": [*full["Statement"], SIMULATING]}
     policy["Statement"] = [one for one in policy["Statement"] if "iam:CreateRole" not in one["Action"]]
     sign_in(policy)
     (answer,) = operator_answers(Aws(settings))
@@ -48,6 +51,17 @@ def test_a_boundary_is_named(settings, policy, sign_in):
     answers = list(operator_answers(Aws(settings)))
     assert {"glue", "sagemaker"} <= {answer.about for answer in answers}
     assert all("by its permissions boundary" in answer.detail for answer in answers)
+
+
+def test_a_boundary_that_is_not_there_says_how_to_create_it(settings, client):
+    name = f"{settings.project}-boundary"
+    bounded = settings.model_copy(update={"permissions_boundary": name})
+    (answer,) = boundary_answers(Aws(bounded), str(bounded.boundary_arn))
+    assert (answer.verdict, answer.about) == (Verdict.PROBLEM, name)
+    assert "--purpose boundary > boundary.json && aws iam create-policy" in answer.fix
+    client("iam").create_policy(PolicyName=name, PolicyDocument=json.dumps(boundary_policy(bounded)))
+    (answer,) = boundary_answers(Aws(bounded), str(bounded.boundary_arn))
+    assert answer.verdict is Verdict.OK
 
 
 def test_the_accounts_root_cannot_be_simulated(aws):

@@ -6,7 +6,8 @@
 - The answer to the deletion of a delete marker says so (``x-amz-delete-marker``). In a bucket without versions a
   completed upload has none either.
 - Every object is encrypted (``x-amz-server-side-encryption``). Checksums come with a type (``x-amz-checksum-type``).
-- Lists repeat the marker, prefix and encoding of the request. Owners have no display name any more.
+- Lists repeat the marker, prefix and encoding of the request, and encode keys as it asks. Owners have no display name
+  any more.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from moto.core.responses import ActionResult
 from moto.s3.exceptions import AccessDeniedByLock, MethodNotAllowed
@@ -191,15 +192,29 @@ def _completed(response: Any, result: Any, repeated: dict[str, tuple[str, str | 
         value = response.querystring.get(parameter, [default])[0]
         if value is not None:
             result.setdefault(member, value)
+    is_encoded = result.get("EncodingType") == "url"
     for name in ("Contents", "Versions"):
         for entry in result.get(name) or ():
-            _complete_entry(response, entry, is_encoded=result.get("EncodingType") == "url")
+            # moto encodes the keys of objects, and not those of versions.
+            _complete_entry(response, entry, is_encoded=is_encoded and name == "Contents")
+    if is_encoded and "Versions" in result:
+        _encode_keys(result)
     for entry in result.get("DeleteMarkers") or ():
         (entry.get("Owner") or {}).pop("DisplayName", None)
     for name in ("CopyObjectResult", "Checksum"):
         if isinstance(result.get(name), dict):
             _complete_checksum(result[name])
     return result
+
+
+def _encode_keys(result: dict[str, Any]) -> None:
+    """Encode what EncodingType is about in an answer of ListObjectVersions (API reference)."""
+    for member in ("Prefix", "Delimiter", "KeyMarker", "NextKeyMarker"):
+        if result.get(member):
+            result[member] = quote(result[member])
+    for name, member in (("Versions", "Key"), ("DeleteMarkers", "Key"), ("CommonPrefixes", "Prefix")):
+        for entry in result.get(name) or ():
+            entry[member] = quote(entry[member])
 
 
 def _complete_entry(response: Any, entry: dict[str, Any], *, is_encoded: bool) -> None:
