@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytest
@@ -15,7 +16,7 @@ from tests.services.lambda_.test_functions import Functions, packed_source
 from localmaker.daemon import EndpointHandle
 from localmaker.sandbox.sandbox import Isolation, detect_isolation
 from localmaker.services.lambda_ import idle
-from localmaker.services.lambda_.execution import Execution
+from localmaker.services.lambda_.execution import Ending, Execution
 from localmaker.services.lambda_.idle import IdleExecutions
 from localmaker.services.lambda_.table import LocalFunction
 
@@ -130,6 +131,55 @@ def test_calls_at_the_same_time_have_processes_of_their_own(functions: Functions
     for thread in threads:
         thread.join()
     assert sum(answer["calls"] == 1 for answer in answers) == len({answer["stream"][0] for answer in answers})
+
+
+CALL = "/var/call/call.json"
+HOSTILE = """
+import os
+
+def handler(event, context):
+    if event:
+        if os.path.exists("{file}"):
+            os.unlink("{file}")
+        {trap}
+    return "answered"
+"""
+
+
+@pytest.mark.parametrize("trap", ["os.symlink(event, '{file}')", "os.mkfifo('{file}')", "os.mkdir('{file}')"])
+@pytest.mark.parametrize("name", [CALL, "/var/call/result.json"])
+def test_no_trap_in_its_folder_concerns_the_machine(functions: Functions, tmp_path: Path, trap: str, name: str) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    source = HOSTILE.replace("{trap}", trap).replace("{file}", name)
+    functions.client.update_function_code(FunctionName=functions.name, ZipFile=packed_source(source))
+    if name == CALL:
+        assert call(functions, str(mine)) == "answered"
+    else:  # its own answer goes where its trap leads, in the sandbox
+        functions.client.update_function_configuration(FunctionName=functions.name, Timeout=2)
+        assert "errorType" in call(functions, str(mine))
+    assert call(functions) == "answered"
+    assert mine.read_text() == "mine"
+
+
+class Deaf:
+    """A process that lives and reads no calls."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe()
+
+    def life(self) -> int:
+        return self.reader
+
+
+def test_a_call_that_nobody_reads_is_out_of_time() -> None:
+    execution, process = Execution(of_code("f", "a")), Deaf()
+    execution._process = cast(Any, process)
+    assert execution.call({"event": "x" * (1 << 20)}, 0.1) is Ending.TIMED_OUT
+    execution._process = None
+    execution.close()
+    for descriptor in (process.reader, process.writer):
+        os.close(descriptor)
 
 
 def of_code(name: str, digest: str) -> LocalFunction:
