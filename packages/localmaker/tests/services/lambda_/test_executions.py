@@ -37,6 +37,13 @@ def handler(event, context):
         subprocess.Popen(["sleep", "600"])
     if event == "wait":
         time.sleep(60)
+    while event == "meet":
+        import boto3
+        try:
+            if boto3.client("lambda").get_function(FunctionName=context.function_name)["Configuration"]["Description"]:
+                event = None
+        except boto3.client("lambda").exceptions.ResourceNotFoundException:
+            pass
     with open("/tmp/calls", "a") as file:
         file.write("x")
     return {
@@ -59,6 +66,10 @@ def functions(endpoint: EndpointHandle, unique: str) -> Functions:
 
 def call(functions: Functions, event: Any = None, **more: Any) -> Any:
     return functions.call(Payload=json.dumps(event), **more)
+
+
+def processes(endpoint: EndpointHandle) -> set[int]:
+    return {one.pid for one in psutil.Process(endpoint.running.pid).children(recursive=True)}
 
 
 def test_what_a_call_leaves_is_there_in_the_next(functions: Functions, endpoint: EndpointHandle) -> None:
@@ -92,23 +103,42 @@ def test_one_that_is_out_of_time_is_replaced(functions: Functions) -> None:
 
 
 def test_a_change_of_the_function_starts_another_process(functions: Functions, endpoint: EndpointHandle) -> None:
-    def processes() -> set[int]:
-        return {one.pid for one in psutil.Process(endpoint.running.pid).children(recursive=True)}
-
-    others = processes()
+    others = processes(endpoint)
     call(functions)
-    mine = processes() - others
+    mine = processes(endpoint) - others
     assert mine
     functions.client.update_function_configuration(
         FunctionName=functions.name, Environment={"Variables": {"SETTING": "new"}}
     )
     changed = call(functions)
     assert (changed["calls"], changed["setting"]) == (1, "new")
-    assert not mine & processes()
+    assert not mine & processes(endpoint)
     functions.client.update_function_code(
         FunctionName=functions.name, ZipFile=packed_source(SOURCE.replace("calls = 0", "calls = 10"))
     )
     assert call(functions)["calls"] == 11
+
+
+def test_a_removed_function_leaves_no_process(functions: Functions, endpoint: EndpointHandle) -> None:
+    before = processes(endpoint)
+    call(functions)
+    mine = processes(endpoint) - before
+    assert mine
+    functions.client.delete_function(FunctionName=functions.name)
+    assert not mine & processes(endpoint)
+
+
+def test_a_function_created_anew_starts_anew(
+    functions: Functions, endpoint: EndpointHandle, eventually: Callable[..., Any]
+) -> None:
+    late = threading.Thread(target=call, args=(functions, "meet"))
+    before = processes(endpoint)
+    late.start()
+    assert eventually(lambda: processes(endpoint) - before)
+    functions.client.delete_function(FunctionName=functions.name)
+    functions.create(Code={"ZipFile": packed_source(SOURCE)}, Description="new")
+    late.join()  # only now is its process ready for another call
+    assert call(functions)["calls"] == 1
 
 
 def test_versions_have_processes_of_their_own(functions: Functions) -> None:
