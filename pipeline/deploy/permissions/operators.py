@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from pipeline.deploy.engine.policy import allow, allow_principal, document, merged
-from pipeline.deploy.permissions.execution import bucket_keys, key_resource
+from pipeline.deploy.permissions.execution import bucket_keys, key_resource, machines, own_key, passing
+from pipeline.deploy.permissions.functions import interfaces
 from pipeline.deploy.permissions.stack_arns import StackArns
 from pipeline.errors import SettingsError
-from pipeline.settings.contract import FLOWS, RAW_FOLDER, Function
+from pipeline.settings.contract import FLOWS, JOB_LOG_GROUPS, RAW_FOLDER, Function
 from pipeline.settings.environment import Settings
 
 Purpose = Literal["plan", "deploy", "destroy"]
@@ -63,12 +64,38 @@ def deployer_policy(settings: Settings, purpose: Purpose) -> dict[str, Any]:
 
 
 def boundary_policy(settings: Settings) -> dict[str, Any]:
-    """Return a permissions boundary for the environment's roles: the services that pipelines use, and no IAM."""
-    services = ["cloudwatch", "ecr", "kms", "lambda", "logs", "s3", "sagemaker", "sns", "sqs"]
-    verbs = ("AssignPrivateIp", "CreateNetworkInterface", "DeleteNetworkInterface", "Describe", "UnassignPrivateIp")
-    network = [f"ec2:{verb}*" for verb in verbs]
-    allowed = {"Effect": "Allow", "Action": [*(f"{name}:*" for name in services), *network], "Resource": "*"}
-    return document([allowed, allow("iam:PassRole", StackArns(settings).roles)])
+    """Return a permissions boundary: whatever else a role of the environment is given, it may do no more than this.
+
+    That is what all of them do together, by patterns: a managed policy has 6,144 characters at most.
+    """
+    arns = StackArns(settings)
+    objects = [f"{bucket}/*" for bucket in arns.buckets]
+    made = [settings.arn("sagemaker", f"{kind}/pipelines-*") for kind in ("model", "processing-job", "t*-job")]
+    own = [arns.feature_group, arns.model_group, arns.model_versions, *arns.pipelines, *arns.executions]
+    groups = [
+        settings.arn("logs", f"log-group:{name}:*") for name in (*JOB_LOG_GROUPS, f"/aws/lambda/{settings.prefix}-*")
+    ]
+    allowed = [
+        allow("s3:ListBucket ListBucketVersions", arns.buckets),
+        allow("s3:AbortMultipartUpload GetObject GetObjectVersion PutObject", objects),
+        allow("s3:DeleteObject", [f"{arns.predictions}/{folder}/*" for folder in ("manifests", "predictions")]),
+        allow("sagemaker:AddTags Create* DeleteModel Describe* ListTags Stop*", made),
+        allow("sagemaker:BatchWriteRecord CreateModelPackage Describe* List* PutRecord StartPipelineExecution", own),
+        allow("sagemaker:ListModels", ["*"]),  # no resource level in AWS, as below
+        passing(settings),
+        allow("lambda:InvokeFunction", arns.functions),
+        allow("logs:CreateLogGroup CreateLogStream DescribeLogStreams PutLogEvents", groups),
+        allow("sns:Publish", [arns.topic]),
+        # AWS's own images are in accounts of AWS.
+        *machines([f"arn:{settings.partition}:ecr:{settings.region}:*:repository/sagemaker-*"]),
+        *own_key(settings),
+        *bucket_keys(settings),
+    ]
+    if settings.network.subnets:
+        given = "ec2:CreateNetworkInterfacePermission DeleteNetworkInterfacePermission"
+        allowed += [allow(given, [settings.arn("ec2", "network-interface/*")]), allow("ec2:DescribeDhcpOptions", ["*"])]
+        allowed += interfaces(settings.arn("lambda", f"function:{settings.prefix}-*"))
+    return document(merged(allowed))
 
 
 def _reading(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
