@@ -59,8 +59,7 @@ def deployer_policy(settings: Settings, purpose: Purpose) -> dict[str, Any]:
     arns = StackArns(settings)
     if purpose == "destroy":
         return document(merged(_removing(settings, arns)))
-    changing = _changing(settings, arns) if purpose == "deploy" else ()
-    return document(merged([*_reading(settings, arns), *changing]))
+    return document(merged([*_reading(settings, arns), *(_changing(settings, arns) if purpose == "deploy" else ())]))
 
 
 def boundary_policy(settings: Settings) -> dict[str, Any]:
@@ -133,6 +132,10 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     if settings.retention.raw_lock:
         yield allow("s3:PutBucketObjectLockConfiguration", [arns.raw])
     yield allow("s3:GetObject PutObject", [*arns.put, f"{arns.artifacts}/definitions/*"])
+    # Nor by a bucket's own policy, which it may write.
+    removing = "s3:BypassGovernanceRetention DeleteBucket DeleteObject DeleteObjectVersion"
+    for never in (removing, "iam:DeleteRolePermissionsBoundary"):
+        yield {**allow(never, ["*"]), "Effect": "Deny"}
     if settings.boundary_arn:
         below = {"StringEquals": {"iam:PermissionsBoundary": settings.boundary_arn}}
         yield allow(
@@ -140,7 +143,8 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
             arns.roles,
             Condition=below,
         )
-        yield allow("iam:TagRole UntagRole UpdateAssumeRolePolicy", arns.roles)
+        # UpdateAssumeRolePolicy knows no such condition: a changed trust takes an administrator.
+        yield allow("iam:TagRole UntagRole", arns.roles)
     services = ["events.amazonaws.com", "lambda.amazonaws.com", "sagemaker.amazonaws.com"]
     yield allow("iam:PassRole", arns.roles, Condition={"StringEquals": {"iam:PassedToService": services}})
     yield allow("events:PutRule PutTargets RemoveTargets TagResource UntagResource", arns.rules)

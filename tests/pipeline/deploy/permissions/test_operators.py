@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cfnlint.api import lint_all
 
-from localmaker.services.iam.evaluation import Call, Policy, evaluate
+from localmaker.services.iam.evaluation import Call, Decision, Policy, evaluate
 from pipedef.document.locations import overlap
 from pipeline.definition.bundle import Bundle, build_bundle
 from pipeline.deploy.compiled import compiled_definitions
@@ -53,6 +53,9 @@ EVERYTHING = json.dumps(
         ],
     }
 )
+
+
+ANYTHING_AT_ALL = [Policy.parse("given", document([{"Effect": "Allow", "Action": "*", "Resource": "*"}]))]
 
 
 def role(trust, policy):
@@ -154,8 +157,12 @@ def test_planning_changes_nothing():
     assert all(verb.startswith(("Get", "List", "Describe")) for verb in verbs)
 
 
+def allowing(policy):
+    return [one for one in policy["Statement"] if one["Effect"] == "Allow"]
+
+
 def allowed(policy):
-    return {action: one for one in policy["Statement"] for action in one["Action"]}
+    return {action: one for one in allowing(policy) for action in one["Action"]}
 
 
 #: What sets a deployment right again, and deletes no data.
@@ -184,7 +191,25 @@ def test_ci_changes_roles_only_below_the_boundary_and_can_not_free_them_of_it():
     actions = allowed(deployer_policy(settings, "deploy"))
     for action in ("CreateRole", "DeleteRolePolicy", "DetachRolePolicy", "PutRolePermissionsBoundary", "PutRolePolicy"):
         assert actions[f"iam:{action}"]["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": boundary}}
-    assert not actions.keys() & {"iam:AttachRolePolicy", "iam:DeleteRolePermissionsBoundary"}
+    never = {"iam:AttachRolePolicy", "iam:DeleteRolePermissionsBoundary", "iam:UpdateAssumeRolePolicy"}
+    assert not actions.keys() & never
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "iam:DeleteRolePermissionsBoundary",
+        "s3:BypassGovernanceRetention",
+        "s3:DeleteBucket",
+        "s3:DeleteObject",
+        "s3:DeleteObjectVersion",
+    ],
+)
+def test_no_policy_that_deploying_can_write_lets_it_remove_data_or_the_boundary(action):
+    """A bucket's policy can allow what the role's own does not; only an explicit refusal holds against it."""
+    deploying = Policy.parse("deploy", deployer_policy(load_settings("prod"), "deploy"))
+    call = Call(action, "arn:aws:s3:::bikeshare-prod-raw-444455556666/raw/day.csv")
+    assert evaluate(call, [*ANYTHING_AT_ALL, deploying]).decision is Decision.EXPLICIT_DENY
 
 
 def test_without_a_boundary_ci_changes_no_role():
@@ -232,7 +257,6 @@ FOREIGN = [
     ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:444455556666:instance/*"),
     ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:eu-west-1:444455556666:secret:x"),
 ]
-ANYTHING_AT_ALL = [Policy.parse("given", document([{"Effect": "Allow", "Action": "*", "Resource": "*"}]))]
 
 
 def below_the_boundary(settings, action, resource, context=None):
@@ -270,7 +294,7 @@ def test_every_generated_role_is_wholly_inside_of_the_boundary(name):
     settings = load_settings(name)
     things = resources(settings, build_bundle(), compiled_definitions(settings, build_bundle()))
     for role in (thing for thing in things if isinstance(thing, Role)):
-        for one in (one for one in role.policy["Statement"] if one["Effect"] == "Allow"):
+        for one in allowing(role.policy):
             for action, resource in itertools.product(one["Action"], one["Resource"]):
                 inside = below_the_boundary(settings, action, resource, satisfied(one.get("Condition", {})))
                 assert inside, (role.name, action, resource)
@@ -358,7 +382,7 @@ def test_every_action_is_allowed_on_resources_that_it_has(name):
         deployer_policy(settings, "destroy"),
         operator_policy(settings),
     ):
-        for statement in policy["Statement"]:
+        for statement in allowing(policy):
             for action in set(statement["Action"]) - set(ELSEWHERE):
                 types, patterns = arn_patterns(action)
                 assert (statement["Resource"] == ["*"]) == (types == []), action
