@@ -158,7 +158,8 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
         " UpdateFunctionConfiguration",
         arns.functions,
     )
-    yield allow("lambda:AddPermission", [settings.function_arn(Function.SWEEP)])
+    of_rule = {"StringEquals": {"lambda:Principal": "events.amazonaws.com"}}
+    yield allow("lambda:AddPermission", [settings.function_arn(Function.SWEEP)], Condition=of_rule)
     if settings.network.subnets:
         # Lambda asks these of whoever puts a function into a VPC; they have no resource level in AWS.
         yield allow("ec2:DescribeSecurityGroups DescribeSubnets DescribeVpcs", ["*"])

@@ -212,6 +212,16 @@ def test_no_policy_that_deploying_can_write_lets_it_remove_data_or_the_boundary(
     assert evaluate(call, [*ANYTHING_AT_ALL, deploying]).decision is Decision.EXPLICIT_DENY
 
 
+def test_ci_opens_the_sweep_to_rules_only():
+    (one,) = (
+        one
+        for one in allowing(deployer_policy(load_settings("prod"), "deploy"))
+        if "lambda:AddPermission" in one["Action"]
+    )
+    assert one["Condition"] == {"StringEquals": {"lambda:Principal": "events.amazonaws.com"}}
+    assert one["Resource"] == ["arn:aws:lambda:eu-west-1:444455556666:function:bikeshare-prod-sweep"]
+
+
 def test_without_a_boundary_ci_changes_no_role():
     settings = load_settings("dev")
     assert settings.permissions_boundary is None
