@@ -190,9 +190,7 @@ def _hint(error: ClientError, aws: Aws) -> str | None:
         needed = f"bikeshare trust-policy {settings.options} --permissions"
         message = error.response["Error"].get("Message", "")
         if "iam:UpdateAssumeRolePolicy" in message or ("iam:" in message and settings.permissions_boundary is None):
-            return (
-                "CI changes roles only below permissions_boundary, and never their trust: deploy as administrator."
-            )
+            return "CI changes roles only below permissions_boundary, and never their trust: deploy as administrator."
         other = "removing: --purpose destroy; uploads and runs: --purpose operate"
         return f"The credentials lack this permission. What is needed: {needed} ({other})"
     if code in _SIGN_IN_CODES.split():
