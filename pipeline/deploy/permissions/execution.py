@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.deploy.engine.policy import allow, document
+from pipeline.deploy.permissions.publishing import publishing
 from pipeline.deploy.permissions.requirements import Requirements
 from pipeline.deploy.permissions.stack_arns import StackArns
 from pipeline.settings.contract import Flow
@@ -90,6 +91,8 @@ def _own_scripts(settings: Settings, used: Requirements) -> Iterator[dict[str, A
     arns = StackArns(settings)
     if "ingest_features.py" in used.scripts:
         yield allow("sagemaker:PutRecord BatchWriteRecord", [arns.feature_group])
+    if "publish.py" in used.scripts:
+        yield from publishing(settings)
     # Evaluation compares with the newest approved version.
     if "evaluate.py" in used.scripts:
         yield allow("sagemaker:DescribeModelPackage ListModelPackages", [arns.model_versions])

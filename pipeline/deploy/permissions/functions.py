@@ -5,6 +5,7 @@ from typing import Any
 
 from pipeline.deploy.engine.policy import allow, document
 from pipeline.deploy.permissions.execution import bucket_keys, key_resource
+from pipeline.deploy.permissions.publishing import publishing
 from pipeline.deploy.permissions.stack_arns import StackArns
 from pipeline.settings.contract import Function
 from pipeline.settings.environment import Settings
@@ -54,19 +55,6 @@ def claiming(settings: Settings) -> Iterator[dict[str, Any]]:
 def selecting(settings: Settings) -> Iterator[dict[str, Any]]:
     """Yield what ``select_model.py`` needs."""
     yield allow("sagemaker:DescribeModelPackage ListModelPackages", [StackArns(settings).model_versions])
-
-
-def publishing(settings: Settings) -> Iterator[dict[str, Any]]:
-    """Yield what ``publish.py`` needs, in a function or in a job."""
-    arns = StackArns(settings)
-    yield allow("s3:GetObject", [f"{arns.raw}/*", f"{arns.artifacts}/inputs/*", f"{arns.artifacts}/runs/*"])
-    yield allow("s3:ListBucket", arns.buckets)
-    yield allow(
-        "s3:AbortMultipartUpload DeleteObject PutObject",
-        [f"{arns.predictions}/predictions/*", f"{arns.predictions}/manifests/*"],
-    )
-    yield allow("s3:GetObject PutObject", [f"{arns.predictions}/newest/*"])
-    yield allow("sagemaker:DeleteModel", [settings.arn("sagemaker", "model/pipelines-*")])
 
 
 def _sweeping(settings: Settings) -> Iterator[dict[str, Any]]:
