@@ -33,7 +33,7 @@ def function_policy(settings: Settings, function: Function) -> dict[str, Any]:
             allow("logs:CreateLogStream PutLogEvents", [group]),
             *(_keys(settings) if reads_data or function is Function.SWEEP else ()),
             *(bucket_keys(settings) if reads_data else ()),
-            *(_network(settings, function) if settings.network.subnets else ()),
+            *(interfaces(settings.function_arn(function)) if settings.network.subnets else ()),
         ]
     )
 
@@ -73,11 +73,11 @@ def _keys(settings: Settings) -> Iterator[dict[str, Any]]:
         yield allow("kms:Decrypt GenerateDataKey", [resource], **condition)
 
 
-def _network(settings: Settings, function: Function) -> Iterator[dict[str, Any]]:
-    """Yield what Lambda needs to put the function into subnets, and keep the function itself from using it.
+def interfaces(functions: str) -> Iterator[dict[str, Any]]:
+    """Yield what Lambda needs to put functions (an ARN) into subnets, and keep the functions themselves from using it.
 
     Lambda checks these without a resource ("Giving Lambda functions access to resources in an Amazon VPC").
     """
     yield allow(_INTERFACES, ["*"])
-    of_function = {"ArnEquals": {"lambda:SourceFunctionArn": settings.function_arn(function)}}
+    of_function = {"ArnEquals": {"lambda:SourceFunctionArn": functions}}
     yield {**allow(_INTERFACES, ["*"], Condition=of_function), "Effect": "Deny"}
