@@ -71,7 +71,9 @@ def _print_failed_log(aws: Aws, last: ExecutionView, console: Console) -> None:
     for line in lines:
         console.print(f"  {line.text}", markup=False, soft_wrap=True, style="dim")
     whole = aws.settings.command(f"logs {last.identifier} --step {step.name}")
-    console.print(f"The whole log: {whole}\n", markup=False, soft_wrap=True)
+    console.print(f"The whole log: {whole}", markup=False, soft_wrap=True)
+    again = aws.settings.command(f"retry {last.identifier}")
+    console.print(f"Once the cause is fixed, go on from that step: {again}\n", markup=False, soft_wrap=True)
 
 
 def follow(views: Iterable[ExecutionView], console: Console, *, local: bool) -> ExecutionView:
