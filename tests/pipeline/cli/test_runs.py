@@ -111,6 +111,7 @@ def test_runs_say_why_they_failed(aws):
         (("start", "raw/training/none.csv"), "/raw/training/none.csv), which starts the pipeline by itself."),
         (("start", "raw/by hand.csv"), "/raw/by hand.csv')."),
         (("start", KEY, "-p", "Sed=1"), "no parameter Sed. Did you mean Seed?"),
+        (("start", KEY, "-p", "RunKey="), "RunKey can't be empty."),
         (("start", KEY, "-p", "Seed=1_0"), "Seed has to be a number of type Integer"),
         (("start", "s3://nobodys/raw/training/a.csv"), "no object s3://nobodys/raw/training/a.csv, nor such a bucket"),
         (("start", "s3://nobodys"), "s3://nobodys names no object"),
