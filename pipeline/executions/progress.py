@@ -16,7 +16,7 @@ from pipeline.errors import ExecutionError
 from pipeline.executions.control import watch
 from pipeline.executions.logs import step_log
 from pipeline.executions.view import ExecutionView, StepView, first_failed
-from pipeline.settings.contract import CLAIM_INPUT, PUBLISH_REGISTERED, JobStep
+from pipeline.settings.contract import CLAIM_INPUT, JobStep
 
 _LOCAL_INTERVAL_SECONDS, _AWS_INTERVAL_SECONDS = 0.25, 10.0
 _TAIL_LINES = 12
@@ -67,7 +67,7 @@ def follow_to_end(aws: Aws, arn: str, console: Console) -> ExecutionView:
 def without_predictions(last: ExecutionView) -> str:
     """Return why an execution that succeeded has published nothing; empty where it has, or does not say."""
     done = {step.name: step for step in last.steps if step.status == "Succeeded"}
-    for name in (JobStep.PUBLISH_PREDICTIONS, PUBLISH_REGISTERED):
+    for name in (JobStep.PUBLISH_PREDICTIONS, JobStep.PUBLISH_REGISTERED):
         if name in done:
             reason = done[name].reason
             return f"Nothing was published: {reason}." if _SUPERSEDED.search(reason) else ""
