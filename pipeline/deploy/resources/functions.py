@@ -19,7 +19,8 @@ from pipeline.settings.environment import Settings
 RUNTIME = "python3.12"
 #: A step of a pipeline waits no longer for its function ("Lambda step", SageMaker's developer guide).
 TIMEOUT_SECONDS = 600
-_STATEMENT = "Schedule"
+#: What of a function's state may stay wrong for ever; anything else passes.
+_WELL = {"State": "Active", "LastUpdateStatus": "Successful"}
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,8 @@ class Function(Resource):
     caller: str | None = None  #: ARN of the rule that may call it; pipelines may by their role.
 
     def _desired(self) -> State:
-        return {
-            "code": base64.b64encode(hashlib.sha256(self.code).digest()).decode(),
-            **self._configuration(),
-            "caller": self.caller,
-        }
+        code = base64.b64encode(hashlib.sha256(self.code).digest()).decode()
+        return {"code": code, **self._configuration(), **_WELL, "caller": self.caller}
 
     def _configuration(self) -> dict[str, Any]:
         """Return the members of UpdateFunctionConfiguration that we decide on."""
@@ -69,14 +67,14 @@ class Function(Resource):
             **{name: found.get(name) for name in ("Runtime", "Handler", "Role", "MemorySize", "Timeout")},
             "VpcConfig": {name: sorted(network.get(name, [])) for name in ("SubnetIds", "SecurityGroupIds")},
             "DeadLetterConfig": {"TargetArn": found.get("DeadLetterConfig", {}).get("TargetArn", "")},
+            **{key: found[key] if found.get(key) in {"Failed", "Inactive"} else well for key, well in _WELL.items()},
             "caller": self._current_caller(aws),
         }
 
     def _current_caller(self, aws: Aws) -> str | None:
         answer = unless_missing(lambda: aws.functions.get_policy(FunctionName=self.name))
         statements = statements_of(json.loads(answer["Policy"])) if answer else []
-        callers = [_source(item) or json.dumps(item, sort_keys=True) for item in statements or []]
-        return ", ".join(callers) or None
+        return ", ".join(_source(item) or json.dumps(item, sort_keys=True) for item in statements or []) or None
 
     def create(self, aws: Aws) -> None:
         """Create the function and wait until it can be called."""
@@ -98,14 +96,18 @@ class Function(Resource):
         if self.caller is not None:
             aws.functions.add_permission(
                 FunctionName=self.name,
-                StatementId=_STATEMENT,
+                StatementId="Schedule",
                 Action="lambda:InvokeFunction",
                 Principal="events.amazonaws.com",
                 SourceArn=self.caller,
             )
 
     def _update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
-        if differences.keys() & self._configuration().keys():
+        if "State" in differences and differences["State"].current == "Failed":  # it takes no changes
+            aws.functions.delete_function(FunctionName=self.name)
+            self.create(aws)
+            return
+        if differences.keys() & (self._configuration().keys() | _WELL.keys()):
             aws.functions.update_function_configuration(FunctionName=self.name, **self._configuration())
             aws.functions.get_waiter("function_updated_v2").wait(FunctionName=self.name)
         if "code" in differences:
@@ -121,10 +123,8 @@ class Function(Resource):
 
 def _source(statement: Mapping[str, Any]) -> str | None:
     """Return the ARN that a statement of ours allows; None for one of another form."""
-    if statement.get("Principal") != {"Service": "events.amazonaws.com"}:
-        return None
     arn = statement.get("Condition", {}).get("ArnLike", {}).get("AWS:SourceArn")
-    return arn if isinstance(arn, str) else None
+    return arn if isinstance(arn, str) and statement.get("Principal") == {"Service": "events.amazonaws.com"} else None
 
 
 def log_group_of(settings: Settings, kind: Kind) -> str:
