@@ -144,7 +144,8 @@ def publish(s3: S3Client, request: Namespace, claim: Claim) -> Outputs:
             return outputs_of(
                 f"{manifest['rows']} predictions", decision=PUBLISHED, predictions_uri=f"s3://{bucket}/{csv_key}"
             )
-    raise PublishError(f"s3://{bucket}/{newest_key} was replaced {_ROUNDS} times meanwhile. Retry the execution.")
+    retry = f"bikeshare retry {last_part(request.execution_arn)}"
+    raise PublishError(f"s3://{bucket}/{newest_key} was replaced {_ROUNDS} times meanwhile. Run it again: {retry}")
 
 
 def _exists(s3: S3Client, bucket: str, key: str) -> bool:

@@ -143,7 +143,8 @@ SHOWN_BY = {
         f"{LOCAL}/sandbox/test_full_machine.py::test_kernel_takes_a_job_before_anything_else",
     ],
     "An uploaded function sees": [
-        f"{LOCAL}/services/lambda_/test_uploaded.py::test_it_sees_nothing_but_its_code_and_the_sdk"
+        f"{LOCAL}/services/lambda_/test_uploaded.py::test_it_sees_nothing_but_its_code_and_the_sdk",
+        f"{LOCAL}/services/lambda_/test_executions.py::test_no_trap_in_its_folder_concerns_the_machine",
     ],
     "Without `--enforce-iam` the endpoint": [f"{LOCAL}/http/test_gateway.py::test_the_services_that_the_project_uses"],
     "Where bubblewrap does not work": [f"{LOCAL}/test_cli.py::test_jobs_without_a_sandbox_are_announced"],

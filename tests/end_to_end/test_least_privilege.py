@@ -146,6 +146,9 @@ class Work:
             self.under(OPERATE, "start", key)
             self.under(OPERATE, "stop")
             self.under(OPERATE, "watch", code=6)
+            self.under(OPERATE, "retry")
+            self.under(OPERATE, "stop")
+            self.under(OPERATE, "watch", code=6)
 
     def upload_under(self, role: str, key: str, body: bytes) -> None:
         """Put an object with a role's credentials."""

@@ -249,7 +249,7 @@ def _operating(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     yield allow("sagemaker:DescribePipeline ListPipelineExecutions StartPipelineExecution", arns.pipelines)
     yield allow(
         "sagemaker:DescribePipelineDefinitionForExecution DescribePipelineExecution ListPipelineExecutionSteps"
-        " ListPipelineParametersForExecution StopPipelineExecution",
+        " ListPipelineParametersForExecution RetryPipelineExecution StopPipelineExecution",
         arns.executions,
     )
     # Which job wrote the report.
