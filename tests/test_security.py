@@ -24,8 +24,13 @@ SHOWN_BY = {
     "CI's role that deploys": [
         "tests/end_to_end/test_least_privilege.py::test_ci_can_not_make_itself_an_administrator",
         "tests/pipeline/deploy/permissions/test_operators.py::test_deploying_removes_nothing_that_destroying_does",
+        "tests/pipeline/deploy/permissions/test_operators.py::test_no_policy_that_deploying_can_write_lets_it_remove_data_or_the_boundary",
         "tests/pipeline/deploy/permissions/test_operators.py::test_without_a_boundary_ci_changes_no_role",
     ],
+    "Whatever policy a role": [
+        "tests/pipeline/deploy/permissions/test_operators.py::test_any_policy_below_the_boundary_stays_inside_of_the_environment",
+    ],
+    "Below the boundary a role reaches": [],
     "Buckets block public access": ["tests/pipeline/deploy/resources/test_buckets.py::test_buckets_are_closed"],
     "Object keys are hostile": [
         "tests/steps/analysis/runtime/test_upload.py::test_any_key_gives_a_name_that_is_safe_everywhere",
@@ -138,7 +143,8 @@ SHOWN_BY = {
         f"{LOCAL}/sandbox/test_full_machine.py::test_kernel_takes_a_job_before_anything_else",
     ],
     "An uploaded function sees": [
-        f"{LOCAL}/services/lambda_/test_uploaded.py::test_it_sees_nothing_but_its_code_and_the_sdk"
+        f"{LOCAL}/services/lambda_/test_uploaded.py::test_it_sees_nothing_but_its_code_and_the_sdk",
+        f"{LOCAL}/services/lambda_/test_executions.py::test_no_trap_in_its_folder_concerns_the_machine",
     ],
     "Without `--enforce-iam` the endpoint": [f"{LOCAL}/http/test_gateway.py::test_the_services_that_the_project_uses"],
     "Where bubblewrap does not work": [f"{LOCAL}/test_cli.py::test_jobs_without_a_sandbox_are_announced"],

@@ -5,6 +5,7 @@ carried out and its repetition be refused ("already exists"), so whoever changes
 there by now (:mod:`pipeline.deploy.engine.planner`). botocore's own retries give up after a few attempts.
 """
 
+import re
 import time
 from typing import Any, NamedTuple
 
@@ -39,7 +40,7 @@ class Pace(NamedTuple):
         def pause(attempts: int, request_dict: Any, response: Any, caught_exception: Any, **_: Any) -> float | None:
             state = request_dict["context"].setdefault("bikeshare", RetryCallState(Retrying(), None, (), {}))
             state.attempt_number = attempts
-            wanted = _got_no_answer(caught_exception) or (response is not None and _is_busy(*response))
+            wanted = _got_no_answer(caught_exception, attempts) or (response is not None and _is_busy(*response))
             return wait(state) if wanted and time.monotonic() - state.start_time < self.patience else None
 
         client.meta.events.register("needs-retry", pause)
@@ -53,6 +54,9 @@ LOCAL = Pace(0.01, 0.1, 60, 2)
 _BUSY = {"PriorRequestNotComplete", "RequestLimitExceeded", "RequestThrottled", "RequestTimeout", "SlowDown"}
 _BUSY |= {"Throttled", "Throttling", "TooManyRequests"}
 _PASSING = {"ConcurrentModification", "Conflict", "OperationAborted", "QueueDeletedRecently", "ResourceConflict"}
+_PASSING |= {"DeleteConflict", "EntityTemporarilyUnmodifiable"}
+#: What services say of a role whose trust or policies they do not know yet.
+_UNKNOWN_ROLE = re.compile("role.*(assume|does not have permissions to call|can perform)|assume.*role")
 _TAKEN = {"BucketAlreadyOwnedByYou", "EntityAlreadyExists", "QueueAlreadyExists", "QueueNameExists", "ResourceInUse"}
 #: Codes that mean it where the message says so.
 _EXISTING = {"ResourceConflict", "Validation"}
@@ -63,7 +67,9 @@ _SERVER_ERROR = 500
 _FINAL = {501, 507}
 
 
-def _got_no_answer(error: BaseException | None) -> bool:
+def _got_no_answer(error: BaseException | None, attempts: int) -> bool:
+    if isinstance(error, exceptions.ConnectTimeoutError) and attempts not in {1, 2}:  # no route?
+        return False
     no_answer = isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError)
     return no_answer and not isinstance(error, _UNREACHABLE)
 
@@ -87,12 +93,12 @@ def is_taken(error: exceptions.ClientError) -> bool:
 def may_pass(error: BaseException) -> bool:
     """Say whether AWS may take the same later.
 
-    A new role takes seconds to be known to the services that assume it, a new bucket to take settings, and anything new
-    to be found; a queue's name is free a minute after the queue was removed; another change is over in a moment.
+    A new role and its policies take seconds to be known elsewhere, a new bucket to take settings, anything new to be
+    found; a queue's name is free a minute after the queue was removed; another change is over in a moment.
     """
     if not isinstance(error, exceptions.ClientError):
         return False
     code, message = _code(error.response), error.response.get("Error", {}).get("Message", "").lower()
-    if code in {"InvalidParameterValue", "Validation"} and "role" in message and "assume" in message:
+    if code in {"InvalidParameterValue", "Validation"} and _UNKNOWN_ROLE.search(message):
         return True
     return code in _PASSING or is_missing(error) or is_taken(error)

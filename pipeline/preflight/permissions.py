@@ -26,7 +26,8 @@ def operator_answers(aws: Aws) -> Iterator[Answer]:
         return
     missing: dict[str, list[dict[str, Any]]] = {}
     reasons: dict[str, set[str]] = {}
-    for statement in deployer_policy(aws.settings, "deploy")["Statement"]:
+    wanted = deployer_policy(aws.settings, "deploy")["Statement"]
+    for statement in (one for one in wanted if one["Effect"] == "Allow"):
         for context in contexts(statement.get("Condition", {})):
             denied = [one for one in _simulated(aws, principal, statement, context) if one["EvalDecision"] != "allowed"]
             for result in denied:

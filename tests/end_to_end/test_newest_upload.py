@@ -120,6 +120,13 @@ def test_a_take_over_publishes_what_was_registered_and_trains_nothing(deployed, 
     assert len(file.splitlines()) == 731
     assert f",{registered[-1]['ModelPackageVersion']},{taken.identifier}," in file.decode()
 
+    # The one that failed is retried although another has its file by now.
+    deployed.aws.sagemaker.retry_pipeline_execution(PipelineExecutionArn=failed.arn, ClientRequestToken="r" * 32)
+    retried = deployed.finished(failed.arn)
+    assert retried.status == "Failed"
+    assert f"is held by {taken.arn}" in retried.explanation
+    assert [text for key, text in deployed.predictions().items() if "taken" in key] == [file]
+
 
 def test_the_model_of_a_failed_execution_is_swept(deployed, corrected):
     models = deployed.aws.sagemaker.list_models()["Models"]
@@ -175,7 +182,11 @@ def test_a_file_larger_than_its_functions_memory_is_published(deployed):
         "predictions-uri": f"s3://{settings.predictions_bucket}",
         "model-package-arn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/bikes/7",
         "execution-arn": "arn:aws:sagemaker:us-east-1:123456789012:pipeline/bikes/execution/large",
+        "claims-uri": f"s3://{artifacts}/claims",
+        "claim-name": claim["identity"],
     }
+    holder = {"execution_arn": event["execution-arn"], "uploaded_at": claim["uploaded_at"]}
+    aws.s3.put_object(Bucket=artifacts, Key=f"claims/{claim['identity']}.json", Body=json.dumps(holder).encode())
     function = settings.function_name(Function.PUBLISH)
     aws.functions.update_function_configuration(FunctionName=function, MemorySize=160)
     answer = json.loads(

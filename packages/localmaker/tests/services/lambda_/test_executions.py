@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytest
@@ -15,7 +16,7 @@ from tests.services.lambda_.test_functions import Functions, packed_source
 from localmaker.daemon import EndpointHandle
 from localmaker.sandbox.sandbox import Isolation, detect_isolation
 from localmaker.services.lambda_ import idle
-from localmaker.services.lambda_.execution import Execution
+from localmaker.services.lambda_.execution import Ending, Execution
 from localmaker.services.lambda_.idle import IdleExecutions
 from localmaker.services.lambda_.table import LocalFunction
 
@@ -36,6 +37,13 @@ def handler(event, context):
         subprocess.Popen(["sleep", "600"])
     if event == "wait":
         time.sleep(60)
+    while event == "meet":
+        import boto3
+        try:
+            if boto3.client("lambda").get_function(FunctionName=context.function_name)["Configuration"]["Description"]:
+                event = None
+        except boto3.client("lambda").exceptions.ResourceNotFoundException:
+            pass
     with open("/tmp/calls", "a") as file:
         file.write("x")
     return {
@@ -58,6 +66,10 @@ def functions(endpoint: EndpointHandle, unique: str) -> Functions:
 
 def call(functions: Functions, event: Any = None, **more: Any) -> Any:
     return functions.call(Payload=json.dumps(event), **more)
+
+
+def processes(endpoint: EndpointHandle) -> set[int]:
+    return {one.pid for one in psutil.Process(endpoint.running.pid).children(recursive=True)}
 
 
 def test_what_a_call_leaves_is_there_in_the_next(functions: Functions, endpoint: EndpointHandle) -> None:
@@ -91,23 +103,42 @@ def test_one_that_is_out_of_time_is_replaced(functions: Functions) -> None:
 
 
 def test_a_change_of_the_function_starts_another_process(functions: Functions, endpoint: EndpointHandle) -> None:
-    def processes() -> set[int]:
-        return {one.pid for one in psutil.Process(endpoint.running.pid).children(recursive=True)}
-
-    others = processes()
+    others = processes(endpoint)
     call(functions)
-    mine = processes() - others
+    mine = processes(endpoint) - others
     assert mine
     functions.client.update_function_configuration(
         FunctionName=functions.name, Environment={"Variables": {"SETTING": "new"}}
     )
     changed = call(functions)
     assert (changed["calls"], changed["setting"]) == (1, "new")
-    assert not mine & processes()
+    assert not mine & processes(endpoint)
     functions.client.update_function_code(
         FunctionName=functions.name, ZipFile=packed_source(SOURCE.replace("calls = 0", "calls = 10"))
     )
     assert call(functions)["calls"] == 11
+
+
+def test_a_removed_function_leaves_no_process(functions: Functions, endpoint: EndpointHandle) -> None:
+    before = processes(endpoint)
+    call(functions)
+    mine = processes(endpoint) - before
+    assert mine
+    functions.client.delete_function(FunctionName=functions.name)
+    assert not mine & processes(endpoint)
+
+
+def test_a_function_created_anew_starts_anew(
+    functions: Functions, endpoint: EndpointHandle, eventually: Callable[..., Any]
+) -> None:
+    late = threading.Thread(target=call, args=(functions, "meet"))
+    before = processes(endpoint)
+    late.start()
+    assert eventually(lambda: processes(endpoint) - before)
+    functions.client.delete_function(FunctionName=functions.name)
+    functions.create(Code={"ZipFile": packed_source(SOURCE)}, Description="new")
+    late.join()  # only now is its process ready for another call
+    assert call(functions)["calls"] == 1
 
 
 def test_versions_have_processes_of_their_own(functions: Functions) -> None:
@@ -130,6 +161,55 @@ def test_calls_at_the_same_time_have_processes_of_their_own(functions: Functions
     for thread in threads:
         thread.join()
     assert sum(answer["calls"] == 1 for answer in answers) == len({answer["stream"][0] for answer in answers})
+
+
+CALL = "/var/call/call.json"
+HOSTILE = """
+import os
+
+def handler(event, context):
+    if event:
+        if os.path.exists("{file}"):
+            os.unlink("{file}")
+        {trap}
+    return "answered"
+"""
+
+
+@pytest.mark.parametrize("trap", ["os.symlink(event, '{file}')", "os.mkfifo('{file}')", "os.mkdir('{file}')"])
+@pytest.mark.parametrize("name", [CALL, "/var/call/result.json"])
+def test_no_trap_in_its_folder_concerns_the_machine(functions: Functions, tmp_path: Path, trap: str, name: str) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    source = HOSTILE.replace("{trap}", trap).replace("{file}", name)
+    functions.client.update_function_code(FunctionName=functions.name, ZipFile=packed_source(source))
+    if name == CALL:
+        assert call(functions, str(mine)) == "answered"
+    else:  # its own answer goes where its trap leads, in the sandbox
+        functions.client.update_function_configuration(FunctionName=functions.name, Timeout=2)
+        assert "errorType" in call(functions, str(mine))
+    assert call(functions) == "answered"
+    assert mine.read_text() == "mine"
+
+
+class Deaf:
+    """A process that lives and reads no calls."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe()
+
+    def life(self) -> int:
+        return self.reader
+
+
+def test_a_call_that_nobody_reads_is_out_of_time() -> None:
+    execution, process = Execution(of_code("f", "a")), Deaf()
+    execution._process = cast(Any, process)
+    assert execution.call({"event": "x" * (1 << 20)}, 0.1) is Ending.TIMED_OUT
+    execution._process = None
+    execution.close()
+    for descriptor in (process.reader, process.writer):
+        os.close(descriptor)
 
 
 def of_code(name: str, digest: str) -> LocalFunction:

@@ -103,6 +103,13 @@ def test_its_memory_size_is_its_limit(endpoint: EndpointHandle, create: Create) 
     assert "Runtime exited with error: signal: killed" in said["errorMessage"]
 
 
+def test_its_storage_is_what_it_has_asked_for(endpoint: EndpointHandle, create: Create) -> None:
+    grow = "def handler(event, context):\n    open('/tmp/large', 'w').truncate(event << 20)\n"
+    name = create(grow, EphemeralStorage={"Size": 600})
+    assert call(endpoint, name, 600)[0] is None
+    assert call(endpoint, name, 601)[0]["errorMessage"] == "[Errno 27] File too large"
+
+
 def test_versions_and_aliases_keep_their_code(endpoint: EndpointHandle, create: Create) -> None:
     client, source = endpoint.client("lambda"), "def handler(event, context):\n    return {}\n"
     name = create(source.format("'first'"))
@@ -157,7 +164,7 @@ def test_a_result_of_another_form_is_none(endpoint: EndpointHandle, create: Crea
 def test_a_result_is_read_up_to_a_limit(endpoint: EndpointHandle, create: Create) -> None:
     if detect_isolation() is Isolation.NONE:
         pytest.skip("the folder of the call has another path without a sandbox")
-    write = f"open('{RESULT}', 'w').truncate(600 << 20)"
+    write = f"open('{RESULT}', 'w').truncate(500 << 20)"
     said, _ = call(endpoint, create(f"import os\ndef handler(event, context):\n    {write}\n    os._exit(0)\n"))
     assert said["errorType"] == "Function.ResponseSizeTooLarge"
 

@@ -13,7 +13,7 @@ import select
 import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,7 +26,7 @@ from localmaker.services.lambda_.process import Channel, LogPlace, seen_paths, s
 from localmaker.services.lambda_.table import LocalFunction
 from localmaker.services.lambda_.uploaded import unpack
 
-_CALL, _DONE = b"\n", b"."
+_DONE = b"."
 _RESULT = "result.json"
 
 
@@ -73,6 +73,7 @@ class Execution:
         self.directory = Path(self._folder.name)
         self.output, self.output_writer = os.pipe()
         self._calls_reader, self._calls = os.pipe()
+        os.set_blocking(self._calls, False)
         self._done, self._done_writer = os.pipe()
         self._process: SandboxProcess | None = None
         self.code = 0
@@ -124,15 +125,19 @@ class Execution:
             document: what :mod:`.host` reads.
             seconds: after which it is out of time.
         """
-        (self.directory / "call" / "call.json").write_text(json.dumps(document), encoding="utf-8")
-        with suppress(BrokenPipeError):
-            os.write(self._calls, _CALL)
+        # Not by a file: the process can put a link or a pipe wherever it finds one.
+        unsent = json.dumps(document).encode() + b"\n"
         life, deadline = self.process.life(), time.monotonic() + seconds
         poll = select.poll()
+        poll.register(self._calls, select.POLLOUT)
         for descriptor in (self._done, life):
             poll.register(descriptor, select.POLLIN | select.POLLHUP)
         while (left := deadline - time.monotonic()) > 0:
             ready = {descriptor for descriptor, _ in poll.poll(left * 1000)}
+            if self._calls in ready:
+                unsent = self._send(unsent)
+                if not unsent:
+                    poll.unregister(self._calls)
             if self._done in ready and os.read(self._done, 1) == _DONE:
                 return Ending.ANSWERED
             if life in ready:
@@ -140,6 +145,15 @@ class Execution:
             if self._done in ready:  # closed: the end of the process follows
                 poll.unregister(self._done)
         return Ending.TIMED_OUT
+
+    def _send(self, unsent: bytes) -> bytes:
+        """Write as much of a call as the process takes at once; return the rest."""
+        try:
+            return unsent[os.write(self._calls, unsent) :]
+        except BlockingIOError:
+            return unsent
+        except BrokenPipeError:  # the end of the process follows
+            return b""
 
     def result(self) -> Path:
         """Return the file that the process has written, whatever it is."""

@@ -20,6 +20,7 @@ from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
 from localmaker.services.iam.acting import Acting
 from localmaker.services.lambda_.configuration import check_configuration, invalid, role_needs
+from localmaker.services.lambda_.running import RunningFunctions
 from localmaker.services.lambda_.uploaded import LARGEST_CODE_BYTES, SETTINGS_ATTRIBUTE, settings_of
 
 # Moto has no attributes for them.
@@ -76,6 +77,15 @@ def update_function_configuration(request: dict[str, Any], context: RequestConte
     _remember(function, request)
     _touch(function)
     return _described(answer, function)
+
+
+@operation("lambda", "DeleteFunction")
+def delete_function(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
+    """Remove a function or a version, and end the processes that wait for its calls."""
+    name = _find(request["FunctionName"], request.get("Qualifier"), context).function_name
+    answer = context.ask_moto(request)
+    context.service(RunningFunctions).idle.end(name)
+    return answer
 
 
 @operation("lambda", "GetFunction")

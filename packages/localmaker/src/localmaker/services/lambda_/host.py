@@ -1,7 +1,7 @@
 """The program of a function's process: run calls of a local function, one after the other.
 
-``python host.py <directory> <calls> <done>``: the numbers are descriptors. For each line from the first it reads the
-function and its event from ``call.json`` in the directory, writes ``result.json``, ``{"value": ...}`` or
+``python host.py <directory> <calls> <done>``: the numbers are descriptors. Each line from the first is a call, a JSON
+object with the function and its event. For it, ``result.json`` is written in the directory, ``{"value": ...}`` or
 ``{"error": {"type", "message", "stack"}}``, and then a byte to the second. It needs only the standard library of Python
 3.8 or later.
 """
@@ -70,10 +70,8 @@ def call_function(call: Dict[str, Any]) -> Any:  # noqa: UP006
     return getattr(_modules[call["file"]], call["attribute"])(call["event"], Context(call))
 
 
-def run(directory: str, handler: logging.Handler) -> None:
-    """Run the call that a directory describes, and write its result there."""
-    with open(os.path.join(directory, "call.json"), encoding="utf-8") as file:  # noqa: PTH118, PTH123
-        call = json.load(file)
+def run(call: Dict[str, Any], directory: str, handler: logging.Handler) -> None:  # noqa: UP006
+    """Run a call, and write its result to a directory."""
     set_up_logging(call["request_id"], handler)
     try:
         text = json.dumps({"value": call_function(call)})
@@ -91,8 +89,8 @@ def main(directory: str, calls: int, done: int) -> None:
     # As Lambda does: a function that sets the level sees its messages.
     handler = logging.StreamHandler(sys.stdout)
     logging.getLogger().addHandler(handler)
-    while os.read(calls, 1):
-        run(directory, handler)
+    for line in os.fdopen(calls, "rb"):
+        run(json.loads(line), directory, handler)
         sys.stdout.flush()
         sys.stderr.flush()
         os.write(done, b".")

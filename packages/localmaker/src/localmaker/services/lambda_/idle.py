@@ -58,6 +58,14 @@ class IdleExecutions:
             each.close()
         self._worker.wake()
 
+    def end(self, name: str) -> None:
+        """End the processes of a function, in all its versions; one in the middle of a call is never taken again."""
+        with self._lock:
+            ended = [one for one in self._waiting if one.function.name == name]
+            self._waiting = [one for one in self._waiting if one.function.name != name]
+        for one in ended:
+            one.close()
+
     def close(self) -> None:
         """End all of them."""
         with self._lock:

@@ -24,8 +24,7 @@ from localmaker.services.lambda_.table import LocalFunction
 
 # "Lambda quotas" in the developer guide.
 _PROCESSES = 1024
-# The code lies beside the job's own files and counts with them.
-_CODE_BYTES = 250 << 20
+_BLOCK = 512
 _CODE, _RUNTIME, _CALL = "/var/task", "/var/runtime/host.py", "/var/call"
 
 
@@ -104,7 +103,8 @@ def _uploaded(
         limits_now(read_settings(), directory),
         memory_bytes=function.memory_mb << 20,
         processes=_PROCESSES,
-        disk_bytes=(function.storage_mb << 20) + _CODE_BYTES,
+        # The code lies beside the function's own files and is measured with them.
+        disk_bytes=(function.storage_mb << 20) + _taken(directory),
     )
     return SandboxRequest(
         [str(runtime.python), program, call, *descriptors],
@@ -128,6 +128,11 @@ def _uploaded(
         isolation=sandbox.detect_isolation(),
         limits=limits,
     )
+
+
+def _taken(directory: Path) -> int:
+    """Return how many bytes of the disk a directory takes."""
+    return sum(path.lstat().st_blocks for path in (directory, *directory.rglob("*"))) * _BLOCK
 
 
 def seen_paths(directory: Path) -> tuple[str, str, str]:

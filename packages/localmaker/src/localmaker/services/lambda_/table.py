@@ -56,6 +56,7 @@ class LocalFunction:
         environment: variables in addition to the endpoint's.
         archive: zip file with the code of an uploaded function, which runs in the sandbox.
         digest: of the archive.
+        modified: when an uploaded function was created or last changed, in moto's form.
         role: ARN of its execution role.
         runtime, handler, version, memory_mb, storage_mb: of an uploaded function, as it was created.
         in_vpc: it has a VpcConfig with subnets.
@@ -70,6 +71,7 @@ class LocalFunction:
     environment: Mapping[str, str] = field(default_factory=dict)
     archive: bytes = field(default=b"", repr=False)
     digest: str = ""
+    modified: str = ""
     role: str | None = None
     runtime: str = ""
     handler: str = ""
@@ -86,11 +88,14 @@ class LocalFunction:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What a process of it depends on: the code and most of the configuration of a version."""
+        """What a process of it depends on: the code and the configuration of a version.
+
+        A function that was removed and created anew is another one, even with the same code.
+        """
         variables = tuple(sorted(self.environment.items()))
         sizes = self.memory_mb, self.storage_mb
         place = self.role, self.in_vpc, self.log_group
-        return self.name, self.version, self.digest, self.handler, self.runtime, variables, sizes, place
+        return self.name, self.version, self.modified, self.digest, self.handler, self.runtime, variables, sizes, place
 
     def replaced_by(self, key: object) -> bool:
         """Return whether a key is that of another state of the same function and version."""

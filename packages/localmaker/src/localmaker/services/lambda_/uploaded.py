@@ -87,6 +87,7 @@ def describe_uploaded(arn: str, region: str) -> LocalFunction | None:
         archive=uploaded.code_bytes,
         # Regions have functions of their own, which may have the same name.
         digest=f"{uploaded.region} {uploaded.code_sha_256}",
+        modified=str(uploaded.last_modified),
         role=str(uploaded.role),
         runtime=runtime,
         handler=handler,
