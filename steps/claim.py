@@ -11,7 +11,7 @@ claim: only its results are still to be published), "duplicate", "superseded" or
 from __future__ import annotations
 
 import hashlib
-import json
+import math
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from analysis.runtime.container import run_step
 from analysis.runtime.errors import ClaimError
 from analysis.runtime.files import json_text
 from analysis.runtime.functions import FunctionArguments, Outputs, as_function, outputs_of
+from analysis.runtime.holders import claim_key, read_holder, refuse_unless_held
 from analysis.runtime.upload import (
     CLAIM_FILE,
     INPUT_FILE,
@@ -54,15 +55,6 @@ _ROUNDS = 10
 """Each round is lost only to another execution that wrote the claim in between."""
 _COPIED_AT_ONCE = 5 << 30
 _MIB = 1 << 20
-
-
-@dataclass(frozen=True)
-class Holder:
-    """The content of a claim object: the execution that owns the file, and the upload time it was first seen with."""
-
-    execution_arn: str
-    uploaded_at: str
-    object_etag: str
 
 
 @dataclass(frozen=True)
@@ -97,7 +89,7 @@ def claim_version(s3: S3Client, sagemaker: SageMakerClient, request: Namespace) 
         return Decision(SUPERSEDED, reason)
     if head["ContentLength"] > request.largest_mib * _MIB:
         raise ClaimError(
-            f"{uri} has {head['ContentLength'] / _MIB:,.0f} MiB; this environment takes at most "
+            f"{uri} has {math.ceil(head['ContentLength'] / _MIB):,} MiB; this environment takes at most "
             f"{request.largest_mib:,} MiB. Set running.largest_file_mib and deploy, or upload a smaller file."
         )
     moment = upload_moment(_versions(s3, request.bucket, request.key), version)
@@ -135,17 +127,19 @@ def _versions(s3: S3Client, bucket: str, key: str) -> Iterator[Mapping[str, Any]
 
 
 def _hold(s3: S3Client, sagemaker: SageMakerClient, request: Namespace, claim: Claim) -> Decision:
-    bucket, prefix = split_s3_uri(request.claims_uri)
     name = claim_name(claim.identity, request.run_key)
-    key = f"{prefix}/{name}.json".lstrip("/")
+    bucket, key = claim_key(request.claims_uri, name)
     reason, registered = "first execution for this version", None
     for _ in range(_ROUNDS):
-        holder = _read_holder(s3, bucket, key)
+        holder = read_holder(s3, bucket, key)
         if holder is not None:
             # The first moment seen is kept: outputs are filed under its date, so a take-over can't file them twice.
             claim = claim_of(claim.bucket, claim.key, claim.version_id, holder.uploaded_at)
             if holder.execution_arn == request.execution_arn:
-                return Decision(PROCESS, "this execution holds the claim already", claim, name)
+                # As after a lost answer, or a failure between the claim and the copy.
+                registered = registered_version(sagemaker, request.model_package_group_name, name)
+                word = PUBLISH if registered else PROCESS
+                return Decision(word, "this execution holds the claim already", claim, name, registered)
             status = _execution_status(sagemaker, holder.execution_arn)
             if not may_take_over(status):
                 reason = f"the same version is or was processed by {holder.execution_arn} ({status})"
@@ -214,22 +208,6 @@ def claim_name(identity: str, run_key: str) -> str:
     return f"{identity}-{hashlib.sha256(run_key.encode('utf-8')).hexdigest()[:12]}"
 
 
-def _read_holder(s3: S3Client, bucket: str, key: str) -> Holder | None:
-    what = f"Reading the claim s3://{bucket}/{key}"
-    answer = unless(what, _GONE, lambda: s3.get_object(Bucket=bucket, Key=key))
-    if answer is None:
-        return None
-    with aws_call(what):
-        body = answer["Body"].read()
-    try:
-        document = json.loads(body)
-        return Holder(str(document["execution_arn"]), str(document["uploaded_at"]), answer["ETag"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ClaimError(
-            f"s3://{bucket}/{key} is not a claim ({error}). Delete it and start the execution again."
-        ) from error
-
-
 def _write_holder(s3: S3Client, bucket: str, key: str, document: dict[str, str], *, replaces: str | None) -> bool:
     """Create the claim, or replace exactly the version `replaces`; False where another execution was faster."""
     body = json_text(document).encode("utf-8")
@@ -261,8 +239,13 @@ def claim_step(arguments: Sequence[str]) -> Outputs:
     parser.add_argument("--largest-mib", type=int, default=512, help="size of the largest file, in MiB")
     group_help = "where a take-over looks for the version that the execution before it has registered"
     parser.add_argument("--model-package-group-name", help=group_help)
+    confirm_help = "only see whether the execution still holds this claim, by its name"
+    parser.add_argument("--confirm", help=confirm_help)
     request = parser.parse_args(arguments)
     s3, sagemaker = (patient_client(service, request.retry_seconds) for service in ("s3", "sagemaker"))
+    if request.confirm is not None:
+        refuse_unless_held(s3, request.claims_uri, request.confirm, request.execution_arn)
+        return outputs_of("this execution holds the claim", decision=PROCESS)
     decision = pinned(s3, claim_version(s3, sagemaker, request), request.inputs_uri)
     print(f"claim: {decision.word}: {decision.reason} (s3://{request.bucket}/{request.key})")
     return _outputs(decision, request.inputs_uri)

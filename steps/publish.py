@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.runtime.aws import aws_call, patient_client, split_s3_uri, unless
 from analysis.runtime.container import run_step
-from analysis.runtime.errors import PublishError
+from analysis.runtime.errors import AwsCallError, PublishError
 from analysis.runtime.files import json_text
 from analysis.runtime.functions import FunctionArguments, Outputs, as_function, outputs_of
+from analysis.runtime.holders import refuse_unless_held
 from analysis.runtime.streams import GeneratedFile, lines_of, put_stream
 from analysis.runtime.upload import Claim, claim_from, prediction_name
 from analysis.runtime.versions import superseded
@@ -122,10 +123,12 @@ def publish(s3: S3Client, request: Namespace, claim: Claim) -> Outputs:
     csv_key, manifest_key = f"{root}predictions/{place}.csv", f"{root}manifests/{place}.json"
     newest_key = f"{root}newest/{prediction_name(claim.key, key_digest(claim))}.json"
     replaced = superseded(s3, claim)
+    finished = _exists(s3, bucket, manifest_key)
     manifest: dict[str, Any] = {}
     for _ in range(_ROUNDS):
         if replaced is not None:
-            for key in (manifest_key, csv_key):
+            # What an earlier execution has published for its version is finished, and stays.
+            for key in (manifest_key, csv_key) if not finished and _exists(s3, bucket, csv_key) else ():
                 with aws_call(f"Removing s3://{bucket}/{key}"):
                     s3.delete_object(Bucket=bucket, Key=key)
             return outputs_of(replaced, decision=SUPERSEDED, predictions_uri=None)
@@ -141,7 +144,13 @@ def publish(s3: S3Client, request: Namespace, claim: Claim) -> Outputs:
             return outputs_of(
                 f"{manifest['rows']} predictions", decision=PUBLISHED, predictions_uri=f"s3://{bucket}/{csv_key}"
             )
-    raise PublishError(f"s3://{bucket}/{newest_key} was replaced {_ROUNDS} times meanwhile. Retry the execution.")
+    retry = f"bikeshare retry {last_part(request.execution_arn)}"
+    raise PublishError(f"s3://{bucket}/{newest_key} was replaced {_ROUNDS} times meanwhile. Run it again: {retry}")
+
+
+def _exists(s3: S3Client, bucket: str, key: str) -> bool:
+    what = f"Looking at s3://{bucket}/{key}"
+    return unless(what, _GONE, lambda: s3.head_object(Bucket=bucket, Key=key)) is not None
 
 
 def key_digest(claim: Claim) -> str:
@@ -176,7 +185,7 @@ def _put_json(s3: S3Client, bucket: str, key: str, document: dict[str, Any], **c
     body = json_text(document).encode("utf-8")
     answer = unless(
         f"Writing s3://{bucket}/{key}",
-        _LOST_THE_RACE if condition else frozenset(),
+        _LOST_THE_RACE | _GONE if condition else frozenset(),
         lambda: s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", **condition),  # type: ignore[arg-type]
     )
     return answer is not None
@@ -193,6 +202,14 @@ def read_claim_object(s3: S3Client, uri: str) -> Claim:
         raise PublishError(f"{uri} is not a claim ({error}).") from error
 
 
+def _delete_model(sagemaker: Any, name: str) -> None:
+    """Delete the transform's model; the predictions are out, so a failure is left to the sweep."""
+    try:
+        unless(f"Deleting the model {name}", _NO_SUCH_MODEL, lambda: sagemaker.delete_model(ModelName=name))
+    except AwsCallError as error:
+        print(f"publish: warning: {error} The sweep will delete it.")
+
+
 def publish_step(arguments: Sequence[str]) -> Outputs:
     """Run the step and return its output parameters."""
     parser = FunctionArguments(__doc__)
@@ -202,14 +219,15 @@ def publish_step(arguments: Sequence[str]) -> Outputs:
     parser.add_argument("--predictions-uri", required=True, help="s3://bucket[/prefix] that gets the predictions")
     parser.add_argument("--model-package-arn", required=True, help="model package that made the predictions")
     parser.add_argument("--execution-arn", required=True, help="pipeline execution that made the predictions")
+    parser.add_argument("--claims-uri", required=True, help="s3://bucket/prefix that holds the claims")
+    parser.add_argument("--claim-name", required=True, help="name of this execution's claim")
     parser.add_argument("--model-name", help="model that the transform used, and nobody needs afterwards")
     request = parser.parse_args(arguments)
-    s3 = patient_client("s3", request.retry_seconds)
+    s3, sagemaker = (patient_client(service, request.retry_seconds) for service in ("s3", "sagemaker"))
+    refuse_unless_held(s3, request.claims_uri, request.claim_name, request.execution_arn)
     outputs = publish(s3, request, read_claim_object(s3, request.claim_uri))
     if request.model_name is not None:
-        sagemaker = patient_client("sagemaker", request.retry_seconds)
-        what = f"Deleting the model {request.model_name}"
-        unless(what, _NO_SUCH_MODEL, lambda: sagemaker.delete_model(ModelName=request.model_name))
+        _delete_model(sagemaker, request.model_name)
     print(f"publish: {outputs['decision']}: {outputs['reason']} ({outputs['predictions_uri']})")
     return outputs
 

@@ -31,7 +31,7 @@ def left_models(sagemaker: SageMakerClient, request: Namespace, now: datetime) -
     before = now - timedelta(hours=request.keep_hours)
     with aws_call("Listing models"):
         pages = sagemaker.get_paginator("list_models").paginate(
-            NameContains="pipelines-", SortBy="CreationTime", SortOrder="Ascending"
+            NameContains="pipelines-", SortBy="CreationTime", SortOrder="Ascending", PaginationConfig={"PageSize": 100}
         )
         for page in pages:
             for model in page["Models"]:
@@ -44,7 +44,9 @@ def left_models(sagemaker: SageMakerClient, request: Namespace, now: datetime) -
 
 def is_left(sagemaker: SageMakerClient, request: Namespace, execution: str, model: Mapping[str, Any]) -> bool:
     """Say whether a model is ours and no execution is going to use it."""
-    tags = {tag["Key"]: tag["Value"] for tag in sagemaker.list_tags(ResourceArn=model["ModelArn"])["Tags"]}
+    # It may be gone by now: publishing deletes models, too.
+    answer = unless("Reading tags", _MISSING, lambda: sagemaker.list_tags(ResourceArn=model["ModelArn"]))
+    tags = {tag["Key"]: tag["Value"] for tag in (answer["Tags"] if answer else ())}
     if (tags.get("project"), tags.get("environment")) != (request.project, request.environment):
         return False
     place = model["ModelArn"].rpartition(":")[0]
@@ -67,11 +69,12 @@ def sweep_step(arguments: Sequence[str]) -> Outputs:
     parser.add_argument("--keep-hours", type=int, required=True, help="younger models stay")
     request = parser.parse_args(arguments)
     sagemaker = patient_client("sagemaker", request.retry_seconds)
-    names = list(left_models(sagemaker, request, datetime.now(UTC)))
-    for name in names:
+    deleted = 0
+    for name in left_models(sagemaker, request, datetime.now(UTC)):
         unless(f"Deleting the model {name}", _MISSING, lambda name=name: sagemaker.delete_model(ModelName=name))  # type: ignore[misc]
-    print(f"sweep: {len(names)} models deleted", *names)
-    return outputs_of(f"{len(names)} models deleted")
+        print(f"sweep: {name} deleted")
+        deleted += 1
+    return outputs_of(f"{deleted} models deleted")
 
 
 handler = as_function(sweep_step)

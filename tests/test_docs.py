@@ -9,6 +9,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.end_to_end.test_leftovers import DOCUMENTED
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
     page for page in ROOT.rglob("*.md") if not any(part.startswith(".") for part in page.relative_to(ROOT).parts)
@@ -102,6 +104,17 @@ def test_every_page_of_docs_can_be_reached_from_its_index():
             if path.suffix == ".md" and path.exists():
                 waiting.append(path)
     assert sorted(set((ROOT / "docs").rglob("*.md")) - reached) == []
+
+
+def test_the_table_of_buckets_names_what_the_test_of_leftovers_allows():
+    page = (ROOT / "docs" / "uploads.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (raw|artifacts|predictions) \| `([a-z]+)/` \| .+ \| .+ \|$", page, re.MULTILINE)
+    allowed = {
+        (bucket, prefix)
+        for bucket, pattern in DOCUMENTED.items()
+        for prefix in re.findall(r"(?:^\(?|\|)([a-z]+)/(?!\))", pattern)
+    }
+    assert set(rows) == allowed
 
 
 def test_what_a_team_edits_is_small():

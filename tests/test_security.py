@@ -24,8 +24,13 @@ SHOWN_BY = {
     "CI's role that deploys": [
         "tests/end_to_end/test_least_privilege.py::test_ci_can_not_make_itself_an_administrator",
         "tests/pipeline/deploy/permissions/test_operators.py::test_deploying_removes_nothing_that_destroying_does",
+        "tests/pipeline/deploy/permissions/test_operators.py::test_no_policy_that_deploying_can_write_lets_it_remove_data_or_the_boundary",
         "tests/pipeline/deploy/permissions/test_operators.py::test_without_a_boundary_ci_changes_no_role",
     ],
+    "Whatever policy a role": [
+        "tests/pipeline/deploy/permissions/test_operators.py::test_any_policy_below_the_boundary_stays_inside_of_the_environment",
+    ],
+    "Below the boundary a role reaches": [],
     "Buckets block public access": ["tests/pipeline/deploy/resources/test_buckets.py::test_buckets_are_closed"],
     "Object keys are hostile": [
         "tests/steps/analysis/runtime/test_upload.py::test_any_key_gives_a_name_that_is_safe_everywhere",

@@ -188,8 +188,9 @@ def _hint(error: ClientError, aws: Aws) -> str | None:
         return 'The local endpoint enforces IAM. For its own credentials: eval "$(bikeshare local env)"'
     if code in _DENIED:
         needed = f"bikeshare trust-policy {settings.options} --permissions"
-        if "iam:" in error.response["Error"].get("Message", "") and settings.permissions_boundary is None:
-            return "CI may change roles only below a boundary: set permissions_boundary, or deploy as an administrator."
+        message = error.response["Error"].get("Message", "")
+        if "iam:UpdateAssumeRolePolicy" in message or ("iam:" in message and settings.permissions_boundary is None):
+            return "CI changes roles only below permissions_boundary, and never their trust: deploy as administrator."
         other = "removing: --purpose destroy; uploads and runs: --purpose operate"
         return f"The credentials lack this permission. What is needed: {needed} ({other})"
     if code in _SIGN_IN_CODES.split():

@@ -1,12 +1,17 @@
-"""Executions: start, watch, runs, stop, logs."""
+"""Executions: start, watch, runs, stop, retry, logs."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.common import AsJson, Environment, Execution, SettingsFile, aws_of, console, group, print_json
 
+if TYPE_CHECKING:
+    from pipeline.aws.clients import Aws
+
 app = group("")
+
+Follow = Annotated[bool, typer.Option("--watch", help="Follow it to the end.")]
 
 
 @app.command()
@@ -20,7 +25,7 @@ def start(
     *,
     env: Environment = None,
     settings_file: SettingsFile = None,
-    follow: Annotated[bool, typer.Option("--watch", help="Follow it to the end.")] = False,
+    follow: Follow = False,
     as_json: AsJson = False,
 ) -> None:
     """Start a pipeline for an uploaded file. raw/scoring/… starts scoring, anything else training."""
@@ -34,6 +39,10 @@ def start(
     bucket = given.pop(INPUT_BUCKET, named)
     parameters = {**uploads.object_parameters(aws, bucket, key), **given}
     arn = executions.start(aws, aws.settings.pipeline_name(flow_of(key)), parameters)
+    _print_and_follow(aws, arn, follow=follow, as_json=as_json)
+
+
+def _print_and_follow(aws: "Aws", arn: str, *, follow: bool, as_json: bool) -> None:
     print_json({"PipelineExecutionArn": arn}) if as_json else typer.echo(arn)
     if follow:
         from pipeline.executions.progress import follow_to_end
@@ -95,7 +104,7 @@ def runs(
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many to list.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List executions, newest first. Failed ones come with their reason."""
+    """List executions, newest first. Failed ones come with their reason; `bikeshare retry ID` goes on from there."""
     from pipeline.executions import control as executions
 
     aws = aws_of(env, settings_file)
@@ -121,10 +130,30 @@ def stop(
     from pipeline.executions import control as executions
 
     aws = aws_of(env, settings_file)
-    arn = executions.find(aws, aws.settings.pipeline_names, execution, running=True)
+    arn = executions.find(aws, aws.settings.pipeline_names, execution, executions.RUNNING)
     executions.stop(aws, arn)
     follow_it = aws.settings.command(f"watch {arn.rpartition('/')[2]}")
     print_json({"PipelineExecutionArn": arn}) if as_json else typer.echo(f"Stopping {arn}. Follow it with: {follow_it}")
+
+
+@app.command()
+def retry(
+    execution: Annotated[
+        str | None, typer.Argument(help="Execution id or ARN; by default the newest that failed or was stopped.")
+    ] = None,
+    env: Environment = None,
+    settings_file: SettingsFile = None,
+    *,
+    follow: Follow = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the steps of a failed or stopped execution again that have not succeeded."""
+    from pipeline.executions import control as executions
+
+    aws = aws_of(env, settings_file)
+    arn = executions.find(aws, aws.settings.pipeline_names, execution, executions.RETRYABLE)
+    executions.retry(aws, arn)
+    _print_and_follow(aws, arn, follow=follow, as_json=as_json)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from pipeline.definition.function_steps import function_step, output
 from pipeline.definition.job_steps import output_uri, processing_step, transform_step
 from pipeline.settings.contract import (
     CLAIM_INPUT,
+    CONFIRM_CLAIM,
     IS_NEW_INPUT,
     PUBLISHED_BY_FUNCTION_MIB,
     Flow,
@@ -25,19 +26,15 @@ _TRANSFORM_OUTPUT = "features.csv.out"
 
 def claim_input(context: StepContext, **also: Value) -> Any:
     """Let one execution work on one object version, however often its event arrives; ``also`` are more options."""
-    artifacts = f"s3://{context.settings.artifacts_bucket}"
     return function_step(
         context,
         CLAIM_INPUT,
         Function.CLAIM,
         description="Makes sure that this version of the file is processed once",
         inputs={
-            "bucket": context.bucket,
-            "key": context.key,
+            **_claimed(context),
             "version-id": context.version_id,
             "run-key": context.run_key,
-            "claims-uri": f"{artifacts}/claims",
-            "inputs-uri": f"{artifacts}/inputs",
             "largest-mib": str(context.settings.running.largest_file_mib),
             **also,
         },
@@ -46,6 +43,28 @@ def claim_input(context: StepContext, **also: Value) -> Any:
             *("model_package_arn", "rows_uri", "transform_uri", "features_uri"),
         ],
     )
+
+
+def confirm_claim(context: StepContext, claim: Any) -> Any:
+    """Fail where another execution has taken the file over, as may have happened before a retry."""
+    return function_step(
+        context,
+        CONFIRM_CLAIM,
+        Function.CLAIM,
+        description="Makes sure that no other execution has taken the file over",
+        inputs={**_claimed(context), "confirm": output(claim, "name")},
+        outputs=["decision", "reason"],
+    )
+
+
+def _claimed(context: StepContext) -> dict[str, Value]:
+    artifacts = f"s3://{context.settings.artifacts_bucket}"
+    return {
+        "bucket": context.bucket,
+        "key": context.key,
+        "claims-uri": f"{artifacts}/claims",
+        "inputs-uri": f"{artifacts}/inputs",
+    }
 
 
 def is_new_input(claim: Any, steps: Sequence[Any]) -> ConditionStep:
@@ -112,7 +131,7 @@ def publishable(transform: Any, preprocess: Any) -> dict[str, Value]:
 
 def publish_predictions(
     context: StepContext,
-    name: str,
+    name: JobStep,
     claim: Any,
     sources: Mapping[str, Value],
     *,
@@ -128,15 +147,16 @@ def publish_predictions(
     inputs = {
         **sources,
         "claim-uri": output(claim, "claim_uri"),
+        "claims-uri": f"s3://{settings.artifacts_bucket}/claims",
+        "claim-name": output(claim, "name"),
         "predictions-uri": f"s3://{settings.predictions_bucket}",
         "model-package-arn": model_package_arn,
         **({} if model_name is None else {"model-name": model_name}),
     }
-    if name == JobStep.PUBLISH_PREDICTIONS and settings.running.largest_file_mib > PUBLISHED_BY_FUNCTION_MIB:
-        arguments = {**inputs, "execution-arn": context.execution_arn}
-        return processing_step(
-            context, JobStep.PUBLISH_PREDICTIONS, "publish.py", description=description, arguments=arguments
-        )
+    if settings.running.largest_file_mib > PUBLISHED_BY_FUNCTION_MIB:
+        patience = {"retry-seconds": str(settings.running.step_timeout_seconds)}
+        arguments = {**inputs, "execution-arn": context.execution_arn, **patience}
+        return processing_step(context, name, "publish.py", description=description, arguments=arguments)
     outputs = ["decision", "reason", "predictions_uri"]
     return function_step(context, name, Function.PUBLISH, description=description, inputs=inputs, outputs=outputs)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from types import SimpleNamespace
+from typing import Any
 
 from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
 from sagemaker.mlops.workflow.model_step import ModelStep
@@ -46,8 +47,9 @@ def register_model_step(
     statistics_uri: Value,
     card_content: Value,
     properties: Mapping[str, Value],
+    after: Any,
 ) -> ModelStep:
-    """Create a step of type ``RegisterModel``: a new version in the model package group.
+    """Create a step of type ``RegisterModel``: a new version in the model package group, after another step.
 
     ``statistics_uri`` is that of the model-quality JSON; ``properties`` have at most 256 characters each.
     """
@@ -69,7 +71,11 @@ def register_model_step(
         model_card=SimpleNamespace(content=card_content, model_card_status="PendingReview"),
     )
     return ModelStep(
-        name=REGISTER_MODEL, description=description, step_args=step_args, retry_policies=context.step_retries()
+        name=REGISTER_MODEL,
+        description=description,
+        step_args=step_args,
+        depends_on=[after],
+        retry_policies=context.step_retries(),
     )
 
 

@@ -5,7 +5,7 @@
     ClaimInput ─→ IsNewInput ─→ Preprocess ─→ Train ─┬─→ Evaluate ─────────────────┬─→ QualityGate ─→ …
                                                      └─→ CreateModel ─→ Transform ─┘
 
-        … QualityGate ─┬─→ RegisterModel ─→ PublishPredictions ─→ IngestFeatures
+        … QualityGate ─┬─→ ConfirmClaim ─→ RegisterModel ─→ PublishPredictions ─→ IngestFeatures
                        └─→ QualityGateFailed
 
     ClaimInput ─→ IsRegistered ─→ PublishRegistered ─→ IngestRegistered
@@ -30,7 +30,7 @@ from pipeline.definition.bundle import Bundle
 from pipeline.definition.context import StepContext
 from pipeline.definition.function_steps import output
 from pipeline.definition.model_card import model_card_fragments
-from pipeline.settings.contract import IS_REGISTERED, PUBLISH_REGISTERED, QUALITY_GATE, QUALITY_GATE_FAILED, JobStep
+from pipeline.settings.contract import IS_REGISTERED, QUALITY_GATE, QUALITY_GATE_FAILED, JobStep
 from pipeline.settings.environment import Settings
 from pipeline.settings.sections import ApprovalStatus, Profile
 
@@ -99,8 +99,11 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
 
     sources = common.publishable(transform, preprocess)
     features_uri = jobs.output_uri(preprocess, "feature_store")
+    confirm = common.confirm_claim(context, claim)
+
     register = models.register_model_step(
         context,
+        after=confirm,
         description="New version in the model registry, with metrics and model card",
         model_data=model_data,
         approval_status=approval_status,
@@ -163,7 +166,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
             # "known": the profile declares the leak (the published analysis does).
             ConditionIn(value=leakage_verdict, in_values=["pass", "known"]),
         ],
-        if_steps=[register, publish, ingest],
+        if_steps=[confirm, register, publish, ingest],
         else_steps=[gate_failed],
         # So that a transform that fails leaves no version behind.
         depends_on=[transform],
@@ -171,7 +174,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
 
     registered = {"rows-uri": output(claim, "rows_uri"), "transform-uri": output(claim, "transform_uri")}
     publish_registered = common.publish_predictions(
-        context, PUBLISH_REGISTERED, claim, registered, model_package_arn=output(claim, "model_package_arn")
+        context, JobStep.PUBLISH_REGISTERED, claim, registered, model_package_arn=output(claim, "model_package_arn")
     )
     ingest_registered = common.ingest_features(
         context, JobStep.INGEST_REGISTERED, claim, output(claim, "features_uri"), after=publish_registered

@@ -79,7 +79,7 @@ def _roles(settings: Settings, definitions: Mapping[Flow, str]) -> list[Resource
         (settings.execution_role_name, "sagemaker.amazonaws.com", execution, of_sagemaker),
         (settings.events_role_name, "events.amazonaws.com", events, rules),
         *(
-            (settings.function_name(one), "lambda.amazonaws.com", function_policy(settings, one), (f"{arn}*",))
+            (settings.function_name(one), "lambda.amazonaws.com", function_policy(settings, one), (arn, f"{arn}:*"))
             for one in Function
             for arn in [settings.function_arn(one)]
         ),

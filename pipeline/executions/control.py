@@ -1,4 +1,4 @@
-"""Pipeline executions: start, list, find, watch, stop. Prints nothing (see :mod:`pipeline.executions.progress`).
+"""Pipeline executions: start, list, find, watch, stop, retry. Prints nothing (see :mod:`pipeline.executions.progress`).
 
 Which execution an upload has started is in :mod:`pipeline.executions.uploads`.
 """
@@ -6,7 +6,7 @@ Which execution an upload has started is in :mod:`pipeline.executions.uploads`.
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -19,6 +19,7 @@ from pipeline.settings.contract import upload_prefix
 from pipeline.settings.environment import Settings
 
 _PARALLEL_REQUESTS = 6
+RUNNING, RETRYABLE = frozenset({"Executing", "Stopping"}), frozenset({"Failed", "Stopped"})
 
 
 def start(aws: Aws, pipeline_name: str, parameters: Mapping[str, str]) -> str:
@@ -74,10 +75,10 @@ def recent_of_all(aws: Aws, pipeline_names: Sequence[str], limit: int = 20) -> l
     return sorted(found, key=lambda item: item.started.timestamp() if item.started else 0.0, reverse=True)[:limit]
 
 
-def find(aws: Aws, pipeline_names: Sequence[str], arn_or_id: str | None, *, running: bool = False) -> str:
+def find(aws: Aws, pipeline_names: Sequence[str], arn_or_id: str | None, statuses: Collection[str] = ()) -> str:
     """Return the ARN of an execution by ARN, by id, or of the newest one of several pipelines.
 
-    Without an id, ``running`` counts only executions that have not ended.
+    Without an id, only executions of some ``statuses`` count, if any are given.
 
     Raises:
         ExecutionError: there is no such execution.
@@ -94,11 +95,11 @@ def find(aws: Aws, pipeline_names: Sequence[str], arn_or_id: str | None, *, runn
         problem, hint = f"There is no execution {arn_or_id} in {names}.", f"List them: {runs}"
     else:
         for execution in recent_of_all(aws, pipeline_names, limit=100):
-            if not (running and execution.is_final):
+            if not statuses or execution.status in statuses:
                 return execution.arn
         problem, hint = f"There is no execution of {names} yet.", how_to_start(aws.settings)
-        if running:
-            problem, hint = f"No execution of {names} is running.", f"See how they ended: {runs}"
+        if statuses:
+            problem, hint = f"No execution of {names} is {' or '.join(sorted(statuses))}.", f"List them: {runs}"
     if not any(_is_deployed(aws, name) for name in pipeline_names):
         problem, hint = (
             f"{' and '.join(pipeline_names)} are not deployed.",
@@ -140,11 +141,24 @@ def stop(aws: Aws, arn: str) -> None:
     Raises:
         ExecutionError: it has ended.
     """
-    with aws_errors(f"Stopping execution {arn}", aws, ExecutionError):
+    _request(aws, arn, "Stopping", RUNNING, aws.sagemaker.stop_pipeline_execution)
+
+
+def retry(aws: Aws, arn: str) -> None:
+    """Run the steps of a failed or stopped execution again that have not succeeded; the others keep their results.
+
+    Raises:
+        ExecutionError: it is running, has succeeded, or was ended by a Fail step.
+    """
+    _request(aws, arn, "Retrying", RETRYABLE, aws.sagemaker.retry_pipeline_execution)
+
+
+def _request(aws: Aws, arn: str, what: str, statuses: Collection[str], call: Callable[..., object]) -> None:
+    with aws_errors(f"{what} execution {arn}", aws, ExecutionError):
         status = aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionStatus"]
-        if status in FINAL:
+        if status not in statuses:
+            problem = f"has {'already' if status in FINAL else 'not'} ended: {status}."
             raise ExecutionError(
-                f"Execution {arn.rpartition('/')[2]} has already ended: {status}.",
-                f"See the others: {aws.settings.command('runs')}",
+                f"Execution {arn.rpartition('/')[2]} {problem}", f"See the others: {aws.settings.command('runs')}"
             )
-        aws.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid.uuid4()))
+        call(PipelineExecutionArn=arn, ClientRequestToken=str(uuid.uuid4()))

@@ -47,6 +47,11 @@ _NUMBERS = {
 
 
 def _check_value(name: str, value: str, declared: Mapping[str, Any]) -> None:
+    if not value:  # SageMaker refuses it without naming the parameter.
+        default = (
+            f", or leave it out for its default, {declared['DefaultValue']!r}" if "DefaultValue" in declared else ""
+        )
+        raise ExecutionError(f"{name} can't be empty.", f"Give it a value{default}.")
     allowed = [str(item) for item in declared.get("EnumValues") or []]
     if allowed and value not in allowed:
         raise ExecutionError(

@@ -1,5 +1,6 @@
 """Follow executions on the screen: a live table in a terminal, one plain line for each change elsewhere."""
 
+import re
 from collections.abc import Iterable
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from pipeline.settings.contract import CLAIM_INPUT, JobStep
 
 _LOCAL_INTERVAL_SECONDS, _AWS_INTERVAL_SECONDS = 0.25, 10.0
 _TAIL_LINES = 12
+#: What publishing says of a version that is not the newest any more (``steps/analysis/runtime/versions.py``).
+_SUPERSEDED = re.compile(r" was (deleted|replaced by version .*)$")
 _MARKS = {
     "Succeeded": ("✔", "green"),
     "Failed": ("✘", "bold red"),
@@ -56,10 +59,20 @@ def follow_to_end(aws: Aws, arn: str, console: Console) -> ExecutionView:
         # One line, the last one, so that it is what a terminal or a CI log shows first.
         reason = " ".join(last.explanation.split())
         raise ExecutionError(f"Execution {last.identifier} {last.status.lower()} after {took}. {reason}".rstrip())
-    claim = next((step for step in last.steps if step.name == CLAIM_INPUT), None)
-    if claim and any(step.name == JobStep.PREPROCESS and step.status == "NotRun" for step in last.steps):
-        console.print(f"There was nothing more to do: {claim.reason}.", markup=False, soft_wrap=True)
+    if outcome := without_predictions(last):
+        console.print(outcome, markup=False, soft_wrap=True)
     return last
+
+
+def without_predictions(last: ExecutionView) -> str:
+    """Return why an execution that succeeded has published nothing; empty where it has, or does not say."""
+    done = {step.name: step for step in last.steps if step.status == "Succeeded"}
+    for name in (JobStep.PUBLISH_PREDICTIONS, JobStep.PUBLISH_REGISTERED):
+        if name in done:
+            reason = done[name].reason
+            return f"Nothing was published: {reason}." if _SUPERSEDED.search(reason) else ""
+    ended_early = CLAIM_INPUT in done and JobStep.PREPROCESS not in done
+    return f"There was nothing more to do: {done[CLAIM_INPUT].reason}." if ended_early else ""
 
 
 def _print_failed_log(aws: Aws, last: ExecutionView, console: Console) -> None:
@@ -71,7 +84,9 @@ def _print_failed_log(aws: Aws, last: ExecutionView, console: Console) -> None:
     for line in lines:
         console.print(f"  {line.text}", markup=False, soft_wrap=True, style="dim")
     whole = aws.settings.command(f"logs {last.identifier} --step {step.name}")
-    console.print(f"The whole log: {whole}\n", markup=False, soft_wrap=True)
+    console.print(f"The whole log: {whole}", markup=False, soft_wrap=True)
+    again = aws.settings.command(f"retry {last.identifier}")
+    console.print(f"Once the cause is fixed, go on from that step: {again}\n", markup=False, soft_wrap=True)
 
 
 def follow(views: Iterable[ExecutionView], console: Console, *, local: bool) -> ExecutionView:

@@ -14,6 +14,7 @@ from pipeline.settings.environment import Settings
 #: What EventBridge needs for the encrypted queue and topic, and what jobs need.
 _EVENTBRIDGE_USES = ("kms:Decrypt", "kms:GenerateDataKey")
 _ROLE_USES = ("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")
+_JOB_USES = (*_ROLE_USES, "kms:CreateGrant")  #: For the volumes of instances.
 _BEST_LAST = (Verdict.PROBLEM, Verdict.UNKNOWN, Verdict.OK)
 _ALLOWED = "allowed by the key's policy"
 
@@ -49,13 +50,14 @@ def roles_may_use(settings: Settings, key: str, policy: Any) -> Answer:
     """Judge whether the roles of jobs and functions may use a key: by IAM, or each by the key's own policy."""
     about = f"{key} for jobs and functions"
     # The account as principal means: whoever IAM lets ("Allows access to the AWS account", KMS developer guide).
-    root, names = settings.iam_arn("root"), (settings.execution_role_name, *map(settings.function_name, Function))
-
-    def verdict_on(principal: str) -> Verdict:
-        return _verdict(policy, "AWS", principal, _ROLE_USES)
-
-    each = min((verdict_on(settings.role_arn(name)) for name in names), key=_BEST_LAST.index)
-    verdict = max(verdict_on(root), verdict_on(settings.account_id), each, key=_BEST_LAST.index)
+    root, account = settings.iam_arn("root"), settings.account_id
+    uses = {settings.function_name(function): _ROLE_USES for function in Function}
+    roles = {settings.role_arn(name): used for name, used in (uses | {settings.execution_role_name: _JOB_USES}).items()}
+    each = min((_verdict(policy, "AWS", role, used) for role, used in roles.items()), key=_BEST_LAST.index)
+    by_iam = (_verdict(policy, "AWS", principal, _JOB_USES) for principal in (root, account))
+    verdict = max(*by_iam, each, key=_BEST_LAST.index)
+    if verdict is Verdict.OK and any(_denied(policy, "AWS", one, _JOB_USES) for one in (root, account, *roles)):
+        verdict = Verdict.UNKNOWN
     if verdict is Verdict.OK:
         return Answer(verdict, about, _ALLOWED)
     if verdict is Verdict.UNKNOWN:
@@ -82,17 +84,27 @@ def eventbridge_may_use(key: str, policy: Any) -> Answer:
 
 def _verdict(policy: Any, kind: str, principal: str, actions: Sequence[str]) -> Verdict:
     """Say whether a policy allows a principal all actions; unknown where a condition or a Deny decides."""
-    statements = [one for one in statements_of(policy) or [] if _names(one.get("Principal"), kind, principal)]
-    allowing = [one for one in statements if one["Effect"] == "Allow"]
-    denied = any(_covers(one, action) for one in statements if one["Effect"] == "Deny" for action in actions)
+    allowing = _statements(policy, "Allow", kind, principal)
 
     def all_allowed(by: Sequence[Mapping[str, Any]]) -> bool:
         return all(any(_covers(one, action) for one in by) for action in actions)
 
     if not all_allowed(allowing):
         return Verdict.PROBLEM
-    certain = not denied and all_allowed([one for one in allowing if not one.get("Condition")])
+    certain = not _denied(policy, kind, principal, actions) and all_allowed(
+        [one for one in allowing if not one.get("Condition")]
+    )
     return Verdict.OK if certain else Verdict.UNKNOWN
+
+
+def _denied(policy: Any, kind: str, principal: str, actions: Sequence[str]) -> bool:
+    denying = _statements(policy, "Deny", kind, principal)
+    return any(_covers(one, action) for one in denying for action in actions)
+
+
+def _statements(policy: Any, effect: str, kind: str, principal: str) -> list[Mapping[str, Any]]:
+    found = [one for one in statements_of(policy) or [] if one["Effect"] == effect]
+    return [one for one in found if _names(one.get("Principal"), kind, principal)]
 
 
 def _names(principals: Any, kind: str, principal: str) -> bool:
@@ -101,7 +113,9 @@ def _names(principals: Any, kind: str, principal: str) -> bool:
 
 
 def _covers(statement: Mapping[str, Any], action: str) -> bool:
-    return any(fnmatch(action.lower(), pattern.lower()) for pattern in _listed(statement.get("Action")))
+    member = "NotAction" if "NotAction" in statement else "Action"
+    named = any(fnmatch(action.lower(), pattern.lower()) for pattern in _listed(statement.get(member)))
+    return named == (member == "Action")
 
 
 def _listed(value: Any) -> list[str]:

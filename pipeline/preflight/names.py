@@ -19,7 +19,11 @@ def name_answers(aws: Aws, resource: Resource) -> Iterator[Answer]:
         yield Answer(Verdict.OK, about, current.reason)
     elif getattr(resource, "existing", False):
         yield Answer(Verdict.OK, about, "exists, as the settings say")
-    elif all(current.get("tags", resource.tags).get(key) == resource.tags.get(key) for key in _OWNERSHIP):
+    elif "tags" not in current:
+        yield Answer(
+            Verdict.UNKNOWN, about, "exists; it has no tags that tell whose it is", "Was it deployed from here?"
+        )
+    elif all(current["tags"].get(key) == resource.tags.get(key) for key in _OWNERSHIP):
         yield Answer(Verdict.OK, about, "deployed by this project")
     else:
         detail = f"exists, and its tags ({', '.join(_OWNERSHIP)}) do not say that this environment made it"

@@ -34,7 +34,12 @@ def network_answers(aws: Aws, instances: int) -> Iterator[Answer]:
     yield from (addresses(item, instances) for item in subnets)
     vpcs = sorted({item["VpcId"] for item in (*subnets, *groups)})
     if len(vpcs) > 1:
-        yield Answer(Verdict.PROBLEM, "VPC", f"they are in {', '.join(vpcs)}", "Name subnets and groups of one VPC.")
+        yield Answer(
+            Verdict.PROBLEM,
+            "subnets and groups",
+            f"in different VPCs: {', '.join(vpcs)}",
+            "Name subnets and groups of one VPC.",
+        )
     if len(vpcs) != 1:
         return
     yield from tenancy(ec2.describe_vpcs(VpcIds=vpcs)["Vpcs"][0])

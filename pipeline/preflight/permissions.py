@@ -25,21 +25,26 @@ def operator_answers(aws: Aws) -> Iterator[Answer]:
         yield Answer(Verdict.UNKNOWN, caller, "only users and roles can be simulated", "Sign in as a role.")
         return
     missing: dict[str, list[dict[str, Any]]] = {}
-    reasons: set[str] = set()
-    for statement in deployer_policy(aws.settings, "deploy")["Statement"]:
+    reasons: dict[str, set[str]] = {}
+    wanted = deployer_policy(aws.settings, "deploy")["Statement"]
+    for statement in (one for one in wanted if one["Effect"] == "Allow"):
         for context in contexts(statement.get("Condition", {})):
             denied = [one for one in _simulated(aws, principal, statement, context) if one["EvalDecision"] != "allowed"]
-            reasons.update(reason for result in denied for reason in _reasons(result))
+            for result in denied:
+                reasons.setdefault(result["EvalActionName"].partition(":")[0], set()).update(_reasons(result))
             for action in sorted({result["EvalActionName"] for result in denied}):
                 lacking, known = {**statement, "Action": [action]}, missing.setdefault(action.partition(":")[0], [])
                 known += [lacking] if lacking not in known else []
     for service, statements in sorted(missing.items()):
-        because = f" ({', '.join(sorted(reasons))})" if reasons else ""
+        because = f" ({', '.join(sorted(reasons[service]))})" if reasons[service] else ""
         names = ", ".join(dict.fromkeys(statement["Action"][0] for statement in statements))
         fix = f"Missing of what `bikeshare trust-policy {aws.settings.options} --permissions` prints: "
         yield Answer(Verdict.PROBLEM, service, f"denied{because}: {names}", fix + json.dumps(document(statements)))
     if not missing:
-        yield Answer(Verdict.OK, principal, "may do all that plan and deploy do")
+        # The policy lets nobody make roles without a boundary, so there is nothing to simulate.
+        but = "" if aws.settings.boundary_arn else "; making roles was not asked: without `permissions_boundary`"
+        detail = f"may do all that plan and deploy do{but and f'{but} an administrator does that'}"
+        yield Answer(Verdict.OK, principal, detail)
 
 
 def boundary_answers(aws: Aws, arn: str) -> Iterator[Answer]:

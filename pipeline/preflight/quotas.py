@@ -41,7 +41,7 @@ def instance_quotas(aws: Aws, needed: Mapping[str, int]) -> Iterator[Answer]:
 def function_quota(aws: Aws) -> Iterator[Answer]:
     """Answer whether functions may run at all."""
     answer = aws.service_quotas.get_service_quota(ServiceCode="lambda", QuotaCode=_CONCURRENT_CALLS)
-    yield judged("calls of Lambda functions at the same time", answer["Quota"], 1)
+    yield judged("concurrent Lambda executions", answer["Quota"], 1)
 
 
 def judged(name: str, quota: Mapping[str, Any] | None, needed: int) -> Answer:
@@ -49,11 +49,11 @@ def judged(name: str, quota: Mapping[str, Any] | None, needed: int) -> Answer:
     if quota is None:
         return Answer(Verdict.UNKNOWN, name, "Service Quotas lists no such quota", "Has the region this instance type?")
     value = quota["Value"]
-    detail = f"{value:g}, and an execution needs {needed}"
+    detail = f"{value:g}; one run needs {needed}"
     if value < needed:
         words = f"--service-code {quota['ServiceCode']} --quota-code {quota['QuotaCode']} --desired-value {2 * needed}"
         return Answer(Verdict.PROBLEM, name, detail, f"aws service-quotas request-service-quota-increase {words}")
-    one = "; a second execution at the same time fails with ResourceLimitExceeded after its retries"
+    one = "; a second run at the same time fails with ResourceLimitExceeded after its retries"
     return Answer(Verdict.OK, name, f"{detail}{one if value < 2 * needed else ''}")
 
 

@@ -34,6 +34,7 @@ class JobStep(StrEnum):
     EVALUATE = "Evaluate"
     TRANSFORM = "Transform"
     PUBLISH_PREDICTIONS = "PublishPredictions"  #: A function's step, unless files are too large for one.
+    PUBLISH_REGISTERED = "PublishRegistered"  #: Likewise.
     INGEST_FEATURES = "IngestFeatures"
     INGEST_REGISTERED = "IngestRegistered"
 
@@ -58,7 +59,7 @@ class Function(StrEnum):
 
 
 #: Steps that call a function.
-CLAIM_INPUT, SELECT_MODEL, PUBLISH_REGISTERED = "ClaimInput", "SelectModel", "PublishRegistered"
+CLAIM_INPUT, CONFIRM_CLAIM, SELECT_MODEL = "ClaimInput", "ConfirmClaim", "SelectModel"
 #: Steps that run neither.
 CREATE_MODEL, REGISTER_MODEL = "CreateModel", "RegisterModel"
 IS_NEW_INPUT, IS_REGISTERED = "IsNewInput", "IsRegistered"

@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import PydanticBaseSettingsSource as Source
 from pydantic_settings import SettingsError as UnreadableVariableError
 
+from pipedef.language.caching import parse_duration
 from pipeline.errors import SettingsError
 from pipeline.settings.constraints import KmsKey, ManagedPolicy, Url, check_bucket_name
 from pipeline.settings.names import ResourceNames
@@ -92,9 +94,10 @@ class Settings(ResourceNames, BaseSettings):
             # IAM ignores case and calls the second of two a duplicate.
             if seen.setdefault(key.lower(), key) != key:
                 raise ValueError(f"tags.{key}: it differs from {seen[key.lower()]} in case only, which IAM refuses")
-        cached = re.match(r"[Pp]([0-9]+)", self.running.cache_expire_after)
-        if cached and int(cached[1]) >= self.retention.run_days:
-            raise ValueError(f"retention.run_days: steps are cached for {cached[1]} days, and their files needed")
+        cached = parse_duration(self.running.cache_expire_after)
+        # A day more: the job that takes a cached step's files runs after the step was found.
+        if cached and cached + timedelta(days=1) > timedelta(days=self.retention.run_days):
+            raise ValueError(f"retention.run_days: steps are cached for {cached.days} days, and their files needed")
         names = (self.raw_bucket, self.artifacts_bucket, self.predictions_bucket)
         if len(set(names)) != len(names):
             raise ValueError(f"buckets: one bucket can't be two of {', '.join(names)}")

@@ -159,6 +159,8 @@ def test_each_function_answers_under_awss_runtime_as_it_does_as_a_program(accoun
         "predictions-uri": "s3://predictions",
         "model-package-arn": selected["model_package_arn"],
         "execution-arn": EXECUTION,
+        "claims-uri": "s3://artifacts/claims",
+        "claim-name": claimed["name"],
     }
     kind, published = call(Function.PUBLISH, publication)
     assert kind == "response"

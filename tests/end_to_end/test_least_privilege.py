@@ -20,7 +20,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localmaker.daemon import running_endpoint
-from localmaker.services.iam.evaluation import Call, Policy, evaluate
+from localmaker.services.iam.evaluation import Call, Policy, Statement, evaluate
 from localmaker.services.iam.recording import read_actions
 from pipeline.aws.clients import Aws
 from pipeline.definition.bundle import build_bundle
@@ -146,6 +146,9 @@ class Work:
             self.under(OPERATE, "start", key)
             self.under(OPERATE, "stop")
             self.under(OPERATE, "watch", code=6)
+            self.under(OPERATE, "retry")
+            self.under(OPERATE, "stop")
+            self.under(OPERATE, "watch", code=6)
 
     def upload_under(self, role: str, key: str, body: bytes) -> None:
         """Put an object with a role's credentials."""
@@ -178,11 +181,11 @@ class Work:
         return any(one.name == step and one.status == "Executing" and one.job_name for one in steps)
 
     def change_everything_by_hand(self) -> None:
-        """Do to every resource what the drift tests do to one."""
+        """Do to every resource what the drift tests do to one; a role's trust only an administrator puts back."""
         things = resources(self.settings, build_bundle(), self.definitions)
-        for kind, _, change in BY_HAND.values():
+        for kind, field, change in BY_HAND.values():
             for thing in things:
-                if thing.kind == kind and thing.current(self.aws) is not None:
+                if thing.kind == kind and field != "trust" and thing.current(self.aws) is not None:
                     change(self.aws, thing)
         for role in StackArns(self.settings).roles:
             self.aws.iam.delete_role_permissions_boundary(RoleName=role.rpartition("/")[2])
@@ -254,13 +257,18 @@ def policies(work: Work) -> dict[str, Policy]:
     return {settings.role_arn(name): Policy.parse(name, policy) for name, policy in made.items()}
 
 
+def allowing(policy: Policy) -> list[Statement]:
+    """Return the statements that allow something."""
+    return [statement for statement in policy.statements if not statement.denies]
+
+
 def unused_grants(policy: Policy, calls: list[Call]) -> list[Grant]:
     """Return what a policy allows and nobody did.
 
     A log group is one resource, in whichever of its two spellings an action takes it.
     """
     used: dict[Grant, bool] = {}
-    for statement in policy.statements:
+    for statement in allowing(policy):
         for action, resource in itertools.product(statement.body["Action"], statement.body["Resource"]):
             just = replace(statement, body={**statement.body, "Action": action, "Resource": resource})
             grant = Grant(action, resource.removesuffix(":*") if action.startswith("logs:") else resource)
@@ -279,7 +287,7 @@ def test_a_role_may_do_what_its_work_uses_and_nothing_else(recorded, role):
     policy = policies(work)[arn]
     assert [call for call in calls if not evaluate(call, [policy]).allowed] == []
     used = {call.action for call in calls}
-    allowed = {action for statement in policy.statements for action in statement.body["Action"]}
+    allowed = {action for statement in allowing(policy) for action in statement.body["Action"]}
     assert allowed - used <= set(UNUSED)
     unused = [str(grant) for grant in unused_grants(policy, calls) if grant.action not in UNUSED]
     assert not unused, "\n".join(unused)
@@ -300,6 +308,7 @@ def test_ci_can_not_make_itself_an_administrator(recorded):
         (iam.put_role_policy, {"RoleName": DEPLOY, **administrator}),
         (iam.delete_role_permissions_boundary, {"RoleName": work.settings.execution_role_name}),
         (iam.attach_role_policy, {"RoleName": DEPLOY, "PolicyArn": work.settings.boundary_arn}),
+        (iam.update_assume_role_policy, {"RoleName": work.settings.execution_role_name, "PolicyDocument": trust}),
     ):
         with pytest.raises(ClientError, match="AccessDenied"):
             call(**arguments)

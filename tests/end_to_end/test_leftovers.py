@@ -14,7 +14,7 @@ from pipeline.settings.contract import Function
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("leftovers")]
 
-#: What is documented to be in each bucket: docs/uploads.md and docs/deploying.md.
+#: What may be in each bucket; tests/test_docs.py compares the prefixes with the table in docs/uploads.md.
 DOCUMENTED = {
     "raw": r"raw/(training|scoring)/.*\.csv",
     "artifacts": r"(claims/[0-9a-f]{64}(-[0-9a-f]{12})?\.json"

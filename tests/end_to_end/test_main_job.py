@@ -23,6 +23,7 @@ EXPECTED_STEPS = {
     "Train",
     "Evaluate",
     "QualityGate",
+    "ConfirmClaim",
     "RegisterModel",
     "CreateModel",
     "Transform",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 
 import pytest
 
@@ -71,21 +72,44 @@ def test_the_event_of_an_older_version_changes_nothing(deployed, corrected):
     assert (deployed.predictions(), newest(deployed), stored_count(deployed), deployed.model_packages()) == before
 
 
-def test_a_take_over_publishes_what_was_registered_and_trains_nothing(deployed, corrected, sample_csv):
-    """Publishing fails because its function may not write any more; then its role is put right again."""
-    function = deployed.settings.function_name(Function.PUBLISH)
-    functions = deployed.aws.functions
+@contextmanager
+def publishing_broken(deployed):
+    """Let the function that publishes fail as long as this lasts."""
+    function, functions = deployed.settings.function_name(Function.PUBLISH), deployed.aws.functions
     handler = functions.get_function_configuration(FunctionName=function)["Handler"]
     functions.update_function_configuration(FunctionName=function, Handler="publish.broken")
-    key = "raw/training/taken.csv"
-    version = deployed.put(key, sample_csv)
-    failed = deployed.finished(deployed.started(key, version))
-    assert failed.status == "Failed"
-    assert failed.explanation.startswith("PublishPredictions")
-    registered = deployed.model_packages()
-    assert len(registered) == len(corrected) + 1
-
+    yield
     functions.update_function_configuration(FunctionName=function, Handler=handler)
+
+
+def test_a_retry_publishes_what_was_registered(deployed, corrected, sample_csv):
+    key = "raw/training/retried.csv"
+    before = deployed.model_packages()
+    with publishing_broken(deployed):
+        version = deployed.put(key, sample_csv)
+        failed = deployed.finished(deployed.started(key, version))
+        assert failed.explanation.startswith("PublishPredictions")
+    registered = deployed.model_packages()
+    assert len(registered) == len(before) + 1
+    assert failed.identifier in deployed.command("retry", "--watch").stdout
+    retried = deployed.finished(failed.arn)
+    assert retried.status == "Succeeded", retried.explanation
+    assert {step.name: step.status for step in retried.steps}["IngestFeatures"] == "Succeeded"
+    assert deployed.model_packages() == registered
+    (file,) = [text for key, text in deployed.predictions().items() if "retried" in key]
+    assert len(file.splitlines()) == 731
+
+
+def test_a_take_over_publishes_what_was_registered_and_trains_nothing(deployed, corrected, sample_csv):
+    before = deployed.model_packages()
+    key = "raw/training/taken.csv"
+    with publishing_broken(deployed):
+        version = deployed.put(key, sample_csv)
+        failed = deployed.finished(deployed.started(key, version))
+        assert failed.status == "Failed"
+        assert failed.explanation.startswith("PublishPredictions")
+    registered = deployed.model_packages()
+    assert len(registered) == len(before) + 1
     deployed.send_event(key, version)
     taken = deployed.finished(deployed.started(key, version, known=[failed.arn]))
     assert taken.status == "Succeeded", taken.explanation
@@ -95,6 +119,13 @@ def test_a_take_over_publishes_what_was_registered_and_trains_nothing(deployed, 
     (file,) = [text for key, text in deployed.predictions().items() if "taken" in key]
     assert len(file.splitlines()) == 731
     assert f",{registered[-1]['ModelPackageVersion']},{taken.identifier}," in file.decode()
+
+    # The one that failed is retried although another has its file by now.
+    deployed.aws.sagemaker.retry_pipeline_execution(PipelineExecutionArn=failed.arn, ClientRequestToken="r" * 32)
+    retried = deployed.finished(failed.arn)
+    assert retried.status == "Failed"
+    assert f"is held by {taken.arn}" in retried.explanation
+    assert [text for key, text in deployed.predictions().items() if "taken" in key] == [file]
 
 
 def test_the_model_of_a_failed_execution_is_swept(deployed, corrected):
@@ -151,7 +182,11 @@ def test_a_file_larger_than_its_functions_memory_is_published(deployed):
         "predictions-uri": f"s3://{settings.predictions_bucket}",
         "model-package-arn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/bikes/7",
         "execution-arn": "arn:aws:sagemaker:us-east-1:123456789012:pipeline/bikes/execution/large",
+        "claims-uri": f"s3://{artifacts}/claims",
+        "claim-name": claim["identity"],
     }
+    holder = {"execution_arn": event["execution-arn"], "uploaded_at": claim["uploaded_at"]}
+    aws.s3.put_object(Bucket=artifacts, Key=f"claims/{claim['identity']}.json", Body=json.dumps(holder).encode())
     function = settings.function_name(Function.PUBLISH)
     aws.functions.update_function_configuration(FunctionName=function, MemorySize=160)
     answer = json.loads(

@@ -104,20 +104,28 @@ def test_all_workflows_are_for_the_same_environments():
 @pytest.mark.parametrize(
     ("name", "group", "role"),
     [
-        ("plan", "matrix.environment", "vars[matrix.role]"),
-        ("drift", "matrix.environment", "vars[matrix.role]"),
         ("deploy", "matrix.environment", "vars.AWS_DEPLOY_ROLE"),
         ("destroy", "inputs.environment", "vars.AWS_DESTROY_ROLE"),
     ],
 )
-def test_jobs_of_one_environment_wait_for_each_other_and_have_the_role_of_their_purpose(name, group, role):
+def test_changing_jobs_wait_for_each_other_and_are_of_main_only(name, group, role):
     """None is cancelled: neither half-way, nor while it waits for another."""
     document = workflow(f"{name}.yml")
     job = document["jobs"][name]
     assert job["concurrency"] == {"group": f"bikeshare-${{{{ {group} }}}}", "queue": "max"}
     assert "concurrency" not in document
+    assert job["if"] == "github.ref == 'refs/heads/main'"
     (credentials,) = [step for step in job["steps"] if "configure-aws-credentials" in step.get("uses", "")]
     assert credentials["with"]["role-to-assume"] == f"${{{{ {role} }}}}"
+
+
+@pytest.mark.parametrize("name", ["plan", "drift"])
+def test_reading_jobs_do_not_wait_for_a_deployment_that_waits_for_its_reviewer(name):
+    document = workflow(f"{name}.yml")
+    job = document["jobs"][name]
+    assert "concurrency" not in {*job, *document}
+    (credentials,) = [step for step in job["steps"] if "configure-aws-credentials" in step.get("uses", "")]
+    assert credentials["with"]["role-to-assume"] == "${{ vars[matrix.role] }}"
 
 
 def test_reading_jobs_take_the_role_that_reads():

@@ -13,6 +13,7 @@ from analysis.runtime.errors import AwsCallError, ClaimError
 from analysis.runtime.upload import read_claim
 
 KEY = "raw/training/2026/Größe a+b%20 'x'.csv"
+REGISTERED = {"rows-uri": "s3://a/rows.csv", "transform-uri": "s3://a/x.out", "features-uri": "s3://a/features"}
 EXECUTION = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/bikes/execution/abc123def456"
 
 
@@ -113,6 +114,25 @@ def test_a_retried_execution_processes_again(s3) -> None:
     assert {**again, "reason": ""} == {**first, "reason": ""}
 
 
+def test_a_claim_that_is_asked_for_twice_still_knows_what_was_registered(s3, sagemaker) -> None:
+    """The answer to the first write may be lost, or the copy after it may fail."""
+    version = upload(s3)
+    first = ask(version, model_package_group_name="bikes")
+    sagemaker.create_model_package_group(ModelPackageGroupName="bikes")
+    properties = {"claim": first["name"], **REGISTERED}
+    sagemaker.create_model_package(ModelPackageGroupName="bikes", CustomerMetadataProperties=properties)
+    again = ask(version, model_package_group_name="bikes")
+    assert (again["decision"], again["rows_uri"]) == ("publish", REGISTERED["rows-uri"])
+
+
+def test_only_the_holder_may_go_on(s3) -> None:
+    version = upload(s3)
+    name = ask(version)["name"]
+    assert ask(version, confirm=name) == {"reason": "this execution holds the claim", "decision": "process"}
+    with pytest.raises(ClaimError, match=f"is held by {EXECUTION}"):
+        ask(version, "arn:another", confirm=name)
+
+
 def test_a_second_execution_is_a_duplicate(s3, succeeded) -> None:
     version = upload(s3)
     assert ask(version, succeeded)["decision"] == "process"
@@ -150,9 +170,6 @@ def test_a_claim_of_a_vanished_execution_is_taken_over_with_its_upload_moment(s3
     _, _, key = taken["claim_uri"].removeprefix("s3://").partition("/")
     assert json.loads(s3.get_object(Bucket="artifacts", Key=key)["Body"].read())["dt"] == "2020-02-03"
     assert ask(version)["decision"] == "duplicate"
-
-
-REGISTERED = {"rows-uri": "s3://a/rows.csv", "transform-uri": "s3://a/x.out", "features-uri": "s3://a/features"}
 
 
 @pytest.mark.parametrize(
@@ -226,7 +243,7 @@ def test_a_bucket_without_versions_is_refused(s3) -> None:
 def test_a_file_that_is_too_large_is_refused_before_any_work(s3) -> None:
     upload(s3, b"x" * (1 << 20) + b"y")
     assert ask(largest_mib="2")["decision"] == "process"
-    with pytest.raises(ClaimError, match=r"has 1 MiB; this environment takes at most 1 MiB.*largest_file_mib"):
+    with pytest.raises(ClaimError, match=r"has 2 MiB; this environment takes at most 1 MiB.*largest_file_mib"):
         ask(largest_mib="1", run_key="other")
     assert len(claims(s3)) == 1
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import publish
 from analysis.runtime import streams
-from analysis.runtime.errors import AwsCallError, PublishError
+from analysis.runtime.errors import AwsCallError, ClaimError, PublishError
 from analysis.runtime.upload import Claim, claim_of, claim_text
 
 KEY = "raw/training/=a b+ü%.csv"
@@ -45,9 +45,16 @@ def upload(s3) -> Callable[..., Claim]:
         texts = {"claim.json": claim_text(claim), "rows.csv": rows, "features.csv.out": output}
         for name, text in texts.items():
             s3.put_object(Bucket="artifacts", Key=f"{claim.identity}/{name}", Body=text.encode())
+        hold(s3, claim, EXECUTION)
         return claim
 
     return put
+
+
+def hold(s3, claim: Claim, execution: str) -> None:
+    """Let an execution own the claim."""
+    holder = {"execution_arn": execution, "uploaded_at": claim.uploaded_at}
+    s3.put_object(Bucket="artifacts", Key=f"claims/{claim.identity}.json", Body=json.dumps(holder).encode())
 
 
 def run(claim: Claim, uri: str = "s3://predictions", **more: str) -> dict[str, str]:
@@ -59,6 +66,8 @@ def run(claim: Claim, uri: str = "s3://predictions", **more: str) -> dict[str, s
         "predictions-uri": uri,
         "model-package-arn": PACKAGE,
         "execution-arn": EXECUTION,
+        "claims-uri": "s3://artifacts/claims",
+        "claim-name": claim.identity,
         "retry-seconds": "5",
         **{name.replace("_", "-"): value for name, value in more.items()},
     }
@@ -158,6 +167,33 @@ def test_a_pointer_that_was_replaced_meanwhile_is_looked_at_again(s3, upload, mo
     monkeypatch.setattr(publish, "_put_json", put_and_be_overtaken)
     assert run(first)["decision"] == "superseded"
     assert [key.partition("/")[0] for key in stored(s3)] == ["newest"]
+
+
+def test_what_was_published_before_a_newer_upload_stays(s3, upload) -> None:
+    first = upload(b"A")
+    run(first)
+    published = stored(s3)
+    upload(b"B")
+    assert run(first)["decision"] == "superseded"
+    assert stored(s3) == published
+
+
+def test_an_execution_whose_file_was_taken_over_publishes_nothing(s3, upload) -> None:
+    claim = upload()
+    hold(s3, claim, "arn:another")
+    with pytest.raises(ClaimError, match="is held by arn:another"):
+        run(claim)
+    s3.delete_object(Bucket="artifacts", Key=f"claims/{claim.identity}.json")
+    with pytest.raises(ClaimError, match="the claim was deleted"):
+        run(claim)
+    assert stored(s3) == {}
+
+
+def test_a_model_that_can_not_be_deleted_is_left_to_the_sweep(s3, upload, capsys, monkeypatch) -> None:
+    claim = upload()
+    monkeypatch.setattr(publish, "_NO_SUCH_MODEL", frozenset())
+    assert run(claim, model_name="gone")["decision"] == "published"
+    assert "warning: Deleting the model gone failed" in capsys.readouterr().out
 
 
 def test_a_deleted_file_is_not_published(s3, upload) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 import boto3
 import pytest
+from botocore.stub import Stubber
 
 import sweep
 
@@ -46,6 +49,14 @@ def test_models_of_ended_and_forgotten_executions_go_and_all_others_stay(sagemak
     assert swept() == "2 models deleted"
     assert left(sagemaker) == others
     assert swept() == "0 models deleted"
+
+
+def test_a_model_that_goes_meanwhile_stops_nothing(sagemaker) -> None:
+    gone = {"ModelArn": "arn:aws:sagemaker:us-east-1:123456789012:model/pipelines-gone12345678-x"}
+    request = Namespace(project="bikes", environment="dev", pipeline=["train"])
+    with Stubber(sagemaker) as answers:
+        answers.add_client_error("list_tags", "ValidationException", "Could not find model")
+        assert not sweep.is_left(sagemaker, request, "gone12345678", gone)
 
 
 def test_young_models_stay_for_a_retry(sagemaker) -> None:

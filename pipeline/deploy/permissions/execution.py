@@ -4,10 +4,11 @@ A permission is granted because a step of a definition needs it: its type, the s
 runs in. ``Resource: "*"`` is used only where AWS has no resource level; each such line says so.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.deploy.engine.policy import allow, document
+from pipeline.deploy.permissions.publishing import publishing
 from pipeline.deploy.permissions.requirements import Requirements
 from pipeline.deploy.permissions.stack_arns import StackArns
 from pipeline.settings.contract import Flow
@@ -35,7 +36,7 @@ def execution_policy(settings: Settings, definitions: Mapping[Flow, str]) -> dic
             *_called(settings, used),
             *(_containers(settings, used) if _kinds(used) & _JOBS.keys() else []),
             *(_experiments(settings, definitions) if used.experiments else []),
-            *(_key(settings, settings.kms_key) if settings.kms_key is not None else []),
+            *own_key(settings),
             *bucket_keys(settings),
             *(_network(settings) if settings.network.subnets else []),
         ]
@@ -73,21 +74,25 @@ def _steps(settings: Settings, used: Requirements) -> Iterator[dict[str, Any]]:
     if "Model" in kinds:
         yield allow("sagemaker:AddTags CreateModel DescribeModel", [settings.arn("sagemaker", "model/pipelines-*")])
     if kinds & {*_JOBS, "Model"}:
-        yield allow(
-            "iam:PassRole",
-            [settings.role_arn(settings.execution_role_name)],
-            Condition={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
-        )
+        yield passing(settings)
     if "RegisterModel" in used.step_types:
         arns = StackArns(settings)
         yield allow("sagemaker:CreateModelPackage", [arns.model_versions, arns.model_group])
         yield allow("sagemaker:DescribeModelPackage", [arns.model_versions])
 
 
+def passing(settings: Settings) -> dict[str, Any]:
+    """Return what creating jobs and models takes, which run under the execution role as well."""
+    to_sagemaker = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+    return allow("iam:PassRole", [settings.role_arn(settings.execution_role_name)], Condition=to_sagemaker)
+
+
 def _own_scripts(settings: Settings, used: Requirements) -> Iterator[dict[str, Any]]:
     arns = StackArns(settings)
     if "ingest_features.py" in used.scripts:
         yield allow("sagemaker:PutRecord BatchWriteRecord", [arns.feature_group])
+    if "publish.py" in used.scripts:
+        yield from publishing(settings)
     # Evaluation compares with the newest approved version.
     if "evaluate.py" in used.scripts:
         yield allow("sagemaker:DescribeModelPackage ListModelPackages", [arns.model_versions])
@@ -114,12 +119,17 @@ def _containers(settings: Settings, used: Requirements) -> Iterator[dict[str, An
         "logs:CreateLogGroup CreateLogStream DescribeLogStreams PutLogEvents",
         [settings.arn("logs", f"log-group:/aws/sagemaker/{group}:*") for group in groups],
     )
+    yield from machines(used.repositories)
+
+
+def machines(repositories: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Yield what the machines of jobs do besides writing logs."""
     # PutMetricData and GetAuthorizationToken have no resource level in AWS.
     of_sagemaker = {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
     yield allow("cloudwatch:PutMetricData", ["*"], Condition=of_sagemaker)
     yield allow("ecr:GetAuthorizationToken", ["*"])
-    if used.repositories:
-        yield allow("ecr:BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer", used.repositories)
+    if repositories:
+        yield allow("ecr:BatchCheckLayerAvailability BatchGetImage GetDownloadUrlForLayer", repositories)
 
 
 def _experiments(settings: Settings, definitions: Mapping[Flow, str]) -> Iterator[dict[str, Any]]:
@@ -137,7 +147,10 @@ def _experiments(settings: Settings, definitions: Mapping[Flow, str]) -> Iterato
     )
 
 
-def _key(settings: Settings, key: str) -> Iterator[dict[str, Any]]:
+def own_key(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Yield the use that jobs make of the environment's key."""
+    if (key := settings.kms_key) is None:
+        return
     resource, condition = key_resource(settings, key)
     # A job whose output key is not given as the key's ARN encrypts with it as well (OutputDataConfig, API reference).
     encrypt = "" if condition == {} and key == resource else "Encrypt"

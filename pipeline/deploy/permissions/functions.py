@@ -5,6 +5,7 @@ from typing import Any
 
 from pipeline.deploy.engine.policy import allow, document
 from pipeline.deploy.permissions.execution import bucket_keys, key_resource
+from pipeline.deploy.permissions.publishing import publishing
 from pipeline.deploy.permissions.stack_arns import StackArns
 from pipeline.settings.contract import Function
 from pipeline.settings.environment import Settings
@@ -32,7 +33,7 @@ def function_policy(settings: Settings, function: Function) -> dict[str, Any]:
             allow("logs:CreateLogStream PutLogEvents", [group]),
             *(_keys(settings) if reads_data or function is Function.SWEEP else ()),
             *(bucket_keys(settings) if reads_data else ()),
-            *(_network(settings, function) if settings.network.subnets else ()),
+            *(interfaces(settings.function_arn(function)) if settings.network.subnets else ()),
         ]
     )
 
@@ -56,19 +57,6 @@ def selecting(settings: Settings) -> Iterator[dict[str, Any]]:
     yield allow("sagemaker:DescribeModelPackage ListModelPackages", [StackArns(settings).model_versions])
 
 
-def publishing(settings: Settings) -> Iterator[dict[str, Any]]:
-    """Yield what ``publish.py`` needs, in a function or in a job."""
-    arns = StackArns(settings)
-    yield allow("s3:GetObject", [f"{arns.raw}/*", f"{arns.artifacts}/inputs/*", f"{arns.artifacts}/runs/*"])
-    yield allow("s3:ListBucket", arns.buckets)
-    yield allow(
-        "s3:AbortMultipartUpload DeleteObject PutObject",
-        [f"{arns.predictions}/predictions/*", f"{arns.predictions}/manifests/*"],
-    )
-    yield allow("s3:GetObject PutObject", [f"{arns.predictions}/newest/*"])
-    yield allow("sagemaker:DeleteModel", [settings.arn("sagemaker", "model/pipelines-*")])
-
-
 def _sweeping(settings: Settings) -> Iterator[dict[str, Any]]:
     arns = StackArns(settings)
     # ListModels has no resource level in AWS.
@@ -85,11 +73,11 @@ def _keys(settings: Settings) -> Iterator[dict[str, Any]]:
         yield allow("kms:Decrypt GenerateDataKey", [resource], **condition)
 
 
-def _network(settings: Settings, function: Function) -> Iterator[dict[str, Any]]:
-    """Yield what Lambda needs to put the function into subnets, and keep the function itself from using it.
+def interfaces(functions: str) -> Iterator[dict[str, Any]]:
+    """Yield what Lambda needs to put functions (an ARN) into subnets, and keep the functions themselves from using it.
 
     Lambda checks these without a resource ("Giving Lambda functions access to resources in an Amazon VPC").
     """
     yield allow(_INTERFACES, ["*"])
-    of_function = {"ArnEquals": {"lambda:SourceFunctionArn": settings.function_arn(function)}}
+    of_function = {"ArnEquals": {"lambda:SourceFunctionArn": functions}}
     yield {**allow(_INTERFACES, ["*"], Condition=of_function), "Effect": "Deny"}

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from pipeline.deploy.engine.policy import allow, allow_principal, document, merged
-from pipeline.deploy.permissions.execution import bucket_keys, key_resource
+from pipeline.deploy.permissions.execution import bucket_keys, key_resource, machines, own_key, passing
+from pipeline.deploy.permissions.functions import interfaces
 from pipeline.deploy.permissions.stack_arns import StackArns
 from pipeline.errors import SettingsError
-from pipeline.settings.contract import FLOWS, RAW_FOLDER, Function
+from pipeline.settings.contract import FLOWS, JOB_LOG_GROUPS, RAW_FOLDER, Function
 from pipeline.settings.environment import Settings
 
 Purpose = Literal["plan", "deploy", "destroy"]
@@ -58,17 +59,42 @@ def deployer_policy(settings: Settings, purpose: Purpose) -> dict[str, Any]:
     arns = StackArns(settings)
     if purpose == "destroy":
         return document(merged(_removing(settings, arns)))
-    changing = _changing(settings, arns) if purpose == "deploy" else ()
-    return document(merged([*_reading(settings, arns), *changing]))
+    return document(merged([*_reading(settings, arns), *(_changing(settings, arns) if purpose == "deploy" else ())]))
 
 
 def boundary_policy(settings: Settings) -> dict[str, Any]:
-    """Return a permissions boundary for the environment's roles: the services that pipelines use, and no IAM."""
-    services = ["cloudwatch", "ecr", "kms", "lambda", "logs", "s3", "sagemaker", "sns", "sqs"]
-    verbs = ("AssignPrivateIp", "CreateNetworkInterface", "DeleteNetworkInterface", "Describe", "UnassignPrivateIp")
-    network = [f"ec2:{verb}*" for verb in verbs]
-    allowed = {"Effect": "Allow", "Action": [*(f"{name}:*" for name in services), *network], "Resource": "*"}
-    return document([allowed, allow("iam:PassRole", StackArns(settings).roles)])
+    """Return a permissions boundary: whatever else a role of the environment is given, it may do no more than this.
+
+    That is what all of them do together, by patterns: a managed policy has 6,144 characters at most.
+    """
+    arns = StackArns(settings)
+    objects = [f"{bucket}/*" for bucket in arns.buckets]
+    made = [settings.arn("sagemaker", f"{kind}/pipelines-*") for kind in ("model", "processing-job", "t*-job")]
+    own = [arns.feature_group, arns.model_group, arns.model_versions, *arns.pipelines, *arns.executions]
+    groups = [
+        settings.arn("logs", f"log-group:{name}:*") for name in (*JOB_LOG_GROUPS, f"/aws/lambda/{settings.prefix}-*")
+    ]
+    allowed = [
+        allow("s3:ListBucket ListBucketVersions", arns.buckets),
+        allow("s3:AbortMultipartUpload GetObject GetObjectVersion PutObject", objects),
+        allow("s3:DeleteObject", [f"{arns.predictions}/{folder}/*" for folder in ("manifests", "predictions")]),
+        allow("sagemaker:AddTags Create* DeleteModel Describe* ListTags Stop*", made),
+        allow("sagemaker:BatchWriteRecord CreateModelPackage Describe* List* PutRecord StartPipelineExecution", own),
+        allow("sagemaker:ListModels", ["*"]),  # no resource level in AWS, as below
+        passing(settings),
+        allow("lambda:InvokeFunction", arns.functions),
+        allow("logs:CreateLogGroup CreateLogStream DescribeLogStreams PutLogEvents", groups),
+        allow("sns:Publish", [arns.topic]),
+        # AWS's own images are in accounts of AWS.
+        *machines([f"arn:{settings.partition}:ecr:{settings.region}:*:repository/sagemaker-*"]),
+        *own_key(settings),
+        *bucket_keys(settings),
+    ]
+    if settings.network.subnets:
+        given = "ec2:CreateNetworkInterfacePermission DeleteNetworkInterfacePermission"
+        allowed += [allow(given, [settings.arn("ec2", "network-interface/*")]), allow("ec2:DescribeDhcpOptions", ["*"])]
+        allowed += interfaces(settings.arn("lambda", f"function:{settings.prefix}-*"))
+    return document(merged(allowed))
 
 
 def _reading(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
@@ -106,6 +132,10 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     if settings.retention.raw_lock:
         yield allow("s3:PutBucketObjectLockConfiguration", [arns.raw])
     yield allow("s3:GetObject PutObject", [*arns.put, f"{arns.artifacts}/definitions/*"])
+    # Nor by a bucket's own policy, which it may write.
+    removing = "s3:BypassGovernanceRetention DeleteBucket DeleteObject DeleteObjectVersion"
+    for never in (removing, "iam:DeleteRolePermissionsBoundary"):
+        yield {**allow(never, ["*"]), "Effect": "Deny"}
     if settings.boundary_arn:
         below = {"StringEquals": {"iam:PermissionsBoundary": settings.boundary_arn}}
         yield allow(
@@ -113,7 +143,8 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
             arns.roles,
             Condition=below,
         )
-        yield allow("iam:TagRole UntagRole UpdateAssumeRolePolicy", arns.roles)
+        # UpdateAssumeRolePolicy knows no such condition: a changed trust takes an administrator.
+        yield allow("iam:TagRole UntagRole", arns.roles)
     services = ["events.amazonaws.com", "lambda.amazonaws.com", "sagemaker.amazonaws.com"]
     yield allow("iam:PassRole", arns.roles, Condition={"StringEquals": {"iam:PassedToService": services}})
     yield allow("events:PutRule PutTargets RemoveTargets TagResource UntagResource", arns.rules)
@@ -127,7 +158,8 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
         " UpdateFunctionConfiguration",
         arns.functions,
     )
-    yield allow("lambda:AddPermission", [settings.function_arn(Function.SWEEP)])
+    of_rule = {"StringEquals": {"lambda:Principal": "events.amazonaws.com"}}
+    yield allow("lambda:AddPermission", [settings.function_arn(Function.SWEEP)], Condition=of_rule)
     if settings.network.subnets:
         # Lambda asks these of whoever puts a function into a VPC; they have no resource level in AWS.
         yield allow("ec2:DescribeSecurityGroups DescribeSubnets DescribeVpcs", ["*"])
@@ -217,7 +249,7 @@ def _operating(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     yield allow("sagemaker:DescribePipeline ListPipelineExecutions StartPipelineExecution", arns.pipelines)
     yield allow(
         "sagemaker:DescribePipelineDefinitionForExecution DescribePipelineExecution ListPipelineExecutionSteps"
-        " ListPipelineParametersForExecution StopPipelineExecution",
+        " ListPipelineParametersForExecution RetryPipelineExecution StopPipelineExecution",
         arns.executions,
     )
     # Which job wrote the report.

@@ -1,5 +1,6 @@
-"""The packed code of ``steps/`` in the artifacts bucket, under its own SHA-256."""
+"""The packed code of ``steps/`` in the artifacts bucket, each object under the SHA-256 of what it holds."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,8 @@ _VERSION = "code-sha256"
 class Code(Resource):
     """One version of the code; earlier versions stay, since running executions and old models refer to them.
 
-    Its name is the prefix of its objects; each object says in its metadata which version it belongs to.
+    Its name is the prefix of the jobs' objects. Each object has the version in its key as metadata: environments that
+    share a bucket share the functions' archive, too.
     """
 
     kind = "code"
@@ -25,7 +27,7 @@ class Code(Resource):
     bundle: Bundle
 
     def _desired(self) -> State:
-        return dict.fromkeys(self.bundle.objects(), self.bundle.sha256)
+        return {key: _version(key) for key in self.bundle.objects()}
 
     def _describe(self, aws: Aws) -> dict[str, str] | None:
         found = {}
@@ -41,7 +43,7 @@ class Code(Resource):
     def create(self, aws: Aws) -> None:
         """Upload every object."""
         for key, content in self.bundle.objects().items():
-            aws.s3.put_object(Bucket=self.bucket, Key=key, Body=content, Metadata={_VERSION: self.bundle.sha256})
+            aws.s3.put_object(Bucket=self.bucket, Key=key, Body=content, Metadata={_VERSION: _version(key)})
 
     def _update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
         self.create(aws)  # The content under a hash never changes.
@@ -52,3 +54,8 @@ class Code(Resource):
         for key in self.bundle.objects():
             aws.s3.delete_object(Bucket=self.bucket, Key=key)
         return Removal.REMOVED
+
+
+def _version(key: str) -> str:
+    """Return the SHA-256 in a key: of all that jobs need, or of the functions' archive alone."""
+    return str(re.findall("[0-9a-f]{64}", key)[0])

@@ -12,16 +12,21 @@ from pipeline.deploy.engine.resource import Resource
 from pipeline.errors import BikeshareError
 
 _ATTEMPTS = 5
-#: Kind of resource → command of the AWS CLI that removes it by name.
+#: Kind of resource → command of the AWS CLI that removes it by name, with what is in it.
 _COMMANDS = {
-    "bucket": "s3 rb --force s3://{}",
+    # All versions: the bucket is versioned.
+    "bucket": 's3api delete-objects --bucket {0} --delete "$({aws} s3api list-object-versions --bucket {0}'
+    " --output json --query '{{Objects: [Versions, DeleteMarkers][].{{Key: Key, VersionId: VersionId}}}}')\";"
+    " {aws} s3 rb s3://{0}",
     "function": "lambda delete-function --function-name {}",
     "log group": "logs delete-log-group --log-group-name {}",
-    "role": "iam delete-role-policy --policy-name generated --role-name {0} && aws iam delete-role --role-name {0}",
-    "queue": 'sqs delete-queue --queue-url "$(aws sqs get-queue-url --queue-name {} --output text)"',
-    "rule": "events remove-targets --ids pipeline --rule {0} && aws events delete-rule --name {0}",
+    "role": "iam delete-role-policy --policy-name generated --role-name {0} && {aws} iam delete-role --role-name {0}",
+    "queue": 'sqs delete-queue --queue-url "$({aws} sqs get-queue-url --queue-name {} --output text)"',
+    "rule": "events remove-targets --ids pipeline --rule {0} && {aws} events delete-rule --name {0}",
     "pipeline": "sagemaker delete-pipeline --pipeline-name {}",
-    "model package group": "sagemaker delete-model-package-group --model-package-group-name {}",
+    "model package group": "sagemaker list-model-packages --model-package-group-name {0} --output text"
+    " --query 'ModelPackageSummaryList[].[ModelPackageArn]' | xargs -rn1 {aws} sagemaker delete-model-package"
+    " --model-package-name && {aws} sagemaker delete-model-package-group --model-package-group-name {0}",
 }
 
 
@@ -35,7 +40,7 @@ class Leftovers:
     def make(self, resource: Resource) -> None:
         """Create a resource, tagged as the environment's others are."""
         tagged = replace(resource, tags=self._aws.settings.resource_tags())
-        command = _COMMANDS[resource.kind].format(resource.name)
+        command = _COMMANDS[resource.kind].format(resource.name, aws=self._aws.cli("").rstrip())
         self.note(command, lambda: tagged.delete(self._aws, keep_data=False))
         tagged.create(self._aws)
 

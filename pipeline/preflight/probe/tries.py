@@ -93,7 +93,8 @@ class Tries:
             (self._settings.events_role_name, "events", document([starts])),
             (f"{prefix}-function", "lambda", document([logs])),
         ):
-            make(Role(name, f"{service}.amazonaws.com", source_account=account, policy=policy))
+            boundary = self._settings.boundary_arn
+            make(Role(name, f"{service}.amazonaws.com", source_account=account, policy=policy, boundary=boundary))
         self._make_function()
 
     def _make_function(self) -> None:

@@ -91,7 +91,7 @@ def write_all(records: Sequence[Record], write: Writer, workers: int) -> int:
         more = f"; and {len(refusals) - _SHOWN} more" if len(refusals) > _SHOWN else ""
         raise IngestError(
             f"The Feature Store refused {len(refusals)} of {len(records)} records: {shown}{more}. "
-            "Writing records again is harmless: retry the execution once the cause is fixed."
+            "Writing records again is harmless: once the cause is fixed, run bikeshare retry."
         )
     return len(records)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from boto3.s3.transfer import TransferConfig
-from botocore.exceptions import HTTPClientError
+from botocore.exceptions import HTTPClientError, IncompleteReadError
 
 from analysis.runtime.aws import aws_call
 from analysis.runtime.errors import PublishError
@@ -57,7 +57,7 @@ def _range(s3: S3Client, bucket: str, key: str, etag: str, part: str) -> bytes:
         answer = s3.get_object(Bucket=bucket, Key=key, Range=part, IfMatch=etag)
         try:
             return answer["Body"].read()
-        except HTTPClientError:
+        except (HTTPClientError, IncompleteReadError):
             if attempt == _ATTEMPTS:
                 raise
     raise AssertionError("unreachable")

@@ -27,6 +27,13 @@ SIGN_IN = "aws sso login"
         (NotSignedInError(error_msg="no token"), SIGN_IN),
         (ClientError({"Error": {"Code": "ExpiredToken", "Message": "it expired"}}, "GetRole"), SIGN_IN),
         (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetRole"), "lack this permission"),
+        (
+            ClientError(
+                {"Error": {"Code": "AccessDenied", "Message": "not allowed: iam:UpdateAssumeRolePolicy"}},
+                "UpdateAssumeRolePolicy",
+            ),
+            "never their trust: deploy as administrator",
+        ),
         (ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject"), "lack this permission"),
         (ClientError({"Error": {"Code": "403", "Message": "no"}}, "GetRole"), "trust-policy --env dev --permissions"),
         (ClientError({"Error": {"Code": "EntityAlreadyExists", "Message": "r"}}, "CreateRole"), "run it again"),

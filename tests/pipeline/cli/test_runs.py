@@ -111,6 +111,7 @@ def test_runs_say_why_they_failed(aws):
         (("start", "raw/training/none.csv"), "/raw/training/none.csv), which starts the pipeline by itself."),
         (("start", "raw/by hand.csv"), "/raw/by hand.csv')."),
         (("start", KEY, "-p", "Sed=1"), "no parameter Sed. Did you mean Seed?"),
+        (("start", KEY, "-p", "RunKey="), "RunKey can't be empty."),
         (("start", KEY, "-p", "Seed=1_0"), "Seed has to be a number of type Integer"),
         (("start", "s3://nobodys/raw/training/a.csv"), "no object s3://nobodys/raw/training/a.csv, nor such a bucket"),
         (("start", "s3://nobodys"), "s3://nobodys names no object"),
@@ -118,6 +119,7 @@ def test_runs_say_why_they_failed(aws):
         (("watch", "nosuchone"), "There is no execution nosuchone"),
         (("watch", "raw/training/none.csv"), "There is no object s3://"),
         (("stop", "nosuchone"), "There is no execution nosuchone"),
+        (("retry", "nosuchone"), "There is no execution nosuchone"),
         (("logs", "nosuchone"), "There is no execution nosuchone"),
     ],
 )
@@ -128,7 +130,7 @@ def test_what_is_not_there_is_named(aws, arguments, words):
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("command", ["watch", "stop", "logs"])
+@pytest.mark.parametrize("command", ["watch", "stop", "retry", "logs"])
 def test_what_is_not_deployed_is_said_so(aws, monkeypatch, command):
     monkeypatch.setenv("BIKESHARE_PROJECT", "elsewhere")
     done = bikeshare(command)
@@ -183,15 +185,43 @@ def test_an_upload_is_watched_by_its_key(aws):
 
 def answer_stop(aws):
     """Take the message that a callback step sends when it is to stop, and let it."""
+    aws.sagemaker.send_pipeline_execution_step_failure(CallbackToken=asked(aws, "Stopping"), FailureReason="stopped")
+
+
+def asked(aws, status):
+    """Take the next message with a status that a callback step sends; return its token."""
     url = aws.sqs.get_queue_url(QueueName="answers")["QueueUrl"]
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for message in aws.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", []):
+            aws.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             body = json.loads(message["Body"])
-            if body["status"] == "Stopping":
-                aws.sagemaker.send_pipeline_execution_step_failure(CallbackToken=body["token"], FailureReason="stopped")
-                return
-    pytest.fail("nobody asked the callback step to stop")
+            if body["status"] == status:
+                return body["token"]
+    pytest.fail(f"the callback step never was {status}")
+
+
+def test_what_was_stopped_goes_on_when_retried(aws):
+    arn = json.loads(run("start", "raw/scoring/x.csv", "--json").output)["PipelineExecutionArn"]
+    identifier = arn.rpartition("/")[2]
+    running = bikeshare("retry", identifier)
+    assert (running.returncode, "has not ended: Executing" in running.stderr) == (6, True)
+    asked(aws, "Executing")
+    run("stop", identifier)
+    answer_stop(aws)
+    assert bikeshare("watch", identifier).stderr.startswith(f"error: Execution {identifier} stopped after ")
+    assert json.loads(run("retry", "--json").output) == {"PipelineExecutionArn": arn}
+    aws.sagemaker.send_pipeline_execution_step_success(CallbackToken=asked(aws, "Executing"))
+    assert json.loads(bikeshare("watch", identifier, "--json").stdout)["status"] == "Succeeded"
+    done = bikeshare("retry", identifier)
+    assert (done.returncode, "has already ended: Succeeded" in done.stderr) == (6, True)
+
+
+def test_what_a_fail_step_has_ended_is_not_retried(aws):
+    identifier = started().rpartition("/")[2]
+    bikeshare("watch", identifier)
+    done = bikeshare("retry", identifier, "--watch")
+    assert (done.returncode, "Retrying execution" in done.stderr) == (6, True)
 
 
 def test_an_execution_is_found_among_hundreds(aws):

@@ -184,9 +184,10 @@ def test_large_files_are_published_by_a_job(settings, kind):
     running = settings.running.model_copy(update={"largest_file_mib": 513})
     large = settings.model_copy(update={"running": running})
     steps = {step["Name"]: step for step in steps_of(compile_definition(large, kind))}
-    publish = steps["PublishPredictions"]
-    assert publish["Type"] == "Processing"
-    assert publish["Arguments"]["AppSpecification"]["ContainerEntrypoint"][-1] == "publish.py"
+    published = ["PublishPredictions", *(["PublishRegistered"] if kind == "training" else [])]
+    for name in published:
+        assert steps[name]["Type"] == "Processing"
+        assert steps[name]["Arguments"]["AppSpecification"]["ContainerEntrypoint"][-1] == "publish.py"
     assert steps["IngestFeatures"]["DependsOn"] == ["PublishPredictions"]
 
 
@@ -194,7 +195,7 @@ def test_nothing_reaches_store_registry_or_analysts_before_the_gate(settings):
     content = json.loads(compile_definition(settings, "training"))
     (gate,) = [step for step in content["Steps"] if step["Name"] == "QualityGate"]
     after = {step["Name"] for step in gate["Arguments"]["IfSteps"]}
-    assert after == {"RegisterModel", "PublishPredictions", "IngestFeatures"}
+    assert after == {"ConfirmClaim", "RegisterModel", "PublishPredictions", "IngestFeatures"}
     assert gate["DependsOn"] == ["Transform"]
 
 

@@ -374,6 +374,18 @@ def test_a_bucket_with_files_is_kept_with_its_data(aws):
     assert bucket.current(aws) is None
 
 
+def test_environments_that_share_a_bucket_share_the_functions_code(aws):
+    """Their jobs' code differs while the functions' does not: neither deployment changes what is the other's."""
+    aws.s3.create_bucket(Bucket="things-shared")
+    codes = [
+        Code(f"code/{digits}", "things-shared", Bundle(digits, b"archive", b"launcher", b"functions"))
+        for digits in ("ab" * 32, "cd" * 32)
+    ]
+    for code in codes:
+        apply_plan(make_plan([code], aws), aws)
+    assert all(make_plan([code], aws).is_empty for code in codes)
+
+
 def test_code_is_uploaded_once_and_completed_when_half_there(aws):
     aws.s3.create_bucket(Bucket="things-code")
     code = Code(f"code/{'ab' * 32}", "things-code", Bundle("ab" * 32, b"archive", b"launcher", b"functions"))

@@ -21,7 +21,13 @@ from pipedef.linter import validate
 from pipeline.cli import app
 from pipeline.definition.bundle import build_bundle
 from pipeline.definition.compile import compile_definition
-from pipeline.deploy.checks import deployment_around, environment_subjects, script_sources, validate_environments
+from pipeline.deploy.checks import (
+    deployment_around,
+    environment_subjects,
+    refuse_wrong_definitions,
+    script_sources,
+    validate_environments,
+)
 from pipeline.deploy.script_conventions import PROJECT
 from pipeline.errors import DefinitionError as DefinitionRefusedError
 from pipeline.settings.contract import FLOWS
@@ -418,3 +424,9 @@ def test_validate_and_plan_refuse_an_environment_whose_jobs_do_not(aws, tmp_path
         )
         assert "and it has no network" in said
         assert "Give the step the input 'wheels'" in said
+
+
+def test_publishing_in_a_job_is_deployed_with_what_it_may_do():
+    settings = load_settings("dev")
+    running = settings.running.model_copy(update={"largest_file_mib": 513})
+    refuse_wrong_definitions(settings.model_copy(update={"running": running}), build_bundle())

@@ -48,6 +48,8 @@ def test_a_missing_parameter_is_named():
         ("Seed", "1.5", "Seed has to be a number of type Integer, not '1.5'"),
         ("TrainFraction", "half", "TrainFraction has to be a number of type Float"),
         ("Strict", "yes", "Strict has to be true or false"),
+        ("Profile", "", r"Profile can't be empty\.\n.*Give it a value, or leave it out for its default, 'forecast'\."),
+        ("InputKey", "", r"InputKey can't be empty\.\n.*Give it a value\."),
     ],
 )
 def test_a_value_that_the_definition_does_not_take_is_refused(name, value, words):

@@ -7,11 +7,15 @@ import pytest
 from rich.console import Console
 
 from pipeline.executions.costs import Cluster
-from pipeline.executions.progress import describe, duration, first_line, follow
+from pipeline.executions.progress import describe, duration, first_line, follow, without_predictions
 from pipeline.executions.view import ExecutionView, StepView
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p/execution/x"
+
+
+def superseded(how):
+    return f"s3://raw/x.csv was {how}"
 
 
 @pytest.mark.parametrize(
@@ -30,6 +34,30 @@ def test_long_reasons_are_cut_to_a_line():
     assert first_line("one\ntwo") == "one"
     assert first_line("x" * 500).endswith("…")
     assert len(first_line("x" * 500)) == 160
+
+
+@pytest.mark.parametrize(
+    ("done", "words"),
+    [
+        ({"ClaimInput": "the same version"}, "There was nothing more to do: the same version."),
+        ({"ClaimInput": "taken over", "PublishRegistered": "731 predictions"}, ""),
+        ({"ClaimInput": "new", "PublishPredictions": "731 predictions"}, ""),
+        ({"ClaimInput": "new", "PublishPredictions": ""}, ""),
+        (
+            {"ClaimInput": "new", "PublishPredictions": superseded("replaced by version 2, which has one of its own")},
+            "Nothing was published: s3://raw/x.csv was replaced by version 2, which has one of its own.",
+        ),
+        (
+            {"ClaimInput": "taken over", "PublishRegistered": superseded("deleted")},
+            "Nothing was published: s3://raw/x.csv was deleted.",
+        ),
+        ({"Other": ""}, ""),
+    ],
+)
+def test_an_execution_says_why_it_has_published_nothing(done, words):
+    steps = [StepView(name, "Lambda", "Succeeded", reason=reason) for name, reason in done.items()]
+    skipped = [StepView(name, "Lambda", "NotRun") for name in ("PublishPredictions", "Preprocess") if name not in done]
+    assert without_predictions(ExecutionView(ARN, "Succeeded", NOW, NOW, "", (*steps, *skipped))) == words
 
 
 def views():

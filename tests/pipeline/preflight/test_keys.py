@@ -93,6 +93,35 @@ def test_what_a_policy_says(key, look, statements, role, events):
     assert look(key(*statements)) == [Verdict.OK, role, events]
 
 
+@pytest.mark.parametrize(
+    "denial",
+    [
+        {"Action": "kms:Decrypt"},
+        {"Action": "kms:GenerateDataKey*", "Principal": "*", **IN_ACCOUNT},
+        {"NotAction": "kms:Describe*", "Principal": {"AWS": "*"}},
+        {"Action": "kms:CreateGrant", "Principal": {"AWS": "arn:aws:iam::123456789012:role/{role}"}},
+    ],
+)
+def test_a_deny_leaves_it_open_whether_roles_may_use_the_key(settings, key, look, denial):
+    filled = json.loads(json.dumps(denial).replace("{role}", settings.execution_role_name))
+    statement = {"Effect": "Deny", "Principal": ROOT["Principal"], "Resource": "*", **filled}
+    assert look(key(ROOT, EVENTBRIDGE, statement), for_events=False) == [Verdict.OK, Verdict.UNKNOWN]
+
+
+def test_a_deny_of_something_else_is_none(key, look):
+    statement = {**ROOT, "Effect": "Deny", "Principal": "*", "Action": "kms:ScheduleKeyDeletion"}
+    assert look(key(ROOT, EVENTBRIDGE, statement)) == [Verdict.OK] * 3
+
+
+def test_jobs_need_grants(settings, key, look):
+    roles = [settings.role_arn(settings.execution_role_name), *map(settings.role_arn, functions(settings))]
+    actions = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]
+    named = {**ROOT, "Principal": {"AWS": roles}, "Action": actions}
+    assert look(key(EVENTBRIDGE, named))[1] is Verdict.PROBLEM
+    grants = {**named, "Principal": {"AWS": roles[0]}, "Action": "kms:CreateGrant"}
+    assert look(key(EVENTBRIDGE, named, grants))[1] is Verdict.OK
+
+
 def test_each_role_may_be_named_instead_of_the_account(settings, key, look):
     roles = [settings.role_arn(settings.execution_role_name), *map(settings.role_arn, functions(settings))]
     assert look(key(EVENTBRIDGE, {**ROOT, "Principal": {"AWS": roles}})) == [Verdict.OK] * 3

@@ -44,6 +44,15 @@ def test_a_name_is_free_then_ours_then_somebody_elses(aws, look, kind):
     assert "somebody else's" in taken.fix
 
 
+def test_what_has_no_tags_may_be_anybodys(aws, client, look):
+    client("s3").create_bucket(Bucket=aws.settings.artifacts_bucket)
+    thing, free = look("code")
+    assert free.detail == "free"
+    thing.create(aws)
+    taken = look("code")[1]
+    assert (taken.verdict, taken.detail) == (Verdict.UNKNOWN, "exists; it has no tags that tell whose it is")
+
+
 def test_somebody_elses_role_without_tags(aws, client, look):
     client("iam").create_role(RoleName=aws.settings.execution_role_name, AssumeRolePolicyDocument=document(TRUST))
     assert look("role")[1].verdict is Verdict.PROBLEM

@@ -112,9 +112,9 @@ def test_subnets_and_groups_that_do_not_exist_are_named(vpc, look):
 
 def test_subnets_and_groups_of_two_vpcs_do_not_work_together(vpc, look):
     other = type(vpc)(vpc.ec2, vpc.region)
-    answer = look(groups=(other.group,))["VPC"]
+    answer = look(groups=(other.group,))["subnets and groups"]
     assert answer.verdict is Verdict.PROBLEM
-    assert {vpc.id, other.id} == set(answer.detail.removeprefix("they are in ").split(", "))
+    assert {vpc.id, other.id} == set(answer.detail.removeprefix("in different VPCs: ").split(", "))
 
 
 def test_too_few_addresses_and_dedicated_hardware_are_problems():

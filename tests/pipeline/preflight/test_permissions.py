@@ -25,6 +25,7 @@ def test_the_policy_that_is_printed_is_enough(settings, policy, sign_in):
     (answer,) = operator_answers(Aws(settings))
     # The caller's own ARN has neither the role's path nor its kind.
     assert (answer.verdict, answer.about) == (Verdict.OK, arn)
+    assert "without `permissions_boundary` an administrator does that" in answer.detail
 
 
 def test_what_is_denied_is_listed_with_the_statement_to_add(settings, sign_in):
@@ -43,7 +44,8 @@ def test_what_is_denied_is_listed_with_the_statement_to_add(settings, sign_in):
     assert all(settings.prefix in resource for statement in missing for resource in statement["Resource"])
     policy["Statement"] += missing
     sign_in(policy)
-    assert [answer.verdict for answer in operator_answers(Aws(settings))] == [Verdict.OK]
+    (answer,) = operator_answers(Aws(settings))
+    assert (answer.verdict, answer.detail) == (Verdict.OK, "may do all that plan and deploy do")
 
 
 def test_a_boundary_is_named(settings, policy, sign_in):
@@ -51,6 +53,16 @@ def test_a_boundary_is_named(settings, policy, sign_in):
     answers = list(operator_answers(Aws(settings)))
     assert {"glue", "sagemaker"} <= {answer.about for answer in answers}
     assert all("by its permissions boundary" in answer.detail for answer in answers)
+
+
+def test_each_service_has_reasons_of_its_own(settings, policy, sign_in):
+    """The boundary denies Glue; the queue is missing in the policy itself."""
+    limit = [{**SIMULATING, "Action": "*"}, {**SIMULATING, "Effect": "Deny", "Action": "glue:*"}]
+    without = [one for one in policy["Statement"] if not any("sqs:" in action for action in one["Action"])]
+    sign_in({**policy, "Statement": without}, boundary={"Version": "2012-10-17", "Statement": limit})
+    details = {answer.about: answer.detail for answer in operator_answers(Aws(settings))}
+    assert "by its permissions boundary" in details["glue"]
+    assert "by its permissions boundary" not in details["sqs"]
 
 
 def test_a_boundary_that_is_not_there_says_how_to_create_it(settings, client):

@@ -45,7 +45,7 @@ def test_a_quota_that_is_too_low_comes_with_the_command_that_raises_it(aws, clie
     assert answers["ml.x.y for training job usage"].verdict is Verdict.UNKNOWN
     assert [answer.verdict for about, answer in answers.items() if "pipeline executions" in about] == [Verdict.OK]
     low = answers[GPU]
-    assert (low.verdict, low.detail) == (Verdict.PROBLEM, "0, and an execution needs 1")
+    assert (low.verdict, low.detail) == (Verdict.PROBLEM, "0; one run needs 1")
     words = shlex.split(low.fix)
     assert words[:3] == ["aws", "service-quotas", "request-service-quota-increase"]
     given = dict(zip(words[3::2], words[4::2], strict=True))
@@ -59,12 +59,12 @@ def test_a_quota_that_is_too_low_comes_with_the_command_that_raises_it(aws, clie
 
 def test_functions_may_run(aws):
     (answer,) = function_quota(aws)
-    assert (answer.verdict, answer.detail) == (Verdict.OK, "1000, and an execution needs 1")
+    assert (answer.verdict, answer.detail) == (Verdict.OK, "1000; one run needs 1")
 
 
 @pytest.mark.parametrize(
     ("value", "verdict", "words"),
-    [(0, Verdict.PROBLEM, "needs 2"), (2, Verdict.OK, "a second execution"), (4, Verdict.OK, "needs 2")],
+    [(0, Verdict.PROBLEM, "needs 2"), (2, Verdict.OK, "a second run"), (4, Verdict.OK, "needs 2")],
 )
 def test_what_is_enough_for_one_execution_is_no_problem(value, verdict, words):
     answer = judged("q", {"Value": value, "QuotaCode": "L-1", "ServiceCode": "sagemaker"}, 2)

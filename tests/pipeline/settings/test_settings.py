@@ -74,6 +74,8 @@ def test_environment_variables_win_over_the_file(write, monkeypatch):
         ('[registry]\napproval_status = "Maybe"\n', "registry.approval_status"),
         ("[retention]\nrun_days = 30\n", "retention.run_days: steps are cached for 30 days"),
         ('[running]\ncache_expire_after = "P60DT1H"\n', "retention.run_days: steps are cached for 60 days"),
+        ('[running]\ncache_expire_after = "PT2000H"\n', "retention.run_days: steps are cached for 83 days"),
+        ('[running]\ncache_expire_after = "P59DT1M"\n', "retention.run_days: steps are cached for 59 days"),
         ('[retention.raw_lock]\nmode = "SOFT"\ndays = 1\n', "retention.raw_lock.mode"),
         ('[retention.raw_lock]\nmode = "COMPLIANCE"\ndays = 0\n', "retention.raw_lock.days"),
         (
@@ -130,6 +132,7 @@ def test_a_wrong_value_is_named_by_its_key(write, text, named):
         "[retention]\nrun_days = 31\n",
         'permissions_boundary = "arn:aws:iam::111122223333:policy/teams/cap"\n',
         '[running]\ncache_expire_after = "PT12H30M"\n',
+        '[running]\ncache_expire_after = "P59D"\n',
         '[tags]\n"Größe:x/y" = "a b+c=d.e_f-g@h"\nempty = ""\n',
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from functools import cache
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 from cfnlint.api import lint_all
 
+from localmaker.services.iam.evaluation import Call, Decision, Policy, evaluate
 from pipedef.document.locations import overlap
-from pipeline.definition.bundle import Bundle
+from pipeline.definition.bundle import Bundle, build_bundle
+from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.engine.policy import document
 from pipeline.deploy.permissions.execution import events_policy, execution_policy
 from pipeline.deploy.permissions.operators import (
@@ -27,7 +30,7 @@ from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.resources.topics import Topic
 from pipeline.deploy.stack import resources
 from pipeline.errors import SettingsError
-from pipeline.settings.contract import FLOWS
+from pipeline.settings.contract import FLOWS, Function
 from pipeline.settings.environment import environment_names, load_settings
 from pipeline.settings.sections import Buckets, Network
 
@@ -50,6 +53,9 @@ EVERYTHING = json.dumps(
         ],
     }
 )
+
+
+ANYTHING_AT_ALL = [Policy.parse("given", document([{"Effect": "Allow", "Action": "*", "Resource": "*"}]))]
 
 
 def role(trust, policy):
@@ -151,8 +157,12 @@ def test_planning_changes_nothing():
     assert all(verb.startswith(("Get", "List", "Describe")) for verb in verbs)
 
 
+def allowing(policy):
+    return [one for one in policy["Statement"] if one["Effect"] == "Allow"]
+
+
 def allowed(policy):
-    return {action: one for one in policy["Statement"] for action in one["Action"]}
+    return {action: one for one in allowing(policy) for action in one["Action"]}
 
 
 #: What sets a deployment right again, and deletes no data.
@@ -181,7 +191,35 @@ def test_ci_changes_roles_only_below_the_boundary_and_can_not_free_them_of_it():
     actions = allowed(deployer_policy(settings, "deploy"))
     for action in ("CreateRole", "DeleteRolePolicy", "DetachRolePolicy", "PutRolePermissionsBoundary", "PutRolePolicy"):
         assert actions[f"iam:{action}"]["Condition"] == {"StringEquals": {"iam:PermissionsBoundary": boundary}}
-    assert not actions.keys() & {"iam:AttachRolePolicy", "iam:DeleteRolePermissionsBoundary"}
+    never = {"iam:AttachRolePolicy", "iam:DeleteRolePermissionsBoundary", "iam:UpdateAssumeRolePolicy"}
+    assert not actions.keys() & never
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "iam:DeleteRolePermissionsBoundary",
+        "s3:BypassGovernanceRetention",
+        "s3:DeleteBucket",
+        "s3:DeleteObject",
+        "s3:DeleteObjectVersion",
+    ],
+)
+def test_no_policy_that_deploying_can_write_lets_it_remove_data_or_the_boundary(action):
+    """A bucket's policy can allow what the role's own does not; only an explicit refusal holds against it."""
+    deploying = Policy.parse("deploy", deployer_policy(load_settings("prod"), "deploy"))
+    call = Call(action, "arn:aws:s3:::bikeshare-prod-raw-444455556666/raw/day.csv")
+    assert evaluate(call, [*ANYTHING_AT_ALL, deploying]).decision is Decision.EXPLICIT_DENY
+
+
+def test_ci_opens_the_sweep_to_rules_only():
+    (one,) = (
+        one
+        for one in allowing(deployer_policy(load_settings("prod"), "deploy"))
+        if "lambda:AddPermission" in one["Action"]
+    )
+    assert one["Condition"] == {"StringEquals": {"lambda:Principal": "events.amazonaws.com"}}
+    assert one["Resource"] == ["arn:aws:lambda:eu-west-1:444455556666:function:bikeshare-prod-sweep"]
 
 
 def test_without_a_boundary_ci_changes_no_role():
@@ -192,15 +230,91 @@ def test_without_a_boundary_ci_changes_no_role():
     assert changing == {"iam:PassRole"}
 
 
-def test_the_boundary_leaves_no_way_to_other_identities():
-    policy = boundary_policy(load_settings("prod"))
-    services = {action.partition(":")[0] for one in policy["Statement"] for action in one["Action"]}
-    assert not services & {"sts", "organizations", "*"}
-    (passing,) = (one for one in policy["Statement"] if any(action.startswith("iam:") for action in one["Action"]))
-    assert passing["Action"] == ["iam:PassRole"]
-    assert all(arn.rpartition("/")[2].startswith("bikeshare-prod-") for arn in passing["Resource"])
-    # "IAM and AWS STS quotas": characters of a managed policy.
-    assert len(json.dumps(policy, separators=(",", ":"))) <= 6_144
+#: What no role of the environment may do, whatever policy somebody gives it: action → resource.
+FOREIGN = [
+    ("lambda:UpdateFunctionCode", "arn:aws:lambda:eu-west-1:444455556666:function:bikeshare-prod-sweep"),
+    ("lambda:UpdateFunctionCode", "arn:aws:lambda:eu-west-1:444455556666:function:payroll"),
+    ("lambda:InvokeFunction", "arn:aws:lambda:eu-west-1:444455556666:function:payroll"),
+    ("lambda:AddPermission", "arn:aws:lambda:eu-west-1:444455556666:function:bikeshare-prod-sweep"),
+    ("s3:GetObject", "arn:aws:s3:::payroll/salaries.csv"),
+    ("s3:DeleteObjectVersion", "arn:aws:s3:::payroll/salaries.csv"),
+    ("s3:DeleteObjectVersion", "arn:aws:s3:::bikeshare-prod-raw-444455556666/raw/day.csv"),
+    ("s3:DeleteObject", "arn:aws:s3:::bikeshare-prod-raw-444455556666/raw/day.csv"),
+    ("s3:DeleteObject", "arn:aws:s3:::bikeshare-prod-artifacts-444455556666/models/x"),
+    ("s3:BypassGovernanceRetention", "arn:aws:s3:::bikeshare-prod-raw-444455556666/raw/day.csv"),
+    ("s3:PutBucketPolicy", "arn:aws:s3:::bikeshare-prod-raw-444455556666"),
+    ("s3:DeleteBucket", "arn:aws:s3:::bikeshare-prod-raw-444455556666"),
+    ("kms:PutKeyPolicy", "arn:aws:kms:eu-west-1:444455556666:key/0123abcd-0123-0123-0123-0123456789ab"),
+    ("kms:Decrypt", "arn:aws:kms:eu-west-1:444455556666:key/ffffffff-0123-0123-0123-0123456789ab"),
+    ("sagemaker:CreatePresignedNotebookInstanceUrl", "arn:aws:sagemaker:eu-west-1:444455556666:notebook-instance/x"),
+    ("sagemaker:CreatePresignedDomainUrl", "arn:aws:sagemaker:eu-west-1:444455556666:user-profile/d-1/x"),
+    ("sagemaker:CreateNotebookInstance", "arn:aws:sagemaker:eu-west-1:444455556666:notebook-instance/pipelines-x"),
+    ("sagemaker:CreateProcessingJob", "arn:aws:sagemaker:eu-west-1:444455556666:processing-job/theirs"),
+    ("sagemaker:DeleteModel", "arn:aws:sagemaker:eu-west-1:444455556666:model/theirs"),
+    ("sagemaker:DeleteRecord", "arn:aws:sagemaker:eu-west-1:444455556666:feature-group/bikeshare-prod-daily"),
+    ("sagemaker:StartPipelineExecution", "arn:aws:sagemaker:eu-west-1:444455556666:pipeline/theirs"),
+    ("sagemaker:UpdateModelPackage", "arn:aws:sagemaker:eu-west-1:444455556666:model-package/bikeshare-prod-x/1"),
+    ("ecr:PutImage", "arn:aws:ecr:eu-west-1:444455556666:repository/sagemaker-theirs"),
+    ("ecr:BatchGetImage", "arn:aws:ecr:eu-west-1:444455556666:repository/theirs"),
+    ("logs:DeleteLogGroup", "arn:aws:logs:eu-west-1:444455556666:log-group:/aws/sagemaker/TrainingJobs:*"),
+    ("sns:Publish", "arn:aws:sns:eu-west-1:444455556666:theirs"),
+    ("sqs:SendMessage", "arn:aws:sqs:eu-west-1:444455556666:theirs"),
+    ("iam:PassRole", "arn:aws:iam::444455556666:role/admin"),
+    ("iam:PassRole", "arn:aws:iam::444455556666:role/bikeshare-prod-sweep"),
+    ("iam:PutRolePolicy", "arn:aws:iam::444455556666:role/bikeshare-prod-sweep"),
+    ("iam:CreateUser", "arn:aws:iam::444455556666:user/x"),
+    ("sts:AssumeRole", "arn:aws:iam::444455556666:role/admin"),
+    ("ec2:RunInstances", "arn:aws:ec2:eu-west-1:444455556666:instance/*"),
+    ("secretsmanager:GetSecretValue", "arn:aws:secretsmanager:eu-west-1:444455556666:secret:x"),
+]
+
+
+def below_the_boundary(settings, action, resource, context=None):
+    """Return whether a role may do something to which some policy of its own gives it the right."""
+    boundary = {"boundary": [Policy.parse("boundary", boundary_policy(settings))]}
+    return evaluate(Call(action, resource, context or {}), ANYTHING_AT_ALL, boundary).allowed
+
+
+@pytest.mark.parametrize(("action", "resource"), FOREIGN)
+def test_any_policy_below_the_boundary_stays_inside_of_the_environment(action, resource):
+    context = {"iam:passedtoservice": ("sagemaker.amazonaws.com",), "kms:grantisforawsresource": ("true",)}
+    assert not below_the_boundary(load_settings("prod"), action, resource, context)
+
+
+def test_a_role_is_passed_to_sagemaker_and_to_no_other_service():
+    settings = load_settings("prod")
+    execution = settings.role_arn(settings.execution_role_name)
+    for service, allowed in (("sagemaker.amazonaws.com", True), ("lambda.amazonaws.com", False)):
+        context = {"iam:passedtoservice": (service,)}
+        assert below_the_boundary(settings, "iam:PassRole", execution, context) == allowed
+
+
+def satisfied(condition):
+    """Return a context in which a condition holds."""
+    return {
+        key.lower(): (value,) if isinstance(value, str) else tuple(value)
+        for operator in condition.values()
+        for key, value in operator.items()
+    }
+
+
+@pytest.mark.parametrize("name", environment_names())
+def test_every_generated_role_is_wholly_inside_of_the_boundary(name):
+    """A pattern that fits another one's text has everything that the other one has."""
+    settings = load_settings(name)
+    things = resources(settings, build_bundle(), compiled_definitions(settings, build_bundle()))
+    for role in (thing for thing in things if isinstance(thing, Role)):
+        for one in allowing(role.policy):
+            for action, resource in itertools.product(one["Action"], one["Resource"]):
+                inside = below_the_boundary(settings, action, resource, satisfied(one.get("Condition", {})))
+                assert inside, (role.name, action, resource)
+
+
+def test_a_function_does_not_use_what_lambda_needs_to_put_it_into_a_network():
+    settings = load_settings("prod")
+    function = {"lambda:sourcefunctionarn": (settings.function_arn(Function.SWEEP),)}
+    assert below_the_boundary(settings, "ec2:DeleteNetworkInterface", "*")
+    assert not below_the_boundary(settings, "ec2:DeleteNetworkInterface", "*", function)
 
 
 def test_the_trust_policy_in_the_documentation_is_the_generated_one():
@@ -210,7 +324,7 @@ def test_the_trust_policy_in_the_documentation_is_the_generated_one():
 
 
 # "IAM and AWS STS quotas" (IAM user guide), in characters other than white space.
-INLINE_POLICIES_OF_A_ROLE, TRUST_POLICY = 10_240, 2_048
+INLINE_POLICIES_OF_A_ROLE, TRUST_POLICY, MANAGED_POLICY = 10_240, 2_048, 6_144
 
 
 def test_policies_with_the_longest_names_fit_into_a_role():
@@ -236,6 +350,7 @@ def test_policies_with_the_longest_names_fit_into_a_role():
         operator_policy(settings),
     ):
         assert len(json.dumps(policy, separators=(",", ":"))) <= INLINE_POLICIES_OF_A_ROLE
+    assert len(json.dumps(boundary_policy(settings), separators=(",", ":"))) <= MANAGED_POLICY
     trust = github_trust_policy(settings, f"{'o' * 39}@{10**12}/{'n' * 100}@{10**12}", "deploy")
     assert len(json.dumps(trust, separators=(",", ":"))) <= TRUST_POLICY
 
@@ -277,7 +392,7 @@ def test_every_action_is_allowed_on_resources_that_it_has(name):
         deployer_policy(settings, "destroy"),
         operator_policy(settings),
     ):
-        for statement in policy["Statement"]:
+        for statement in allowing(policy):
             for action in set(statement["Action"]) - set(ELSEWHERE):
                 types, patterns = arn_patterns(action)
                 assert (statement["Resource"] == ["*"]) == (types == []), action

@@ -11,6 +11,7 @@ from pipeline.definition.bundle import Bundle
 from pipeline.deploy.engine.planner import apply_plan, destroy, make_plan
 from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.stack import resources_to_remove
+from pipeline.settings.contract import Function
 from pipeline.settings.environment import load_settings
 
 ACCOUNT = "123456789012"
@@ -76,3 +77,8 @@ def test_a_service_assumes_a_role_only_for_what_this_account_and_region_has():
     events = (settings.events_role_name, "events.amazonaws.com")
     assert assumed(*events, **mine, sourcearn=rule)
     assert not assumed(*events, **mine, sourcearn=f"{rule}-of-others")
+    claim = settings.function_arn(Function.CLAIM)
+    functions = (settings.function_name(Function.CLAIM), "lambda.amazonaws.com")
+    assert assumed(*functions, **mine, sourcearn=claim)
+    assert assumed(*functions, **mine, sourcearn=f"{claim}:3")
+    assert not assumed(*functions, **mine, sourcearn=f"{claim}-of-others")

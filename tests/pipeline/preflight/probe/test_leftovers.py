@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+import jmespath
+import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from pipeline.errors import DeploymentError
-from pipeline.preflight.probe.leftovers import Leftovers
+from pipeline.preflight.probe.leftovers import _COMMANDS, Leftovers
 
 
 def raising(error):
@@ -50,6 +54,21 @@ def test_an_error_stops_no_other_removal(aws):
     assert first.startswith(aws.cli("s3 rb s3://c    # Could not connect"))
     assert second == aws.cli("s3 rb s3://b    # it holds")
     assert removed == ["a"]
+
+
+@pytest.mark.parametrize("kind", sorted(_COMMANDS))
+def test_every_command_of_a_line_goes_to_the_environment(aws, kind):
+    command = aws.cli(_COMMANDS[kind].format("thing", aws=aws.cli("").rstrip()))
+    assert "thing" in command
+    assert len(re.findall(r"\baws (?!--endpoint-url)", command)) == 0
+
+
+def test_all_versions_of_the_bucket_are_named():
+    query = re.search(r"--query '(.*?)'", _COMMANDS["bucket"].format("thing", aws="aws"))[1]
+    version, marker = ({"Key": "k", "VersionId": number, "Size": 1} for number in ("1", "2"))
+    both = {"Versions": [version], "DeleteMarkers": [marker]}
+    assert [one["VersionId"] for one in jmespath.search(query, both)["Objects"]] == ["1", "2"]
+    assert jmespath.search(query, {"Versions": [version]}) == {"Objects": [{"Key": "k", "VersionId": "1"}]}
 
 
 def test_a_second_interrupt_names_all_that_is_left(aws):

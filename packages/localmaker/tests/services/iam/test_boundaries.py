@@ -11,6 +11,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localmaker.daemon import EndpointHandle, running_endpoint
+from localmaker.services.iam.boundaries import with_boundary
+from localmaker.services.iam.evaluation import Call, Policy, evaluate
 
 TRUST = {"Effect": "Allow", "Principal": {"AWS": "123456789012"}, "Action": "sts:AssumeRole"}
 ADMINISTRATOR = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -84,3 +86,12 @@ def test_only_roles_with_the_boundary_may_be_changed_where_a_policy_asks_for_it(
     assert code(theirs.put_role_permissions_boundary, RoleName="open", PermissionsBoundary=boundary) is None
     assert code(theirs.put_role_policy, RoleName="open", **all_of_it) is None
     assert code(theirs.delete_role_policy, RoleName="open", PolicyName="all") is None
+
+
+def test_a_function_is_opened_only_to_whom_the_condition_names():
+    call = Call("lambda:AddPermission", "arn:aws:lambda:eu-west-1:123456789012:function:sweep")
+    only_rules = {"StringEquals": {"lambda:Principal": "events.amazonaws.com"}}
+    opening = {"Effect": "Allow", "Action": "lambda:AddPermission", "Resource": "*", "Condition": only_rules}
+    identity = [Policy.parse("opening", policy(opening))]
+    for principal, allowed in (("events.amazonaws.com", True), ("*", False), ("999999999999", False)):
+        assert evaluate(with_boundary(call, {"Principal": principal}), identity).allowed == allowed

@@ -1,7 +1,9 @@
-"""The condition key ``iam:PermissionsBoundary``: by it a policy allows changes only of roles with a certain boundary.
+"""Condition keys by which a policy allows a change only where it gives no more rights.
 
-Source: actions and condition keys of IAM in the Service Authorization Reference, and "Delegating responsibility to
-others using permissions boundaries" in the IAM user guide. Where a call sets a boundary, it is the one that it sets.
+``iam:PermissionsBoundary`` is about changes of roles with a certain boundary, ``lambda:Principal`` about whom a
+function is opened to. Source: actions and condition keys of IAM and Lambda in the Service Authorization Reference, and
+"Delegating responsibility to others using permissions boundaries" in the IAM user guide. Where a call sets a boundary,
+it is the one that it sets.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from localmaker.services.iam.evaluation import Call
 from localmaker.services.iam.policies import boundary_of
 
 _KEY = "iam:permissionsboundary"
+_PRINCIPAL = "lambda:principal"
 _SETTING = frozenset({"iam:CreateRole", "iam:PutRolePermissionsBoundary"})
 _OF_ROLE = frozenset(
     {
@@ -27,7 +30,9 @@ _OF_ROLE = frozenset(
 
 
 def with_boundary(call: Call, request: Mapping[str, Any]) -> Call:
-    """Return a call with the boundary that conditions on it are about."""
+    """Return a call with the boundary or the principal that conditions on it are about."""
+    if call.action == "lambda:AddPermission":
+        return replace(call, context={**call.context, _PRINCIPAL: (str(request.get("Principal")),)})
     if call.action in _SETTING:
         boundary = request.get("PermissionsBoundary")
     elif call.action in _OF_ROLE:
