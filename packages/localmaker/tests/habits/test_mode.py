@@ -19,6 +19,8 @@ from localmaker.habits.mode import _unassumable
 
 REGION = "eu-west-1"
 PLACE = {"CreateBucketConfiguration": {"LocationConstraint": REGION}}
+ALLOWED = {"Effect": "Allow", "Action": "sns:Publish", "Resource": "*"}
+POLICY = json.dumps({"Version": "2012-10-17", "Statement": [ALLOWED]})
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 
 
@@ -102,22 +104,74 @@ def test_settings_are_read_as_they_were_for_a_few_calls(client):
     assert old > 0
 
 
-def test_a_new_role_can_not_be_assumed_at_once(client):
-    iam, functions, codes = client("iam"), client("lambda"), set()
+def until_accepted(call, **arguments):
+    while outcome(call, **arguments) in ("Throttling", "ServiceUnavailable", "closed"):
+        pass
+
+
+def function(name, role):
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("index.py", "def handler(event, context): pass")
+    return {
+        "FunctionName": name,
+        "Role": f"arn:aws:iam::123456789012:role/{role}",
+        "Runtime": "python3.12",
+        "Handler": "index.handler",
+        "Code": {"ZipFile": code.getvalue()},
+    }
+
+
+def messages(call, **arguments):
+    """Return what a call is refused with until it is not, or is for good."""
+    found = []
+    while True:
+        try:
+            call(**arguments)
+        except ClientError as error:
+            found.append(error.response["Error"]["Message"])
+            if error.response["Error"]["Code"] == "NoSuchEntity" or "already exist" in found[-1]:
+                return found
+        except ConnectionClosedError:
+            pass
+        else:
+            return found
+
+
+def test_a_new_policy_is_not_known_to_lambda_at_once(client):
+    iam, functions, found = client("iam"), client("lambda"), []
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    for number in range(6):
+        role = f"permitted-{number}"
+        until_accepted(
+            iam.create_role,
+            RoleName=role,
+            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+        )
+        until_accepted(iam.put_role_policy, RoleName=role, PolicyName="own", PolicyDocument=POLICY)
+        letters = {"TargetArn": f"arn:aws:sns:{REGION}:123456789012:letters"}
+        found += messages(functions.create_function, **function(f"p-{number}", role), DeadLetterConfig=letters)
+    assert "The provided execution role does not have permissions to call Publish on SNS" in found
+
+
+def test_a_role_is_kept_by_policies_that_it_had_until_now(client):
+    iam, found = client("iam"), []
+    for number in range(6):
+        role = f"removed-{number}"
+        until_accepted(iam.create_role, RoleName=role, AssumeRolePolicyDocument=TRUST)
+        until_accepted(iam.put_role_policy, RoleName=role, PolicyName="own", PolicyDocument=POLICY)
+        until_accepted(iam.delete_role_policy, RoleName=role, PolicyName="own")
+        found += messages(iam.delete_role, RoleName=role)
+    assert "Cannot delete entity, must delete policies first." in found
+
+
+def test_a_new_role_can_not_be_assumed_at_once(client):
+    iam, functions, codes = client("iam"), client("lambda"), set()
     for number in range(6):
         role = f"new-{number}"
         while outcome(iam.create_role, RoleName=role, AssumeRolePolicyDocument=TRUST) == "Throttling":
             pass
-        request = {
-            "FunctionName": f"f-{number}",
-            "Role": f"arn:aws:iam::123456789012:role/{role}",
-            "Runtime": "python3.12",
-            "Handler": "index.handler",
-            "Code": {"ZipFile": code.getvalue()},
-        }
+        request = function(f"f-{number}", role)
         while (
             isinstance(told := outcome(functions.create_function, **request), str)
             and told != "ResourceConflictException"

@@ -5,7 +5,8 @@ are without. Where AWS takes seconds, a number of calls passes here, so that not
 
 Sources: "Error responses" and "Best practices design patterns" (S3: SlowDown, InternalError, OperationAborted) and
 CreateBucket (BucketAlreadyOwnedByYou outside us-east-1) in the S3 API reference and user guide; for OperationAborted
-after CreateBucket hashicorp/terraform-provider-aws#7628 and #36873, for a new role apex/up#189 and aws/aws-sdk-js#3498;
+after CreateBucket hashicorp/terraform-provider-aws#7628 and #36873, for a new role apex/up#189 and aws/aws-sdk-js#3498,
+for DeleteConflict after DeleteRolePolicy hashicorp/terraform#14707;
 "Lambda function states" in the Lambda developer guide; "Retry behavior" in the reference guide of AWS's SDKs.
 """
 
@@ -25,9 +26,10 @@ from localmaker.http.protocol import HttpResponse
 from localmaker.ports import CredentialScope
 from localmaker.services.iam.actions import Location, required_calls
 from localmaker.services.iam.calls import Operation, operation_of
+from localmaker.services.lambda_.configuration import role_needs
 
 #: Calls for which a habit lasts, at most.
-_ABORTED, _UNASSUMABLE, _OLD_READINGS, _UNDER_WAY = 4, 4, 3, 3
+_ABORTED, _UNASSUMABLE, _UNPERMITTED, _HELD, _OLD_READINGS, _UNDER_WAY = 4, 4, 4, 3, 3, 3
 _REMOVALS = frozenset({"DeleteBucket", "DeleteRole", "DeleteQueue"})
 _READS = ("Describe", "Get", "Head", "List")
 _RUNTIME = frozenset({"sagemaker-featurestore-runtime", "sagemaker-runtime", "sagemaker-metrics", "sts"})
@@ -49,6 +51,7 @@ _FAILURES = {
 }
 _FAILURE = ("InternalFailure", "The request processing has failed because of an unknown error.", 500)
 _CONFLICTING = "A conflicting conditional operation is currently in progress against this resource. Please try again."
+_HOLDING = "Cannot delete entity, must delete policies first."
 
 StartResponse = Callable[..., Any]
 Perform = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -113,12 +116,22 @@ class Habits:
             return AwsError("OperationAborted", _CONFLICTING, 409) if self._passes("bucket", subject.resource) else None
         if operation.service == "lambda" and operation.name.startswith(("Update", "Delete")):
             wait = f"The operation cannot be performed at this time. An update is in progress: {subject.resource}"
-            pending = self._passes("function", subject.resource)
-            return AwsError("ResourceConflictException", wait, 409) if pending else None
+            if self._passes("function", subject.resource):
+                return AwsError("ResourceConflictException", wait, 409)
+        return self._refusal_of_role(operation, subject)
+
+    def _refusal_of_role(self, operation: Operation, subject: Subject) -> AwsError | None:
+        """Return the error of a call that comes too soon after a change of a role or of its policies."""
+        if operation.name == "DeleteRole":
+            return AwsError("DeleteConflict", _HOLDING, 409) if self._passes("removed", subject.resource) else None
         roles = required_calls(operation.service, operation.name, operation.request, Location("", self._account))
         passed = [call.resource for call in roles if call.action == "iam:PassRole"]
         new = next((role for role in passed if self._passes("role", role)), None)
-        return _unassumable(operation.service, new) if new is not None else None
+        if new is not None:
+            return _unassumable(operation.service, new)
+        need = next(role_needs(operation.request, "", self._account), None) if operation.service == "lambda" else None
+        unknown = need is not None and any(self._passes("policy", role) for role in passed)
+        return need.refusal() if need is not None and unknown else None
 
     def _passes(self, what: str, resource: str) -> bool:
         """Count a call during a habit; return whether the habit goes on."""
@@ -134,6 +147,10 @@ class Habits:
             self._left["bucket", subject.resource] = self._decisions.count("aborted", subject, _ABORTED)
         elif key == ("iam", "CreateRole"):
             self._left["role", subject.resource] = self._decisions.count("unassumable", subject, _UNASSUMABLE)
+        elif key == ("iam", "PutRolePolicy"):
+            self._left["policy", subject.resource] = self._decisions.count("unpermitted", subject, _UNPERMITTED)
+        elif key in {("iam", "DeleteRolePolicy"), ("iam", "DetachRolePolicy")}:
+            self._left["removed", subject.resource] = self._decisions.count("held", subject, _HELD)
         elif key[0] == "lambda" and key[1] in {"CreateFunction", *_UPDATES}:
             self._left["function", subject.resource] = self._decisions.count("pending", subject, _UNDER_WAY)
             self._left["created", subject.resource] = int(key[1] == "CreateFunction")

@@ -56,6 +56,10 @@ class Need:
         """The name of the action without its service."""
         return self.call.action.partition(":")[2]
 
+    def refusal(self) -> AwsError:
+        """Return what Lambda says where the role may not make it."""
+        return invalid(f"The provided execution role does not have permissions to call {self.action} on {self.service}")
+
 
 def invalid(message: str) -> AwsError:
     """Return the error for a parameter that Lambda does not accept."""

@@ -190,9 +190,7 @@ def _check_role(request: Mapping[str, Any], role: str, name: str, context: Reque
         try:
             acting.check_call(role, arn, need.call)
         except AwsError as error:
-            raise invalid(
-                f"The provided execution role does not have permissions to call {need.action} on {need.service}"
-            ) from error
+            raise need.refusal() from error
 
 
 def _code(code: Mapping[str, Any], context: RequestContext) -> dict[str, Any]:
