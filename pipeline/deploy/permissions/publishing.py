@@ -16,7 +16,7 @@ def publishing(settings: Settings) -> Iterator[dict[str, Any]]:
     )
     yield allow("s3:ListBucket", arns.buckets)
     yield allow(
-        "s3:AbortMultipartUpload DeleteObject PutObject",
+        "s3:AbortMultipartUpload DeleteObject GetObject PutObject",
         [f"{arns.predictions}/predictions/*", f"{arns.predictions}/manifests/*"],
     )
     yield allow("s3:GetObject PutObject", [f"{arns.predictions}/newest/*"])
