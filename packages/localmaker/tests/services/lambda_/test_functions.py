@@ -219,3 +219,10 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
     for answer in (described, after):
         del answer["ResponseMetadata"]
     assert after == described
+
+
+@pytest.mark.parametrize("operation", ["delete_function", "update_function_configuration"])
+def test_a_function_that_is_not_there_is_not_found(functions: Functions, operation: str) -> None:
+    with pytest.raises(ClientError, match="Function not found: arn:aws:lambda:") as refused:
+        getattr(functions.client, operation)(FunctionName=functions.name)
+    assert refused.value.response["Error"]["Code"] == "ResourceNotFoundException"

@@ -15,6 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from moto.backends import get_backend
+from moto.core.exceptions import JsonRESTError
 
 from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
@@ -135,7 +136,10 @@ def add_permission(request: dict[str, Any], context: RequestContext) -> dict[str
 def _find(name: str, qualifier: str | None, context: RequestContext) -> Any:
     """Return moto's object of a function; moto's refusal goes to the client."""
     backend: Any = get_backend("lambda")
-    return backend[context.account_id][context.region].get_function(name, qualifier)
+    try:
+        return backend[context.account_id][context.region].get_function(name, qualifier)
+    except JsonRESTError as error:
+        raise AwsError(error.error_type, error.message, error.code) from error
 
 
 def _published(function: Any, request: Mapping[str, Any], context: RequestContext) -> Any:
