@@ -350,6 +350,7 @@ def ask_functions(call, name):
     call("lambda", "PutFunctionEventInvokeConfig", FunctionName=name, MaximumRetryAttempts=1)
     changed = call("lambda", "UpdateFunctionEventInvokeConfig", FunctionName=name, MaximumEventAgeInSeconds=60)
     assert (changed["MaximumRetryAttempts"], changed["MaximumEventAgeInSeconds"]) == (1, 60)
+    call("lambda", "DeleteFunction", FunctionName=name)
 
 
 def ask_quotas(call):
