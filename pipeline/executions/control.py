@@ -99,7 +99,8 @@ def find(aws: Aws, pipeline_names: Sequence[str], arn_or_id: str | None, statuse
                 return execution.arn
         problem, hint = f"There is no execution of {names} yet.", how_to_start(aws.settings)
         if statuses:
-            problem, hint = f"No execution of {names} is {' or '.join(sorted(statuses))}.", f"List them: {runs}"
+            words = " or ".join(sorted({"Executing": "running"}.get(one, one.lower()) for one in statuses))
+            problem, hint = f"No execution of {names} is {words}.", f"List them: {runs}"
     if not any(_is_deployed(aws, name) for name in pipeline_names):
         problem, hint = (
             f"{' and '.join(pipeline_names)} are not deployed.",

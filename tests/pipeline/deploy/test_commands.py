@@ -31,6 +31,7 @@ WITHOUT_SDK = [
     ["start", "raw/training/none.csv"],
     ["watch"],
     ["stop"],
+    ["retry"],
     ["logs"],
     ["report"],
     ["predictions"],
@@ -117,7 +118,9 @@ def test_killed_for_good_and_repeated(aws, environment_of_ours):
     told = json.loads(probe.stdout.rsplit("TOLD ", 1)[1])
     assert [command for command, _, imported in told if imported] == []
     codes = {command: code for command, code, _ in told}
-    assert {code for command, code in codes.items() if command in {"start", "watch", "stop", "logs", "report"}} == {6}
+    assert {
+        code for command, code in codes.items() if command in {"start", "watch", "stop", "retry", "logs", "report"}
+    } == {6}
     assert (codes["deploy"], codes["destroy"]) == (0, 0)
     again = json.loads(bikeshare("destroy", "--yes", "--json").stdout)
     assert {thing["kind"] for thing in again if thing["removed"]} == set()

@@ -142,7 +142,7 @@ def test_what_cannot_be_removed_is_named_with_the_command(command, client, setti
     sign_in(everything_but("s3:DeleteBucket"))
     result = command("--probe", "--yes")
     assert result.exit_code == 5
-    bucket = re.search(r"Not removed; remove it with: .*aws .*s3 rb --force s3://(\S+)", result.stderr)
+    bucket = re.search(r"Not removed; remove it with: aws .*s3api delete-objects --bucket (\S+) ", result.stderr)
     assert bucket is not None, result.stderr
     assert bucket[1].startswith(f"{settings.prefix}-probe-")
     client("s3").delete_bucket(Bucket=bucket[1])
