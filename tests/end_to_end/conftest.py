@@ -19,7 +19,7 @@ from localmaker.daemon import EndpointHandle, running_endpoint
 from pipeline.aws.clients import Aws
 from pipeline.executions.uploads import started_for
 from pipeline.executions.view import ExecutionView, view
-from pipeline.settings.contract import Flow
+from pipeline.settings.contract import Flow, Function
 from pipeline.settings.environment import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,6 +110,22 @@ class Deployed:
                 }
             ]
         )
+
+    def models(self) -> list[str]:
+        """Names of all models."""
+        return [model["ModelName"] for model in self.aws.sagemaker.list_models(MaxResults=100)["Models"]]
+
+    def sweep(self) -> str:
+        """Call the sweep as its rule does, but for models of any age; what it answers."""
+        event = {
+            "pipeline": list(self.settings.pipeline_names),
+            "project": self.settings.project,
+            "environment": self.settings.environment,
+            "keep-hours": 0,
+        }
+        name = self.settings.function_name(Function.SWEEP)
+        answer = self.aws.functions.invoke(FunctionName=name, Payload=json.dumps(event).encode())
+        return str(json.loads(answer["Payload"].read())["reason"])
 
     def keys(self, bucket: str, prefix: str = "") -> list[str]:
         """All keys under a prefix."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -14,7 +13,6 @@ import pytest
 from localmaker.daemon import running_endpoint
 from pipeline.aws.clients import Aws
 from pipeline.executions.view import view
-from pipeline.settings.contract import Function
 from pipeline.settings.environment import load_settings
 from tests.end_to_end.conftest import Deployed
 
@@ -55,13 +53,5 @@ def _done_once(deployed: Deployed) -> None:
         assert store.get_record(
             FeatureGroupName=deployed.settings.feature_group_name, RecordIdentifierValueAsString=day
         )["Record"]
-    event = {
-        "pipeline": list(deployed.settings.pipeline_names),
-        "project": deployed.settings.project,
-        "environment": deployed.settings.environment,
-        "keep-hours": 0,
-    }
-    deployed.aws.functions.invoke(
-        FunctionName=deployed.settings.function_name(Function.SWEEP), Payload=json.dumps(event).encode()
-    )
-    assert deployed.aws.sagemaker.list_models()["Models"] == []
+    deployed.sweep()
+    assert deployed.models() == []

@@ -129,18 +129,10 @@ def test_a_take_over_publishes_what_was_registered_and_trains_nothing(deployed, 
 
 
 def test_the_model_of_a_failed_execution_is_swept(deployed, corrected):
-    models = deployed.aws.sagemaker.list_models()["Models"]
-    assert [model["ModelName"] for model in models if "CreateModel" in model["ModelName"]]
-    event = {
-        "pipeline": list(deployed.settings.pipeline_names),
-        "project": deployed.settings.project,
-        "environment": deployed.settings.environment,
-        "keep-hours": 0,
-    }
-    sweep = deployed.settings.function_name(Function.SWEEP)
-    answer = deployed.aws.functions.invoke(FunctionName=sweep, Payload=json.dumps(event).encode())
-    assert json.loads(answer["Payload"].read())["reason"] == "1 models deleted"
-    assert deployed.aws.sagemaker.list_models()["Models"] == []
+    left = len(deployed.models())
+    assert left
+    assert deployed.sweep() == f"{left} models deleted"
+    assert deployed.models() == []
 
 
 def test_a_key_may_be_as_long_as_s3_allows(deployed, sample_csv):

@@ -55,6 +55,9 @@ class Function(Resource):
             "Timeout": TIMEOUT_SECONDS,
             "VpcConfig": {"SubnetIds": sorted(self.subnets), "SecurityGroupIds": sorted(self.security_groups)},
             "DeadLetterConfig": {"TargetArn": self.alarm_topic or ""},
+            # A variable or a layer that somebody adds could lead all data elsewhere.
+            "Environment": {"Variables": {}},
+            "Layers": [],
         }
 
     def _describe(self, aws: Aws) -> Any:
@@ -67,6 +70,8 @@ class Function(Resource):
             **{name: found.get(name) for name in ("Runtime", "Handler", "Role", "MemorySize", "Timeout")},
             "VpcConfig": {name: sorted(network.get(name, [])) for name in ("SubnetIds", "SecurityGroupIds")},
             "DeadLetterConfig": {"TargetArn": found.get("DeadLetterConfig", {}).get("TargetArn", "")},
+            "Environment": {"Variables": found.get("Environment", {}).get("Variables", {})},
+            "Layers": [layer["Arn"] for layer in found.get("Layers", [])],
             **{key: found[key] if found.get(key) in {"Failed", "Inactive"} else well for key, well in _WELL.items()},
             "caller": self._current_caller(aws),
         }

@@ -180,6 +180,13 @@ BY_HAND = {
         "MemorySize",
         lambda aws, thing: aws.functions.update_function_configuration(FunctionName=thing.name, MemorySize=128),
     ),
+    "function: environment": (
+        "function",
+        "Environment",
+        lambda aws, thing: aws.functions.update_function_configuration(
+            FunctionName=thing.name, Environment={"Variables": {"AWS_ENDPOINT_URL_S3": "http://elsewhere"}}
+        ),
+    ),
     "function: opened": ("function", "caller", open_function),
     "function: tags": (
         "function",
