@@ -65,7 +65,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def small_lock(cache: Path) -> Lock:
     """Return a lock of two wheels, which are in the cache; pip can get them from nowhere."""
     folder, text = cache / "bikeshare" / "wheels", "# a lock\n"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)  # where an earlier test has compiled a definition
     for name in ("small", "tiny"):
         (folder / f"{name}-1.0-py3-none-any.whl").write_text(name)
         text += f"{name}==1.0 \\\n    --hash=sha256:{hashlib.sha256(name.encode()).hexdigest()}\n"
