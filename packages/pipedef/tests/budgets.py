@@ -47,6 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
     global _examples  # noqa: PLW0603 - Hypothesis has one profile for a process, and this is its number
     _examples = config.getoption("examples")
     config.addinivalue_line("markers", "randomised(kind): takes `seed`, and is run as often as the kind's budget says")
+    # `make acceptance` chooses by it in every product, and a product without such tests would not know the word.
+    config.addinivalue_line("markers", "aws_toolkits: drives the step scripts by AWS's own toolkits")
     settings.register_profile("budget", max_examples=_examples, deadline=None, derandomize=True)
     settings.load_profile("budget")
 
