@@ -32,6 +32,7 @@ from pipedef.shapes import validate_request, validation_code
 logger = logging.getLogger(__name__)
 
 # Clients may sign for a region that AWS does not have; its name becomes that of a folder.
+_PATHS = ("PATH_INFO", "RAW_URI", "REQUEST_URI")
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
@@ -161,6 +162,11 @@ def serialise_error(recognised: Recognised, error: AwsError, request_id: str) ->
     return HttpResponse(status, headers, json.dumps(body).encode("utf-8"))
 
 
+def _without_last_slashes(uri: str) -> str:
+    path, mark, query = uri.partition("?")
+    return f"{path.rstrip('/')}{mark}{query}"
+
+
 def moto_environ(environ: dict[str, Any], recognised: Recognised, request: dict[str, Any]) -> dict[str, Any]:
     """Return the WSGI environment of the same operation with other parameters."""
     protocol = str(recognised.model.service_model.protocol)
@@ -168,6 +174,9 @@ def moto_environ(environ: dict[str, Any], recognised: Recognised, request: dict[
     body = written["body"] if isinstance(written["body"], bytes) else written["body"].encode("utf-8")
     # Clients may send an operation that a header names to any path.
     place = {"PATH_INFO": "/", "RAW_URI": "/", "REQUEST_URI": "/"} if protocol == "json" else {}
+    if protocol == "rest-json" and not recognised.model.http["requestUri"].partition("?")[0].endswith("/"):
+        # botocore's paths match with slashes behind them, and moto's do not.
+        place = {name: _without_last_slashes(environ[name]) for name in _PATHS if name in environ}
     return {
         **environ,
         **place,

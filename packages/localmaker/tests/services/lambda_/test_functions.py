@@ -226,3 +226,15 @@ def test_a_function_that_is_not_there_is_not_found(functions: Functions, operati
     with pytest.raises(ClientError, match="Function not found: arn:aws:lambda:") as refused:
         getattr(functions.client, operation)(FunctionName=functions.name)
     assert refused.value.response["Error"]["Code"] == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize("slashes", ["/", "//"])
+def test_slashes_behind_a_path_change_nothing(functions: Functions, slashes: str) -> None:
+    functions.create()
+
+    def add_slashes(request: Any, **_: Any) -> None:
+        request.url += slashes
+
+    functions.client.meta.events.register("before-sign.lambda.*", add_slashes)
+    assert functions.described()["FunctionName"] == functions.name
+    assert functions.client.get_function(FunctionName=functions.name)["Configuration"]["FunctionName"] == functions.name
