@@ -25,12 +25,12 @@ from rich.console import Console
 
 from localmaker.daemon import running_endpoint
 from pipeline.aws.clients import Aws
-from pipeline.definition.bundle import STEPS_FOLDER
 from pipeline.demo.sample import write_sample
 from pipeline.deploy.operations import deploy_environment
 from pipeline.executions.uploads import version_of, wait_for_upload
 from pipeline.executions.view import ExecutionView, read_plan, view
 from pipeline.settings.environment import Settings, load_settings
+from pipeline.step_code import STEPS_FOLDER
 
 
 def main() -> None:

@@ -15,15 +15,8 @@ from pathlib import Path
 
 from pipeline.definition.lock import Lock
 from pipeline.settings.contract import Function
+from pipeline.step_code import STEPS_FOLDER
 
-
-def _steps_folder() -> Path:
-    """Return the scripts' folder: beside the package in a checkout, inside it in a wheel."""
-    packaged = Path(__file__).parents[1] / "_steps"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "steps"
-
-
-STEPS_FOLDER = _steps_folder()
 REQUIREMENTS_FILE = STEPS_FOLDER / "requirements.txt"
 ARCHIVE_NAME = "sourcedir.tar.gz"
 LAUNCHER_NAME = "run.sh"

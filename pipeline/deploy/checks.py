@@ -10,7 +10,7 @@ from pipedef.document.project import Project, Sources
 from pipedef.errors import DefinitionError as UnreadableDefinitionError
 from pipedef.errors import UnreadableFileError
 from pipedef.linter import Report, chosen_checks, read_file, report_lines, unreadable, validate
-from pipeline.definition.bundle import STEPS_FOLDER, Bundle, build_bundle, bundled_files
+from pipeline.definition.bundle import Bundle, build_bundle, bundled_files
 from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.resources.rules import Rule
@@ -20,6 +20,7 @@ from pipeline.errors import DefinitionError, InputFileError
 from pipeline.settings.contract import FLOWS, Flow
 from pipeline.settings.contract import Function as FunctionName
 from pipeline.settings.environment import Settings, environment_names, load_settings
+from pipeline.step_code import STEPS_FOLDER
 
 #: Checks of planning: a job that would need the internet fails after minutes of waiting for it.
 CHECKS_OF_PLANS = ("libraries-as-input", "network-isolation")

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.definition.bundle import STEPS_FOLDER, build_bundle, bundled_files
+from pipeline.definition.bundle import build_bundle, bundled_files
 from pipeline.settings.contract import Function
+from pipeline.step_code import STEPS_FOLDER
 
 
 @pytest.fixture
