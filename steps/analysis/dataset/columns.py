@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -10,6 +11,20 @@ CONFIGURATION = {"extra": "forbid", "use_attribute_docstrings": True}
 """For pydantic, which checks declarations where it is installed; the image lacks it. Its schema is of these classes."""
 
 _WHOLE = re.compile(r"-?[0-9]+")
+
+
+class ImpossibleError(ValueError):
+    """A part of a declaration can't be: all that is wrong with it, each beginning with its field; the text has one."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems[0])
+
+
+def refuse(problems: Iterable[str]) -> None:
+    """Raise ImpossibleError where there is a problem."""
+    if found := tuple(problems):
+        raise ImpossibleError(found)
 
 
 class Kind(StrEnum):
@@ -67,17 +82,21 @@ class Bins:
     """How many intervals with equally many training rows are learned, instead of fixed ones."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError, naming the field, for bins that are impossible."""
+        """Raise ValueError, naming the fields, for bins that are impossible."""
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[str]:
         if (self.quantiles is None) == (not self.edges):
-            raise ValueError("edges: bins have either edges and labels, or quantiles")
+            yield "edges: bins have either edges and labels, or quantiles"
+            return
         if self.quantiles is not None and not 2 <= self.quantiles <= 20:  # noqa: PLR2004
-            raise ValueError("quantiles: use 2 to 20")
+            yield "quantiles: use 2 to 20"
         if self.edges and len(self.edges) != len(self.labels) + 1:
-            raise ValueError(f"labels: {len(self.edges)} edges have {len(self.edges) - 1} intervals between them")
+            yield f"labels: {len(self.edges)} edges have {len(self.edges) - 1} intervals between them"
         if list(self.edges) != sorted(set(self.edges)):
-            raise ValueError("edges: they have to rise")
+            yield "edges: they have to rise"
         if len(set(self.labels)) != len(self.labels):
-            raise ValueError("labels: each needs a name of its own")
+            yield "labels: each needs a name of its own"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,34 +145,40 @@ class Column:
     """Whether files may lack the column."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError, naming the field, for what is impossible."""
+        """Raise ValueError, naming the fields, for what is impossible."""
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[str]:
         for name in self._given():
             if self.kind not in _FITS[name]:
                 kinds = ", ".join(kind for kind in Kind if kind in _FITS[name])
-                raise ValueError(f"{name}: it is for {kinds}, and not for {self.kind}")
-        self._check_levels()
-        self._check_numbers()
+                yield f"{name}: it is for {kinds}, and not for {self.kind}"
+        yield from self._problems_of_levels()
+        yield from self._problems_of_numbers()
         if (self.missing is Missing.PLACEHOLDER) != (self.placeholder is not None):
-            raise ValueError('placeholder: it goes together with missing = "placeholder"')
+            yield 'placeholder: it goes together with missing = "placeholder"'
         if self.indicator and self.missing not in {Missing.FILL, Missing.PLACEHOLDER}:
-            raise ValueError('indicator: it is for missing = "fill" or "placeholder", where rows with empty cells stay')
+            yield 'indicator: it is for missing = "fill" or "placeholder", where rows with empty cells stay'
         if self.missing is Missing.FILL and self.kind not in NUMBERS | {Kind.CATEGORY}:
-            raise ValueError(f"missing: there is nothing to learn that could stand for a {self.kind}")
+            yield f"missing: there is nothing to learn that could stand for a {self.kind}"
         if self.kind in TIMES and not self.formats:
-            raise ValueError('formats: say how it is written, as in formats = { standard = ["yyyy-mm-dd"] }')
+            yield 'formats: say how it is written, as in formats = { standard = ["yyyy-mm-dd"] }'
         for pattern in (pattern for patterns in self.formats.values() for pattern in patterns):
-            strptime_format(pattern)
+            try:
+                strptime_format(pattern)
+            except ValueError as error:
+                yield str(error)
 
     def _given(self) -> list[str]:
         return [name for name in _FITS if getattr(self, name) not in (None, "", (), {})]
 
-    def _check_levels(self) -> None:
+    def _problems_of_levels(self) -> Iterator[str]:
         if self.kind is Kind.CATEGORY and len(self.levels) < 2:  # noqa: PLR2004
-            raise ValueError('levels: name at least two, as in levels = { 1 = "clear", 2 = "mist" }')
+            yield 'levels: name at least two, as in levels = { 1 = "clear", 2 = "mist" }'
         if self.kind is Kind.FLAG and self.levels and (len(self.levels) != 2 or not self.has_whole_levels):  # noqa: PLR2004
-            raise ValueError("levels: a flag has two, and they are whole numbers")
+            yield "levels: a flag has two, and they are whole numbers"
         if len(set(self.levels.values())) != len(self.levels):
-            raise ValueError("levels: each needs a name of its own")
+            yield "levels: each needs a name of its own"
         asked: dict[str, list[str | None]] = {
             "reference": [self.reference],
             "prepared_as": [*self.prepared_as, *self.prepared_as.values()],
@@ -163,20 +188,20 @@ class Column:
         for name, levels in asked.items():
             for level in levels:
                 if level is not None and level not in self.levels:
-                    raise ValueError(f"{name}: {level!r} is not one of the levels {', '.join(self.levels)}")
+                    yield f"{name}: {level!r} is not one of the levels {', '.join(self.levels)}"
         chained = set(self.prepared_as) & {*self.prepared_as.values(), self.reference}
         if chained:
-            raise ValueError(f"prepared_as: {min(map(str, chained))!r} can't also stand for another level")
+            yield f"prepared_as: {min(map(str, chained))!r} can't also stand for another level"
 
-    def _check_numbers(self) -> None:
+    def _problems_of_numbers(self) -> Iterator[str]:
         limits = [self.minimum, self.usual_minimum, self.usual_maximum, self.maximum]
         known = [limit for limit in limits if limit is not None]
         if known != sorted(known):
-            raise ValueError("minimum: minimum, usual_minimum, usual_maximum and maximum have to rise")
+            yield "minimum: minimum, usual_minimum, usual_maximum and maximum have to rise"
         if any(not scale > 0 for scale in self.scales.values()):
-            raise ValueError("scales: a scale is more than 0")
+            yield "scales: a scale is more than 0"
         if self.scales and (self.minimum is None or self.maximum is None):
-            raise ValueError("scales: a form can only be told by its range; give minimum and maximum, in the unit")
+            yield "scales: a form can only be told by its range; give minimum and maximum, in the unit"
         if (
             self.bins is not None
             and self.bins.edges
@@ -186,7 +211,7 @@ class Column:
                 self.maximum,
             ]
         ):
-            raise ValueError("bins: the outer edges are minimum and maximum, so that every valid value has its bin")
+            yield "bins: the outer edges are minimum and maximum, so that every valid value has its bin"
 
     @property
     def has_whole_levels(self) -> bool:

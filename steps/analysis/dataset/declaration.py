@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import chain
 
-from analysis.dataset.columns import CONFIGURATION, TIMES, Column, Kind
+from analysis.dataset.columns import CONFIGURATION, TIMES, Column, Kind, refuse
 from analysis.dataset.rules import Rule
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
@@ -192,21 +192,30 @@ class Dataset:
     """Figures to set this run's beside."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError, naming the field, for what is wrong in combination."""
+        """Raise ValueError, naming the fields, for what is wrong in combination."""
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[str]:
         if not _NAME.fullmatch(self.name):
-            raise ValueError("name: use at most 20 small letters, digits and hyphens, a letter first")
-        self._check_names()
-        self._check_target()
-        self._check_forms()
-        for name, profile in self.profiles.items():
-            self._check_profile(f"profiles.{name}", profile)
+            yield "name: use at most 20 small letters, digits and hyphens, a letter first"
+        unknown = list(self._unknown_names())
+        yield from unknown
+        yield from self._problems_of_spellings()
+        if self.repeated_keys is Repeated.KEEP:
+            yield "repeated_keys: a key names one row; refuse or drop further ones"
+        if not unknown:
+            yield from self._problems_of_kinds()
+            yield from self._problems_of_target()
+            for name, profile in self.profiles.items():
+                yield from self._problems_of_profile(f"profiles.{name}", profile)
+        yield from self._problems_of_forms()
         if not self.profiles:
-            raise ValueError("profiles: at least one is needed")
+            yield "profiles: at least one is needed"
         for number, published in enumerate(self.published):
             if published.profile not in self.profiles:
-                raise ValueError(f"published.{number}.profile: there is no profile {published.profile!r}")
+                yield f"published.{number}.profile: there is no profile {published.profile!r}"
 
-    def _check_names(self) -> None:
+    def _unknown_names(self) -> Iterator[str]:
         named = {
             "target": [self.target],
             "parts": self.parts,
@@ -214,23 +223,22 @@ class Dataset:
             "time": [] if self.time is None else [self.time],
             **{f"rules.{number}": rule.columns() for number, rule in enumerate(self.rules)},
         }
-        unknown = [(where, name) for where, names in named.items() for name in names if name not in self.columns]
-        for where, name in unknown:
-            raise ValueError(f"{where}: there is no column {name!r}")
-        for spelling, names in self._spellings():
-            if len(names) > 1:
-                raise ValueError(
-                    f"columns.{names[1]}: files could not tell it from {names[0]} by the name {spelling!r}"
-                )
-        if self.repeated_keys is Repeated.KEEP:
-            raise ValueError("repeated_keys: a key names one row; refuse or drop further ones")
+        for where, names in named.items():
+            yield from (f"{where}: there is no column {name!r}" for name in names if name not in self.columns)
+
+    def _problems_of_kinds(self) -> Iterator[str]:
         calendar = [("time", self.time)] if self.time is not None else []
         calendar += [
             (f"rules.{number}", name) for number, rule in enumerate(self.rules) for name in rule.dated_columns()
         ]
         for where, name in calendar:
             if self.columns[name].kind not in TIMES:
-                raise ValueError(f"{where}: {name} is of kind {self.columns[name].kind}, not date or datetime")
+                yield f"{where}: {name} is of kind {self.columns[name].kind}, not date or datetime"
+
+    def _problems_of_spellings(self) -> Iterator[str]:
+        for spelling, names in self._spellings():
+            if len(names) > 1:
+                yield f"columns.{names[1]}: files could not tell it from {names[0]} by the name {spelling!r}"
 
     def _spellings(self) -> Iterator[tuple[str, list[str]]]:
         spelled: dict[str, list[str]] = {}
@@ -239,38 +247,38 @@ class Dataset:
                 spelled.setdefault(spelling, []).append(name)
         yield from spelled.items()
 
-    def _check_target(self) -> None:
+    def _problems_of_target(self) -> Iterator[str]:
         kind = self.columns[self.target].kind
         if kind not in {Kind.MEASURE, Kind.COUNT}:
-            raise ValueError(f"target: {self.target} is of kind {kind}; a regression predicts a measure or a count")
+            yield f"target: {self.target} is of kind {kind}; a regression predicts a measure or a count"
         for part in self.parts:
             if self.columns[part].kind is not kind:
-                raise ValueError(f"parts: {part} is of kind {self.columns[part].kind}, the target of kind {kind}")
+                yield f"parts: {part} is of kind {self.columns[part].kind}, the target of kind {kind}"
         if len(self.parts) == 1:
-            raise ValueError("parts: a sum has at least two")
+            yield "parts: a sum has at least two"
         overlap = {self.target, *self.parts} & {*self.key, self.time}
         if overlap:
-            raise ValueError(f"key: {min(map(str, overlap))} is only known afterwards and can't name a row")
+            yield f"key: {min(map(str, overlap))} is only known afterwards and can't name a row"
 
-    def _check_forms(self) -> None:
+    def _problems_of_forms(self) -> Iterator[str]:
         for name, column in self.columns.items():
             if column.kind in TIMES and set(column.formats) != set(self.forms):
-                raise ValueError(f"columns.{name}.formats: say for each of the forms {', '.join(self.forms)} how")
+                yield f"columns.{name}.formats: say for each of the forms {', '.join(self.forms)} how"
 
-    def _check_profile(self, where: str, profile: Profile) -> None:
+    def _problems_of_profile(self, where: str, profile: Profile) -> Iterator[str]:
         allowed = [*self.inputs, *(self.parts if profile.parts_of_target else ())]
         for name in profile.inputs:
             if name not in allowed:
-                raise ValueError(f"{where}.inputs: {self._why_no_input(name)}")
+                yield f"{where}.inputs: {self._why_no_input(name)}"
         for name in profile.binned:
             if name not in self.inputs or self.columns[name].bins is None:
-                raise ValueError(f"{where}.binned: {name} is no input with bins")
+                yield f"{where}.binned: {name} is no input with bins"
         if profile.parts_of_target and not self.parts:
-            raise ValueError(f"{where}.parts_of_target: the target has no parts")
+            yield f"{where}.parts_of_target: the target has no parts"
         if profile.feature_count is not None and profile.feature_count < 1:
-            raise ValueError(f"{where}.feature_count: keep at least one column")
+            yield f"{where}.feature_count: keep at least one column"
         if profile.model_columns and (profile.inputs or profile.binned or profile.feature_count is not None):
-            raise ValueError(f"{where}.model_columns: nothing is chosen then; leave out inputs, binned, feature_count")
+            yield f"{where}.model_columns: nothing is chosen then; leave out inputs, binned, feature_count"
 
     def _why_no_input(self, name: str) -> str:
         if name not in self.columns:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from analysis.dataset.columns import CONFIGURATION
+from analysis.dataset.columns import CONFIGURATION, refuse
 
 DATE_PARTS = ("year", "month", "day", "weekday", "hour")
 _DAY_OF_YEAR = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
@@ -61,19 +62,20 @@ class Rule:
     """With `follows`: days (mm-dd) after which that need not hold."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError, naming the field, unless the rule has exactly one form."""
+        """Raise ValueError, naming the fields, unless the rule has exactly one form, with what belongs to it."""
+        refuse(self._problems())
+
+    def _problems(self) -> Iterator[str]:
         given = [name for name in _FORMS if getattr(self, name)]
         if len(given) != 1:
-            raise ValueError(
-                f"column: a rule has one of {', '.join(_FORMS)}; this one has {' and '.join(given) or 'none'}"
-            )
+            yield f"column: a rule has one of {', '.join(_FORMS)}; this one has {' and '.join(given) or 'none'}"
         if self.equals and self.equals.rpartition(".")[2] not in DATE_PARTS:
-            raise ValueError(f"equals: use a column and one of {', '.join(DATE_PARTS)}, as in date.month")
+            yield f"equals: use a column and one of {', '.join(DATE_PARTS)}, as in date.month"
         if self.except_after and not self.follows:
-            raise ValueError("except_after: it goes with follows")
+            yield "except_after: it goes with follows"
         for day in self.except_after:
             if not _DAY_OF_YEAR.fullmatch(day):
-                raise ValueError(f"except_after: {day!r} is no day of the form mm-dd")
+                yield f"except_after: {day!r} is no day of the form mm-dd"
 
     def columns(self) -> list[str]:
         """Return every column that it reads."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from analysis.dataset.columns import Kind
+from analysis.dataset.columns import ImpossibleError, Kind
 from analysis.dataset.declaration import Dataset, plain_name
 from analysis.dataset.reading import dataset_from, read_dataset
 from analysis.runtime.errors import SettingsError
@@ -137,6 +137,43 @@ def test_the_unscaled_form_is_the_first() -> None:
 def test_what_is_wrong_is_named_by_its_field(changes: Document, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         dataset_from(small(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "problems"),
+    [
+        (
+            {"columns__size__minimum": 200, "columns__size__indicator": True},
+            ["minimum: minimum, usual_minimum", "indicator: it is for"],
+        ),
+        (
+            {"name": "Towns!", "time": "size", "profiles__forecast__inputs": ["town", "x"]},
+            [
+                "name: use at most",
+                "time: size is of kind",
+                "profiles.forecast.inputs: town",
+                "profiles.forecast.inputs: there",
+            ],
+        ),
+        (
+            {"target": "x", "key": ["y"], "profiles": {}},
+            ["target: there is no", "key: there is no", "profiles: at least"],
+        ),
+        (
+            {"columns__size__bins": {"edges": [1, 0], "labels": []}},
+            ["labels: 2 edges have", "edges: they have to rise"],
+        ),
+    ],
+)
+def test_all_that_is_wrong_with_a_part_is_known(changes: Document, problems: list[str]) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 (the chain below has what matters)
+        dataset_from(small(**changes))
+    error = caught.value
+    while not isinstance(error, ImpossibleError):
+        assert isinstance(error.__cause__, ValueError)
+        error = error.__cause__
+    assert len(error.problems) == len(problems)
+    assert all(found.startswith(wanted) for found, wanted in zip(error.problems, problems, strict=True))
 
 
 def test_a_file_is_named(tmp_path: Path) -> None:
