@@ -7,6 +7,7 @@
     ├── DefinitionError                the definition can't be compiled, or a check finds a problem in it
     ├── DeploymentError                a resource could not be planned, created, changed or removed
     ├── ExecutionError                 an execution could not be started, found, followed or stopped, or it failed
+    ├── DeclarationError               a data set's declaration is wrong: correct the lines that are named
     ├── InputFileError                 a local file can't be read: give another path
     ├── OutputFileError                a local file can't be written: give another path
     ├── LocalEndpointUnavailableError  the local AWS endpoint is not installed, did not start or does not answer
@@ -53,6 +54,12 @@ class ExecutionError(BikeshareError):
     """A pipeline execution could not be started, found, watched or stopped, or it ended other than ``Succeeded``."""
 
     exit_code = 6
+
+
+class DeclarationError(BikeshareError):
+    """The declaration of a data set is wrong; each line of the message has file, line, field and what is allowed."""
+
+    exit_code = 7
 
 
 class InputFileError(BikeshareError):

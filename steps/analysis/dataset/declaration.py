@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain
@@ -224,7 +225,7 @@ class Dataset:
             **{f"rules.{number}": rule.columns() for number, rule in enumerate(self.rules)},
         }
         for where, names in named.items():
-            yield from (f"{where}: there is no column {name!r}" for name in names if name not in self.columns)
+            yield from (f"{where}: {self._no_column(name)}" for name in names if name not in self.columns)
 
     def _problems_of_kinds(self) -> Iterator[str]:
         calendar = [("time", self.time)] if self.time is not None else []
@@ -282,8 +283,12 @@ class Dataset:
 
     def _why_no_input(self, name: str) -> str:
         if name not in self.columns:
-            return f"there is no column {name!r}"
+            return self._no_column(name)
         return f"{name} is no input: {self.columns[name].never_input or f'it is of kind {self.columns[name].kind}'}"
+
+    def _no_column(self, name: str) -> str:
+        near = get_close_matches(name, self.columns, n=1)
+        return f"there is no column {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
     @cached_property
     def forms(self) -> tuple[str, ...]:
