@@ -1,6 +1,6 @@
-"""Join predictions to their days and put them into S3 for people to open, with a manifest beside it.
+"""Join predictions to their rows and put them into S3 for people to open, with a manifest beside it.
 
-predictions/dt=<upload date>/<prediction name>.csv has a header and one line a day; the manifest is put after it, so a
+predictions/dt=<upload date>/<prediction name>.csv has a header and one line a row; the manifest is put after it, so a
 manifest always describes a file that exists; last comes newest/<name of the key>.json, which says which of them is of
 the newest upload under a key. Publishing again replaces them with the same bytes. A version that is not the newest any
 more is not published: the answer's `decision` is "superseded" then, else "published".
@@ -15,6 +15,7 @@ import hashlib
 import io
 import json
 import math
+import re
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
@@ -33,11 +34,13 @@ from analysis.runtime.versions import superseded
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-COLUMNS = ("date", "prediction", "lower_95", "upper_95", "actual", "model_version", "execution_id", "source_key")
-"""Columns of the prediction file, in order; `actual` is empty for days that have not happened."""
+ACTUAL = "actual"
+COLUMNS = ("prediction", "lower_95", "upper_95", ACTUAL, "model_version", "execution_id", "source_key")
+"""Columns of the prediction file after those that name the row; `actual` is empty where it is not known yet."""
 PUBLISHED, SUPERSEDED = "published", "superseded"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """Spreadsheets take a cell that starts with one of these for a formula; the last four are full-width forms."""
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _GONE = frozenset({"404", "NoSuchKey", "NotFound"})
 _LOST_THE_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 _NO_SUCH_MODEL = frozenset({"ValidationException", "ResourceNotFound"})
@@ -47,7 +50,8 @@ _ROWS_A_PIECE = 2000
 
 def safe_text(text: str) -> str:
     """Put an apostrophe in front of `text` where a spreadsheet could take it for a formula."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
+    formula = text.lstrip(" ").startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(text)
+    return f"'{text}" if formula else text
 
 
 def last_part(arn: str) -> str:
@@ -73,29 +77,36 @@ class Table:
     """The prediction file, made piece by piece from the lines of rows.csv and of the transform's output."""
 
     def __init__(self, rows: Iterator[str], predictions: Iterator[str], texts: tuple[str, str, str]) -> None:
-        """Take the values of the last three COLUMNS as `texts`."""
+        """Take the values of the last three COLUMNS as `texts`; rows.csv has what names each row, then `actual`."""
         self._rows = csv.reader(rows)
+        self._header = next(self._rows, [])
         self._predictions = predictions
         self._texts = [safe_text(text) for text in texts]
         self.rows = 0
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns."""
+        return [*self._header[:-1], *COLUMNS]
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the file's bytes.
 
         Raises PublishError where the two sources don't belong together, at the latest after the last piece.
         """
-        header = next(self._rows, [])
-        if header != ["date", "actual"]:
-            raise PublishError(f"rows.csv has the columns {', '.join(header)}, not date and actual.")
+        *labels, actual = self._header or [""]
+        if not labels or actual != ACTUAL:
+            raise PublishError(f"rows.csv has the columns {', '.join(self._header)}: the last one must be {ACTUAL}.")
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow(self.columns)
         for row, line in zip_longest(self._rows, self._predictions):
             if row is None or line is None:
                 raise self._unequal(row, line)
-            day, actual = row
+            *named, actual = row
             self.rows += 1
-            writer.writerow([day, *prediction_of(line, self.rows), actual, *self._texts])
+            texts = map(safe_text, named)
+            writer.writerow([*texts, *prediction_of(line, self.rows), actual, *self._texts])
             if self.rows % _ROWS_A_PIECE == 0:
                 yield buffer.getvalue().encode("utf-8")
                 buffer.seek(0)
@@ -103,10 +114,10 @@ class Table:
         yield buffer.getvalue().encode("utf-8")
 
     def _unequal(self, row: list[str] | None, line: str | None) -> PublishError:
-        days = self.rows + (row is not None) + sum(1 for _ in self._rows)
+        rows = self.rows + (row is not None) + sum(1 for _ in self._rows)
         predictions = self.rows + (line is not None) + sum(1 for _ in self._predictions)
         return PublishError(
-            f"There are {days} days but {predictions} predictions: they don't belong to the same run. "
+            f"There are {rows} rows but {predictions} predictions: they don't belong to the same run. "
             "Nothing was published."
         )
 
@@ -172,7 +183,7 @@ def _put_table(s3: S3Client, request: Namespace, claim: Claim, bucket: str, key:
         "rows": table.rows,
         "bytes": file.size,
         "sha256": file.sha256,
-        "columns": list(COLUMNS),
+        "columns": table.columns,
         "source": {name: getattr(claim, name) for name in ("bucket", "key", "version_id", "identity")},
         "uploaded_at": claim.uploaded_at,
         "model_package_arn": request.model_package_arn,

@@ -1,4 +1,4 @@
-"""The files that preprocess.py leaves for the later steps, and the split into training and test rows."""
+"""What preprocess.py writes: training and test rows, rows to score, Feature Store records and the quality report."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import pyarrow as pa
 
+from analysis.dataset.declaration import Dataset
 from analysis.features import transform
+from analysis.features.labels import row_labels, texts_of
+from analysis.features.preparation import Preparation, learn
 from analysis.features.profiles import Profile, Variant
-from analysis.reading.columns import BINS, TARGET, Purpose
-from analysis.reading.quality import CheckedDays
+from analysis.features.stored import stored_rows
+from analysis.reading.checks import CheckedRows
+from analysis.reading.identity import row_identities
+from analysis.reading.limits import Purpose
 from analysis.reading.redundancy import REMOVED
 from analysis.runtime.container import made_directory
 from analysis.runtime.errors import SettingsError
-from analysis.runtime.files import write_frame, write_json
+from analysis.runtime.files import write_json, write_table
 
 OUTPUTS = ("train", "test", "scoring", "rows", "feature_store", "quality")
 
@@ -40,45 +45,61 @@ def split_rows(count: int, train_fraction: float, random_state: int) -> tuple[li
 def removed_model_columns(report: dict[str, Any], profile: Profile) -> dict[str, str]:
     """Map the model columns that the quality report removes to the reason."""
     removed = {entry["column"]: entry["reason"] for entry in report["removed_columns"] if entry["action"] == REMOVED}
-    sources = {name: transform.source_column(name) for name in profile.columns}
-    return {name: f"{source} is {removed[source]}" for name, source in sources.items() if source in removed}
+    return {
+        column.name: f"{column.source} is {removed[column.source]}"
+        for column in profile.columns
+        if column.source in removed
+    }
 
 
-def write_prepared(checked: CheckedDays, request: Namespace, profile: Profile, variant: Variant) -> None:
+def write_prepared(
+    checked: CheckedRows,
+    request: Namespace,
+    dataset: Dataset,
+    profile: Profile,
+    variant: Variant,
+    preparation: Preparation | None,
+) -> None:
     """Write every output of the step; the directories all exist afterwards, whatever the purpose.
 
-    request: purpose, train_fraction, random_state, binning and output_dir. profile: already in that variant.
+    request: purpose, train_fraction, random_state and output_dir. profile: already in that variant. preparation: what
+    the model that is to score has learned; training learns its own.
     """
     output: Path = request.output_dir
     for name in OUTPUTS:
         made_directory(output / name)
-    days, report = checked.days, checked.report
-    inputs = transform.model_columns(days, profile)
-    dates = pd.DataFrame({"date": transform.iso_dates(days)})
-    binning, bins = transform.Binning.FIXED, BINS
+    rows, report = checked.rows, checked.report
+    labels = row_labels(rows, dataset, identities := row_identities(rows, dataset))
+    split: tuple[list[int], list[int]] = ([], [])
     if request.purpose is Purpose.TRAINING:
-        train, test = split_rows(len(days), request.train_fraction, request.random_state)
-        labelled = inputs.assign(**{TARGET: days[TARGET]})
-        for side, rows in (("train", train), ("test", test)):
-            write_frame(labelled.iloc[rows], output / side / f"{side}.csv")
-            write_frame(dates.iloc[rows], output / side / "days.csv")
-        report["split"] = {"all": len(days), "train": len(train), "test": len(test)}
+        split = split_rows(rows.num_rows, request.train_fraction, request.random_state)
+        # What is learned is learned on training rows alone.
+        preparation = learn(rows.take(split[0]), dataset)
+    known = preparation or learn(rows, dataset)
+    inputs = transform.model_columns(rows, profile.columns, dataset, known)
+    if request.purpose is Purpose.TRAINING:
+        labelled = inputs.append_column(dataset.target, rows[dataset.target])
+        for side, positions in zip(("train", "test"), split, strict=True):
+            write_table(labelled.take(positions), output / side / f"{side}.csv")
+            write_table(labels.take(positions), output / side / "labels.csv")
+        report["split"] = {"all": rows.num_rows, "train": len(split[0]), "test": len(split[1])}
         source = {
             "file": report["file"],
             "sha256": report["sha256"],
+            "dataset": dataset.name,
             "profile": profile.name,
             "variant": asdict(variant),
             "random_state": request.random_state,
             "train_fraction": request.train_fraction,
             "rows": report["split"],
             "removed_columns": removed_model_columns(report, profile),
+            "preparation": known.to_dict(),
         }
         write_json(source, output / "train" / "source.json")
-        # Edges that are learned are learned on training rows alone; the table then describes all rows.
-        binning = transform.Binning(request.binning)
-        bins = transform.bins_for(binning, days.iloc[train])
-    report["bins"] = transform.bin_report(days, bins, binning)
-    write_frame(inputs, output / "scoring" / "features.csv", header=False)
-    write_frame(dates.assign(actual=transform.target_or_missing(days)), output / "rows" / "rows.csv")
-    write_frame(transform.stored_features(days), output / "feature_store" / "features.csv")
+    report["bins"] = transform.bin_report(rows, dataset, known)
+    write_table(inputs, output / "scoring" / "features.csv", header=False)
+    actual = rows[dataset.target] if dataset.target in rows.column_names else pa.nulls(rows.num_rows, pa.float64())
+    write_table(labels.append_column("actual", actual), output / "rows" / "rows.csv")
+    stored = stored_rows(rows, dataset, known, identities, texts_of(rows, dataset))
+    write_table(stored, output / "feature_store" / "features.csv")
     write_json(report, output / "quality" / "quality.json")

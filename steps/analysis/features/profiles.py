@@ -1,120 +1,202 @@
-"""The profiles, which decide the columns that a model gets, and the features that the Feature Store holds.
+"""The columns that a model of a declared table gets: numbers as they are, dummy variables of levels and bins.
 
-Kept apart from the code that computes the columns and free of libraries, so that a command that needs only their names
-starts fast.
+Free of libraries, so that a command that needs only names starts fast.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
-from analysis.reading.columns import BINS, CATEGORIES, DATE, FLAGS, MEASURES, TARGET, TARGET_PARTS, model_levels
+from analysis.dataset.columns import NUMBERS, Bins, Kind
+from analysis.dataset.declaration import Dataset, Repeated
+from analysis.dataset.declaration import Profile as Declared
 from analysis.runtime.errors import SettingsError
 
-NEAR_EXACT = 0.999
-"""Adjusted R-squared of the target on the inputs from which it counts as leakage; the honest model has 0.84."""
+_QUANTILE_NAMES = {
+    3: ("lowest third", "middle third", "highest third"),
+    4: ("lowest quarter", "second quarter", "third quarter", "highest quarter"),
+}
 
 
-def category_dummies(column: str) -> dict[str, int]:
-    """Map each dummy variable to the level of `column` that it marks, the first level included."""
-    return {f"{column}_{level}": level for level in model_levels(column)}
+class Origin(StrEnum):
+    """How a model column is made of its column of the table."""
 
-
-def bin_dummies(column: str) -> dict[str, int]:
-    """Map each dummy variable to the position of the fixed bin that it marks, the first bin included."""
-    return {f"{column}_{label.replace(' ', '_')}": position for position, label in enumerate(BINS[column].labels)}
-
-
-def _forecast_columns(*, keep_first: bool, binned: bool) -> tuple[str, ...]:
-    start = 0 if keep_first else 1
-    measures = [name for column in MEASURES for name in [*bin_dummies(column)][start:]] if binned else [*MEASURES]
-    return (*FLAGS, *measures, *(name for column in CATEGORIES for name in [*category_dummies(column)][start:]))
+    NUMBER = "number"
+    LEVEL = "level"
+    BIN = "bin"
+    MISSING = "missing"
 
 
 @dataclass(frozen=True)
-class Profile:
-    """One way of modelling the table.
+class ModelColumn:
+    """One column of the model's input.
 
-    columns: the model's input columns, in the order of every file without a header.
-    counts: which of cnt, casual, registered are inputs; a file to score must then have them.
-    scaled: columns that are min-max scaled, with bounds learned on training rows only.
-    selects: whether recursive feature elimination chooses among the columns.
-    known_leakage: columns that are known to be the target in disguise, so that finding them fails nothing.
+    source: the column of the table. level: the level that it marks; position: that of the bin that it marks (0 = lowest).
     """
 
     name: str
-    columns: tuple[str, ...]
-    counts: tuple[str, ...]
-    scaled: tuple[str, ...]
-    selects: bool
-    known_leakage: frozenset[str]
-
-
-FORECAST = Profile(
-    name="forecast",
-    columns=_forecast_columns(keep_first=False, binned=False),
-    counts=(),
-    scaled=tuple(MEASURES),
-    selects=True,
-    known_leakage=frozenset(),
-)
-"""Honest: nothing that is only known when the target is. First level of each category dropped; 29 columns."""
-
-_PARITY_MONTHS = tuple(f"mnth_{month}" for month in (1, 2, 3, 4, 6, 9, 10, 12))
-PARITY = Profile(
-    name="parity",
-    columns=(*TARGET_PARTS, *_PARITY_MONTHS, "weekday_0", "weekday_6", "season_1", "season_4", "weathersit_1"),
-    counts=TARGET_PARTS,
-    scaled=(),
-    selects=False,
-    known_leakage=frozenset(TARGET_PARTS),
-)
-"""The published analysis, unscaled, with casual and registered: its R-squared is 1 because they sum to the target."""
+    source: str
+    origin: Origin
+    level: str = ""
+    position: int = 0
 
 
 @dataclass(frozen=True)
 class Variant:
-    """The candidate columns of a profile that selects among them; the published columns of parity are fixed.
+    """What a run asks for instead of what the profile declares; None leaves it as declared.
 
-    keep_first_levels: every level of a category gets a dummy variable, the first too. Together with the constant they
-        are then linearly dependent, which elimination and the pseudo-inverse deal with.
-    binned_measures: the four measures are offered as dummy variables of their fixed bins rather than as numbers.
+    first_levels: whether reference levels get a dummy variable too. With the constant they are linearly dependent then,
+        which elimination and the pseudo-inverse deal with.
+    binned: whether every number with bins enters as dummy variables of them.
     """
 
-    keep_first_levels: bool = False
-    binned_measures: bool = False
+    first_levels: bool | None = None
+    binned: bool | None = None
 
 
-def variant_of(profile: Profile, variant: Variant) -> Profile:
-    """Return `profile` with the columns that `variant` asks for; raise SettingsError where its columns are fixed."""
-    if variant == Variant():
-        return profile
-    if not profile.selects:
-        raise SettingsError(f"The columns of profile {profile.name!r} are fixed: it has all its published levels.")
-    return replace(
-        profile,
-        columns=_forecast_columns(keep_first=variant.keep_first_levels, binned=variant.binned_measures),
-        scaled=() if variant.binned_measures else profile.scaled,
+@dataclass(frozen=True)
+class Profile:
+    """One way of modelling the table, worked out from its declaration.
+
+    columns: the model's input columns, in the order of every file without a header.
+    sources: the columns of the table that they are made of.
+    scaled: names of the columns that are min-max scaled, with bounds learned on training rows only.
+    selects: whether recursive feature elimination chooses among the columns; feature_count: how many it keeps.
+    known_leakage: columns that are known to be the target in disguise, so that finding them fails nothing.
+    """
+
+    name: str
+    columns: tuple[ModelColumn, ...]
+    sources: tuple[str, ...]
+    scaled: tuple[str, ...]
+    selects: bool
+    feature_count: int
+    known_leakage: frozenset[str]
+    repeated_rows: Repeated
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(column.name for column in self.columns)
+
+
+def level_columns(dataset: Dataset, source: str) -> list[ModelColumn]:
+    """Return a dummy variable for each modelled level of a category, the reference first."""
+    levels = dataset.columns[source].modelled_levels
+    return [ModelColumn(f"{source}_{level.replace(' ', '_')}", source, Origin.LEVEL, level=level) for level in levels]
+
+
+def bin_labels(bins: Bins) -> tuple[str, ...]:
+    """Return the names of a number's bins."""
+    if bins.quantiles is None:
+        return bins.labels
+    count = bins.quantiles
+    return _QUANTILE_NAMES.get(count, tuple(f"part {part} of {count}" for part in range(1, count + 1)))
+
+
+def bin_columns(dataset: Dataset, source: str) -> list[ModelColumn]:
+    """Return a dummy variable for each bin of a number, the lowest first."""
+    bins = dataset.columns[source].bins
+    names = enumerate(bin_labels(bins)) if bins is not None else ()
+    return [
+        ModelColumn(f"{source}_{label.replace(' ', '_')}", source, Origin.BIN, position=position)
+        for position, label in names
+    ]
+
+
+def number_column(source: str) -> ModelColumn:
+    """Return the column that holds a number as it is."""
+    return ModelColumn(source, source, Origin.NUMBER)
+
+
+def candidates(dataset: Dataset, inputs: tuple[str, ...]) -> list[ModelColumn]:
+    """Return every column that can be made of these inputs: numbers, their bins, levels, indicators of empty cells.
+
+    Raises ValueError where two of them would have the same name.
+    """
+    found = [number_column(name) for name in dataset.of_kind(*NUMBERS, among=inputs)]
+    for name in dataset.of_kind(Kind.MEASURE, Kind.COUNT, among=inputs):
+        found += bin_columns(dataset, name)
+    for name in dataset.of_kind(Kind.CATEGORY, among=inputs):
+        found += level_columns(dataset, name)
+    indicated = [name for name in dataset.columns if name in inputs and dataset.columns[name].indicator]
+    found += [ModelColumn(f"{name}_missing", name, Origin.MISSING) for name in indicated]
+    seen: dict[str, ModelColumn] = {}
+    for column in found:
+        other = seen.setdefault(column.name, column)
+        if other is not column:
+            raise ValueError(
+                f"columns.{column.source}: its model column {column.name!r} has the name of one of {other.source}"
+            )
+    return found
+
+
+def profile_of(dataset: Dataset, name: str, variant: Variant | None = None) -> Profile:
+    """Work out a declared profile; raise SettingsError for an unknown one, and for a variant of fixed columns."""
+    try:
+        declared = dataset.profiles[name]
+    except KeyError:
+        known = ", ".join(dataset.profiles)
+        raise SettingsError(f"There is no profile {name!r}; use one of: {known}.") from None
+    variant = variant or Variant()
+    if declared.model_columns and variant != Variant():
+        raise SettingsError(f"The columns of profile {name!r} are fixed: it has all its published levels.")
+    columns = tuple(_chosen(dataset, _varied(dataset, declared, variant)))
+    return Profile(
+        name=name,
+        columns=columns,
+        sources=tuple(dict.fromkeys(column.source for column in columns)),
+        scaled=tuple(_scaled(dataset, columns)) if declared.scaled else (),
+        selects=not declared.model_columns,
+        feature_count=min(declared.feature_count or len(columns), len(columns)),
+        known_leakage=frozenset(declared.known_leaks),
+        repeated_rows=declared.repeated_rows or dataset.repeated_rows,
     )
 
 
-PROFILES: dict[str, Profile] = {profile.name: profile for profile in (FORECAST, PARITY)}
+def _varied(dataset: Dataset, declared: Declared, variant: Variant) -> Declared:
+    changes: dict[str, object] = {}
+    if variant.first_levels is not None:
+        changes["first_levels"] = variant.first_levels
+    if variant.binned is not None:
+        inputs = declared.inputs or dataset.inputs
+        with_bins = tuple(name for name in inputs if dataset.columns[name].bins is not None)
+        changes["binned"] = with_bins if variant.binned else ()
+    return replace(declared, **changes)  # type: ignore[arg-type]
 
 
-def profile_named(name: str) -> Profile:
-    """Return the profile of that name, or raise SettingsError listing the existing ones."""
-    try:
-        return PROFILES[name]
-    except KeyError:
-        raise SettingsError(f"There is no profile {name!r}; use one of: {', '.join(PROFILES)}.") from None
+def _chosen(dataset: Dataset, declared: Declared) -> Iterator[ModelColumn]:
+    parts = dataset.parts if declared.parts_of_target else ()
+    inputs = (*parts, *(declared.inputs or dataset.inputs))
+    known = candidates(dataset, inputs)
+    if declared.model_columns:
+        by_name = {column.name: column for column in known}
+        for name in declared.model_columns:
+            if name not in by_name:
+                raise ValueError(f"model_columns: {name!r} is not among {', '.join(by_name)}")
+            yield by_name[name]
+        return
+    for column in known:
+        if column.origin is Origin.NUMBER and column.source in declared.binned:
+            continue
+        if column.origin is Origin.BIN and column.source not in declared.binned:
+            continue
+        if not declared.first_levels and _is_first(dataset, column):
+            continue
+        yield column
 
 
-STORED_FEATURES: dict[str, str] = {
-    DATE: "String",
-    "event_time": "String",
-    **dict.fromkeys(CATEGORIES, "Integral"),
-    **{column: "Fractional" if column in MEASURES else "Integral" for column in FORECAST.columns},
-    TARGET: "Integral",
-}
-"""Feature Store name and type of each feature. `dteday` (ISO date) is the record identifier, `event_time` (ISO 8601,
-UTC) the event time; it is added on ingestion. `cnt` is left out of records whose day has no count yet."""
+def _is_first(dataset: Dataset, column: ModelColumn) -> bool:
+    """Return whether the column marks the reference level, or the lowest bin."""
+    if column.origin is Origin.LEVEL:
+        return column.level == dataset.columns[column.source].modelled_levels[0]
+    return column.origin is Origin.BIN and column.position == 0
+
+
+def _scaled(dataset: Dataset, columns: tuple[ModelColumn, ...]) -> Iterator[str]:
+    for column in columns:
+        kind = dataset.columns[column.source].kind
+        if column.origin is Origin.NUMBER and kind in NUMBERS and kind is not Kind.FLAG:
+            yield column.name

@@ -1,129 +1,104 @@
-"""From checked days to model columns, dummy variables and bins among them, and to the Feature Store's records."""
+"""From checked rows to model columns, dummy variables and bins among them, batch by batch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import StrEnum
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from analysis.features.profiles import STORED_FEATURES, Profile, bin_dummies, category_dummies
-from analysis.reading.columns import BINS, CATEGORIES, DATE, MEASURES, TARGET, Bins
+from analysis.dataset.columns import Kind
+from analysis.dataset.declaration import Dataset
+from analysis.features.preparation import Preparation, inner_edges, labels
+from analysis.features.profiles import ModelColumn, Origin
 
-_QUARTERS = ("lowest quarter", "second quarter", "third quarter", "highest quarter")
-
-
-class Binning(StrEnum):
-    """The source of a measure's bin edges: fixed (see columns.BINS) or the quartiles of the training rows."""
-
-    FIXED = "fixed"
-    QUARTILES = "quartiles"
+Rows = pa.Table | pa.RecordBatch
+Compiled = Callable[[Rows], pa.Array]
 
 
-def model_columns(days: pd.DataFrame, profile: Profile) -> pd.DataFrame:
-    """Compute the profile's columns for each day, in its order: measures as float64 in physical units, others int64.
-
-    Dummy levels come from the schema, so a file that lacks a month still gives the same columns.
-    """
-    return _pick(days, profile.columns)
-
-
-def stored_features(days: pd.DataFrame) -> pd.DataFrame:
-    """Compute every stored feature but the event time, one row a day; `cnt` is missing where the file has none."""
-    columns = [name for name in STORED_FEATURES if name not in {DATE, "event_time", TARGET}]
-    rows = _pick(days, tuple(columns))
-    rows.insert(0, DATE, iso_dates(days))
-    rows[TARGET] = target_or_missing(days)
+def filled(rows: pa.Table, dataset: Dataset, preparation: Preparation) -> pa.Table:
+    """Put what stands for empty cells into them; answers stay as they are."""
+    for position, name in enumerate(rows.column_names):
+        value = preparation.fills.get(name)
+        if value is not None and name in dataset.columns and rows[name].null_count:
+            kind = rows.schema.field(position).type
+            typed = pa.scalar(int(value) if pa.types.is_integer(kind) else value, type=kind)
+            rows = rows.set_column(position, name, pc.fill_null(rows[name], typed))
     return rows
 
 
-def iso_dates(days: pd.DataFrame) -> pd.Series[Any]:
-    """Format the date of each day as YYYY-MM-DD."""
-    dates: pd.Series[Any] = days[DATE].dt.strftime("%Y-%m-%d")
-    return dates
+def model_columns(
+    rows: pa.Table, columns: Sequence[ModelColumn], dataset: Dataset, preparation: Preparation
+) -> pa.Table:
+    """Compute the columns for each row, in their order: numbers as the table has them, dummy variables as 0 and 1.
 
-
-def target_or_missing(days: pd.DataFrame) -> pd.Series[Any]:
-    """Return the target of each day, missing values where the file has none."""
-    return days[TARGET] if TARGET in days.columns else pd.Series(pd.NA, index=days.index, dtype="Int64")
-
-
-def source_column(model_column: str) -> str:
-    """Return the column of the file that a model column is made of: itself, or the one whose level or bin it marks."""
-    dummies = {**{name: category_dummies(name) for name in CATEGORIES}, **{name: bin_dummies(name) for name in BINS}}
-    return next((name for name, columns in dummies.items() if model_column in columns), model_column)
-
-
-def _pick(days: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
-    levels = {dummy: (name, level) for name in CATEGORIES for dummy, level in category_dummies(name).items()}
-    bins = {dummy: (name, position) for name in BINS for dummy, position in bin_dummies(name).items()}
-    positions = {name: bin_positions(days[name], BINS[name]) for name in {bins[c][0] for c in columns if c in bins}}
-    picked: dict[str, pd.Series] = {}
+    Levels come from the declaration, so a file that lacks one still gives the same columns.
+    """
+    present = {name: rows[name] for name in {column.source for column in columns}}
+    full = filled(rows, dataset, preparation)
+    positions: dict[str, pa.Array] = {}
+    made = []
     for column in columns:
-        if column in days.columns:
-            picked[column] = days[column]
-        elif column in levels:
-            source, level = levels[column]
-            picked[column] = (days[source] == level).astype("int64")
+        values = full[column.source]
+        if column.origin is Origin.NUMBER:
+            made.append(values)
+        elif column.origin is Origin.LEVEL:
+            made.append(pc.cast(pc.equal(values, column.level), pa.int64()))
+        elif column.origin is Origin.MISSING:
+            made.append(pc.cast(pc.is_null(present[column.source]), pa.int64()))
         else:
-            source, position = bins[column]
-            picked[column] = (positions[source] == position).astype("int64")
-    return pd.DataFrame(picked, index=days.index)
+            if column.source not in positions:
+                positions[column.source] = bin_positions(values, dataset, column.source, preparation)
+            made.append(pc.cast(pc.equal(positions[column.source], column.position), pa.int64()))
+    return pa.table(made, names=[column.name for column in columns])
 
 
-def bin_positions(values: pd.Series, bins: Bins) -> pd.Series:
-    """Return the position of the bin of each value (0 = lowest), int64, with the index of `values`.
+def bin_positions(values: pa.ChunkedArray, dataset: Dataset, name: str, preparation: Preparation) -> pa.Array:
+    """Return the position of the bin of each value (0 = lowest) as int64.
 
-    Values outside the outer edges belong to the outer bins: learned quarters have to take whatever is scored later.
+    Values outside the outer edges belong to the outer bins: learned bins have to take whatever is scored later.
     """
-    inner = np.asarray(bins.edges[1:-1], dtype=np.float64)
-    found = np.searchsorted(inner, values.to_numpy(dtype=np.float64), side="right")
-    return pd.Series(found.astype("int64"), index=values.index, name=values.name)
+    bins = dataset.columns[name].bins
+    assert bins is not None, f"{name} has no bins"
+    edges = np.asarray(inner_edges(bins, preparation.edges.get(name)), dtype=np.float64)
+    return pa.array(np.searchsorted(edges, values.to_numpy().astype(np.float64), side="right").astype(np.int64))
 
 
-def quarters(training_days: pd.DataFrame) -> dict[str, Bins]:
-    """Learn bins with a quarter of the training rows each; the outer edges are the measure's domain.
+def bin_report(rows: pa.Table, dataset: Dataset, preparation: Preparation) -> list[dict[str, Any]]:
+    """Count the rows of each bin, and average their target.
 
-    A measure that repeats a value so often that two quartiles are equal gets fewer bins, named by their number.
+    Entries are {"column", "unit", "learned", "intervals"}; an interval is {"label", "from", "to", "rows",
+    "mean_target"}; the mean is None where no row has a target.
     """
-    learned = {}
-    for name, measure in MEASURES.items():
-        quartiles = np.quantile(training_days[name].to_numpy(dtype=np.float64), (0.25, 0.5, 0.75))
-        inner = sorted({float(edge) for edge in quartiles if 0.0 < edge < measure.scale})
-        count = len(inner) + 1
-        numbered = tuple(f"part {part} of {count}" for part in range(1, count + 1))
-        labels = _QUARTERS if count == len(_QUARTERS) else numbered
-        learned[name] = Bins((0.0, *inner, measure.scale), labels)
-    return learned
-
-
-def bins_for(binning: Binning, training_days: pd.DataFrame) -> dict[str, Bins]:
-    """Return the bins of each measure. Quartiles are learned from the days, so these must be the training rows."""
-    return BINS if binning is Binning.FIXED else quarters(training_days)
-
-
-def bin_report(days: pd.DataFrame, bins: Mapping[str, Bins], binning: Binning) -> dict[str, Any]:
-    """Count days and average rentals of each bin: {"edges", "columns": [{"column", "unit", "intervals": [...]}]}.
-
-    An interval is {"label", "from", "to", "days", "mean_rentals"}; the mean is None without days or counts.
-    """
-    columns = []
-    for name, intervals in bins.items():
-        positions = bin_positions(days[name], intervals).to_numpy()
-        entries = []
-        for position, label in enumerate(intervals.labels):
+    full = filled(rows, dataset, preparation)
+    target = rows[dataset.target].to_numpy(zero_copy_only=False) if dataset.target in rows.column_names else None
+    report = []
+    for name in dataset.of_kind(Kind.MEASURE, Kind.COUNT, among=dataset.inputs):
+        bins = dataset.columns[name].bins
+        if bins is None or name not in rows.column_names:
+            continue
+        learned = preparation.edges.get(name)
+        inner = inner_edges(bins, learned)
+        numbers = full[name].to_numpy()
+        outer = (bins.edges[0], bins.edges[-1]) if bins.edges else (float(numbers.min()), float(numbers.max()))
+        edges = (outer[0], *inner, outer[1])
+        positions = bin_positions(full[name], dataset, name, preparation).to_numpy()
+        intervals = []
+        for position, label in enumerate(labels(bins, learned)):
             inside = positions == position
-            known = TARGET in days.columns and bool(inside.any())
-            entries.append(
+            known = np.array([]) if target is None else target[inside].astype(np.float64)
+            known = known[~np.isnan(known)]
+            intervals.append(
                 {
                     "label": label,
-                    "from": intervals.edges[position],
-                    "to": intervals.edges[position + 1],
-                    "days": int(inside.sum()),
-                    "mean_rentals": float(days[TARGET].to_numpy(dtype=np.float64)[inside].mean()) if known else None,
+                    "from": float(edges[position]),
+                    "to": float(edges[position + 1]),
+                    "rows": int(inside.sum()),
+                    "mean_target": float(known.mean()) if known.size else None,
                 }
             )
-        columns.append({"column": name, "unit": MEASURES[name].unit, "intervals": entries})
-    return {"edges": binning.value, "columns": columns}
+        unit = dataset.columns[name].unit
+        report.append({"column": name, "unit": unit, "learned": bins.quantiles is not None, "intervals": intervals})
+    return report

@@ -1,0 +1,54 @@
+"""The cells by which people find a row again: in predictions, reports and the Feature Store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from analysis.dataset.columns import Kind
+from analysis.dataset.declaration import Dataset
+from analysis.features.stored import labelled_columns, legal_names
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DATE, TIME, RECORD, LINE = "date", "time", "record", "line"
+PREDICTED = ("prediction", "lower_95", "upper_95", "actual", "model_version", "execution_id", "source_key")
+"""Columns of a prediction file after those that name the row."""
+
+
+def label_names(dataset: Dataset) -> dict[str, str]:
+    """Map the columns by which a row is known to the names that they have in predictions.
+
+    The data set's time is called `date` or `time`; others have their own names, made legal for Athena. A table without
+    a key has `record` (the row's identifier) and `line` (in the sender's file) instead.
+    """
+    known = labelled_columns(dataset)
+    legal = legal_names(known, reserved=(*PREDICTED, DATE, TIME, RECORD, LINE, "dt"))
+    if dataset.time is not None:
+        legal[dataset.time] = DATE if dataset.columns[dataset.time].kind is Kind.DATE else TIME
+    return legal if dataset.key else {**legal, RECORD: RECORD, LINE: LINE}
+
+
+def texts_of(rows: pa.Table, dataset: Dataset) -> dict[str, pa.Array]:
+    """Return the columns by which a row is known as text: dates as YYYY-MM-DD, moments as YYYY-MM-DD HH:MM:SS."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    formats = {Kind.DATE: "%Y-%m-%d", Kind.DATETIME: "%Y-%m-%d %H:%M:%S"}
+    texts = {}
+    for name in labelled_columns(dataset):
+        pattern = formats.get(dataset.columns[name].kind)
+        values = rows[name]
+        if pattern is not None:
+            # Seconds, since strftime writes the fractions of finer units.
+            values = pc.strftime(pc.cast(values, pa.timestamp("s")), format=pattern)
+        texts[name] = pc.cast(values, pa.string())
+    return texts
+
+
+def row_labels(rows: pa.Table, dataset: Dataset, identities: pa.Array) -> pa.Table:
+    """Return the cells that name each row, under the names that they have in predictions."""
+    import pyarrow as pa
+
+    values = {**texts_of(rows, dataset), RECORD: identities, LINE: rows["line"]}
+    return pa.table({label: values[name] for name, label in label_names(dataset).items()})
