@@ -13,6 +13,8 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from analysis.dataset.reading import FILE_NAME as DECLARATION_NAME
+from pipeline.datasets.shipped import DEFAULT_DATASET, declaration_file
 from pipeline.definition.lock import Lock
 from pipeline.settings.contract import Function
 from pipeline.step_code import STEPS_FOLDER
@@ -69,14 +71,16 @@ def bundled_files(folder: Path = STEPS_FOLDER) -> list[Path]:
     )
 
 
-def build_bundle(folder: Path = STEPS_FOLDER) -> Bundle:
-    """Pack ``folder``; a pure function of the files' relative paths and bytes."""
+def build_bundle(dataset: str = DEFAULT_DATASET, folder: Path = STEPS_FOLDER) -> Bundle:
+    """Pack ``folder`` with a data set's declaration; a pure function of the files' relative paths and bytes."""
     launcher = (folder / LAUNCHER_NAME).read_bytes()
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for path in bundled_files(folder):
+        files = {path.relative_to(folder).as_posix(): path for path in bundled_files(folder)}
+        files[DECLARATION_NAME] = declaration_file(dataset)
+        for name, path in sorted(files.items()):
             content = path.read_bytes()
-            entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
+            entry = tarfile.TarInfo(name)
             entry.size = len(content)
             entry.mode = _EXECUTABLE if path.suffix == ".sh" else _PLAIN
             archive.addfile(entry, io.BytesIO(content))

@@ -79,14 +79,14 @@ def is_new_input(claim: Any, steps: Sequence[Any]) -> ConditionStep:
 
 
 def preprocess_input(
-    context: StepContext, claim: Any, *, purpose: Flow, profile: Value, split: Mapping[str, Value] | None = None
+    context: StepContext, claim: Any, *, purpose: Flow, profile: Value, training: Mapping[str, Value] | None = None
 ) -> Any:
     """Check, clean, make features.
 
     Reads the copy that the claim made: its path is named after the object version, so that the step is a pure function
-    of its arguments and the cache may answer it. ``split`` holds the arguments that say how training splits the rows.
+    of its arguments and the cache may answer it. ``training`` holds the arguments that only training has.
     """
-    quality = context.settings.quality
+    settings, quality = context.settings, context.settings.quality
     return processing_step(
         context,
         JobStep.PREPROCESS,
@@ -96,12 +96,12 @@ def preprocess_input(
             "purpose": purpose,
             "profile": profile,
             "max-duplicate-rows": str(quality.maximum_duplicate_rows),
-            "max-duplicate-days": str(quality.maximum_duplicate_days),
+            "max-duplicate-keys": str(quality.maximum_duplicate_keys),
             "max-missing-rows": str(quality.maximum_missing_rows),
             "max-invalid-rows": str(quality.maximum_invalid_rows),
             "max-unequal-sums": str(quality.maximum_unequal_sums),
-            "minimum-training-rows": str(quality.minimum_training_rows),
-            **(split or {}),
+            "minimum-training-rows": str(settings.minimum_training_rows),
+            **(training or {}),
         },
         inputs={"raw": output(claim, "input_uri"), "claim": output(claim, "claim_uri")},
         outputs=[*(["train", "test"] if purpose == "training" else []), "scoring", "rows", "feature_store", "quality"],
@@ -162,12 +162,12 @@ def publish_predictions(
 
 
 def ingest_features(context: StepContext, name: JobStep, claim: Any, features_uri: Value, *, after: Any) -> Any:
-    """Write one record a day to the Feature Store, after a step that it reads nothing of."""
+    """Write one record a row to the Feature Store, after a step that it reads nothing of."""
     return processing_step(
         context,
         name,
         "ingest_features.py",
-        description="Writes one record a day to the Feature Store",
+        description="Writes one record a row to the Feature Store",
         arguments={"feature-group-name": context.settings.feature_group_name},
         inputs={"feature_store": features_uri, "claim": output(claim, "claim_uri")},
         depends_on=[after],

@@ -24,7 +24,7 @@ def compile_definition(settings: Settings, flow: Flow, bundle: Bundle | None = N
 
         build = training_pipeline if flow == "training" else scoring_pipeline
         try:
-            return canonical(build(settings, bundle or build_bundle()).definition())
+            return canonical(build(settings, bundle or build_bundle(settings.dataset)).definition())
         except (TypeError, ValueError, AttributeError) as error:
             raise DefinitionError(
                 f"The {flow} pipeline of {settings.environment!r} does not compile: {error}",

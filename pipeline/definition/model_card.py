@@ -30,9 +30,22 @@ def model_card_fragments(
     ``evaluation.json``.
     """
     card = json.dumps(json.loads(_TEMPLATE.read_text(encoding="utf-8")))
-    known = {"code": bundle.sha256, "environment": settings.environment, "project": settings.project}
+    dataset = settings.declared
+    known = {
+        "code": bundle.sha256,
+        "environment": settings.environment,
+        "project": settings.system,
+        "title": dataset.title,
+        "description": dataset.description,
+        "source": dataset.source,
+        "target": dataset.words.target,
+        "unit": dataset.words.unit.many,
+        "row": dataset.words.row.one,
+        "use": dataset.words.use,
+        "limits": dataset.words.limits or "None are known.",
+    }
     for name, value in known.items():
-        card = card.replace(f"@{name}@", value)
+        card = card.replace(f"@{name}@", json.dumps(" ".join(value.split()))[1:-1])
     variables = {"profile": profile, "execution": execution_arn}
 
     def variable(name: str) -> Any:

@@ -32,17 +32,23 @@ from pipeline.definition.function_steps import output
 from pipeline.definition.model_card import model_card_fragments
 from pipeline.settings.contract import IS_REGISTERED, QUALITY_GATE, QUALITY_GATE_FAILED, JobStep
 from pipeline.settings.environment import Settings
-from pipeline.settings.sections import ApprovalStatus, Profile
+from pipeline.settings.sections import ApprovalStatus, FirstLevels, Measures
 
 
 def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
     """Build the training pipeline."""
     context = StepContext(settings, bundle)
-    profile = ParameterString("Profile", default_value=settings.analysis.profile, enum_values=list(get_args(Profile)))
-    train_fraction = ParameterFloat("TrainFraction", default_value=settings.analysis.train_fraction)
-    random_state = ParameterInteger("RandomState", default_value=settings.analysis.random_state)
-    feature_count = ParameterInteger("FeatureCount", default_value=settings.analysis.feature_count)
-    minimum_r_squared = ParameterFloat("MinimumRSquared", default_value=settings.quality.minimum_r_squared)
+    dataset, analysis = settings.declared, settings.analysis
+    profile = ParameterString("Profile", default_value=settings.profile, enum_values=list(dataset.profiles))
+    measures = ParameterString("Measures", default_value=analysis.measures, enum_values=list(get_args(Measures)))
+    first_levels = ParameterString(
+        "FirstLevels", default_value=analysis.first_levels, enum_values=list(get_args(FirstLevels))
+    )
+    train_fraction = ParameterFloat("TrainFraction", default_value=analysis.train_fraction)
+    random_state = ParameterInteger("RandomState", default_value=analysis.random_state)
+    # 0: as many as the profile declares.
+    feature_count = ParameterInteger("FeatureCount", default_value=analysis.feature_count or 0)
+    minimum_r_squared = ParameterFloat("MinimumRSquared", default_value=settings.minimum_r_squared)
     approval_status = ParameterString(
         "ModelApprovalStatus",
         default_value=settings.registry.approval_status,
@@ -57,7 +63,12 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         claim,
         purpose="training",
         profile=profile,
-        split={"train-fraction": train_fraction.to_string(), "random-state": random_state.to_string()},
+        training={
+            "measures": measures,
+            "first-levels": first_levels,
+            "train-fraction": train_fraction.to_string(),
+            "random-state": random_state.to_string(),
+        },
     )
 
     train = jobs.training_step(
@@ -79,7 +90,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         description="Measures the model on rows that it has not seen, beside the approved one",
         arguments={
             "model-package-group-name": group,
-            "leakage-threshold": str(settings.quality.leakage_threshold),
+            "leakage-threshold": str(settings.leakage_threshold),
         },
         inputs={
             "model": model_data,
@@ -191,6 +202,8 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         settings.training_pipeline_name,
         [
             profile,
+            measures,
+            first_levels,
             train_fraction,
             random_state,
             feature_count,

@@ -1,126 +1,226 @@
-"""A generated bike-sharing table, so that a demonstration needs no download.
+"""A generated table for any declaration, so that a demonstration needs no download.
 
-THE NUMBERS ARE GENERATED, not observed, and say nothing about any city. They have the columns of the published daily
-table (dates as dd-mm-yy, degrees Celsius, percent, km/h) and plausible relations: warm dry days bring more rides, the
-second year more than the first, rain and wind fewer.
+THE NUMBERS ARE GENERATED, not observed, and say nothing about anything. Each column has values that its declaration
+allows, the rules between columns hold, and the target is a linear function of the inputs with noise around it.
 """
 
 import csv
 import math
 import random
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from analysis.dataset.columns import TIMES, Column, Kind, strptime_format
+from analysis.dataset.declaration import Dataset
+from analysis.dataset.rules import Rule, part_of
+from pipeline.datasets.shipped import DEFAULT_DATASET, declared
+
 FILE_NAME = "generated-sample.csv"
-FIRST_DAY = date(2018, 1, 1)
-#: The table has two years; its ``yr`` column has no third.
-LONGEST = 730
+FIRST_MOMENT = datetime(2018, 1, 1)  # noqa: DTZ001 - a table's own clock
+ROWS = 730
 DEFAULT_SEED = 20180101
-_HOLIDAYS = frozenset(
-    {(1, 1), (1, 15), (2, 19), (4, 16), (5, 28), (7, 4), (9, 3), (10, 8), (11, 12), (11, 22), (12, 25)}
-)
-_CLEAR, _MIST, _RAIN = 1, 2, 3
-#: Probability of clear and of mist on the day after each weather; the rest is rain.
-_NEXT_WEATHER = {_CLEAR: (0.72, 0.26), _MIST: (0.48, 0.46), _RAIN: (0.35, 0.50)}
+#: Deviation of what the inputs do not explain, beside that of what they do (about 0.4).
+_NOISE = 0.1
+_PERSISTENCE = 0.7
+_DAYS_A_WEEK = 7
+
+Row = dict[str, str]
 
 
 class _Draws(random.Random):
     """Random numbers from `random()` alone: the only sequence that Python promises to keep."""
 
-    def normal(self, deviation: float) -> float:
-        """Return a normal number with mean 0 (Box-Muller)."""
+    def normal(self) -> float:
+        """Return a normal number with mean 0 and deviation 1 (Box-Muller)."""
         radius = math.sqrt(-2.0 * math.log(1.0 - self.random()))
-        return deviation * radius * math.cos(2.0 * math.pi * self.random())
+        return radius * math.cos(2.0 * math.pi * self.random())
+
+    def pick(self, choices: tuple[str, ...], first: float = 0.5) -> str:
+        """Return one of the choices: the first with that probability, else a later one likewise."""
+        for choice in choices[:-1]:
+            if self.random() < first:
+                return choice
+        return choices[-1]
 
 
-def sample_rows(seed: int = DEFAULT_SEED, days: int = LONGEST) -> list[dict[str, str]]:
-    """Return consecutive days from 1 January 2018, as text by column; the same for the same arguments.
+def input_columns(dataset: Dataset) -> tuple[str, ...]:
+    """Return the columns of a file to score."""
+    return dataset.known_before
+
+
+def sample_rows(seed: int = DEFAULT_SEED, rows: int = ROWS, dataset: Dataset | None = None) -> list[Row]:
+    """Return rows as text by column, in the declaration's first form; the same for the same arguments.
 
     Raises:
-        ValueError: unless 1 <= days <= 730.
+        ValueError: fewer than 1 row.
     """
-    if not 1 <= days <= LONGEST:
-        raise ValueError(f"days must be 1 to {LONGEST} (the table covers two years), not {days}.")
-    draws = _Draws(seed)
-    situation, anomaly = _CLEAR, 0.0
-    rows = []
-    for number in range(days):
-        day = FIRST_DAY + timedelta(days=number)
-        situation = _next_situation(situation, draws.random())
-        anomaly = 0.7 * anomaly + draws.normal(2.2)
-        rows.append(_row(number + 1, day, situation, anomaly, draws))
-    return rows
+    if rows < 1:
+        raise ValueError(f"rows must be at least 1, not {rows}.")
+    generator = _Generator(dataset or declared(DEFAULT_DATASET), _Draws(seed))
+    return [generator.row(number) for number in range(rows)]
 
 
-def write_sample(path: Path, seed: int = DEFAULT_SEED, days: int = LONGEST, *, target: bool = True) -> Path:
+def write_sample(
+    path: Path,
+    seed: int = DEFAULT_SEED,
+    rows: int = ROWS,
+    *,
+    target: bool = True,
+    dataset: Dataset | None = None,
+) -> Path:
     """Write the table as CSV (UTF-8, line feeds) to a file, or as FILE_NAME to a directory; return the file's path.
 
-    Without ``target`` casual, registered and cnt are left out: such a file is for scoring only.
+    Without ``target`` it and its parts are left out: such a file is for scoring only.
     """
+    dataset = dataset or declared(DEFAULT_DATASET)
     file = path / FILE_NAME if path.is_dir() else path
-    columns = INPUT_COLUMNS + (TARGET_COLUMNS if target else ())
+    columns = [*dataset.columns] if target else input_columns(dataset)
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, columns, lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
-        writer.writerows(sample_rows(seed, days))
+        writer.writerows(sample_rows(seed, rows, dataset))
     return file
 
 
-def _next_situation(situation: int, draw: float) -> int:
-    clear, mist = _NEXT_WEATHER[situation]
-    return _CLEAR if draw < clear else _MIST if draw < clear + mist else _RAIN
+@dataclass
+class _Generator:
+    """Makes one row after the other: what a rule determines follows from the other columns."""
+
+    dataset: Dataset
+    draws: _Draws
+
+    def __post_init__(self) -> None:
+        self._anomalies: dict[str, float] = {}
+        known = set(self.dataset.known_before)
+        self._rules = [rule for rule in self.dataset.rules if rule.column in known and set(rule.columns()) <= known]
+        self._order = _in_order([*self.dataset.known_before], self._rules)
+
+    def row(self, number: int) -> Row:
+        """Return the row of that number, counted from 0."""
+        moment = self._moment(number)
+        drawn: Row = {}
+        for name in self._order:
+            drawn[name] = self._value(name, number, moment, drawn)
+        drawn |= self._answers(drawn)
+        return {name: drawn[name] for name in self.dataset.columns}
+
+    def _moment(self, number: int) -> datetime:
+        """Return when a row happens: a day or an hour after the one before."""
+        name = self.dataset.time
+        hourly = name is not None and self.dataset.columns[name].kind is Kind.DATETIME
+        return FIRST_MOMENT + (timedelta(hours=number) if hourly else timedelta(days=number))
+
+    def _value(self, name: str, number: int, moment: datetime, drawn: Row) -> str:
+        column = self.dataset.columns[name]
+        if column.kind in TIMES:
+            return moment.strftime(strptime_format(column.formats[self.dataset.forms[0]][0]))
+        for rule in self._rules:
+            if rule.column == name and (value := self._determined(rule, moment, drawn)) is not None:
+                return value
+        if column.kind in {Kind.IDENTIFIER, Kind.TEXT} or name in self.dataset.key:
+            return self._naming(column, number)
+        if column.kind in {Kind.CATEGORY, Kind.FLAG}:
+            return self.draws.pick(_levels(column), 0.6 if column.kind is Kind.CATEGORY else 0.9)
+        value = self._number(name, column, moment)
+        return str(round(value)) if column.kind is Kind.COUNT else f"{value:.4f}"
+
+    def _determined(self, rule: Rule, moment: datetime, drawn: Row) -> str | None:
+        """Return the value that a rule leaves, one of them where it leaves several; None where it says nothing."""
+        for case in rule.cases:
+            if all(drawn[column] in values for column, values in case.when.items()):
+                return self.draws.pick(case.then)
+        if rule.equals:
+            return str(_part(moment, part_of(rule.equals)[1]))
+        if rule.one_to_one and part_of(rule.one_to_one)[1] == "year":
+            levels = tuple(self.dataset.columns[rule.column].levels)
+            years = moment.year - FIRST_MOMENT.year
+            return levels[min(years, len(levels) - 1)] if levels else str(years)
+        if rule.follows:
+            levels = tuple(self.dataset.columns[rule.column].levels)
+            start = FIRST_MOMENT.isoweekday() if len(levels) == _DAYS_A_WEEK else 0
+            return levels[(start + (moment - FIRST_MOMENT).days) % len(levels)]
+        if rule.sum_of:
+            return f"{sum(float(drawn[name]) for name in rule.sum_of):g}"
+        if rule.at_most:
+            column = self.dataset.columns[rule.column]
+            low, high = _range(column)[0], float(drawn[rule.at_most])
+            value = low + self.draws.random() * max(0.0, high - low) * 0.9
+            return str(math.floor(value)) if column.kind is Kind.COUNT else f"{value:.4f}"
+        return None
+
+    def _naming(self, column: Column, number: int) -> str:
+        return _levels(column)[number % len(_levels(column))] if column.levels else str(number + 1)
+
+    def _number(self, name: str, column: Column, moment: datetime) -> float:
+        """Return a number that comes and goes with the year, and varies from row to row."""
+        low, high = _range(column)
+        shift = sum(name.encode()) % 12 / 12.0
+        season = math.cos(2.0 * math.pi * (moment.timetuple().tm_yday / 365.0 - shift))
+        anomaly = _PERSISTENCE * self._anomalies.get(name, 0.0) + self.draws.normal()
+        self._anomalies[name] = anomaly
+        middle, half = (low + high) / 2.0, (high - low) / 2.0
+        return min(max(middle - half * (0.45 * season + 0.15 * anomaly), low), high)
+
+    def _answers(self, drawn: Row) -> Row:
+        """Return target and parts: a weighted mean of the inputs, with noise, in the target's range."""
+        dataset, target = self.dataset, self.dataset.columns[self.dataset.target]
+        weights, total = 0.0, 0.0
+        for position, name in enumerate(dataset.inputs):
+            weight = 1.0 / (1.0 + position % 4)
+            total += weight * (1.0 if position % 3 else -1.0) * (_standing(dataset.columns[name], drawn[name]) - 0.5)
+            weights += weight / 4.0
+        level = 0.5 + 0.4 * (total / (weights or 1.0) + _NOISE * self.draws.normal())
+        low, high = _range(target) if target.maximum is not None else (target.minimum or 0.0, 8000.0)
+        value = min(max(low + (high - low) * level, low), high)
+        if target.kind is not Kind.COUNT:
+            return {dataset.target: f"{value:.4f}"} | self._parts(value, 4)
+        return {dataset.target: str(round(value))} | self._parts(round(value), 0)
+
+    def _parts(self, whole: float, digits: int) -> Row:
+        """Split the target into its parts: each but the last is a third of what is left, about."""
+        parts, left = {}, whole
+        for name in self.dataset.parts[:-1]:
+            share = round(left * (0.3 + 0.1 * self.draws.random()), digits)
+            parts[name], left = f"{share:.{digits}f}", left - share
+        return parts | ({self.dataset.parts[-1]: f"{left:.{digits}f}"} if self.dataset.parts else {})
 
 
-def _row(number: int, day: date, situation: int, anomaly: float, draws: _Draws) -> dict[str, str]:
-    phase = 2.0 * math.pi * (day.timetuple().tm_yday - 20) / 365.0
-    temperature = _within(19.0 - 11.0 * math.cos(phase) + anomaly - 1.5 * (situation == _RAIN), 1.0, 38.0)
-    humidity = _within({_CLEAR: 56.0, _MIST: 70.0, _RAIN: 86.0}[situation] + draws.normal(9.0), 20.0, 99.0)
-    wind = _within(12.5 + 2.0 * math.cos(phase) + 2.5 * (situation == _RAIN) + draws.normal(4.5), 1.5, 45.0)
-    feels_like = _within(1.12 * temperature + 0.9 - 0.05 * (wind - 12.5) + draws.normal(0.4), 0.5, 48.0)
-    weekday = day.isoweekday() % 7
-    weekend = weekday in {0, 6}
-    # A holiday that falls on a weekend is not one in the table: its `workingday` would say nothing new.
-    holiday = (day.month, day.day) in _HOLIDAYS and not weekend
-    working = not weekend and not holiday
-    season = _season(day)
-    year = day.year - FIRST_DAY.year
-    comfort = 105.0 * temperature - 1.1 * max(0.0, temperature - 24.0) ** 2
-    discomfort = 11.0 * (humidity - 60.0) + 42.0 * (wind - 12.5)
-    loss = {_CLEAR: 0.0, _MIST: 380.0, _RAIN: 1900.0}[situation]
-    rides = 1450.0 + 1950.0 * year + comfort - discomfort - loss + (0.0, 500.0, 450.0, 950.0)[season - 1]
-    casual_share = 0.13 if working else 0.30
-    casual = max(2, round(casual_share * rides * (0.6 + 0.02 * temperature) + draws.normal(110.0)))
-    registered = max(20, round((1.0 - casual_share) * rides + 250.0 * working + draws.normal(520.0)))
-    return {
-        "instant": str(number),
-        "dteday": day.strftime("%d-%m-%y"),
-        "season": str(season),
-        "yr": str(year),
-        "mnth": str(day.month),
-        "holiday": str(int(holiday)),
-        "weekday": str(weekday),
-        "workingday": str(int(working)),
-        "weathersit": str(situation),
-        "temp": f"{temperature:.6f}",
-        "atemp": f"{feels_like:.6f}",
-        "hum": f"{humidity:.4f}",
-        "windspeed": f"{wind:.6f}",
-        "casual": str(casual),
-        "registered": str(registered),
-        "cnt": str(casual + registered),
-    }
+def _in_order(names: list[str], rules: list[Rule]) -> list[str]:
+    """Put each column after those that rules let it follow from; columns in a circle stay where they are."""
+    after = {name: {other for rule in rules if rule.column == name for other in rule.columns()[1:]} for name in names}
+    ordered: list[str] = []
+    while names:
+        ready = next((name for name in names if after[name] <= {*ordered, name}), names[0])
+        ordered.append(ready)
+        names.remove(ready)
+    return ordered
 
 
-def _season(day: date) -> int:
-    """Return 1 winter, 2 spring, 3 summer or 4 autumn, with the first days of the published table."""
-    starts = ((3, 21, 2), (6, 21, 3), (9, 23, 4), (12, 21, 1))
-    return next((season for month, first, season in reversed(starts) if (day.month, day.day) >= (month, first)), 1)
+def _levels(column: Column) -> tuple[str, ...]:
+    return tuple(column.modelled_levels) if column.kind is Kind.CATEGORY else tuple(column.levels) or ("0", "1")
 
 
-def _within(value: float, low: float, high: float) -> float:
-    return min(max(value, low), high)
+def _range(column: Column) -> tuple[float, float]:
+    """Return the usual range; a wide one where none is declared, with a margin at the possible ends."""
+    low = column.minimum if column.minimum is not None else 0.0
+    high = column.maximum if column.maximum is not None else low + 100.0
+    margin = 0.03 * (high - low)
+    low = column.usual_minimum if column.usual_minimum is not None else low + margin
+    return low, column.usual_maximum if column.usual_maximum is not None else high - margin
 
 
-_COLUMNS = tuple(sample_rows(days=1)[0])
-INPUT_COLUMNS, TARGET_COLUMNS = _COLUMNS[:-3], _COLUMNS[-3:]
+def _standing(column: Column, text: str) -> float:
+    """Return where a value stands between the column's first and last, 0 to 1."""
+    if column.levels:
+        levels = _levels(column)
+        return levels.index(text) / max(1, len(levels) - 1) if text in levels else 0.5
+    if column.kind is Kind.FLAG:
+        return float(text)
+    low, high = _range(column)
+    return (float(text) - low) / ((high - low) or 1.0)
+
+
+def _part(moment: date, part: str) -> int:
+    return moment.isoweekday() if part == "weekday" else int(getattr(moment, part))

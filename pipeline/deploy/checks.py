@@ -33,12 +33,14 @@ def validate_environments(environment: str | None, settings_file: Path | None) -
         SettingsError: the settings of an environment are wrong.
         DefinitionError: a definition does not compile.
     """
-    bundle = build_bundle()
     names = [environment] if environment or settings_file else environment_names()
+    found = [load_settings(name, settings_file) for name in names]
+    bundles = {settings.dataset: build_bundle(settings.dataset) for settings in found}
     subjects = [
-        subject for name in names for subject in environment_subjects(load_settings(name, settings_file), bundle)
+        subject for settings in found for subject in environment_subjects(settings, bundles[settings.dataset])
     ]
-    return validate(subjects, script_sources(), _project(bundle))
+    # They have the same scripts and libraries.
+    return validate(subjects, script_sources(), _project(next(iter(bundles.values()))))
 
 
 def validate_file(path: Path, environment: str | None, settings_file: Path | None) -> Report:
@@ -61,6 +63,7 @@ def validate_file(path: Path, environment: str | None, settings_file: Path | Non
     if environment or settings_file:
         flow: Flow = "training" if any(definition.steps_of_type("Training")) else "scoring"
         settings = load_settings(environment, settings_file)
+        bundle = build_bundle(settings.dataset)
         # Of the other pipeline its trigger is enough: what this one writes must not start it either.
         definitions = {**dict.fromkeys(FLOWS, NO_STEPS), flow: text}
         deployment = deployment_around(settings, bundle, definitions, flow)

@@ -26,7 +26,7 @@ def plan_environment(settings: Settings, aws: Aws) -> Plan:
     from pipeline.deploy.checks import CHECKS_OF_PLANS, refuse_wrong_definitions
 
     aws.check_account()
-    bundle = build_bundle()
+    bundle = build_bundle(settings.dataset)
     refuse_wrong_definitions(settings, bundle, CHECKS_OF_PLANS)
     return make_plan(resources(settings, bundle, compiled_definitions(settings, bundle)), aws)
 
@@ -38,7 +38,7 @@ def drift_environment(settings: Settings, aws: Aws) -> Plan:
     what differs is looked at again.
     """
     aws.check_account()
-    bundle = build_bundle()
+    bundle = build_bundle(settings.dataset)
     found = resources(settings, bundle, compiled_definitions(settings, bundle))
     try:
         age = time.time() - _changed_file(settings).stat().st_mtime
@@ -77,7 +77,7 @@ def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approv
     if not plan.is_empty:
         from pipeline.deploy.checks import refuse_wrong_definitions
 
-        refuse_wrong_definitions(settings, build_bundle())
+        refuse_wrong_definitions(settings, build_bundle(settings.dataset))
 
     try:
         apply_plan(plan, aws, lambda change: print_change(change, console))
@@ -106,7 +106,7 @@ def destroy_environment(
 
     again = f"bikeshare destroy {settings.options}" + ("" if keep_data else " --delete-data")
     try:
-        destroy(resources_to_remove(settings, build_bundle()), aws, keep_data=keep_data, progress=report)
+        destroy(resources_to_remove(settings, build_bundle(settings.dataset)), aws, keep_data=keep_data, progress=report)
     except KeyboardInterrupt:
         _print_interrupted("What was removed is gone", again, console)
         raise

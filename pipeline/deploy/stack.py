@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pipeline.definition.bundle import Bundle
-from pipeline.definition.features import EVENT_TIME, RECORD_IDENTIFIER, stored_features
+from analysis.features.labels import label_names
+from analysis.features.stored import EVENT_TIME, stored_features
 from pipeline.deploy.engine.resource import Resource
 from pipeline.deploy.permissions.execution import events_policy, execution_policy
 from pipeline.deploy.permissions.functions import function_policy
@@ -92,20 +93,26 @@ def _roles(settings: Settings, definitions: Mapping[Flow, str]) -> list[Resource
 
 def _stores(settings: Settings) -> list[Resource]:
     """Return where features, models and predictions go."""
-    database = settings.database_name
+    database, dataset = settings.database_name, settings.declared
+    stored, predicted = stored_features(dataset), f"Predicted {dataset.words.target}"
     return [
         FeatureGroup(
             settings.feature_group_name,
-            record_identifier=RECORD_IDENTIFIER,
+            record_identifier=stored.identifier,
             event_time=EVENT_TIME,
-            features=stored_features(),
+            features=stored.types,
             role_arn=settings.role_arn(settings.execution_role_name),
             kms_key=settings.kms_key,
             time_to_live_days=settings.features.time_to_live_days,
         ),
-        ModelPackageGroup(settings.model_package_group_name, "Linear regression of daily bike rentals"),
-        Database(database, arn=settings.arn("glue", f"database/{database}"), description="Predicted bike rentals"),
-        PredictionTable(f"{database}.predictions", bucket=settings.predictions_bucket),
+        ModelPackageGroup(settings.model_package_group_name, f"Linear regression of {dataset.words.target}"),
+        Database(database, arn=settings.arn("glue", f"database/{database}"), description=predicted),
+        PredictionTable(
+            f"{database}.predictions",
+            bucket=settings.predictions_bucket,
+            description=f"{predicted}, one line a {dataset.words.row.one}, with 95 % prediction interval",
+            labels=tuple(label_names(dataset).values()),
+        ),
     ]
 
 

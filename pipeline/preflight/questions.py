@@ -22,7 +22,7 @@ def preflight(aws: Aws) -> list[Answer]:
         DeploymentError: there are no credentials, or they are another account's.
     """
     aws.check_account()
-    bundle, settings = build_bundle(), aws.settings
+    bundle, settings = build_bundle(aws.settings.dataset), aws.settings
     boundary = settings.boundary_arn
     needed: dict[str, int] = {}
     planned = resources_to_remove(settings, bundle)

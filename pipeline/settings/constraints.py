@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
+from pipeline.datasets.shipped import dataset_names
+
 Item = TypeVar("Item")
 
 # ``retentionInDays`` of CloudWatch Logs' PutRetentionPolicy.
@@ -104,10 +106,17 @@ def _text(pattern: str, words: str) -> AfterValidator:
     return AfterValidator(matching((pattern, f"has to be {words}")))
 
 
+def _declared(name: str) -> str:
+    if name not in dataset_names():
+        raise ValueError(f"there is no declaration {name!r}; there are: {', '.join(dataset_names())}")
+    return name
+
+
 #: Beginning of every name; bucket names have to fit into 63 characters with it.
 ShortName = Annotated[
     str, _text("[a-z][a-z0-9-]{0,15}", "1 to 16 lower-case letters, digits and hyphens, a letter first")
 ]
+DatasetName = Annotated[str, AfterValidator(_declared)]
 AccountId = Annotated[str, _text("[0-9]{12}", "12 digits")]
 Region = Annotated[str, _text("[a-z]{2}(-[a-z]+)+-[0-9]", "a region of AWS, such as eu-west-1")]
 Url = Annotated[str, _text(r"https?://\S+", "a URL, such as http://127.0.0.1:4566"), AfterValidator(_port)]

@@ -106,11 +106,38 @@ class Settings(ResourceNames, BaseSettings):
                 check_bucket_name(name)
             except ValueError as error:
                 raise ValueError(f"project: its buckets would have names such as {name}; {error}") from error
+        if self.analysis.profile is not None and self.analysis.profile not in self.declared.profiles:
+            known = ", ".join(self.declared.profiles)
+            raise ValueError(f"analysis.profile: {self.dataset} declares no {self.analysis.profile!r}; it has {known}")
         keys = [("kms_key", self.kms_key), *(("buckets.kms_keys", key) for key in self.buckets.kms_keys)]
         for name, arn in keys:
             if arn and arn.startswith("arn:") and arn.split(":")[1:4:2] != [self.partition, self.region]:
                 raise ValueError(f"{name}: a key of {arn.split(':')[3]} can't be used in {self.region}")
         return self
+
+    @property
+    def profile(self) -> str:
+        """The way of modelling the table: as set, or the first one that is declared."""
+        return self.analysis.profile or next(iter(self.declared.profiles))
+
+    @property
+    def minimum_r_squared(self) -> float:
+        """What a model has to reach: as set, or as declared."""
+        return self._first(self.quality.minimum_r_squared, self.declared.gate.minimum_r_squared)
+
+    @property
+    def leakage_threshold(self) -> float:
+        """What counts as leakage: as set, or as declared."""
+        return self._first(self.quality.leakage_threshold, self.declared.gate.leakage)
+
+    @property
+    def minimum_training_rows(self) -> int:
+        """How many rows are needed to train: as set, or as declared."""
+        return int(self._first(self.quality.minimum_training_rows, self.declared.gate.minimum_rows))
+
+    @staticmethod
+    def _first(setting: float | None, declared: float) -> float:
+        return declared if setting is None else setting
 
     @property
     def boundary_arn(self) -> str | None:

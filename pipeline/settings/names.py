@@ -4,14 +4,16 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from analysis.dataset.declaration import Dataset
 from pipedef.arns import partition_of
-from pipeline.settings.constraints import AccountId, Region, ShortName, TagKey, TagValue
+from pipeline.datasets.shipped import DEFAULT_DATASET, declared
+from pipeline.settings.constraints import AccountId, DatasetName, Region, ShortName, TagKey, TagValue
 from pipeline.settings.contract import Flow, Function
 from pipeline.settings.sections import Buckets
 
 
 class _Name:
-    """A name that begins with project and environment."""
+    """A name that begins with what all names of the environment begin with."""
 
     def __init__(self, suffix: str) -> None:
         self._suffix = suffix
@@ -21,7 +23,7 @@ class _Name:
 
 
 class _BucketName:
-    """A configured bucket, or one with a name of project, environment, purpose and account."""
+    """A configured bucket, or one with a name of that beginning, purpose and account."""
 
     def __init__(self, purpose: str) -> None:
         self._purpose = purpose
@@ -39,7 +41,10 @@ class ResourceNames(BaseModel):
     environment: ShortName
     account_id: AccountId
     region: Region
-    project: ShortName = "bikeshare"
+    #: Declaration of the table, by the name of its file in ``datasets/``: one environment deploys one.
+    dataset: DatasetName = DEFAULT_DATASET
+    #: What the resources are called after, beside data set and environment; by default the data set alone.
+    project: ShortName | None = None
     #: AWS takes 50 on a resource; project and environment are two of them.
     tags: Annotated[dict[TagKey, TagValue], Field(max_length=48)] = Field(default_factory=dict)
     buckets: Buckets = Field(default_factory=Buckets)
@@ -60,8 +65,8 @@ class ResourceNames(BaseModel):
     alarm_topic_name = _Name("alarms")
     #: Queue of events that could not be delivered.
     dead_letter_queue_name = _Name("undelivered")
-    #: Feature group that holds one record a day.
-    feature_group_name = _Name("daily")
+    #: Feature group that holds one record a row.
+    feature_group_name = _Name("rows")
     #: Group in the model registry.
     model_package_group_name = _Name("regression")
     #: Role that pipelines and jobs run as.
@@ -71,8 +76,18 @@ class ResourceNames(BaseModel):
 
     @property
     def prefix(self) -> str:
-        """Beginning of every resource name, such as ``bikeshare-dev``."""
-        return f"{self.project}-{self.environment}"
+        """Beginning of every resource name: project, data set and environment, such as ``acme-redwine-dev``."""
+        return f"{self.system}-{self.environment}"
+
+    @property
+    def system(self) -> str:
+        """What is deployed: the data set by its declared name, after the project's name where there is one."""
+        return "-".join(dict.fromkeys([self.project or self.declared.name, self.declared.name]))
+
+    @property
+    def declared(self) -> Dataset:
+        """The declaration of the table."""
+        return declared(self.dataset)
 
     def pipeline_name(self, flow: Flow) -> str:
         """Return the name of the pipeline that a file under ``raw/<flow>/`` starts."""
@@ -131,4 +146,4 @@ class ResourceNames(BaseModel):
 
     def resource_tags(self) -> dict[str, str]:
         """Return the tags that every resource gets: project, environment and those of the settings."""
-        return {"project": self.project, "environment": self.environment, **self.tags}
+        return {"project": self.system, "environment": self.environment, **self.tags}

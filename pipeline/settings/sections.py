@@ -18,7 +18,8 @@ from pipeline.settings.constraints import (
 )
 from pipeline.settings.contract import ISOLABLE_STEPS, JobStep
 
-Profile = Literal["forecast", "parity"]
+Measures = Literal["declared", "numbers", "bins"]
+FirstLevels = Literal["declared", "drop", "keep"]
 ApprovalStatus = Literal["PendingManualApproval", "Approved", "Rejected"]
 
 #: The one job that distributes its work; our scripts would do the same on each instance.
@@ -75,28 +76,35 @@ class Instances(Section):
 class Analysis(Section):
     """Defaults of the pipeline parameters that steer split and model."""
 
-    profile: Profile = "forecast"
+    #: By default the first one of the declaration.
+    profile: str | None = None
     train_fraction: Number = Field(default=0.7, gt=0, lt=1)
     random_state: int = Field(default=333, ge=0, lt=2**32)
-    feature_count: int = Field(default=15, ge=1)
+    #: By default what the profile declares.
+    feature_count: int | None = Field(default=None, ge=1)
+    #: Whether numbers with bins enter the model as numbers, or as dummy variables of their bins.
+    measures: Measures = "declared"
+    #: Whether reference levels get a dummy variable too.
+    first_levels: FirstLevels = "declared"
 
 
 class Quality(Section):
     """What a file and a model have to reach."""
 
     #: On the test rows, before a model is registered. The leakage verdict is checked beside it and can't be waived.
-    minimum_r_squared: Number = Field(default=0.8, le=1)
-    #: Adjusted R-squared of the target on its features from which the answer counts as given away.
-    leakage_threshold: Number = Field(default=0.999, gt=0, le=1)
+    #: By default what the declaration asks for; an environment can only ask for more.
+    minimum_r_squared: Number | None = Field(default=None, le=1)
+    #: Adjusted R-squared of the target on its features from which the answer counts as given away; by default the declaration's.
+    leakage_threshold: Number | None = Field(default=None, gt=0, le=1)
     #: How many rows of a file are repaired (and counted in its quality report) before it is refused.
     maximum_duplicate_rows: int = Field(default=0, ge=0)
-    maximum_duplicate_days: int = Field(default=0, ge=0)
+    maximum_duplicate_keys: int = Field(default=0, ge=0)
     maximum_missing_rows: int = Field(default=0, ge=0)
     maximum_invalid_rows: int = Field(default=0, ge=0)
-    #: Rows whose cnt is not casual + registered; they are kept.
+    #: Rows whose target is not the sum of its parts; they are kept.
     maximum_unequal_sums: int = Field(default=0, ge=0)
-    #: Fewer rows than this are not trained on.
-    minimum_training_rows: int = Field(default=60, ge=30)
+    #: Fewer rows than this are not trained on; by default what the declaration asks for.
+    minimum_training_rows: int | None = Field(default=None, ge=30)
 
 
 class Registry(Section):

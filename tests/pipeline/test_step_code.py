@@ -13,7 +13,7 @@ from pipeline.step_code import STEPS_FOLDER
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("module", ["pipeline", "pipeline.definition.features"])
+@pytest.mark.parametrize("module", ["pipeline", "pipeline.datasets.shipped"])
 def test_the_steps_package_is_the_one_of_this_repository(module: str, tmp_path: Path) -> None:
     program = (
         f"import sys; before = list(sys.path); import {module}; import analysis.dataset.declaration as found\n"

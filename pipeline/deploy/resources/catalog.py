@@ -2,7 +2,7 @@
 
 The partitions are *projected* from the dates of the folders, so that a file can be queried the moment it is there.
 OpenCSVSerDe is the one that reads quoted cells (a key may hold a comma). It can't read an empty cell as a number or
-NULL, and ``actual`` is empty for days that have not happened, so that column is text; in a query::
+NULL, and ``actual`` is empty where it is not known yet, so that column is text; in a query::
 
     SELECT date(date) AS day, prediction, try_cast(nullif(actual, '') AS double) AS actual
     FROM predictions WHERE dt = '2026-11-23'
@@ -16,9 +16,8 @@ from pipeline.aws.clients import Aws
 from pipeline.deploy.engine import tags
 from pipeline.deploy.engine.resource import Difference, Removal, Resource, State
 
-#: Column → Athena type, in the order in which steps/publish.py writes them.
+#: Column → Athena type, in the order in which steps/publish.py writes them after those that name the row.
 PREDICTION_COLUMNS = {
-    "date": "string",
     "prediction": "double",
     "lower_95": "double",
     "upper_95": "double",
@@ -83,6 +82,8 @@ class PredictionTable(Resource):
 
     kind = "table"
     bucket: str  #: Holds the predictions.
+    description: str
+    labels: tuple[str, ...]  #: Columns that name the row; text.
 
     @property
     def database(self) -> str:
@@ -96,10 +97,13 @@ class PredictionTable(Resource):
     def _desired(self) -> State:
         folder = f"s3://{self.bucket}/predictions/"
         return {
-            "description": "Predicted rentals by day, with 95 % prediction interval; dt is the day of the upload",
+            "description": f"{self.description}; dt is the day of the upload",
             "type": "EXTERNAL_TABLE",
             # In their order: a CSV reader takes columns by position, whatever the header says.
-            "columns": [{"Name": name, "Type": kind} for name, kind in PREDICTION_COLUMNS.items()],
+            "columns": [
+                {"Name": name, "Type": kind}
+                for name, kind in {**dict.fromkeys(self.labels, "string"), **PREDICTION_COLUMNS}.items()
+            ],
             "partitions": [{"Name": "dt", "Type": "string"}],
             "location": folder,
             "format": _FORMAT,

@@ -160,7 +160,7 @@ def sweep_rule(settings: Settings) -> Rule:
     """Return the rule that has models deleted, once an hour, that no execution is going to use."""
     event = {
         "pipeline": list(settings.pipeline_names),
-        "project": settings.project,
+        "project": settings.system,
         "environment": settings.environment,
         "keep-hours": settings.running.keep_models_hours,
     }

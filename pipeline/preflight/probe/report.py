@@ -51,7 +51,7 @@ def probe(aws: Aws, say: Callable[[str], None]) -> list[Answer]:
     aws.check_account()
     own = Aws(probe_settings(aws.settings))
     left, answers = Leftovers(own), []
-    tries = Tries(own, compiled_definitions(aws.settings, build_bundle()), left)
+    tries = Tries(own, compiled_definitions(aws.settings, build_bundle(aws.settings.dataset)), left)
     try:
         with aws_errors("Probing", own, DeploymentError):
             say("Making a bucket, roles and a function")

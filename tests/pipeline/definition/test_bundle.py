@@ -28,7 +28,7 @@ def names(bundle):
 
 
 def test_times_owners_modes_and_caches_do_not_count(copy):
-    before = build_bundle(copy)
+    before = build_bundle(folder=copy)
     for path in copy.rglob("*"):
         os.utime(path, (1, 1))
         if path.is_file():
@@ -36,19 +36,19 @@ def test_times_owners_modes_and_caches_do_not_count(copy):
     (copy / "__pycache__").mkdir()
     (copy / "__pycache__" / "train.cpython-312.pyc").write_bytes(b"x")
     (copy / ".hidden.py").write_text("x = 1")
-    assert build_bundle(copy).sha256 == before.sha256
-    assert build_bundle(copy).archive == before.archive
-    assert build_bundle(copy).functions == before.functions
+    assert build_bundle(folder=copy).sha256 == before.sha256
+    assert build_bundle(folder=copy).archive == before.archive
+    assert build_bundle(folder=copy).functions == before.functions
 
 
 def test_each_file_counts(copy):
-    before = build_bundle(copy).sha256
+    before = build_bundle(folder=copy).sha256
     for path in bundled_files(copy):
         original = path.read_bytes()
         path.write_bytes(original + b"\n")
-        assert build_bundle(copy).sha256 != before, path
+        assert build_bundle(folder=copy).sha256 != before, path
         path.write_bytes(original)
-    assert build_bundle(copy).sha256 == before
+    assert build_bundle(folder=copy).sha256 == before
 
 
 def test_the_archive_holds_scripts_and_shared_code_at_its_root():
@@ -66,7 +66,7 @@ def test_the_archive_holds_scripts_and_shared_code_at_its_root():
 
 
 def test_the_functions_have_an_archive_of_their_own(copy):
-    before = build_bundle(copy)
+    before = build_bundle(folder=copy)
     assert before.functions_key.startswith("code/functions/")
     with zipfile.ZipFile(io.BytesIO(before.functions)) as archive:
         found = archive.namelist()
@@ -74,18 +74,18 @@ def test_the_functions_have_an_archive_of_their_own(copy):
     assert {*(function.script for function in Function), "analysis/runtime/upload.py"} <= set(found)
     assert not [name for name in found if name.startswith(("train", "analysis/reading"))]
     (copy / "train.py").write_text("# another one")
-    changed = build_bundle(copy)
+    changed = build_bundle(folder=copy)
     assert changed.sha256 != before.sha256
     assert changed.functions_key == before.functions_key
     (copy / "claim.py").write_text("# another one")
-    assert build_bundle(copy).functions_key != before.functions_key
+    assert build_bundle(folder=copy).functions_key != before.functions_key
 
 
 def test_links_do_not_travel(copy, tmp_path):
     secret = tmp_path / "secret.py"
     secret.write_text("password = 'x'")
     (copy / "link.py").symlink_to(secret)
-    assert "link.py" not in names(build_bundle(copy))
+    assert "link.py" not in names(build_bundle(folder=copy))
 
 
 @given(content=st.dictionaries(st.from_regex(r"[a-z]{1,8}\.py", fullmatch=True), st.binary(max_size=50), max_size=5))
@@ -98,5 +98,5 @@ def test_the_hash_is_a_function_of_names_and_bytes(tmp_path_factory, content):
             (folder / function.script).write_text("")
         for name in order:
             (folder / name).write_bytes(content[name])
-        hashes.add(build_bundle(folder).sha256)
+        hashes.add(build_bundle(folder=folder).sha256)
     assert len(hashes) == 1
