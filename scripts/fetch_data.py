@@ -25,8 +25,9 @@ from urllib.request import urlopen
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
-from analysis.reading.columns import COUNTS, TARGET, Purpose
+from analysis.reading.columns import COUNTS, TARGET
 from analysis.reading.limits import QualityLimits
+from analysis.reading.purpose import Purpose
 from analysis.reading.quality import check_days
 from analysis.reading.table import read_table
 from scripts.lib.program import ScriptError, program_parser, run_program, write_whole

@@ -20,8 +20,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 from analysis.features.feature_store import Record, batch_writer, records_of, write_all
 from analysis.features.profiles import STORED_FEATURES
 from analysis.features.transform import stored_features
-from analysis.reading.columns import DATE, Purpose
+from analysis.reading.columns import DATE
 from analysis.reading.limits import QualityLimits
+from analysis.reading.purpose import Purpose
 from analysis.reading.quality import check_days
 from analysis.reading.table import read_table
 from analysis.runtime.files import read_frame, write_frame

@@ -12,8 +12,9 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from analysis.features.profiles import FORECAST, PROFILES, Variant, profile_named, variant_of
-from analysis.reading.columns import TARGET, Purpose
+from analysis.reading.columns import TARGET
 from analysis.reading.limits import add_limits, limits_of
+from analysis.reading.purpose import Purpose
 from analysis.runtime.container import INPUT, OUTPUT, Arguments, existing_file, run_step
 from analysis.runtime.upload import CLAIM_FILE, INPUT_FILE, read_claim
 

@@ -14,8 +14,9 @@ from analysis.features.prepared import split_rows
 from analysis.features.profiles import FORECAST, PARITY
 from analysis.features.transform import model_columns
 from analysis.model.fitting import Fit, fit_linear_model
-from analysis.reading.columns import TARGET, Purpose
+from analysis.reading.columns import TARGET
 from analysis.reading.limits import QualityLimits
+from analysis.reading.purpose import Purpose
 from analysis.reading.quality import CheckedDays, check_days
 from analysis.reading.table import read_table
 

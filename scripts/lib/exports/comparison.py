@@ -14,8 +14,9 @@ from analysis.evaluation.metrics import all_metrics, coverage
 from analysis.features.profiles import Profile, Variant, profile_named, variant_of
 from analysis.features.transform import model_columns
 from analysis.model.artefact import Floats, LinearModel
-from analysis.reading.columns import DATE, TARGET, Purpose
+from analysis.reading.columns import DATE, TARGET
 from analysis.reading.limits import QualityLimits
+from analysis.reading.purpose import Purpose
 from analysis.reading.quality import check_days
 from analysis.reading.table import read_table
 from publish import safe_text

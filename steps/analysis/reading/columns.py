@@ -7,20 +7,12 @@ This is the one place where a level, a range or a unit is written down; everythi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 DATE = "dteday"
 IDENTIFIER = "instant"
 TARGET = "cnt"
 TARGET_PARTS = ("casual", "registered")
 """`cnt` is their sum, so they are the answer and never inputs of an honest model."""
-
-
-class Purpose(StrEnum):
-    """The use that a file is prepared for: training needs the target, scoring does not."""
-
-    TRAINING = "training"
-    SCORING = "scoring"
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from analysis.reading.columns import (
     TARGET,
     TARGET_PARTS,
     WEATHER_STANDS_FOR,
-    Purpose,
 )
 from analysis.reading.days import Findings, broken_rules, lines_of, typed_days
 from analysis.reading.limits import QualityLimits
+from analysis.reading.purpose import Purpose
 from analysis.reading.redundancy import removed_columns
 from analysis.reading.table import Table
 from analysis.runtime.errors import InputError, Problem
@@ -130,7 +130,7 @@ def _drop_broken_rows(days: pd.DataFrame, limits: QualityLimits, findings: Findi
         return days
     days = days.drop(index=lines)
     repeated = lines_of(days[DATE].duplicated(keep="first"))
-    if not findings.passed("no day twice", repeated, limits.duplicate_days, "further rows of a day dropped"):
+    if not findings.passed("no day twice", repeated, limits.duplicate_keys, "further rows of a day dropped"):
         findings.problems.extend(problem for problem in problems if problem.column == DATE)
         return days
     return days.drop(index=repeated)

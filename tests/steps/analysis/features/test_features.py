@@ -15,8 +15,9 @@ from analysis.features.profiles import (
     variant_of,
 )
 from analysis.features.transform import model_columns, source_column, stored_features
-from analysis.reading.columns import BINS, CATEGORIES, FLAGS, TARGET, Purpose
+from analysis.reading.columns import BINS, CATEGORIES, FLAGS, TARGET
 from analysis.reading.limits import QualityLimits
+from analysis.reading.purpose import Purpose
 from analysis.reading.quality import check_days
 from analysis.reading.table import read_table
 from analysis.runtime.errors import SettingsError

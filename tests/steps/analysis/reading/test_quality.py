@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.reading.columns import TARGET, Purpose
+from analysis.reading.columns import TARGET
 from analysis.reading.limits import QualityLimits
+from analysis.reading.purpose import Purpose
 from analysis.reading.quality import check_days
 from analysis.reading.table import read_table
 from analysis.runtime.errors import InputError
@@ -331,7 +332,7 @@ def test_rows_outside_their_range_may_be_dropped(write, csv_of, rows) -> None:
 def test_further_rows_of_a_day_may_be_dropped(write, csv_of, rows) -> None:
     rows.append({**rows[4], "temp": "20.5"})
     table = read_table(write(csv_of(rows)))
-    checked = check_days(table, Purpose.TRAINING, (TARGET,), QualityLimits(duplicate_days=1))
+    checked = check_days(table, Purpose.TRAINING, (TARGET,), QualityLimits(duplicate_keys=1))
     assert checked.report["repairs"] == [{"what": "further rows of a day dropped", "rows": 1, "lines": [92]}]
     assert checked.days["dteday"].is_unique
 

@@ -5,8 +5,9 @@ import json
 import pandas as pd
 
 from analysis.model.artefact import read_model
-from analysis.reading.columns import TARGET, Purpose
+from analysis.reading.columns import TARGET
 from analysis.reading.limits import QualityLimits
+from analysis.reading.purpose import Purpose
 from analysis.reading.quality import check_days
 from analysis.reading.redundancy import exact_sums
 from analysis.reading.table import read_table
