@@ -1,0 +1,71 @@
+"""What names a row for ever: its key, or what is in it."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.dataset.columns import TIMES
+from analysis.dataset.declaration import Dataset
+from analysis.reading.equal_rows import group_numbers
+
+_BETWEEN_KEYS, _BETWEEN_CELLS = "|", "\x1f"
+
+
+def row_identities(rows: pa.Table, dataset: Dataset) -> list[str]:
+    """Return an identifier for each row, the same wherever in a file the row is.
+
+    With a key: its values, joined by | where there are several (a | or backslash inside of one has a backslash before
+    it); days and moments in ISO form. Without: the SHA-256 of the cells that are known before the target, each by name
+    and canonical value, a hyphen, and the count of equal rows before it. Rows that are equal but for their answers are
+    counted in the order of the answers.
+    """
+    if dataset.key:
+        keys = [_texts(rows[name], dataset, name) for name in dataset.key]
+        return keys[0].to_pylist() if len(keys) == 1 else _joined_keys(keys)
+    names = [name for name in dataset.known_before if name in rows.column_names]
+    cells = [pc.binary_join_element_wise(name, _texts(rows[name], dataset, name), "=") for name in names]
+    contents = pc.binary_join_element_wise(*cells, _BETWEEN_CELLS).to_pylist()
+    counts = _equal_before(rows, names, [name for name in dataset.answers if name in rows.column_names])
+    return [
+        f"{hashlib.sha256(content.encode()).hexdigest()}-{count}"
+        for content, count in zip(contents, counts, strict=True)
+    ]
+
+
+def _texts(values: pa.ChunkedArray, dataset: Dataset, name: str) -> pa.Array:
+    """Write values canonically: numbers as Python's repr does, so that 7 and 7.0 of a measure are one; empty as ""."""
+    encoded = pc.dictionary_encode(values.combine_chunks())
+    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+    distinct = encoded.dictionary.to_pylist()
+    if pa.types.is_floating(values.type):
+        # Plus zero, because -0.0 is 0.0.
+        texts = [repr(value + 0.0) for value in distinct]
+    elif dataset.columns[name].kind in TIMES:
+        texts = [value.isoformat() for value in distinct]
+    else:
+        texts = [str(value) for value in distinct]
+    return pc.fill_null(pa.array(texts, pa.string()).take(encoded.indices), "")
+
+
+def _joined_keys(keys: list[pa.Array]) -> list[str]:
+    escaped = [pc.replace_substring_regex(key, r"([\\|])", r"\\\1") for key in keys]
+    joined: list[str] = pc.binary_join_element_wise(*escaped, _BETWEEN_KEYS).to_pylist()
+    return joined
+
+
+def _equal_before(rows: pa.Table, names: list[str], answers: list[str]) -> list[int]:
+    groups = group_numbers([rows[name] for name in names], len(rows)).tolist()
+    order = range(len(rows))
+    if answers:
+        table = rows.select(answers).append_column("place", pa.array(order, pa.int64()))
+        keys = [(name, "ascending") for name in table.column_names]
+        order = pc.sort_indices(table, sort_keys=keys).to_pylist()
+    seen: dict[int, int] = {}
+    counts = [0] * len(rows)
+    for row in order:
+        counts[row] = seen.get(groups[row], 0)
+        seen[groups[row]] = counts[row] + 1
+    return counts

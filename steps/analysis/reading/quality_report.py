@@ -1,0 +1,98 @@
+"""The quality report: what a file holds, what was found in it, and what was done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from analysis.dataset.columns import NUMBERS, Kind
+from analysis.dataset.declaration import Dataset
+from analysis.reading.domains import shown
+from analysis.reading.limits import QualityLimits
+from analysis.reading.problems import Findings
+from analysis.reading.purpose import Purpose
+from analysis.reading.typing_rows import TypedRows
+from analysis.reading.unused_columns import unused_columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The file that rows are from.
+
+    file: what messages call it. sha256, size: of its bytes. notes: how it was read (delimiter, encoding, names).
+    """
+
+    file: str
+    sha256: str = ""
+    size: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def quality_report(
+    rows: pa.Table,
+    typed: TypedRows,
+    dataset: Dataset,
+    findings: Findings,
+    limits: QualityLimits,
+    *,
+    source: Source,
+    form: str,
+    purpose: Purpose,
+    required: Collection[str],
+    removes_columns: bool,
+) -> dict[str, Any]:
+    """Return the report of a file's checked rows, as it is written to quality.json."""
+    unknown = _unknown_numbers(rows, typed)
+    span = None if dataset.time is None else pc.min_max(rows[dataset.time]).as_py()
+    return {
+        "file": source.file,
+        "sha256": source.sha256,
+        "bytes": source.size,
+        "dataset": dataset.name,
+        "form": form,
+        "purpose": purpose.value,
+        "rows": {"read": typed.count, "used": len(rows)},
+        "first": None if span is None else shown(span["min"]),
+        "last": None if span is None else shown(span["max"]),
+        "has_target": dataset.target in rows.column_names and rows[dataset.target].null_count < len(rows),
+        "columns": [_column_report(rows[name], name, dataset) for name in rows.column_names[1:]],
+        "missing_cells": dict(typed.missing),
+        "checks": findings.checks,
+        "removed_columns": unused_columns(
+            rows, typed.header, unknown, dataset, limits, required=required, removes=removes_columns
+        ),
+        "repairs": findings.repairs,
+        "findings": findings.strange,
+        "notes": list(source.notes),
+        "limits": asdict(limits),
+    }
+
+
+def _unknown_numbers(rows: pa.Table, typed: TypedRows) -> pa.Table:
+    """Return the columns that are not declared but hold nothing but numbers, for the rows that are left."""
+    columns = {name: pa.chunked_array(chunks, pa.float64()) for name, chunks in typed.unknown.items()}
+    # Lines grow from row to row of the file.
+    place = np.searchsorted(typed.all_lines(), rows["line"].to_numpy())
+    return pa.table([column.take(pa.array(place)) for column in columns.values()], names=[*columns])
+
+
+def _column_report(values: pa.ChunkedArray, name: str, dataset: Dataset) -> dict[str, Any]:
+    column = dataset.columns[name]
+    report: dict[str, Any] = {
+        "column": name,
+        "kind": column.kind.value,
+        "distinct": pc.count_distinct(values).as_py(),
+        "missing": values.null_count,
+    }
+    if column.kind in NUMBERS and report["distinct"]:
+        known = pc.cast(values, pa.float64()).drop_null().to_numpy()
+        report |= {"minimum": float(known.min()), "maximum": float(known.max()), "mean": float(np.mean(known))}
+    if column.kind is Kind.CATEGORY:
+        counted = {entry["values"]: entry["counts"] for entry in pc.value_counts(values.combine_chunks()).to_pylist()}
+        report["levels"] = {level: counted.get(level, 0) for level in column.levels}
+    return report
