@@ -64,8 +64,8 @@ def numbers(texts: pa.Array) -> Typed:
     values = pc.cast(pc.if_else(numeric, texts, pa.scalar(None, pa.string())), pa.float64())
     finite = pc.is_finite(values)
     wrong = {
-        "is not a number": _where(pc.invert(numeric)),
-        "is too large for a double": _where(pc.invert(finite)),
+        "is not a number": where(pc.invert(numeric)),
+        "is too large for a double": where(pc.invert(finite)),
     }
     return Typed(pc.if_else(finite, values, pa.scalar(None, pa.float64())), _found(wrong))
 
@@ -77,8 +77,8 @@ def whole_numbers(texts: pa.Array) -> Typed:
     whole = pc.equal(pc.floor(typed.values), typed.values)
     wrong = {
         **typed.wrong,
-        "is not a whole number": _where(pc.invert(whole)),
-        "is too large for a whole number": _where(pc.and_(whole, pc.invert(exact))),
+        "is not a whole number": where(pc.invert(whole)),
+        "is too large for a whole number": where(pc.and_(whole, pc.invert(exact))),
     }
     values = pc.if_else(pc.and_(whole, exact), typed.values, pa.scalar(None, pa.float64()))
     return Typed(pc.cast(values, pa.int64()), _found(wrong))
@@ -91,14 +91,10 @@ def level_codes(texts: pa.Array, column: Column) -> Typed:
     """
     if not column.has_whole_levels:
         return Typed(texts, {})
-    encoded = pc.dictionary_encode(texts)
-    distinct = whole_numbers(encoded.dictionary)
-    codes = pc.cast(distinct.values, pa.string())
+    typed = whole_numbers(texts)
     declared = pa.array([*column.levels], pa.string())
-    place = pc.index_in(distinct.values, value_set=pc.cast(declared, pa.int64()))
-    codes = pc.coalesce(declared.take(place), codes)
-    wrong = {what: _where(pa.array(mask).take(encoded.indices)) for what, mask in distinct.wrong.items()}
-    return Typed(codes.take(encoded.indices), wrong)
+    place = pc.index_in(typed.values, value_set=pc.cast(declared, pa.int64()))
+    return Typed(pc.coalesce(declared.take(place), pc.cast(typed.values, pa.string())), typed.wrong)
 
 
 def moments(texts: pa.Array, pattern: str, kind: Kind) -> tuple[pa.Array, Mask]:
@@ -123,7 +119,7 @@ def moments(texts: pa.Array, pattern: str, kind: Kind) -> tuple[pa.Array, Mask]:
     for piece, highest in _HIGHEST.items():
         if piece in parts:
             valid &= parts[piece] <= highest
-    fits = _where(shaped)
+    fits = where(shaped)
     if kind is Kind.DATE:
         return pa.array(days, mask=~(fits & valid)), fits
     seconds = sum(parts.get(piece, 0) * unit for piece, unit in (("%H", 3600), ("%M", 60), ("%S", 1)))
@@ -143,9 +139,9 @@ def _days(parts: dict[str, npt.NDArray[np.int64]]) -> tuple[Any, Mask]:
     return days, of_the_month & (parts["%m"] > 0) & (parts["%m"] <= 12) & (years > 0)  # noqa: PLR2004 - months of a year
 
 
-def _where(condition: pa.Array) -> Mask:
+def where(condition: pa.Array | pa.ChunkedArray) -> Mask:
     """Return where a condition is true, neither false nor null."""
-    mask: Mask = pc.fill_null(condition, fill_value=False).to_numpy(zero_copy_only=False)
+    mask: Mask = np.asarray(pc.fill_null(condition, fill_value=False))
     return mask
 
 

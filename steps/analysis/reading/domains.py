@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from analysis.dataset.columns import NUMBERS, Column, Kind
 from analysis.dataset.declaration import Dataset
+from analysis.reading.cells import where
 from analysis.reading.forms import scale_of
 from analysis.reading.problems import Findings, Lines, Mask
 
@@ -108,9 +109,3 @@ def lines_of(rows: pa.Table) -> Lines:
     """Return the line of each row."""
     lines: Lines = rows["line"].to_numpy()
     return lines
-
-
-def where(condition: pa.ChunkedArray) -> Mask:
-    """Return where a condition is true, neither false nor null."""
-    mask: Mask = pc.fill_null(condition, fill_value=False).to_numpy()
-    return mask

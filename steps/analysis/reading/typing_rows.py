@@ -5,7 +5,7 @@ Dates are read in every declared form, because the form of a file is only known 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from analysis.dataset.columns import TIMES, Column
 from analysis.dataset.declaration import Dataset
-from analysis.reading.cells import filled_cells, moments, numbers, typed_cells
+from analysis.reading.cells import filled_cells, moments, numbers, typed_cells, where
 from analysis.reading.problems import Findings, Lines, Mask, quoted
 from analysis.runtime.errors import SHOWN_PROBLEMS
 
@@ -59,6 +59,39 @@ class TypedRows:
         return np.concatenate(self.lines) if self.lines else np.zeros(0, dtype=np.int64)
 
 
+@dataclass(frozen=True)
+class _Cells:
+    """The cells of one column of a batch: each distinct text is looked at once.
+
+    distinct: without surrounding space, null where a text means an empty cell. indices: of each row's.
+    """
+
+    distinct: pa.Array
+    indices: pa.Array
+
+    @classmethod
+    def of(cls, texts: pa.Array, marks: Collection[str], levels: Collection[str]) -> _Cells:
+        """Find the distinct texts of a column."""
+        encoded = pc.dictionary_encode(texts.fill_null(""))
+        return cls(filled_cells(encoded.dictionary, marks, levels), encoded.indices)
+
+    def spread(self, values: pa.Array) -> pa.Array:
+        """Give each row the value of its text."""
+        return values.take(self.indices)
+
+    def where(self, mask: Mask) -> Mask:
+        """Return the rows whose text is meant by the mask."""
+        return where(self.spread(pa.array(mask, pa.bool_())))
+
+    def text(self, row: int) -> str:
+        """Return the text of a row."""
+        return str(self.distinct[self.indices[row].as_py()].as_py())
+
+    def message(self, what: str) -> Callable[[int], str]:
+        """Return what to say of a row's cell."""
+        return lambda row: f"{quoted(self.text(row))} {what}"
+
+
 def typed_rows(batches: Iterable[pa.RecordBatch], dataset: Dataset, findings: Findings) -> TypedRows:
     """Type all cells; what is no number where one is due is refused.
 
@@ -72,17 +105,17 @@ def typed_rows(batches: Iterable[pa.RecordBatch], dataset: Dataset, findings: Fi
         rows.lines.append(lines)
         for place, name in enumerate(rows.header, start=1):
             column = dataset.columns.get(name)
-            texts = filled_cells(batch.column(place), dataset.missing_marks, column.levels if column else ())
-            rows.missing[name] += texts.null_count
+            cells = _Cells.of(batch.column(place), dataset.missing_marks, column.levels if column else ())
+            rows.missing[name] += cells.spread(cells.distinct.is_null()).true_count
             if column is None:
-                _add_unknown(rows, name, texts)
+                _add_unknown(rows, name, cells)
             elif column.kind in TIMES:
-                _add_dates(rows.dates[name], texts, lines, column)
+                _add_dates(rows.dates[name], cells, lines, column)
             else:
-                typed = typed_cells(texts, column)
-                rows.values[name].append(typed.values)
+                typed = typed_cells(cells.distinct, column)
+                rows.values[name].append(cells.spread(typed.values))
                 for what, mask in typed.wrong.items():
-                    findings.refuse_rows(name, what, lines, mask, _after_cell(texts, what))
+                    findings.refuse_rows(name, what, lines, cells.where(mask), cells.message(what))
     return rows
 
 
@@ -99,28 +132,25 @@ def _start(rows: TypedRows, header: tuple[str, ...], dataset: Dataset) -> None:
             rows.values[name] = []
 
 
-def _after_cell(texts: pa.Array, what: str) -> Callable[[int], str]:
-    return lambda row: f"{quoted(texts[row].as_py())} {what}"
-
-
-def _add_unknown(rows: TypedRows, name: str, texts: pa.Array) -> None:
+def _add_unknown(rows: TypedRows, name: str, cells: _Cells) -> None:
     """Keep a column that is not declared as long as it holds nothing but numbers: it may give the target away."""
     if name in rows.unknown:
-        typed = numbers(texts)
-        rows.unknown[name].append(typed.values)
+        typed = numbers(cells.distinct)
+        rows.unknown[name].append(cells.spread(typed.values))
         if typed.wrong:
             del rows.unknown[name]
 
 
-def _add_dates(readings: dict[str, DateReading], texts: pa.Array, lines: Lines, column: Column) -> None:
+def _add_dates(readings: dict[str, DateReading], cells: _Cells, lines: Lines, column: Column) -> None:
     patterns = {pattern for form in column.formats.values() for pattern in form}
-    read = {pattern: moments(texts, pattern, column.kind) for pattern in patterns}
+    read = {pattern: moments(cells.distinct, pattern, column.kind) for pattern in patterns}
     for form, reading in readings.items():
         values = pc.coalesce(*(read[pattern][0] for pattern in column.formats[form]))
         fits: Mask = np.logical_or.reduce([read[pattern][1] for pattern in column.formats[form]])
-        failed = np.flatnonzero(pc.and_(values.is_null(), texts.is_valid()).to_numpy(zero_copy_only=False))
-        reading.chunks.append(values)
-        reading.fits += int(fits.sum())
+        fitting = cells.where(fits)
+        failed = np.flatnonzero(cells.where(where(pc.and_(values.is_null(), cells.distinct.is_valid()))))
+        reading.chunks.append(cells.spread(values))
+        reading.fits += int(fitting.sum())
         reading.failed += len(failed)
         for row in failed[: SHOWN_PROBLEMS - len(reading.failures)].tolist():
-            reading.failures.append((int(lines[row]), texts[row].as_py(), bool(fits[row])))
+            reading.failures.append((int(lines[row]), cells.text(row), bool(fitting[row])))
