@@ -1,6 +1,6 @@
-"""Write the features of a file on this machine to the Feature Store: one record a day.
+"""Write the features of a file on this machine to the Feature Store: one record a row.
 
-The file is a raw CSV in either published form, checked and prepared by the pipeline's own code, or a features.csv that
+The file is a raw CSV in any declared form, checked and prepared by the pipeline's own code, or a features.csv that
 preprocess.py wrote. Writing again with the same event time changes nothing; a record is replaced only by one with a
 newer event time.
 """
@@ -17,15 +17,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
+from analysis.dataset.declaration import Dataset
 from analysis.features.feature_store import Record, batch_writer, records_of, write_all
-from analysis.features.profiles import STORED_FEATURES
-from analysis.features.transform import stored_features
-from analysis.reading.columns import DATE
-from analysis.reading.limits import QualityLimits
+from analysis.features.labels import texts_of
+from analysis.features.preparation import learn
+from analysis.features.stored import EVENT_TIME, stored_features, stored_rows
+from analysis.reading.identity import row_identities
 from analysis.reading.purpose import Purpose
-from analysis.reading.quality import check_days
-from analysis.reading.table import read_table
-from analysis.runtime.files import read_frame, write_frame
+from analysis.reading.raw_file import checked_file
+from analysis.runtime.files import read_frame, write_table
 from pipeline.aws.clients import Aws, aws_errors
 from scripts.lib.program import RegistrationError, ScriptError, aws_of, existing_file, program_parser, run_program
 
@@ -40,25 +40,27 @@ exit codes: 0 written, 2 wrong call, 11 refused by the Feature Store, 1 the file
 _ISO_SECONDS = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def records_from(path: Path, event_time: str) -> list[Record]:
-    """Build one record a day from a raw CSV of either published form, or a features.csv (recognised by its header).
+def records_from(path: Path, event_time: str, dataset: Dataset) -> list[Record]:
+    """Build one record a row from a raw CSV of any declared form, or a features.csv (recognised by its header).
 
     Raises InputError naming line and column of a raw file that can't be used, ScriptError for a features.csv that is
-    empty or has a day twice.
+    empty or names a row twice.
     """
+    stored = stored_features(dataset)
     with path.open(encoding="utf-8", errors="replace") as stream:
         header = stream.readline().strip().split(",")
-    if set(header) == set(STORED_FEATURES) - {"event_time"}:
+    if set(header) == set(stored.types) - {EVENT_TIME}:
         rows = read_frame(path, text=True)
-        if rows.empty or rows[DATE].duplicated().any():
-            raise ScriptError(f"{path.name} has no rows, or has a day twice.", "Write it again with preprocess.py.")
-        return records_of(rows, event_time)
-    days = check_days(read_table(path), Purpose.SCORING, (), QualityLimits()).days
+        if rows.empty or rows[stored.identifier].duplicated().any():
+            raise ScriptError(f"{path.name} has no rows, or names a row twice.", "Write it again with preprocess.py.")
+        return records_of(rows, event_time, stored)
+    rows = checked_file(path, dataset, Purpose.SCORING).rows
+    features = stored_rows(rows, dataset, learn(rows, dataset), row_identities(rows, dataset), texts_of(rows, dataset))
     # Through a file, so that each number is written with the digits that the pipeline gives it.
     with tempfile.TemporaryDirectory(prefix="features-") as directory:
         file = Path(directory) / "features.csv"
-        write_frame(stored_features(days), file)
-        return records_of(read_frame(file, text=True), event_time)
+        write_table(features, file)
+        return records_of(read_frame(file, text=True), event_time, stored)
 
 
 def event_time_of(text: str | None) -> str:
@@ -90,11 +92,14 @@ def main(arguments: Sequence[str]) -> None:
     if request.workers < 1:
         parser.error("--workers: at least 1 is needed")
     event_time = event_time_of(request.event_time)
-    records = records_from(existing_file(request.data, "The data file"), event_time)
     aws = aws_of(request.env)
+    dataset = aws.settings.declared
+    records = records_from(existing_file(request.data, "The data file"), event_time, dataset)
     group = request.feature_group or aws.settings.feature_group_name
     check_group(group, aws)
-    written = write_all(records, batch_writer(aws.feature_store, group), request.workers)
+    written = write_all(
+        records, batch_writer(aws.feature_store, group, stored_features(dataset).identifier), request.workers
+    )
     print(f"{written} records in feature group {group}, event time {event_time}")
 
 

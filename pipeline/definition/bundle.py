@@ -13,7 +13,7 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from analysis.dataset.reading import FILE_NAME as DECLARATION_NAME
+from analysis.runtime.container import DATASET_FILE
 from pipeline.datasets.shipped import DEFAULT_DATASET, declaration_file
 from pipeline.definition.lock import Lock
 from pipeline.settings.contract import Function
@@ -77,7 +77,7 @@ def build_bundle(dataset: str = DEFAULT_DATASET, folder: Path = STEPS_FOLDER) ->
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         files = {path.relative_to(folder).as_posix(): path for path in bundled_files(folder)}
-        files[DECLARATION_NAME] = declaration_file(dataset)
+        files[DATASET_FILE] = declaration_file(dataset)
         for name, path in sorted(files.items()):
             content = path.read_bytes()
             entry = tarfile.TarInfo(name)

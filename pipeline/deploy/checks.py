@@ -36,9 +36,7 @@ def validate_environments(environment: str | None, settings_file: Path | None) -
     names = [environment] if environment or settings_file else environment_names()
     found = [load_settings(name, settings_file) for name in names]
     bundles = {settings.dataset: build_bundle(settings.dataset) for settings in found}
-    subjects = [
-        subject for settings in found for subject in environment_subjects(settings, bundles[settings.dataset])
-    ]
+    subjects = [subject for settings in found for subject in environment_subjects(settings, bundles[settings.dataset])]
     # They have the same scripts and libraries.
     return validate(subjects, script_sources(), _project(next(iter(bundles.values()))))
 

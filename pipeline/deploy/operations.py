@@ -106,7 +106,9 @@ def destroy_environment(
 
     again = f"bikeshare destroy {settings.options}" + ("" if keep_data else " --delete-data")
     try:
-        destroy(resources_to_remove(settings, build_bundle(settings.dataset)), aws, keep_data=keep_data, progress=report)
+        destroy(
+            resources_to_remove(settings, build_bundle(settings.dataset)), aws, keep_data=keep_data, progress=report
+        )
     except KeyboardInterrupt:
         _print_interrupted("What was removed is gone", again, console)
         raise

@@ -150,6 +150,34 @@ class Published:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Edition:
+    """One form in which the table is published, by what it holds."""
+
+    __pydantic_config__ = CONFIGURATION
+
+    rows: int
+    """How many rows it has."""
+    target_sum: float
+    """The sum of the target over all of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """Where the table can be had."""
+
+    __pydantic_config__ = CONFIGURATION
+
+    url: str
+    """Of a zip archive with the table, or of the CSV itself."""
+    member: str
+    """Name of the file, in the archive and here."""
+    page: str
+    """For people, where it is described."""
+    editions: tuple[Edition, ...]
+    """What is accepted as the table."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """A table, and all that the project knows about it."""
 
@@ -191,6 +219,8 @@ class Dataset:
     """What a model has to reach."""
     published: tuple[Published, ...] = ()
     """Figures to set this run's beside."""
+    download: Download | None = None
+    """Where the table can be had."""
 
     def __post_init__(self) -> None:
         """Raise ValueError, naming the fields, for what is wrong in combination."""

@@ -16,9 +16,6 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from analysis.dataset.declaration import Dataset
 from analysis.runtime.errors import SettingsError
 
-FILE_NAME = "dataset.toml"
-"""The declaration's name in the code bundle, beside the scripts."""
-
 
 def read_dataset(path: Path) -> Dataset:
     """Read a declaration; raise SettingsError, naming file and field, where it can't be used."""

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from analysis.features.profiles import STORED_FEATURES
-from analysis.reading.columns import DATE
+from analysis.features.stored import EVENT_TIME, StoredFeatures
 from analysis.runtime.aws import aws_call, error_code
 from analysis.runtime.errors import IngestError, SettingsError
 
@@ -54,25 +53,27 @@ class Refusal:
 Writer = Callable[[Sequence[Record]], list[Refusal]]
 
 
-def records_of(rows: pd.DataFrame, event_time: str) -> list[Record]:
-    """Build one record a row; raise SettingsError where the file was not written by preprocess.py for this schema."""
-    expected = [name for name in STORED_FEATURES if name != "event_time"]
+def records_of(rows: pd.DataFrame, event_time: str, stored: StoredFeatures) -> list[Record]:
+    """Build one record a row; raise SettingsError where the file was not written by preprocess.py for these features."""
+    expected = [name for name in stored.types if name != EVENT_TIME]
     if sorted(rows.columns) != sorted(expected):
         raise SettingsError(
             f"features.csv has the columns {', '.join(rows.columns)}; the feature group has {', '.join(expected)}."
         )
     return [
-        record_of({**{str(name): str(value) for name, value in row.items()}, "event_time": event_time}, line)
+        record_of(
+            str(row[stored.identifier]), {**{str(k): str(v) for k, v in row.items()}, EVENT_TIME: event_time}, line
+        )
         for line, row in enumerate(rows.to_dict("records"), start=2)
     ]
 
 
-def record_of(values: dict[str, str], line: int) -> Record:
+def record_of(identifier: str, values: dict[str, str], line: int) -> Record:
     """Build a record, without the features that have no value: the Feature Store has no null."""
     features: list[FeatureValueTypeDef] = [
         {"FeatureName": name, "ValueAsString": value} for name, value in values.items() if value != ""
     ]
-    return Record(line=line, identifier=values[DATE], features=tuple(features))
+    return Record(line=line, identifier=identifier, features=tuple(features))
 
 
 def write_all(records: Sequence[Record], write: Writer, workers: int) -> int:
@@ -102,9 +103,15 @@ def backoff(attempt: int) -> float:
 
 
 def batch_writer(
-    client: SageMakerFeatureStoreRuntimeClient, group: str, pause: Callable[[float], None] = time.sleep
+    client: SageMakerFeatureStoreRuntimeClient,
+    group: str,
+    identifier: str,
+    pause: Callable[[float], None] = time.sleep,
 ) -> Writer:
-    """Write up to 25 records a call; unprocessed entries and transient errors are sent again."""
+    """Write up to 25 records a call; unprocessed entries and transient errors are sent again.
+
+    identifier: name of the feature that tells records apart.
+    """
 
     def write(records: Sequence[Record]) -> list[Refusal]:
         waiting = {record.identifier: record for record in records}
@@ -115,14 +122,14 @@ def batch_writer(
             ]
             with aws_call(f"Writing {len(entries)} records to feature group {group!r}"):
                 answer = client.batch_write_record(Entries=entries)
-            again = [_identifier(entry) for entry in answer.get("UnprocessedEntries", [])]
+            again = [_value(entry, identifier) for entry in answer.get("UnprocessedEntries", [])]
             for error in answer.get("Errors", []):
-                identifier, code = _identifier(error["Entry"]), str(error["ErrorCode"])
+                named, code = _value(error["Entry"], identifier), str(error["ErrorCode"])
                 if code in _TRANSIENT:
-                    again.append(identifier)
+                    again.append(named)
                 else:
-                    refused.append(Refusal(waiting[identifier], f"{code}: {error['ErrorMessage']}"))
-            waiting = {identifier: waiting[identifier] for identifier in again}
+                    refused.append(Refusal(waiting[named], f"{code}: {error['ErrorMessage']}"))
+            waiting = {named: waiting[named] for named in again}
             if not waiting:
                 return refused
             pause(backoff(attempt))
@@ -132,8 +139,8 @@ def batch_writer(
     return write
 
 
-def _identifier(entry: Mapping[str, Any]) -> str:
-    return next(str(value["ValueAsString"]) for value in entry["Record"] if value["FeatureName"] == DATE)
+def _value(entry: Mapping[str, Any], feature: str) -> str:
+    return next(str(value["ValueAsString"]) for value in entry["Record"] if value["FeatureName"] == feature)
 
 
 def single_writer(client: SageMakerFeatureStoreRuntimeClient, group: str) -> Writer:

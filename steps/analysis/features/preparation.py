@@ -95,9 +95,9 @@ def _quantile_edges(values: pa.ChunkedArray, count: int) -> tuple[float, ...]:
     return tuple(sorted({float(edge) for edge in found if low < edge < high}))
 
 
-def inner_edges(bins: Bins, learned: tuple[float, ...] | None) -> tuple[float, ...]:
-    """Return the edges between bins: the declared ones, or those that were learned."""
-    return bins.edges[1:-1] if bins.quantiles is None else learned or ()
+def inner_edges(bins: Bins | None, learned: tuple[float, ...] | None) -> tuple[float, ...]:
+    """Return the edges between bins: the declared ones, or those that were learned; none make one bin of all."""
+    return learned or () if bins is None or bins.quantiles is not None else bins.edges[1:-1]
 
 
 def labels(bins: Bins, learned: tuple[float, ...] | None) -> tuple[str, ...]:

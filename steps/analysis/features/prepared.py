@@ -14,17 +14,11 @@ from analysis.features import transform
 from analysis.features.labels import row_labels, texts_of
 from analysis.features.preparation import Preparation, learn
 from analysis.features.profiles import Profile, Variant
-<<<<<<< HEAD
 from analysis.features.stored import stored_rows
 from analysis.reading.checks import CheckedRows
 from analysis.reading.identity import row_identities
-from analysis.reading.limits import Purpose
-=======
-from analysis.reading.columns import BINS, TARGET
 from analysis.reading.purpose import Purpose
-from analysis.reading.quality import CheckedDays
->>>>>>> 8cdeaa9 (steps/reading: let limits speak of keys and scales)
-from analysis.reading.redundancy import REMOVED
+from analysis.reading.unused_columns import REMOVED
 from analysis.runtime.container import made_directory
 from analysis.runtime.errors import SettingsError
 from analysis.runtime.files import write_json, write_table

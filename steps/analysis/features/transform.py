@@ -60,9 +60,7 @@ def bin_positions(values: pa.ChunkedArray, dataset: Dataset, name: str, preparat
 
     Values outside the outer edges belong to the outer bins: learned bins have to take whatever is scored later.
     """
-    bins = dataset.columns[name].bins
-    assert bins is not None, f"{name} has no bins"
-    edges = np.asarray(inner_edges(bins, preparation.edges.get(name)), dtype=np.float64)
+    edges = np.asarray(inner_edges(dataset.columns[name].bins, preparation.edges.get(name)), dtype=np.float64)
     return pa.array(np.searchsorted(edges, values.to_numpy().astype(np.float64), side="right").astype(np.int64))
 
 

@@ -7,6 +7,7 @@ Training jobs: the first 1,024 characters of /opt/ml/output/failure become the F
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ CONTAINER_ROOT = Path("/opt/ml")
 INPUT, OUTPUT = CONTAINER_ROOT / "processing" / "input", CONTAINER_ROOT / "processing" / "output"
 PROCESSING_MESSAGE = CONTAINER_ROOT / "output" / "message"
 TRAINING_FAILURE = CONTAINER_ROOT / "output" / "failure"
+DATASET_FILE, DATASET_VARIABLE = "dataset.toml", "DATASET_FILE"
 _MESSAGE_OPTION = "--message-file"
 _LONGEST_MESSAGE = 1000
 """Bytes, a little under SageMaker's limit of 1 KB."""
@@ -33,6 +35,11 @@ class Arguments(argparse.ArgumentParser):
     def add_path(self, option: str, default: str | Path, description: str) -> None:
         """Add an option whose value is a path."""
         self.add_argument(option, type=Path, default=Path(default), help=description)
+
+    def add_dataset(self) -> None:
+        """Add the option for the declaration of the data set; in a job it is beside the scripts."""
+        default = os.environ.get(DATASET_VARIABLE) or Path(sys.argv[0]).resolve().parent / DATASET_FILE
+        self.add_path("--dataset", default, f"declaration of the data set; ${DATASET_VARIABLE} may name it, too")
 
     def error(self, message: str) -> NoReturn:
         """Raise SettingsError instead of exiting."""

@@ -1,0 +1,52 @@
+"""From a sender's file to checked rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from analysis.dataset.declaration import Dataset, Repeated
+from analysis.reading.cell_file import CellFile
+from analysis.reading.checks import CheckedRows, check_rows
+from analysis.reading.forms import Ranges
+from analysis.reading.limits import QualityLimits
+from analysis.reading.purpose import Purpose
+from analysis.reading.quality_report import Source
+from analysis.reading.source import Expansion
+
+
+def checked_file(
+    path: Path,
+    dataset: Dataset,
+    purpose: Purpose,
+    *,
+    required: Collection[str] = (),
+    limits: QualityLimits | None = None,
+    repeated_rows: Repeated | None = None,
+    ranges: Ranges | None = None,
+    removes_columns: bool = False,
+    name: str | None = None,
+    expansion: Expansion | None = None,
+) -> CheckedRows:
+    """Read and check `path`; `name` is what messages call it (default: the file's own name).
+
+    See :func:`~analysis.reading.checks.check_rows` for the rest. Raises InputError, naming line and column, for a file
+    that can't be used.
+    """
+    known = {column: declared.headers for column, declared in dataset.columns.items()}
+    file = CellFile(path, known, name=name, expansion=expansion)
+    checked = check_rows(
+        file.batches(),
+        dataset,
+        purpose,
+        required=required,
+        limits=limits or QualityLimits(),
+        repeated_rows=repeated_rows or dataset.repeated_rows,
+        source=Source(file=file.file, sha256=file.sha256, size=file.size),
+        ranges=ranges,
+        removes_columns=removes_columns,
+    )
+    # Known only once all lines were read.
+    dialect = file.dialect()
+    checked.report.update(notes=dialect.pop("notes"), dialect=dialect)
+    return checked
