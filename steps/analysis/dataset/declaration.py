@@ -16,6 +16,9 @@ from analysis.dataset.rules import Rule
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 MARKS = ("", "na", "n/a", "nan", "null", "none", "#n/a", "-", "?")
 
+TAKEN = ("line",)
+"""Names that a job needs beside the columns: it keeps the line of each row."""
+
 
 class Repeated(StrEnum):
     """What a row means that is there already, or whose key is."""
@@ -267,6 +270,9 @@ class Dataset:
                 yield f"{where}: {name} is of kind {self.columns[name].kind}, not date or datetime"
 
     def _problems_of_spellings(self) -> Iterator[str]:
+        for name in TAKEN:
+            if name in self.columns:
+                yield f"columns.{name}: jobs keep each row's line by this name; use {name}_, which files match, too"
         for spelling, names in self._spellings():
             if len(names) > 1:
                 yield f"columns.{names[1]}: files could not tell it from {names[0]} by the name {spelling!r}"

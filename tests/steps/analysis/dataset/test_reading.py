@@ -98,6 +98,7 @@ def test_the_unscaled_form_is_the_first() -> None:
         ({"columns__size__minimum": "0"}, r"columns\.size\.minimum: has to be a number \(float\), not '0'"),
         ({"columns__size__maximum": -1}, r"columns\.size\.minimum: .* have to rise"),
         ({"columns__size__headers": ["Land "]}, r"columns\.land: files could not tell it from size by the name 'land'"),
+        ({"columns__line": {"kind": "text"}}, r"columns\.line: jobs keep each row's line by this name; use line_"),
         ({"columns__size__bins": {"edges": [0, 50], "labels": ["a"]}}, r"columns\.size\.bins: the outer edges"),
         ({"columns__size__bins": {"edges": [0, 50, 100], "labels": ["a"]}}, r"columns\.size\.bins\.labels: 3 edges"),
         ({"columns__size__bins": {}}, r"columns\.size\.bins\.edges: bins have either"),
