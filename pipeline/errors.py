@@ -17,6 +17,9 @@ Errors of the local endpoint are in :mod:`localmaker.errors`, those of the step 
 ``steps/analysis/runtime/errors.py``; neither can import this module (see the import contracts in ``pyproject.toml``).
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class BikeshareError(Exception):
     """What happened and where, and as hint the next command or edit; printed without a traceback."""
@@ -60,6 +63,10 @@ class DeclarationError(BikeshareError):
     """The declaration of a data set is wrong; each line of the message has file, line, field and what is allowed."""
 
     exit_code = 7
+
+    def __init__(self, message: str, hint: str | None = None, problems: Sequence[Any] = ()) -> None:
+        super().__init__(message, hint)
+        self.problems = tuple(problems)
 
 
 class InputFileError(BikeshareError):

@@ -65,10 +65,9 @@ def read_declaration(path: Path) -> Dataset:
     found = check_declaration(content)
     if isinstance(found, Dataset):
         return found
-    raise DeclarationError(
-        "\n".join(f"{path}:{problem}" for problem in found),
-        "Correct it and check it again. docs/declaration.md has every field.",
-    )
+    count = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+    lines = "\n".join(f"{path}:{problem}" for problem in found)
+    raise DeclarationError(f"{count} in {path}\n{lines}", "docs/declaration.md explains every field.", found)
 
 
 def check_declaration(content: bytes) -> Dataset | tuple[DeclarationProblem, ...]:

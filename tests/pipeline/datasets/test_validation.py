@@ -105,8 +105,8 @@ def test_names_that_lead_nowhere_are_named_with_the_nearest() -> None:
     text = WINE.replace('target = "quality"\n', 'target = "qualty"\nkey = ["a.b: c"]\n', 1)
     text = text.replace('at_most = "total', 'at_most = "totl')
     assert problems(text) == [
-        "6: target: there is no column 'qualty'; did you mean 'quality'?",
-        "7: key: there is no column 'a.b: c'",
+        f"{line(text, 'target = ')}: target: there is no column 'qualty'; did you mean 'quality'?",
+        f"{line(text, 'key = ')}: key: there is no column 'a.b: c'",
         (
             f"{line(text, '[[rules]]')}: rules.0: there is no column 'totl sulfur dioxide'; "
             "did you mean 'total sulfur dioxide'?"
@@ -149,8 +149,9 @@ def test_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DeclarationError) as caught:
         read_declaration(path)
     assert caught.value.message.splitlines() == [
+        f"2 problems in {path}",
         f"{path}:1: title: is missing",
-        f"{path}:2: titel: unknown field; did you mean title?",
+        f"{path}:{line(WINE, 'title')}: titel: unknown field; did you mean title?",
     ]
 
 
