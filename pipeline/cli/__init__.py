@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli import local, models, resources, results, runs
+from pipeline.cli import datasets, local, models, resources, results, runs
 from pipeline.cli.common import console, group
 from pipeline.errors import BikeshareError
 
@@ -27,6 +27,7 @@ app = group(
 for commands in (resources.app, runs.app, results.app):
     app.add_typer(commands)
 app.add_typer(models.app, name="model")
+app.add_typer(datasets.app, name="dataset")
 app.add_typer(local.app, name="local")
 
 
