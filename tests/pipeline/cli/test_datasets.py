@@ -12,11 +12,12 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 WINE = ROOT / "datasets" / "red_wine.toml"
+WINE_TABLE = ROOT.parent / "shared" / "data" / "wine_quality" / "winequality-red.csv"
 
 
-def run(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, code: int = 0, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pipeline", "dataset", *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     return done
 
@@ -83,3 +84,20 @@ def test_a_wrong_declaration_is_told_with_its_lines(tmp_path: Path) -> None:
         {"line": 3, "field": "titel", "message": "unknown field; did you mean title?"},
     ]
     assert json.loads(run("check", WINE, "--json").stdout) == {"problems": [], "name": "redwine", "file": None}
+
+
+def test_the_page_for_strangers_is_right_about_draft_and_check(tmp_path: Path) -> None:
+    """The wine table as its publishers have it: names in quotes, semicolons."""
+    if not WINE_TABLE.exists():
+        pytest.skip(f"{WINE_TABLE} is not here")
+    header, *rows = WINE_TABLE.read_text(encoding="utf-8").splitlines()
+    lines = [";".join(f'"{name}"' for name in header.split(",")), *(row.replace(",", ";") for row in rows)]
+    (tmp_path / "wine.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "datasets").mkdir()
+    page = (ROOT / "docs" / "make-it-yours.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^bikeshare dataset ([^#\n]+)", page, re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["draft", "check", "check"]
+    printed = [run(*command.split(), cwd=tmp_path).stdout for command in commands]
+    assert printed[1] == "datasets/wine.toml: wine, 12 columns, target quality, profiles: forecast.\n"
+    assert "wine.csv: 1599 rows, 12 of these columns; to train on, or to score.\n" in printed[2]
+    assert "# review: " in (tmp_path / "datasets" / "wine.toml").read_text(encoding="utf-8")
