@@ -328,10 +328,11 @@ class Dataset:
 
     @cached_property
     def forms(self) -> tuple[str, ...]:
-        """Names of the forms that files may have, the unscaled one first."""
+        """Names of the forms that files may have, the unscaled one first: `standard`, where no date names it."""
         named = chain.from_iterable([*column.formats, *column.scales] for column in self.columns.values())
         scaled = {form for column in self.columns.values() for form in column.scales}
-        return tuple(sorted(dict.fromkeys(named), key=lambda form: form in scaled)) or ("standard",)
+        unnamed = [] if any(column.formats for column in self.columns.values()) else ["standard"]
+        return tuple(sorted(dict.fromkeys([*unnamed, *named]), key=lambda form: form in scaled))
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
