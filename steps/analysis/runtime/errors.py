@@ -20,6 +20,8 @@ from dataclasses import dataclass
 
 SHOWN_PROBLEMS = 8
 """Problems listed in one message: SageMaker keeps the first 1,024 characters of it."""
+LISTED_PROBLEMS = 100
+"""Problems of one kind that are worth keeping; the others are only counted."""
 
 
 class StepError(Exception):
@@ -72,12 +74,15 @@ class Problem:
 
 
 class InputError(StepError):
-    """A data file can't be used. `problems` holds all of them; the message shows the first few."""
+    """A data file can't be used. The message shows the first few problems.
 
-    def __init__(self, file: str, problems: Sequence[Problem]) -> None:
+    problems: what was found; unlisted: how many more problems were only counted.
+    """
+
+    def __init__(self, file: str, problems: Sequence[Problem], unlisted: int = 0) -> None:
         self.file = file
         self.problems = tuple(problems)
         shown = "; ".join(str(problem) for problem in self.problems[:SHOWN_PROBLEMS])
-        hidden = len(self.problems) - SHOWN_PROBLEMS
-        more = f"; and {hidden} more" if hidden > 0 else ""
+        hidden = max(len(self.problems) - SHOWN_PROBLEMS, 0) + unlisted
+        more = f"; and {hidden} more" if hidden else ""
         super().__init__(f"{file}: {shown}{more}. Correct the file and upload it again.")
