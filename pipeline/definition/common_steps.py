@@ -101,6 +101,7 @@ def preprocess_input(
             "max-invalid-rows": str(quality.maximum_invalid_rows),
             "max-unequal-sums": str(quality.maximum_unequal_sums),
             "minimum-training-rows": str(settings.minimum_training_rows),
+            "largest-expanded-mib": str(settings.running.largest_file_mib),
             **(training or {}),
         },
         inputs={"raw": output(claim, "input_uri"), "claim": output(claim, "claim_uri")},

@@ -158,7 +158,8 @@ class Running(Section):
     retry_interval_seconds: int = Field(default=30, ge=1, le=43200)
     retry_backoff_rate: Number = Field(default=2.0, ge=1)
     log_retention_days: LogRetention = 30
-    #: Larger uploads are refused. Above 512, publishing is a processing job and not a function.
+    #: Larger uploads are refused, as are those that gzip expands to more. Above 512, publishing is a processing job and
+    #: not a function.
     largest_file_mib: int = Field(default=512, ge=1)
     #: Of each Lambda function; its share of a processor grows with it.
     function_memory_mib: int = Field(default=512, ge=128, le=10240)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 
 import pandas as pd
@@ -187,6 +188,15 @@ def test_repairs_are_settings(run, tmp_path, write, csv_of, rows) -> None:
     assert run("--max-duplicate-rows", "1").code == 0
     quality = json.loads((tmp_path / "out" / "quality" / "quality.json").read_text())
     assert quality["repairs"] == [{"what": "duplicate rows dropped", "rows": 1, "lines": [92]}]
+
+
+def test_the_expansion_of_gzip_is_a_setting(run, write, csv_of) -> None:
+    text = csv_of(sample_rows(days=720)).encode() + b"\n" * 1_100_000
+    write(gzip.compress(text), "raw/days.csv")
+    assert run().code == 0
+    refused = run("--largest-expanded-mib", "1")
+    assert refused.code == 1
+    assert "the gzip data expands to more than 1,048,576 bytes" in refused.message
 
 
 def test_uci_form_end_to_end(run, tmp_path, write, csv_of, uci_of) -> None:

@@ -28,10 +28,12 @@ NORMALISED = "normalised"
 class Findings:
     """problems: refuse the file. repairs: {"what", "rows", "lines"}. checks: {"check", "found", "allowed", "outcome"}.
 
-    The outcome of a check is "passed" or "repaired"; "allowed" is None where a single find refuses the file.
+    The outcome of a check is "passed" or "repaired"; "allowed" is None where a single find refuses the file. unlisted:
+    problems that were only counted.
     """
 
     problems: list[Problem] = field(default_factory=list)
+    unlisted: int = 0
     repairs: list[dict[str, Any]] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
 

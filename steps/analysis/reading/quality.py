@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ from analysis.reading.limits import QualityLimits
 from analysis.reading.purpose import Purpose
 from analysis.reading.redundancy import removed_columns
 from analysis.reading.table import Table
-from analysis.runtime.errors import InputError, Problem
+from analysis.runtime.errors import LISTED_PROBLEMS, InputError, Problem
 
 _MISSING_MARKS = frozenset({"", "na", "n/a", "nan", "null", "none", "#n/a", "-", "?"})
 
@@ -60,7 +61,7 @@ def check_days(
     required = (DATE, *INPUTS, *required_counts)
     absent = [name for name in required if name not in table.cells.columns]
     if absent:
-        raise InputError(table.file, [Problem("the column is missing", 1, name) for name in absent])
+        raise InputError(table.file, [_missing(table, name) for name in absent])
     used = [name for name in KNOWN_COLUMNS if name in table.cells.columns and name in {DATE, *INPUTS, *COUNTS}]
     findings = Findings()
     cells = _drop_duplicate_rows(table.cells, limits, findings)
@@ -81,6 +82,8 @@ def check_days(
         "file": table.file,
         "sha256": table.sha256,
         "bytes": table.size,
+        "dialect": {name: value for name, value in table.dialect.items() if name != "notes"},
+        "notes": table.dialect["notes"],
         "form": form,
         "purpose": purpose.value,
         "rows": {"read": len(table.cells), "used": len(days)},
@@ -99,9 +102,16 @@ def check_days(
     return CheckedDays(days=days, report=report)
 
 
+def _missing(table: Table, name: str) -> Problem:
+    near = table.near.get(name)
+    found = f": found {near!r}, expected {name!r}" if near is not None else ""
+    return Problem(f"the column is missing{found}", table.header_line, name)
+
+
 def _stop_on_problems(table: Table, findings: Findings) -> None:
     if findings.problems:
-        raise InputError(table.file, sorted(findings.problems, key=lambda problem: problem.line or 0))
+        problems = sorted(findings.problems, key=lambda problem: problem.line or 0)
+        raise InputError(table.file, problems, findings.unlisted)
 
 
 def _check_size(file: str, rows: int, purpose: Purpose, limits: QualityLimits, findings: Findings) -> None:
@@ -140,12 +150,24 @@ def _drop_duplicate_rows(cells: pd.DataFrame, limits: QualityLimits, findings: F
     repeated = cells.duplicated(keep="first")
     lines = lines_of(repeated)
     if not findings.passed("no row twice", lines, limits.duplicate_rows, "duplicate rows dropped"):
-        first_seen: dict[tuple[Any, ...], int] = {}
-        for line, row in zip(cells.index, cells.itertuples(index=False, name=None), strict=True):
-            original = first_seen.setdefault(row, int(line))
-            if original != line:
-                findings.refuse(f"the row repeats line {original}", [int(line)], DATE)
+        listed = cells[repeated].head(LISTED_PROBLEMS)
+        findings.unlisted += len(lines) - len(listed)
+        for line, original in _originals(cells, listed, ~repeated).items():
+            findings.refuse(f"the row repeats line {original}", [line], DATE)
     return cells[~repeated]
+
+
+def _originals(cells: pd.DataFrame, repeated: pd.DataFrame, first: pd.Series[bool]) -> dict[int, int]:
+    """Map the lines of repeated rows to the line of the first such row; `first` is true for first rows of `cells`."""
+    # Only rows with an equal hash are compared.
+    hashes = pd.util.hash_pandas_object(cells, index=False)
+    candidates = cells[first & hashes.isin(hashes[repeated.index])]
+    lines = {row: int(line) for line, row in zip(candidates.index, _tuples(candidates), strict=True)}
+    return {int(line): lines[row] for line, row in zip(repeated.index, _tuples(repeated), strict=True)}
+
+
+def _tuples(cells: pd.DataFrame) -> Iterable[tuple[Any, ...]]:
+    return cells.itertuples(index=False, name=None)
 
 
 def _drop_missing(

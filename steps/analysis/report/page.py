@@ -21,7 +21,7 @@ from analysis.report.interpretation import findings, number, p_value
 
 _FILES = Path(__file__).parent / "files"
 _ABSENT: dict[str, Any] = {
-    **dict.fromkeys(("checks", "repairs", "removed_columns", "columns"), ()),
+    **dict.fromkeys(("checks", "notes", "repairs", "removed_columns", "columns"), ()),
     "file": "unnamed file",
     "sha256": "",
     "form": "unknown",

@@ -11,7 +11,7 @@ from analysis.reading.limits import QualityLimits
 from analysis.reading.purpose import Purpose
 from analysis.reading.quality import check_days
 from analysis.reading.table import read_table
-from analysis.runtime.errors import InputError
+from analysis.runtime.errors import InputError, Problem
 from pipeline.demo.sample import INPUT_COLUMNS, TARGET_COLUMNS
 
 HEADER = (*INPUT_COLUMNS, *TARGET_COLUMNS)
@@ -130,13 +130,6 @@ def test_month_that_is_not_the_month_of_the_date(write, csv_of, rows) -> None:
     assert "2018-01-02" in str(error)
 
 
-@pytest.mark.parametrize(("delimiter", "called"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")])
-def test_wrong_delimiter(write, csv_of, rows, delimiter: str, called: str) -> None:
-    error = refusal(write(csv_of(rows).replace(",", delimiter)))
-    assert places(error) == [(1, None)]
-    assert called in str(error)
-
-
 def test_not_utf8(write, csv_of, rows) -> None:
     rows[2]["hum"] = "\u00e4"
     error = refusal(write(csv_of(rows).encode("latin-1")))
@@ -151,7 +144,7 @@ def test_not_utf8(write, csv_of, rows) -> None:
         (b"\x1f\x8b\x08\x00", "gzip"),
         (b"PAR1abc", "Parquet"),
         (b"\x7fELF\x01\x00\x00", "binary"),
-        ("instant,dteday\n1,2".encode("utf-16"), "UTF-16"),
+        ("instant,dteday\n1,2".encode("utf-16-le"), "UTF-16 without a byte order mark"),
     ],
 )
 def test_binary_file(write, content: bytes, says: str) -> None:
@@ -172,6 +165,38 @@ def test_duplicate_rows(write, csv_of, rows) -> None:
     error = refusal(write(csv_of(rows)))
     assert (12, "dteday") in places(error)
     assert "the row repeats line 5" in str(error)
+
+
+def test_repeated_rows_are_counted_rather_than_listed_without_end(write, csv_of, rows) -> None:
+    error = refusal(write(csv_of([*rows[:2], *[rows[0]] * 400, *[rows[1]] * 400])))
+    assert len(error.problems) == 100
+    assert error.problems[0] == Problem("the row repeats line 2", 4, "dteday")
+    assert "and 792 more" in str(error)
+
+
+def test_a_misspelled_column_is_named(write, csv_of, rows) -> None:
+    error = refusal(write(csv_of(rows).replace("temp", "Temprature", 1)))
+    assert places(error) == [(1, "temp")]
+    assert "found 'Temprature', expected 'temp'" in str(error)
+
+
+def test_the_report_says_how_the_file_is_written(write, csv_of, rows) -> None:
+    text = csv_of(rows).replace(",", ";").replace(".", ",") + ";" * 15 + "\n"
+    report = check_days(read_table(write(text)), Purpose.TRAINING, (TARGET,), QualityLimits()).report
+    assert report["rows"] == {"read": 90, "used": 90}
+    assert report["dialect"] == {
+        "compression": "none",
+        "encoding": "UTF-8",
+        "line_ends": ["LF"],
+        "delimiter": ";",
+        "decimal_commas": ["temp", "atemp", "hum", "windspeed"],
+        "blank_lines": 1,
+    }
+    assert report["notes"] == [
+        "Columns are separated by semicolons.",
+        "Numbers have a decimal comma in temp, atemp, hum, windspeed.",
+        "1 line without a value left out, the first is line 92.",
+    ]
 
 
 def test_duplicate_days(write, csv_of, rows) -> None:

@@ -176,6 +176,12 @@ def test_data_can_not_become_markup(render) -> None:
     assert Page(page).open == []
 
 
+def test_the_page_says_how_the_file_is_written(render) -> None:
+    again, quality = render
+    assert "How the file is written" not in again(quality)
+    assert "<li>Lines end in CR.</li>" in again({**quality, "notes": ["Lines end in CR."]})
+
+
 def test_a_quality_report_of_an_older_version_still_renders(render) -> None:
     assert Page(render[0]({})).open == []
 
