@@ -26,6 +26,7 @@ test: check  ## Run every check and every test
 # Budgets of the randomised tests, as in `make acceptance KILLS=20 EXAMPLES=500`; `pytest --help` in a package describes each.
 EXAMPLES ?= 2000
 SEEDS ?= 20
+SPLITS ?= 50
 KILLS ?= 50
 BURST ?= 100
 FAULTS ?= 48
@@ -34,9 +35,9 @@ ROUNDS ?= 20
 FUZZ ?= 100000
 LIMITS ?= 200
 
-acceptance: $(STAMP)  ## Run the randomised tests in full (examples, seeds, kills, faults, habits, rounds, fuzz, limits, burst), and AWS's toolkits (under an hour)
+acceptance: $(STAMP)  ## Run the randomised tests in full (examples, seeds, splits, kills, faults, habits, rounds, fuzz, limits, burst), and AWS's toolkits (under an hour)
 	@for product in $(PRODUCTS); do (cd $$product && $(PYTEST) -m "randomised or aws_toolkits" --timeout 3600 --durations 10 \
-		--examples $(EXAMPLES) --seeds $(SEEDS) --kills $(KILLS) --faults $(FAULTS) --habits $(HABITS) --rounds $(ROUNDS) --burst $(BURST) --fuzz $(FUZZ) --limits $(LIMITS)) || exit 1; done
+		--examples $(EXAMPLES) --seeds $(SEEDS) --splits $(SPLITS) --kills $(KILLS) --faults $(FAULTS) --habits $(HABITS) --rounds $(ROUNDS) --burst $(BURST) --fuzz $(FUZZ) --limits $(LIMITS)) || exit 1; done
 
 check: $(STAMP)  ## Lint, formatting, types, import contracts, circles of imports, workflows, offline checks of every environment's pipelines
 	@.venv/bin/ruff check .

@@ -103,6 +103,8 @@ def _bare_scripts(root: Path, body: bytes) -> float:
         "--model-dir": root / "archive",
         "--train-dir": output / "train",
         "--test-dir": output / "test",
+        "--scoring-dir": output / "scoring",
+        "--rows-dir": output / "rows",
         "--quality-dir": output / "quality",
         "--output-dir": root / "evaluation",
     }

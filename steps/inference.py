@@ -1,8 +1,10 @@
 """Serving functions of SageMaker's scikit-learn container, for batch transform and endpoints.
 
 In: text/csv without a header, the model's input columns in order, one line a row. Out: text/csv, one line
-`prediction,lower,upper` a row, no header, no newline at the end (AssembleWith=Line puts one between payloads). Numbers
-are written with the shortest digits that read back to the same float. Imports numpy and pandas only.
+`prediction,lower,upper,extrapolated` a row, no header, no newline at the end (AssembleWith=Line puts one between
+payloads). Numbers are written with the shortest digits that read back to the same float; the last one is 1 where an
+input lies outside its training range, else 0, and is absent where model.json has no ranges. Imports numpy and pandas
+only.
 """
 
 from __future__ import annotations
@@ -52,5 +54,7 @@ def output_fn(predictions: Predictions, accept: str = CSV) -> tuple[str, str]:
     wanted = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
     if not wanted & {CSV, "text/*", "*/*", ""}:
         raise ValueError(f"Accept {accept!r} can't be answered; ask for {CSV}.")
-    columns = (predictions.prediction.tolist(), predictions.lower.tolist(), predictions.upper.tolist())
-    return "\n".join(f"{value!r},{lower!r},{upper!r}" for value, lower, upper in zip(*columns, strict=True)), CSV
+    columns = [predictions.prediction.tolist(), predictions.lower.tolist(), predictions.upper.tolist()]
+    if predictions.extrapolated is not None:
+        columns.append(predictions.extrapolated.astype(np.int64).tolist())
+    return "\n".join(",".join(map(repr, row)) for row in zip(*columns, strict=True)), CSV

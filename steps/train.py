@@ -12,6 +12,7 @@ import platform
 import shutil
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,13 @@ from analysis.runtime.errors import TrainingError
 from analysis.runtime.files import read_frame, read_json, write_json
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from analysis.model.fitting import Fit
 
+LOWEST_TARGET = 0.0
+"""Counts are predicted no lower than this, nor are their intervals."""
 LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "statsmodels")
 SERVING_FILES = (
     "inference.py",
@@ -52,6 +58,17 @@ def provenance(request: Namespace, source: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def training_times(directory: Path, rows: int) -> NDArray[np.str_] | None:
+    """Read when each training row happened, as ISO dates of shape (rows,); None where preparation listed no dates."""
+    path = directory / "days.csv"
+    if not path.is_file():
+        return None
+    times: NDArray[np.str_] = read_frame(path, text=True)["date"].to_numpy(dtype="U")
+    if times.size != rows:
+        raise TrainingError(f"{path}: it lists {times.size} days, train.csv has {rows} rows. Prepare the file again.")
+    return times
+
+
 def write_model(fit: Fit, model_dir: Path) -> None:
     """Write model.json, and the code that serves it."""
     made_directory(model_dir)
@@ -70,6 +87,8 @@ def print_metrics(fit: Fit) -> None:
         print(f"train:{name}={training[name]:.12g};")
     print(f"train:rows={training['rows']};")
     print(f"train:features={len(fit.model.selected)};")
+    if fit.model.calibration is not None:
+        print(f"train:interval_half_width={fit.model.calibration.half_width:.12g};")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -93,12 +112,18 @@ def main(arguments: Sequence[str]) -> None:
             "Give preprocess.py and train.py the same --profile."
         )
     # Imported here so that --help and a wrong call are answered at once.
+    from analysis.model.calibration import calibrate
     from analysis.model.fitting import fit_linear_model, regression_summary
+    from analysis.model.selection import procedure_of
 
     features, removed = rows[list(profile.columns)], source.get("removed_columns", {})
     origin = provenance(request, source)
     fit = fit_linear_model(features, rows[TARGET], profile, request.feature_count, origin, removed=removed)
-    summary = regression_summary(fit)
+    times = training_times(request.train_dir, len(rows))
+    procedure = procedure_of(profile, request.feature_count, removed)
+    calibration = calibrate(features, rows[TARGET].to_numpy(dtype="float64"), procedure, times)
+    fit = replace(fit, model=replace(fit.model, calibration=calibration, lower_bound=LOWEST_TARGET))
+    summary = regression_summary(fit, times)
     if profile.name == PARITY.name:
         summary["published"] = published_comparison(summary, source)
     write_model(fit, request.model_dir)

@@ -17,6 +17,8 @@ from pipeline.settings.environment import Settings
 
 #: The card's text; ``@name@`` stands for what a pipeline or an execution fills in.
 _TEMPLATE = Path(__file__).with_name("model_card.json")
+#: In the names of evaluations that only a table with a time has.
+_TO_COME = "to come"
 #: A placeholder that is all of a string is taken with its quotes, so that what takes its place is a number.
 _PLACEHOLDER = re.compile(r'("@[\w.]+@"|@[\w.]+@)')
 
@@ -29,8 +31,13 @@ def model_card_fragments(
     ``profile`` and ``execution_arn`` are pipeline variables; ``evaluation_value`` returns the one for a path in
     ``evaluation.json``.
     """
-    card = json.dumps(json.loads(_TEMPLATE.read_text(encoding="utf-8")))
-    dataset = settings.declared
+    dataset, words = settings.declared, settings.declared.words
+    content = json.loads(_TEMPLATE.read_text(encoding="utf-8"))
+    if dataset.time is None:
+        details = content["evaluation_details"]
+        content["evaluation_details"] = [entry for entry in details if _TO_COME not in entry["name"]]
+    card = json.dumps(content)
+    neighbours = f"Expect the figures of {words.row.many} to come: neighbours in time flatter a random split. "
     known = {
         "code": bundle.sha256,
         "environment": settings.environment,
@@ -38,14 +45,19 @@ def model_card_fragments(
         "title": dataset.title,
         "description": dataset.description,
         "source": dataset.source,
-        "target": dataset.words.target,
-        "unit": dataset.words.unit.many,
-        "row": dataset.words.row.one,
-        "use": dataset.words.use,
-        "limits": dataset.words.limits or "None are known.",
+        "target": words.target,
+        "unit": words.unit.many,
+        "row": words.row.one,
+        "rows": words.row.many,
+        "Rows": words.row.many.capitalize(),
+        "use": words.use,
+        "limits": words.limits or "None are known.",
+        "expect": "" if dataset.time is None else neighbours,
     }
     for name, value in known.items():
-        card = card.replace(f"@{name}@", json.dumps(" ".join(value.split()))[1:-1])
+        # A trailing space belongs to the sentence.
+        text = " ".join(value.split()) + (" " if value.endswith(" ") else "")
+        card = card.replace(f"@{name}@", json.dumps(text)[1:-1])
     variables = {"profile": profile, "execution": execution_arn}
 
     def variable(name: str) -> Any:

@@ -32,7 +32,14 @@ from pipeline.definition.function_steps import output
 from pipeline.definition.model_card import model_card_fragments
 from pipeline.settings.contract import IS_REGISTERED, QUALITY_GATE, QUALITY_GATE_FAILED, JobStep
 from pipeline.settings.environment import Settings
-from pipeline.settings.sections import ApprovalStatus, FirstLevels, Measures
+from pipeline.settings.sections import ApprovalStatus, FirstLevels, GateFigure, Measures
+
+#: Which rows the gate's figure is of, in words.
+_GATE_ROWS: dict[GateFigure, str] = {
+    "random": "the test rows of the random split",
+    "chronological": "the latest rows, by a refit on the rows before them,",
+    "rolling": "the latest rows, by refits on all rows before each fold (rolling origin),",
+}
 
 
 def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
@@ -87,21 +94,24 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         context,
         JobStep.EVALUATE,
         "evaluate.py",
-        description="Measures the model on rows that it has not seen, beside the approved one",
+        description="Measures the model on rows that it has not seen, and on days to come, beside the approved one",
         arguments={
             "model-package-group-name": group,
             "leakage-threshold": str(settings.leakage_threshold),
+            "gate-figure": settings.gate_figure,
         },
         inputs={
             "model": model_data,
             "train": jobs.output_uri(preprocess, "train"),
             "test": jobs.output_uri(preprocess, "test"),
+            "scoring": jobs.output_uri(preprocess, "scoring"),
+            "rows": jobs.output_uri(preprocess, "rows"),
             "quality": jobs.output_uri(preprocess, "quality"),
         },
         report="evaluation",
     )
     evaluation_uri = Join(on="/", values=[jobs.output_uri(evaluate, "evaluation"), "evaluation.json"])
-    r_squared = jobs.report_value(evaluate, "regression_metrics.r2.value")
+    r_squared = jobs.report_value(evaluate, f"validation.{settings.gate_figure}.r2")
     leakage_verdict = jobs.report_value(evaluate, "leakage.verdict")
 
     create_model = models.create_model_step(context, model_data=model_data)
@@ -157,7 +167,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         error_message=Join(
             on="",
             values=[
-                "The quality gate refused the model: R-squared on the test rows is ",
+                f"The quality gate refused the model: R-squared on {_GATE_ROWS[settings.gate_figure]} is ",
                 r_squared,
                 " and must be at least ",
                 minimum_r_squared.to_string(),

@@ -18,7 +18,7 @@ class ModelVersion:
     approval: str  #: ``Approved``, ``Rejected`` or ``PendingManualApproval``.
     created: datetime
     properties: dict[str, str]  #: Customer metadata: profile, code, input, execution.
-    metrics: dict[str, float]  #: Metric name → value, as the model card has them.
+    metrics: dict[str, float]  #: Metric name → value, as the first evaluation of the model card has them.
 
 
 def versions(aws: Aws, group: str) -> list[ModelVersion]:
@@ -94,7 +94,7 @@ def _version(package: Any) -> ModelVersion:
         properties=dict(package.get("CustomerMetadataProperties", {})),
         metrics={
             metric["name"]: metric["value"]
-            for evaluation in _card(package).get("evaluation_details", [])
+            for evaluation in _card(package).get("evaluation_details", [])[:1]
             for group in evaluation.get("metric_groups", [])
             for metric in group.get("metric_data", [])
         },

@@ -11,7 +11,7 @@ import shlex
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -27,6 +27,7 @@ from pipeline.settings.sections import (
     Alarms,
     Analysis,
     Features,
+    GateFigure,
     Instances,
     Network,
     Quality,
@@ -106,19 +107,31 @@ class Settings(ResourceNames, BaseSettings):
                 check_bucket_name(name)
             except ValueError as error:
                 raise ValueError(f"project: its buckets would have names such as {name}; {error}") from error
-        if self.analysis.profile is not None and self.analysis.profile not in self.declared.profiles:
-            known = ", ".join(self.declared.profiles)
-            raise ValueError(f"analysis.profile: {self.dataset} declares no {self.analysis.profile!r}; it has {known}")
         keys = [("kms_key", self.kms_key), *(("buckets.kms_keys", key) for key in self.buckets.kms_keys)]
         for name, arn in keys:
             if arn and arn.startswith("arn:") and arn.split(":")[1:4:2] != [self.partition, self.region]:
                 raise ValueError(f"{name}: a key of {arn.split(':')[3]} can't be used in {self.region}")
         return self
 
+    @model_validator(mode="after")
+    def _declared(self) -> Self:
+        """Refuse what the declaration does not have."""
+        if self.profile not in self.declared.profiles:
+            known = ", ".join(self.declared.profiles)
+            raise ValueError(f"analysis.profile: {self.dataset} declares no {self.profile!r}; it has {known}")
+        if self.gate_figure != "random" and self.declared.time is None:
+            raise ValueError(f"quality.gate_figure: {self.dataset} declares no time, so there are no rows to come")
+        return self
+
     @property
     def profile(self) -> str:
         """The way of modelling the table: as set, or the first one that is declared."""
         return self.analysis.profile or next(iter(self.declared.profiles))
+
+    @property
+    def gate_figure(self) -> GateFigure:
+        """The figure that decides whether a model is registered: as set, or as declared."""
+        return self.quality.gate_figure or cast("GateFigure", str(self.declared.gate.figure))
 
     @property
     def minimum_r_squared(self) -> float:

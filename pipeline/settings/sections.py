@@ -20,6 +20,7 @@ from pipeline.settings.contract import ISOLABLE_STEPS, JobStep
 
 Measures = Literal["declared", "numbers", "bins"]
 FirstLevels = Literal["declared", "drop", "keep"]
+GateFigure = Literal["random", "chronological", "rolling"]
 ApprovalStatus = Literal["PendingManualApproval", "Approved", "Rejected"]
 
 #: The one job that distributes its work; our scripts would do the same on each instance.
@@ -91,10 +92,13 @@ class Analysis(Section):
 class Quality(Section):
     """What a file and a model have to reach."""
 
-    #: On the test rows, before a model is registered. The leakage verdict is checked beside it and can't be waived.
-    #: By default what the declaration asks for; an environment can only ask for more.
+    #: Whose R-squared decides: that of the random split's test rows, or of days to come (the latest rows, predicted by
+    #: refits on rows before them, once or in a rolling origin). Days to come take a table that has a time. By default
+    #: the declaration's, as all that follows.
+    gate_figure: GateFigure | None = None
+    #: Of that figure, before a model is registered. The leakage verdict is checked beside it and can't be waived.
     minimum_r_squared: Number | None = Field(default=None, le=1)
-    #: Adjusted R-squared of the target on its features from which the answer counts as given away; by default the declaration's.
+    #: Adjusted R-squared of the target on its features from which the answer counts as given away.
     leakage_threshold: Number | None = Field(default=None, gt=0, le=1)
     #: How many rows of a file are repaired (and counted in its quality report) before it is refused.
     maximum_duplicate_rows: int = Field(default=0, ge=0)
@@ -103,7 +107,7 @@ class Quality(Section):
     maximum_invalid_rows: int = Field(default=0, ge=0)
     #: Rows whose target is not the sum of its parts; they are kept.
     maximum_unequal_sums: int = Field(default=0, ge=0)
-    #: Fewer rows than this are not trained on; by default what the declaration asks for.
+    #: Fewer rows than this are not trained on; by default as the declaration asks.
     minimum_training_rows: int | None = Field(default=None, ge=30)
 
 

@@ -32,7 +32,7 @@ def served(model_dir: Path, features: Path) -> list[tuple[float, float, float]]:
     body, _ = inference.output_fn(inference.predict_fn(rows, inference.model_fn(str(model_dir))))
     answers = []
     for line in body.splitlines():
-        prediction, lower, upper = map(float, line.split(","))
+        prediction, lower, upper, _extrapolated = map(float, line.split(","))
         answers.append((prediction, lower, upper))
     return answers
 
@@ -46,7 +46,7 @@ def by_hand(model_dir: Path, features: Path) -> list[float]:
         for name, bounds in document["scaler"].items():
             values[name] = (values[name] - bounds["minimum"]) / ((bounds["maximum"] - bounds["minimum"]) or 1.0)
         terms = [coefficient * values[name] for name, coefficient in document["coefficients"].items()]
-        predictions.append(document["intercept"] + sum(terms))
+        predictions.append(max(document["intercept"] + sum(terms), document["lower_bound"]))
     return predictions
 
 
@@ -147,7 +147,7 @@ def test_the_code_in_the_documentation_runs(trained, call_program, tmp_path, mon
     assert names["standard_errors"].tolist() == pytest.approx(errors, rel=1e-12)
     rows = inference.input_fn((trained.prepared / "scoring" / "features.csv").read_bytes())
     scaled = pd.DataFrame(dict(zip(model.selected, model.scaled(rows), strict=True)))
-    assert names["estimator"].predict(scaled) == pytest.approx(model.predict(rows).prediction, rel=1e-12)
+    assert names["estimator"].predict(scaled) == pytest.approx(model.fitted(rows), rel=1e-12)
 
 
 def test_errors_have_a_code_a_reason_and_a_next_step(trained, call_program, tmp_path) -> None:

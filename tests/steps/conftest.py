@@ -142,6 +142,7 @@ def evaluate_again(root: Path, output: Path, *more: object) -> str:
     return step(
         "evaluate", "--model-dir", root / "archive", "--train-dir", root / "prepared" / "train",
         "--test-dir", root / "prepared" / "test", "--quality-dir", root / "prepared" / "quality",
+        "--scoring-dir", root / "prepared" / "scoring", "--rows-dir", root / "prepared" / "rows",
         "--output-dir", output, *more,
     )  # fmt: skip
 

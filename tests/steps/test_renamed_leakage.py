@@ -41,7 +41,15 @@ def test_the_evaluation_names_renamed_parts_of_the_target(real_csv, real_runs, t
         folder.mkdir(parents=True)
         rows.to_csv(folder / f"{side}.csv", index=False)
         days.to_frame().to_csv(folder / "days.csv", index=False)
-    (tmp_path / "prepared" / "quality").mkdir()
+    everything = pd.concat([frames["train"], frames["test"]])
+    for name in ("scoring", "rows", "quality"):
+        (tmp_path / "prepared" / name).mkdir()
+    everything.drop(columns=TARGET).to_csv(
+        tmp_path / "prepared" / "scoring" / "features.csv", index=False, header=False
+    )
+    dates = [date for side in frames for date in pd.read_csv(prepared / side / "days.csv")["date"]]
+    labels = pd.DataFrame({"date": dates, "actual": everything[TARGET].to_numpy()})
+    labels.to_csv(tmp_path / "prepared" / "rows" / "rows.csv", index=False)
     (tmp_path / "prepared" / "quality" / "quality.json").write_bytes(
         (prepared / "quality" / "quality.json").read_bytes()
     )

@@ -66,8 +66,8 @@ def test_the_packed_code_serves_alone(trained, tmp_path) -> None:
             low, high = document["scaler"][name]["minimum"], document["scaler"][name]["maximum"]
             values = (values - low) / (high - low)
         expected += coefficient * values
-    assert served.shape == (730, 3)
-    np.testing.assert_allclose(served[:, 0], expected, rtol=1e-9)
+    assert served.shape == (730, 4)
+    np.testing.assert_allclose(served[:, 0], np.maximum(expected, 0.0), rtol=1e-9)
     assert (served[:, 1] <= served[:, 0]).all()
     assert (served[:, 0] <= served[:, 2]).all()
 
@@ -105,7 +105,7 @@ def test_evaluation_figures(trained) -> None:
     if trained.profile == "forecast":
         assert evaluation["leakage"]["verdict"] == "pass"
         assert evaluation["test"]["r2"] > 0.8
-        assert 0.92 <= evaluation["intervals"]["coverage"] <= 0.98
+        assert 0.92 <= evaluation["validation"]["random"]["intervals"]["classical"]["coverage"] <= 0.98
     else:
         assert evaluation["leakage"]["verdict"] == "known"
         assert set(evaluation["leakage"]["columns"]) == {"casual", "registered"}

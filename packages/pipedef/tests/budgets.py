@@ -18,6 +18,7 @@ from hypothesis import settings
 KINDS = {
     "examples": (100, "examples that Hypothesis draws for each property"),
     "seeds": (2, "seeded runs of each randomised scenario"),
+    "splits": (5, "random splits that coverage of intervals is a mean over"),
     "kills": (2, "seeded kills of a process at a random moment, for each scenario"),
     "faults": (2, "seeded runs with injected faults, for each scenario"),
     "limits": (3, "seeded jobs beyond a limit or close to one, under load"),

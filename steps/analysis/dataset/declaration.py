@@ -104,14 +104,27 @@ class Profile:
     """Columns that are known to give the target away, so that finding them fails nothing."""
 
 
+class GateFigure(StrEnum):
+    """Rows on which a model is measured before it is registered."""
+
+    RANDOM = "random"
+    """The test rows of the random split."""
+    CHRONOLOGICAL = "chronological"
+    """The latest rows, by a refit on the rows before them."""
+    ROLLING = "rolling"
+    """The latest rows, by refits on all rows before each fold (rolling origin)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Gate:
     """What a model has to reach before it is registered. An environment may ask for more."""
 
     __pydantic_config__ = CONFIGURATION
 
+    figure: GateFigure = GateFigure.RANDOM
+    """Whose R-squared decides."""
     minimum_r_squared: float
-    """Of the held-out rows."""
+    """Of that figure."""
     leakage: float = 0.999
     """Adjusted R-squared of the target on the inputs from which the answer counts as given away."""
     minimum_rows: int = 60

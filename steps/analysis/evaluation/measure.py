@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from analysis.evaluation.diagnostics import check_leakage, equal_variance, independence, is_exact, normality
-from analysis.evaluation.metrics import all_metrics, coverage, resampled_deviations
+from analysis.evaluation.metrics import all_metrics, resampled_deviations
 from analysis.evaluation.previous import PreviousModel, comparison
 from analysis.evaluation.rows import LabelledRows
 from analysis.features.profiles import profile_named
-from analysis.model.artefact import Floats, LinearModel
+from analysis.model.artefact import LinearModel
 from analysis.runtime.errors import ModelError
 
 
@@ -26,21 +26,21 @@ def evaluation(
     """Compute the content of evaluation.json.
 
     sides: training and test rows; threshold: of the leakage check.
+    All figures are of the regression before the target's bound, as published ones are.
     regression_metrics: of the test rows, in the shape of SageMaker's model-quality statistics. train, test: all metrics
     of either. baseline: the test metrics of always predicting the training mean, and the share of its squared error
-    that the model saves. intervals: the share of test rows within their prediction interval. diagnostics: tests on the
+    that the model saves. diagnostics: tests on the
     residuals of either side, and in the order of the days on both. leakage: whether the target is a (near-)exact linear
     combination of input columns of the training rows. previous_model: see analysis.evaluation.previous. model, data:
-    what was evaluated, on what.
+    what was evaluated, on what. The block `validation` comes beside these: see analysis.evaluation.validation.
     """
     train, test = sides
-    predicted = model.predict(test.inputs)
-    fitted = model.predict(train.inputs).prediction
+    predicted, fitted = model.fitted(test.inputs), model.fitted(train.inputs)
     features = len(model.selected)
-    on_test = all_metrics(test.actual, predicted.prediction, features)
+    on_test = all_metrics(test.actual, predicted, features)
     if on_test["r2"] is None:
         raise ModelError("All test rows have the same actual value, so R-squared has no meaning. Use more rows.")
-    deviations = resampled_deviations(test.actual, predicted.prediction)
+    deviations = resampled_deviations(test.actual, predicted)
     mean = float(train.actual.mean())
     always_mean = all_metrics(test.actual, np.full(test.actual.size, mean), 0)
     known = profile_named(model.profile).known_leakage
@@ -57,12 +57,7 @@ def evaluation(
             **always_mean,
             "saved_squared_error": 1.0 - on_test["mse"] / always_mean["mse"],
         },
-        "intervals": {
-            "level": model.interval_level,
-            "coverage": coverage(test.actual, predicted.lower, predicted.upper),
-            "mean_width": float((predicted.upper - predicted.lower).mean()),
-        },
-        "diagnostics": _diagnostics(model, sides, (fitted, predicted.prediction)),
+        "diagnostics": _diagnostics(model, sides),
         "leakage": asdict(check_leakage(inputs, target, known, threshold)),
         "previous_model": comparison(previous, model, test, on_test),
         "model": {
@@ -74,10 +69,8 @@ def evaluation(
     }
 
 
-def _diagnostics(
-    model: LinearModel, sides: tuple[LabelledRows, LabelledRows], predictions: tuple[Floats, Floats]
-) -> dict[str, Any]:
-    residuals = [rows.actual - predicted for rows, predicted in zip(sides, predictions, strict=True)]
+def _diagnostics(model: LinearModel, sides: tuple[LabelledRows, LabelledRows]) -> dict[str, Any]:
+    residuals = [rows.actual - model.fitted(rows.inputs) for rows in sides]
     tests = [
         {"normality": normality(errors), "equal_variance": equal_variance(errors, model.scaled(rows.inputs))}
         for rows, errors in zip(sides, residuals, strict=True)

@@ -78,7 +78,7 @@ def comparison(previous: PreviousModel, current: LinearModel, test: LabelledRows
     if missing or model.target != current.target:
         what = f"the test rows lack {', '.join(missing)}" if missing else f"it predicts {model.target}"
         return {**block, "status": "not comparable", "reason": what}
-    predicted = model.predict(test.table[list(model.input_columns)].to_numpy(dtype="float64")).prediction
+    predicted = model.fitted(test.table[list(model.input_columns)].to_numpy(dtype="float64"))
     earlier = all_metrics(test.actual, predicted, len(model.selected))
     both = [name for name in ("r2", "rmse", "mae", "mape") if None not in (metrics[name], earlier[name])]
     return {

@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.evaluation.validation import TimedTable
+from analysis.features.profiles import Variant, profile_named, variant_of
 from analysis.model.artefact import Floats, LinearModel
+from analysis.model.selection import Procedure, procedure_of
 from analysis.runtime.container import existing_file
 from analysis.runtime.errors import ModelError
-from analysis.runtime.files import read_frame
+from analysis.runtime.files import read_frame, read_json
 
 
 @dataclass(frozen=True)
@@ -48,4 +51,31 @@ def labelled_rows(directory: Path, side: str, model: LinearModel) -> LabelledRow
         inputs=table[list(model.input_columns)].to_numpy(dtype=np.float64),
         actual=table[model.target].to_numpy(dtype=np.float64),
         days=days["date"].to_numpy(dtype=np.str_),
+    )
+
+
+def procedure_of_training(train_dir: Path, model: LinearModel) -> Procedure:
+    """Return how train.py made the model of these rows, so that it can be repeated on others."""
+    path = train_dir / "source.json"
+    source = read_json(path) if path.is_file() else {}
+    profile = variant_of(profile_named(model.profile), Variant(**source.get("variant", {})))
+    return procedure_of(profile, len(model.selected), source.get("removed_columns"))
+
+
+def timed_table(scoring_dir: Path, rows_dir: Path, model: LinearModel) -> TimedTable:
+    """Read all prepared rows, those that the random split leaves out of either side too, with their days.
+
+    From features.csv (no header) and rows.csv of preprocess.py, which have the same rows in the same order. Raises
+    SettingsError for a missing file, ModelError for one that does not fit.
+    """
+    path = existing_file(scoring_dir / "features.csv", "The list of all rows")
+    labels = existing_file(rows_dir / "rows.csv", "The list of all days")
+    features, known = read_frame(path, columns=list(model.input_columns)), read_frame(labels)
+    if list(known.columns) != ["date", "actual"] or len(known) != len(features) or known["actual"].isna().any():
+        raise ModelError(f"{labels}: it does not have day and actual value of the {len(features)} rows of {path.name}.")
+    return TimedTable(
+        features=features,
+        target=known["actual"].to_numpy(dtype=np.float64),
+        times=known["date"].to_numpy(dtype=np.str_),
+        lower_bound=model.lower_bound,
     )

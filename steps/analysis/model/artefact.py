@@ -20,6 +20,8 @@ from analysis.runtime.errors import ModelError
 
 FORMAT = "bikeshare-linear-model/1"
 MODEL_JSON, SUMMARY_JSON, SUMMARY_TEXT = "model.json", "summary.json", "summary.txt"
+INTERVAL_LEVEL = 0.95
+"""Share of new rows that the prediction intervals of a fitted model are to hold."""
 LARGEST_ARCHIVE = 64 * 1024 * 1024
 _LARGEST_MEMBER = 16 * 1024 * 1024
 
@@ -28,7 +30,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Bounds:
-    """The bounds that min-max scaling learned of one column on the training rows."""
+    """Lowest and highest value of one column on the training rows."""
 
     minimum: float
     maximum: float
@@ -40,12 +42,28 @@ class Bounds:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """Half the width of a prediction interval that was measured on predictions of rows that had not been seen.
+
+    method: how, in words (see analysis.model.calibration); half_width: in the target's unit; rows: of how many errors.
+    """
+
+    method: str
+    half_width: float
+    rows: int
+
+
+@dataclass(frozen=True)
 class Predictions:
-    """Predicted values with the bounds of their prediction intervals; each of shape (rows,), in the target's unit."""
+    """Predicted values with the bounds of their prediction intervals; each of shape (rows,), in the target's unit.
+
+    extrapolated: whether an input of the row lies outside its training range; None where the ranges are not known.
+    """
 
     prediction: Floats
     lower: Floats
     upper: Floats
+    extrapolated: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +76,9 @@ class LinearModel:
     covariance: of (intercept, *coefficients), in that order, shape (1 + selected, 1 + selected).
     residual_variance: sum of squared residuals / residual_degrees_of_freedom of the training rows.
     t_quantile: Student-t quantile at (1 + interval_level) / 2 with residual_degrees_of_freedom.
+    calibration: of the interval; None in models made before there was one, and with too few training rows.
+    lower_bound: below which no target lies, so that no prediction and no end of an interval does; None for none.
+    ranges: of every input column on the training rows, unscaled; empty in models made before they were noted.
     """
 
     profile: str
@@ -72,34 +93,69 @@ class LinearModel:
     covariance: tuple[tuple[float, ...], ...]
     interval_level: float
     t_quantile: float
+    calibration: Calibration | None = None
+    lower_bound: float | None = None
+    ranges: dict[str, Bounds] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def scaled(self, rows: Floats) -> list[Floats]:
         """Scale the selected columns of `rows` (shape (n, len(input_columns))): one array of shape (n,) each."""
-        if rows.ndim != 2 or rows.shape[1] != len(self.input_columns):  # noqa: PLR2004
-            raise ModelError(
-                f"The model takes {len(self.input_columns)} values a row ({', '.join(self.input_columns)}); "
-                f"the data has shape {rows.shape}."
-            )
+        self._refuse_other_shape(rows)
         columns = []
         for name in self.selected:
             values, bounds = rows[:, self.input_columns.index(name)], self.bounds.get(name)
             columns.append(values if bounds is None else (values - bounds.minimum) / bounds.width)
         return columns
 
-    def predict(self, rows: Floats) -> Predictions:
+    def _refuse_other_shape(self, rows: Floats) -> None:
+        if rows.ndim != 2 or rows.shape[1] != len(self.input_columns):  # noqa: PLR2004
+            raise ModelError(
+                f"The model takes {len(self.input_columns)} values a row ({', '.join(self.input_columns)}); "
+                f"the data has shape {rows.shape}."
+            )
+
+    def fitted(self, rows: Floats) -> Floats:
+        """Evaluate the regression for `rows` as :meth:`predict` does, whatever bound the target has: shape (n,).
+
+        Columns are added one after the other rather than by a matrix product, so that a row's value is the same to the
+        last bit whatever other rows come in the same request.
+        """
+        fitted = np.full(rows.shape[0], self.intercept)
+        for coefficient, values in zip(self.coefficients, self.scaled(rows), strict=True):
+            fitted = fitted + coefficient * values
+        return fitted
+
+    def predict(self, rows: Floats, *, classical: bool = False) -> Predictions:
         """Predict for `rows` of shape (n, len(input_columns)), unscaled.
 
-        Columns are added one after the other rather than by a matrix product, so that a row's prediction is the same
-        to the last bit whatever other rows come in the same request.
+        The interval is the calibrated one, or the classical one (Student's t, which assumes that errors are normal,
+        independent and equally large) where it is asked for or the model has no other.
         """
-        columns = self.scaled(rows)
-        prediction = np.full(rows.shape[0], self.intercept)
-        for coefficient, values in zip(self.coefficients, columns, strict=True):
-            prediction = prediction + coefficient * values
-        half_width = self.t_quantile * np.sqrt(self.residual_variance + self._mean_variance(columns, rows.shape[0]))
-        return Predictions(prediction, prediction - half_width, prediction + half_width)
+        prediction = self.fitted(rows)
+        if classical or self.calibration is None:
+            variance = self.residual_variance + self._mean_variance(self.scaled(rows), rows.shape[0])
+            half_width = self.t_quantile * np.sqrt(variance)
+        else:
+            half_width = np.full(rows.shape[0], self.calibration.half_width)
+        bound = -np.inf if self.lower_bound is None else self.lower_bound
+        return Predictions(
+            np.maximum(prediction, bound),
+            np.maximum(prediction - half_width, bound),
+            np.maximum(prediction + half_width, bound),
+            self.extrapolated(rows),
+        )
+
+    def extrapolated(self, rows: Floats) -> NDArray[np.bool_] | None:
+        """Say of each row whether a value lies outside its column's training range; None without known ranges."""
+        self._refuse_other_shape(rows)
+        if not self.ranges:
+            return None
+        outside = np.zeros(rows.shape[0], dtype=np.bool_)
+        for position, name in enumerate(self.input_columns):
+            values = rows[:, position]
+            outside |= (values < self.ranges[name].minimum) | (values > self.ranges[name].maximum)
+        return outside
 
     def _mean_variance(self, columns: list[Floats], count: int) -> Floats:
         """Compute the variance of each row's estimated mean: x' C x with x = (1, scaled columns)."""
@@ -127,7 +183,13 @@ class LinearModel:
             "residual_variance": self.residual_variance,
             "residual_degrees_of_freedom": self.residual_degrees_of_freedom,
             "covariance": {"order": ["intercept", *self.selected], "values": [list(row) for row in self.covariance]},
-            "interval": {"level": self.interval_level, "t_quantile": self.t_quantile},
+            "interval": {
+                "level": self.interval_level,
+                "t_quantile": self.t_quantile,
+                "calibration": None if self.calibration is None else asdict(self.calibration),
+            },
+            "lower_bound": self.lower_bound,
+            "ranges": {name: asdict(bounds) for name, bounds in self.ranges.items()},
             "training": self.training,
             "provenance": self.provenance,
         }
@@ -148,12 +210,16 @@ def model_from_json(text: str, *, source: str = MODEL_JSON) -> LinearModel:
             selected=selected,
             intercept=float(document["intercept"]),
             coefficients=tuple(float(document["coefficients"][name]) for name in selected),
-            bounds={name: Bounds(float(b["minimum"]), float(b["maximum"])) for name, b in document["scaler"].items()},
+            bounds=_bounds_of(document["scaler"]),
             residual_variance=float(document["residual_variance"]),
             residual_degrees_of_freedom=int(document["residual_degrees_of_freedom"]),
             covariance=tuple(tuple(float(value) for value in row) for row in document["covariance"]["values"]),
             interval_level=float(document["interval"]["level"]),
             t_quantile=float(document["interval"]["t_quantile"]),
+            # What follows is not in models of earlier versions.
+            calibration=_calibration_of(document["interval"].get("calibration")),
+            lower_bound=None if (bound := document.get("lower_bound")) is None else float(bound),
+            ranges=_bounds_of(document.get("ranges", {})),
             training=dict(document["training"]),
             provenance=dict(document["provenance"]),
         )
@@ -161,6 +227,16 @@ def model_from_json(text: str, *, source: str = MODEL_JSON) -> LinearModel:
         raise ModelError(f"{source}: not a model file of this project ({type(error).__name__}: {error}).") from error
     _check(model, source)
     return model
+
+
+def _bounds_of(document: dict[str, Any]) -> dict[str, Bounds]:
+    return {name: Bounds(float(entry["minimum"]), float(entry["maximum"])) for name, entry in document.items()}
+
+
+def _calibration_of(document: dict[str, Any] | None) -> Calibration | None:
+    if document is None:
+        return None
+    return Calibration(str(document["method"]), float(document["half_width"]), int(document["rows"]))
 
 
 def read_model(directory: Path) -> LinearModel:
@@ -179,8 +255,18 @@ def _check(model: LinearModel, source: str) -> None:
         raise ModelError(f"{source}: a selected feature is not an input column.")
     if len(model.covariance) != size or any(len(row) != size for row in model.covariance):
         raise ModelError(f"{source}: the covariance is not {size} by {size}.")
-    bounds = [value for bound in model.bounds.values() for value in (bound.minimum, bound.maximum)]
-    numbers = [model.intercept, *model.coefficients, model.residual_variance, model.t_quantile, *bounds]
+    if model.ranges and set(model.ranges) != set(model.input_columns):
+        raise ModelError(f"{source}: its training ranges are not those of the input columns.")
+    if reversed_ranges := [name for name, bound in model.ranges.items() if bound.minimum > bound.maximum]:
+        raise ModelError(f"{source}: the training range of {reversed_ranges[0]} ends below its beginning.")
+    calibration = model.calibration
+    if calibration is not None and (calibration.half_width < 0.0 or calibration.rows < 1):
+        raise ModelError(f"{source}: the calibration of its interval has a negative width, or is of no rows.")
+    known = [*model.bounds.values(), *model.ranges.values()]
+    numbers = [model.intercept, *model.coefficients, model.residual_variance, model.t_quantile]
+    numbers += [value for bound in known for value in (bound.minimum, bound.maximum)]
+    numbers += [] if calibration is None else [calibration.half_width]
+    numbers += [] if model.lower_bound is None else [model.lower_bound]
     if not np.isfinite([*numbers, *chain.from_iterable(model.covariance)]).all():
         raise ModelError(f"{source}: it contains a number that is not finite.")
 

@@ -1,4 +1,4 @@
-"""Fit the linear model on training rows only: scaling, recursive feature elimination, OLS, and the fit's summary."""
+"""Fit the linear model on training rows only, by OLS on the columns that were selected, and summarise the fit."""
 
 from __future__ import annotations
 
@@ -10,19 +10,28 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import t as student_t
 from sklearn.feature_selection import RFE
 from sklearn.linear_model import LinearRegression
-from sklearn.preprocessing import MinMaxScaler
 from statsmodels.regression.linear_model import OLS, RegressionResultsWrapper
 from statsmodels.stats.stattools import durbin_watson, jarque_bera, omni_normtest
 from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 
 from analysis.features.profiles import Profile
-from analysis.model.artefact import Bounds, Floats, LinearModel
+from analysis.model.artefact import INTERVAL_LEVEL, Floats, LinearModel
+from analysis.model.robust import lags_of, robust_results
+from analysis.model.selection import (
+    Procedure,
+    excluded_columns,
+    procedure_of,
+    refuse_too_few,
+    refuse_wrong_count,
+    scaled_columns,
+    training_ranges,
+)
 from analysis.runtime.errors import TrainingError
 
-INTERVAL_LEVEL = 0.95
 CONSTANT = "const"
 _INFINITE_FACTOR = 1e9
 """A variance inflation factor from which the column counts as a combination of the others, but for rounding."""
@@ -60,20 +69,13 @@ def fit_linear_model(
     """
     if target.nunique() < 2:  # noqa: PLR2004
         raise TrainingError(f"{target.name} has the same value in all {len(target)} training rows: nothing to learn.")
-    scaled = features.astype("float64")
-    bounds = {}
-    for name in profile.scaled:
-        scaler = MinMaxScaler().fit(scaled[[name]])
-        bounds[name] = Bounds(float(scaler.data_min_[0]), float(scaler.data_max_[0]))
-        scaled[name] = (scaled[name] - bounds[name].minimum) / bounds[name].width
-    excluded = _excluded(scaled, removed or {}) if profile.selects else {}
-    ranking = _ranking(scaled.drop(columns=list(excluded)), target, profile, feature_count, scaled.shape[1])
-    selected = [name for name, rank in ranking.items() if rank == 1]
-    if len(target) <= len(selected) + 1:
-        raise TrainingError(
-            f"{len(target)} training rows can't determine {len(selected)} coefficients and an intercept. "
-            "Train on more rows, or lower --feature-count."
-        )
+    procedure = procedure_of(profile, feature_count, removed)
+    scaled, bounds = scaled_columns(features, procedure)
+    excluded = excluded_columns(scaled, procedure)
+    refuse_wrong_count(procedure, scaled.shape[1])
+    ranks = _ranking(scaled.drop(columns=list(excluded)), target, procedure)
+    selected = [name for name, rank in ranks.items() if rank == 1]
+    refuse_too_few(len(target), selected)
     design = scaled[selected].copy()
     design.insert(0, CONSTANT, 1.0)
     results = _ordinary_least_squares(target.astype("float64"), design)
@@ -91,6 +93,7 @@ def fit_linear_model(
         covariance=tuple(tuple(float(value) for value in row) for row in np.asarray(results.cov_params())),
         interval_level=INTERVAL_LEVEL,
         t_quantile=float(student_t.ppf((1 + INTERVAL_LEVEL) / 2, freedom)),
+        ranges=training_ranges(features),
         training={
             "rows": int(results.nobs),
             "r2": float(results.rsquared),
@@ -101,28 +104,13 @@ def fit_linear_model(
         },
         provenance=provenance,
     )
-    return Fit(model=model, results=results, ranking=ranking, excluded=excluded)
+    return Fit(model=model, results=results, ranking=ranks, excluded=excluded)
 
 
-def _excluded(scaled: pd.DataFrame, removed: Mapping[str, str]) -> dict[str, str]:
-    """Map the columns that are not candidates to the reason: removed ones, and those constant in the training rows."""
-    excluded = {str(name): removed[name] for name in scaled.columns if name in removed}
-    for name in scaled.columns:
-        if name not in excluded and scaled[name].nunique() < 2:  # noqa: PLR2004
-            excluded[str(name)] = "it never changes in the training rows"
-    if len(excluded) == scaled.shape[1]:
-        raise TrainingError("No input column is left to learn from: each one is constant or was removed.")
-    return excluded
-
-
-def _ranking(
-    candidates: pd.DataFrame, target: pd.Series, profile: Profile, feature_count: int, columns: int
-) -> dict[str, int]:
-    if not profile.selects:
-        return dict.fromkeys(candidates.columns, 1)
-    if not 1 <= feature_count <= columns:
-        raise TrainingError(f"--feature-count {feature_count} is outside 1 to {columns}, the number of columns.")
-    kept = min(feature_count, candidates.shape[1])
+def _ranking(candidates: pd.DataFrame, target: pd.Series, procedure: Procedure) -> dict[str, int]:
+    if procedure.kept is None:
+        return dict.fromkeys(map(str, candidates.columns), 1)
+    kept = min(procedure.kept, candidates.shape[1])
     elimination = RFE(LinearRegression(), n_features_to_select=kept).fit(candidates, target)
     return {str(name): int(rank) for name, rank in zip(candidates.columns, elimination.ranking_, strict=True)}
 
@@ -137,18 +125,25 @@ def _ordinary_least_squares(target: pd.Series, design: pd.DataFrame) -> Regressi
         return OLS(target, design).fit()
 
 
-def regression_summary(fit: Fit) -> dict[str, Any]:
+def regression_summary(fit: Fit, times: NDArray[Any] | None = None) -> dict[str, Any]:
     """Compute the content of summary.json; figures that are infinite or undefined are None.
 
-    figures: of the fit as a whole. coefficients: of the constant and each selected column (scaled as `scaler` of
-    model.json says), with 95 % confidence bounds and variance inflation factor (None for the constant; "infinite" is
-    True for columns that the others determine). ranking, excluded: see Fit. The model's training metrics are included.
+    times: of the training rows, where they have one. figures: of the fit as a whole. coefficients: of the constant and
+    each selected column (scaled as `scaler` of model.json says), with 95 % confidence bounds, robust standard error and
+    variance inflation factor (None for the constant; "infinite" is True for columns that the others determine).
+    robust_errors: how the robust ones were computed. ranking, excluded: see Fit. The model's training metrics are
+    included.
     """
     return {
         **fit.model.training,
         "profile": fit.model.profile,
         "figures": _figures(fit),
-        "coefficients": _coefficients(fit),
+        "coefficients": _coefficients(fit, robust_results(fit.results, times)),
+        "robust_errors": {
+            "covariance_type": "HC1" if times is None else "HAC",
+            "kernel": None if times is None else "Bartlett",
+            "lags": 0 if times is None else lags_of(len(times)),
+        },
         "ranking": fit.ranking,
         "excluded": fit.excluded,
     }
@@ -193,7 +188,7 @@ def _figures(fit: Fit) -> dict[str, Any]:
     }
 
 
-def _coefficients(fit: Fit) -> list[dict[str, Any]]:
+def _coefficients(fit: Fit, robust: RegressionResultsWrapper) -> list[dict[str, Any]]:
     results = fit.results
     intervals = results.conf_int()
     factors = variance_inflation_factors(fit)
@@ -206,10 +201,12 @@ def _coefficients(fit: Fit) -> list[dict[str, Any]]:
             "p": finite(results.pvalues[name]),
             "lower_95": finite(intervals.loc[name, 0]),
             "upper_95": finite(intervals.loc[name, 1]),
+            "robust_standard_error": finite(robust.bse[position]),
+            "robust_p": finite(robust.pvalues[position]),
             "vif": finite(factors[name]) if name in factors else None,
             "infinite_vif": name in factors and not math.isfinite(factors[name]),
         }
-        for name in results.params.index
+        for position, name in enumerate(results.params.index)
     ]
 
 

@@ -154,9 +154,9 @@ class ResidualPlots:
 
 
 def residual_plots(model: LinearModel, sides: tuple[LabelledRows, LabelledRows]) -> ResidualPlots:
-    """Plot predictions and residuals of the training and test rows."""
+    """Plot what the regression gives, before the target's bound, and residuals of the training and test rows."""
     train, test = sides
-    predicted = [model.predict(rows.inputs).prediction for rows in sides]
+    predicted = [model.fitted(rows.inputs) for rows in sides]
     residuals = [rows.actual - values for rows, values in zip(sides, predicted, strict=True)]
     days = [np.array([float(date.fromisoformat(day).toordinal()) for day in rows.days]) for rows in sides]
     expected, ordered = normal_quantiles(residuals[0])

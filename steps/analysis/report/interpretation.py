@@ -18,6 +18,11 @@ _OVERFIT_GAP = 0.05
 _GOOD_R2 = 0.7
 _SKEWED, _HEAVY_TAILED = 0.5, 4.0
 _ILL_CONDITIONED = 1000.0
+_ROWS = {
+    "random": "the {rows} test days, which the model had not seen,",
+    "chronological": "the last {rows} days, predicted by the same procedure from the days before them,",
+    "rolling": "the last {rows} days, predicted {refits} times by the same procedure from the days before them,",
+}
 _CAUTION = " It was trained on other rows, perhaps on some of these test days, which would flatter it."
 
 
@@ -49,9 +54,10 @@ _good, _note, _problem = (partial(_finding, tone) for tone in (Tone.GOOD, Tone.N
 def findings(evaluation: dict[str, Any], summary: dict[str, Any]) -> list[Finding]:
     """List problems first, then notes, then what is well. summary: of the fit; may be empty (an older archive)."""
     exact = bool(evaluation["diagnostics"]["exact_fit"])
-    found = [_leakage(evaluation["leakage"], exact=exact), _fit(evaluation["test"], exact=exact)]
+    validation = evaluation["validation"]
+    found = [_leakage(evaluation["leakage"], exact=exact), _fit(validation, exact=exact)]
     if not exact:
-        found += [_intervals(evaluation["intervals"]), _generalises(evaluation)]
+        found += [*_intervals(validation), _generalises(evaluation)]
         found += _residuals(evaluation["diagnostics"])
     found += [_baseline(evaluation), *_collinearity(summary), *_previous(evaluation["previous_model"])]
     order = [Tone.PROBLEM, Tone.NOTE, Tone.GOOD]
@@ -65,7 +71,8 @@ def _leakage(leakage: dict[str, Any], *, exact: bool) -> Finding:
     return _problem(name, how="exactly" if exact else "almost exactly", columns=_listed(leakage["columns"]))
 
 
-def _fit(test: dict[str, Any], *, exact: bool) -> Finding:
+def _fit(validation: dict[str, Any], *, exact: bool) -> Finding:
+    test = validation[validation["headline"]]
     r2 = test["r2"]
     if exact:
         return _problem("exact_fit", r2=r2)
@@ -73,18 +80,30 @@ def _fit(test: dict[str, Any], *, exact: bool) -> Finding:
         return _problem("useless_fit", r2=r2)
     tone = Tone.GOOD if r2 >= _GOOD_R2 else Tone.NOTE
     name = "fit_without_percentage" if test["mape"] is None else "fit"
-    return _finding(tone, name, unexplained=max(0.0, 1.0 - r2), **test)
+    rows = _ROWS[validation["headline"]].format(**test)
+    return _finding(tone, name, which=rows, unexplained=max(0.0, 1.0 - r2), **test)
 
 
-def _intervals(intervals: dict[str, Any]) -> Finding:
-    level, coverage = intervals["level"], intervals["coverage"]
-    if abs(coverage - level) <= _COVERAGE_SLACK:
-        return _good("right_intervals", **intervals)
-    return _problem("narrow_intervals" if coverage < level else "wide_intervals", **intervals)
+def _intervals(validation: dict[str, Any]) -> list[Finding]:
+    """Judge the interval of the predictions by the figure with the most refits, and what the textbook's would be."""
+    name = "random" if validation["rolling"]["r2"] is None else "rolling"
+    figure, level = validation[name], validation["level"]
+    classical, given = (figure["intervals"][kind] for kind in ("classical", "calibrated"))
+    values = {"which": _ROWS[name].format(**figure), "level": level}
+    if abs(given["coverage"] - level) <= _COVERAGE_SLACK:
+        found = [_good("right_intervals", **values, **given)]
+    else:
+        found = [_problem("narrow_intervals" if given["coverage"] < level else "wide_intervals", **values, **given)]
+    if given != classical and level - classical["coverage"] > _COVERAGE_SLACK:
+        found.append(_note("textbook_intervals", **values, **classical))
+    return found
 
 
 def _generalises(evaluation: dict[str, Any]) -> Finding:
     train, test = evaluation["train"]["r2"], evaluation["test"]["r2"]
+    later = evaluation["validation"]["chronological"]["r2"]
+    if later is not None and test - later > _OVERFIT_GAP:
+        return _problem("flattered", later=later, test=test)
     if train - test > _OVERFIT_GAP:
         return _problem("overfits", train=train, test=test)
     return _good("generalises", train=train, test=test)

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.evaluation.rows import LabelledRows
+from analysis.evaluation.validation import FIGURES
 from analysis.model.artefact import Archive
 from analysis.reading.columns import MEASURES
 from analysis.report.figures import residual_plots
@@ -70,6 +71,8 @@ def report_html(
             plots=residual_plots(archive.model, sides),
             published=summary.get("published"),
             quality=quality,
+            measured=[name for name in FIGURES if evaluation["validation"][name]["r2"] is not None],
+            robust=summary.get("robust_errors"),
             largest_mean=max([*means, 1.0]),
             ranking=sorted(summary.get("ranking", {}).items(), key=lambda item: (item[1], item[0])),
             units={name: measure.unit for name, measure in MEASURES.items()},

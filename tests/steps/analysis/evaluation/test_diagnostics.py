@@ -66,7 +66,7 @@ def test_time_is_restored_from_the_shuffled_split(trained) -> None:
     for side in ("train", "test"):
         folder = trained.root / "prepared" / side
         rows = pd.read_csv(folder / f"{side}.csv", float_precision="round_trip")
-        predicted = model.predict(rows[list(model.input_columns)].to_numpy(dtype=float)).prediction
+        predicted = model.fitted(rows[list(model.input_columns)].to_numpy(dtype=float))
         parts.append(pd.Series((rows["cnt"] - predicted).to_numpy(), index=pd.read_csv(folder / "days.csv")["date"]))
     by_day = pd.concat(parts).sort_index().to_numpy()
     found = trained.evaluation["diagnostics"]["in_order_of_days"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.model.artefact import Bounds, LinearModel, model_from_json, read_model
+from analysis.model.artefact import Bounds, Calibration, LinearModel, model_from_json, read_model
 from analysis.runtime.errors import ModelError
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=64)
@@ -28,6 +28,12 @@ MODEL = LinearModel(
     t_quantile=2.042272456301238,
     training={"rows": 33},
     provenance={"data_sha256": None},
+)
+CALIBRATED = replace(
+    MODEL,
+    calibration=Calibration("split conformal", 7.5, 90),
+    lower_bound=0.0,
+    ranges={"a": Bounds(0.0, 1.0), "b": Bounds(-1.0, 99.0), "c": Bounds(10.0, 20.0)},
 )
 
 
@@ -66,6 +72,35 @@ def test_json_keeps_every_bit(intercept, coefficients, low, high, variance) -> N
         residual_variance=variance,
     )
     assert model_from_json(model.to_json()) == model
+    assert model_from_json(CALIBRATED.to_json()) == CALIBRATED
+
+
+def test_the_calibrated_interval_and_the_lower_bound() -> None:
+    rows = np.array([[1.0, 99.0, 15.0], [0.0, -1.0, 30.0], [20.0, 0.0, 10.0]])
+    fitted = CALIBRATED.fitted(rows)
+    assert fitted.tolist() == MODEL.predict(rows).prediction.tolist()
+    assert fitted == pytest.approx([0.35, -6.9, 40.1])
+    found = CALIBRATED.predict(rows)
+    assert found.prediction.tolist() == [fitted[0], 0.0, fitted[2]]
+    assert found.lower.tolist() == [0.0, 0.0, fitted[2] - 7.5]
+    assert found.upper.tolist() == [fitted[0] + 7.5, fitted[1] + 7.5, fitted[2] + 7.5]
+    classical = CALIBRATED.predict(rows, classical=True)
+    assert classical.upper.tolist() == np.maximum(MODEL.predict(rows).upper, 0.0).tolist()
+    assert classical.lower.tolist() == np.maximum(MODEL.predict(rows).lower, 0.0).tolist()
+
+
+def test_rows_outside_the_training_ranges_are_marked() -> None:
+    rows = np.array([[1.0, 99.0, 20.0], [1.0, 99.1, 20.0], [-0.1, 0.0, 15.0], [0.0, 0.0, 9.0]])
+    found = CALIBRATED.predict(rows).extrapolated
+    assert found is not None
+    assert found.tolist() == [False, True, True, True]
+    assert MODEL.predict(rows).extrapolated is None
+
+
+def test_a_model_of_an_earlier_version_has_the_classical_interval() -> None:
+    document = json.loads(MODEL.to_json())
+    del document["interval"]["calibration"], document["lower_bound"], document["ranges"]
+    assert model_from_json(json.dumps(document)) == MODEL
 
 
 def test_a_column_that_never_changed_is_shifted_not_divided() -> None:
@@ -83,6 +118,12 @@ def damaged(**changes: object) -> str:
     return json.dumps({**json.loads(MODEL.to_json()), **changes})
 
 
+def calibrated(**changes: object) -> str:
+    document = json.loads(CALIBRATED.to_json())
+    document["interval"]["calibration"] |= changes
+    return json.dumps(document)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -95,6 +136,14 @@ def damaged(**changes: object) -> str:
         (damaged(selected_features=["a", "zz"], coefficients={"a": 1.0, "zz": 2.0}), "not an input column"),
         (damaged(covariance={"values": [[1.0]]}), "not 3 by 3"),
         (damaged(intercept=float("nan")), "not finite"),
+        (damaged(lower_bound="low"), "not a model file"),
+        (damaged(lower_bound=float("inf")), "not finite"),
+        (calibrated(half_width=-1.0), "negative width"),
+        (calibrated(rows=0), "negative width, or is of no rows"),
+        (calibrated(half_width=float("nan")), "not finite"),
+        (calibrated(half_width=None), "not a model file"),
+        (damaged(ranges={"a": {"minimum": 0.0, "maximum": 1.0}}), "not those of the input columns"),
+        (damaged(ranges={name: {"minimum": 2.0, "maximum": 1.0} for name in "abc"}), "of a ends below its beginning"),
     ],
 )
 def test_a_damaged_model_is_refused(text: str, says: str) -> None:

@@ -103,18 +103,32 @@ def test_tests_that_suggest_a_problem_are_named(real_runs) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "title"),
     [
-        (("intervals", "coverage"), 0.80, "The intervals miss their promise"),
-        (("test", "r2"), -0.2, "The model is no better than a constant"),
+        (("validation", "rolling", "intervals", "calibrated", "coverage"), 0.80, "The intervals miss their promise"),
+        (("validation", "rolling", "intervals", "calibrated", "coverage"), 0.99, "The intervals miss their promise"),
+        (("validation", "chronological", "r2"), -0.2, "The model is no better than a constant"),
+        (("validation", "chronological", "r2"), 0.1, "A random split flatters it"),
         (("train", "r2"), 0.99, "It remembers more than it learned"),
         (("baseline", "rmse"), 1.0, "No better than guessing the mean"),
     ],
 )
 def test_words_follow_the_numbers(sample_runs, path, value, title) -> None:
-    run = sample_runs["forecast"]
-    evaluation = run.evaluation
+    evaluation = promising(sample_runs["forecast"].evaluation)
     assert title not in {finding.title for finding in findings(evaluation, {})}
-    evaluation[path[0]][path[1]] = value
+    block = evaluation
+    for name in path[:-1]:
+        block = block[name]
+    block[path[-1]] = value
     assert title in {finding.title for finding in findings(evaluation, {})}
+
+
+def promising(evaluation: dict) -> dict:
+    """Let the figures of days to come be those of a random split, whose intervals hold what they should."""
+    validation = evaluation["validation"]
+    random = validation["random"]
+    random["intervals"]["calibrated"]["coverage"] = 0.95
+    for name in ("chronological", "rolling"):
+        validation[name] |= {**json.loads(json.dumps(random)), "refits": 1}
+    return evaluation
 
 
 def test_every_sentence_is_said_of_some_run(sample_runs, monkeypatch) -> None:
@@ -135,10 +149,16 @@ def test_every_sentence_is_said_of_some_run(sample_runs, monkeypatch) -> None:
         for test in (*diagnostics["train"].values(), diagnostics["in_order_of_days"]):
             test["p"] = one([0.0001, 0.2])
         evaluation["leakage"] |= {"verdict": one(["pass", "known", "fail"]), "columns": ["a", "b"]}
-        evaluation["test"] |= {"r2": one([-0.1, 0.5, 0.8]), "mape": one([None, 20.0])}
+        validation = evaluation["validation"]
+        validation["headline"] = one(["random", "chronological"])
+        validation["chronological"]["r2"] = one([None, 0.1])
+        validation[validation["headline"]] |= {"r2": one([-0.1, 0.5, 0.8]), "mape": one([None, 20.0])}
+        validation["rolling"]["r2"] = one([None, 0.6])
+        for measured in (validation["random"], validation["rolling"]):
+            measured["intervals"]["classical"]["coverage"] = one([0.5, 0.95])
+            measured["intervals"]["calibrated"] = {"coverage": one([0.5, 0.95, 1.0]), "mean_width": 9.0}
         evaluation["train"]["r2"] = one([0.5, 0.99])
         evaluation["baseline"]["rmse"] = one([1.0, 1e6])
-        evaluation["intervals"]["coverage"] = one([0.5, 0.95, 1.0])
         difference, before = {"rmse": one([-1.0, 0.0, 1.0])}, {"status": "compared", "version": 1, "same_split": False}
         evaluation["previous_model"] = {**before, "difference": difference, "test": {"rmse": 100.0}}
         entry = {"name": "temp", "vif": one([2.0, 7.0, 20.0]), "infinite_vif": False}
