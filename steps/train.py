@@ -2,7 +2,7 @@
 
 Model directory: model.json, code/ with inference.py and what it imports, and for the evaluation summary.txt (the whole
 statsmodels table) and summary.json (every figure of it). Output data directory: the same two. Metrics are printed as
-`train:<name>=<value>;` for metric definitions; profile parity also prints published and reproduced figures.
+`train:<name>=<value>;` for metric definitions.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.features.profiles import FORECAST, PARITY, PROFILES, Variant, profile_named, variant_of
+from analysis.dataset.columns import Kind
+from analysis.dataset.declaration import Dataset
+from analysis.dataset.reading import read_dataset
+from analysis.features.labels import label_names
+from analysis.features.profiles import Variant, profile_of
 from analysis.model.artefact import MODEL_JSON, SUMMARY_JSON, SUMMARY_TEXT
-from analysis.model.published import published_comparison, side_by_side
-from analysis.reading.columns import TARGET
 from analysis.runtime.container import TRAINING_FAILURE, Arguments, existing_file, made_directory, run_step
 from analysis.runtime.errors import TrainingError
 from analysis.runtime.files import read_frame, read_json, write_json
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
 
     from analysis.model.fitting import Fit
 
-LOWEST_TARGET = 0.0
-"""Counts are predicted no lower than this, nor are their intervals."""
 LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "statsmodels")
 SERVING_FILES = (
     "inference.py",
@@ -50,6 +50,7 @@ def provenance(request: Namespace, source: dict[str, Any]) -> dict[str, Any]:
     return {
         "data_file": source.get("file"),
         "data_sha256": source.get("sha256"),
+        "dataset": source.get("dataset"),
         "split": {name: source.get(name) for name in ("train_fraction", "random_state", "rows")},
         "code_sha256": request.code_sha256 or None,
         "training_job": os.environ.get("TRAINING_JOB_NAME"),
@@ -58,14 +59,22 @@ def provenance(request: Namespace, source: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def training_times(directory: Path, rows: int) -> NDArray[np.str_] | None:
-    """Read when each training row happened, as ISO dates of shape (rows,); None where preparation listed no dates."""
-    path = directory / "days.csv"
-    if not path.is_file():
+def lowest(dataset: Dataset) -> float | None:
+    """Return the value below which nothing is predicted, nor does an interval begin; None where there is none."""
+    target = dataset.columns[dataset.target]
+    return target.minimum if target.minimum is not None or target.kind is not Kind.COUNT else 0.0
+
+
+def training_times(directory: Path, rows: int, dataset: Dataset) -> NDArray[np.str_] | None:
+    """Read when each training row happened, as ISO text of shape (rows,); None for a table without a time."""
+    if dataset.time is None:
         return None
-    times: NDArray[np.str_] = read_frame(path, text=True)["date"].to_numpy(dtype="U")
-    if times.size != rows:
-        raise TrainingError(f"{path}: it lists {times.size} days, train.csv has {rows} rows. Prepare the file again.")
+    path = existing_file(directory / "labels.csv", "The list of what names each training row")
+    table = read_frame(path, text=True)
+    name = label_names(dataset)[dataset.time]
+    if name not in table.columns or len(table) != rows:
+        raise TrainingError(f"{path}: it does not name the {rows} rows of train.csv. Prepare the file again.")
+    times: NDArray[np.str_] = table[name].to_numpy(dtype="U")
     return times
 
 
@@ -94,38 +103,42 @@ def print_metrics(fit: Fit) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Run the step."""
     parser = Arguments(__doc__, TRAINING_FAILURE)
-    parser.add_argument("--profile", choices=list(PROFILES), default=FORECAST.name, help="which columns the model gets")
-    parser.add_argument("--feature-count", type=int, default=15, help="columns that elimination keeps (forecast only)")
+    parser.add_dataset()
+    parser.add_argument("--profile", default="declared", help="must be that of the rows; by default it is")
+    count_help = "columns that elimination keeps, where the profile selects; 0 for as many as it declares"
+    parser.add_argument("--feature-count", type=int, default=0, help=count_help)
     parser.add_argument("--code-sha256", default=os.environ.get("CODE_SHA256", ""), help="digest of the code bundle")
     parser.add_path("--train-dir", "/opt/ml/input/data/train", "channel")
     parser.add_path("--model-dir", "/opt/ml/model", "becomes model.tar.gz")
     parser.add_path("--output-data-dir", "/opt/ml/output/data", "becomes output.tar.gz")
     request = parser.parse_args(arguments)
     rows_file = existing_file(request.train_dir / "train.csv", "The training data")
-    source_file = request.train_dir / "source.json"
-    source = read_json(source_file) if source_file.is_file() else {}
-    profile = variant_of(profile_named(request.profile), Variant(**source.get("variant", {})))
+    dataset = read_dataset(existing_file(request.dataset, "The declaration of the data set"))
+    source = read_json(existing_file(request.train_dir / "source.json", "The description of the training rows"))
+    variant, target = Variant(**source["variant"]), dataset.target
+    profile = profile_of(dataset, source["profile"], variant)
     rows = read_frame(rows_file)
-    if list(rows.columns) != [*profile.columns, TARGET]:
+    if list(rows.columns) != [*profile.names, target] or request.profile not in {"declared", profile.name}:
         raise TrainingError(
-            f"train.csv was not prepared for profile {profile.name!r}: its columns are {', '.join(rows.columns)}. "
-            "Give preprocess.py and train.py the same --profile."
+            f"train.csv was not prepared for profile {request.profile!r}: it is of profile {profile.name!r}, with the "
+            f"columns {', '.join(rows.columns)}. Give preprocess.py and train.py the same --profile and --dataset."
         )
+    count = request.feature_count or profile.feature_count
     # Imported here so that --help and a wrong call are answered at once.
     from analysis.model.calibration import calibrate
     from analysis.model.fitting import fit_linear_model, regression_summary
     from analysis.model.selection import procedure_of
 
-    features, removed = rows[list(profile.columns)], source.get("removed_columns", {})
+    features, removed = rows[list(profile.names)], source.get("removed_columns", {})
     origin = provenance(request, source)
-    fit = fit_linear_model(features, rows[TARGET], profile, request.feature_count, origin, removed=removed)
-    times = training_times(request.train_dir, len(rows))
-    procedure = procedure_of(profile, request.feature_count, removed)
-    calibration = calibrate(features, rows[TARGET].to_numpy(dtype="float64"), procedure, times)
-    fit = replace(fit, model=replace(fit.model, calibration=calibration, lower_bound=LOWEST_TARGET))
+    fit = fit_linear_model(features, rows[target], profile, count, origin, removed=removed)
+    times = training_times(request.train_dir, len(rows), dataset)
+    procedure = procedure_of(profile, count, removed)
+    calibration = calibrate(features, rows[target].to_numpy(dtype="float64"), procedure, times)
+    prepared = {"variant": source["variant"], "learned": source["preparation"]}
+    model = replace(fit.model, calibration=calibration, lower_bound=lowest(dataset), preparation=prepared)
+    fit = replace(fit, model=model)
     summary = regression_summary(fit, times)
-    if profile.name == PARITY.name:
-        summary["published"] = published_comparison(summary, source)
     write_model(fit, request.model_dir)
     table = f"{fit.results.summary()}\n"
     for directory in (request.model_dir, request.output_data_dir):
@@ -133,8 +146,6 @@ def main(arguments: Sequence[str]) -> None:
         (directory / SUMMARY_TEXT).write_text(table, encoding="utf-8")
         write_json(summary, directory / SUMMARY_JSON)
     print_metrics(fit)
-    if "published" in summary:
-        print(side_by_side(summary["published"]))
 
 
 if __name__ == "__main__":

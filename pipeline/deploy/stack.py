@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from pipeline.definition.bundle import Bundle
 from analysis.features.labels import label_names
 from analysis.features.stored import EVENT_TIME, stored_features
+from pipeline.definition.bundle import Bundle
 from pipeline.deploy.engine.resource import Resource
 from pipeline.deploy.permissions.execution import events_policy, execution_policy
 from pipeline.deploy.permissions.functions import function_policy

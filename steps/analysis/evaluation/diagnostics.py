@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc
 
-from analysis.features.profiles import NEAR_EXACT
 from analysis.model.artefact import Floats
 
 SIGNIFICANCE = 0.05
 LAGS = 7
-"""Days over which autocorrelation is summed: a week, the longest rhythm among the features."""
+"""Rows over which autocorrelation is summed: of daily rows a week."""
+NEAR_EXACT = 0.999
+"""Adjusted R-squared of the target on the inputs from which it counts as leakage."""
 _NOISE = 1e-9
 """Residuals smaller than this share of the target's spread are rounding noise: the fit is exact."""
 
@@ -62,10 +63,14 @@ def equal_variance(residuals: Floats, columns: list[Floats]) -> dict[str, Any]:
     return result | {"statistic": statistic, "p": p, "degrees_of_freedom": freedom}
 
 
+def no_order() -> dict[str, Any]:
+    """Return the result of :func:`independence` for rows that have no time."""
+    return {"test": "Ljung-Box", **dict.fromkeys(("lags", "statistic", "p", "durbin_watson", "lag_1"))}
+
+
 def independence(residuals: Floats) -> dict[str, Any]:
-    """Test residuals in the order of their days: Durbin-Watson, the lag-1 correlation, and Ljung-Box over a week."""
-    result: dict[str, Any] = {"test": "Ljung-Box", "lags": LAGS}
-    result |= dict.fromkeys(("statistic", "p", "durbin_watson", "lag_1"))
+    """Test residuals in the order of time: Durbin-Watson, the lag-1 correlation, and Ljung-Box over LAGS rows."""
+    result = no_order() | {"lags": LAGS}
     count = residuals.size
     squares = float((residuals**2).sum())
     centred = residuals - residuals.mean()

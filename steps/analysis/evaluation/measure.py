@@ -6,13 +6,13 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from analysis.evaluation.diagnostics import check_leakage, equal_variance, independence, is_exact, normality
+from analysis.evaluation.diagnostics import check_leakage, equal_variance, independence, is_exact, no_order, normality
 from analysis.evaluation.metrics import all_metrics, resampled_deviations
 from analysis.evaluation.previous import PreviousModel, comparison
 from analysis.evaluation.rows import LabelledRows
-from analysis.features.profiles import profile_named
-from analysis.model.artefact import LinearModel
+from analysis.model.artefact import Floats, LinearModel
 from analysis.runtime.errors import ModelError
 
 
@@ -20,21 +20,22 @@ def evaluation(
     model: LinearModel,
     sides: tuple[LabelledRows, LabelledRows],
     quality: dict[str, Any],
-    threshold: float,
+    leakage: tuple[float, frozenset[str]],
     previous: PreviousModel,
 ) -> dict[str, Any]:
     """Compute the content of evaluation.json.
 
-    sides: training and test rows; threshold: of the leakage check.
+    sides: training and test rows. leakage: threshold of the check, and the columns that are known to be leaks.
     All figures are of the regression before the target's bound, as published ones are.
     regression_metrics: of the test rows, in the shape of SageMaker's model-quality statistics. train, test: all metrics
     of either. baseline: the test metrics of always predicting the training mean, and the share of its squared error
-    that the model saves. diagnostics: tests on the
-    residuals of either side, and in the order of the days on both. leakage: whether the target is a (near-)exact linear
-    combination of input columns of the training rows. previous_model: see analysis.evaluation.previous. model, data:
+    that the model saves. diagnostics: tests on the residuals of either side, and in the order of time on both, where rows
+    have one. leakage: whether the target is a (near-)exact linear combination of input columns of the training rows.
+    previous_model: see analysis.evaluation.previous. model, data:
     what was evaluated, on what. The block `validation` comes beside these: see analysis.evaluation.validation.
     """
     train, test = sides
+    threshold, known = leakage
     predicted, fitted = model.fitted(test.inputs), model.fitted(train.inputs)
     features = len(model.selected)
     on_test = all_metrics(test.actual, predicted, features)
@@ -43,7 +44,6 @@ def evaluation(
     deviations = resampled_deviations(test.actual, predicted)
     mean = float(train.actual.mean())
     always_mean = all_metrics(test.actual, np.full(test.actual.size, mean), 0)
-    known = profile_named(model.profile).known_leakage
     inputs, target = train.table[list(model.input_columns)], train.table[model.target]
     return {
         "regression_metrics": {
@@ -75,11 +75,15 @@ def _diagnostics(model: LinearModel, sides: tuple[LabelledRows, LabelledRows]) -
         {"normality": normality(errors), "equal_variance": equal_variance(errors, model.scaled(rows.inputs))}
         for rows, errors in zip(sides, residuals, strict=True)
     ]
-    # The split shuffles days, so that their order in time is only known with both sides together.
-    order = np.argsort(np.concatenate([rows.days for rows in sides]), kind="stable")
+    times = [rows.times for rows in sides if rows.times is not None]
     return {
         "exact_fit": is_exact(residuals[0], sides[0].actual),
         "train": tests[0],
         "test": tests[1],
-        "in_order_of_days": independence(np.concatenate(residuals)[order]),
+        "in_order_of_time": _in_order(np.concatenate(residuals), times),
     }
+
+
+def _in_order(residuals: Floats, times: list[NDArray[np.str_]]) -> dict[str, Any]:
+    """Test all residuals in the order of time: the split shuffles rows, so it is known with both sides together only."""
+    return independence(residuals[np.argsort(np.concatenate(times), kind="stable")]) if times else no_order()

@@ -79,6 +79,7 @@ class LinearModel:
     calibration: of the interval; None in models made before there was one, and with too few training rows.
     lower_bound: below which no target lies, so that no prediction and no end of an interval does; None for none.
     ranges: of every input column on the training rows, unscaled; empty in models made before they were noted.
+    preparation: how rows of the table become input columns: variant of the profile, and what was learned for it.
     """
 
     profile: str
@@ -98,6 +99,7 @@ class LinearModel:
     ranges: dict[str, Bounds] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
+    preparation: dict[str, Any] = field(default_factory=dict)
 
     def scaled(self, rows: Floats) -> list[Floats]:
         """Scale the selected columns of `rows` (shape (n, len(input_columns))): one array of shape (n,) each."""
@@ -192,6 +194,7 @@ class LinearModel:
             "ranges": {name: asdict(bounds) for name, bounds in self.ranges.items()},
             "training": self.training,
             "provenance": self.provenance,
+            "preparation": self.preparation,
         }
         return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
@@ -222,6 +225,7 @@ def model_from_json(text: str, *, source: str = MODEL_JSON) -> LinearModel:
             ranges=_bounds_of(document.get("ranges", {})),
             training=dict(document["training"]),
             provenance=dict(document["provenance"]),
+            preparation=dict(document.get("preparation", {})),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{source}: not a model file of this project ({type(error).__name__}: {error}).") from error

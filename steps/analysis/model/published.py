@@ -1,41 +1,50 @@
-"""How this run's figures compare with those of the published analysis, which published.toml holds.
+"""How this run's figures compare with those that somebody has published for its profile.
 
-Figures that depend on rounding alone (the published fit is exact, so its residuals are nothing else) differ from
-machine to machine: they are shown too, but not judged.
+Figures that depend on rounding alone (of an exact fit, whose residuals are nothing else) differ from machine to
+machine: they are shown too, but not judged.
 """
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import Any
 
-from analysis.reading.columns import TARGET_PARTS
+from analysis.dataset.declaration import Dataset
+from analysis.model.artefact import Archive
 
-_PUBLISHED = Path(__file__).with_suffix(".toml")
+_OF_THE_TEST = {"test_r2": "r2", "test_rmse": "rmse", "test_mae": "mae", "test_rows": "rows"}
 
 
-def published_comparison(summary: dict[str, Any], source: dict[str, Any]) -> dict[str, Any]:
-    """Compare: {"same_data": bool, "figures": [{"figure", "published", "reproduced", "agrees"}]}.
+def published_comparison(
+    dataset: Dataset, archive: Archive, source: dict[str, Any], validation: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Compare: {"source", "same_data", "figures": [{"figure", "published", "reproduced", "agrees"}]}.
 
-    summary: of regression_summary; source: source.json of preprocess.py. agrees is None for figures of rounding noise.
+    source: source.json of preprocess.py; validation: block of evaluation.json. agrees is None for figures of rounding
+    noise. The result is None where nothing is published for the profile of the model.
     """
-    coefficients = {entry["name"]: entry["coefficient"] for entry in summary["coefficients"]}
-    others = [abs(value) for name, value in coefficients.items() if name not in TARGET_PARTS]
+    published = next((one for one in dataset.published if one.profile == archive.model.profile), None)
+    if published is None:
+        return None
+    summary, tested = archive.summary, validation["random"]
+    coefficients = {entry["name"]: entry["coefficient"] for entry in summary.get("coefficients", [])}
+    others = [abs(value) for name, value in coefficients.items() if name not in dataset.parts]
     values = {
-        **summary["figures"],
-        **{name: coefficients.get(name) for name in TARGET_PARTS},
-        "largest_other": max(others),
-        "test_rows": source.get("rows", {}).get("test"),
+        **summary.get("figures", {}),
+        **coefficients,
+        "largest_other": max(others, default=None),
+        **{name: tested[figure] for name, figure in _OF_THE_TEST.items()},
+        "test_coverage": tested["intervals"]["classical"]["coverage"],
     }
-    published = tomllib.loads(_PUBLISHED.read_text(encoding="utf-8"))
     compared = []
-    for figure in published["figures"]:
-        value, printed = values[figure["name"]], figure["published"]
-        reproduced = "not known" if value is None else format(value, figure["form"])
-        agrees = reproduced == printed if figure.get("judged", True) else None
-        compared.append({"figure": figure["label"], "published": printed, "reproduced": reproduced, "agrees": agrees})
-    return {"same_data": source.get("sha256") == published["source_sha256"], "figures": compared}
+    for figure in published.figures:
+        value = values.get(figure.name)
+        reproduced = "not known" if value is None else format(value, figure.form)
+        agrees = reproduced == figure.published if figure.judged else None
+        compared.append(
+            {"figure": figure.label, "published": figure.published, "reproduced": reproduced, "agrees": agrees}
+        )
+    same = source.get("sha256") == published.sha256
+    return {"source": published.source, "same_data": same, "figures": compared}
 
 
 def side_by_side(comparison: dict[str, Any]) -> str:

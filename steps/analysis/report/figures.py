@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from statistics import NormalDist
 
 import numpy as np
@@ -139,16 +139,16 @@ class ResidualPlots:
     """The four plots of the report, and the numbers that their descriptions name.
 
     predicted: actual against predicted values. residuals: against predicted values; spread: their standard deviation on
-    the test days. time: residuals from first to last day (ISO). quantiles: normal Q-Q plot of the training residuals;
+    the test rows. time: residuals from first to last time (ISO), None for rows without one. quantiles: normal Q-Q plot of the training residuals;
     correlation: of the two axes, NaN where the residuals never change.
     """
 
     predicted: Plot
     residuals: Plot
     spread: float
-    time: Plot
-    first_day: str
-    last_day: str
+    time: Plot | None
+    first: str | None
+    last: str | None
     quantiles: Plot
     correlation: float
 
@@ -158,23 +158,34 @@ def residual_plots(model: LinearModel, sides: tuple[LabelledRows, LabelledRows])
     train, test = sides
     predicted = [model.fitted(rows.inputs) for rows in sides]
     residuals = [rows.actual - values for rows, values in zip(sides, predicted, strict=True)]
-    days = [np.array([float(date.fromisoformat(day).toordinal()) for day in rows.days]) for rows in sides]
+    times = None if train.times is None or test.times is None else np.concatenate([train.times, test.times])
     expected, ordered = normal_quantiles(residuals[0])
     drawn = [
-        (Series(kind, x, rows.actual), Series(kind, x, errors), Series(kind, when, errors))
-        for kind, x, rows, errors, when in zip(_KINDS, predicted, sides, residuals, days, strict=True)
+        (Series(kind, x, rows.actual), Series(kind, x, errors))
+        for kind, x, rows, errors in zip(_KINDS, predicted, sides, residuals, strict=True)
     ]
-    against_actual, against_predicted, over_time = zip(*drawn, strict=True)
+    over_time = [
+        Series(kind, np.array([_ordinal(time) for time in rows.times]), errors)
+        for kind, rows, errors in zip(_KINDS, sides, residuals, strict=True)
+        if rows.times is not None
+    ]
+    against_actual, against_predicted = zip(*drawn, strict=True)
     return ResidualPlots(
         predicted=scatter(against_actual, (0.0, 1.0)),
         residuals=scatter(against_predicted, (0.0, 0.0)),
         spread=float(residuals[1].std()),
-        time=scatter(over_time, (0.0, 0.0), _month),
-        first_day=min(*train.days, *test.days),
-        last_day=max(*train.days, *test.days),
+        time=scatter(over_time, (0.0, 0.0), _month) if times is not None else None,
+        first=str(min(times)) if times is not None else None,
+        last=str(max(times)) if times is not None else None,
         quantiles=scatter([Series(_KINDS[0], expected, ordered)], (0.0, 1.0)),
         correlation=float(np.corrcoef(expected, ordered)[0, 1]) if ordered.std() > 0 else math.nan,
     )
+
+
+def _ordinal(time: str) -> float:
+    """Return days since the first day of the calendar, with the share of the day that has passed."""
+    moment = datetime.fromisoformat(time)
+    return moment.toordinal() + (moment - datetime.combine(moment, datetime.min.time())) / timedelta(days=1)
 
 
 def _month(ordinal: float) -> str:

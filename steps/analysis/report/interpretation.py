@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from analysis.dataset.declaration import Words
 from analysis.evaluation.diagnostics import SIGNIFICANCE
 
 _SENTENCES = tomllib.loads((Path(__file__).parent / "files" / "findings.toml").read_text(encoding="utf-8"))
@@ -19,11 +21,15 @@ _GOOD_R2 = 0.7
 _SKEWED, _HEAVY_TAILED = 0.5, 4.0
 _ILL_CONDITIONED = 1000.0
 _ROWS = {
-    "random": "the {rows} test days, which the model had not seen,",
-    "chronological": "the last {rows} days, predicted by the same procedure from the days before them,",
-    "rolling": "the last {rows} days, predicted {refits} times by the same procedure from the days before them,",
+    "random": "the {rows} test {row_many}, which the model had not seen,",
+    "chronological": "the last {rows} {row_many}, predicted by the same procedure from those before them,",
+    "rolling": "the last {rows} {row_many}, predicted {refits} times by the same procedure from those before them,",
 }
-_CAUTION = " It was trained on other rows, perhaps on some of these test days, which would flatter it."
+_CAUTION = " It was trained on other rows, perhaps on some of these test rows, which would flatter it."
+_SPEAKING = frozenset({"which", "shape"})
+"""Values that are texts with words of the data set to fill in."""
+_IN_UNITS = frozenset({"mae", "rmse", "mean_width", "prediction"})
+"""Values that sentences have in the target's unit."""
 
 
 class Tone(StrEnum):
@@ -43,16 +49,36 @@ class Finding:
     text: str
 
 
-def _finding(tone: Tone, name: str, /, **values: Any) -> Finding:
-    """Fill in the sentences of that name."""
-    return Finding(tone, *(_SENTENCES[name][part].format(**values) for part in ("title", "text")))
+@dataclass(frozen=True)
+class _Found:
+    """A finding whose sentences have that name, and what is to be filled in."""
+
+    tone: Tone
+    name: str
+    values: dict[str, Any]
+
+    def written(self, words: Mapping[str, str]) -> Finding:
+        """Fill in the values, and how the data set calls things; values in its unit get as many digits as they need."""
+        values = {key: number(value) if key in _IN_UNITS else value for key, value in self.values.items()}
+        # A value may itself speak of rows.
+        values = {key: value.format(**words) if key in _SPEAKING else value for key, value in values.items()}
+        return Finding(
+            self.tone, *(_SENTENCES[self.name][part].format(**words, **values) for part in ("title", "text"))
+        )
+
+
+def _finding(tone: Tone, name: str, /, **values: Any) -> _Found:
+    return _Found(tone, name, values)
 
 
 _good, _note, _problem = (partial(_finding, tone) for tone in (Tone.GOOD, Tone.NOTE, Tone.PROBLEM))
 
 
-def findings(evaluation: dict[str, Any], summary: dict[str, Any]) -> list[Finding]:
-    """List problems first, then notes, then what is well. summary: of the fit; may be empty (an older archive)."""
+def findings(evaluation: dict[str, Any], summary: dict[str, Any], words: Words) -> list[Finding]:
+    """List problems first, then notes, then what is well.
+
+    summary: of the fit; may be empty (an older archive). words: how the data set calls its rows and its unit.
+    """
     exact = bool(evaluation["diagnostics"]["exact_fit"])
     validation = evaluation["validation"]
     found = [_leakage(evaluation["leakage"], exact=exact), _fit(validation, exact=exact)]
@@ -61,17 +87,18 @@ def findings(evaluation: dict[str, Any], summary: dict[str, Any]) -> list[Findin
         found += _residuals(evaluation["diagnostics"])
     found += [_baseline(evaluation), *_collinearity(summary), *_previous(evaluation["previous_model"])]
     order = [Tone.PROBLEM, Tone.NOTE, Tone.GOOD]
-    return sorted(found, key=lambda finding: order.index(finding.tone))
+    known = {"row_many": words.row.many, "unit_many": words.unit.many}
+    return [one.written(known) for one in sorted(found, key=lambda one: order.index(one.tone))]
 
 
-def _leakage(leakage: dict[str, Any], *, exact: bool) -> Finding:
+def _leakage(leakage: dict[str, Any], *, exact: bool) -> _Found:
     if leakage["verdict"] == "pass":
         return _good("no_leakage", **leakage)
     name = "known_leakage" if leakage["verdict"] == "known" else "leakage"
     return _problem(name, how="exactly" if exact else "almost exactly", columns=_listed(leakage["columns"]))
 
 
-def _fit(validation: dict[str, Any], *, exact: bool) -> Finding:
+def _fit(validation: dict[str, Any], *, exact: bool) -> _Found:
     test = validation[validation["headline"]]
     r2 = test["r2"]
     if exact:
@@ -80,16 +107,21 @@ def _fit(validation: dict[str, Any], *, exact: bool) -> Finding:
         return _problem("useless_fit", r2=r2)
     tone = Tone.GOOD if r2 >= _GOOD_R2 else Tone.NOTE
     name = "fit_without_percentage" if test["mape"] is None else "fit"
-    rows = _ROWS[validation["headline"]].format(**test)
+    rows = _which(validation["headline"], test)
     return _finding(tone, name, which=rows, unexplained=max(0.0, 1.0 - r2), **test)
 
 
-def _intervals(validation: dict[str, Any]) -> list[Finding]:
+def _which(name: str, figure: dict[str, Any]) -> str:
+    """Say which rows a figure is of; how they are called is filled in later."""
+    return _ROWS[name].format(row_many="{row_many}", **{key: figure[key] for key in ("rows", "refits")})
+
+
+def _intervals(validation: dict[str, Any]) -> list[_Found]:
     """Judge the interval of the predictions by the figure with the most refits, and what the textbook's would be."""
     name = "random" if validation["rolling"]["r2"] is None else "rolling"
     figure, level = validation[name], validation["level"]
     classical, given = (figure["intervals"][kind] for kind in ("classical", "calibrated"))
-    values = {"which": _ROWS[name].format(**figure), "level": level}
+    values = {"which": _which(name, figure), "level": level}
     if abs(given["coverage"] - level) <= _COVERAGE_SLACK:
         found = [_good("right_intervals", **values, **given)]
     else:
@@ -99,7 +131,7 @@ def _intervals(validation: dict[str, Any]) -> list[Finding]:
     return found
 
 
-def _generalises(evaluation: dict[str, Any]) -> Finding:
+def _generalises(evaluation: dict[str, Any]) -> _Found:
     train, test = evaluation["train"]["r2"], evaluation["test"]["r2"]
     later = evaluation["validation"]["chronological"]["r2"]
     if later is not None and test - later > _OVERFIT_GAP:
@@ -109,43 +141,45 @@ def _generalises(evaluation: dict[str, Any]) -> Finding:
     return _good("generalises", train=train, test=test)
 
 
-def _residuals(diagnostics: dict[str, Any]) -> list[Finding]:
+def _residuals(diagnostics: dict[str, Any]) -> list[_Found]:
     """Interpret the tests that have a result."""
-    train, order = diagnostics["train"], diagnostics["in_order_of_days"]
+    train, order = diagnostics["train"], diagnostics["in_order_of_time"]
     tests = [(_normality, train["normality"]), (_variance, train["equal_variance"]), (_order, order)]
     return [interpreted(test | {"p": _p(test)}, test["p"]) for interpreted, test in tests if test["p"] is not None]
 
 
-def _normality(normal: dict[str, Any], p: float) -> Finding:
+def _normality(normal: dict[str, Any], p: float) -> _Found:
     if p >= SIGNIFICANCE:
         return _good("normal", **normal)
     side = "far below the prediction" if normal["skew"] < 0 else "far above the prediction"
     shape = []
     if abs(normal["skew"]) > _SKEWED:
-        shape.append(f"more days {side} than on the other side (skew {normal['skew']:.2f})")
+        shape.append(f"more {{row_many}} {side} than on the other side (skew {normal['skew']:.2f})")
     if normal["kurtosis"] > _HEAVY_TAILED:
-        shape.append(f"more extreme days than a normal distribution has (kurtosis {normal['kurtosis']:.1f}, not 3)")
+        shape.append(
+            f"more extreme {{row_many}} than a normal distribution has (kurtosis {normal['kurtosis']:.1f}, not 3)"
+        )
     return _problem("not_normal", shape=f": {' and '.join(shape)}" if shape else "", **normal)
 
 
-def _variance(variance: dict[str, Any], p: float) -> Finding:
+def _variance(variance: dict[str, Any], p: float) -> _Found:
     return _good("equal_variance", **variance) if p >= SIGNIFICANCE else _problem("unequal_variance", **variance)
 
 
-def _order(order: dict[str, Any], p: float) -> Finding:
+def _order(order: dict[str, Any], p: float) -> _Found:
     if p >= SIGNIFICANCE:
         return _good("independent", **order)
     return _problem("dependent", direction="the same" if order["lag_1"] > 0 else "the opposite", **order)
 
 
-def _baseline(evaluation: dict[str, Any]) -> Finding:
+def _baseline(evaluation: dict[str, Any]) -> _Found:
     base, model = evaluation["baseline"], evaluation["test"]["rmse"]
     if model < base["rmse"]:
         return _good("better_than_mean", model=number(model), **base)
     return _problem("worse_than_mean", model=number(model), **base)
 
 
-def _collinearity(summary: dict[str, Any]) -> list[Finding]:
+def _collinearity(summary: dict[str, Any]) -> list[_Found]:
     entries = [entry for entry in summary.get("coefficients", []) if entry["name"] != "const"]
     severe = [e["name"] for e in entries if e["infinite_vif"] or (e["vif"] or 0.0) >= SEVERE_VIF]
     found = []
@@ -161,7 +195,7 @@ def _collinearity(summary: dict[str, Any]) -> list[Finding]:
     return found
 
 
-def _previous(previous: dict[str, Any]) -> list[Finding]:
+def _previous(previous: dict[str, Any]) -> list[_Found]:
     if previous["status"] != "compared":
         return []
     change, earlier = previous["difference"]["rmse"], previous["test"]["rmse"]
@@ -188,7 +222,7 @@ def p_value(value: float) -> str:
 
 
 def number(value: float) -> str:
-    """Write rentals: whole above 10, in scientific notation where they are rounding noise."""
+    """Write a number in the target's unit: whole above 10, in scientific notation where they are rounding noise."""
     if abs(value) >= 10.0:  # noqa: PLR2004
         return f"{value:,.0f}"
     return f"{value:.2f}" if abs(value) >= 0.01 or value == 0.0 else f"{value:.1e}"  # noqa: PLR2004

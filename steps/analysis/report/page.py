@@ -13,24 +13,22 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from analysis.dataset.declaration import Dataset
 from analysis.evaluation.rows import LabelledRows
 from analysis.evaluation.validation import FIGURES
 from analysis.model.artefact import Archive
-from analysis.reading.columns import MEASURES
 from analysis.report.figures import residual_plots
 from analysis.report.interpretation import findings, number, p_value
 
 _FILES = Path(__file__).parent / "files"
 _ABSENT: dict[str, Any] = {
-    **dict.fromkeys(("checks", "notes", "repairs", "removed_columns", "columns"), ()),
+    **dict.fromkeys(("bins", "checks", "columns", "findings", "notes", "removed_columns", "repairs"), ()),
     "file": "unnamed file",
     "sha256": "",
     "form": "unknown",
-    "first_day": "?",
-    "last_day": "?",
+    **dict.fromkeys(("first", "last")),
     "rows": {"read": None, "used": None},
     "missing_cells": {},
-    "bins": {"edges": "fixed", "columns": []},
 }
 """Shown for what the quality.json of an older version lacks."""
 
@@ -44,18 +42,24 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    texts = {"rentals": lambda value: _minus(number(value)), "share": "{:.1%}".format, "pvalue": p_value}
-    environment.filters.update({"num": figure} | {name: _or_dash(text) for name, text in texts.items()})
+    texts = {"unit": lambda value: _minus(number(value)), "share": "{:.1%}".format, "pvalue": p_value}
+    environment.filters.update(
+        {"num": figure, "first_capital": _first_capital} | {name: _or_dash(text) for name, text in texts.items()}
+    )
     return environment
 
 
 def report_html(
-    archive: Archive, sides: tuple[LabelledRows, LabelledRows], quality: dict[str, Any], evaluation: dict[str, Any]
+    archive: Archive,
+    sides: tuple[LabelledRows, LabelledRows],
+    quality: dict[str, Any],
+    evaluation: dict[str, Any],
+    dataset: Dataset,
 ) -> str:
     """Render the whole page; the same arguments give the same text."""
     summary, quality = archive.summary, _ABSENT | quality
-    intervals = [interval for column in quality["bins"]["columns"] for interval in column["intervals"]]
-    means = [interval["mean_rentals"] or 0.0 for interval in intervals]
+    intervals = [interval for column in quality["bins"] for interval in column["intervals"]]
+    means = [interval["mean_target"] or 0.0 for interval in intervals]
     return (
         templates()
         .get_template("report.html.jinja")
@@ -67,15 +71,17 @@ def report_html(
             evaluation=evaluation,
             excluded=summary.get("excluded", {}),
             figures=summary.get("figures", {}),
-            findings=findings(evaluation, summary),
+            findings=findings(evaluation, summary, dataset.words),
             plots=residual_plots(archive.model, sides),
-            published=summary.get("published"),
+            published=evaluation.get("published"),
             quality=quality,
             measured=[name for name in FIGURES if evaluation["validation"][name]["r2"] is not None],
             robust=summary.get("robust_errors"),
-            largest_mean=max([*means, 1.0]),
+            largest_mean=max(means, default=1.0) or 1.0,
             ranking=sorted(summary.get("ranking", {}).items(), key=lambda item: (item[1], item[0])),
-            units={name: measure.unit for name, measure in MEASURES.items()},
+            units={name: column.unit for name, column in dataset.columns.items()},
+            dataset=dataset,
+            words=dataset.words,
         )
     )
 
@@ -92,6 +98,10 @@ def figure(value: Any) -> str:
     if size != 0.0 and (size < 1e-4 or size >= 1e9):  # noqa: PLR2004
         return _minus(f"{value:.3e}")
     return _minus(f"{value:,.1f}" if size >= 1e5 else f"{value:,.2f}" if size >= 10 else f"{value:.4f}")  # noqa: PLR2004
+
+
+def _first_capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _or_dash(text: Callable[[Any], str]) -> Callable[[Any], str]:
