@@ -1,6 +1,6 @@
 """Choose the model that scores a file: the newest approved version of a model package group, or the one that is named.
 
-Answers with model_package_arn, version and profile. Without an approved version the step fails and says how to approve
+Answers with model_package_arn, model_data_url, version and profile. Without an approved version the step fails and says how to approve
 one.
 """
 
@@ -14,7 +14,7 @@ from analysis.runtime.container import run_step
 from analysis.runtime.errors import ModelError
 from analysis.runtime.files import json_text
 from analysis.runtime.functions import FunctionArguments, Outputs, as_function, outputs_of
-from analysis.runtime.registry import newest_approved
+from analysis.runtime.registry import model_data_url, newest_approved
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -43,11 +43,15 @@ def selection(sagemaker: SageMakerClient, arn: str) -> dict[str, str]:
     status = package.get("ModelApprovalStatus")
     if status != "Approved":
         raise ModelError(f"The model package {arn} is {status}, not Approved: approve it or name another version.")
+    url = model_data_url(package)
+    if not url:
+        raise ModelError(f"The model package {arn} does not have exactly one model archive. Name another version.")
     # A version that was registered by other means may name no profile.
     return {
         "model_package_arn": package["ModelPackageArn"],
+        "model_data_url": url,
         "version": str(package.get("ModelPackageVersion", "")),
-        "profile": package.get("CustomerMetadataProperties", {}).get("profile", "forecast"),
+        "profile": package.get("CustomerMetadataProperties", {}).get("profile", "unknown"),
     }
 
 

@@ -79,12 +79,17 @@ def is_new_input(claim: Any, steps: Sequence[Any]) -> ConditionStep:
 
 
 def preprocess_input(
-    context: StepContext, claim: Any, *, purpose: Flow, profile: Value, training: Mapping[str, Value] | None = None
+    context: StepContext,
+    claim: Any,
+    *,
+    purpose: Flow,
+    arguments: Mapping[str, Value] | None = None,
+    inputs: Mapping[str, Value] | None = None,
 ) -> Any:
     """Check, clean, make features.
 
     Reads the copy that the claim made: its path is named after the object version, so that the step is a pure function
-    of its arguments and the cache may answer it. ``training`` holds the arguments that only training has.
+    of its arguments and the cache may answer it. ``arguments`` and ``inputs`` are those that only this pipeline has.
     """
     settings, quality = context.settings, context.settings.quality
     return processing_step(
@@ -94,7 +99,6 @@ def preprocess_input(
         description="Checks and cleans the file and makes features",
         arguments={
             "purpose": purpose,
-            "profile": profile,
             "max-duplicate-rows": str(quality.maximum_duplicate_rows),
             "max-duplicate-keys": str(quality.maximum_duplicate_keys),
             "max-missing-rows": str(quality.maximum_missing_rows),
@@ -102,9 +106,9 @@ def preprocess_input(
             "max-unequal-sums": str(quality.maximum_unequal_sums),
             "minimum-training-rows": str(settings.minimum_training_rows),
             "largest-expanded-mib": str(settings.running.largest_file_mib),
-            **(training or {}),
+            **(arguments or {}),
         },
-        inputs={"raw": output(claim, "input_uri"), "claim": output(claim, "claim_uri")},
+        inputs={"raw": output(claim, "input_uri"), "claim": output(claim, "claim_uri"), **(inputs or {})},
         outputs=[*(["train", "test"] if purpose == "training" else []), "scoring", "rows", "feature_store", "quality"],
         cached=True,
     )

@@ -34,11 +34,14 @@ def scoring_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         Function.SELECT_MODEL,
         description="Takes the newest approved version of the model, or the one that is named",
         inputs={"model-package-group-name": settings.model_package_group_name, "model-package-arn": requested_arn},
-        outputs=["model_package_arn", "version", "profile", "reason"],
+        outputs=["model_package_arn", "model_data_url", "version", "profile", "reason"],
     )
     model_package_arn = output(select_model, "model_package_arn")
 
-    preprocess = common.preprocess_input(context, claim, purpose="scoring", profile=output(select_model, "profile"))
+    # The model says how rows have to be prepared for it, and what it has seen.
+    preprocess = common.preprocess_input(
+        context, claim, purpose="scoring", inputs={"model": output(select_model, "model_data_url")}
+    )
 
     create_model = models.create_model_from_package_step(context, model_package_arn=model_package_arn)
 

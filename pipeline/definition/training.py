@@ -69,8 +69,8 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         context,
         claim,
         purpose="training",
-        profile=profile,
-        training={
+        arguments={
+            "profile": profile,
             "measures": measures,
             "first-levels": first_levels,
             "train-fraction": train_fraction.to_string(),
