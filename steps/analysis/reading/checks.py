@@ -130,7 +130,7 @@ def _check_header(
 
 
 def _absent(name: str, plain: dict[str, str]) -> Problem:
-    near = get_close_matches(plain_name(name), plain, n=1)
+    near = get_close_matches(plain_name(name), plain, n=1, cutoff=0.5)
     hint = f"; found {plain[near[0]]!r}, expected {name!r}" if near else ""
     return Problem(f"the column is missing{hint}", 1, name)
 

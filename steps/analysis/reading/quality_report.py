@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -81,6 +82,12 @@ def _unknown_numbers(rows: pa.Table, typed: TypedRows) -> pa.Table:
     return pa.table([column.take(pa.array(place)) for column in columns.values()], names=[*columns])
 
 
+def _mean(values: npt.NDArray[np.float64]) -> float:
+    with np.errstate(over="ignore"):
+        mean = float(np.mean(values))
+    return mean if np.isfinite(mean) else float(np.sum(values / len(values)))
+
+
 def _column_report(values: pa.ChunkedArray, name: str, dataset: Dataset) -> dict[str, Any]:
     column = dataset.columns[name]
     report: dict[str, Any] = {
@@ -91,7 +98,7 @@ def _column_report(values: pa.ChunkedArray, name: str, dataset: Dataset) -> dict
     }
     if column.kind in NUMBERS and report["distinct"]:
         known = pc.cast(values, pa.float64()).drop_null().to_numpy()
-        report |= {"minimum": float(known.min()), "maximum": float(known.max()), "mean": float(np.mean(known))}
+        report |= {"minimum": float(known.min()), "maximum": float(known.max()), "mean": _mean(known)}
     if column.kind is Kind.CATEGORY:
         counted = {entry["values"]: entry["counts"] for entry in pc.value_counts(values.combine_chunks()).to_pylist()}
         report["levels"] = {level: counted.get(level, 0) for level in column.levels}

@@ -67,11 +67,12 @@ def exact_sums(numbers: Numbers) -> Sums:
     for name, head in heads.items():
         by_head.setdefault(_rounded(head), []).append(name)
     found: Sums = {}
-    for first, second in combinations(values, 2):
-        for name in by_head.get(_rounded(heads[first] + heads[second]), []):
-            total = values[first] + values[second]
-            if name not in {first, second, *found} and np.allclose(values[name], total, rtol=1e-12, atol=1e-9):
-                found[name] = (first, second)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for first, second in combinations(values, 2):
+            for name in by_head.get(_rounded(heads[first] + heads[second]), []):
+                total = values[first] + values[second]
+                if name not in {first, second, *found} and np.allclose(values[name], total, rtol=1e-12, atol=1e-9):
+                    found[name] = (first, second)
     return found
 
 
@@ -168,7 +169,10 @@ def _repetitions(inputs: Numbers, threshold: float) -> dict[str, str]:
     names = [name for name, values in inputs.items() if len(values) >= _FEWEST_ROWS and values.min() != values.max()]
     if len(names) < 2:  # noqa: PLR2004 - a pair
         return {}
-    correlations = np.abs(np.corrcoef(np.stack([inputs[name] for name in names])))
+    # Divided by the largest, because squares of large numbers are beyond a double.
+    small = [inputs[name] / np.abs(inputs[name]).max() for name in names]
+    with np.errstate(all="ignore"):
+        correlations = np.abs(np.corrcoef(np.stack(small)))
     found: dict[str, str] = {}
     for first, second in combinations(range(len(names)), 2):
         if correlations[first, second] >= threshold and names[first] not in found:
