@@ -128,11 +128,13 @@ def deployment_around(settings: Settings, bundle: Bundle, definitions: Mapping[F
 
 def _trigger(rule: Rule) -> Trigger:
     watched = rule.pattern["detail"]
+    folder, _, _ = watched["object"]["key"][0]["wildcard"].partition("*")
     parameters = rule.target["SageMakerPipelineParameters"]["PipelineParameterList"]
     return Trigger(
         name=rule.name,
         bucket=watched["bucket"]["name"][0],
-        key_pattern=watched["object"]["key"][0]["wildcard"],
+        # The rule's patterns are narrower, and differ in their ends.
+        key_pattern=f"{folder}*",
         pipeline=str(rule.starts).rpartition("/")[2],
         parameters={item["Name"]: item["Value"] for item in parameters},
     )

@@ -20,9 +20,10 @@ from pipeline.settings.contract import (
     INPUT_VERSION,
     NEWEST_VERSION,
     RUN_KEY,
+    UPLOAD_SUFFIXES,
     flow_of,
     starts_a_pipeline,
-    upload_pattern,
+    upload_prefix,
 )
 from pipeline.settings.environment import Settings
 
@@ -129,8 +130,9 @@ def started_by(aws: Aws, text: str) -> str:
         return wait_for_upload(aws, pipeline, key, version_of(found), seconds=patience, since=since)
     arn = started_for(aws, pipeline, key, version_of(found), since=since)
     if arn is None:
+        folders, ends = " and ".join(map(upload_prefix, FLOWS)), ", ".join(UPLOAD_SUFFIXES)
         raise ExecutionError(
-            f"{key} starts nothing by itself: only {' and '.join(upload_pattern(flow) for flow in FLOWS)} do.",
+            f"{key} starts nothing by itself: only keys below {folders} do that end in one of {ends}.",
             f"Start a pipeline for it with: {settings.command(f'start {shlex.quote(key)}')}",
         )
     return arn

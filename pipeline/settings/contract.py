@@ -58,6 +58,10 @@ class Function(StrEnum):
         return f"{self.replace('-', '_')}.py"
 
 
+#: Ends of the keys that start a pipeline. EventBridge ignores case in ``prefix`` and in ``suffix``, but can't ask for
+#: both of one field, and refuses a rule where more than ten beginnings of wildcards fit one text: these reach nine.
+UPLOAD_SUFFIXES = (".csv", ".CSV", ".csv.gz", ".CSV.GZ")
+
 #: Steps that call a function.
 CLAIM_INPUT, CONFIRM_CLAIM, SELECT_MODEL = "ClaimInput", "ConfirmClaim", "SelectModel"
 #: Steps that run neither.
@@ -77,14 +81,14 @@ def upload_prefix(flow: Flow) -> str:
     return f"{RAW_FOLDER}{flow}/"
 
 
-def upload_pattern(flow: Flow) -> str:
-    """Return EventBridge's wildcard for the objects that start a flow's pipeline, such as ``raw/training/*.csv``."""
-    return f"{upload_prefix(flow)}*.csv"
+def upload_patterns(flow: Flow) -> list[str]:
+    """Return EventBridge's wildcards for the objects that start a flow's pipeline, such as ``raw/training/*.csv``."""
+    return [f"{upload_prefix(flow)}*{suffix}" for suffix in UPLOAD_SUFFIXES]
 
 
 def starts_a_pipeline(key: str) -> bool:
-    """Say whether an object of this key starts a pipeline by itself: the same test as :func:`upload_pattern`."""
-    return key.startswith(tuple(upload_prefix(flow) for flow in FLOWS)) and key.endswith(".csv")
+    """Say whether an object of this key starts a pipeline by itself: the same test as :func:`upload_patterns`."""
+    return key.startswith(tuple(upload_prefix(flow) for flow in FLOWS)) and key.endswith(UPLOAD_SUFFIXES)
 
 
 def flow_of(key: str) -> Flow:

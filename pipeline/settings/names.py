@@ -99,7 +99,7 @@ class ResourceNames(BaseModel):
         return self.training_pipeline_name, self.scoring_pipeline_name
 
     def rule_name(self, flow: Flow) -> str:
-        """Return the name of the EventBridge rule for ``raw/<flow>/*.csv``."""
+        """Return the name of the EventBridge rule for uploads to ``raw/<flow>/``."""
         return f"{self.prefix}-{flow}-upload"
 
     def function_name(self, function: Function) -> str:

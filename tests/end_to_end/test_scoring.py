@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 
 import pytest
@@ -54,6 +55,21 @@ def test_every_day_is_predicted_without_an_actual_value(deployed, execution):
     assert len(rows) == 30
     assert {row["actual"] for row in rows} == {""}
     assert {row["model_version"] for row in rows} == {"1"}
+
+
+@pytest.mark.parametrize("name", ["spreadsheet.CSV", "packed.csv.gz"])
+def test_other_dialects_and_endings_are_predicted_alike(deployed, execution, to_score, name):
+    text = to_score.decode().replace(",", ";").replace(".", ",").upper().replace("\n", "\r\n")
+    written = ("\ufeff" + text).encode("utf-16-le")
+    key = f"raw/scoring/{name}"
+    other = deployed.run(key, gzip.compress(written) if name.endswith(".gz") else written, "scoring")
+    assert other.status == "Succeeded", other.explanation
+    found = {
+        source: [row[:5] for row in csv.reader(io.StringIO(body.decode()))]
+        for source, body in deployed.predictions().items()
+    }
+    (wanted,) = [rows for source, rows in found.items() if "/next-month-" in source]
+    assert [rows for source, rows in found.items() if f"/{name.partition('.')[0]}-" in source] == [wanted]
 
 
 def test_scoring_registers_and_trains_nothing(deployed, execution):

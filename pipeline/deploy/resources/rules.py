@@ -11,7 +11,7 @@ from pipeline.aws.clients import Aws
 from pipeline.deploy.engine import tags
 from pipeline.deploy.engine.resource import Difference, Removal, Resource, State
 from pipeline.deploy.resources.pipelines import Pipeline
-from pipeline.settings.contract import Flow, Function, upload_pattern
+from pipeline.settings.contract import Flow, Function, upload_patterns
 from pipeline.settings.environment import Settings
 
 #: Pipeline parameter → its path in S3's "Object Created" event.
@@ -107,7 +107,7 @@ class Rule(Resource):
 def upload_rule(settings: Settings, flow: Flow) -> Rule:
     """Return the rule that starts a flow's pipeline for each new object whose key fits."""
     pipeline_arn = settings.pipeline_arn(settings.pipeline_name(flow))
-    key = {"wildcard": upload_pattern(flow)}
+    keys = [{"wildcard": pattern} for pattern in upload_patterns(flow)]
     parameters = [{"Name": name, "Value": path} for name, path in _TRIGGER_PARAMETERS.items()]
     return Rule(
         name=settings.rule_name(flow),
@@ -117,7 +117,7 @@ def upload_rule(settings: Settings, flow: Flow) -> Rule:
             # Only versions can be told apart; deployment makes the bucket keep them.
             "detail": {
                 "bucket": {"name": [settings.raw_bucket]},
-                "object": {"key": [key], "version-id": [{"exists": True}]},
+                "object": {"key": keys, "version-id": [{"exists": True}]},
             },
         },
         target={

@@ -58,11 +58,16 @@ def prediction_name(key: str, identity: str) -> str:
     Accents are removed, and whatever else a key may contain becomes a dash. The hash keeps two files apart whose names
     look alike afterwards. A leading dot or underscore would hide the file from Athena.
     """
-    decomposed = unicodedata.normalize("NFKD", PurePosixPath(key).stem)
+    decomposed = unicodedata.normalize("NFKD", stem_of(PurePosixPath(key).name))
     without_marks = "".join(character for character in decomposed if not unicodedata.combining(character))
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", without_marks)
     plain = re.sub(r"-{2,}", "-", plain).strip("._-")[:_LONGEST_STEM].rstrip("._-")
     return f"{plain or 'file'}-{identity[:12]}"
+
+
+def stem_of(name: str) -> str:
+    """Return a file name without its ending, and without both of .csv.gz."""
+    return PurePosixPath(re.sub(r"(?<=\.csv)\.gz$", "", name, flags=re.IGNORECASE)).stem
 
 
 def claim_text(claim: Claim) -> str:

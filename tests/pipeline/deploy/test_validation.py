@@ -124,8 +124,8 @@ def test_a_deployment_is_what_deploy_would_make(cache):
     deployment = environment_subjects(settings, build_bundle())[0][1]
     assert deployment.pipeline == settings.training_pipeline_name
     assert {(trigger.bucket, trigger.key_pattern, trigger.pipeline) for trigger in deployment.triggers} == {
-        (settings.raw_bucket, "raw/training/*.csv", settings.training_pipeline_name),
-        (settings.raw_bucket, "raw/scoring/*.csv", settings.scoring_pipeline_name),
+        (settings.raw_bucket, "raw/training/*", settings.training_pipeline_name),
+        (settings.raw_bucket, "raw/scoring/*", settings.scoring_pipeline_name),
     }
     assert set(deployment.own_triggers[0].parameters) >= {"InputBucket", "InputKey"}
 

@@ -17,6 +17,10 @@ TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)
     ("key", "stem"),
     [
         ("raw/training/day.csv", "day"),
+        ("raw/training/day.CSV", "day"),
+        ("raw/training/day.v2.csv.gz", "day.v2"),
+        ("raw/training/day.CSV.GZ", "day"),
+        ("raw/training/day.txt.gz", "day.txt"),
         ("raw/training/2024/a b+c%20d.csv", "a-b-c-20d"),
         ("raw/training/Größe_été.csv", "Gro-e_ete"),
         ("raw/training/日本.csv", "file"),
