@@ -20,6 +20,7 @@ from analysis.dataset.declaration import Dataset
 from analysis.dataset.reading import read_dataset
 from analysis.model.artefact import LinearModel
 from pipeline.datasets.shipped import dataset_names, declared
+from analysis.runtime.upload import stem_of
 from scripts.lib.exports.comparison import predictions_table, prepare, summary
 from scripts.lib.exports.files import checksum_file, read_export
 from scripts.lib.program import ScriptError, existing_file, program_parser, run_program, write_whole
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str]) -> None:
     request = parser.parse_args(arguments)
     export: Path = request.export
     data = existing_file(request.data, "The data file")
-    output: Path = request.output or Path(f"{data.stem}-predictions.csv")
+    output: Path = request.output or Path(f"{stem_of(data.name)}-predictions.csv")
     outputs = [path for path in (output, request.summary) if path is not None]
     sources = {path.resolve() for path in (export, checksum_file(export), data)}
     overwritten = [path for path in outputs if path.resolve() in sources]

@@ -84,11 +84,34 @@ def test_numbers_leave_bit_for_bit(values) -> None:
         ("1,inf", "Row 1 of the request, value 2"),
         ("1,2\n1,2,3", "not a table of numbers"),
         (b"\xff,1", "utf-8"),
+        ("1,2\n1\x002,3", r"Row 2 of the request, value 1, is '1\\x002'"),
+        ("1,2\r\n3,True", "Row 2 of the request, value 2, is 'True'"),
+        ("1e400,2", "Row 1 of the request, value 1, is '1e400'"),
+        ("1,\u0661", "Row 1 of the request, value 2, is '\u0661'"),
+        ("1,0x10", "Row 1 of the request, value 2, is '0x10'"),
+        (f"1,{'9' * 400}", "Row 1 of the request, value 2, is '999"),
+        ("1;2", "Row 1 of the request, value 1, is '1;2'"),
+        ("1,2\n\n3,4", "Row 2 of the request, value 1"),
     ],
 )
 def test_bodies_that_are_refused(body, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         inference.input_fn(body, "text/csv")
+
+
+@given(st.lists(st.text(alphabet='1.-eE,"\0x \n', max_size=6), min_size=1, max_size=5).map("\n".join))
+def test_any_body_is_read_as_python_reads_it_or_refused(body: str) -> None:
+    try:
+        rows = inference.input_fn(body).tolist()
+    except ValueError:
+        return
+    lines = body.rstrip().split("\n")
+    assert rows == [[float(cell.strip().strip('"')) for cell in line.split(",")] for line in lines]
+
+
+def test_a_prediction_beyond_a_double_is_refused() -> None:
+    with pytest.raises(ValueError, match="Row 2 of the request: its prediction is beyond"):
+        answer("1,2\n1,1e308")
 
 
 @pytest.mark.parametrize("kind", ["text/csv", "text/csv; charset=utf-8", "Text/CSV;header=absent"])

@@ -13,20 +13,22 @@ from analysis.dataset.declaration import Dataset
 from analysis.evaluation.metrics import all_metrics, coverage
 from analysis.features.labels import row_labels
 from analysis.features.transform import model_columns
-from analysis.model.artefact import Floats, LinearModel
+from analysis.model.artefact import Floats, LinearModel, Predictions
 from analysis.model.inputs import inputs_of
 from analysis.reading.identity import row_identities
 from analysis.reading.purpose import Purpose
 from analysis.reading.raw_file import checked_file
 from publish import safe_text
+from scripts.lib.program import ExportRefusedError
+
 
 
 @dataclass(frozen=True)
 class PreparedRows:
     """Rows as the model takes them, in order of time and key.
 
-    labels: the cells that name each row, as text. inputs: the model's columns, unscaled, shape (n, columns); actual: the
-    values of the target that the file has, shape (n,), NaN for rows without one; sha256: of the file.
+    labels: the cells that name each row, as text. inputs: the model's columns, unscaled, shape (n, columns); actual:
+    the values of the target that the file has, shape (n,), NaN for rows without one; sha256: of the file.
     """
 
     labels: pd.DataFrame
@@ -55,13 +57,23 @@ def prepare(path: Path, model: LinearModel, dataset: Dataset) -> PreparedRows:
     )
 
 
+def _predicted(model: LinearModel, inputs: Floats) -> Predictions:
+    """Predict, or raise ExportRefusedError beyond what a double holds."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        predicted = model.predict(inputs)
+    if not np.isfinite([predicted.prediction, predicted.lower, predicted.upper]).all():
+        raise ExportRefusedError("The model predicts more than a double holds: no training writes such a model.")
+    return predicted
+
+
 def predictions_table(model: LinearModel, prepared: PreparedRows, export: str, data: str) -> pd.DataFrame:
     """Predict each row. export, data: the names of both files.
 
-    Columns: those that name the row; prediction, lower_<level>, upper_<level>, actual and error (actual - prediction) in the target's
-    unit; within (1 where the actual value is in the interval, else 0); model, source_file. Cells without a value are missing.
+    Columns: those that name the row; prediction, lower_<level>, upper_<level>, actual and error (actual - prediction) in
+    the target's unit; within (1 where the actual value is in the interval, else 0); model, source_file. Cells without a
+    value are missing.
     """
-    predicted = model.predict(prepared.inputs)
+    predicted = _predicted(model, prepared.inputs)
     level = f"{100 * model.interval_level:g}"
     known = ~np.isnan(prepared.actual)
     within = (prepared.actual >= predicted.lower) & (prepared.actual <= predicted.upper)
@@ -87,8 +99,8 @@ def predictions_table(model: LinearModel, prepared: PreparedRows, export: str, d
 def summary(model: LinearModel, prepared: PreparedRows) -> dict[str, Any]:
     """Compare predictions with the actual values, over the rows that have one.
 
-    Returns rows, compared and trained_on_this_file; where a row was compared also rmse, mae, mean_error (in the target's
-    unit), mape (percent), r2 and adjusted_r2 (None where undefined), interval_level, coverage (0 to 1), and
+    Returns rows, compared and trained_on_this_file; where a row was compared also rmse, mae, mean_error (in the
+    target's unit), mape (percent), r2 and adjusted_r2 (None where undefined), interval_level, coverage (0 to 1), and
     largest_error with what names its row, actual and error.
     """
     known = ~np.isnan(prepared.actual)
@@ -99,7 +111,7 @@ def summary(model: LinearModel, prepared: PreparedRows) -> dict[str, Any]:
     }
     if not known.any():
         return result
-    predicted = model.predict(prepared.inputs[known])
+    predicted = _predicted(model, prepared.inputs[known])
     actual = prepared.actual[known]
     metrics = all_metrics(actual, predicted.prediction, len(model.selected))
     errors = actual - predicted.prediction

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -202,7 +203,7 @@ class LinearModel:
 def model_from_json(text: str, *, source: str = MODEL_JSON) -> LinearModel:
     """Read what `to_json` wrote; raise ModelError naming `source` for anything else."""
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_named_once)
         if document.get("format") != FORMAT:
             raise ModelError(f"{source}: its format is {document.get('format')!r}, this code reads {FORMAT!r}.")
         selected = tuple(document["selected_features"])
@@ -227,7 +228,7 @@ def model_from_json(text: str, *, source: str = MODEL_JSON) -> LinearModel:
             provenance=dict(document["provenance"]),
             preparation=dict(document.get("preparation", {})),
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise ModelError(f"{source}: not a model file of this project ({type(error).__name__}: {error}).") from error
     _check(model, source)
     return model
@@ -253,26 +254,47 @@ def read_model(directory: Path) -> LinearModel:
     return model_from_json(text, source=str(path))
 
 
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is named twice")
+    return dict(pairs)
+
+
 def _check(model: LinearModel, source: str) -> None:
+    nonsense = next(_nonsense(model), None)
+    if nonsense is not None:
+        raise ModelError(f"{source}: {nonsense}; no training writes such a model.")
+
+
+def _nonsense(model: LinearModel) -> Iterator[str]:
+    """Yield what can't be in a model that was fitted; what comes later takes for granted what comes before."""
     size = len(model.selected) + 1
-    if not set(model.selected) <= set(model.input_columns):
-        raise ModelError(f"{source}: a selected feature is not an input column.")
+    if any(len(set(names)) < len(names) for names in (model.input_columns, model.selected)):
+        yield "a column is named twice"
+    if not set(model.selected) | set(model.bounds) <= set(model.input_columns):
+        yield "a selected feature or a scaled column is not an input column"
     if len(model.covariance) != size or any(len(row) != size for row in model.covariance):
-        raise ModelError(f"{source}: the covariance is not {size} by {size}.")
+        yield f"the covariance is not {size} by {size}"
     if model.ranges and set(model.ranges) != set(model.input_columns):
-        raise ModelError(f"{source}: its training ranges are not those of the input columns.")
-    if reversed_ranges := [name for name, bound in model.ranges.items() if bound.minimum > bound.maximum]:
-        raise ModelError(f"{source}: the training range of {reversed_ranges[0]} ends below its beginning.")
-    calibration = model.calibration
-    if calibration is not None and (calibration.half_width < 0.0 or calibration.rows < 1):
-        raise ModelError(f"{source}: the calibration of its interval has a negative width, or is of no rows.")
-    known = [*model.bounds.values(), *model.ranges.values()]
+        yield "its training ranges are not those of the input columns"
+    calibration, known = model.calibration, [*model.bounds.values(), *model.ranges.values()]
     numbers = [model.intercept, *model.coefficients, model.residual_variance, model.t_quantile]
     numbers += [value for bound in known for value in (bound.minimum, bound.maximum)]
     numbers += [] if calibration is None else [calibration.half_width]
     numbers += [] if model.lower_bound is None else [model.lower_bound]
     if not np.isfinite([*numbers, *chain.from_iterable(model.covariance)]).all():
-        raise ModelError(f"{source}: it contains a number that is not finite.")
+        yield "it contains a number that is not finite"
+    if min(model.residual_variance, *(row[i] for i, row in enumerate(model.covariance))) < 0.0:
+        yield "a variance is negative"
+    if any(bound.minimum > bound.maximum for bound in model.bounds.values()):
+        yield "the bounds of a column are reversed"
+    if reversed_ranges := [name for name, bound in model.ranges.items() if bound.minimum > bound.maximum]:
+        yield f"the training range of {reversed_ranges[0]} ends below its beginning"
+    if calibration is not None and (calibration.half_width < 0.0 or calibration.rows < 1):
+        yield "the calibration of its interval has a negative width, or is of no rows"
+    if not 0.0 < model.interval_level < 1.0 or model.t_quantile < 0.0 or model.residual_degrees_of_freedom < 1:
+        yield "its interval has no level between 0 and 1, a negative quantile or no degree of freedom"
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,19 @@ def test_only_days_with_a_count_are_compared(tmp_path, rows, model) -> None:
     assert math.isfinite(result["rmse"])
 
 
+def test_a_count_beyond_a_double_is_named(tmp_path, rows, model) -> None:
+    rows[4]["cnt"], rows[5]["cnt"] = "", "9" * 400
+    with pytest.raises(InputError, match=r"days\.csv: line 7, column cnt: the count is too large to be one"):
+        prepare(written(tmp_path / "days.csv", rows), model)
+
+
+def test_predictions_beyond_a_double_are_refused(tmp_path, rows, model) -> None:
+    prepared = prepare(written(tmp_path / "days.csv", rows), model)
+    large = replace(model, coefficients=tuple(1e308 for _ in model.coefficients), intercept=1.7e308)
+    with pytest.raises(ExportRefusedError, match="more than a double holds"):
+        predictions_table(large, prepared, "x", "y")
+
+
 def test_one_day(tmp_path, rows, model) -> None:
     result = summary(model, prepare(written(tmp_path / "days.csv", rows[:1]), model))
     assert result["compared"] == 1

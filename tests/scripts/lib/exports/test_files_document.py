@@ -55,6 +55,10 @@ def test_it_says_where_it_comes_from(document) -> None:
         {"training": 5},
         {"training": {"very": 10**5000}},
         {"scaler": {"b": {"minimum": 0}}},
+        {"scaler": {"b": {"minimum": 2.0, "maximum": 1.0}}},
+        {"residual_variance": -1.0},
+        {"intercept": 10**400},
+        {"input_columns": ["a", "b", "b"]},
     ],
 )
 def test_a_document_of_another_kind_is_refused(document, change) -> None:

@@ -62,13 +62,18 @@ def test_a_row_is_predicted_the_same_to_the_bit_whatever_comes_with_it(size: int
 
 
 @settings(deadline=None)
-@given(intercept=FINITE, coefficients=st.tuples(FINITE, FINITE), low=FINITE, high=FINITE, variance=FINITE)
-def test_json_keeps_every_bit(intercept, coefficients, low, high, variance) -> None:
+@given(
+    intercept=FINITE,
+    coefficients=st.tuples(FINITE, FINITE),
+    bounds=st.tuples(FINITE, FINITE).map(sorted),
+    variance=FINITE.map(abs),
+)
+def test_json_keeps_every_bit(intercept, coefficients, bounds, variance) -> None:
     model = replace(
         MODEL,
         intercept=intercept,
         coefficients=coefficients,
-        bounds={"c": Bounds(low, high)},
+        bounds={"c": Bounds(*bounds)},
         residual_variance=variance,
     )
     assert model_from_json(model.to_json()) == model
@@ -144,6 +149,20 @@ def calibrated(**changes: object) -> str:
         (calibrated(half_width=None), "not a model file"),
         (damaged(ranges={"a": {"minimum": 0.0, "maximum": 1.0}}), "not those of the input columns"),
         (damaged(ranges={name: {"minimum": 2.0, "maximum": 1.0} for name in "abc"}), "of a ends below its beginning"),
+        (MODEL.to_json().replace('"residual_variance": ', '"residual_variance": 1e999, "x": '), "not finite"),
+        (damaged(intercept=10**400), "not a model file"),
+        (damaged(residual_degrees_of_freedom=float("inf")), "not a model file"),
+        ("[" * 100_000, "not a model file"),
+        (damaged(residual_variance=-1e-9), "a variance is negative"),
+        (damaged(covariance={"values": [[1.0, 0, 0], [0, 1.0, 0], [0, 0, -1.0]]}), "a variance is negative"),
+        (damaged(scaler={"a": {"minimum": 2.0, "maximum": 1.0}}), "bounds of a column are reversed"),
+        (damaged(scaler={"zz": {"minimum": 1.0, "maximum": 2.0}}), "not an input column"),
+        (damaged(input_columns=["a", "b", "c", "a"]), "a column is named twice"),
+        (damaged(selected_features=["a", "a"]), "a column is named twice"),
+        (MODEL.to_json().replace('"profile"', '"target": "x", "profile"'), "'target' is named twice"),
+        (damaged(interval={"level": 1.0, "t_quantile": 2.0}), "no level between 0 and 1"),
+        (damaged(interval={"level": 0.9, "t_quantile": -2.0}), "a negative quantile"),
+        (damaged(residual_degrees_of_freedom=0), "no degree of freedom"),
     ],
 )
 def test_a_damaged_model_is_refused(text: str, says: str) -> None:
