@@ -89,7 +89,7 @@ def _approve_a_model(aws: Aws, settings: Settings, folder: Path) -> int:
 
 def _bodies(folder: Path, count: int, days: int, *, target: bool) -> list[bytes]:
     return [
-        write_sample(folder / f"burst-{number}", seed=number, days=days, target=target).read_bytes()
+        write_sample(folder / f"burst-{number}", seed=number, rows=days, target=target).read_bytes()
         for number in range(count)
     ]
 

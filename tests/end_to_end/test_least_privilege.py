@@ -197,7 +197,7 @@ def recorded(tmp_path_factory) -> Iterator[tuple[Work, list[tuple[str, Call]]]]:
     first, second, third = (
         write_sample(tmp_path_factory.mktemp("sample"), seed=seed).read_bytes() for seed in (1, 2, 3)
     )
-    to_score = write_sample(tmp_path_factory.mktemp("scoring"), days=30, target=False).read_bytes()
+    to_score = write_sample(tmp_path_factory.mktemp("scoring"), rows=30, target=False).read_bytes()
     record = tmp_path_factory.mktemp("record") / "actions.jsonl"
     with (
         running_endpoint(tmp_path_factory.mktemp("state"), record_actions=record, enforce_iam=True) as endpoint,

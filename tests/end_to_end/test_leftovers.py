@@ -27,7 +27,7 @@ DOCUMENTED = {
 
 
 def without_counts(folder, number: int) -> bytes:
-    return write_sample(folder / f"{number}.csv", seed=number, days=3, target=False).read_bytes()
+    return write_sample(folder / f"{number}.csv", seed=number, rows=3, target=False).read_bytes()
 
 
 def with_counts_of_other_days(table: bytes) -> bytes:

@@ -67,7 +67,7 @@ def test_training_and_scoring_work_whole_where_only_aws_can_be_reached(deployed,
     trained = deployed.run("raw/training/day.csv", sample_csv)
     assert trained.status == "Succeeded", trained.explanation
     deployed.command("model", "approve", "1", "--env", ENVIRONMENT)
-    body = write_sample(tmp_path / "next.csv", seed=7, days=3, target=False).read_bytes()
+    body = write_sample(tmp_path / "next.csv", seed=7, rows=3, target=False).read_bytes()
     scored = deployed.run("raw/scoring/next.csv", body, "scoring")
     assert scored.status == "Succeeded", scored.explanation
     assert sorted(len(text.splitlines()) for text in deployed.predictions().values()) == [4, 731]

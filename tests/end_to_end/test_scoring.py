@@ -18,7 +18,7 @@ def to_score(tmp_path_factory):
     """30 generated days without cnt, casual and registered."""
     from pipeline.demo.sample import write_sample
 
-    return write_sample(tmp_path_factory.mktemp("scoring"), days=30, target=False).read_bytes()
+    return write_sample(tmp_path_factory.mktemp("scoring"), rows=30, target=False).read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_of_a_burst_of_files_none_is_lost_and_each_has_an_outcome_of_its_own(
     good = set(keys[::10])
     versions = {}
     for number, key in enumerate(keys):
-        body = write_sample(tmp_path / str(number), seed=number, days=3, target=False).read_text()
+        body = write_sample(tmp_path / str(number), seed=number, rows=3, target=False).read_text()
         header, first, *others = body.splitlines()
         season = header.split(",").index("season")
         values = first.split(",")

@@ -17,6 +17,7 @@ import pytest
 
 import preprocess
 import train
+from pipeline.datasets.shipped import declaration_file
 from pipeline.demo.sample import write_sample
 from scripts.lib import program
 
@@ -49,11 +50,11 @@ def trained_on(raw: Path, profile: str, directory: Path) -> Trained:
     )
     with contextlib.redirect_stdout(io.StringIO()):
         preprocess.main(
-            ["--input-file", str(raw), "--profile", profile,
+            ["--dataset", str(declaration_file("bike_sharing")), "--input-file", str(raw), "--profile", profile,
              "--output-dir", str(result.prepared), *message]
         )  # fmt: skip
         train.main(
-            ["--profile", profile, "--train-dir", str(result.prepared / "train"), "--model-dir", str(result.model_dir),
+            ["--dataset", str(declaration_file("bike_sharing")), "--profile", profile, "--train-dir", str(result.prepared / "train"), "--model-dir", str(result.model_dir),
              "--output-data-dir", str(result.summary_dir), *message]
         )  # fmt: skip
     with tarfile.open(result.archive, "w:gz") as tar:

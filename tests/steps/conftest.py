@@ -10,16 +10,20 @@ import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
-from analysis.reading.columns import MEASURES
-from analysis.runtime.container import run_step
-from pipeline.demo.sample import INPUT_COLUMNS, TARGET_COLUMNS, sample_rows, write_sample
+from analysis.runtime.container import DATASET_VARIABLE, run_step
+from pipeline.datasets.shipped import declaration_file, declared
+from pipeline.demo.sample import sample_rows, write_sample
+
+BIKES = declared("bike_sharing")
+INPUT_COLUMNS, TARGET_COLUMNS = BIKES.known_before, BIKES.answers
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = (*INPUT_COLUMNS, *TARGET_COLUMNS)
@@ -33,18 +37,26 @@ def as_csv(rows: Rows, columns: tuple[str, ...] = HEADER) -> str:
 
 def as_uci(rows: Rows) -> Rows:
     """Convert days to UCI's form: ISO dates, measures divided by their maximum."""
+    scales = {name: column.scales["original"] for name, column in BIKES.columns.items() if column.scales}
     converted = []
     for row in rows:
         day, month, year = row["dteday"].split("-")
-        scaled = {name: repr(float(row[name]) / measure.scale) for name, measure in MEASURES.items()}
+        scaled = {name: repr(float(row[name]) / scale) for name, scale in scales.items()}
         converted.append({**row, **scaled, "dteday": f"20{year}-{month}-{day}"})
     return converted
+
+
+@pytest.fixture(scope="session", autouse=True)
+def declaration() -> Iterator[Path]:
+    """Let the steps find the declaration of the bike-sharing table."""
+    with mock.patch.dict(os.environ, {DATASET_VARIABLE: str(declaration_file("bike_sharing"))}):
+        yield declaration_file("bike_sharing")
 
 
 @pytest.fixture
 def rows() -> Rows:
     """90 generated days, enough to train on."""
-    return sample_rows(days=90)
+    return sample_rows(rows=90)
 
 
 @pytest.fixture

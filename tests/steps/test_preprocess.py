@@ -10,7 +10,10 @@ from analysis.features.prepared import split_rows
 from analysis.features.profiles import FORECAST, PARITY
 from analysis.runtime.errors import SettingsError
 from analysis.runtime.upload import claim_of, claim_text
-from pipeline.demo.sample import INPUT_COLUMNS, sample_rows, write_sample
+from pipeline.datasets.shipped import declared
+from pipeline.demo.sample import sample_rows, write_sample
+
+INPUT_COLUMNS = declared("bike_sharing").known_before
 
 
 @pytest.fixture
@@ -191,7 +194,7 @@ def test_repairs_are_settings(run, tmp_path, write, csv_of, rows) -> None:
 
 
 def test_the_expansion_of_gzip_is_a_setting(run, write, csv_of) -> None:
-    text = csv_of(sample_rows(days=720)).encode() + b"\n" * 1_100_000
+    text = csv_of(sample_rows(rows=720)).encode() + b"\n" * 1_100_000
     write(gzip.compress(text), "raw/days.csv")
     assert run().code == 0
     refused = run("--largest-expanded-mib", "1")
@@ -200,6 +203,6 @@ def test_the_expansion_of_gzip_is_a_setting(run, write, csv_of) -> None:
 
 
 def test_uci_form_end_to_end(run, tmp_path, write, csv_of, uci_of) -> None:
-    write(csv_of(uci_of(sample_rows(days=120))), "raw/days.csv")
+    write(csv_of(uci_of(sample_rows(rows=120))), "raw/days.csv")
     assert run().code == 0
     assert json.loads((tmp_path / "out" / "quality" / "quality.json").read_text())["form"] == "normalised"

@@ -22,7 +22,6 @@ from publish import safe_text
 from scripts.lib.program import ExportRefusedError
 
 
-
 @dataclass(frozen=True)
 class PreparedRows:
     """Rows as the model takes them, in order of time and key.

@@ -6,7 +6,11 @@ from datetime import date
 
 import pytest
 
-from pipeline.demo.sample import DEFAULT_SEED, FILE_NAME, INPUT_COLUMNS, TARGET_COLUMNS, sample_rows, write_sample
+from pipeline.datasets.shipped import declared
+from pipeline.demo.sample import DEFAULT_SEED, FILE_NAME, sample_rows, write_sample
+
+INPUT_COLUMNS = declared("bike_sharing").known_before
+TARGET_COLUMNS = declared("bike_sharing").answers
 
 
 def test_the_default_sample_is_the_same_bytes_everywhere(tmp_path) -> None:
@@ -30,7 +34,7 @@ def test_columns_and_rows(tmp_path) -> None:
 
 
 def test_without_target_it_is_for_scoring(tmp_path) -> None:
-    path = write_sample(tmp_path, target=False, days=3)
+    path = write_sample(tmp_path, target=False, rows=3)
     assert path.read_text().splitlines()[0] == ",".join(INPUT_COLUMNS)
     assert len(path.read_text().splitlines()) == 4
 
@@ -62,4 +66,4 @@ def test_rows_are_consistent(seed: int) -> None:
 @pytest.mark.parametrize("days", [0, -1, 731])
 def test_more_than_two_years_are_refused(days: int) -> None:
     with pytest.raises(ValueError, match="two years"):
-        sample_rows(days=days)
+        sample_rows(rows=days)

@@ -33,7 +33,7 @@ def written(path: Path, rows: list[dict[str, str]]) -> Path:
 
 @pytest.fixture
 def rows() -> list[dict[str, str]]:
-    return sample_rows(days=20)
+    return sample_rows(rows=20)
 
 
 def test_days_are_prepared_as_the_pipeline_prepares_them(trained, model) -> None:

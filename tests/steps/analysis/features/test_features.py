@@ -21,7 +21,10 @@ from analysis.reading.purpose import Purpose
 from analysis.reading.quality import check_days
 from analysis.reading.table import read_table
 from analysis.runtime.errors import SettingsError
-from pipeline.demo.sample import INPUT_COLUMNS, write_sample
+from pipeline.datasets.shipped import declared
+from pipeline.demo.sample import write_sample
+
+INPUT_COLUMNS = declared("bike_sharing").known_before
 
 
 def days_of(path, required=()) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from analysis.runtime.errors import InputError, ModelError
 from pipeline.demo.sample import sample_rows
 from tests.steps.analysis.reading.batches import BIKE, WINE, Cells, batches_of, checked, readings, towns
 
-DAYS = sample_rows(days=90)
+DAYS = sample_rows(rows=90)
 TOWNS = towns()
 
 

@@ -31,7 +31,7 @@ def refused(rows: Cells, *arguments: Any, **options: Any) -> list[tuple[int | No
 
 @pytest.fixture
 def days() -> Cells:
-    return sample_rows(days=90)
+    return sample_rows(rows=90)
 
 
 def test_scaled_measures_with_iso_dates_are_the_original_form(days: Cells) -> None:

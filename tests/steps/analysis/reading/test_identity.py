@@ -25,7 +25,7 @@ def wines(count: int) -> Cells:
 
 
 def test_one_key_column_is_the_name() -> None:
-    rows = checked(sample_rows(days=3)).rows
+    rows = checked(sample_rows(rows=3)).rows
     assert row_identities(rows, BIKE) == ["2018-01-01", "2018-01-02", "2018-01-03"]
 
 

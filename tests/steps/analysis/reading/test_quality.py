@@ -12,7 +12,10 @@ from analysis.reading.purpose import Purpose
 from analysis.reading.quality import check_days
 from analysis.reading.table import read_table
 from analysis.runtime.errors import InputError, Problem
-from pipeline.demo.sample import INPUT_COLUMNS, TARGET_COLUMNS
+from pipeline.datasets.shipped import declared
+
+INPUT_COLUMNS = declared("bike_sharing").known_before
+TARGET_COLUMNS = declared("bike_sharing").answers
 
 HEADER = (*INPUT_COLUMNS, *TARGET_COLUMNS)
 

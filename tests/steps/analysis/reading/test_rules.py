@@ -21,7 +21,7 @@ def refused(rows: Cells, *arguments: Any, **options: Any) -> list[tuple[int | No
 
 @pytest.fixture
 def days() -> Cells:
-    return sample_rows(days=90)
+    return sample_rows(rows=90)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def found(rows: Cells, *arguments: Any, **options: Any) -> dict[str, tuple[str, 
 
 @pytest.fixture
 def days() -> Cells:
-    return sample_rows(days=90)
+    return sample_rows(rows=90)
 
 
 def test_each_unused_column_has_its_reason(days: Cells) -> None:
