@@ -154,12 +154,12 @@ def validation(
     """Compute the block `validation` of evaluation.json: all figures side by side.
 
     headline: which of them says what to expect of days to come ("chronological", or "random" where there is none);
-    level: of all intervals. random, chronological, rolling: the metrics of :func:`all_metrics`, of the regression before
-    the target's bound, as published figures are (the bound makes errors smaller, if anything); intervals: the share of
-    rows inside ("coverage") and "mean_width", in the target's unit, of the "classical" interval and the "calibrated" one,
-    which is what predictions carry (so the classical one where a model had too few rows to calibrate); extrapolated: how
-    many rows lie outside the training ranges; model, refits, trained_on (numbers of rows), first, last: what was measured
-    on what. Instead, {"r2": None, "reason"} where the table has no time, or too few rows.
+    level: of all intervals. random, chronological, rolling: the metrics of :func:`all_metrics`, of the regression
+    before the target's bound, as published figures are (the bound makes errors smaller, if anything); intervals: the
+    share of rows inside ("coverage") and "mean_width", in the target's unit, of the "classical" interval and of the
+    "calibrated" one, which predictions carry (so the classical one where a model had too few rows to calibrate);
+    extrapolated: how many rows lie outside the training ranges; model, refits, trained_on (numbers of rows), first,
+    last: what was measured on what. Instead, {"r2": None, "reason"} where the table has no time, or too few rows.
     """
     found: dict[str, Any] = {RANDOM: registered}
     for name, compute in ((CHRONOLOGICAL, chronological_figure), (ROLLING, rolling_figure)):

@@ -334,5 +334,28 @@ def test_the_model_card_fits_the_schema_of_a_package_once_its_numbers_are_in(set
     text = "".join(piece if isinstance(piece, str) else "0.5" for piece in pieces)
     assert list(card_problems(text, CardKind.PACKAGE)) == []
     card = json.loads(text)
-    metrics = card["evaluation_details"][0]["metric_groups"][0]["metric_data"]
-    assert [metric["value"] for metric in metrics] == [0.5, 0.5, 0.5]
+    evaluations = card["evaluation_details"]
+    headlines = [evaluation["name"].partition(":")[0] for evaluation in evaluations]
+    assert headlines == ["Days to come", "Days to come", "Random split"]
+    for evaluation in evaluations:
+        metrics = evaluation["metric_groups"][0]["metric_data"]
+        assert [metric["value"] for metric in metrics] == [0.5] * 5
+
+
+@pytest.mark.parametrize("figure", ["random", "chronological", "rolling"])
+def test_the_gate_reads_the_figure_that_the_settings_name(settings, figure: str) -> None:
+    quality = settings.quality.model_copy(update={"gate_figure": figure, "minimum_r_squared": 0.4})
+    content = compile_definition(settings.model_copy(update={"quality": quality}), "training")
+    steps = {step["Name"]: step for step in steps_of(content)}
+    arguments = steps["Evaluate"]["Arguments"]["AppSpecification"]["ContainerArguments"]
+    assert arguments[arguments.index("--gate-figure") + 1] == figure
+    value = {
+        "Std:JsonGet": {
+            "PropertyFile": {"Get": "Steps.Evaluate.PropertyFiles.Evaluation"}, "Path": f"validation.{figure}.r2",
+        }
+    }  # fmt: skip
+    (condition, _) = steps["QualityGate"]["Arguments"]["Conditions"]
+    assert condition["LeftValue"] == value
+    message = steps["QualityGateFailed"]["Arguments"]["ErrorMessage"]["Std:Join"]["Values"]
+    assert message[1] == value
+    assert ("random" in message[0]) == (figure == "random")
