@@ -18,7 +18,7 @@ from analysis.dataset.columns import Column
 from analysis.dataset.declaration import Dataset
 from analysis.reading.cells import moments
 from analysis.reading.limits import QualityLimits
-from analysis.reading.problems import Findings, quoted
+from analysis.reading.problems import Findings, Lines, Mask, quoted
 from analysis.reading.typing_rows import DateReading, TypedRows
 from analysis.runtime.errors import SHOWN_PROBLEMS
 
@@ -33,34 +33,35 @@ class _Measure:
     """A column that forms write on several scales.
 
     values: its numbers as the file has them, without empty cells and zeros, which are the same on every scale.
-    line: of the first of them. trained: range of the training rows in the column's unit, where known.
+    lines: of these. trained: range of the training rows in the column's unit, where known.
     """
 
     name: str
     column: Column
     values: npt.NDArray[np.float64]
-    line: int
+    lines: Lines
     trained: tuple[float, float] | None
 
-    def share_within(self, form: str) -> float:
-        """Return the share of the values that the form can write."""
+    def within(self, form: str) -> Mask:
+        """Return which of the values the form can write."""
         assert self.column.minimum is not None  # noqa: S101 - a declaration with scales has both
         assert self.column.maximum is not None  # noqa: S101
-        return self._share(self.column.minimum, self.column.maximum, form)
+        return self._within(self.column.minimum, self.column.maximum, form)
 
     def share_trained(self, form: str) -> float | None:
         """Return the share of the values that are like those of the training rows; None where these aren't known."""
-        return None if self.trained is None else self._share(*self.trained, form)
+        return None if self.trained is None else float(self._within(*self.trained, form).mean())
 
     def is_unusual(self, form: str) -> bool:
         """Whether every value is outside of what is usual."""
         low = -np.inf if self.column.usual_minimum is None else self.column.usual_minimum
         high = np.inf if self.column.usual_maximum is None else self.column.usual_maximum
-        return self._share(low, high, form) == 0
+        return not self._within(low, high, form).any()
 
-    def _share(self, low: float, high: float, form: str) -> float:
+    def _within(self, low: float, high: float, form: str) -> Mask:
         values = self.values * scale_of(self.column, form)
-        return float(np.mean((values >= low) & (values <= high)))
+        mask: Mask = (values >= low) & (values <= high)
+        return mask
 
 
 def scale_of(column: Column, form: str) -> float:
@@ -80,15 +81,11 @@ def file_form(
         _refuse_dates(name, dataset.columns[name], readings, form, findings)
     for measure in measures:
         if measure.name in strange[form]:
-            findings.refuse(_scale_message(measure, form), measure.line, measure.name)
-    equal = [other for other in candidates if other != form and len(strange[other]) == len(strange[form])]
-    for other in equal if not strange[form] else []:
-        for measure in measures:
-            if scale_of(measure.column, other) != scale_of(measure.column, form):
-                message = (
-                    f"its few values can be of the form {form} and of the form {other}; send more rows in one file"
-                )
-                findings.refuse(message, measure.line, measure.name)
+            message, line = _scale_problem(measure, form, strange[form][measure.name])
+            findings.refuse(message, line, measure.name)
+    if not strange[form]:
+        equal = [other for other in candidates if other != form and not strange[other]]
+        _judge_other_readings(measures, form, equal, dataset.forms, findings)
     return form
 
 
@@ -110,45 +107,89 @@ def _measures(rows: TypedRows, dataset: Dataset, ranges: Ranges | None) -> list[
         known = np.flatnonzero(numbers)
         if len(known):
             trained = None if ranges is None else ranges.get(name)
-            found.append(_Measure(name, column, numbers[known], int(lines[known[0]]), trained))
+            found.append(_Measure(name, column, numbers[known], lines[known], trained))
     return found
 
 
-def _on_another_scale(measures: list[_Measure], form: str, forms: tuple[str, ...], limits: QualityLimits) -> set[str]:
-    """Return the columns whose values are of another form than this one."""
-    found = set()
+def _on_another_scale(
+    measures: list[_Measure], form: str, forms: tuple[str, ...], limits: QualityLimits
+) -> dict[str, Mask]:
+    """Map the columns that hold values of another form than this one to where these are."""
+    found: dict[str, Mask] = {}
     for other in forms:
         differing = [one for one in measures if scale_of(one.column, other) != scale_of(one.column, form)]
-        found |= {measure.name for measure in differing if _fits_better(measure, other, form, limits)}
+        for measure in differing:
+            foreign = _values_of_another_form(measure, other, form, limits)
+            if foreign.any():
+                found.setdefault(measure.name, foreign)
         # Two columns at once are no coincidence, however few the rows are.
-        finer = [one for one in differing if scale_of(one.column, other) > scale_of(one.column, form)]
-        if len(finer) > 1 and len(finer) == len(measures) and all(one.share_within(other) == 1 for one in finer):
-            found |= {measure.name for measure in finer}
+        finer = [one for one in differing if _is_finer(one, other, form)]
+        if len(finer) > 1 and len(finer) == len(measures) and all(one.within(other).all() for one in finer):
+            found = {**{measure.name: measure.within(other) for measure in finer}, **found}
     return found
 
 
-def _fits_better(measure: _Measure, other: str, form: str, limits: QualityLimits) -> bool:
-    here, there = measure.share_within(form), measure.share_within(other)
-    if here < _MOST < there:
-        return True
+def _values_of_another_form(measure: _Measure, other: str, form: str, limits: QualityLimits) -> Mask:
+    """Return where a column holds values that plainly are of another form; nowhere, where that can't be told."""
+    here, there = measure.within(form), measure.within(other)
+    if here.mean() < _MOST < there.mean():
+        return there
     if measure.share_trained(form) == 0 and (measure.share_trained(other) or 0) > _MOST:
-        return True
-    finer = scale_of(measure.column, other) > scale_of(measure.column, form)
-    enough = len(measure.values) >= limits.scale_rows or measure.is_unusual(form)
-    return finer and there >= limits.scale_share and enough
+        return there
+    if _is_finer(measure, other, form):
+        enough = len(there) >= limits.scale_rows or measure.is_unusual(form)
+        if enough and there.mean() >= limits.scale_share:
+            return there
+        return _runs(there, limits.scale_rows)
+    return np.zeros(len(there), dtype=np.bool_)
 
 
-def _scale_message(measure: _Measure, form: str) -> str:
+def _is_finer(measure: _Measure, other: str, form: str) -> bool:
+    """Whether another form writes smaller numbers, which this one can write as well."""
+    return scale_of(measure.column, other) > scale_of(measure.column, form)
+
+
+def _runs(mask: Mask, length: int) -> Mask:
+    """Return the places that are true in a run of at least this length: part of a file may be of another form."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]])))
+    starts, stops = edges[::2], edges[1::2]
+    long = stops - starts >= length
+    found = np.zeros(len(mask), dtype=np.bool_)
+    for start, stop in zip(starts[long].tolist(), stops[long].tolist(), strict=True):
+        found[start:stop] = True
+    return found
+
+
+def _scale_problem(measure: _Measure, form: str, foreign: Mask) -> tuple[str, int]:
+    """Return what to say of values of another form, and the line of the first one."""
     column, scale = measure.column, scale_of(measure.column, form)
-    low, high = float(measure.values.min()), float(measure.values.max())
+    low, high = float(measure.values[foreign].min()), float(measure.values[foreign].max())
     meant = f"{column.unit or f'{column.minimum:g} to {column.maximum:g}'} are meant"
     if scale != 1.0:
         meant = f"values divided by {scale:g} are meant"
-    message = f"its values are on another scale than the table's form: {low:.3g} to {high:.3g}, where {meant}"
+    which = "its values are" if foreign.all() else f"{int(foreign.sum())} of its values are"
+    message = f"{which} on another scale than the table's form: {low:.3g} to {high:.3g}, where {meant}"
     if measure.trained is not None and measure.share_trained(form) == 0:
         smallest, largest = (bound / scale for bound in measure.trained)
         message += f"; the model was trained on {smallest:.3g} to {largest:.3g}"
-    return message
+    return message, int(measure.lines[foreign][0])
+
+
+def _judge_other_readings(
+    measures: list[_Measure], form: str, candidates: list[str], forms: tuple[str, ...], findings: Findings
+) -> None:
+    """Refuse values that can be of several forms, unless the dates tell which; then they are only strange."""
+    for measure in measures:
+        for other in forms:
+            if scale_of(measure.column, other) == scale_of(measure.column, form) or not measure.within(other).all():
+                continue
+            if other in candidates:
+                message = (
+                    f"its few values can be of the form {form} and of the form {other}; send more rows in one file"
+                )
+                findings.refuse(message, int(measure.lines[0]), measure.name)
+            elif _is_finer(measure, other, form):
+                findings.notice(measure.name, f"so small that they could be of the form {other}", measure.lines)
 
 
 def _refuse_dates(name: str, column: Column, readings: dict[str, DateReading], form: str, findings: Findings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -11,7 +12,7 @@ from analysis.dataset.columns import TIMES
 from analysis.dataset.declaration import Dataset
 from analysis.reading.equal_rows import group_numbers
 
-_BETWEEN_KEYS, _BETWEEN_CELLS = "|", "\x1f"
+_BETWEEN_KEYS, _BEFORE_CELLS = "|", "\x1f"
 
 
 def row_identities(rows: pa.Table, dataset: Dataset) -> list[str]:
@@ -26,8 +27,8 @@ def row_identities(rows: pa.Table, dataset: Dataset) -> list[str]:
         keys = [_texts(rows[name], dataset, name) for name in dataset.key]
         return keys[0].to_pylist() if len(keys) == 1 else _joined_keys(keys)
     names = [name for name in dataset.known_before if name in rows.column_names]
-    cells = [pc.binary_join_element_wise(name, _texts(rows[name], dataset, name), "=") for name in names]
-    contents = pc.binary_join_element_wise(*cells, _BETWEEN_CELLS).to_pylist()
+    pieces = [piece for name in names for piece in (f"{_BEFORE_CELLS}{name}=", _texts(rows[name], dataset, name))]
+    contents = pc.binary_join_element_wise(*pieces, "").to_pylist()
     counts = _equal_before(rows, names, [name for name in dataset.answers if name in rows.column_names])
     return [
         f"{hashlib.sha256(content.encode()).hexdigest()}-{count}"
@@ -57,15 +58,18 @@ def _joined_keys(keys: list[pa.Array]) -> list[str]:
 
 
 def _equal_before(rows: pa.Table, names: list[str], answers: list[str]) -> list[int]:
-    groups = group_numbers([rows[name] for name in names], len(rows)).tolist()
-    order = range(len(rows))
+    """Count for each row the equal ones before it, in the order of the answers and then of the rows."""
+    groups = group_numbers([rows[name] for name in names], len(rows))
+    if int(groups.max(initial=-1)) + 1 == len(rows):
+        return [0] * len(rows)
+    order = np.arange(len(rows))
     if answers:
-        table = rows.select(answers).append_column("place", pa.array(order, pa.int64()))
+        table = rows.select(answers).append_column("place", pa.array(order))
         keys = [(name, "ascending") for name in table.column_names]
-        order = pc.sort_indices(table, sort_keys=keys).to_pylist()
-    seen: dict[int, int] = {}
-    counts = [0] * len(rows)
-    for row in order:
-        counts[row] = seen.get(groups[row], 0)
-        seen[groups[row]] = counts[row] + 1
-    return counts
+        order = pc.sort_indices(table, sort_keys=keys).to_numpy().astype(np.int64)
+    together = order[np.argsort(groups[order], kind="stable")]
+    starts = np.searchsorted(groups[together], groups[together])
+    counts = np.empty(len(rows), dtype=np.int64)
+    counts[together] = np.arange(len(rows)) - starts
+    found: list[int] = counts.tolist()
+    return found

@@ -142,3 +142,18 @@ def test_a_measure_far_from_all_training_rows_is_refused() -> None:
     ((line, column, message),) = refused(rows[:2], heights(), Purpose.SCORING, ranges=ranges)
     assert (line, column) == (2, "height")
     assert message == "its values, 700 to 720 m, are far from all that the model was trained on, 5 to 20 m"
+
+
+def test_a_part_of_a_file_that_is_scaled_is_named(days: Cells) -> None:
+    rows = [*days[:20], *scaled(days[20:85], "temp"), *days[85:]]
+    ((line, column, message),) = refused(rows)
+    assert (line, column) == (22, "temp")
+    assert message.startswith("65 of its values are on another scale than the table's form")
+
+
+def test_few_small_values_are_a_finding(days: Cells) -> None:
+    rows = [{**row, "windspeed": "0.5"} for row in days[:10]]
+    found = checked(rows, purpose=Purpose.SCORING).report["findings"]
+    assert [(entry["column"], entry["what"], entry["rows"]) for entry in found] == [
+        ("windspeed", "so small that they could be of the form original", 10)
+    ]
