@@ -35,8 +35,13 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ACTUAL = "actual"
-COLUMNS = ("prediction", "lower_95", "upper_95", ACTUAL, "model_version", "execution_id", "source_key")
-"""Columns of the prediction file after those that name the row; `actual` is empty where it is not known yet."""
+COLUMNS = (
+    *("prediction", "lower_95", "upper_95", ACTUAL),
+    *("model_version", "execution_id", "source_key", "extrapolated"),
+)
+"""Columns of the prediction file after those that name the row; `actual` is empty where it is not known yet.
+`extrapolated` is 1 where an input lies outside its training range, else 0, and empty for models that do not know their
+ranges. A new column comes last: Athena tells columns by their position, in the files of before, too."""
 PUBLISHED, SUPERSEDED = "published", "superseded"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """Spreadsheets take a cell that starts with one of these for a formula; the last four are full-width forms."""
@@ -60,29 +65,41 @@ def last_part(arn: str) -> str:
 
 
 def prediction_of(line: str, number: int) -> list[str]:
-    """Return (prediction, lower, upper) of a line of the transform's output, as written there.
+    """Return (prediction, lower, upper, extrapolated) of a line of the transform's output, as written there.
 
-    Raises PublishError naming a line that is not three finite numbers.
+    extrapolated is empty where the model's own code, of an earlier version, does not say. Raises PublishError naming a
+    line that is not three finite numbers, and 0 or 1.
     """
     values = line.split(",")
+    numbers, marks = values[:3], values[3:]
     try:
-        if len(values) == 3 and all(math.isfinite(float(value)) for value in values):  # noqa: PLR2004
-            return values
+        if len(numbers) == 3 and all(math.isfinite(float(value)) for value in numbers):  # noqa: PLR2004
+            if not marks:
+                return [*numbers, ""]
+            if marks in (["0"], ["1"]):
+                return values
     except ValueError:
         pass
-    raise PublishError(f"The transform's output, line {number}: {line[:60]!r} is not prediction,lower,upper.")
+    raise PublishError(
+        f"The transform's output, line {number}: {line[:60]!r} is not prediction,lower,upper,extrapolated."
+    )
 
 
 class Table:
     """The prediction file, made piece by piece from the lines of rows.csv and of the transform's output."""
 
     def __init__(self, rows: Iterator[str], predictions: Iterator[str], texts: tuple[str, str, str]) -> None:
-        """Take the values of the last three COLUMNS as `texts`; rows.csv has what names each row, then `actual`."""
+        """Take the values of model_version, execution_id and source_key as `texts`.
+
+        rows.csv has what names each row, then `actual`.
+        """
         self._rows = csv.reader(rows)
         self._header = next(self._rows, [])
         self._predictions = predictions
         self._texts = [safe_text(text) for text in texts]
         self.rows = 0
+        self.extrapolated: int | None = None
+        """How many rows are extrapolated; None where no line of the transform's output says."""
 
     @property
     def columns(self) -> list[str]:
@@ -105,8 +122,10 @@ class Table:
                 raise self._unequal(row, line)
             *named, actual = row
             self.rows += 1
-            texts = map(safe_text, named)
-            writer.writerow([*texts, *prediction_of(line, self.rows), actual, *self._texts])
+            *numbers, mark = prediction_of(line, self.rows)
+            if mark:
+                self.extrapolated = (self.extrapolated or 0) + int(mark)
+            writer.writerow([*map(safe_text, named), *numbers, actual, *self._texts, mark])
             if self.rows % _ROWS_A_PIECE == 0:
                 yield buffer.getvalue().encode("utf-8")
                 buffer.seek(0)
@@ -152,11 +171,15 @@ def publish(s3: S3Client, request: Namespace, claim: Claim) -> Outputs:
         replaced = superseded(s3, claim)
         condition = {"IfNoneMatch": "*"} if pointer is None else {"IfMatch": pointer["ETag"]}
         if replaced is None and _put_json(s3, bucket, newest_key, {**manifest, "manifest": manifest_key}, **condition):
-            return outputs_of(
-                f"{manifest['rows']} predictions", decision=PUBLISHED, predictions_uri=f"s3://{bucket}/{csv_key}"
-            )
+            return outputs_of(in_words(manifest), decision=PUBLISHED, predictions_uri=f"s3://{bucket}/{csv_key}")
     retry = f"bikeshare retry {last_part(request.execution_arn)}"
     raise PublishError(f"s3://{bucket}/{newest_key} was replaced {_ROUNDS} times meanwhile. Run it again: {retry}")
+
+
+def in_words(manifest: dict[str, Any]) -> str:
+    """Say how many predictions there are, and how many of them are extrapolated, if any."""
+    outside = f", {manifest['extrapolated']} of them outside the training ranges" if manifest["extrapolated"] else ""
+    return f"{manifest['rows']} predictions{outside}"
 
 
 def _exists(s3: S3Client, bucket: str, key: str) -> bool:
@@ -181,6 +204,7 @@ def _put_table(s3: S3Client, request: Namespace, claim: Claim, bucket: str, key:
     return {
         "predictions": key,
         "rows": table.rows,
+        "extrapolated": table.extrapolated,
         "bytes": file.size,
         "sha256": file.sha256,
         "columns": table.columns,

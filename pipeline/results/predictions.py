@@ -69,7 +69,9 @@ def print_predictions(aws: Aws, file: PredictionFile, count: int, console: Conso
     console.print(file.uri, markup=False, soft_wrap=True)
     found = manifest(aws, file)
     if found:
-        console.print(f"{found['rows']} rows, SHA-256 {found['sha256'][:16]}…", markup=False)
+        # Manifests of before do not count them.
+        outside = f", {marked} outside the training ranges" if (marked := found.get("extrapolated")) else ""
+        console.print(f"{found['rows']} rows{outside}, SHA-256 {found['sha256'][:16]}…", markup=False)
     header, rows = first_rows(aws, file, count)
     # The wide columns that are the same in every row are printed once, below.
     same = [index for index, name in enumerate(header) if name in {"model_version", "execution_id", "source_key"}]

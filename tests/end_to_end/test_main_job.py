@@ -95,6 +95,12 @@ def independent_prediction(model, day):
     return total
 
 
+def is_outside(model, day):
+    """Whether a measure of the day is outside the range of the training rows; every level of a category was in it."""
+    ranges = {name: model["ranges"][name] for name in ("temp", "atemp", "hum", "windspeed")}
+    return any(not limits["minimum"] <= float(day[name]) <= limits["maximum"] for name, limits in ranges.items())
+
+
 def test_the_execution_succeeds_and_lists_every_step_with_its_times(deployed, execution):
     assert execution.status == "Succeeded", execution.explanation
     answer = deployed.aws.sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=execution.arn, MaxResults=100)
@@ -109,10 +115,14 @@ def test_the_execution_succeeds_and_lists_every_step_with_its_times(deployed, ex
 def test_every_row_is_predicted_as_the_registered_coefficients_say(rows, days, model):
     assert len(rows) == len(days) == 730
     for row, day in zip(rows, days, strict=True):
-        assert math.isclose(float(row["prediction"]), independent_prediction(model, day), rel_tol=1e-9), day
+        expected = max(independent_prediction(model, day), 0.0)
+        assert math.isclose(float(row["prediction"]), expected, rel_tol=1e-9), day
         assert row["date"] == datetime.strptime(day["dteday"], "%d-%m-%y").strftime("%Y-%m-%d")  # noqa: DTZ007
         assert int(row["actual"]) == int(day["cnt"])
-        assert float(row["lower_95"]) < float(row["prediction"]) < float(row["upper_95"])
+        half_width = model["interval"]["calibration"]["half_width"]
+        assert math.isclose(float(row["upper_95"]), independent_prediction(model, day) + half_width, rel_tol=1e-9)
+        assert 0.0 <= float(row["lower_95"]) <= float(row["prediction"]) < float(row["upper_95"])
+        assert row["extrapolated"] == str(int(is_outside(model, day)))
 
 
 def test_what_leaks_the_answer_is_no_input(model):
@@ -144,8 +154,14 @@ def test_the_registered_version_carries_metrics_and_a_card(package, evaluation):
     assert evaluation["regression_metrics"]["r2"]["value"] >= 0.83
     assert evaluation["leakage"]["verdict"] == "pass"
     card = json.loads(package["ModelCard"]["ModelCardContent"])
-    shown = card["evaluation_details"][0]["metric_groups"][0]["metric_data"][0]
-    assert shown["value"] == pytest.approx(evaluation["regression_metrics"]["r2"]["value"])
+    headline, rolling, random = card["evaluation_details"]
+    for shown, figure in ((headline, "chronological"), (rolling, "rolling"), (random, "random")):
+        values = [metric["value"] for metric in shown["metric_groups"][0]["metric_data"]]
+        found = evaluation["validation"][figure]
+        shares = [found["intervals"][kind]["coverage"] for kind in ("calibrated", "classical")]
+        assert values == pytest.approx([found["r2"], found["rmse"], found["mae"], *shares])
+    assert evaluation["validation"]["random"]["r2"] == evaluation["regression_metrics"]["r2"]["value"]
+    assert "measured on the 220 latest, 2019-05-26 to 2019-12-31" in headline["evaluation_observation"]
 
 
 def test_the_metrics_equal_an_independent_computation_on_the_same_split(evaluation, days, model):
@@ -170,6 +186,7 @@ def test_the_manifest_describes_the_file(deployed, execution):
     manifest_key = key.replace("predictions/", "manifests/", 1).removesuffix(".csv") + ".json"
     manifest = json.loads(deployed.read(deployed.settings.predictions_bucket, manifest_key))
     assert manifest["rows"] == 730
+    assert manifest["extrapolated"] == content.decode("utf-8").count(",1\n")
     assert manifest["sha256"] == hashlib.sha256(content).hexdigest()
 
 

@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,12 @@ def test_one_row() -> None:
     half = 2.228 * math.sqrt(1.0 + 0.1 + 0.1)
     assert prediction == 3.0
     assert (lower, upper) == pytest.approx((3.0 - half, 3.0 + half), rel=1e-15)
+
+
+def test_rows_outside_the_training_ranges_are_marked() -> None:
+    model = replace(MODEL, ranges={"a": Bounds(0.0, 9.0), "b": Bounds(0.0, 4.0)})
+    body, _ = inference.output_fn(inference.predict_fn(inference.input_fn("9,4\n9,4.5\n-1,0"), model))
+    assert [line.split(",")[3] for line in body.split("\n")] == ["0", "1", "1"]
 
 
 @settings(deadline=None)

@@ -98,18 +98,30 @@ def test_the_analysts_file_its_manifest_and_the_pointer_to_it(s3, upload) -> Non
     assert {csv_key, manifest_key} < set(files)
     table = list(csv.reader(io.StringIO(files[csv_key].decode("utf-8"))))
     assert table == [
-        ["date", "prediction", "lower_95", "upper_95", "actual", "model_version", "execution_id", "source_key"],
+        ["date", "prediction", "lower_95", "upper_95", "actual", "model_version", "execution_id", "source_key",
+         "extrapolated"],
         ["2026-01-01", "1557.5581579523225", "-11.443155330691297", "3126.5594712353363", "985", "7", "abc123def456",
-         KEY],
-        ["2026-01-02", "1.0", "0.5", "1.5", "", "7", "abc123def456", KEY],
+         KEY, ""],
+        ["2026-01-02", "1.0", "0.5", "1.5", "", "7", "abc123def456", KEY, ""],
     ]  # fmt: skip
     manifest = json.loads(files[manifest_key])
     assert manifest["rows"] == 2
+    assert manifest["extrapolated"] is None
     assert manifest["bytes"] == len(files[csv_key])
     assert manifest["sha256"] == hashlib.sha256(files[csv_key]).hexdigest()
     assert manifest["predictions"] == csv_key
     assert manifest["source"]["version_id"] == claim.version_id
     assert newest(s3) == {**manifest, "manifest": manifest_key}
+
+
+def test_extrapolated_rows_are_marked_and_counted(s3, upload) -> None:
+    answer = run(upload(output="5.0,0.0,9.5,1\n1.0,0.5,1.5,0"))
+    assert answer["reason"] == "2 predictions, 1 of them outside the training ranges"
+    (table,) = [text for key, text in stored(s3).items() if key.endswith(".csv")]
+    assert [row["extrapolated"] for row in csv.DictReader(io.StringIO(table.decode()))] == ["1", "0"]
+    assert newest(s3)["extrapolated"] == 1
+    assert run(upload(output="5.0,0.0,9.5,0\n1.0,0.5,1.5,0"))["reason"] == "2 predictions"
+    assert newest(s3)["extrapolated"] == 0
 
 
 def test_publishing_twice_changes_nothing(s3, upload) -> None:
@@ -211,7 +223,10 @@ def test_a_deleted_file_is_not_published(s3, upload) -> None:
         (ROWS, OUTPUT + "\n1,0,2", "2 days but 3 predictions"),
         ("date,actual\n", OUTPUT, "0 days but 2 predictions"),
         ("date,count\n", OUTPUT, "columns date, count, not date and actual"),
-        *((ROWS, f"1,0,2\n{line}", "line 2") for line in ("1,2", "1,2,x", "1,2,inf", "1,2,nan", "a", "1,2,3,4")),
+        *(
+            (ROWS, f"1,0,2\n{line}", "line 2")
+            for line in ("1,2", "1,2,x", "1,2,inf", "1,2,nan", "a", "1,2,3,4", "1,2,3,0,0", "1,2,3,")
+        ),
     ],
 )
 def test_what_does_not_belong_together_publishes_nothing(s3, upload, rows, output, message) -> None:
@@ -250,7 +265,7 @@ def test_files_larger_than_a_part_are_put_in_parts(s3, upload, monkeypatch) -> N
     lines = body.decode("utf-8").splitlines()
     assert len(lines) == rows + 1
     assert lines[1:] == [
-        f"2026-01-01,{number}.5,-1.25,123456.789,ü,7,abc123def456,{KEY}" for number in range(rows)
+        f"2026-01-01,{number}.5,-1.25,123456.789,ü,7,abc123def456,{KEY}," for number in range(rows)
     ]  # fmt: skip
 
 
@@ -279,7 +294,7 @@ def test_formula_starts_are_quoted(start: str) -> None:
 def test_text_columns_of_the_file_are_guarded() -> None:
     table = publish.Table(iter(["date,actual", "2026-01-01,1"]), iter(["-5.0,-9.0,1.0"]), ("=7", "+x", "@k"))
     _, row = b"".join(table.pieces()).decode().splitlines()
-    assert row.split(",") == ["2026-01-01", "-5.0", "-9.0", "1.0", "1", "'=7", "'+x", "'@k"]
+    assert row.split(",") == ["2026-01-01", "-5.0", "-9.0", "1.0", "1", "'=7", "'+x", "'@k", ""]
 
 
 def test_names_out_of_arns() -> None:

@@ -25,6 +25,7 @@ PREDICTION_COLUMNS = {
     "model_version": "string",
     "execution_id": "string",
     "source_key": "string",
+    "extrapolated": "string",  # As for actual: empty where it is not known.
 }
 #: Members of a table's StorageDescriptor.
 _FORMAT = {

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DATE, TIME, RECORD, LINE = "date", "time", "record", "line"
-PREDICTED = ("prediction", "lower_95", "upper_95", "actual", "model_version", "execution_id", "source_key")
+PREDICTED = ("prediction", "lower_95", "upper_95", "actual", "model_version", "execution_id", "source_key", "extrapolated")
 """Columns of a prediction file after those that name the row."""
 
 
