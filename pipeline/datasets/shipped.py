@@ -23,11 +23,11 @@ def dataset_names() -> list[str]:
 
 
 def declaration_file(name: str) -> Path:
-    """Return the file of a declaration; it need not exist."""
-    return DATASETS_FOLDER / f"{name}.toml"
+    """Return the file of a declaration, which need not exist: one in ``datasets/`` by its name, or a path to another."""
+    return Path(name) if name.endswith(".toml") else DATASETS_FOLDER / f"{name}.toml"
 
 
 @cache
 def declared(name: str) -> Dataset:
-    """Return a declaration by the name of its file."""
+    """Return a declaration by the name of its file, or its path."""
     return read_dataset(declaration_file(name))

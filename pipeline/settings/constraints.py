@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from pipeline.datasets.shipped import dataset_names
+from pipeline.datasets.shipped import dataset_names, declaration_file
 
 Item = TypeVar("Item")
 
@@ -107,8 +107,9 @@ def _text(pattern: str, words: str) -> AfterValidator:
 
 
 def _declared(name: str) -> str:
-    if name not in dataset_names():
-        raise ValueError(f"there is no declaration {name!r}; there are: {', '.join(dataset_names())}")
+    if not declaration_file(name).is_file():
+        known = ", ".join(dataset_names())
+        raise ValueError(f"there is no declaration {name!r}; use the path of a TOML file, or one of: {known}")
     return name
 
 

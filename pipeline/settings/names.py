@@ -41,7 +41,7 @@ class ResourceNames(BaseModel):
     environment: ShortName
     account_id: AccountId
     region: Region
-    #: Declaration of the table, by the name of its file in ``datasets/``: one environment deploys one.
+    #: Declaration of the table, by the name of its file in ``datasets/`` or a path: one environment deploys one.
     dataset: DatasetName = DEFAULT_DATASET
     #: What the resources are called after, beside data set and environment; by default the data set alone.
     project: ShortName | None = None

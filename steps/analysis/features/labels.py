@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DATE, TIME, RECORD, LINE = "date", "time", "record", "line"
-PREDICTED = ("prediction", "lower_95", "upper_95", "actual", "model_version", "execution_id", "source_key", "extrapolated")
+PREDICTED = (
+    *("prediction", "lower_95", "upper_95", "actual"),
+    *("model_version", "execution_id", "source_key", "extrapolated"),
+)
 """Columns of a prediction file after those that name the row."""
 
 
@@ -23,7 +26,8 @@ def label_names(dataset: Dataset) -> dict[str, str]:
     a key has `record` (the row's identifier) and `line` (in the sender's file) instead.
     """
     known = labelled_columns(dataset)
-    legal = legal_names(known, reserved=(*PREDICTED, DATE, TIME, RECORD, LINE, "dt"))
+    taken = (RECORD, LINE) if not dataset.key else () if dataset.time is None else (DATE, TIME)
+    legal = legal_names(known, reserved=(*PREDICTED, "dt", *taken))
     if dataset.time is not None:
         legal[dataset.time] = DATE if dataset.columns[dataset.time].kind is Kind.DATE else TIME
     return legal if dataset.key else {**legal, RECORD: RECORD, LINE: LINE}
