@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import chain
@@ -255,10 +256,11 @@ def read_model(directory: Path) -> LinearModel:
 
 
 def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is named twice")
-    return dict(pairs)
+    named = dict(pairs)
+    if len(named) < len(pairs):
+        ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"{name!r} is named twice")
+    return named
 
 
 def _check(model: LinearModel, source: str) -> None:

@@ -21,7 +21,8 @@ LINE = " line"
 """Column of a batch that has the line of each row. Names of a header have no blanks around them, so none is equal."""
 _MISFITS = 3
 _START = 2
-"""Blocks in which the header is looked for."""
+"""Blocks in which the header is looked for, after those of nothing but blanks and delimiters."""
+_BLANKS = f' \n"{"".join(DELIMITERS)}'.encode()
 
 
 class CellFile:
@@ -100,7 +101,8 @@ class CellFile:
         start: list[tuple[int, bytes]] = []
         trouble: UnreadableError | None = None
         try:
-            for first, block in islice(self._source.blocks(), _START):
+            filled = ((first, block) for first, block in self._source.blocks() if block.strip(_BLANKS))
+            for first, block in islice(filled, _START):
                 start.append((first, block))
         except UnreadableError as error:
             trouble = error

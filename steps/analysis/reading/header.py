@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -19,6 +20,8 @@ DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bar
 _DECLARED = re.compile(r'"?sep=(.)"?[,;\t| ]*', re.IGNORECASE)
 _SHORTEST_BEGINNING = 3
 _COMPARED_NAMES = 200
+_LISTED_NAMES = 20
+_MOST_COLUMNS = 10_000
 _COMPARED_LINES = 20
 _BLANKS = str.maketrans("", "", '"' + "".join(DELIMITERS))
 
@@ -88,7 +91,10 @@ def read_header(file: str, lines: Iterable[tuple[int, str]], known: Known) -> He
     if not cells or (known and not meant):
         raise InputError(file, [_no_header(line, text, near, after, known)])
     names = [meant.get(name) or name or f"unnamed_{position}" for position, name in enumerate(cells, start=1)]
-    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if len(names) > _MOST_COLUMNS:
+        message = f"the header names {len(names):,} columns; at most {_MOST_COLUMNS:,} are read"
+        raise InputError(file, [Problem(message, line)])
+    repeated = [name for name, count in Counter(names).items() if count > 1][:_LISTED_NAMES]
     if repeated:
         spelled = {name: [one for one in cells if meant.get(one, one) == name] for name in repeated}
         raise InputError(file, [_repeated(line, name, spelled[name]) for name in repeated])
@@ -121,7 +127,7 @@ def _delimiter(file: str, line: int, text: str, known: Known) -> str:
 
 
 def _meant(names: Iterable[str], known: Known) -> dict[str, str]:
-    """Map names of a header to the columns that they mean; case, blanks, "_", "-" and "." count where they must."""
+    """Map names to the columns that they mean; case, blanks, "_", "-" and "." count where columns differ so."""
     exact = {other: column for column, others in known.items() for other in others} | {name: name for name in known}
     loose: dict[str, set[str]] = {}
     for spelling, column in exact.items():
@@ -135,7 +141,7 @@ def _meant(names: Iterable[str], known: Known) -> dict[str, str]:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[\s_.-]+", " ", unicodedata.normalize("NFKC", name)).strip().casefold()
+    return re.sub(r"[\s_.-]+", "", unicodedata.normalize("NFKC", name)).casefold()
 
 
 def _near(cells: Sequence[str], meant: Mapping[str, str], known: Known) -> dict[str, str]:

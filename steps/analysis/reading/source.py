@@ -109,7 +109,7 @@ class Source:
                     raise UnreadableError(f"this is {kind}, not CSV text; save it as CSV UTF-8")
             mark = next((mark for mark in _MARKS if start.startswith(mark)), b"")
             self.marked, self.encoding = bool(mark), _MARKS.get(mark, "utf-8")
-            if b"\0\0" in (start[::2], start[1::2]):
+            if (start[::2] == b"\0\0") is not (start[1::2] == b"\0\0"):
                 raise UnreadableError("the text is UTF-16 without a byte order mark; save it as CSV UTF-8")
             for text in _decoded(pieces, self.encoding, len(mark)):
                 if len(text.translate(None, _CONTROLS)) < len(text):

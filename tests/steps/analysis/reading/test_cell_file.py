@@ -159,8 +159,19 @@ def test_other_names_of_a_column_are_known(write) -> None:
     assert (lines, cells) == ([2], [["x", "1", "2"]])
 
 
+@pytest.mark.parametrize(
+    "name", ["Share of X", "SHARE-OF-X", "share.of.x", "shareofx", " share_of_x\u00a0", "Share_Of X"]
+)
+def test_names_are_known_however_their_words_are_divided(write, name: str) -> None:
+    assert read(write(f"{name},temp\n1,2\n"))[2].header.names == ("share_of_x", "temp")
+
+
 def test_without_known_columns_every_header_is_taken_as_it_is(write) -> None:
     assert read(write("A;b c\n1;2\n"), {})[2].header.names == ("A", "b c")
+
+
+def test_a_header_below_a_long_blank_beginning(write) -> None:
+    assert read(write(b",,\n" * 2_000_000 + b"day id,temp\n1,2\n"))[:2] == ([2_000_002], [["1", "2"]])
 
 
 def test_blank_lines_before_the_header_and_a_line_that_names_the_delimiter(write) -> None:
@@ -247,11 +258,13 @@ def test_a_near_miss_is_named_in_every_refusal(write, header: str, says: str) ->
         ("temp,x,x\n1,2,3\n", 1, "the header names this column twice"),
         ("Measured in May\n\nday id,temp\n1,2\n", 1, "line 3 looks like the header, so remove the lines above it"),
         ("day id,temp;Note\n1,2;3\n", 1, "the columns may be separated by commas or by semicolons"),
+        ("temp," + ",".join(f"c{number}" for number in range(10_000)), 1, "the header names 10,001 columns"),
         ("sep=:\nday id:temp\n1:2\n", 1, "columns separated by ':' can't be read"),
         ('"day id,temp\n1,2\n', 1, "the quotes of the header are not balanced"),
         ("day id,temp,\n1,2,\n1,2,x\n", 3, "the cell has a value, but its column has no name"),
         ("day id,temp\n,\n", 2, "the file has a header but no rows"),
         (",,\n,,\n", 1, "the file is empty"),
+        ("\0" * 9, 1, "byte 0x00 is not text"),
     ],
 )
 def test_what_is_no_table(write, text: str, line: int, says: str) -> None:
