@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from analysis.reading.limits import QualityLimits
 from analysis.reading.missing import drop_rows_with_gaps, refuse_wholly_empty
 from analysis.reading.problems import Findings, Mask
 from analysis.reading.purpose import Purpose
-from analysis.reading.quality_report import Source, quality_report
+from analysis.reading.quality_report import Origin, quality_report
 from analysis.reading.ranges import compare_with_training
 from analysis.reading.repeated import without_repeated_keys, without_repeated_rows
 from analysis.reading.rules import all_rules, broken_rules
@@ -52,7 +51,7 @@ def check_rows(
     required: Collection[str],
     limits: QualityLimits,
     repeated_rows: Repeated,
-    source: Source,
+    origin: Origin,
     ranges: Ranges | None = None,
     removes_columns: bool = False,
 ) -> CheckedRows:
@@ -64,15 +63,15 @@ def check_rows(
     ranges: input column → smallest and largest value of the rows that the model was trained on; None in training.
     removes_columns: whether inputs that carry nothing of their own are kept from the model, or only reported.
     """
-    findings = Findings(source.file)
-    typed = typed_rows(_with_known_header(batches, dataset, purpose, required, source.file), dataset, findings)
+    findings = Findings(origin.file)
+    typed = typed_rows(_with_known_header(batches, dataset, purpose, required, origin), dataset, findings)
     if not typed.count:
-        raise InputError(source.file, [Problem("the file has a header but no rows", line=2)])
+        raise InputError(origin.file, [Problem("the file has a header but no rows", line=origin.header_line + 1)])
     form = file_form(typed, dataset, ranges, limits, findings)
     findings.stop()
     findings.repaired("every cell can be read as its type", (), None, "")
     rows = _in_units(typed, dataset, form)
-    _refuse_missing_answers(rows, dataset, purpose, required, source.file)
+    _refuse_missing_answers(rows, dataset, purpose, required, origin.file)
     refuse_wholly_empty(rows, dataset, required, limits, findings)
     findings.stop()
     rows = without_repeated_rows(rows, dataset, repeated_rows, limits, findings)
@@ -89,34 +88,34 @@ def check_rows(
     for rule, broken in broken_rules(rows, dataset, [rule for rule in all_rules(dataset) if _is_finding(rule)]):
         findings.notice(broken.column, rule.message, lines_of(rows)[broken.mask])
     rows = _fold_levels(rows, dataset, findings)
-    _check_size(len(rows), source.file, purpose, limits, findings)
+    _check_size(len(rows), origin.file, purpose, limits, findings)
     order = [name for name in (dataset.time, *dataset.key) if name is not None]
     rows = _sorted(rows, order)
     report = quality_report(
         rows, typed, dataset, findings, limits,
-        source=source, form=form, purpose=purpose, required=required, removes_columns=removes_columns,
+        origin=origin, form=form, purpose=purpose, required=required, removes_columns=removes_columns,
     )  # fmt: skip
     return CheckedRows(rows, report)
 
 
 def _with_known_header(
-    batches: Iterable[pa.RecordBatch], dataset: Dataset, purpose: Purpose, required: Collection[str], file: str
+    batches: Iterable[pa.RecordBatch], dataset: Dataset, purpose: Purpose, required: Collection[str], origin: Origin
 ) -> Iterable[pa.RecordBatch]:
     """Check the header before anything else is read."""
     for number, batch in enumerate(batches):
         if not number:
-            _check_header(batch.schema.names[1:], dataset, purpose, required, file)
+            _check_header(batch.schema.names[1:], dataset, purpose, required, origin)
         yield batch
 
 
 def _check_header(
-    header: Sequence[str], dataset: Dataset, purpose: Purpose, required: Collection[str], file: str
+    header: Sequence[str], dataset: Dataset, purpose: Purpose, required: Collection[str], origin: Origin
 ) -> None:
     plain = {plain_name(name): name for name in header if name not in dataset.columns}
     for other in dataset.other_tables:
         found = [plain[plain_name(name)] for name in other.columns if plain_name(name) in plain]
         if found:
-            raise InputError(file, [Problem(other.message, 1, found[0])])
+            raise InputError(origin.file, [Problem(other.message, origin.header_line, found[0])])
     absent = [
         name
         for name, column in dataset.columns.items()
@@ -124,15 +123,15 @@ def _check_header(
     ]
     answers = [name for name in absent if name in dataset.answers]
     if purpose is Purpose.SCORING and answers and len(answers) == len(absent):
-        raise _unanswerable(answers, dataset, file)
+        raise _unanswerable(answers, dataset, origin.file)
     if absent:
-        raise InputError(file, [_absent(name, plain) for name in absent])
+        raise InputError(origin.file, [_absent(name, origin) for name in absent])
 
 
-def _absent(name: str, plain: dict[str, str]) -> Problem:
-    near = get_close_matches(plain_name(name), plain, n=1, cutoff=0.5)
-    hint = f"; found {plain[near[0]]!r}, expected {name!r}" if near else ""
-    return Problem(f"the column is missing{hint}", 1, name)
+def _absent(name: str, origin: Origin) -> Problem:
+    near = origin.near.get(name)
+    hint = f": found {near!r}, expected {name!r}" if near is not None else ""
+    return Problem(f"the column is missing{hint}", origin.header_line, name)
 
 
 def _unanswerable(answers: Sequence[str], dataset: Dataset, file: str) -> ModelError:

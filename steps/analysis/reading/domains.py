@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from analysis.dataset.columns import NUMBERS, Column, Kind
 from analysis.dataset.declaration import Dataset
-from analysis.reading.cells import where
 from analysis.reading.forms import scale_of
 from analysis.reading.problems import Findings, Lines, Mask
+from analysis.reading.values import where
 
 FLAG_LEVELS = {"0": "no", "1": "yes"}
 """Of a flag whose declaration names none."""

@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 
 from analysis.dataset.columns import Column
 from analysis.dataset.declaration import Dataset
-from analysis.reading.cells import moments
 from analysis.reading.limits import QualityLimits
 from analysis.reading.problems import Findings, Lines, Mask, quoted
 from analysis.reading.typing_rows import DateReading, TypedRows
+from analysis.reading.values import moments
 from analysis.runtime.errors import SHOWN_PROBLEMS
 
 Ranges = Mapping[str, tuple[float, float]]

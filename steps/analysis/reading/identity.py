@@ -28,11 +28,11 @@ def row_identities(rows: pa.Table, dataset: Dataset) -> list[str]:
         return keys[0].to_pylist() if len(keys) == 1 else _joined_keys(keys)
     names = [name for name in dataset.known_before if name in rows.column_names]
     pieces = [piece for name in names for piece in (f"{_BEFORE_CELLS}{name}=", _texts(rows[name], dataset, name))]
-    contents = pc.binary_join_element_wise(*pieces, "").to_pylist()
-    counts = _equal_before(rows, names, [name for name in dataset.answers if name in rows.column_names])
+    contents = pc.binary_join_element_wise(*pieces, "")
+    counts = _equal_before(rows, contents, [name for name in dataset.answers if name in rows.column_names])
     return [
         f"{hashlib.sha256(content.encode()).hexdigest()}-{count}"
-        for content, count in zip(contents, counts, strict=True)
+        for content, count in zip(contents.to_pylist(), counts, strict=True)
     ]
 
 
@@ -57,9 +57,9 @@ def _joined_keys(keys: list[pa.Array]) -> list[str]:
     return joined
 
 
-def _equal_before(rows: pa.Table, names: list[str], answers: list[str]) -> list[int]:
+def _equal_before(rows: pa.Table, contents: pa.Array, answers: list[str]) -> list[int]:
     """Count for each row the equal ones before it, in the order of the answers and then of the rows."""
-    groups = group_numbers([rows[name] for name in names], len(rows))
+    groups = group_numbers([pa.chunked_array([contents])], len(rows))
     if int(groups.max(initial=-1)) + 1 == len(rows):
         return [0] * len(rows)
     order = np.arange(len(rows))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,16 +22,20 @@ from analysis.reading.unused_columns import unused_columns
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class Origin:
     """The file that rows are from.
 
-    file: what messages call it. sha256, size: of its bytes. notes: how it was read (delimiter, encoding, names).
+    file: what messages call it. sha256, size: of its bytes. header_line: number of its header.
+    near: absent column → name in the file that may be a misspelling of it.
+    dialect: tells, once all rows were read, how the file is written, with "notes" on what is unusual about it.
     """
 
     file: str
     sha256: str = ""
     size: int = 0
-    notes: tuple[str, ...] = ()
+    header_line: int = 1
+    near: Mapping[str, str] = field(default_factory=dict)
+    dialect: Callable[[], Mapping[str, Any]] = dict
 
 
 def quality_report(
@@ -41,19 +45,22 @@ def quality_report(
     findings: Findings,
     limits: QualityLimits,
     *,
-    source: Source,
+    origin: Origin,
     form: str,
     purpose: Purpose,
     required: Collection[str],
     removes_columns: bool,
 ) -> dict[str, Any]:
     """Return the report of a file's checked rows, as it is written to quality.json."""
+    dialect = origin.dialect()
     unknown = _unknown_numbers(rows, typed)
     span = None if dataset.time is None else pc.min_max(rows[dataset.time]).as_py()
     return {
-        "file": source.file,
-        "sha256": source.sha256,
-        "bytes": source.size,
+        "file": origin.file,
+        "sha256": origin.sha256,
+        "bytes": origin.size,
+        "dialect": {name: value for name, value in dialect.items() if name != "notes"},
+        "notes": list(dialect.get("notes", ())),
         "dataset": dataset.name,
         "form": form,
         "purpose": purpose.value,
@@ -69,7 +76,6 @@ def quality_report(
         ),
         "repairs": findings.repairs,
         "findings": findings.strange,
-        "notes": list(source.notes),
         "limits": asdict(limits),
     }
 

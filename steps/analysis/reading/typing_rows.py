@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from analysis.dataset.columns import TIMES, Column
 from analysis.dataset.declaration import Dataset
-from analysis.reading.cells import filled_cells, moments, numbers, typed_cells, where
 from analysis.reading.problems import Findings, Lines, Mask, quoted
+from analysis.reading.values import filled_cells, moments, numbers, typed_cells, where
 from analysis.runtime.errors import SHOWN_PROBLEMS
 
 

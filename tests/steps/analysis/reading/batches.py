@@ -14,7 +14,7 @@ from analysis.dataset.reading import dataset_from, read_dataset
 from analysis.reading.checks import CheckedRows, check_rows
 from analysis.reading.limits import QualityLimits
 from analysis.reading.purpose import Purpose
-from analysis.reading.quality_report import Source
+from analysis.reading.quality_report import Origin
 
 ROOT = Path(__file__).resolve().parents[4]
 BIKE = read_dataset(ROOT / "datasets" / "bike_sharing.toml")
@@ -56,7 +56,7 @@ def checked(
 ) -> CheckedRows:
     """Check rows as the forecast profile of the data set does."""
     required = [dataset.target] if purpose is Purpose.TRAINING else []
-    given = {"required": required, "repeated_rows": dataset.repeated_rows, "source": Source(file="raw/days.csv")}
+    given = {"required": required, "repeated_rows": dataset.repeated_rows, "origin": Origin(file="raw/days.csv")}
     return check_rows(
         batches_of(rows, header, size),
         dataset,

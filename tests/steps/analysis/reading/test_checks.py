@@ -15,7 +15,7 @@ from analysis.dataset.declaration import Repeated
 from analysis.reading.checks import CheckedRows, check_rows
 from analysis.reading.limits import QualityLimits
 from analysis.reading.purpose import Purpose
-from analysis.reading.quality_report import Source
+from analysis.reading.quality_report import Origin
 from analysis.runtime.errors import InputError, ModelError
 from pipeline.demo.sample import sample_rows
 from tests.steps.analysis.reading.batches import BIKE, WINE, Cells, batches_of, checked, readings, towns
@@ -84,7 +84,8 @@ def test_a_column_is_missing(days: Cells) -> None:
 
 def test_a_name_that_is_nearly_right_is_shown(days: Cells) -> None:
     rows = [{("Temprature" if name == "temp" else name): cell for name, cell in row.items()} for row in days]
-    assert refused(rows) == [(1, "temp", "the column is missing; found 'Temprature', expected 'temp'")]
+    origin = Origin(file="raw/days.csv", header_line=3, near={"temp": "Temprature"})
+    assert refused(rows, origin=origin) == [(3, "temp", "the column is missing: found 'Temprature', expected 'temp'")]
 
 
 def test_a_file_without_rows() -> None:
@@ -93,7 +94,7 @@ def test_a_file_without_rows() -> None:
         with pytest.raises(InputError, match="no rows"):
             check_rows(
                 batches, BIKE, Purpose.TRAINING, required=["cnt"], limits=QualityLimits(),
-                repeated_rows=Repeated.REFUSE, source=Source(file="x"),
+                repeated_rows=Repeated.REFUSE, origin=Origin(file="x"),
             )  # fmt: skip
 
 
@@ -251,13 +252,15 @@ def test_very_many_repeated_rows_are_one_problem() -> None:
 
 def test_the_report_is_json_and_complete(hours: Cells) -> None:
     hours[0]["heat"] = ""
-    source = Source(file="raw/x.csv", sha256="ab", size=12, notes=("semicolons",))
+    dialect = {"delimiter": ";", "notes": ["semicolons"]}
+    origin = Origin(file="raw/x.csv", sha256="ab", size=12, dialect=lambda: dialect)
     rows = [{**row, "extra": "x"} for row in hours]
-    report = json.loads(json.dumps(checked(rows, TOWNS, source=source).report))
+    report = json.loads(json.dumps(checked(rows, TOWNS, origin=origin).report))
     assert list(report) == [
-        "file", "sha256", "bytes", "dataset", "form", "purpose", "rows", "first", "last", "has_target", "columns",
-        "missing_cells", "checks", "removed_columns", "repairs", "findings", "notes", "limits",
+        "file", "sha256", "bytes", "dialect", "notes", "dataset", "form", "purpose", "rows", "first", "last",
+        "has_target", "columns", "missing_cells", "checks", "removed_columns", "repairs", "findings", "limits",
     ]  # fmt: skip
+    assert report["dialect"] == {"delimiter": ";"}
     assert (report["file"], report["sha256"], report["bytes"], report["notes"]) == (
         "raw/x.csv",
         "ab",
@@ -370,5 +373,5 @@ def test_batches_are_read_one_at_a_time() -> None:
     with pytest.raises(InputError, match="hourly table"):
         check_rows(
             batches(), BIKE, Purpose.TRAINING, required=["cnt"], limits=QualityLimits(),
-            repeated_rows=Repeated.REFUSE, source=Source(file="x"),
+            repeated_rows=Repeated.REFUSE, origin=Origin(file="x"),
         )  # fmt: skip

@@ -81,3 +81,11 @@ def test_empty_cells_are_part_of_a_name(column: str) -> None:
     assert row_identities(checked(rows, dataset).rows, dataset) != row_identities(
         checked(without, dataset).rows, dataset
     )
+
+
+def test_zero_has_no_sign() -> None:
+    dataset = towns(key=[], repeated_rows="keep")
+    first = readings(1)[0]
+    names = row_identities(checked([{**first, "wind": "0"}, {**first, "wind": "-0.0"}], dataset).rows, dataset)
+    assert names[0][:-2] == names[1][:-2]
+    assert [name[-2:] for name in names] == ["-0", "-1"]
