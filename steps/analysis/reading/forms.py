@@ -59,8 +59,8 @@ class _Measure:
         return not self._within(low, high, form).any()
 
     def _within(self, low: float, high: float, form: str) -> Mask:
-        values = self.values * scale_of(self.column, form)
-        mask: Mask = (values >= low) & (values <= high)
+        scale = scale_of(self.column, form)
+        mask: Mask = (self.values >= low / scale) & (self.values <= high / scale)
         return mask
 
 

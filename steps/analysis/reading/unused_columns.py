@@ -17,6 +17,8 @@ from analysis.reading.limits import QualityLimits
 REMOVED, NOT_AN_INPUT, KEPT = "removed", "not an input", "kept"
 _COMPARED_ROWS = 16
 """Rows on which sums are compared first: enough to rule out nearly every pair of columns."""
+_SAME = 1e-12
+"""Difference that rounding makes, relative to the largest number of a column."""
 _FEWEST_ROWS = 3
 """Two points always lie on a line, and one is always constant."""
 
@@ -71,13 +73,17 @@ def exact_sums(numbers: Numbers) -> Sums:
         for first, second in combinations(values, 2):
             for name in by_head.get(_rounded(heads[first] + heads[second]), []):
                 total = values[first] + values[second]
-                if name not in {first, second, *found} and np.allclose(values[name], total, rtol=1e-12, atol=1e-9):
+                apart = np.abs(values[name] - total).max()
+                new = name not in {first, second, *found}
+                if new and np.isfinite(apart) and apart <= _SAME * np.abs(total).max():
                     found[name] = (first, second)
     return found
 
 
 def _rounded(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
-    return tuple((np.round(values, 6) + 0.0).tolist())
+    """Return numbers relative to the largest, so that the unit of a column does not matter."""
+    largest = np.abs(values).max()
+    return tuple((np.round(values / (largest or 1.0), 9) + 0.0).tolist())
 
 
 def _numbers(rows: pa.Table, dataset: Dataset) -> Numbers:

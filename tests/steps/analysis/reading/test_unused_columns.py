@@ -95,3 +95,9 @@ def test_sums_need_every_row_and_three_of_them() -> None:
     assert exact_sums(numbers) == {"c": ("a", "b")}
     assert exact_sums({name: values[:2] for name, values in numbers.items()}) == {}
     assert exact_sums({**numbers, "c": np.array([3.0, 7, 6])}) == {}
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1e-9, 1.0, 1e9, 1e200])
+def test_sums_are_found_in_any_unit_and_only_they(unit: float) -> None:
+    columns = {"a": [0.1, 0.2, 0.4], "b": [2.3, 5.1, 1.7], "c": [2.4, 5.3, 2.1], "d": [2.4, 5.3, 2.1000001]}
+    assert exact_sums({name: unit * np.array(values) for name, values in columns.items()}) == {"c": ("a", "b")}
