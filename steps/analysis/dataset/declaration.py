@@ -11,6 +11,7 @@ from functools import cached_property
 from itertools import chain
 
 from analysis.dataset.columns import CONFIGURATION, TIMES, Column, Kind, refuse
+from analysis.dataset.operands import problems_of_operands
 from analysis.dataset.rules import Rule
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
@@ -281,6 +282,8 @@ class Dataset:
         for where, name in calendar:
             if self.columns[name].kind not in TIMES:
                 yield f"{where}: {name} is of kind {self.columns[name].kind}, not date or datetime"
+        for number, rule in enumerate(self.rules):
+            yield from (f"rules.{number}.{problem}" for problem in problems_of_operands(rule, self.columns))
 
     def _problems_of_spellings(self) -> Iterator[str]:
         for name in TAKEN:
