@@ -14,10 +14,7 @@ from analysis.dataset.columns import NUMBERS, Column, Kind
 from analysis.dataset.declaration import Dataset
 from analysis.reading.forms import scale_of
 from analysis.reading.problems import Findings, Lines, Mask
-from analysis.reading.values import where
-
-FLAG_LEVELS = {"0": "no", "1": "yes"}
-"""Of a flag whose declaration names none."""
+from analysis.reading.values import FLAG_LEVELS, allowed_levels, where
 
 
 @dataclass(frozen=True)
@@ -59,10 +56,9 @@ def notice_unusual(rows: pa.Table, dataset: Dataset, findings: Findings) -> None
 
 
 def _other_levels(values: pa.ChunkedArray, name: str, column: Column) -> Broken:
-    levels = column.levels or FLAG_LEVELS
-    allowed = ", ".join(level if level == called else f"{level} ({called})" for level, called in levels.items())
-    known = pc.is_in(pc.cast(values, pa.string()), value_set=pa.array([*levels], pa.string()))
-    kind = f"is not one of {allowed}"
+    levels = pa.array([*(column.levels or FLAG_LEVELS)], pa.string())
+    known = pc.is_in(pc.cast(values, pa.string()), value_set=levels)
+    kind = f"is not one of {allowed_levels(column)}"
     return Broken(name, kind, where(pc.and_(pc.invert(known), pc.is_valid(values))), _after_value(values, kind))
 
 

@@ -23,6 +23,8 @@ _NUMBER = r"\A[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\z"
 _EXACT_WHOLE = 2.0**53
 _FIRST_CENTURY_OF_TWO_DIGITS = 69
 """As POSIX reads two digits: 69 to 99 are of the 1900s, 00 to 68 of the 2000s."""
+FLAG_LEVELS = {"0": "no", "1": "yes"}
+"""Of a flag whose declaration names none."""
 _WIDTHS = {"%Y": 4, "%y": 2, "%m": 2, "%d": 2, "%H": 2, "%M": 2, "%S": 2}
 _HIGHEST = {"%H": 23, "%M": 59, "%S": 59}
 
@@ -94,7 +96,15 @@ def level_codes(texts: pa.Array, column: Column) -> Typed:
     typed = whole_numbers(texts)
     declared = pa.array([*column.levels], pa.string())
     place = pc.index_in(typed.values, value_set=pc.cast(declared, pa.int64()))
-    return Typed(pc.coalesce(declared.take(place), pc.cast(typed.values, pa.string())), typed.wrong)
+    codes = pc.coalesce(declared.take(place), pc.cast(typed.values, pa.string()))
+    wrong = where(pc.and_(codes.is_null(), texts.is_valid()))
+    return Typed(codes, _found({f"is not one of {allowed_levels(column)}": wrong}))
+
+
+def allowed_levels(column: Column) -> str:
+    """Return the levels with their names, for messages."""
+    levels = column.levels or FLAG_LEVELS
+    return ", ".join(level if level == called else f"{level} ({called})" for level, called in levels.items())
 
 
 def moments(texts: pa.Array, pattern: str, kind: Kind) -> tuple[pa.Array, Mask]:
