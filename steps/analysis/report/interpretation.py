@@ -23,7 +23,7 @@ _ILL_CONDITIONED = 1000.0
 _ROWS = {
     "random": "the {rows} test {row_many}, which the model had not seen,",
     "chronological": "the last {rows} {row_many}, predicted by the same procedure from those before them,",
-    "rolling": "the last {rows} {row_many}, predicted {refits} times by the same procedure from those before them,",
+    "rolling": "the last {rows} {row_many}, predicted in {refits} refits from those before them,",
 }
 _CAUTION = " It was trained on other rows, perhaps on some of these test rows, which would flatter it."
 _SPEAKING = frozenset({"which", "shape"})
