@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> None:
     from analysis.evaluation.previous import previous_model
     from analysis.evaluation.rows import labelled_rows, timed_table
     from analysis.evaluation.validation import registered_figure, validation
-    from analysis.model.artefact import read_archive
+    from analysis.model.archive import read_archive
     from analysis.model.inputs import inputs_of
     from analysis.model.published import published_comparison, side_by_side
     from analysis.model.selection import procedure_of

@@ -56,7 +56,7 @@ def chosen(request: Namespace, dataset: Dataset) -> tuple[Profile, Variant, Prep
         )
         name = next(iter(dataset.profiles)) if request.profile == DECLARED else request.profile
         return profile_of(dataset, name, variant), variant, None
-    from analysis.model.artefact import read_archive
+    from analysis.model.archive import read_archive
     from analysis.model.inputs import inputs_of
 
     return inputs_of(read_archive(archive_file).model, dataset)

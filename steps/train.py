@@ -22,7 +22,8 @@ from analysis.dataset.declaration import Dataset
 from analysis.dataset.reading import read_dataset
 from analysis.features.labels import label_names
 from analysis.features.profiles import Variant, profile_of
-from analysis.model.artefact import MODEL_JSON, SUMMARY_JSON, SUMMARY_TEXT
+from analysis.model.archive import SUMMARY_JSON, SUMMARY_TEXT
+from analysis.model.artefact import MODEL_JSON
 from analysis.runtime.container import TRAINING_FAILURE, Arguments, existing_file, made_directory, run_step
 from analysis.runtime.errors import TrainingError
 from analysis.runtime.files import read_frame, read_json, write_json

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.model.artefact import read_archive, read_model
+from analysis.model.archive import read_archive
+from analysis.model.artefact import read_model
 from analysis.runtime.errors import ModelError
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.model.artefact import LARGEST_ARCHIVE, LinearModel, archive_from
+from analysis.model.archive import LARGEST_ARCHIVE, archive_from
+from analysis.model.artefact import LinearModel
 from analysis.runtime.aws import split_s3_uri
 from analysis.runtime.errors import ModelError, SettingsError
 from analysis.runtime.registry import model_data_url, newest_approved

@@ -7,7 +7,8 @@ from typing import Any
 
 from analysis.evaluation.metrics import all_metrics
 from analysis.evaluation.rows import LabelledRows
-from analysis.model.artefact import LARGEST_ARCHIVE, LinearModel, archive_from
+from analysis.model.archive import LARGEST_ARCHIVE, archive_from
+from analysis.model.artefact import LinearModel
 from analysis.runtime.errors import ModelError, StepError
 from analysis.runtime.registry import model_data_url, newest_approved
 

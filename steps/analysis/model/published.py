@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from analysis.dataset.declaration import Dataset
-from analysis.model.artefact import Archive
+from analysis.model.archive import Archive
 
 _OF_THE_TEST = {"test_r2": "r2", "test_rmse": "rmse", "test_mae": "mae", "test_rows": "rows"}
 

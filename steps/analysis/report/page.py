@@ -16,7 +16,7 @@ from markupsafe import Markup
 from analysis.dataset.declaration import Dataset
 from analysis.evaluation.rows import LabelledRows
 from analysis.evaluation.validation import FIGURES
-from analysis.model.artefact import Archive
+from analysis.model.archive import Archive
 from analysis.report.figures import residual_plots
 from analysis.report.interpretation import findings, number, p_value
 

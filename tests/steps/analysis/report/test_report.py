@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from analysis.evaluation.rows import labelled_rows
-from analysis.model.artefact import read_archive
+from analysis.model.archive import read_archive
 from analysis.report import interpretation
 from analysis.report.figures import Series, normal_quantiles, scatter, ticks
 from analysis.report.interpretation import findings
