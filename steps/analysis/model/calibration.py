@@ -64,8 +64,8 @@ def start_of_moment(times: Times, position: int) -> int:
 
     times: sorted. So that what happened at one moment is never split between past and future.
     """
-    while 0 < position < len(times) and times[position] == times[position - 1]:
-        position += 1
+    if 0 < position < len(times) and times[position] == times[position - 1]:
+        return int(np.searchsorted(times, times[position], side="right"))
     return position
 
 
