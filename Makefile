@@ -18,7 +18,7 @@ help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 demo: $(STAMP)  ## Run everything once on this machine: endpoint, deploy, upload, pipeline, predictions
-	@.venv/bin/bikeshare demo
+	@.venv/bin/python -m pipeline demo
 
 test: check  ## Run every check and every test
 	@for product in $(PRODUCTS); do (cd $$product && $(PYTEST) --durations 25) || exit 1; done
@@ -47,7 +47,7 @@ check: $(STAMP)  ## Lint, formatting, types, import contracts, circles of import
 	@PYTHONPATH=.:steps .venv/bin/python tests/import_circles.py
 	@.venv/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@.venv/bin/zizmor --offline --no-progress --quiet .github/workflows
-	@.venv/bin/bikeshare validate
+	@.venv/bin/python -m pipeline validate
 
 environment: $(STAMP)  ## Create .venv and the environment that local jobs run in
 
@@ -92,5 +92,5 @@ $(STAMP): requirements.lock $(wildcard pyproject.toml packages/*/pyproject.toml)
 		--editable packages/pipedef --editable packages/localmaker --editable .
 	@.venv/bin/python -W ignore -m compileall -q -j 0 -x '/tests?/' \
 		pipeline packages/localmaker/src packages/pipedef/src $(addprefix .venv/lib/python*/site-packages/,$(COMPILED)) || true
-	@.venv/bin/bikeshare local prepare
+	@.venv/bin/python -m pipeline local prepare
 	@touch $@

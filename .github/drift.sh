@@ -4,7 +4,7 @@
 set -euo pipefail
 for attempt in 1 2 3; do
     code=0
-    .venv/bin/bikeshare drift --env "$1" || code=$?
+    .venv/bin/python -m pipeline drift --env "$1" || code=$?
     if [ "$code" -eq 0 ] || [ "$attempt" -eq 3 ]; then exit "$code"; fi
     sleep "${DRIFT_WAIT_SECONDS:-60}"
 done

@@ -1,4 +1,4 @@
-"""``python -m pipeline`` is ``bikeshare``."""
+"""``python -m pipeline`` is the command that ``pyproject.toml`` names."""
 
 from pipeline.cli import main
 

@@ -2,7 +2,7 @@
 
 ::
 
-    BikeshareError                     catch it to handle any: a message, and what to do next
+    PipelineError                      catch it to handle any: a message, and what to do next
     ├── SettingsError                  an environment file or variable is wrong: correct the key that is named
     ├── DefinitionError                the definition can't be compiled, or a check finds a problem in it
     ├── DeploymentError                a resource could not be planned, created, changed or removed
@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import Any
 
 
-class BikeshareError(Exception):
+class PipelineError(Exception):
     """What happened and where, and as hint the next command or edit; printed without a traceback."""
 
     exit_code = 1
@@ -35,31 +35,31 @@ class BikeshareError(Exception):
         return self.message if self.hint is None else f"{self.message}\n  → {self.hint}"
 
 
-class SettingsError(BikeshareError):
-    """An environment file or a ``BIKESHARE_…`` variable holds an unknown key or an impossible value."""
+class SettingsError(PipelineError):
+    """An environment file or variable holds an unknown key or an impossible value."""
 
     exit_code = 3
 
 
-class DefinitionError(BikeshareError):
+class DefinitionError(PipelineError):
     """The pipeline definition can't be compiled from the given settings."""
 
     exit_code = 4
 
 
-class DeploymentError(BikeshareError):
+class DeploymentError(PipelineError):
     """A resource could not be planned, created, changed or removed."""
 
     exit_code = 5
 
 
-class ExecutionError(BikeshareError):
+class ExecutionError(PipelineError):
     """A pipeline execution could not be started, found, watched or stopped, or it ended other than ``Succeeded``."""
 
     exit_code = 6
 
 
-class DeclarationError(BikeshareError):
+class DeclarationError(PipelineError):
     """The declaration of a data set is wrong; each line of the message has file, line, field and what is allowed."""
 
     exit_code = 7
@@ -69,25 +69,25 @@ class DeclarationError(BikeshareError):
         self.problems = tuple(problems)
 
 
-class InputFileError(BikeshareError):
+class InputFileError(PipelineError):
     """A local file named on the command line is missing or unreadable."""
 
     exit_code = 7
 
 
-class OutputFileError(BikeshareError):
+class OutputFileError(PipelineError):
     """A local file named on the command line can't be written."""
 
     exit_code = 7
 
 
-class LocalEndpointUnavailableError(BikeshareError):
+class LocalEndpointUnavailableError(PipelineError):
     """The local AWS endpoint could not be started, asked or stopped."""
 
     exit_code = 8
 
 
-class RegistryError(BikeshareError):
+class RegistryError(PipelineError):
     """A registered version of the model could not be found, read, approved or rejected."""
 
     exit_code = 9

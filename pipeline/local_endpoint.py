@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from rich.console import Console
 
+from analysis.runtime.project import DISTRIBUTION
 from pipeline.definition.bundle import REQUIREMENTS_FILE
 from pipeline.errors import LocalEndpointUnavailableError
 from pipeline.settings.environment import load_settings
@@ -48,5 +49,5 @@ def local_endpoint(console: Console, *, keep_up: bool) -> Iterator[None]:
 def missing_endpoint() -> LocalEndpointUnavailableError:
     """Return the error that says how to install the endpoint."""
     return LocalEndpointUnavailableError(
-        "The local AWS endpoint is not installed.", hint="pip install 'bikeshare-pipeline[local]'"
+        "The local AWS endpoint is not installed.", hint=f"pip install '{DISTRIBUTION}[local]'"
     )

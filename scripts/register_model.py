@@ -15,18 +15,19 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
+from analysis.runtime.project import NAME
 from pipeline.aws.clients import Aws, aws_errors
 from pipeline.definition.sdk import offline_sdk
 from pipeline.settings.environment import Settings
 from scripts.lib.exports.sources import FoundModel, find_model
 from scripts.lib.program import RegistrationError, ScriptError, aws_of, existing_file, program_parser, run_program
 
-EXAMPLES = """\
+EXAMPLES = f"""\
 examples:
   python scripts/register_model.py model.tar.gz --evaluation evaluation.json
   python scripts/register_model.py model.tar.gz --env dev --group another-group
 
-Then: bikeshare model list
+Then: {NAME} model list
 exit codes: 0 registered (or already registered), 2 wrong call, 9 no model, 11 refused by the registry, 1 anything else
 """
 #: Customer metadata by which a version is recognised when the same archive comes again.
@@ -139,7 +140,7 @@ def main(arguments: Sequence[str]) -> None:
     image = request.image or image_uri(aws.settings)
     arn = register(found, files, aws, group=group, image=image)
     print(f"{arn}: profile {found.model.profile}{quality}, waiting for approval")
-    print("Approve it: bikeshare model approve --help")
+    print(f"Approve it: {NAME} model approve --help")
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from analysis.runtime.errors import ClaimError
 from analysis.runtime.files import json_text
 from analysis.runtime.functions import FunctionArguments, Outputs, as_function, outputs_of
 from analysis.runtime.holders import claim_key, read_holder, refuse_unless_held
+from analysis.runtime.project import NAME
 from analysis.runtime.upload import (
     CLAIM_FILE,
     INPUT_FILE,
@@ -82,7 +83,7 @@ def claim_version(s3: S3Client, sagemaker: SageMakerClient, request: Namespace) 
     version = head.get("VersionId")
     if version is None:
         raise ClaimError(
-            f"{uri} has no version id: the bucket keeps no versions. Enable them (bikeshare deploy), upload it again."
+            f"{uri} has no version id: the bucket keeps no versions. Enable them ({NAME} deploy), upload it again."
         )
     if request.version_id not in {NEWEST, version}:
         reason = f"{uri} was replaced by version {version}, which has an execution of its own"

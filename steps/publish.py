@@ -27,6 +27,7 @@ from analysis.runtime.errors import AwsCallError, PublishError
 from analysis.runtime.files import json_text
 from analysis.runtime.functions import FunctionArguments, Outputs, as_function, outputs_of
 from analysis.runtime.holders import refuse_unless_held
+from analysis.runtime.project import NAME
 from analysis.runtime.streams import GeneratedFile, lines_of, put_stream
 from analysis.runtime.upload import Claim, claim_from, prediction_name
 from analysis.runtime.versions import superseded
@@ -172,7 +173,7 @@ def publish(s3: S3Client, request: Namespace, claim: Claim) -> Outputs:
         condition = {"IfNoneMatch": "*"} if pointer is None else {"IfMatch": pointer["ETag"]}
         if replaced is None and _put_json(s3, bucket, newest_key, {**manifest, "manifest": manifest_key}, **condition):
             return outputs_of(in_words(manifest), decision=PUBLISHED, predictions_uri=f"s3://{bucket}/{csv_key}")
-    retry = f"bikeshare retry {last_part(request.execution_arn)}"
+    retry = f"{NAME} retry {last_part(request.execution_arn)}"
     raise PublishError(f"s3://{bucket}/{newest_key} was replaced {_ROUNDS} times meanwhile. Run it again: {retry}")
 
 

@@ -50,12 +50,12 @@ PY
 
 if grep -q == requirements.txt; then
   [[ -d "$wheels" ]] || fail "run.sh: the job has no input 'wheels' to install requirements.txt from, and asks no package \
-index. Give the step that input, from the folder that bikeshare deploy puts into the artifacts bucket."
+index. Give the step that input, from the folder that the command deploy puts into the artifacts bucket."
   # The image writes no bytecode, so compiling all of a library to import a part of it would be time lost.
   satisfied || said=$(python3 -m pip install --quiet --disable-pip-version-check --no-input --no-compile --no-deps \
     --no-index --find-links "$wheels" --require-hashes -r requirements.txt 2>&1) ||
-    fail "run.sh: requirements.txt can't be installed from the input 'wheels': ${said##*ERROR: } bikeshare plan shows \
-what is missing in the artifacts bucket; bikeshare deploy puts it there."
+    fail "run.sh: requirements.txt can't be installed from the input 'wheels': ${said##*ERROR: } The command plan shows \
+what is missing in the artifacts bucket, and the command deploy puts it there."
 fi
 
 # A training job that dies without a word of its own; after a success nobody reads it.

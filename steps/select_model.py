@@ -14,6 +14,7 @@ from analysis.runtime.container import run_step
 from analysis.runtime.errors import ModelError
 from analysis.runtime.files import json_text
 from analysis.runtime.functions import FunctionArguments, Outputs, as_function, outputs_of
+from analysis.runtime.project import NAME
 from analysis.runtime.registry import model_data_url, newest_approved
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def approved_version(sagemaker: SageMakerClient, group: str) -> str:
     if arn is None:
         raise ModelError(
             f"The model package group {group} has no approved version to score with. "
-            "Look at the versions and approve one (bikeshare model approve VERSION), "
+            f"Look at the versions and approve one ({NAME} model approve VERSION), "
             "then start the execution again."
         )
     return arn

@@ -14,8 +14,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from pipeline.errors import BikeshareError, DeploymentError, SettingsError
-from pipeline.settings.environment import Settings
+from analysis.runtime.project import NAME
+from pipeline.errors import DeploymentError, PipelineError, SettingsError
+from pipeline.settings.environment import VARIABLES, Settings
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -161,7 +162,7 @@ class Aws:
             raise DeploymentError(
                 f"The credentials belong to account {account}, "
                 f"but environment {self.settings.environment!r} is account {self.settings.account_id}.",
-                hint=f"To try this environment on the local endpoint: export BIKESHARE_ACCOUNT_ID={account}"
+                hint=f"To try this environment on the local endpoint: export {VARIABLES}ACCOUNT_ID={account}"
                 if self.is_local
                 else "Choose another profile (AWS_PROFILE) or another environment (--env), or correct account_id in "
                 "the environment's settings.",
@@ -185,9 +186,9 @@ def _hint(error: ClientError, aws: Aws) -> str | None:
     """Return what to do about an error of AWS."""
     code, settings = error.response.get("Error", {}).get("Code", ""), aws.settings
     if code in _SIGN_IN_CODES.split() and aws.is_local:
-        return 'The local endpoint enforces IAM. For its own credentials: eval "$(bikeshare local env)"'
+        return f'The local endpoint enforces IAM. For its own credentials: eval "$({NAME} local env)"'
     if code in _DENIED:
-        needed = f"bikeshare trust-policy {settings.options} --permissions"
+        needed = f"{NAME} trust-policy {settings.options} --permissions"
         message = error.response["Error"].get("Message", "")
         if "iam:UpdateAssumeRolePolicy" in message or ("iam:" in message and settings.permissions_boundary is None):
             return "CI changes roles only below permissions_boundary, and never their trust: deploy as administrator."
@@ -204,7 +205,7 @@ def _hint(error: ClientError, aws: Aws) -> str | None:
 
 
 @contextmanager
-def aws_errors(action: str, aws: Aws, error_type: Callable[[str, str | None], BikeshareError]) -> Iterator[None]:
+def aws_errors(action: str, aws: Aws, error_type: Callable[[str, str | None], PipelineError]) -> Iterator[None]:
     """Turn botocore's errors into one of ours that says what to do next, and what was being done.
 
     ``action`` says that, such as "Creating bucket a-b-c".
@@ -216,7 +217,7 @@ def aws_errors(action: str, aws: Aws, error_type: Callable[[str, str | None], Bi
     try:
         yield
     except botocore.EndpointConnectionError as error:
-        hint = "Start the local endpoint: bikeshare local up --detach" if aws.is_local else _CHECK_NETWORK
+        hint = f"Start the local endpoint: {NAME} local up --detach" if aws.is_local else _CHECK_NETWORK
         raise error_type(f"{action}: nothing answers at {endpoint}.", hint) from error
     except botocore.NoCredentialsError as error:
         raise error_type(f"{action}: there are no AWS credentials.", _SIGN_IN) from error

@@ -38,7 +38,7 @@ class Pace(NamedTuple):
         wait = self.repeat(None).wait
 
         def pause(attempts: int, request_dict: Any, response: Any, caught_exception: Any, **_: Any) -> float | None:
-            state = request_dict["context"].setdefault("bikeshare", RetryCallState(Retrying(), None, (), {}))
+            state = request_dict["context"].setdefault(__name__, RetryCallState(Retrying(), None, (), {}))
             state.attempt_number = attempts
             wanted = _got_no_answer(caught_exception, attempts) or (response is not None and _is_busy(*response))
             return wait(state) if wanted and time.monotonic() - state.start_time < self.patience else None

@@ -1,4 +1,4 @@
-"""The command line, thin: it parses, calls and prints. ``bikeshare --help`` lists the commands.
+"""The command line, thin: it parses, calls and prints. ``--help`` lists the commands.
 
 Exit codes: 0 done; 1 any other error; 2 wrong usage, or ``plan`` found changes; 3 settings; 4 definition;
 5 deployment; 6 execution; 7 file; 8 local endpoint; 9 registry; 130 interrupted.
@@ -12,9 +12,10 @@ from typing import Annotated
 
 import typer
 
+from analysis.runtime.project import DISTRIBUTION, NAME
 from pipeline.cli import datasets, local, models, resources, results, runs
 from pipeline.cli.common import console, group
-from pipeline.errors import BikeshareError
+from pipeline.errors import PipelineError
 
 #: Allocations between runs of the garbage collector. Imports and service models make a million objects that stay; with
 #: Python's default (700), collecting takes a tenth of the time of a `plan`.
@@ -22,7 +23,7 @@ _COLLECT_AFTER = 200_000
 
 app = group(
     "A SageMaker pipeline as code: deploy, start and watch it, read its predictions; on AWS or on this machine.",
-    name="bikeshare",
+    name=NAME,
 )
 for commands in (resources.app, runs.app, results.app):
     app.add_typer(commands)
@@ -35,7 +36,7 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(version("bikeshare-pipeline"))
+        typer.echo(version(DISTRIBUTION))
         raise typer.Exit
 
 
@@ -53,7 +54,7 @@ def main() -> None:
     gc.set_threshold(_COLLECT_AFTER)
     try:
         app()
-    except BikeshareError as error:
+    except PipelineError as error:
         terminal = console(errors=True)
         terminal.print("error:", error.message, style="red", markup=False, soft_wrap=True)
         if error.hint:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from analysis.runtime.project import NAME
 from pipeline.cli.common import AsJson, console, group, print_json, write_file
 
 app = group("Declare a table: draft its declaration from a CSV file, check it.")
@@ -72,7 +73,7 @@ def draft(
     terminal.print(
         f"{file}: {drafted.rows} rows, {len(dataset.columns)} columns; target: {dataset.target}, key: {key}, "
         f"time: {dataset.time or 'none'}.\n"
-        f"{drafted.reviews} guesses are marked '# review:'. Look at each, then run: bikeshare dataset check "
+        f"{drafted.reviews} guesses are marked '# review:'. Look at each, then run: {NAME} dataset check "
         f"{output or 'FILE'} {file}",
         markup=False,
         soft_wrap=True,

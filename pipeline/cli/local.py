@@ -1,4 +1,4 @@
-"""``bikeshare local …``: the local endpoint's own commands, with this project's port and requirements as defaults."""
+"""The local endpoint's own commands (``local …``), with this project's port and requirements as defaults."""
 
 from typing import Any, NoReturn
 

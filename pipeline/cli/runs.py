@@ -104,7 +104,7 @@ def runs(
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many to list.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List executions, newest first. Failed ones come with their reason; `bikeshare retry ID` goes on from there."""
+    """List executions, newest first. Failed ones come with their reason; `retry ID` goes on from there."""
     from pipeline.executions import control as executions
 
     aws = aws_of(env, settings_file)

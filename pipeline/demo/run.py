@@ -5,6 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from analysis.runtime.project import NAME
 from pipeline.aws.clients import Aws, aws_errors
 from pipeline.demo.sample import write_sample
 from pipeline.deploy.operations import deploy_environment
@@ -32,8 +33,8 @@ def run_demo(data: Path | None, console: Console, *, keep_up: bool) -> None:
     with local_endpoint(console, keep_up=keep_up):
         _deploy_and_run(settings, data, console)
         if keep_up:
-            console.print("\nThe run report, to open in a browser: .venv/bin/bikeshare report", soft_wrap=True)
-            stop = ".venv/bin/bikeshare local down"
+            console.print(f"\nThe run report, to open in a browser: .venv/bin/{NAME} report", soft_wrap=True)
+            stop = f".venv/bin/{NAME} local down"
             console.print(f"The endpoint keeps running: upload another CSV, or stop it with: {stop}", soft_wrap=True)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from analysis.runtime.project import NAME
 from pipedef.checks.registry import Deployment, Function, Trigger
 from pipedef.document.definition import Definition, read_definition
 from pipedef.document.project import Project, Sources
@@ -52,7 +53,7 @@ def validate_file(path: Path, environment: str | None, settings_file: Path | Non
     try:
         text = read_file(path)
     except UnreadableFileError as error:
-        raise InputFileError(str(error), hint=f"Write a definition with: bikeshare synth --output {path}") from error
+        raise InputFileError(str(error), hint=f"Write a definition with: {NAME} synth --output {path}") from error
     try:
         definition = read_definition(text, str(path))
     except UnreadableDefinitionError as error:
@@ -79,7 +80,7 @@ def refuse_wrong_definitions(settings: Settings, bundle: Bundle, select: Sequenc
     if report.findings:
         raise DefinitionError(
             "\n".join(["Nothing is deployed:", *report_lines(report)]),
-            hint=f"Fix it, then check again: bikeshare validate {settings.options}",
+            hint=f"Fix it, then check again: {NAME} validate {settings.options}",
         )
 
 
@@ -110,7 +111,7 @@ def script_sources() -> Sources:
 
 
 def deployment_around(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str], flow: Flow) -> Deployment:
-    """Return what `bikeshare deploy` would put around the pipeline of a flow: triggers and execution role."""
+    """Return what deployment would put around the pipeline of a flow: triggers and execution role."""
     planned = resources(settings, bundle, definitions)
     policies = {item.name: item.policy for item in planned if isinstance(item, Role)}
     return Deployment(

@@ -1,7 +1,7 @@
 """Compiled definitions, cached by the content of everything that they are made from.
 
 Compiling imports the SageMaker SDK, which takes seconds; the same inputs always give the same bytes. So a definition is
-kept under ``$XDG_CACHE_HOME/bikeshare/definitions`` by a hash of settings, bundle, sources of this package, Python and
+kept under ``$XDG_CACHE_HOME/<project>/definitions`` by a hash of settings, bundle, sources of this package, Python and
 SDK version, and a command that finds it there imports no SDK at all.
 """
 
@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pipeline
+from analysis.runtime.project import NAME
 from pipeline.definition.bundle import Bundle
 from pipeline.settings.contract import FLOWS, Flow
 from pipeline.settings.environment import Settings
@@ -37,7 +38,7 @@ def compiled_definitions(settings: Settings, bundle: Bundle, flows: Sequence[Flo
 def cache_folder() -> Path:
     """Return the folder of the compiled definitions."""
     root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "bikeshare" / "definitions"
+    return (Path(root) if root else Path.home() / ".cache") / NAME / "definitions"
 
 
 def input_digest(settings: Settings, bundle: Bundle, flow: Flow) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from analysis.runtime.project import NAME
 from pipeline.aws.clients import Aws
 from pipeline.definition.bundle import build_bundle
 from pipeline.deploy.compiled import cache_folder, compiled_definitions
@@ -72,7 +73,7 @@ def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approv
     if approved not in {None, plan.identity} and not plan.is_empty:
         raise DeploymentError(
             f"The plan is now {plan.identity}, not {approved}: settings, sources or resources have changed since.",
-            hint=f"Review it again: bikeshare plan {settings.options}",
+            hint=f"Review it again: {NAME} plan {settings.options}",
         )
     if not plan.is_empty:
         from pipeline.deploy.checks import refuse_wrong_definitions
@@ -84,7 +85,7 @@ def deploy_environment(settings: Settings, aws: Aws, console: Console, *, approv
         if not plan.is_empty:
             _note_change(settings)
     except KeyboardInterrupt:
-        _print_interrupted("What was done stays", f"bikeshare deploy {settings.options}", console)
+        _print_interrupted("What was done stays", f"{NAME} deploy {settings.options}", console)
         raise
     print_summary(plan, console)
     return plan
@@ -104,7 +105,7 @@ def destroy_environment(
         done.append((resource, removal))
         print_removal(resource, console, removal)
 
-    again = f"bikeshare destroy {settings.options}" + ("" if keep_data else " --delete-data")
+    again = f"{NAME} destroy {settings.options}" + ("" if keep_data else " --delete-data")
     try:
         destroy(
             resources_to_remove(settings, build_bundle(settings.dataset)), aws, keep_data=keep_data, progress=report

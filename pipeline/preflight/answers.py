@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.errors import BikeshareError
+from pipeline.errors import PipelineError
 
 #: Few enough that Service Quotas and IAM, which allow the fewest calls a second, do not refuse them.
 _AT_ONCE = 6
@@ -54,7 +54,7 @@ class Question:
             yield Answer(Verdict.UNKNOWN, self.about, *refusal(error), area=self.area)
         except BotoCoreError as error:
             yield Answer(Verdict.UNKNOWN, self.about, str(error), area=self.area)
-        except BikeshareError as error:
+        except PipelineError as error:
             yield Answer(Verdict.PROBLEM, self.about, error.message, error.hint or "", area=self.area)
 
 

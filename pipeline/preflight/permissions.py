@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from analysis.runtime.project import NAME
 from pipeline.aws.clients import Aws
 from pipeline.aws.not_found import unless_missing
 from pipeline.deploy.engine.policy import document
@@ -38,7 +39,7 @@ def operator_answers(aws: Aws) -> Iterator[Answer]:
     for service, statements in sorted(missing.items()):
         because = f" ({', '.join(sorted(reasons[service]))})" if reasons[service] else ""
         names = ", ".join(dict.fromkeys(statement["Action"][0] for statement in statements))
-        fix = f"Missing of what `bikeshare trust-policy {aws.settings.options} --permissions` prints: "
+        fix = f"Missing of what `{NAME} trust-policy {aws.settings.options} --permissions` prints: "
         yield Answer(Verdict.PROBLEM, service, f"denied{because}: {names}", fix + json.dumps(document(statements)))
     if not missing:
         # The policy lets nobody make roles without a boundary, so there is nothing to simulate.
@@ -53,7 +54,7 @@ def boundary_answers(aws: Aws, arn: str) -> Iterator[Answer]:
     if unless_missing(lambda: aws.iam.get_policy(PolicyArn=arn)) is not None:
         yield Answer(Verdict.OK, name, "the permissions boundary exists")
         return
-    policy = f"bikeshare trust-policy {aws.settings.options} --permissions --purpose boundary > boundary.json"
+    policy = f"{NAME} trust-policy {aws.settings.options} --permissions --purpose boundary > boundary.json"
     create = f"aws iam create-policy --policy-name {name} --policy-document file://boundary.json"
     yield Answer(
         Verdict.PROBLEM, name, "the permissions boundary does not exist", f"An administrator runs: {policy} && {create}"

@@ -1,8 +1,8 @@
 """One typed :class:`Settings` object per environment: names, buckets, instances, gates, encryption, network.
 
 Values come from, later ones winning: the defaults here, ``environments/<name>.toml`` (or
-``--settings FILE``), and environment variables ``BIKESHARE_<SECTION>__<KEY>``, for example
-``BIKESHARE_QUALITY__MINIMUM_R_SQUARED=0.7``. An unknown key or an impossible value is an error that names the key.
+``--settings FILE``), and environment variables ``<PROJECT>_<SECTION>__<KEY>``, for example
+``…_QUALITY__MINIMUM_R_SQUARED=0.7``. An unknown key or an impossible value is an error that names the key.
 """
 
 import os
@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import PydanticBaseSettingsSource as Source
 from pydantic_settings import SettingsError as UnreadableVariableError
 
+from analysis.runtime.project import NAME
 from pipedef.language.caching import parse_duration
 from pipeline.errors import SettingsError
 from pipeline.settings.constraints import KmsKey, ManagedPolicy, Url, check_bucket_name
@@ -39,7 +40,8 @@ from pipeline.settings.sections import (
 ENVIRONMENTS_FOLDER = Path(__file__).parent / "environments"
 
 DEFAULT_ENVIRONMENT = "local"
-_VARIABLES = "BIKESHARE_"
+VARIABLES = f"{NAME.upper().replace('-', '_')}_"
+"""What the names of environment variables for settings begin with."""
 _NESTED = "__"
 #: pydantic's types of errors → what is wrong, in words.
 _WORDS = {
@@ -57,7 +59,7 @@ _WITHOUT_VALUE = {"extra_forbidden", "missing"}
 class Settings(ResourceNames, BaseSettings):
     """All that differs between environments; what its resources are called follows from it."""
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=_VARIABLES, env_nested_delimiter=_NESTED)
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=VARIABLES, env_nested_delimiter=_NESTED)
 
     #: AWS_ENDPOINT_URL for this environment; None is AWS itself.
     endpoint_url: Url | None = None
@@ -168,7 +170,7 @@ class Settings(ResourceNames, BaseSettings):
     def command(self, words: str) -> str:
         """Return a command line for these settings to copy; the local environment needs no option."""
         local = self.options == f"--env {DEFAULT_ENVIRONMENT}"
-        return f"bikeshare {words}" if local else f"bikeshare {words} {self.options}"
+        return f"{NAME} {words}" if local else f"{NAME} {words} {self.options}"
 
 
 def environment_names() -> list[str]:
@@ -225,7 +227,7 @@ def load_settings(environment: str | None = None, file: Path | None = None) -> S
 def _wrong(path: Path, lines: list[str]) -> SettingsError:
     return SettingsError(
         "\n".join([f"The settings of {path} are wrong:", *lines]),
-        hint=f"Edit {path.name}, or the {_VARIABLES}… variable of that name.",
+        hint=f"Edit {path.name}, or the {VARIABLES}… variable of that name.",
     )
 
 
@@ -242,9 +244,9 @@ def _describe(item: ErrorDetails) -> str:
 def _variables() -> dict[str, str]:
     """Return the environment's variables that look like settings, each with the field that it sets."""
     return {
-        name: name[len(_VARIABLES) :].partition(_NESTED)[0].lower()
+        name: name[len(VARIABLES) :].partition(_NESTED)[0].lower()
         for name in sorted(os.environ)
-        if name.upper().startswith(_VARIABLES)
+        if name.upper().startswith(VARIABLES)
     }
 
 

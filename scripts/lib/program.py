@@ -14,11 +14,11 @@ from pathlib import Path
 
 from analysis.runtime.errors import StepError
 from pipeline.aws.clients import Aws
-from pipeline.errors import BikeshareError
+from pipeline.errors import PipelineError
 from pipeline.settings.environment import environment_names, load_settings
 
 
-class ScriptError(BikeshareError):
+class ScriptError(PipelineError):
     """An argument, a local file or a download is wrong; the base of every error that a program raises on purpose."""
 
 
@@ -43,7 +43,7 @@ class RegistrationError(ScriptError):
 def program_parser(description: str | None, examples: str, *, asks_aws: bool = False) -> argparse.ArgumentParser:
     """Make a parser that shows the module's description and examples as they are written.
 
-    asks_aws: add --env, which decides names, region and endpoint as in the bikeshare command.
+    asks_aws: add --env, which decides names, region and endpoint as in the commands.
     """
     parser = argparse.ArgumentParser(
         description=description, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -71,7 +71,7 @@ def run_program(main: Callable[[Sequence[str]], None]) -> None:
     """
     try:
         main(sys.argv[1:])
-    except (BikeshareError, StepError) as error:
+    except (PipelineError, StepError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(getattr(error, "exit_code", 1)) from None
     except KeyboardInterrupt:

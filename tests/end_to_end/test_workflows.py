@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = ROOT / ".github" / "workflows"
 SHIM = """#!/bin/sh
-exec "{python}" -m pipeline "$@"
+exec "{python}" "$@"
 """
 
 
@@ -59,7 +59,7 @@ class Runner:
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkout")
-    program = folder / ".venv" / "bin" / "bikeshare"
+    program = folder / ".venv" / "bin" / "python"
     program.parent.mkdir(parents=True)
     program.write_text(SHIM.format(python=sys.executable))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
@@ -112,7 +112,7 @@ def test_changing_jobs_wait_for_each_other_and_are_of_main_only(name, group, rol
     """None is cancelled: neither half-way, nor while it waits for another."""
     document = workflow(f"{name}.yml")
     job = document["jobs"][name]
-    assert job["concurrency"] == {"group": f"bikeshare-${{{{ {group} }}}}", "queue": "max"}
+    assert job["concurrency"] == {"group": f"environment-${{{{ {group} }}}}", "queue": "max"}
     assert "concurrency" not in document
     assert job["if"] == "github.ref == 'refs/heads/main'"
     (credentials,) = [step for step in job["steps"] if "configure-aws-credentials" in step.get("uses", "")]

@@ -138,7 +138,7 @@ def test_run_sh_says_that_the_wheels_are_missing_also_where_all_is_installed(pro
     done = start(processing, "show.py")
     assert done.returncode == 1
     assert "the job has no input 'wheels'" in done.stderr
-    assert "bikeshare deploy" in done.stderr
+    assert "the folder that the command deploy puts into the artifacts bucket" in done.stderr
 
 
 def test_run_sh_needs_no_wheels_where_the_image_has_everything(processing) -> None:
@@ -185,4 +185,4 @@ def test_run_sh_names_what_is_missing_among_the_wheels(processing) -> None:
     done = start(processing, "show.py")
     assert done.returncode == 1
     assert "No matching distribution found for absent==1.0" in done.stderr
-    assert "bikeshare plan shows what is missing" in done.stderr
+    assert "The command plan shows what is missing" in done.stderr

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
+from analysis.runtime.project import NAME
 from pipeline.aws.clients import Aws
 from pipeline.deploy.engine.definition_diff import ABSENT, both_sides, compare, definition_changes, readable
 from pipeline.deploy.engine.planner import Plan
@@ -93,7 +94,7 @@ def print_plan(plan: Plan, console: Console, settings: Settings, *, full: bool =
         f"Plan {plan.identity}: {counts[Action.CREATE]} to create, {counts[Action.UPDATE]} to change{paused}, "
         f"{counts[Action.KEEP]} unchanged."
     )
-    command = f"Apply exactly this plan with: bikeshare deploy {settings.options} --plan {plan.identity}"
+    command = f"Apply exactly this plan with: {NAME} deploy {settings.options} --plan {plan.identity}"
     _print(console, *(_refusal_lines(plan) or [command]))
 
 
@@ -105,7 +106,7 @@ def print_drift(plan: Plan, console: Console, settings: Settings) -> None:
         return
     count = sum(change.action is not Action.KEEP for change in plan.changes)
     found = f"{count} of {len(plan.changes)} resources differ from settings and sources."
-    command = f"Restore them with: bikeshare deploy {settings.options}"
+    command = f"Restore them with: {NAME} deploy {settings.options}"
     refusals = _refusal_lines(plan)
     _print(console, *([found, *refusals] if refusals else [f"{found} {command}"]))
 
@@ -153,7 +154,7 @@ def print_removal_summary(removals: Sequence[Removal], console: Console, setting
     kept = counts[Removal.HOLDS_DATA] + counts[Removal.LOCKED] + counts[Removal.NOT_OURS]
     console.print(f"Destroyed: {counts[Removal.REMOVED]} removed, {kept} kept, {counts[Removal.ABSENT]} already gone.")
     if counts[Removal.HOLDS_DATA]:
-        _print(console, f"Remove the data as well with: bikeshare destroy {settings.options} --delete-data")
+        _print(console, f"Remove the data as well with: {NAME} destroy {settings.options} --delete-data")
 
 
 def plan_as_json(plan: Plan, region: str) -> dict[str, Any]:

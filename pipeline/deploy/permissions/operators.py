@@ -41,7 +41,7 @@ def github_trust_policy(settings: Settings, repository: str, purpose: Purpose) -
     if not _REPOSITORY.fullmatch(repository):
         raise SettingsError(
             f"{repository!r} is not OWNER/NAME, nor OWNER@ID/NAME@ID.",
-            hint="Such as --repository example/bikeshare, or example@123456/bikeshare@456789; see docs/deploying.md.",
+            hint="Such as --repository example/project, or example@123456/project@456789; see docs/deploying.md.",
         )
     subject: str | list[str] = f"repo:{repository}:environment:{settings.environment}"
     if purpose == "plan":
@@ -220,7 +220,7 @@ def _removing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
 
 
 def preflight_policy(settings: Settings) -> dict[str, Any]:
-    """Return what ``bikeshare preflight`` reads: what planning does, and the account around the stack."""
+    """Return what the command ``preflight`` reads: what planning does, and the account around the stack."""
     arns = StackArns(settings)
     used = [key for key in (settings.kms_key, *settings.buckets.kms_keys) if key is not None]
     keys = [allow("kms:DescribeKey GetKeyPolicy", [key_resource(settings, key)[0]]) for key in used]

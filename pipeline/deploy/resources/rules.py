@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from analysis.runtime.project import NAME
 from pipeline.aws.clients import Aws
 from pipeline.deploy.engine import tags
 from pipeline.deploy.engine.resource import Difference, Removal, Resource, State
@@ -135,7 +136,7 @@ def failure_rule(settings: Settings, flows: Iterable[Flow]) -> Rule:
     """Return the rule that tells the alarm topic, in a sentence, of each execution that failed."""
     arns = sorted(settings.pipeline_arn(settings.pipeline_name(flow)) for flow in flows)
     # Not settings.options: a path would differ from one machine that deploys to the next.
-    why = f"bikeshare watch <execution> --env {settings.environment}"
+    why = f"{NAME} watch <execution> --env {settings.environment}"
     sentence = f"A pipeline execution in {settings.region} failed at <time>: <execution>. Why: {why}"
     return Rule(
         name=settings.alarm_rule_name,

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from analysis.runtime.project import NAME
 from pipeline.aws.clients import Aws
 from pipeline.definition.lock import Lock
 from pipeline.deploy.engine.resource import Difference, Removal, Resource, State
@@ -89,7 +90,7 @@ def fetched(pins: Mapping[str, frozenset[str]]) -> list[Path]:
     Raises:
         DeploymentError: pip can't get one of them.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bikeshare" / "wheels"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / NAME / "wheels"
     cache.mkdir(parents=True, exist_ok=True)
     missing = {pin: digests for pin, digests in pins.items() if _cached(cache, pin, digests) is None}
     if missing:
@@ -122,7 +123,7 @@ def _download(pins: Mapping[str, frozenset[str]], cache: Path) -> None:
 def _unfetched(pins: Iterable[str], why: str) -> DeploymentError:
     return DeploymentError(
         f"The wheels of {', '.join(pins)} for the image's platform could not be fetched: {why}",
-        hint="Check that pip reaches a package index (python -m pip config list), then repeat bikeshare deploy; "
+        hint=f"Check that pip reaches a package index (python -m pip config list), then repeat {NAME} deploy; "
         "`make lock` renews a lock that is out of date.",
     )
 

@@ -9,7 +9,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from pipeline.aws.clients import Aws
 from pipeline.aws.not_found import unless_missing
 from pipeline.deploy.engine.resource import Resource
-from pipeline.errors import BikeshareError
+from pipeline.errors import PipelineError
 
 _ATTEMPTS = 5
 #: Kind of resource → command of the AWS CLI that removes it by name, with what is in it.
@@ -61,7 +61,7 @@ class Leftovers:
             )
             try:
                 waiting(unless_missing, remove)
-            except (ClientError, BotoCoreError, BikeshareError) as error:
+            except (ClientError, BotoCoreError, PipelineError) as error:
                 left.append(f"{command}    # {str(error).splitlines()[0]}")
             except KeyboardInterrupt:
                 left += [command, *(others for others, _ in reversed(self._things))]

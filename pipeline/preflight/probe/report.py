@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+from analysis.runtime.project import DISTRIBUTION
 from pipeline.aws.clients import Aws, aws_errors
 from pipeline.definition.bundle import build_bundle
 from pipeline.deploy.compiled import compiled_definitions
@@ -19,7 +20,7 @@ from pipeline.settings.sections import Buckets, Network
 
 #: What the one job runs on (``tries.toml``), and for how long it is billed at most.
 _CLUSTER, _JOB_SECONDS = Cluster("ml.t3.medium", 1, 1), 300
-_VERSIONS = ("bikeshare-pipeline", "sagemaker", "boto3")
+_VERSIONS = (DISTRIBUTION, "sagemaker", "boto3")
 _ARN = re.compile(r"arn:[^\s\"',)\]}]+")
 _ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
 

@@ -1,7 +1,7 @@
 """Read a declaration from its file.
 
 Names and types are checked here, as much as a job needs to fail with a sentence; outside of jobs, where pydantic is
-there, `bikeshare dataset check` names file, line and field of everything that is wrong.
+there, the command `dataset check` names file, line and field of everything that is wrong.
 """
 
 from __future__ import annotations

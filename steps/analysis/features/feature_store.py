@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from analysis.features.stored import EVENT_TIME, StoredFeatures
 from analysis.runtime.aws import aws_call, error_code
 from analysis.runtime.errors import IngestError, SettingsError
+from analysis.runtime.project import NAME
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,7 @@ def write_all(records: Sequence[Record], write: Writer, workers: int) -> int:
         more = f"; and {len(refusals) - _SHOWN} more" if len(refusals) > _SHOWN else ""
         raise IngestError(
             f"The Feature Store refused {len(refusals)} of {len(records)} records: {shown}{more}. "
-            "Writing records again is harmless: once the cause is fixed, run bikeshare retry."
+            f"Writing records again is harmless: once the cause is fixed, run {NAME} retry."
         )
     return len(records)
 

@@ -62,7 +62,9 @@ def written_down():
     """(file, words after ``bikeshare``, options) of each command in documents, workflows and messages."""
     for path in WRITTEN_DOWN:
         for line in path.read_text(encoding="utf-8").splitlines():
-            for match in re.finditer(r"\bbikeshare ((?:[a-z-]+ )*[a-z-]+)((?: [^`#;|)\"]*)?)", line):
+            for match in re.finditer(
+                r"(?:\bbikeshare|\{NAME\}|-m pipeline) ((?:[a-z-]+ )*[a-z-]+)((?: [^`#;|)\"]*)?)", line
+            ):
                 yield path.name, match[1].split(), re.findall(r"(?<!\S)--?[a-z][a-z-]*", match[2])
 
 

@@ -38,6 +38,8 @@ WITHOUT_SDK = [
     ["model", "list"],
     ["model", "approve", "1"],
     ["model", "card", "1"],
+    ["dataset", "check", "datasets/red_wine.toml"],
+    ["dataset", "draft", "none.csv"],
     ["validate", "--list"],
     ["local", "status"],
     ["trust-policy", "--repository", "a/b"],
@@ -48,14 +50,14 @@ WITHOUT_SDK = [
 PROBE = """
 import json, sys
 from pipeline.cli import app
-from pipeline.errors import BikeshareError
+from pipeline.errors import PipelineError
 told = []
 for arguments in json.loads(sys.argv[1]):
     try:
         app(arguments)
     except SystemExit as end:
         code = end.code
-    except BikeshareError as error:  # nothing has run yet
+    except PipelineError as error:  # nothing has run yet
         code = error.exit_code
     told.append([arguments[0], code, "sagemaker" in sys.modules])
 print("TOLD", json.dumps(told))
