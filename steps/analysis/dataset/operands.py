@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from time import strftime, strptime
 
 from analysis.dataset.columns import NUMBERS, TIMES, Column, Kind
 from analysis.dataset.rules import Rule, part_of
 
+_TIMES = {Kind.DATE: "%Y-%m-%d", Kind.DATETIME: "%Y-%m-%dT%H:%M:%S"}
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
@@ -45,9 +47,19 @@ def _problems_of_dates(rule: Rule, columns: Mapping[str, Column]) -> Iterator[st
             yield f"{field}: {name} is a date and has no hour"
 
 
+def _is_written(value: str, form: str) -> bool:
+    """Whether a text is a moment, in exactly this form."""
+    try:
+        return strftime(form, strptime(value, form)) == value
+    except ValueError:
+        return False
+
+
 def _can_be(column: Column, value: str) -> bool:
     if column.levels:
         return value in column.levels
     if column.kind is Kind.FLAG:
         return value in {"0", "1"}
+    if column.kind in TIMES:
+        return _is_written(value, _TIMES[column.kind])
     return column.kind not in NUMBERS or _NUMBER.fullmatch(value) is not None

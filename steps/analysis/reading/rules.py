@@ -98,8 +98,7 @@ class _Looker:
             wanted = pa.array([float(value) for value in values], pa.float64())
             return where(pc.is_in(pc.cast(cells, pa.float64()), value_set=wanted))
         if kind in TIMES:
-            texts = pc.strftime(cells, format="%Y-%m-%d" if kind is Kind.DATE else "%Y-%m-%dT%H:%M:%S")
-            return where(pc.is_in(texts, value_set=pa.array([*values], pa.string())))
+            return where(pc.is_in(cells, value_set=pa.array([*values], pa.string()).cast(cells.type)))
         return where(pc.is_in(cells, value_set=pa.array([*values], pa.string())))
 
     def _sum(self) -> tuple[Mask, Callable[[int], str]]:

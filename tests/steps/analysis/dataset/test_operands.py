@@ -36,6 +36,7 @@ def found(column: str, **form: Any) -> list[str]:
         ("count", {"equals": "at.hour"}),
         ("land", {"follows": "day"}),
         ("note", {"one_to_one": "land"}),
+        ("note", {"cases": (Case(when={"day": ("2024-02-29",), "at": ("2024-02-29T23:00:00",)}, then=("x",)),)}),
         ("coast", {"cases": (Case(when={"land": ("n",), "size": ("-1.5",), "note": ("x",)}, then=("0", "1")),)}),
     ],
 )
@@ -57,6 +58,11 @@ def test_rules_that_can_be_asked(column: str, form: dict[str, Any]) -> None:
         ("land", {"cases": (Case(when={"grade": ("3",)}, then=("n",)),)}, "cases.0.when.grade: grade can't be '3'"),
         ("land", {"cases": (Case(when={"grade": ("1",)}, then=("N",)),)}, "cases.0.then: land can't be 'N'"),
         ("coast", {"cases": (Case(when={"size": ("big",)}, then=("0",)),)}, "cases.0.when.size: size can't be 'big'"),
+        (
+            "coast",
+            {"cases": (Case(when={"day": ("2023-02-29",)}, then=("0",)),)},
+            "cases.0.when.day: day can't be '2023-02-29'",
+        ),
         ("coast", {"cases": (Case(when={"size": ("1",)}, then=("2",)),)}, "cases.0.then: coast can't be '2'"),
     ],
 )

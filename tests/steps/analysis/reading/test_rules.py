@@ -114,3 +114,24 @@ def test_broken_rules_are_dropped_within_the_limit(days: Cells) -> None:
 def test_rules_of_absent_columns_are_not_looked_at(days: Cells) -> None:
     rows = [{name: cell for name, cell in row.items() if name not in BIKE.answers} for row in days]
     assert checked(rows, purpose=Purpose.SCORING).report["has_target"] is False
+
+
+@pytest.mark.parametrize(
+    ("rule", "change", "lines"),
+    [
+        ({"column": "coast", "cases": [{"when": {"at": ["2024-05-06T02:30:00"]}, "then": ["1"]}]}, {"coast": "0"}, [4]),
+        ({"column": "coast", "cases": [{"when": {"heat": ["280.25"]}, "then": ["1"]}]}, {"coast": "0"}, [4]),
+        ({"column": "coast", "cases": [{"when": {"note": ["no. 2"]}, "then": ["1"]}]}, {"coast": "0"}, [4]),
+        ({"column": "note", "one_to_one": "at.hour"}, {"note": "no. 1"}, [4]),
+        ({"column": "wind", "equals": "at.hour"}, {"wind": "7"}, [4]),
+        ({"column": "grade", "equals": "at.weekday"}, {"grade": "2"}, [4]),
+    ],
+)
+def test_rules_can_be_asked_of_every_kind(rule: dict[str, Any], change: dict[str, str], lines: list[int]) -> None:
+    """6 May 2024 is a Monday, which is weekday 1."""
+    rows = readings(4)
+    for row in rows:
+        row.update(at=row["at"].replace("-01 ", "-06 "), grade="1")
+    dataset = towns(rules=[{**rule, "message": "is odd"}])
+    assert len(checked(rows, dataset).rows) == 4
+    assert [line for line, _, _ in refused([*rows[:2], {**rows[2], **change}, *rows[3:]], dataset)] == lines
