@@ -130,9 +130,9 @@ def started_by(aws: Aws, text: str) -> str:
         return wait_for_upload(aws, pipeline, key, version_of(found), seconds=patience, since=since)
     arn = started_for(aws, pipeline, key, version_of(found), since=since)
     if arn is None:
-        folders, ends = " and ".join(map(upload_prefix, FLOWS)), ", ".join(UPLOAD_SUFFIXES)
+        folders, *ends, last = " and ".join(map(upload_prefix, FLOWS)), *UPLOAD_SUFFIXES
         raise ExecutionError(
-            f"{key} starts nothing by itself: only keys below {folders} do that end in one of {ends}.",
+            f"{key} starts nothing by itself: only keys below {folders} that end in {', '.join(ends)} or {last} do.",
             f"Start a pipeline for it with: {settings.command(f'start {shlex.quote(key)}')}",
         )
     return arn

@@ -116,6 +116,7 @@ def test_runs_say_why_they_failed(aws):
         (("start", "s3://nobodys/raw/training/a.csv"), "no object s3://nobodys/raw/training/a.csv, nor such a bucket"),
         (("start", "s3://nobodys"), "s3://nobodys names no object"),
         (("watch", "raw/training/x.txt"), "raw/training/x.txt starts nothing by itself"),
+        (("watch", "raw/training/x.txt"), "that end in .csv, .CSV, .csv.gz or .CSV.GZ do"),
         (("watch", "nosuchone"), "There is no execution nosuchone"),
         (("watch", "raw/training/none.csv"), "There is no object s3://"),
         (("stop", "nosuchone"), "There is no execution nosuchone"),
