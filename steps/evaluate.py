@@ -9,6 +9,7 @@ group is measured on the same rows; where there is none, or it can't be read, th
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,8 +29,8 @@ def in_words(figure: dict[str, Any]) -> str:
     return f"R-squared {figure['r2']:.4f} on {figure['rows']} rows, inside the interval: {', '.join(shares)}"
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Run the step."""
+def requested(arguments: Sequence[str]) -> Namespace:
+    """Parse the arguments."""
     parser = Arguments(__doc__)
     parser.add_dataset()
     parser.add_path("--model-dir", INPUT / "model", "holds model.tar.gz")
@@ -45,7 +46,12 @@ def main(arguments: Sequence[str]) -> None:
     gate_help = "whose R-squared the quality gate reads; it has to exist"
     parser.add_argument("--gate-figure", choices=list(FIGURES), default=FIGURES[0], help=gate_help)
     parser.add_path("--output-dir", OUTPUT / "evaluation", "gets both files")
-    request = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run the step."""
+    request = requested(arguments)
     # Imported here so that --help and a wrong call are answered at once.
     from threadpoolctl import threadpool_limits
 

@@ -1,8 +1,8 @@
 """Turn one raw CSV file into checked model inputs.
 
 Below the output directory: train/train.csv, train/source.json and test/test.csv, each side with the cells that name its
-rows in labels.csv (training only); scoring/features.csv (no header, one line a row, the model's input columns in order);
-rows/rows.csv (what names the row, and its actual value, for the same rows in the same order);
+rows in labels.csv (training only); scoring/features.csv (no header, one line a row, the model's input columns in
+order); rows/rows.csv (what names the row, and its actual value, for the same rows in the same order);
 feature_store/features.csv; quality/quality.json. Rows are sorted by time and key, where the data set has them.
 """
 
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str]) -> None:
         name=name,
         expansion=Expansion(most=request.largest_expanded_mib * MIB),
     )
-    write_prepared(checked, request, dataset, profile, variant, learned)
+    write_prepared(checked, request, dataset, profile, variant=variant, preparation=learned)
     rows = checked.report["rows"]
     print(f"preprocess: {rows['used']} of {rows['read']} rows, profile {profile.name}, form {checked.report['form']}")
 

@@ -1,7 +1,7 @@
 """Choose the model that scores a file: the newest approved version of a model package group, or the one that is named.
 
-Answers with model_package_arn, model_data_url, version and profile. Without an approved version the step fails and says how to approve
-one.
+Answers with model_package_arn, model_data_url, version and profile. Without an approved version the step fails and
+says how to approve one.
 """
 
 from __future__ import annotations

@@ -29,10 +29,10 @@ def evaluation(
     All figures are of the regression before the target's bound, as published ones are.
     regression_metrics: of the test rows, in the shape of SageMaker's model-quality statistics. train, test: all metrics
     of either. baseline: the test metrics of always predicting the training mean, and the share of its squared error
-    that the model saves. diagnostics: tests on the residuals of either side, and in the order of time on both, where rows
-    have one. leakage: whether the target is a (near-)exact linear combination of input columns of the training rows.
-    previous_model: see analysis.evaluation.previous. model, data:
-    what was evaluated, on what. The block `validation` comes beside these: see analysis.evaluation.validation.
+    that the model saves. diagnostics: tests on the residuals of either side, and in the order of time on both, where
+    rows have one. leakage: whether the target is a (near-)exact linear combination of input columns of the training
+    rows. previous_model: see analysis.evaluation.previous. model, data: what was evaluated, on what. The block
+    `validation` comes beside these: see analysis.evaluation.validation.
     """
     train, test = sides
     threshold, known = leakage
@@ -85,5 +85,5 @@ def _diagnostics(model: LinearModel, sides: tuple[LabelledRows, LabelledRows]) -
 
 
 def _in_order(residuals: Floats, times: list[NDArray[np.str_]]) -> dict[str, Any]:
-    """Test all residuals in the order of time: the split shuffles rows, so it is known with both sides together only."""
+    """Test all residuals in the order of time: the split shuffles rows, so only both sides together have it."""
     return independence(residuals[np.argsort(np.concatenate(times), kind="stable")]) if times else no_order()

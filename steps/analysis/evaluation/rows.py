@@ -20,7 +20,10 @@ from analysis.runtime.files import read_frame
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Prepared rows. inputs: of shape (n, columns); actual: of shape (n,); times: ISO, of shape (n,), where there are."""
+    """Prepared rows.
+
+    inputs: of shape (n, columns). actual: of shape (n,). times: ISO, of shape (n,); None for a table without a time.
+    """
 
     table: pd.DataFrame
     inputs: Floats

@@ -55,7 +55,7 @@ Writer = Callable[[Sequence[Record]], list[Refusal]]
 
 
 def records_of(rows: pd.DataFrame, event_time: str, stored: StoredFeatures) -> list[Record]:
-    """Build one record a row; raise SettingsError where the file was not written by preprocess.py for these features."""
+    """Build one record a row; raise SettingsError where preprocess.py did not write the file for these features."""
     expected = [name for name in stored.types if name != EVENT_TIME]
     if sorted(rows.columns) != sorted(expected):
         raise SettingsError(

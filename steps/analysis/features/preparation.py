@@ -80,7 +80,7 @@ def learn(training: pa.Table, dataset: Dataset) -> Preparation:
 
 
 def _typical(values: pa.ChunkedArray, kind: Kind) -> Value:
-    """Return the median of numbers, a whole number for counts and flags; of levels, the commonest, the first of several."""
+    """Return the median of numbers, whole for counts and flags; of levels the commonest, the first of several."""
     if kind is Kind.CATEGORY:
         counts = sorted((-entry["counts"].as_py(), entry["values"].as_py()) for entry in pc.value_counts(values))
         return str(counts[0][1])

@@ -57,6 +57,7 @@ def write_prepared(
     request: Namespace,
     dataset: Dataset,
     profile: Profile,
+    *,
     variant: Variant,
     preparation: Preparation | None,
 ) -> None:

@@ -33,7 +33,7 @@ class Origin(StrEnum):
 class ModelColumn:
     """One column of the model's input.
 
-    source: the column of the table. level: the level that it marks; position: that of the bin that it marks (0 = lowest).
+    source: the column of the table. level: the level that it marks. position: of the bin that it marks (0 = lowest).
     """
 
     name: str

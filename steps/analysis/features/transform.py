@@ -1,8 +1,8 @@
-"""From checked rows to model columns, dummy variables and bins among them, batch by batch."""
+"""From checked rows to model columns, dummy variables and bins among them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,6 @@ from analysis.dataset.columns import Kind
 from analysis.dataset.declaration import Dataset
 from analysis.features.preparation import Preparation, inner_edges, labels
 from analysis.features.profiles import ModelColumn, Origin
-
-Rows = pa.Table | pa.RecordBatch
-Compiled = Callable[[Rows], pa.Array]
 
 
 def filled(rows: pa.Table, dataset: Dataset, preparation: Preparation) -> pa.Table:

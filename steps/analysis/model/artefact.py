@@ -287,6 +287,11 @@ def _nonsense(model: LinearModel) -> Iterator[str]:
         yield "a variance is negative"
     if any(bound.minimum > bound.maximum for bound in model.bounds.values()):
         yield "the bounds of a column are reversed"
+    yield from _nonsense_of_ranges_and_interval(model)
+
+
+def _nonsense_of_ranges_and_interval(model: LinearModel) -> Iterator[str]:
+    calibration = model.calibration
     if reversed_ranges := [name for name, bound in model.ranges.items() if bound.minimum > bound.maximum]:
         yield f"the training range of {reversed_ranges[0]} ends below its beginning"
     if calibration is not None and (calibration.half_width < 0.0 or calibration.rows < 1):

@@ -139,8 +139,8 @@ class ResidualPlots:
     """The four plots of the report, and the numbers that their descriptions name.
 
     predicted: actual against predicted values. residuals: against predicted values; spread: their standard deviation on
-    the test rows. time: residuals from first to last time (ISO), None for rows without one. quantiles: normal Q-Q plot of the training residuals;
-    correlation: of the two axes, NaN where the residuals never change.
+    the test rows. time: residuals from first to last time (ISO), None for rows without one. quantiles: normal Q-Q plot
+    of the training residuals; correlation: of the two axes, NaN where the residuals never change.
     """
 
     predicted: Plot
