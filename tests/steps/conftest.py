@@ -94,9 +94,19 @@ def real_csv() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def wine_csv() -> Path:
+    """Find the real winequality-red.csv: $WINE_QUALITY_CSV, or beside the project."""
+    named = os.environ.get("WINE_QUALITY_CSV")
+    path = Path(named) if named else ROOT.parent / "shared" / "data" / "wine_quality" / "winequality-red.csv"
+    if not path.is_file():
+        pytest.skip(f"the wine table is not at {path}; set WINE_QUALITY_CSV to run this test")
+    return path
+
+
 @dataclass(frozen=True)
 class Run:
-    """Everything that preprocess, train and evaluate made of one file. log: what train printed."""
+    """Everything that preprocess, train and evaluate made of one file. log: what train and evaluate printed."""
 
     profile: str
     root: Path
@@ -132,20 +142,20 @@ def step(name: str, *arguments: object) -> str:
     return out.getvalue()
 
 
-def run_on(csv: Path, root: Path, profile: str) -> Run:
+def run_on(csv: Path, root: Path, profile: str, dataset: str = "bike_sharing") -> Run:
     """Run the three steps on one file, each with the other's output directories."""
+    declared_by = ("--dataset", declaration_file(dataset))
     step(
-        "preprocess", "--input-file", csv,
-        "--output-dir", root / "prepared", "--profile", profile,
+        "preprocess", "--input-file", csv, "--output-dir", root / "prepared", "--profile", profile, *declared_by,
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CODE_SHA256", "ab" * 32)
         log = step(
             "train", "--train-dir", root / "prepared" / "train", "--model-dir", root / "model",
-            "--output-data-dir", root / "data", "--profile", profile, "--feature-count", 15,
+            "--output-data-dir", root / "data", "--profile", profile, *declared_by,
         )  # fmt: skip
     pack(root / "model", root / "archive" / "model.tar.gz")
-    evaluate_again(root, root / "evaluation")
+    log += evaluate_again(root, root / "evaluation", *declared_by)
     return Run(profile, root, log)
 
 
@@ -176,6 +186,15 @@ def trained(request: pytest.FixtureRequest, sample_runs: dict[str, Run]) -> Run:
 def real_runs(real_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     """Both profiles on the real table."""
     return {name: run_on(real_csv, tmp_path_factory.mktemp(f"real-{name}"), name) for name in ("forecast", "parity")}
+
+
+@pytest.fixture(scope="session")
+def wine_runs(wine_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """Every profile of red wine on the real table."""
+    return {
+        name: run_on(wine_csv, tmp_path_factory.mktemp(f"wine-{name}"), name, "red_wine")
+        for name in declared("red_wine").profiles
+    }
 
 
 @pytest.fixture

@@ -28,11 +28,13 @@ from analysis.features.feature_store import (
     single_writer,
     write_all,
 )
-from analysis.features.profiles import STORED_FEATURES
+from analysis.features.stored import stored_features
 from analysis.runtime.aws import client_settings
 from analysis.runtime.errors import AwsCallError, IngestError, SettingsError
 from analysis.runtime.upload import claim_of, claim_text
+from pipeline.datasets.shipped import declared
 
+STORED = stored_features(declared("bike_sharing"))
 GROUP = "bike-days"
 CLAIM = claim_of("raw", "raw/training/days.csv", "v1", "2026-03-04T05:06:07.000Z")
 
@@ -149,13 +151,15 @@ def client(store):
 
 def days(count: int) -> list[Record]:
     return [
-        record_of({"dteday": f"day-{number:03d}", "temp": "1.5", "cnt": "" if number % 2 else "7"}, number + 2)
+        record_of(
+            name := f"day-{number:03d}", {"dteday": name, "temp": "1.5", "cnt": "" if number % 2 else "7"}, number + 2
+        )
         for number in range(count)
     ]
 
 
 def batch(client, pauses: list[float]):
-    return batch_writer(client, GROUP, pauses.append)
+    return batch_writer(client, GROUP, "dteday", pauses.append)
 
 
 def test_batches_hold_25_records(client, store) -> None:
@@ -247,22 +251,31 @@ def test_back_off_grows_and_is_capped() -> None:
 
 
 def frame(count: int) -> pd.DataFrame:
-    columns = [name for name in STORED_FEATURES if name != "event_time"]
+    columns = [name for name in STORED.types if name != "event_time"]
     rows = [dict.fromkeys(columns, "1") | {"dteday": f"2026-01-{number:02d}"} for number in range(1, count + 1)]
     return pd.DataFrame(rows)
 
 
 def test_records_carry_the_upload_moment_as_event_time() -> None:
-    (record,) = records_of(frame(1), CLAIM.uploaded_at)
+    (record,) = records_of(frame(1), CLAIM.uploaded_at, STORED)
     values = {entry["FeatureName"]: entry["ValueAsString"] for entry in record.features}
-    assert set(values) == set(STORED_FEATURES)
+    assert set(values) == set(STORED.types)
     assert values["event_time"] == "2026-03-04T05:06:07.000Z"
     assert (record.line, record.identifier) == (2, "2026-01-01")
 
 
 def test_a_file_of_another_schema_is_refused() -> None:
     with pytest.raises(SettingsError, match="the feature group has"):
-        records_of(frame(1).drop(columns="temp"), CLAIM.uploaded_at)
+        records_of(frame(1).drop(columns="temp"), CLAIM.uploaded_at, STORED)
+
+
+def test_records_of_a_table_without_a_key_go_by_what_is_in_their_rows() -> None:
+    wine = stored_features(declared("red_wine"))
+    columns = [name for name in wine.types if name != "event_time"]
+    rows = pd.DataFrame([dict.fromkeys(columns, "1") | {"record_id": f"ab-{number}"} for number in range(2)])
+    records = records_of(rows, CLAIM.uploaded_at, wine)
+    assert [record.identifier for record in records] == ["ab-0", "ab-1"]
+    assert [entry["FeatureName"] for entry in records[0].features] == [*columns, "event_time"]
 
 
 @pytest.fixture
@@ -303,7 +316,7 @@ def test_a_day_twice_is_refused(store, call_script, inputs) -> None:
     pd.concat([frame(2), frame(1)]).to_csv(inputs / "features" / "features.csv", index=False)
     done = run(call_script, inputs)
     assert done.code == 1
-    assert "a day twice" in done.message
+    assert "features.csv has a dteday twice" in done.message
 
 
 @pytest.mark.parametrize("newest", ["v2", None])

@@ -7,13 +7,15 @@ import pandas as pd
 import pytest
 
 from analysis.features.prepared import split_rows
-from analysis.features.profiles import FORECAST, PARITY
+from analysis.features.profiles import profile_of
 from analysis.runtime.errors import SettingsError
 from analysis.runtime.upload import claim_of, claim_text
 from pipeline.datasets.shipped import declared
 from pipeline.demo.sample import sample_rows, write_sample
 
-INPUT_COLUMNS = declared("bike_sharing").known_before
+BIKES = declared("bike_sharing")
+INPUT_COLUMNS = BIKES.known_before
+FORECAST, PARITY = profile_of(BIKES, "forecast"), profile_of(BIKES, "parity")
 
 
 @pytest.fixture
@@ -55,15 +57,15 @@ def test_training_outputs(run, tmp_path) -> None:
         "quality/quality.json",
         "rows/rows.csv",
         "scoring/features.csv",
-        "test/days.csv",
+        "test/labels.csv",
         "test/test.csv",
-        "train/days.csv",
+        "train/labels.csv",
         "train/source.json",
         "train/train.csv",
     ]
     train, test = pd.read_csv(out / "train" / "train.csv"), pd.read_csv(out / "test" / "test.csv")
     assert (len(train), len(test)) == (510, 219)
-    assert list(train.columns) == list(test.columns) == [*FORECAST.columns, "cnt"]
+    assert list(train.columns) == list(test.columns) == [*FORECAST.names, "cnt"]
     assert lines(out / "scoring" / "features.csv") == 730
     assert lines(out / "rows" / "rows.csv") == lines(out / "feature_store" / "features.csv") == 731
     first = (out / "scoring" / "features.csv").read_text().split("\n")[0].split(",")
@@ -73,6 +75,12 @@ def test_training_outputs(run, tmp_path) -> None:
     quality = json.loads((out / "quality" / "quality.json").read_text())
     assert source["sha256"] == quality["sha256"]
     assert quality["rows"] == {"read": 730, "used": 730}
+    assert (quality["first"], quality["last"]) == ("2018-01-01", "2019-12-31")
+    assert source["dataset"] == quality["dataset"] == "bikeshare"
+    assert (source["profile"], source["variant"]) == ("forecast", {"first_levels": None, "binned": None})
+    for side, rows in (("train", 510), ("test", 219)):
+        labels = pd.read_csv(out / side / "labels.csv")
+        assert (list(labels.columns), len(labels)) == (["date"], rows)
     assert quality["split"] == {"all": 730, "train": 510, "test": 219}
 
 
@@ -84,7 +92,7 @@ def test_scoring_rows_stand_in_the_order_of_their_days(run, tmp_path, write, csv
     scoring = pd.read_csv(out / "scoring" / "features.csv", header=None)
     assert dates["date"].is_monotonic_increasing
     assert dates["actual"].tolist() == [int(row["cnt"]) for row in rows]
-    assert scoring[FORECAST.columns.index("temp")].tolist() == [float(row["temp"]) for row in rows]
+    assert scoring[FORECAST.names.index("temp")].tolist() == [float(row["temp"]) for row in rows]
 
 
 def test_a_file_without_counts_is_for_scoring_only(run, tmp_path, write, csv_of, rows) -> None:
@@ -107,7 +115,7 @@ def test_one_row_is_scored(run, tmp_path, write, csv_of, rows) -> None:
 def test_parity_needs_the_parts_of_the_count(run, tmp_path, write, csv_of, rows) -> None:
     write(csv_of(rows), "raw/days.csv")
     assert run("--profile", "parity").code == 0
-    assert list(pd.read_csv(tmp_path / "out" / "train" / "train.csv").columns) == [*PARITY.columns, "cnt"]
+    assert list(pd.read_csv(tmp_path / "out" / "train" / "train.csv").columns) == [*PARITY.names, "cnt"]
     write(csv_of(rows, (*INPUT_COLUMNS, "cnt")), "raw/days.csv")
     refused = run("--profile", "parity")
     assert refused.code == 1
@@ -205,4 +213,4 @@ def test_the_expansion_of_gzip_is_a_setting(run, write, csv_of) -> None:
 def test_uci_form_end_to_end(run, tmp_path, write, csv_of, uci_of) -> None:
     write(csv_of(uci_of(sample_rows(rows=120))), "raw/days.csv")
     assert run().code == 0
-    assert json.loads((tmp_path / "out" / "quality" / "quality.json").read_text())["form"] == "normalised"
+    assert json.loads((tmp_path / "out" / "quality" / "quality.json").read_text())["form"] == "original"

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 from collections.abc import Callable
 from itertools import chain, repeat
 
@@ -218,11 +219,11 @@ def test_a_deleted_file_is_not_published(s3, upload) -> None:
 @pytest.mark.parametrize(
     ("rows", "output", "message"),
     [
-        (ROWS + "2026-01-03,\n", OUTPUT, "3 days but 2 predictions"),
-        (ROWS + "2026-01-03,\n2026-01-04,\n", OUTPUT, "4 days but 2 predictions"),
-        (ROWS, OUTPUT + "\n1,0,2", "2 days but 3 predictions"),
-        ("date,actual\n", OUTPUT, "0 days but 2 predictions"),
-        ("date,count\n", OUTPUT, "columns date, count, not date and actual"),
+        (ROWS + "2026-01-03,\n", OUTPUT, "3 rows but 2 predictions"),
+        (ROWS + "2026-01-03,\n2026-01-04,\n", OUTPUT, "4 rows but 2 predictions"),
+        (ROWS, OUTPUT + "\n1,0,2", "2 rows but 3 predictions"),
+        ("date,actual\n", OUTPUT, "0 rows but 2 predictions"),
+        ("date,count\n", OUTPUT, "columns date, count: the last one must be actual"),
         *(
             (ROWS, f"1,0,2\n{line}", "line 2")
             for line in ("1,2", "1,2,x", "1,2,inf", "1,2,nan", "a", "1,2,3,4", "1,2,3,0,0", "1,2,3,")
@@ -282,11 +283,23 @@ def test_a_generated_file_gives_its_bytes_in_any_portions(pieces: list[bytes], s
 @given(st.text(max_size=20))
 def test_no_text_cell_starts_a_formula(text: str) -> None:
     cell = publish.safe_text(text)
-    assert not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    assert is_number(cell) or not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
     assert cell.endswith(text)
 
 
-@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\n=1", "\uff1d1"])
+def is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell)) and not set(cell) - set("+-.eE0123456789")
+    except ValueError:
+        return False
+
+
+@given(st.integers() | st.floats(allow_nan=False, allow_infinity=False))
+def test_numbers_that_name_rows_stay_numbers(number: float) -> None:
+    assert publish.safe_text(str(number)) == str(number)
+
+
+@pytest.mark.parametrize("start", ["=1+1", "+1+1", "-1-A1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\n=1", "\uff1d1"])
 def test_formula_starts_are_quoted(start: str) -> None:
     assert publish.safe_text(start) == f"'{start}"
 
@@ -295,6 +308,17 @@ def test_text_columns_of_the_file_are_guarded() -> None:
     table = publish.Table(iter(["date,actual", "2026-01-01,1"]), iter(["-5.0,-9.0,1.0"]), ("=7", "+x", "@k"))
     _, row = b"".join(table.pieces()).decode().splitlines()
     assert row.split(",") == ["2026-01-01", "-5.0", "-9.0", "1.0", "1", "'=7", "'+x", "'@k", ""]
+
+
+def test_rows_go_by_whatever_names_them() -> None:
+    """As without a key: by the record's identifier and its line."""
+    table = publish.Table(
+        iter(["town,record,line,actual", "-5,ab-0,2,", "=x,ab-1,3,6"]), iter(["5,4,6"] * 2), ("7", "x", "k")
+    )
+    header, *rows = [line.split(",") for line in b"".join(table.pieces()).decode().splitlines()]
+    assert header[:4] == ["town", "record", "line", "prediction"]
+    assert [row[:3] for row in rows] == [["-5", "ab-0", "2"], ["'=x", "ab-1", "3"]]
+    assert [row[header.index("actual")] for row in rows] == ["", "6"]
 
 
 def test_names_out_of_arns() -> None:

@@ -1,42 +1,92 @@
-"""The reference results of the real table (see its README), reproduced through the scripts' own functions."""
+"""The reference results of the real tables (see their READMEs), reproduced through the steps and their functions."""
 
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from analysis.evaluation.diagnostics import check_leakage
 from analysis.evaluation.metrics import all_metrics, coverage
+from analysis.features.preparation import learn
 from analysis.features.prepared import split_rows
-from analysis.features.profiles import FORECAST, PARITY
+from analysis.features.profiles import Profile, profile_of
 from analysis.features.transform import model_columns
 from analysis.model.fitting import Fit, fit_linear_model
-from analysis.reading.columns import TARGET
-from analysis.reading.limits import QualityLimits
+from analysis.reading.checks import CheckedRows
 from analysis.reading.purpose import Purpose
-from analysis.reading.quality import CheckedDays, check_days
-from analysis.reading.table import read_table
+from analysis.reading.raw_file import checked_file
+from pipeline.datasets.shipped import declared
+
+BIKES = declared("bike_sharing")
+TARGET = BIKES.target
+FORECAST, PARITY = profile_of(BIKES, "forecast"), profile_of(BIKES, "parity")
+
+WINE = {
+    "complete": {
+        "rows": (1119, 480),
+        "r_squared": ("0.3577", "0.3514"),
+        "f": "56.05",
+        "criteria": ("2168.9", "2229.1"),
+        "durbin_watson": "1.969",
+        "condition_number": "42.44",
+        "test": ("0.3596", "0.6819"),
+        "coverage": "0.9417",
+    },
+    "forecast": {
+        "rows": (1119, 480),
+        "r_squared": ("0.3575", "0.3529"),
+        "f": "77.20",
+        "criteria": ("2163.3", "2208.5"),
+        "durbin_watson": "1.968",
+        "condition_number": "21.61",
+        "test": ("0.3585", "0.6824"),
+        "coverage": "0.9396",
+    },
+    "distinct": {
+        "rows": (951, 408),
+        "r_squared": ("0.3586", "0.3510"),
+        "f": "47.72",
+        "criteria": ("1923.7", "1982.0"),
+        "durbin_watson": "1.948",
+        "condition_number": "41.14",
+        "test": ("0.3667", "0.6600"),
+        "coverage": "0.9485",
+    },
+}
+"""The reference table of red wine, as printed."""
 
 
 @pytest.fixture(scope="module")
-def checked(real_csv) -> CheckedDays:
-    return check_days(read_table(real_csv), Purpose.TRAINING, (TARGET,), QualityLimits())
+def checked(real_csv) -> CheckedRows:
+    return checked_file(real_csv, BIKES, Purpose.TRAINING, required=(*BIKES.parts, TARGET))
 
 
 @pytest.fixture(scope="module")
-def sides(checked) -> tuple[pd.DataFrame, pd.DataFrame]:
-    train, test = split_rows(len(checked.days), 0.7, 333)
-    return checked.days.iloc[train], checked.days.iloc[test]
+def sides(checked) -> tuple[pa.Table, pa.Table]:
+    return sides_of(checked.rows)
 
 
-def fitted(sides, profile, count: int = 15) -> tuple[Fit, dict[str, float]]:
-    train, test = sides
-    fit = fit_linear_model(model_columns(train, profile), train[TARGET], profile, count, {})
-    predicted = fit.model.predict(model_columns(test, profile).to_numpy(dtype=float))
-    actual = test[TARGET].to_numpy(dtype=float)
+def sides_of(rows: pa.Table) -> tuple[pa.Table, pa.Table]:
+    train, test = split_rows(rows.num_rows, 0.7, 333)
+    return rows.take(train), rows.take(test)
+
+
+def features_of(sides: tuple[pa.Table, pa.Table], profile: Profile) -> list[pd.DataFrame]:
+    learned = learn(sides[0], BIKES)
+    return [model_columns(rows, profile.columns, BIKES, learned).to_pandas() for rows in sides]
+
+
+def fitted(sides: tuple[pa.Table, pa.Table], profile: Profile, count: int = 15) -> tuple[Fit, dict[str, float]]:
+    train, test = features_of(sides, profile)
+    answers = [rows[TARGET].to_pandas().rename(TARGET) for rows in sides]
+    fit = fit_linear_model(train, answers[0], profile, count, {})
+    predicted = fit.model.predict(test.to_numpy(dtype=float))
+    actual = answers[1].to_numpy(dtype=float)
     metrics = all_metrics(actual, predicted.prediction, len(fit.model.selected))
     return fit, {**metrics, "coverage": coverage(actual, predicted.lower, predicted.upper)}
 
@@ -44,7 +94,7 @@ def fitted(sides, profile, count: int = 15) -> tuple[Fit, dict[str, float]]:
 def test_the_whole_table_is_read(checked) -> None:
     assert checked.report["rows"] == {"read": 730, "used": 730}
     assert checked.report["repairs"] == []
-    assert (checked.report["first_day"], checked.report["last_day"]) == ("2018-01-01", "2019-12-31")
+    assert (checked.report["first"], checked.report["last"]) == ("2018-01-01", "2019-12-31")
 
 
 def test_the_honest_forecast(sides) -> None:
@@ -76,12 +126,12 @@ def test_the_published_analysis(sides) -> None:
 
 
 def test_leakage_is_found_whatever_the_columns_are_called(sides) -> None:
-    train, _ = sides
-    features = model_columns(train, FORECAST).assign(visitors=train["casual"], members=train["registered"])
-    check = check_leakage(features, train[TARGET])
+    train, target = features_of(sides, FORECAST)[0], sides[0][TARGET].to_pandas()
+    parts = {"visitors": sides[0]["casual"].to_numpy(), "members": sides[0]["registered"].to_numpy()}
+    check = check_leakage(train.assign(**parts), target)
     assert check.verdict == "fail"
     assert set(check.columns) == {"visitors", "members"}
-    assert check_leakage(model_columns(train, FORECAST), train[TARGET]).verdict == "pass"
+    assert check_leakage(train, target).verdict == "pass"
 
 
 def test_the_uci_form_gives_the_same_model(real_csv, sides, tmp_path) -> None:
@@ -92,9 +142,70 @@ def test_the_uci_form_gives_the_same_model(real_csv, sides, tmp_path) -> None:
         frame[name] = frame[name] / scale
     path = tmp_path / "uci.csv"
     frame.to_csv(path, index=False)
-    days = check_days(read_table(path), Purpose.TRAINING, (TARGET,), QualityLimits()).days
-    train, test = split_rows(len(days), 0.7, 333)
-    fit, metrics = fitted((days.iloc[train], days.iloc[test]), FORECAST)
+    read = checked_file(path, BIKES, Purpose.TRAINING, required=(TARGET,))
+    assert read.report["form"] == "original"
+    fit, metrics = fitted(sides_of(read.rows), FORECAST)
     original, expected = fitted(sides, FORECAST)
     assert fit.model.selected == original.model.selected
     assert metrics["r2"] == pytest.approx(expected["r2"], rel=1e-10)
+
+
+@pytest.mark.parametrize("profile", WINE)
+def test_every_printed_digit_of_wine(wine_runs, profile: str) -> None:
+    run = wine_runs[profile]
+    figures, test = run.document("data/summary.json")["figures"], run.evaluation["validation"]["random"]
+    assert {
+        "rows": (figures["observations"], test["rows"]),
+        "r_squared": (f"{figures['r_squared']:.4f}", f"{figures['adjusted_r_squared']:.4f}"),
+        "f": f"{figures['f_statistic']:.2f}",
+        "criteria": (f"{figures['aic']:.1f}", f"{figures['bic']:.1f}"),
+        "durbin_watson": f"{figures['durbin_watson']:.3f}",
+        "condition_number": f"{figures['condition_number']:.2f}",
+        "test": (f"{test['r2']:.4f}", f"{test['rmse']:.4f}"),
+        "coverage": f"{test['intervals']['classical']['coverage']:.4f}",
+    } == WINE[profile]
+
+
+def test_the_measures_that_elimination_keeps_of_wine(wine_runs) -> None:
+    kept = "volatile acidity, citric acid, chlorides, free sulfur dioxide, total sulfur dioxide, pH, sulphates, alcohol"
+    assert wine_runs["forecast"].evaluation["model"]["selected_features"] == kept.split(", ")
+    for profile in ("complete", "distinct"):
+        assert len(wine_runs[profile].evaluation["model"]["selected_features"]) == 11
+
+
+@pytest.mark.parametrize("profile", WINE)
+def test_the_reference_figures_of_wine_stand_beside_those_of_the_run(wine_runs, profile: str) -> None:
+    run = wine_runs[profile]
+    published = run.evaluation["published"]
+    assert published["same_data"]
+    assert len(published["figures"]) == 12
+    assert {figure["agrees"] for figure in published["figures"]} == {True}
+    assert "Published and reproduced figures, on the published file:" in run.log
+    assert re.search(rf"Condition number +({WINE[profile]['condition_number']}) +\1 +equal", run.log)
+    section = run.report.partition('<section id="published"')[2].partition("</section>")[0]
+    assert "This is the file that the figures were published for." in section
+    assert section.count('<td class="text">equal</td>') == 12
+    assert "different" not in section.replace("Figures of rounding noise differ", "")
+
+
+def test_repeated_wines_are_kept_or_dropped_as_the_profile_says(wine_runs) -> None:
+    quality = {name: run.document("prepared/quality/quality.json") for name, run in wine_runs.items()}
+    assert {name: report["rows"] for name, report in quality.items()} == {
+        "forecast": {"read": 1599, "used": 1599},
+        "complete": {"read": 1599, "used": 1599},
+        "distinct": {"read": 1599, "used": 1359},
+    }
+    assert sum(repair["rows"] for repair in quality["distinct"]["repairs"]) == 240
+
+
+def test_the_original_form_of_wine_gives_the_same_rows(wine_csv, tmp_path) -> None:
+    """As the UCI repository has it: with semicolons and quoted names."""
+    header, *lines = wine_csv.read_text().splitlines()
+    quoted = ";".join(f'"{name}"' for name in header.split(","))
+    original = tmp_path / "winequality-red.csv"
+    original.write_text("\n".join([quoted, *(line.replace(",", ";") for line in lines)]) + "\n")
+    wine = declared("red_wine")
+    one, other = (
+        checked_file(path, wine, Purpose.TRAINING, required=("quality",)).rows for path in (wine_csv, original)
+    )
+    assert one.equals(other)

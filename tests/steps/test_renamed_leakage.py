@@ -13,9 +13,13 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from analysis.features.profiles import FORECAST
+from analysis.evaluation.diagnostics import check_leakage
+from analysis.features.profiles import number_column, profile_of
 from analysis.model.fitting import fit_linear_model
-from analysis.reading.columns import TARGET
+from pipeline.datasets.shipped import declared
+
+TARGET = "cnt"
+FORECAST = profile_of(declared("bike_sharing"), "forecast")
 
 
 @pytest.fixture

@@ -28,10 +28,17 @@ def test_help(run_script, name: str) -> None:
 
 
 def test_a_wrong_call_ends_with_1_and_a_message(run_script) -> None:
+    done = run_script("preprocess.py", "--measures", "magic")
+    assert done.code == 1
+    assert "argument --measures: invalid choice: 'magic'" in done.message
+    assert "See --help" in done.message
+    assert "Traceback" not in done.err
+
+
+def test_a_profile_that_is_not_declared_ends_with_1_and_a_message(run_script) -> None:
     done = run_script("preprocess.py", "--profile", "magic")
     assert done.code == 1
-    assert "argument --profile: invalid choice: 'magic'" in done.message
-    assert "See --help" in done.message
+    assert done.message == "There is no profile 'magic'; use one of: forecast, parity."
     assert "Traceback" not in done.err
 
 

@@ -25,9 +25,20 @@ def sagemaker(aws):
     return client
 
 
-def register(sagemaker, status: str, **properties: str) -> str:
+def container(number: int) -> dict[str, str]:
+    return {"Image": "image", "ModelDataUrl": f"s3://models/{number}/model.tar.gz"}
+
+
+def register(sagemaker, status: str, containers: int = 1, **properties: str) -> str:
     return sagemaker.create_model_package(
-        ModelPackageGroupName=GROUP, ModelApprovalStatus=status, CustomerMetadataProperties=properties
+        ModelPackageGroupName=GROUP,
+        ModelApprovalStatus=status,
+        CustomerMetadataProperties=properties,
+        InferenceSpecification={
+            "Containers": [container(number) for number in range(containers)],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
     )["ModelPackageArn"]
 
 
@@ -39,6 +50,7 @@ def test_the_newest_approved_version_is_taken(sagemaker) -> None:
     assert select_model.approved_version(sagemaker, GROUP) == newest
     assert select_model.selection(sagemaker, newest) == {
         "model_package_arn": newest,
+        "model_data_url": "s3://models/0/model.tar.gz",
         "version": "2",
         "profile": "parity",
     }
@@ -55,8 +67,13 @@ def test_a_named_version_has_to_be_approved(sagemaker) -> None:
         select_model.selection(sagemaker, register(sagemaker, "PendingManualApproval"))
 
 
-def test_a_version_that_does_not_say_its_profile_is_a_forecast(sagemaker) -> None:
-    assert select_model.selection(sagemaker, register(sagemaker, "Approved"))["profile"] == "forecast"
+def test_a_version_that_does_not_say_its_profile_is_taken(sagemaker) -> None:
+    assert select_model.selection(sagemaker, register(sagemaker, "Approved"))["profile"] == "unknown"
+
+
+def test_a_version_has_to_have_one_archive(sagemaker) -> None:
+    with pytest.raises(ModelError, match="does not have exactly one model archive"):
+        select_model.selection(sagemaker, register(sagemaker, "Approved", containers=2))
 
 
 def test_as_a_function(sagemaker) -> None:
@@ -66,6 +83,7 @@ def test_as_a_function(sagemaker) -> None:
     assert select_model.handler(event, Context())["model_package_arn"] == newest
     assert select_model.handler({**event, "model-package-arn": older}, Context()) == {
         "model_package_arn": older,
+        "model_data_url": "s3://models/0/model.tar.gz",
         "version": "1",
         "profile": "parity",
         "reason": "asked for by name",

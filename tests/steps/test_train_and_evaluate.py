@@ -113,14 +113,19 @@ def test_evaluation_figures(trained) -> None:
         assert evaluation["test"]["r2"] == pytest.approx(1.0, abs=1e-12)
 
 
-def test_rows_of_another_profile_are_refused(call_script, tmp_path) -> None:
+def test_rows_of_another_profile_are_refused(sample_runs, call_script, tmp_path) -> None:
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "train.csv").write_text("temp,cnt\n1,2\n")
-    done = call_script("train.py", "--train-dir", tmp_path / "train", "--model-dir", tmp_path / "model")
-    assert done.code == 1
-    assert "not prepared for profile 'forecast'" in done.message
-    assert "Traceback" not in done.err
-    assert not (tmp_path / "model").exists()
+    prepared = sample_runs["forecast"].root / "prepared" / "train"
+    (tmp_path / "train" / "source.json").write_bytes((prepared / "source.json").read_bytes())
+    for directory, profile in ((tmp_path / "train", "forecast"), (prepared, "parity")):
+        done = call_script(
+            "train.py", "--train-dir", directory, "--model-dir", tmp_path / "model", "--profile", profile
+        )
+        assert done.code == 1
+        assert f"not prepared for profile '{profile}'" in done.message
+        assert "Traceback" not in done.err
+        assert not (tmp_path / "model").exists()
 
 
 def test_a_missing_channel_is_named(call_script, tmp_path) -> None:

@@ -68,10 +68,11 @@ def learn(training: pa.Table, dataset: Dataset) -> Preparation:
             continue
         values = training[name].drop_null()
         if column.missing is Missing.PLACEHOLDER and column.placeholder is not None:
-            fills[name] = float(column.placeholder) if column.kind in NUMBERS else column.placeholder
+            level = column.prepared_as.get(column.placeholder, column.placeholder)
+            fills[name] = float(level) if column.kind in NUMBERS else level
         elif column.missing is Missing.FILL and len(values):
             fills[name] = _typical(values, column.kind)
-        if column.bins is not None and column.bins.quantiles is not None:
+        if column.bins is not None and column.bins.quantiles is not None and len(values):
             edges[name] = _quantile_edges(values, column.bins.quantiles)
         if column.kind in NUMBERS and len(values):
             low_high = pc.min_max(values)

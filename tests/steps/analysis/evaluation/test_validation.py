@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,27 +18,31 @@ from analysis.evaluation.validation import (
     rolling_figure,
     validation,
 )
-from analysis.features.profiles import FORECAST
-from analysis.features.transform import iso_dates, model_columns
+from analysis.features.labels import row_labels
+from analysis.features.preparation import learn
+from analysis.features.profiles import profile_of
+from analysis.features.transform import model_columns
 from analysis.model.calibration import FOLDS, calibrate
 from analysis.model.refit import refit
 from analysis.model.selection import Procedure, procedure_of
-from analysis.reading.columns import TARGET, Purpose
-from analysis.reading.limits import QualityLimits
-from analysis.reading.quality import check_days
-from analysis.reading.table import read_table
+from analysis.reading.identity import row_identities
+from analysis.reading.purpose import Purpose
+from analysis.reading.raw_file import checked_file
 from analysis.runtime.errors import TrainingError
+from pipeline.datasets.shipped import declared
 
-ROOT = Path(__file__).resolve().parents[4]
+BIKES = declared("bike_sharing")
+FORECAST = profile_of(BIKES, "forecast")
 
 
 @pytest.fixture(scope="module")
 def days(real_csv) -> TimedTable:
-    days = check_days(read_table(real_csv), Purpose.TRAINING, (TARGET,), QualityLimits()).days
+    rows = checked_file(real_csv, BIKES, Purpose.TRAINING, required=(BIKES.target,)).rows
     # In no order, as a table may come.
-    days = days.sample(frac=1.0, random_state=1)
-    times = iso_dates(days).to_numpy(dtype=np.str_)
-    return TimedTable(model_columns(days, FORECAST), days[TARGET].to_numpy(dtype=np.float64), times)
+    rows = rows.take(np.random.Generator(np.random.PCG64(1)).permutation(rows.num_rows))
+    times = row_labels(rows, BIKES, row_identities(rows, BIKES))["date"].to_numpy(zero_copy_only=False)
+    features = model_columns(rows, FORECAST.columns, BIKES, learn(rows, BIKES)).to_pandas()
+    return TimedTable(features, rows[BIKES.target].to_numpy().astype(np.float64), times.astype(np.str_))
 
 
 def printed(figure: dict) -> tuple[str, ...]:
@@ -93,6 +95,14 @@ def test_the_evaluation_has_them_side_by_side(real_runs) -> None:
     assert [found[name]["model"] for name in ("random", "chronological", "rolling")] == [
         "registered", "refitted", "refitted",
     ]  # fmt: skip
+
+
+def test_wine_has_no_later_rows_to_measure_on(wine_runs) -> None:
+    for run in wine_runs.values():
+        found = run.evaluation["validation"]
+        assert found["headline"] == "random"
+        assert found["chronological"] == found["rolling"] == {"r2": None, "reason": "The rows have no time."}
+        assert found["random"]["model"] == "registered"
 
 
 def table(rows: int, seed: int = 1, moments: int | None = None) -> TimedTable:
@@ -177,18 +187,15 @@ def test_a_gate_on_a_figure_that_is_missing_is_refused(sample_runs, evaluate_run
     assert "quality.gate_figure to random" in done.message
 
 
-def wine() -> tuple[pd.DataFrame, np.ndarray]:
-    named = os.environ.get("WINE_QUALITY_CSV")
-    path = Path(named) if named else ROOT.parent / "shared" / "data" / "wine_quality" / "winequality-red.csv"
-    if not path.is_file():
-        pytest.skip(f"the wine table is not at {path}; set WINE_QUALITY_CSV to run this test")
-    found = pd.read_csv(path)
+@pytest.fixture(scope="module")
+def wine(wine_csv) -> tuple[pd.DataFrame, np.ndarray]:
+    found = pd.read_csv(wine_csv)
     return found.drop(columns="quality"), found["quality"].to_numpy(dtype=np.float64)
 
 
-def wine_figure(seed: int) -> dict:
+def wine_figure(wine: tuple[pd.DataFrame, np.ndarray], seed: int) -> dict:
     """All rows, 11 features: what the registered model of that split measures on its test rows."""
-    features, target = wine()
+    features, target = wine
     procedure = Procedure(scaled=tuple(features.columns))
     train, test = train_test_split(np.arange(len(target)), train_size=0.7, test_size=0.3, random_state=seed)
     known = (features.iloc[train], target[train])
@@ -198,17 +205,17 @@ def wine_figure(seed: int) -> dict:
     return registered_figure(model, features.iloc[test].to_numpy(), target[test], len(train))
 
 
-def test_the_published_split_of_wine() -> None:
-    found = wine_figure(333)
+def test_the_published_split_of_wine(wine) -> None:
+    found = wine_figure(wine, 333)
     assert (f"{found['r2']:.4f}", f"{found['rmse']:.4f}") == ("0.3596", "0.6819")
     assert f"{found['intervals']['classical']['coverage']:.4f}" == "0.9417"
     assert f"{found['intervals']['calibrated']['coverage']:.4f}" == "0.9458"
 
 
 @pytest.mark.randomised("splits")
-def test_the_intervals_of_wine_hold_over_many_splits(pytestconfig) -> None:
+def test_the_intervals_of_wine_hold_over_many_splits(wine, pytestconfig) -> None:
     splits = pytestconfig.getoption("splits")
-    shares = [wine_figure(seed)["intervals"]["calibrated"]["coverage"] for seed in range(splits)]
+    shares = [wine_figure(wine, seed)["intervals"]["calibrated"]["coverage"] for seed in range(splits)]
     # The standard deviation of one split's coverage is 0.013.
     slack = 0.01 if splits >= 50 else 0.03
     assert 0.95 - slack <= float(np.mean(shares)) <= 0.95 + slack

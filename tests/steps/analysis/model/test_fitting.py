@@ -11,15 +11,18 @@ from sklearn.preprocessing import MinMaxScaler
 from statsmodels.stats.outliers_influence import variance_inflation_factor
 from statsmodels.stats.stattools import durbin_watson, jarque_bera, omni_normtest
 
-from analysis.features.profiles import FORECAST
+from analysis.features.profiles import profile_of
 from analysis.model.fitting import fit_linear_model, variance_inflation_factors
 from analysis.runtime.errors import TrainingError
+from pipeline.datasets.shipped import declared
+
+FORECAST = profile_of(declared("bike_sharing"), "forecast")
 
 
 def table(rows: int = 200) -> tuple[pd.DataFrame, pd.Series]:
     random = np.random.Generator(np.random.PCG64(7))
-    features = pd.DataFrame({name: random.integers(0, 2, rows) for name in FORECAST.columns})
-    for name in FORECAST.scaled:
+    features = pd.DataFrame({name: random.integers(0, 2, rows) for name in FORECAST.names})
+    for name in set(FORECAST.scaled) - {"yr"}:
         features[name] = random.uniform(5, 40, rows)
     target = (
         3000 * features["yr"] + 90.0 * features["temp"] - 700 * features["weathersit_3"] + random.normal(0, 50, rows)
@@ -42,7 +45,7 @@ def test_elimination_keeps_what_matters() -> None:
     fit = fit_linear_model(features, target, FORECAST, 3, {})
     assert set(fit.model.selected) == {"yr", "temp", "weathersit_3"}
     assert sorted(fit.ranking.values()) == [1, 1, *range(1, 28)]
-    assert list(fit.model.bounds) == ["temp"]
+    assert list(fit.model.bounds) == ["yr", "temp"]
 
 
 def test_scaling_learns_from_the_rows_given() -> None:
@@ -162,7 +165,7 @@ def test_every_coefficient_equals_statsmodels(trained) -> None:
 
 def test_columns_that_others_determine_have_an_infinite_factor_and_leave_the_rest_alone() -> None:
     random = np.random.Generator(np.random.PCG64(11))
-    features = pd.DataFrame({name: random.integers(0, 2, 120) for name in FORECAST.columns})
+    features = pd.DataFrame({name: random.integers(0, 2, 120) for name in FORECAST.names})
     for name in FORECAST.scaled:
         features[name] = random.uniform(5, 40, 120)
     # What all levels of a category do: together they say what the constant says.
@@ -171,11 +174,11 @@ def test_columns_that_others_determine_have_an_infinite_factor_and_leave_the_res
     for level, name in enumerate(season):
         features[name] = (levels == level).astype(int)
     target = (10.0 * features["temp"] + random.normal(0, 5, 120)).rename("cnt")
-    fit = fit_linear_model(features, target, FORECAST, len(FORECAST.columns), {})
+    fit = fit_linear_model(features, target, FORECAST, len(FORECAST.names), {})
     factors = variance_inflation_factors(fit)
     assert {name for name, factor in factors.items() if math.isinf(factor)} == set(season)
     without = fit_linear_model(
-        features, target, FORECAST, len(FORECAST.columns), {}, removed={"season_2": "the others say it"}
+        features, target, FORECAST, len(FORECAST.names), {}, removed={"season_2": "the others say it"}
     )
     for name, factor in variance_inflation_factors(without).items():
         assert name in season or factors[name] == pytest.approx(factor, rel=1e-6), name
@@ -209,9 +212,9 @@ def test_published_and_reproduced_figures_stand_side_by_side(sample_runs) -> Non
 
 def test_the_published_analysis_is_reproduced_on_the_published_file(real_runs) -> None:
     run = real_runs["parity"]
-    summary = run.document("data/summary.json")
-    assert summary["published"]["same_data"]
-    judged = {e["figure"]: e["agrees"] for e in summary["published"]["figures"] if e["agrees"] is not None}
+    summary, published = run.document("data/summary.json"), run.evaluation["published"]
+    assert published["same_data"]
+    judged = {e["figure"]: e["agrees"] for e in published["figures"] if e["agrees"] is not None}
     assert set(judged) == {
         *("Training rows", "Test rows", "R-squared", "Adjusted R-squared", "Df residuals", "Df model"),
         *("Coefficient of casual", "Coefficient of registered", "Condition number", "Covariance type"),

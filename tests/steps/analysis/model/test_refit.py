@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.features.profiles import Profile
+from analysis.dataset.declaration import Repeated
+from analysis.features.profiles import Profile, number_column
 from analysis.model.fitting import fit_linear_model
 from analysis.model.refit import refit
 from analysis.model.selection import Procedure, procedure_of
@@ -28,7 +29,8 @@ def table(seed: int, rows: int) -> tuple[pd.DataFrame, pd.Series]:
 
 
 def profile(*, selects: bool) -> Profile:
-    return Profile("any", COLUMNS, (), ("x0", "x5"), selects=selects, known_leakage=frozenset())
+    columns = tuple(map(number_column, COLUMNS))
+    return Profile("any", columns, COLUMNS, ("x0", "x5"), selects, len(columns), frozenset(), Repeated.KEEP)
 
 
 @settings(deadline=None, max_examples=40)
