@@ -142,9 +142,9 @@ def step(name: str, *arguments: object) -> str:
     return out.getvalue()
 
 
-def run_on(csv: Path, root: Path, profile: str, dataset: str = "bike_sharing") -> Run:
+def run_on(csv: Path, root: Path, profile: str, declaration: Path | None = None) -> Run:
     """Run the three steps on one file, each with the other's output directories."""
-    declared_by = ("--dataset", declaration_file(dataset))
+    declared_by = ("--dataset", declaration or declaration_file("bike_sharing"))
     step(
         "preprocess", "--input-file", csv, "--output-dir", root / "prepared", "--profile", profile, *declared_by,
     )  # fmt: skip
@@ -192,9 +192,15 @@ def real_runs(real_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
 def wine_runs(wine_csv: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     """Every profile of red wine on the real table."""
     return {
-        name: run_on(wine_csv, tmp_path_factory.mktemp(f"wine-{name}"), name, "red_wine")
+        name: run_on(wine_csv, tmp_path_factory.mktemp(f"wine-{name}"), name, declaration_file("red_wine"))
         for name in declared("red_wine").profiles
     }
+
+
+@pytest.fixture
+def run_steps() -> Callable[..., Run]:
+    """Run the three steps: (file, root directory, profile, declaration)."""
+    return run_on
 
 
 @pytest.fixture

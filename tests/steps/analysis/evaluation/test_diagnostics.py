@@ -67,9 +67,9 @@ def test_time_is_restored_from_the_shuffled_split(trained) -> None:
         folder = trained.root / "prepared" / side
         rows = pd.read_csv(folder / f"{side}.csv", float_precision="round_trip")
         predicted = model.fitted(rows[list(model.input_columns)].to_numpy(dtype=float))
-        parts.append(pd.Series((rows["cnt"] - predicted).to_numpy(), index=pd.read_csv(folder / "days.csv")["date"]))
+        parts.append(pd.Series((rows["cnt"] - predicted).to_numpy(), index=pd.read_csv(folder / "labels.csv")["date"]))
     by_day = pd.concat(parts).sort_index().to_numpy()
-    found = trained.evaluation["diagnostics"]["in_order_of_days"]
+    found = trained.evaluation["diagnostics"]["in_order_of_time"]
     assert found["durbin_watson"] == pytest.approx(durbin_watson(by_day), rel=1e-9)
 
 
