@@ -11,7 +11,7 @@ from analysis.reading.checks import CheckedRows, check_rows
 from analysis.reading.forms import Ranges
 from analysis.reading.limits import QualityLimits
 from analysis.reading.purpose import Purpose
-from analysis.reading.quality_report import Source
+from analysis.reading.quality_report import Origin
 from analysis.reading.source import Expansion
 
 
@@ -35,18 +35,21 @@ def checked_file(
     """
     known = {column: declared.headers for column, declared in dataset.columns.items()}
     file = CellFile(path, known, name=name, expansion=expansion)
-    checked = check_rows(
+    return check_rows(
         file.batches(),
         dataset,
         purpose,
         required=required,
         limits=limits or QualityLimits(),
         repeated_rows=repeated_rows or dataset.repeated_rows,
-        source=Source(file=file.file, sha256=file.sha256, size=file.size),
+        origin=Origin(
+            file=file.file,
+            sha256=file.sha256,
+            size=file.size,
+            header_line=file.header.line,
+            near=file.header.near,
+            dialect=file.dialect,
+        ),
         ranges=ranges,
         removes_columns=removes_columns,
     )
-    # Known only once all lines were read.
-    dialect = file.dialect()
-    checked.report.update(notes=dialect.pop("notes"), dialect=dialect)
-    return checked
