@@ -44,7 +44,7 @@ def _deploy_and_run(settings: Settings, data: Path | None, console: Console) -> 
     deploy_environment(settings, aws, console)
     _heading(console, 3, "Upload a CSV with a plain PutObject")
     with tempfile.TemporaryDirectory() as folder:
-        file = data or write_sample(Path(folder))
+        file = data or write_sample(Path(folder), dataset=settings.declared)
         key = f"{upload_prefix('training')}{file.name}"
         known = {execution.arn for execution in recent(aws, settings.training_pipeline_name, limit=100)}
         with aws_errors(f"Uploading {file}", aws, ExecutionError):
