@@ -108,7 +108,8 @@ class Settings(ResourceNames, BaseSettings):
             try:
                 check_bucket_name(name)
             except ValueError as error:
-                raise ValueError(f"project: its buckets would have names such as {name}; {error}") from error
+                key = "dataset" if self.project is None else "project"
+                raise ValueError(f"{key}: its buckets would have names such as {name}; {error}") from error
         keys = [("kms_key", self.kms_key), *(("buckets.kms_keys", key) for key in self.buckets.kms_keys)]
         for name, arn in keys:
             if arn and arn.startswith("arn:") and arn.split(":")[1:4:2] != [self.partition, self.region]:

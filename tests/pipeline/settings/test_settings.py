@@ -1,11 +1,14 @@
 """Settings: where values come from, and what a wrong one says."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipeline.datasets.shipped import declared
 from pipeline.errors import SettingsError
+from pipeline.settings.contract import FLOWS, Function
 from pipeline.settings.environment import environment_names, load_settings
 
 ROOT = Path(__file__).parents[3]
@@ -34,6 +37,74 @@ def test_names_are_derived_from_environment_and_account(write):
     assert settings.raw_bucket == "bikeshare-x-raw-111122223333"
     assert settings.training_pipeline_name == "bikeshare-x-training"
     assert settings.role_arn(settings.events_role_name) == "arn:aws:iam::111122223333:role/bikeshare-x-events"
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix"),
+    [
+        ("", "bikeshare-x"),
+        ('dataset = "red_wine"\n', "redwine-x"),
+        ('project = "acme"\n', "acme-bikeshare-x"),
+        ('project = "acme"\ndataset = "red_wine"\n', "acme-redwine-x"),
+        ('project = "redwine"\ndataset = "red_wine"\n', "redwine-x"),
+    ],
+)
+def test_all_names_begin_with_project_data_set_and_environment(write, text, prefix):
+    settings = load_settings(file=write(MINIMAL + text))
+    names = [
+        settings.raw_bucket,
+        settings.artifacts_bucket,
+        settings.predictions_bucket,
+        *settings.pipeline_names,
+        settings.feature_group_name,
+        settings.model_package_group_name,
+        settings.execution_role_name,
+        settings.events_role_name,
+        settings.alarm_topic_name,
+        settings.dead_letter_queue_name,
+        *(settings.rule_name(flow) for flow in FLOWS),
+        *(settings.function_name(function) for function in Function),
+    ]
+    assert {name[: len(prefix) + 1] for name in names} == {f"{prefix}-"}
+    assert len({*names}) == len(names)
+    assert settings.database_name == prefix.replace("-", "_")
+    assert settings.resource_tags() == {"project": prefix.removesuffix("-x"), "environment": "x"}
+
+
+@pytest.mark.parametrize(
+    ("text", "blamed"),
+    [
+        (f'project = "{"p" * 16}"\n', f"project: its buckets would have names such as {'p' * 16}-bikeshare-e"),
+        (f'project = "{"p" * 16}"\ndataset = "red_wine"\n', "project: its buckets"),
+    ],
+)
+def test_names_that_are_too_long_together_are_refused(write, text, blamed):
+    with pytest.raises(SettingsError, match=blamed):
+        load_settings(file=write(MINIMAL.replace('"x"', f'"{"e" * 16}"') + text))
+
+
+def test_a_data_set_s_own_name_is_blamed_where_no_project_is_set(write, monkeypatch):
+    named = replace(declared("red_wine"), name="sthree-wine")
+    monkeypatch.setattr("pipeline.settings.names.declared", lambda _: named)
+    with pytest.raises(SettingsError, match="dataset: its buckets would have names such as sthree-wine-x-raw"):
+        load_settings(file=write(MINIMAL))
+
+
+def test_the_data_set_can_be_given_as_a_variable(write, monkeypatch):
+    monkeypatch.setenv("BIKESHARE_DATASET", "red_wine")
+    settings = load_settings(file=write(MINIMAL))
+    assert settings.declared.name == "redwine"
+    assert settings.profile == "forecast"
+
+
+def test_thresholds_are_the_declaration_s_unless_they_are_set(write):
+    bikes, wine = load_settings(file=write(MINIMAL)), load_settings(file=write(MINIMAL + 'dataset = "red_wine"\n'))
+    assert (bikes.minimum_r_squared, wine.minimum_r_squared) == (0.8, 0.3)
+    assert (bikes.gate_figure, bikes.leakage_threshold, bikes.minimum_training_rows) == ("random", 0.999, 60)
+    quality = 'gate_figure = "rolling"\nminimum_r_squared = 0\nleakage_threshold = 0.9\nminimum_training_rows = 90\n'
+    asked = load_settings(file=write(f"{MINIMAL}[quality]\n{quality}"))
+    assert (asked.gate_figure, asked.minimum_r_squared) == ("rolling", 0.0)
+    assert (asked.leakage_threshold, asked.minimum_training_rows) == (0.9, 90)
 
 
 def test_a_bucket_of_ones_own_is_taken_by_name(write):
@@ -97,7 +168,7 @@ def test_environment_variables_win_over_the_file(write, monkeypatch):
         ('[buckets]\nraw = "one"\npredictions = "one"\n', "buckets: one bucket can't be two of one, bikeshare-x-a"),
         ('[buckets]\nkms_keys = ["x"]\n', "buckets.kms_keys.0: a key is named by its id"),
         ('kms_key = "my key"\n', "kms_key: a key is named by its id"),
-        ('project = "sthree"\n', "project: its buckets would have names such as sthree-x-raw-111122223333;"),
+        ('project = "sthree"\n', "project: its buckets would have names such as sthree-bikeshare-x-raw-111122223333;"),
         ('[tags]\nnote = "a & b"\n', "tags.note: a tag takes letters, digits, spaces and .* \\(got 'a & b'\\)"),
         ('[tags]\nProject = "p"\n', "tags.Project: it differs from project in case only"),
         ("[tags]\n" + "\n".join(f'k{n} = "v"' for n in range(49)), "tags: Dictionary should have at most 48 items"),
@@ -113,6 +184,20 @@ def test_environment_variables_win_over_the_file(write, monkeypatch):
         ('[alarms]\nemails = "a@b.c"\n', "alarms.emails: has to be a list"),
         ('[alarms]\nemails = ["a at b"]\n', "alarms.emails.0: has to be an e-mail address"),
         ('project = "Bike"\n', "project: has to be 1 to 16 lower-case letters, digits and hyphens"),
+        ('dataset = "red_whine"\n', "dataset: there is no declaration 'red_whine'; there are: bike_sharing, red_wine"),
+        ("dataset = 7\n", "dataset: has to be text, in quotes"),
+        (
+            'dataset = "red_wine"\n[analysis]\nprofile = "parity"\n',
+            "analysis.profile: red_wine declares no 'parity'; it has forecast, complete, distinct",
+        ),
+        ('[analysis]\nmeasures = "words"\n', "analysis.measures: Input should be 'declared', 'numbers' or 'bins'"),
+        ('[analysis]\nfirst_levels = "no"\n', "analysis.first_levels: Input should be 'declared', 'drop' or 'keep'"),
+        ("[analysis]\nfeature_count = 0\n", "analysis.feature_count"),
+        ('[quality]\ngate_figure = "best"\n', "quality.gate_figure: Input should be 'random', 'chronological' or 'rol"),
+        (
+            'dataset = "red_wine"\n[quality]\ngate_figure = "rolling"\n',
+            "quality.gate_figure: red_wine declares no time, so there are no rows to come",
+        ),
         ("project = 7\n", "project: has to be text, in quotes"),
         ("[instances.steps.Trian]\ncount = 1\n", "instances.steps.Trian: Input should be 'Preprocess'"),
     ],
