@@ -127,7 +127,7 @@ def transform_rows(context: StepContext, create_model: Any, preprocess: Any) -> 
 
 
 def publishable(transform: Any, preprocess: Any) -> dict[str, Value]:
-    """Return the URIs of what publishing joins: the days and their predictions."""
+    """Return the URIs of what publishing joins: the rows and their predictions."""
     return {
         "rows-uri": Join(on="/", values=[output_uri(preprocess, "rows"), "rows.csv"]),
         "transform-uri": Join(on="/", values=[transform.properties.TransformOutput.S3OutputPath, _TRANSFORM_OUTPUT]),

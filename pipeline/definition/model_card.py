@@ -19,6 +19,8 @@ from pipeline.settings.environment import Settings
 _TEMPLATE = Path(__file__).with_name("model_card.json")
 #: In the names of evaluations that only a table with a time has.
 _TO_COME = "to come"
+#: Characters of a declared word in the name of an evaluation, which has 63, and of a text that is all of a field.
+_IN_NAMES, _LONGEST = 25, 2048
 #: A placeholder that is all of a string is taken with its quotes, so that what takes its place is a number.
 _PLACEHOLDER = re.compile(r'("@[\w.]+@"|@[\w.]+@)')
 
@@ -36,32 +38,41 @@ def model_card_fragments(
     if dataset.time is None:
         details = content["evaluation_details"]
         content["evaluation_details"] = [entry for entry in details if _TO_COME not in entry["name"]]
-    card = json.dumps(content)
     neighbours = f"Expect the figures of {words.row.many} to come: neighbours in time flatter a random split. "
     known = {
         "code": bundle.sha256,
         "environment": settings.environment,
         "project": settings.system,
-        "title": dataset.title,
-        "description": dataset.description,
-        "source": dataset.source,
-        "target": words.target,
-        "unit": words.unit.many,
-        "row": words.row.one,
-        "rows": words.row.many,
-        "Rows": words.row.many.capitalize(),
-        "use": words.use,
-        "limits": words.limits or "None are known.",
+        "title": _short(dataset.title),
+        "description": _short(dataset.description),
+        "source": _short(dataset.source),
+        "target": _short(words.target),
+        "unit": _short(words.unit.many, _IN_NAMES),
+        "row": _short(words.row.one, _IN_NAMES),
+        "rows": _short(words.row.many, _IN_NAMES),
+        "Rows": _short(words.row.many[:1].upper() + words.row.many[1:], _IN_NAMES),
+        "use": _short(words.use, _LONGEST),
+        "limits": _short(words.limits, _LONGEST) or "None are known.",
+        # The space belongs to the sentence.
         "expect": "" if dataset.time is None else neighbours,
     }
-    for name, value in known.items():
-        # A trailing space belongs to the sentence.
-        text = " ".join(value.split()) + (" " if value.endswith(" ") else "")
-        card = card.replace(f"@{name}@", json.dumps(text)[1:-1])
     variables = {"profile": profile, "execution": execution_arn}
+    pieces: list[Any] = []
+    text = ""
+    # In one go: a declared text that looks like a placeholder is none.
+    for piece in _PLACEHOLDER.split(json.dumps(content)):
+        name = piece.strip('"@')
+        if not _PLACEHOLDER.fullmatch(piece):
+            text += piece
+        elif name in known:
+            text += json.dumps(known[name]) if piece.startswith('"') else json.dumps(known[name])[1:-1]
+        else:
+            pieces += [text, variables[name] if name in variables else evaluation_value(name)]
+            text = ""
+    return [*pieces, text]
 
-    def variable(name: str) -> Any:
-        return variables[name] if name in variables else evaluation_value(name)
 
-    pieces = (piece for piece in _PLACEHOLDER.split(card) if piece)
-    return [variable(piece.strip('"@')) if _PLACEHOLDER.fullmatch(piece) else piece for piece in pieces]
+def _short(text: str, longest: int = 450) -> str:
+    """Return a declared text on one line, cut to what its field of a card takes."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"

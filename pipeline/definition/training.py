@@ -89,12 +89,13 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
     )
     model_data = train.properties.ModelArtifacts.S3ModelArtifacts
 
+    to_come = f", and on {dataset.words.row.many} to come" if dataset.time is not None else ""
     # Not cached: which model is the approved one changes without any argument changing.
     evaluate = jobs.processing_step(
         context,
         JobStep.EVALUATE,
         "evaluate.py",
-        description="Measures the model on rows that it has not seen, and on days to come, beside the approved one",
+        description=f"Measures the model on rows that it has not seen{to_come}, beside the approved one",
         arguments={
             "model-package-group-name": group,
             "leakage-threshold": str(settings.leakage_threshold),

@@ -92,9 +92,9 @@ class Analysis(Section):
 class Quality(Section):
     """What a file and a model have to reach."""
 
-    #: Whose R-squared decides: that of the random split's test rows, or of days to come (the latest rows, predicted by
-    #: refits on rows before them, once or in a rolling origin). Days to come take a table that has a time. By default
-    #: the declaration's, as all that follows.
+    #: Whose R-squared decides: that of the random split's test rows, or of rows to come (the latest ones, predicted by
+    #: refits on rows before them, once or in a rolling origin). Those take a table that has a time. By default the
+    #: declaration's, as all that follows.
     gate_figure: GateFigure | None = None
     #: Of that figure, before a model is registered. The leakage verdict is checked beside it and can't be waived.
     minimum_r_squared: Number | None = Field(default=None, le=1)

@@ -131,10 +131,11 @@ def print_summary(plan: Plan, console: Console) -> None:
 
 def print_next_steps(settings: Settings, aws: Aws, console: Console) -> None:
     """Print how to upload a file and follow it, as commands that can be copied."""
-    uploads = upload_prefix("training")
+    uploads, download = upload_prefix("training"), settings.declared.download
+    name = "table.csv" if download is None else download.member
     lines = [
-        f"Put a CSV:  {aws.cli(f's3 cp day.csv s3://{settings.raw_bucket}/{uploads}')}",
-        f"Follow it:  {settings.command(f'watch {uploads}day.csv')}",
+        f"Put a CSV:  {aws.cli(f's3 cp {name} s3://{settings.raw_bucket}/{uploads}')}",
+        f"Follow it:  {settings.command(f'watch {uploads}{name}')}",
     ]
     if settings.alarms.emails:
         lines.append(f"Confirm the mail from SNS to be told of failures: {', '.join(settings.alarms.emails)}")

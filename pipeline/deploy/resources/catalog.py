@@ -4,7 +4,7 @@ The partitions are *projected* from the dates of the folders, so that a file can
 OpenCSVSerDe is the one that reads quoted cells (a key may hold a comma). It can't read an empty cell as a number or
 NULL, and ``actual`` is empty where it is not known yet, so that column is text; in a query::
 
-    SELECT date(date) AS day, prediction, try_cast(nullif(actual, '') AS double) AS actual
+    SELECT prediction, try_cast(nullif(actual, '') AS double) AS actual
     FROM predictions WHERE dt = '2026-11-23'
 """
 

@@ -1,4 +1,4 @@
-"""The feature group: one record a day, online store."""
+"""The feature group: one record a row, online store."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.datasets.shipped import declaration_file
 from pipeline.definition.bundle import build_bundle, bundled_files
 from pipeline.settings.contract import Function
 from pipeline.step_code import STEPS_FOLDER
@@ -25,6 +26,11 @@ def copy(tmp_path):
 def names(bundle):
     with tarfile.open(fileobj=io.BytesIO(bundle.archive)) as archive:
         return archive.getnames()
+
+
+def files(bundle):
+    with tarfile.open(fileobj=io.BytesIO(bundle.archive)) as archive:
+        return {entry.name: archive.extractfile(entry).read() for entry in archive.getmembers()}
 
 
 def test_times_owners_modes_and_caches_do_not_count(copy):
@@ -59,10 +65,19 @@ def test_the_archive_holds_scripts_and_shared_code_at_its_root():
         "inference.py",
         "run.sh",
         "requirements.txt",
-        "analysis/reading/columns.py",
+        "analysis/dataset/declaration.py",
+        "dataset.toml",
     } <= set(found)
     assert found == sorted(found)
     assert not any(name.startswith(("/", "tests", ".")) for name in found)
+
+
+def test_the_bundle_of_a_data_set_differs_in_its_declaration_alone():
+    bikes, wine = (files(build_bundle(name)) for name in ("bike_sharing", "red_wine"))
+    assert {name for name in {*bikes, *wine} if bikes.get(name) != wine.get(name)} == {"dataset.toml"}
+    assert wine["dataset.toml"] == declaration_file("red_wine").read_bytes()
+    assert build_bundle("red_wine").sha256 != build_bundle("bike_sharing").sha256
+    assert build_bundle("red_wine").functions_key == build_bundle("bike_sharing").functions_key
 
 
 def test_the_functions_have_an_archive_of_their_own(copy):

@@ -21,6 +21,7 @@ from pipeline.definition.compile import compile_definition
 from pipeline.definition.sdk import TELEMETRY_OFF, offline_sdk
 from pipeline.settings.contract import Flow
 from pipeline.settings.environment import environment_names, load_settings
+from pipeline.settings.sections import Analysis
 
 ROOT = Path(__file__).parents[3]
 COMPILE = (
@@ -340,6 +341,76 @@ def test_the_model_card_fits_the_schema_of_a_package_once_its_numbers_are_in(set
     for evaluation in evaluations:
         metrics = evaluation["metric_groups"][0]["metric_data"]
         assert [metric["value"] for metric in metrics] == [0.5] * 5
+
+
+@pytest.fixture(scope="module")
+def wine(settings):
+    """Settings for a data set with neither time nor key."""
+    return settings.model_copy(update={"dataset": "red_wine"})
+
+
+@pytest.fixture(scope="module")
+def of_wine(wine):
+    return {flow: compile_definition(wine, flow) for flow in get_args(Flow)}
+
+
+def test_definitions_of_another_data_set_speak_of_that_one(of_wine, kind):
+    assert not re.search(r"(?i)\b(bike|rental|day|weather|season)s?\b|bikeshare", of_wine[kind])
+    assert "redwine-local-" in of_wine[kind]
+
+
+def test_the_card_of_another_data_set_speaks_of_that_one(of_wine):
+    steps = {step["Name"]: step for step in steps_of(of_wine["training"])}
+    pieces = steps["RegisterModel"]["Arguments"]["ModelCard"]["ModelCardContent"]["Std:Join"]["Values"]
+    text = "".join(piece if isinstance(piece, str) else "0.5" for piece in pieces)
+    assert list(card_problems(text, CardKind.PACKAGE)) == []
+    card = json.loads(text)
+    assert card["intended_uses"]["purpose_of_model"] == "Prediction of quality for one wine: Red wine quality."
+    (evaluation,) = card["evaluation_details"]
+    assert evaluation["name"].startswith("Random split")
+    names = [metric["name"] for metric in evaluation["metric_groups"][0]["metric_data"]]
+    assert names[1] == "Root mean squared error, test rows (points)"
+    assert "vino" not in text
+    assert "Vinho Verde" in card["additional_information"]["custom_details"]["data"]
+    assert not re.search(r"(?i)\b(bike|rental|day|weather|season)s?\b|to come", text)
+    paths = {item["Std:JsonGet"]["Path"] for item in pieces if isinstance(item, dict) and "Std:JsonGet" in item}
+    assert {path.split(".")[0] for path in paths} == {"validation", "leakage"}
+    assert not [path for path in paths if path.startswith(("validation.chron", "validation.rolling"))]
+
+
+@pytest.mark.parametrize("flow", get_args(Flow))
+def test_parameters_steer_what_is_declared(of_wine, flow):
+    content = json.loads(of_wine[flow])
+    parameters = {parameter["Name"]: parameter for parameter in content["Parameters"]}
+    if flow == "scoring":
+        # The model says how rows are prepared for it.
+        assert not {"Profile", "Measures", "FirstLevels", "FeatureCount"} & set(parameters)
+        return
+    assert parameters["Profile"]["DefaultValue"] == "forecast"
+    assert parameters["Profile"]["EnumValues"] == ["forecast", "complete", "distinct"]
+    assert parameters["Measures"]["EnumValues"] == ["declared", "numbers", "bins"]
+    assert parameters["FirstLevels"]["EnumValues"] == ["declared", "drop", "keep"]
+    defaults = {name: parameters[name]["DefaultValue"] for name in ("Measures", "FirstLevels", "FeatureCount")}
+    assert defaults == {"Measures": "declared", "FirstLevels": "declared", "FeatureCount": 0}
+    assert parameters["MinimumRSquared"]["DefaultValue"] == 0.3
+    steps = {step["Name"]: step["Arguments"] for step in steps_of(of_wine[flow])}
+    arguments = steps["Preprocess"]["AppSpecification"]["ContainerArguments"]
+    for name, parameter in (("--measures", "Measures"), ("--first-levels", "FirstLevels"), ("--profile", "Profile")):
+        assert arguments[arguments.index(name) + 1] == {"Get": f"Parameters.{parameter}"}
+
+
+def test_settings_give_the_parameters_their_defaults(settings):
+    analysis = Analysis(profile="parity", measures="bins", first_levels="keep", feature_count=7)
+    content = json.loads(compile_definition(settings.model_copy(update={"analysis": analysis}), "training"))
+    defaults = {parameter["Name"]: parameter.get("DefaultValue") for parameter in content["Parameters"]}
+    found = [defaults[name] for name in ("Profile", "Measures", "FirstLevels", "FeatureCount")]
+    assert found == ["parity", "bins", "keep", 7]
+
+
+def test_scoring_prepares_rows_by_the_model_that_predicts_them(of_wine):
+    steps = {step["Name"]: step["Arguments"] for step in steps_of(of_wine["scoring"])}
+    inputs = {item["InputName"]: item["S3Input"]["S3Uri"] for item in steps["Preprocess"]["ProcessingInputs"]}
+    assert inputs["model"] == {"Get": "Steps.SelectModel.OutputParameters['model_data_url']"}
 
 
 @pytest.mark.parametrize("figure", ["random", "chronological", "rolling"])
