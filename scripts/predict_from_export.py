@@ -18,9 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
 from analysis.dataset.declaration import Dataset
 from analysis.dataset.reading import read_dataset
+from analysis.features.labels import LINE, RECORD
 from analysis.model.artefact import LinearModel
-from pipeline.datasets.shipped import dataset_names, declared
 from analysis.runtime.upload import stem_of
+from pipeline.datasets.shipped import dataset_names, declared
 from scripts.lib.exports.comparison import predictions_table, prepare, summary
 from scripts.lib.exports.files import checksum_file, read_export
 from scripts.lib.program import ScriptError, existing_file, program_parser, run_program, write_whole
@@ -47,6 +48,7 @@ def described(result: dict[str, Any], dataset: Dataset) -> str:
         value = result[name]
         return f"undefined for these {words.row.many}" if value is None else f"{value:,.{digits}f}{unit}"
 
+    result = {**result, "coverage": 100.0 * result["coverage"]}
     worst = result["largest_error"]
     table = {
         "RMSE": number("rmse", f" {words.unit.many}"),
@@ -54,7 +56,7 @@ def described(result: dict[str, Any], dataset: Dataset) -> str:
         "Mean error (actual - prediction)": number("mean_error", f" {words.unit.many}"),
         "MAPE": number("mape", " %"),
         "R-squared": number("r2", "", 4),
-        f"Within the {100 * result['interval_level']:g} % interval": f"{100 * result['coverage']:.1f} % of the {words.row.many}",
+        f"Within the {100 * result['interval_level']:g} % interval": number("coverage", f" % of the {words.row.many}"),
         "Largest error": f"{worst['error']:+,.1f} for {_named(worst)} (actual {worst['actual']:,g})",
     }
     lines += [f"  {name:<34}{value}" for name, value in table.items()]
@@ -66,7 +68,9 @@ def described(result: dict[str, Any], dataset: Dataset) -> str:
 
 
 def _named(worst: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in worst.items() if name not in {"actual", "error"})
+    """Name a row in a few words: the identifier of one that has no key is for machines."""
+    hidden = {"actual", "error"} | ({RECORD} if LINE in worst else set())
+    return ", ".join(f"{name} {value}" for name, value in worst.items() if name not in hidden)
 
 
 def dataset_of(model: LinearModel, declaration: Path | None) -> Dataset:
@@ -93,7 +97,8 @@ def main(arguments: Sequence[str]) -> None:
     data = existing_file(request.data, "The data file")
     output: Path = request.output or Path(f"{stem_of(data.name)}-predictions.csv")
     outputs = [path for path in (output, request.summary) if path is not None]
-    sources = {path.resolve() for path in (export, checksum_file(export), data)}
+    read = (export, checksum_file(export), data, *([request.dataset] if request.dataset else []))
+    sources = {path.resolve() for path in read}
     overwritten = [path for path in outputs if path.resolve() in sources]
     if overwritten or len({path.resolve() for path in outputs}) < len(outputs):
         raise ScriptError(f"{(overwritten or outputs)[0]} would be overwritten.", "Choose another output.")

@@ -17,7 +17,7 @@ import pytest
 
 import preprocess
 import train
-from pipeline.datasets.shipped import declaration_file
+from pipeline.datasets.shipped import declaration_file, declared
 from pipeline.demo.sample import write_sample
 from scripts.lib import program
 
@@ -43,19 +43,20 @@ class Trained:
     summary_dir: Path
 
 
-def trained_on(raw: Path, profile: str, directory: Path) -> Trained:
+def trained_on(raw: Path, profile: str, directory: Path, dataset: str = "bike_sharing") -> Trained:
+    declaration = ["--dataset", str(declaration_file(dataset))]
     message = ["--message-file", str(directory / "message")]
     result = Trained(
         raw, directory / "prepared", directory / "model", directory / "model.tar.gz", directory / "summary"
     )
     with contextlib.redirect_stdout(io.StringIO()):
         preprocess.main(
-            ["--dataset", str(declaration_file("bike_sharing")), "--input-file", str(raw), "--profile", profile,
+            [*declaration, "--input-file", str(raw), "--profile", profile,
              "--output-dir", str(result.prepared), *message]
         )  # fmt: skip
         train.main(
-            ["--dataset", str(declaration_file("bike_sharing")), "--profile", profile, "--train-dir", str(result.prepared / "train"), "--model-dir", str(result.model_dir),
-             "--output-data-dir", str(result.summary_dir), *message]
+            [*declaration, "--profile", profile, "--train-dir", str(result.prepared / "train"),
+             "--model-dir", str(result.model_dir), "--output-data-dir", str(result.summary_dir), *message]
         )  # fmt: skip
     with tarfile.open(result.archive, "w:gz") as tar:
         tar.add(result.model_dir, arcname=".")
@@ -73,6 +74,15 @@ def real_csv() -> Path:
 
 
 @pytest.fixture(scope="session")
+def real_wine() -> Path:
+    """Find the real table of red wines, beside the project."""
+    path = ROOT.parent / "shared" / "data" / "wine_quality" / "winequality-red.csv"
+    if not path.is_file():
+        pytest.skip(f"the real table of red wines is not at {path}")
+    return path
+
+
+@pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Train a forecast model of the generated sample."""
     directory = tmp_path_factory.mktemp("sample")
@@ -80,9 +90,17 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 @pytest.fixture(scope="session")
-def train_on(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, str], Trained]:
-    """Train on a CSV with a profile."""
-    return lambda raw, profile: trained_on(raw, profile, tmp_path_factory.mktemp(profile))
+def trained_on_wine(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Train on a generated sample of a table that has neither key nor time."""
+    directory = tmp_path_factory.mktemp("wine")
+    raw = write_sample(directory / "wines.csv", dataset=declared("red_wine"))
+    return trained_on(raw, "complete", directory, "red_wine")
+
+
+@pytest.fixture(scope="session")
+def train_on(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Trained]:
+    """Train on a CSV with a profile, and a data set."""
+    return lambda raw, profile, *dataset: trained_on(raw, profile, tmp_path_factory.mktemp(profile), *dataset)
 
 
 @dataclass(frozen=True)

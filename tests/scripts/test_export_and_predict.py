@@ -14,6 +14,9 @@ import pytest
 
 import inference
 from analysis.model.artefact import read_model
+from pipeline.datasets.shipped import declaration_file
+from scripts.lib.program import ScriptError
+from scripts.predict_from_export import dataset_of
 
 ROOT = Path(__file__).resolve().parents[2]
 METRICS = ("rmse", "mae", "r2", "coverage")
@@ -76,6 +79,52 @@ def test_they_agree_on_the_real_table(real_csv, train_on, call_program, tmp_path
     check_that_all_agree(train_on(real_csv, profile), call_program, tmp_path)
 
 
+@pytest.mark.parametrize("profile", ["forecast", "complete", "distinct"])
+def test_they_agree_on_the_real_wines(real_wine, train_on, call_program, tmp_path, profile: str) -> None:
+    check_that_all_agree(train_on(real_wine, profile, "red_wine"), call_program, tmp_path)
+
+
+def test_what_the_user_sees_of_a_table_without_dates(trained_on_wine, call_program, tmp_path) -> None:
+    assert call_program("export_model.py", trained_on_wine.archive).code == 0
+    done = call_program("predict_from_export.py", "exports/model.joblib", trained_on_wine.raw)
+    assert done.code == 0, done.err
+    assert "730 wines predicted, 730 of them compared with the actual value" in done.out
+    assert re.search(r"  MAE +[0-9.]+ points\n", done.out)
+    assert re.search(r"  Within the 95 % interval +9[0-9]\.[0-9] % of the wines\n", done.out)
+    assert re.search(r"  Largest error +[+-][0-9.]+ for line [0-9]+ \(actual [0-9]+\)\n", done.out)
+    assert "so new wines will not fit as well" in done.out
+    assert not re.search(r"\b(day|rental|record)s?\b", done.out)
+    with (tmp_path / "wines-predictions.csv").open(newline="") as stream:
+        table = list(csv.DictReader(stream))
+    assert list(table[0]) == [
+        "record", "line", "prediction", "lower_95", "upper_95", "actual", "error", "within", "model", "source_file",
+    ]  # fmt: skip
+    assert [row["line"] for row in table] == [str(line) for line in range(2, 732)]
+
+
+def test_a_declaration_of_ones_own_can_be_given(trained_on_wine, call_program, tmp_path) -> None:
+    call_program("export_model.py", trained_on_wine.archive)
+    text = declaration_file("red_wine").read_text(encoding="utf-8")
+    (tmp_path / "own.toml").write_text(text.replace('many = "wines"', 'many = "bottles"'))
+    predict = ("predict_from_export.py", "exports/model.joblib", trained_on_wine.raw)
+    done = call_program(*predict, "--dataset", "own.toml")
+    assert done.code == 0, done.err
+    assert "730 bottles predicted" in done.out
+    refused = call_program(*predict, "--dataset", "own.toml", "--output", "own.toml")
+    assert (refused.code, refused.out) == (1, "")
+    assert "own.toml would be overwritten" in refused.err
+    absent = call_program(*predict, "--dataset", "absent.toml")
+    assert (absent.code, absent.out) == (1, "")
+    assert "The declaration absent.toml is not there" in absent.err
+
+
+def test_a_model_of_a_table_that_is_not_declared_here_asks_for_its_declaration(trained, monkeypatch) -> None:
+    monkeypatch.setattr("scripts.predict_from_export.dataset_names", lambda: ["red_wine"])
+    with pytest.raises(ScriptError, match="the data set 'bikeshare', which is not declared here") as caught:
+        dataset_of(read_model(trained.model_dir), None)
+    assert caught.value.hint == "Give --dataset FILE."
+
+
 def test_what_the_user_sees(trained, call_program, tmp_path) -> None:
     done = call_program("export_model.py", trained.archive)
     assert done.code == 0, done.err
@@ -84,7 +133,7 @@ def test_what_the_user_sees(trained, call_program, tmp_path) -> None:
     done = call_program("predict_from_export.py", "exports/model.joblib", trained.raw, "--summary", "summary.json")
     assert done.code == 0, done.err
     assert done.err == ""
-    assert "730 days predicted, 730 of them compared with their actual value" in done.out
+    assert "730 days predicted, 730 of them compared with the actual value" in done.out
     for label in ("RMSE", "MAE", "R-squared", "Within the 95 % interval", "Largest error", "trained on part of this"):
         assert label in done.out
     assert "Predictions: days-predictions.csv" in done.out

@@ -72,6 +72,21 @@ def test_the_table_is_put_in_place_with_its_checksum(web, real_csv, call_program
     assert call_program("fetch_data.py", "--url", url, "--sha256", digest.upper()).code == 0
 
 
+def test_the_table_of_another_data_set(web, real_wine, call_program, tmp_path) -> None:
+    table = real_wine.read_bytes()
+    url = web.put("/wine", zipped(**{"winequality-red_csv": table, "winequality-white_csv": b"x"}))
+    done = call_program("fetch_data.py", "--dataset", "red_wine", "--url", url)
+    assert done.code == 0, done.err
+    assert done.out.startswith("winequality-red.csv: 1,599 wines, 9,012 points\n")
+    assert (tmp_path / "winequality-red.csv").read_bytes() == table
+    done = call_program(
+        "fetch_data.py", "--dataset", "red_wine", "--url", web.put("/data", b"\n".join(table.splitlines()[:99]))
+    )
+    assert (done.code, done.out) == (1, "")
+    assert "it has 98 wines, " in done.err
+    assert "the published one has 1,599 wines with 9,012 points" in done.err
+
+
 def test_what_is_not_the_table_is_refused_and_nothing_written(web, call_program, tmp_path) -> None:
     sample = write_sample(tmp_path / "sample.csv").read_bytes()
     (tmp_path / "sample.csv").unlink()

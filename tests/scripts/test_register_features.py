@@ -7,9 +7,11 @@ import time
 
 import pytest
 
+from analysis.features.stored import EVENT_TIME, stored_features
 from localmaker.daemon import running_endpoint
-from pipeline.definition.features import EVENT_TIME, RECORD_IDENTIFIER, stored_features
+from pipeline.datasets.shipped import declared
 
+BIKES, WINE = (stored_features(declared(name)) for name in ("bike_sharing", "red_wine"))
 EARLY, LATE = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
 
 
@@ -21,15 +23,26 @@ def running(tmp_path_factory):
 
 @pytest.fixture
 def group(running, request, monkeypatch) -> str:
-    """Create a feature group as deployed, on the endpoint that the environment points at."""
+    """Create the feature group of bike sharing as deployed, on the endpoint that the environment points at."""
+    return create(running, BIKES, request, monkeypatch)
+
+
+@pytest.fixture
+def wine_group(running, request, monkeypatch) -> str:
+    """Create that of red wine likewise."""
+    monkeypatch.setenv("BIKESHARE_DATASET", "red_wine")
+    return create(running, WINE, request, monkeypatch)
+
+
+def create(running, stored, request, monkeypatch) -> str:
     name = "t-" + re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:60].strip("-")
     for variable, value in {**running.environment(), "NO_PROXY": "127.0.0.1"}.items():
         monkeypatch.setenv(variable, value)
     running.client("sagemaker").create_feature_group(
         FeatureGroupName=name,
-        RecordIdentifierFeatureName=RECORD_IDENTIFIER,
+        RecordIdentifierFeatureName=stored.identifier,
         EventTimeFeatureName=EVENT_TIME,
-        FeatureDefinitions=[{"FeatureName": key, "FeatureType": kind} for key, kind in stored_features().items()],
+        FeatureDefinitions=[{"FeatureName": key, "FeatureType": kind} for key, kind in stored.types.items()],
         OnlineStoreConfig={"EnableOnlineStore": True},
     )
     return name
@@ -56,11 +69,25 @@ def test_a_raw_file_and_the_steps_own_give_the_same_records(running, group, trai
     assert done.out == f"730 records in feature group {group}, event time {EARLY}\n"
     first = record(running, group, "2018-01-01")
     assert first["event_time"] == EARLY
-    assert set(first) == set(stored_features())
+    assert set(first) == set(BIKES.types)
     features = trained.prepared / "feature_store" / "features.csv"
     done = call_program("register_features.py", features, "--feature-group", group, "--event-time", LATE)
     assert done.code == 0, done.err
     assert record(running, group, "2018-01-01") == {**first, "event_time": LATE}
+
+
+def test_records_of_a_table_without_a_key_are_found_by_their_content(
+    running, wine_group, trained_on_wine, call_program
+) -> None:
+    ready(running, wine_group)
+    features = trained_on_wine.prepared / "feature_store" / "features.csv"
+    for path, moment in ((trained_on_wine.raw, EARLY), (features, LATE)):
+        done = call_program("register_features.py", path, "--feature-group", wine_group, "--event-time", moment)
+        assert done.code == 0, done.err
+        assert done.out == f"730 records in feature group {wine_group}, event time {moment}\n"
+    row = dict(zip(*(line.split(",") for line in features.read_text().splitlines()[:2]), strict=True))
+    assert set(row) == set(WINE.types) - {EVENT_TIME}
+    assert record(running, wine_group, row["record_id"]) == {**row, "event_time": LATE}
 
 
 def test_an_older_file_replaces_nothing(running, group, trained, call_program) -> None:
@@ -80,7 +107,7 @@ def test_errors_name_what_is_wrong(running, group, trained, call_program, tmp_pa
         ((raw, "--feature-group", "absent"), 11, "Looking at feature group absent: AWS answered ResourceNotFound"),
         (("absent.csv",), 1, "The data file absent.csv is not there"),
         (("bad.csv",), 1, "bad.csv: line"),
-        (("twice.csv",), 1, "has a day twice"),
+        (("twice.csv",), 1, "names a row twice"),
         ((raw, "--event-time", "yesterday"), 1, "'yesterday' is not a valid time"),
         ((raw, "--event-time", "2026-13-01T00:00:00Z"), 1, "is not a valid time"),
         ((raw, "--workers", "0"), 2, "at least 1"),

@@ -21,6 +21,9 @@ from analysis.reading.raw_file import checked_file
 from publish import safe_text
 from scripts.lib.program import ExportRefusedError
 
+_COMPUTED = ("error", "within", "model", "source_file")
+"""Columns of a predictions table that those of prediction files are not; a row may be named by one of the name."""
+
 
 @dataclass(frozen=True)
 class PreparedRows:
@@ -48,8 +51,10 @@ def prepare(path: Path, model: LinearModel, dataset: Dataset) -> PreparedRows:
     rows = checked.rows
     actual = rows[dataset.target] if dataset.target in rows.column_names else None
     inputs = model_columns(rows, profile.columns, dataset, preparation)
+    labels = row_labels(rows, dataset, row_identities(rows, dataset)).to_pandas().astype(str)
     return PreparedRows(
-        labels=row_labels(rows, dataset, row_identities(rows, dataset)).to_pandas().astype(str),
+        # A car is named by its model, and an error by its code.
+        labels=labels.rename(columns={name: f"{name}_" for name in _COMPUTED}),
         inputs=np.column_stack([column.to_numpy().astype(np.float64) for column in inputs.columns]),
         actual=np.full(len(rows), np.nan) if actual is None else actual.to_pandas().to_numpy(dtype=np.float64),
         sha256=str(checked.report["sha256"]),
@@ -68,9 +73,9 @@ def _predicted(model: LinearModel, inputs: Floats) -> Predictions:
 def predictions_table(model: LinearModel, prepared: PreparedRows, export: str, data: str) -> pd.DataFrame:
     """Predict each row. export, data: the names of both files.
 
-    Columns: those that name the row; prediction, lower_<level>, upper_<level>, actual and error (actual - prediction) in
-    the target's unit; within (1 where the actual value is in the interval, else 0); model, source_file. Cells without a
-    value are missing.
+    Columns: those that name the row; prediction, lower_<level>, upper_<level>, actual and error (actual - prediction)
+    in the target's unit; within (1 where the actual value is in the interval, else 0); model, source_file. Cells
+    without a value are missing.
     """
     predicted = _predicted(model, prepared.inputs)
     level = f"{100 * model.interval_level:g}"
