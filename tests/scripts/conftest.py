@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +43,10 @@ class Trained:
     summary_dir: Path
 
 
-def trained_on(raw: Path, profile: str, directory: Path, dataset: str = "bike_sharing") -> Trained:
+def trained_on(
+    raw: Path, profile: str, directory: Path, dataset: str = "bike_sharing", *, options: Sequence[str] = ()
+) -> Trained:
+    """Prepare a file and train on it, as the pipeline does; options: more of preprocess.py."""
     declaration = ["--dataset", str(declaration_file(dataset))]
     message = ["--message-file", str(directory / "message")]
     result = Trained(
@@ -52,7 +55,7 @@ def trained_on(raw: Path, profile: str, directory: Path, dataset: str = "bike_sh
     with contextlib.redirect_stdout(io.StringIO()):
         preprocess.main(
             [*declaration, "--input-file", str(raw), "--profile", profile,
-             "--output-dir", str(result.prepared), *message]
+             "--output-dir", str(result.prepared), *message, *options]
         )  # fmt: skip
         train.main(
             [*declaration, "--profile", profile, "--train-dir", str(result.prepared / "train"),

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import preprocess
 from analysis.dataset.columns import Column, Kind
 from analysis.model.artefact import LinearModel, read_model
 from analysis.runtime.errors import InputError, ModelError
@@ -17,6 +16,7 @@ from pipeline.datasets.shipped import declared
 from pipeline.demo.sample import sample_rows
 from scripts.lib.exports.comparison import predictions_table, prepare, summary
 from scripts.lib.program import ExportRefusedError
+from tests.scripts.conftest import trained_on
 
 BIKES, WINE = declared("bike_sharing"), declared("red_wine")
 SCALES = {name: column.scales["original"] for name, column in BIKES.columns.items() if column.scales}
@@ -109,7 +109,7 @@ def test_only_days_with_a_count_are_compared(tmp_path, rows, model) -> None:
 
 def test_a_count_beyond_a_double_is_named(tmp_path, rows, model) -> None:
     rows[4]["cnt"], rows[5]["cnt"] = "", "9" * 400
-    with pytest.raises(InputError, match=r"days\.csv: line 7, column cnt: the count is too large to be one"):
+    with pytest.raises(InputError, match=r"days\.csv: line 7, column cnt: '9{30,}.* is too large for a double"):
         prepare(written(tmp_path / "days.csv", rows), model, BIKES)
 
 
@@ -144,22 +144,19 @@ def test_a_wrong_cell_is_named(tmp_path, rows, model) -> None:
 
 
 @pytest.mark.parametrize("options", [("--first-levels", "keep"), ("--measures", "bins")])
-def test_variants_of_a_profile_are_recognised_by_their_columns(trained, model, tmp_path, options) -> None:
-    preprocess.main(
-        ["--input-file", str(trained.raw), "--output-dir", str(tmp_path),
-         "--message-file", str(tmp_path / "message"), *options]
-    )  # fmt: skip
-    columns = (tmp_path / "train" / "train.csv").read_text().splitlines()[0].split(",")[:-1]
-    assert tuple(columns) != model.input_columns
-    prepared = prepare(trained.raw, replace(model, input_columns=tuple(columns)))
-    text = (tmp_path / "scoring" / "features.csv").read_text()
+def test_rows_are_prepared_as_the_model_s_variant_was(trained, tmp_path, options) -> None:
+    variant = trained_on(trained.raw, "forecast", tmp_path, options=options)
+    model = read_model(variant.model_dir)
+    assert model.input_columns != read_model(trained.model_dir).input_columns
+    prepared = prepare(trained.raw, model, BIKES)
+    text = (variant.prepared / "scoring" / "features.csv").read_text()
     assert np.array_equal(prepared.inputs, [[float(cell) for cell in line.split(",")] for line in text.splitlines()])
 
 
 def test_a_model_of_other_columns_is_refused(trained, model) -> None:
     other = replace(model, input_columns=(*model.input_columns, "humour"))
-    with pytest.raises(ExportRefusedError, match="takes other columns"):
-        prepare(trained.raw, other)
+    with pytest.raises(ModelError, match="takes other columns"):
+        prepare(trained.raw, other, BIKES)
 
 
 def test_rows_without_key_and_time_are_named_by_record_and_line(trained_on_wine) -> None:
