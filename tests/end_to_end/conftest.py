@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ class Deployed:
         """Call the sweep as its rule does, but for models of any age; what it answers."""
         event = {
             "pipeline": list(self.settings.pipeline_names),
-            "project": self.settings.project,
+            "project": self.settings.system,
             "environment": self.settings.environment,
             "keep-hours": 0,
         }
@@ -154,17 +155,48 @@ class Deployed:
         return [{key: value for key, value in item.items() if key != "ResponseMetadata"} for item in found]
 
 
-@pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    """Deploy everything by the command line on a fresh endpoint; once for a module."""
+@contextmanager
+def deployment(state: Path, dataset: str) -> Iterator[Deployed]:
+    """Deploy a data set, by name or by the path of its declaration, by the command line on a fresh endpoint."""
     with (
-        running_endpoint(tmp_path_factory.mktemp("state")) as endpoint,
-        mock.patch.dict(os.environ, endpoint.environment()),
+        running_endpoint(state) as endpoint,
+        mock.patch.dict(os.environ, {**endpoint.environment(), "BIKESHARE_DATASET": dataset}),
     ):
         settings = load_settings("local")
         environment = Deployed(endpoint, settings, Aws(settings))
         environment.command("deploy")
         yield environment
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """Deploy the bike-sharing table; once for a module."""
+    with deployment(tmp_path_factory.mktemp("state"), "bike_sharing") as environment:
+        yield environment
+
+
+@pytest.fixture(scope="module")
+def deployed_wine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """Deploy the red wine table; once for a module."""
+    with deployment(tmp_path_factory.mktemp("state"), "red_wine") as environment:
+        yield environment
+
+
+@pytest.fixture(scope="module")
+def deploy_declaration(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[Path], AbstractContextManager[Deployed]]:
+    """Return a context manager in which a declaration is deployed."""
+    return lambda declaration: deployment(tmp_path_factory.mktemp("state"), str(declaration))
+
+
+@pytest.fixture(scope="session")
+def wine_csv() -> bytes:
+    """Return the real table; it lies beside the project, not in it."""
+    path = ROOT.parent / "shared" / "data" / "wine_quality" / "winequality-red.csv"
+    if not path.is_file():
+        pytest.skip(f"the wine table is not at {path}")
+    return path.read_bytes()
 
 
 @pytest.fixture(scope="session")
