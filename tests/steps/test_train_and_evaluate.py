@@ -128,6 +128,24 @@ def test_rows_of_another_profile_are_refused(sample_runs, call_script, tmp_path)
         assert not (tmp_path / "model").exists()
 
 
+def test_removed_columns_get_no_coefficient(call_script, write, csv_of, rows, tmp_path) -> None:
+    for row in rows:
+        row["atemp"] = row["temp"]
+    write(csv_of(rows), "raw/days.csv")
+    prepared = tmp_path / "prepared"
+    for name, arguments in (
+        ("preprocess.py", ["--input-file", tmp_path / "raw" / "days.csv", "--output-dir", prepared]),
+        ("train.py", ["--train-dir", prepared / "train", "--model-dir", tmp_path / "m", "--output-data-dir", tmp_path]),
+    ):
+        done = call_script(name, *arguments)
+        assert done.code == 0, done.err
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["excluded"]["atemp"] == "atemp is perfectly correlated with temp"
+    assert summary["excluded"]["mnth_12"] == "it never changes in the training rows"
+    assert not {"atemp", "mnth_12"} & set(read_model(tmp_path / "m").selected)
+    assert "atemp" in read_model(tmp_path / "m").input_columns
+
+
 def test_a_missing_channel_is_named(call_script, tmp_path) -> None:
     done = call_script("train.py", "--train-dir", tmp_path / "nowhere")
     assert done.code == 1

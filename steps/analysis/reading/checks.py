@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -170,7 +170,8 @@ def _drop_broken_rows(
 ) -> pa.Table:
     """Drop or refuse the rows that break a domain or a rule."""
     rules = [rule for rule in all_rules(dataset) if not _is_finding(rule) and not _is_target_sum(rule, dataset)]
-    broken = [*broken_domains(rows, dataset, form), *(found for _, found in broken_rules(rows, dataset, rules))]
+    outside = list(broken_domains(rows, dataset, form))
+    broken = [*outside, *_of_valid_values((found for _, found in broken_rules(rows, dataset, rules)), outside)]
     lines = lines_of(rows)
     every: Mask = np.logical_or.reduce([np.zeros(len(rows), dtype=np.bool_), *(one.mask for one in broken)])
     check, repair = "levels, ranges and rules as declared", "rows outside their domain or range dropped"
@@ -178,6 +179,13 @@ def _drop_broken_rows(
         return rows.filter(pa.array(~every))
     _refuse_broken(broken, rows, findings)
     return rows
+
+
+def _of_valid_values(broken: Iterable[Broken], outside: Sequence[Broken]) -> Iterable[Broken]:
+    """Leave out the values that can't be at all: what they break beside that says nothing more."""
+    for one in broken:
+        impossible = [other.mask for other in outside if other.column == one.column]
+        yield replace(one, mask=np.logical_and.reduce([one.mask, *(~mask for mask in impossible)]))
 
 
 def _refuse_broken(broken: Iterable[Broken], rows: pa.Table, findings: Findings) -> None:

@@ -25,8 +25,8 @@ _ROWS = {
     "chronological": "the last {rows} {row_many}, predicted by the same procedure from those before them,",
     "rolling": "the last {rows} {row_many}, predicted in {refits} refits from those before them,",
 }
-_CAUTION = " It was trained on other rows, perhaps on some of these test rows, which would flatter it."
-_SPEAKING = frozenset({"which", "shape"})
+_CAUTION = " It was trained on other rows, perhaps on some of these test {row_many}, which would flatter it."
+_SPEAKING = frozenset({"which", "shape", "caution"})
 """Values that are texts with words of the data set to fill in."""
 _IN_UNITS = frozenset({"mae", "rmse", "mean_width", "prediction"})
 """Values that sentences have in the target's unit."""

@@ -17,7 +17,9 @@ from analysis.report import interpretation
 from analysis.report.figures import Series, normal_quantiles, scatter, ticks
 from analysis.report.interpretation import findings
 from analysis.report.page import figure, report_html, templates
+from pipeline.datasets.shipped import declared
 
+BIKES = declared("bike_sharing")
 _VOID = {"meta", "link", "br", "path"}
 
 
@@ -72,8 +74,14 @@ def test_it_loads_nothing(trained) -> None:
 def test_everything_is_in_it(trained) -> None:
     for text in (
         *("Data quality", "Coefficients", "VIF", "Predicted against actual", "Residuals against predicted", "Q-Q plot"),
-        *("Rentals by weather", "The approved model", "In plain words", "OLS Regression Results", "Breusch-Pagan"),
-        *("identifier: numbers the rows", "light breeze", "Durbin-Watson", "Condition number"),
+        *(
+            "Daily rentals by interval",
+            "The approved model",
+            "In plain words",
+            "OLS Regression Results",
+            "Breusch-Pagan",
+        ),
+        *("identifier: names the day and says nothing about it", "light breeze", "Durbin-Watson", "Condition number"),
     ):
         assert text in trained.report, text
     summary = trained.document("data/summary.json")
@@ -93,10 +101,14 @@ def test_it_says_what_an_r_squared_of_one_means(sample_runs) -> None:
 
 def test_tests_that_suggest_a_problem_are_named(real_runs) -> None:
     evaluation, summary = real_runs["forecast"].evaluation, real_runs["forecast"].document("data/summary.json")
-    problems = {finding.title: finding.text for finding in findings(evaluation, summary) if finding.tone == "problem"}
+    problems = {
+        finding.title: finding.text
+        for finding in findings(evaluation, summary, BIKES.words)
+        if finding.tone == "problem"
+    }
     assert "Jarque-Bera" in problems["Errors are not normal"]
-    assert "Breusch-Pagan" in problems["Errors are larger on some kinds of days"]
-    assert "Ljung-Box" in problems["One day's error predicts the next"]
+    assert "Breusch-Pagan" in problems["Errors are larger for some kinds of days"]
+    assert "Ljung-Box" in problems["One error predicts the next"]
     assert "temp and atemp" in problems["Some columns carry the same information"]
 
 
@@ -113,12 +125,12 @@ def test_tests_that_suggest_a_problem_are_named(real_runs) -> None:
 )
 def test_words_follow_the_numbers(sample_runs, path, value, title) -> None:
     evaluation = promising(sample_runs["forecast"].evaluation)
-    assert title not in {finding.title for finding in findings(evaluation, {})}
+    assert title not in {finding.title for finding in findings(evaluation, {}, BIKES.words)}
     block = evaluation
     for name in path[:-1]:
         block = block[name]
     block[path[-1]] = value
-    assert title in {finding.title for finding in findings(evaluation, {})}
+    assert title in {finding.title for finding in findings(evaluation, {}, BIKES.words)}
 
 
 def promising(evaluation: dict) -> dict:
@@ -146,7 +158,7 @@ def test_every_sentence_is_said_of_some_run(sample_runs, monkeypatch) -> None:
         evaluation = run.evaluation
         diagnostics = evaluation["diagnostics"]
         diagnostics["exact_fit"] = one([True, False])
-        for test in (*diagnostics["train"].values(), diagnostics["in_order_of_days"]):
+        for test in (*diagnostics["train"].values(), diagnostics["in_order_of_time"]):
             test["p"] = one([0.0001, 0.2])
         evaluation["leakage"] |= {"verdict": one(["pass", "known", "fail"]), "columns": ["a", "b"]}
         validation = evaluation["validation"]
@@ -163,7 +175,7 @@ def test_every_sentence_is_said_of_some_run(sample_runs, monkeypatch) -> None:
         evaluation["previous_model"] = {**before, "difference": difference, "test": {"rmse": 100.0}}
         entry = {"name": "temp", "vif": one([2.0, 7.0, 20.0]), "infinite_vif": False}
         summary = {"coefficients": [entry], "figures": {"condition_number": one([5.0, 50_000.0])}}
-        assert all("{" not in finding.title + finding.text for finding in findings(evaluation, summary))
+        assert all("{" not in finding.title + finding.text for finding in findings(evaluation, summary, BIKES.words))
     assert said == set(interpretation._SENTENCES)
 
 
@@ -171,10 +183,10 @@ def test_every_sentence_is_said_of_some_run(sample_runs, monkeypatch) -> None:
 def render(sample_runs):
     run = sample_runs["forecast"]
     archive = read_archive(run.root / "archive" / "model.tar.gz")
-    sides = tuple(labelled_rows(run.root / "prepared" / side, side, archive.model) for side in ("train", "test"))
+    sides = tuple(labelled_rows(run.root / "prepared" / side, side, archive.model, BIKES) for side in ("train", "test"))
 
     def again(quality: dict) -> str:
-        return report_html(archive, sides, quality, run.evaluation)
+        return report_html(archive, sides, quality, run.evaluation, BIKES)
 
     return again, run.document("prepared/quality/quality.json")
 
