@@ -12,6 +12,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from analysis.dataset.columns import Missing
 from analysis.dataset.reading import read_dataset
 from analysis.features.profiles import Profile, Variant, profile_of
 from analysis.reading.limits import add_limits, limits_of
@@ -75,12 +76,13 @@ def main(arguments: Sequence[str]) -> None:
     training = request.purpose is Purpose.TRAINING
     path = existing_file(request.input_file, "The input file")
     name = read_claim(request.claim_dir).key if (request.claim_dir / CLAIM_FILE).is_file() else path.name
-    parts = tuple(source for source in profile.sources if source in dataset.parts)
+    stand_in = {Missing.FILL, Missing.PLACEHOLDER}
+    needed = tuple(name for name in profile.sources if dataset.columns[name].missing not in stand_in)
     checked = checked_file(
         path,
         dataset,
         request.purpose,
-        required=(*parts, dataset.target) if training else parts,
+        required=(*needed, dataset.target) if training else needed,
         limits=limits_of(request),
         repeated_rows=profile.repeated_rows if training else dataset.repeated_rows,
         ranges=None if learned is None else learned.ranges,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from analysis.dataset.columns import Kind, Missing
 from analysis.dataset.declaration import Dataset
 from analysis.features import transform
 from analysis.features.labels import row_labels, texts_of
@@ -20,7 +22,7 @@ from analysis.reading.identity import row_identities
 from analysis.reading.purpose import Purpose
 from analysis.reading.unused_columns import REMOVED
 from analysis.runtime.container import made_directory
-from analysis.runtime.errors import SettingsError
+from analysis.runtime.errors import InputError, Problem, SettingsError
 from analysis.runtime.files import write_json, write_table
 
 OUTPUTS = ("train", "test", "scoring", "rows", "feature_store", "quality")
@@ -52,6 +54,29 @@ def removed_model_columns(report: dict[str, Any], profile: Profile) -> dict[str,
     }
 
 
+def with_optional_inputs(rows: pa.Table, dataset: Dataset) -> pa.Table:
+    """Add the inputs that a file may lack and does, without a value in any row."""
+    types = {Kind.MEASURE: pa.float64(), Kind.COUNT: pa.int64(), Kind.FLAG: pa.int64()}
+    for name in dataset.inputs:
+        if name not in rows.column_names:
+            kind = types.get(dataset.columns[name].kind, pa.string())
+            rows = rows.append_column(name, pa.chunked_array([pa.nulls(rows.num_rows, kind)]))
+    return rows
+
+
+def refuse_unlearned(
+    rows: pa.Table, columns: Iterable[str], dataset: Dataset, preparation: Preparation, file: str
+) -> None:
+    """Raise InputError for columns with empty cells to fill, where nothing was learned to fill them with."""
+    problems = [
+        Problem(f"{rows[name].null_count} empty cells, and no training row has a value to fill them with", column=name)
+        for name in columns
+        if dataset.columns[name].missing is Missing.FILL and name not in preparation.fills and rows[name].null_count
+    ]
+    if problems:
+        raise InputError(file, problems)
+
+
 def write_prepared(
     checked: CheckedRows,
     request: Namespace,
@@ -66,17 +91,18 @@ def write_prepared(
     request: purpose, train_fraction, random_state and output_dir. profile: already in that variant. preparation: what
     the model that is to score has learned; training learns its own.
     """
-    output: Path = request.output_dir
-    for name in OUTPUTS:
-        made_directory(output / name)
-    rows, report = checked.rows, checked.report
-    labels = row_labels(rows, dataset, identities := row_identities(rows, dataset))
+    rows, report = with_optional_inputs(checked.rows, dataset), checked.report
+    labels = row_labels(rows, dataset, identities := row_identities(checked.rows, dataset))
     split: tuple[list[int], list[int]] = ([], [])
     if request.purpose is Purpose.TRAINING:
         split = split_rows(rows.num_rows, request.train_fraction, request.random_state)
         # What is learned is learned on training rows alone.
         preparation = learn(rows.take(split[0]), dataset)
     known = preparation or learn(rows, dataset)
+    refuse_unlearned(rows, profile.sources, dataset, known, report["file"])
+    output: Path = request.output_dir
+    for name in OUTPUTS:
+        made_directory(output / name)
     inputs = transform.model_columns(rows, profile.columns, dataset, known)
     if request.purpose is Purpose.TRAINING:
         labelled = inputs.append_column(dataset.target, rows[dataset.target])
@@ -97,7 +123,7 @@ def write_prepared(
             "preparation": known.to_dict(),
         }
         write_json(source, output / "train" / "source.json")
-    report["bins"] = transform.bin_report(rows, dataset, known)
+    report["bins"] = transform.bin_report(checked.rows, dataset, known)
     write_table(inputs, output / "scoring" / "features.csv", header=False)
     actual = rows[dataset.target] if dataset.target in rows.column_names else pa.nulls(rows.num_rows, pa.float64())
     write_table(labels.append_column("actual", actual), output / "rows" / "rows.csv")

@@ -72,7 +72,7 @@ def bin_report(rows: pa.Table, dataset: Dataset, preparation: Preparation) -> li
     report = []
     for name in dataset.of_kind(Kind.MEASURE, Kind.COUNT, among=dataset.inputs):
         bins = dataset.columns[name].bins
-        if bins is None or name not in rows.column_names:
+        if bins is None or name not in rows.column_names or full[name].null_count:
             continue
         learned = preparation.edges.get(name)
         inner = inner_edges(bins, learned)

@@ -97,3 +97,8 @@ def test_rows_whose_target_is_not_known_yet_count_and_do_not_weigh() -> None:
     cold = pa.array([1.0, 1.0, *[20.0] * 198])
     (temperature, *_) = bin_report(days(cnt=known, temp=cold), BIKES, Preparation())
     assert temperature["intervals"][0] | {"rows": 2, "mean_target": 7.0} == temperature["intervals"][0]
+
+
+def test_a_column_with_empty_cells_that_nothing_fills_has_no_bins() -> None:
+    heat = pa.nulls(3, pa.float64())
+    assert bin_report(pa.table({"heat": heat, "load": pa.array([1.0, 2.0, 3.0])}), quartered(), Preparation()) == []
