@@ -207,30 +207,47 @@ def test_every_sentence_is_said_of_some_run_and_filled_in(sample_runs, monkeypat
 
     monkeypatch.setattr(interpretation, "_SENTENCES", Sentences(interpretation._SENTENCES))
     run, random = sample_runs["forecast"], Random(1)
-    one = random.choice
     for _ in range(300):
         evaluation = run.evaluation
-        diagnostics = evaluation["diagnostics"]
-        diagnostics["exact_fit"] = one([True, False])
-        for test in (*diagnostics["train"].values(), diagnostics["in_order_of_time"]):
-            test["p"] = one([0.0001, 0.2])
-        evaluation["leakage"] |= {"verdict": one(["pass", "known", "fail"]), "columns": ["a", "b"]}
-        validation = evaluation["validation"]
-        validation["headline"] = one(["random", "chronological"])
-        validation["chronological"]["r2"] = one([None, 0.1])
-        validation[validation["headline"]] |= {"r2": one([-0.1, 0.5, 0.8]), "mape": one([None, 20.0])}
-        validation["rolling"]["r2"] = one([None, 0.6])
-        for measured in (validation["random"], validation["rolling"]):
-            measured["intervals"]["classical"]["coverage"] = one([0.5, 0.95])
-            measured["intervals"]["calibrated"] = {"coverage": one([0.5, 0.95, 1.0]), "mean_width": 9.0}
-        evaluation["train"]["r2"] = one([0.5, 0.99])
-        evaluation["baseline"]["rmse"] = one([1.0, 1e6])
-        difference, before = {"rmse": one([-1.0, 0.0, 1.0])}, {"status": "compared", "version": 1, "same_split": False}
-        evaluation["previous_model"] = {**before, "difference": difference, "test": {"rmse": 100.0}}
-        entry = {"name": "temp", "vif": one([2.0, 7.0, 20.0]), "infinite_vif": False}
-        summary = {"coefficients": [entry], "figures": {"condition_number": one([5.0, 50_000.0])}}
+        summary = vary(evaluation, random)
         assert all("{" not in finding.title + finding.text for finding in findings(evaluation, summary, BIKES.words))
     assert said == set(interpretation._SENTENCES)
+
+
+def test_whatever_is_found_of_wine_is_said_without_a_word_of_time(wine_runs) -> None:
+    run, random, words = wine_runs["complete"], Random(2), declared("red_wine").words
+    for _ in range(200):
+        evaluation = run.evaluation
+        summary = vary(evaluation, random, timed=False)
+        for finding in findings(evaluation, summary, words):
+            assert not re.search(r"[{}]|earlier|later", finding.title + finding.text), finding
+            assert not DAYS_AND_BIKES.search(finding.title + finding.text), finding
+
+
+def vary(evaluation: dict, random: Random, *, timed: bool = True) -> dict:
+    """Put figures into an evaluation that call for other sentences; a summary of a fit likewise."""
+    one = random.choice
+    diagnostics, validation = evaluation["diagnostics"], evaluation["validation"]
+    diagnostics["exact_fit"] = one([True, False])
+    for test in (*diagnostics["train"].values(), *([diagnostics["in_order_of_time"]] if timed else [])):
+        test["p"] = one([0.0001, 0.2])
+    evaluation["leakage"] |= {"verdict": one(["pass", "known", "fail"]), "columns": ["a", "b"]}
+    measured = [validation["random"]]
+    if timed:
+        validation["headline"] = one(["random", "chronological"])
+        validation["chronological"]["r2"] = one([None, 0.1])
+        validation["rolling"]["r2"] = one([None, 0.6])
+        measured.append(validation["rolling"])
+    validation[validation["headline"]] |= {"r2": one([-0.1, 0.5, 0.8]), "mape": one([None, 20.0])}
+    for figures in measured:
+        figures["intervals"]["classical"]["coverage"] = one([0.5, 0.95])
+        figures["intervals"]["calibrated"] = {"coverage": one([0.5, 0.95, 1.0]), "mean_width": 9.0}
+    evaluation["train"]["r2"] = one([0.5, 0.99])
+    evaluation["baseline"]["rmse"] = one([1.0, 1e6])
+    difference, before = {"rmse": one([-1.0, 0.0, 1.0])}, {"status": "compared", "version": 1, "same_split": False}
+    evaluation["previous_model"] = {**before, "difference": difference, "test": {"rmse": 100.0}}
+    entry = {"name": "temp", "vif": one([2.0, 7.0, 20.0]), "infinite_vif": False}
+    return {"coefficients": [entry], "figures": {"condition_number": one([5.0, 50_000.0])}}
 
 
 @pytest.fixture
