@@ -23,7 +23,7 @@ def dataset_names() -> list[str]:
 
 
 def declaration_file(name: str) -> Path:
-    """Return the file of a declaration, which need not exist: one in ``datasets/`` by its name, or a path to another."""
+    """Return the file of a declaration, which need not exist: one of ``datasets/``, or a path to another."""
     return Path(name) if name.endswith(".toml") else DATASETS_FOLDER / f"{name}.toml"
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pipeline.aws.clients import Aws, aws_errors
@@ -15,6 +16,13 @@ from pipeline.aws.not_found import unless_missing
 from pipeline.errors import ExecutionError
 
 PREFIX = "predictions/"
+#: The first column after those that name a row.
+_PREDICTION = "prediction"
+#: Columns that are the same in all rows of a file.
+_ABOUT_THE_RUN = ("model_version", "execution_id", "source_key")
+_LONGEST_NAME = 24
+#: One decimal says little of a smaller number.
+_SMALL = 100.0
 
 
 @dataclass(frozen=True)
@@ -74,24 +82,33 @@ def print_predictions(aws: Aws, file: PredictionFile, count: int, console: Conso
         console.print(f"{found['rows']} rows{outside}, SHA-256 {found['sha256'][:16]}…", markup=False)
     header, rows = first_rows(aws, file, count)
     # The wide columns that are the same in every row are printed once, below.
-    same = [index for index, name in enumerate(header) if name in {"model_version", "execution_id", "source_key"}]
+    same = [index for index, name in enumerate(header) if name in _ABOUT_THE_RUN]
+    # What names a row comes before its prediction, and is text.
+    names = header.index(_PREDICTION) if _PREDICTION in header else 1
     grid = Table(box=None, padding=(0, 2), header_style="bold")
     for index, name in enumerate(header):
         if index not in same:
-            grid.add_column(name, justify="left" if index == 0 else "right")
+            grid.add_column(name, justify="left" if index < names else "right")
     for row in rows:
-        grid.add_row(*(_readable(value) for index, value in enumerate(row) if index not in same))
+        cells = [_short(value) if index < names else _readable(value) for index, value in enumerate(row)]
+        grid.add_row(*(escape(cell) for index, cell in enumerate(cells) if index not in same))
     console.print(grid)
     for index in same:
         if rows:
             console.print(f"{header[index]}: {rows[0][index]}", markup=False, soft_wrap=True)
 
 
+def _short(name: str) -> str:
+    """Cut what is longer than a name: the identifier of a row without a key is for machines."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
 def _readable(value: str) -> str:
-    """Write numbers with one decimal; the file itself has all of them."""
+    """Write numbers with one decimal, small ones with four digits; the file itself has all of them."""
     if value.count(".") != 1:
         return value
     try:
-        return f"{float(value):.1f}"
+        number = float(value)
     except ValueError:
         return value
+    return f"{number:.1f}" if abs(number) >= _SMALL else f"{number:.4g}"
