@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from pipeline.datasets.shipped import dataset_names, declaration_file
+from analysis.runtime.errors import SettingsError as DeclarationError
+from analysis.runtime.project import NAME
+from pipeline.datasets.shipped import dataset_names, declaration_file, declared
 
 Item = TypeVar("Item")
 
@@ -110,6 +112,10 @@ def _declared(name: str) -> str:
     if not declaration_file(name).is_file():
         known = ", ".join(dataset_names())
         raise ValueError(f"there is no declaration {name!r}; use the path of a TOML file, or one of: {known}")
+    try:
+        declared(name)
+    except DeclarationError as error:
+        raise ValueError(f"{error} All that is wrong: {NAME} dataset check {declaration_file(name)}") from error
     return name
 
 

@@ -79,9 +79,17 @@ def test_they_agree_on_the_real_table(real_csv, train_on, call_program, tmp_path
     check_that_all_agree(train_on(real_csv, profile), call_program, tmp_path)
 
 
-@pytest.mark.parametrize("profile", ["forecast", "complete", "distinct"])
+@pytest.mark.parametrize("profile", ["forecast", "complete"])
 def test_they_agree_on_the_real_wines(real_wine, train_on, call_program, tmp_path, profile: str) -> None:
     check_that_all_agree(train_on(real_wine, profile, "red_wine"), call_program, tmp_path)
+
+
+def test_repeated_rows_are_predicted_by_a_model_of_distinct_ones(real_wine, train_on, call_program) -> None:
+    archive = train_on(real_wine, "distinct", "red_wine").archive
+    assert call_program("export_model.py", archive).code == 0
+    done = call_program("predict_from_export.py", "exports/model.pickle", real_wine)
+    assert done.code == 0, done.err
+    assert "1599 wines predicted" in done.out
 
 
 def test_what_the_user_sees_of_a_table_without_dates(trained_on_wine, call_program, tmp_path) -> None:

@@ -341,12 +341,12 @@ def test_the_table_has_the_columns_that_are_published_and_needs_no_crawler(aws):
 
     assert tuple(PREDICTION_COLUMNS) == COLUMNS
     database = dataclasses.replace(THINGS["database"], name="tables", arn=f"{THINGS['database'].arn}-tables")
-    table = PredictionTable("tables.predictions", "things-predictions")
+    table = PredictionTable("tables.predictions", "things-predictions", "Predicted things", ("date",))
     apply_plan(make_plan([database, table], aws), aws)
     found = aws.glue.get_table(DatabaseName="tables", Name="predictions")["Table"]
     assert found["Parameters"]["storage.location.template"] == "s3://things-predictions/predictions/dt=${dt}/"
     assert found["PartitionKeys"] == [{"Name": "dt", "Type": "string"}]
-    other = PredictionTable("tables.predictions", "other-predictions")
+    other = PredictionTable("tables.predictions", "other-predictions", "Predicted things", ("date",))
     plan = make_plan([database, other], aws)
     assert [item.field for item in plan.changes[1].differences] == ["location", "parameters"]
     apply_plan(plan, aws)

@@ -119,6 +119,16 @@ def test_every_shipped_environment_passes_every_check(cache):
     assert report.sources == (*flows, "steps")
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", ["local", "dev"])
+def test_another_data_set_passes_every_check(cache, monkeypatch, name):
+    monkeypatch.setenv("BIKESHARE_DATASET", "red_wine")
+    report = validate_environments(name, None)
+    assert report.findings == ()
+    assert report.skipped == ()
+
+
 def test_a_deployment_is_what_deploy_would_make(cache):
     settings = load_settings("dev")
     deployment = environment_subjects(settings, build_bundle())[0][1]

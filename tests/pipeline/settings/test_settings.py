@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.shipped import declared
+from pipeline.datasets.shipped import declaration_file, declared
 from pipeline.errors import SettingsError
 from pipeline.settings.contract import FLOWS, Function
 from pipeline.settings.environment import environment_names, load_settings
@@ -97,6 +97,26 @@ def test_the_data_set_can_be_given_as_a_variable(write, monkeypatch):
     assert settings.profile == "forecast"
 
 
+def test_the_declaration_can_be_a_file_of_ones_own(write, tmp_path, monkeypatch):
+    text = declaration_file("red_wine").read_text(encoding="utf-8")
+    (tmp_path / "cider.toml").write_text(text.replace('name = "redwine"', 'name = "cider"'), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(file=write(f'{MINIMAL}dataset = "cider.toml"\n'))
+    assert (settings.prefix, settings.profile) == ("cider-x", "forecast")
+    with pytest.raises(SettingsError, match=r"dataset: there is no declaration 'mead\.toml'; use the path"):
+        load_settings(file=write(f'{MINIMAL}dataset = "mead.toml"\n'))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("title = ", "is not TOML"), ('title = "x"', "name: is missing"), ('colour = "red"', "colour: unknown field")],
+)
+def test_a_declaration_that_can_t_be_used_is_named_with_its_field(write, tmp_path, text, says):
+    (tmp_path / "own.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=rf"own\.toml:? .*{says}"):
+        load_settings(file=write(f'{MINIMAL}dataset = "{tmp_path}/own.toml"\n'))
+
+
 def test_thresholds_are_the_declaration_s_unless_they_are_set(write):
     bikes, wine = load_settings(file=write(MINIMAL)), load_settings(file=write(MINIMAL + 'dataset = "red_wine"\n'))
     assert (bikes.minimum_r_squared, wine.minimum_r_squared) == (0.8, 0.3)
@@ -184,7 +204,10 @@ def test_environment_variables_win_over_the_file(write, monkeypatch):
         ('[alarms]\nemails = "a@b.c"\n', "alarms.emails: has to be a list"),
         ('[alarms]\nemails = ["a at b"]\n', "alarms.emails.0: has to be an e-mail address"),
         ('project = "Bike"\n', "project: has to be 1 to 16 lower-case letters, digits and hyphens"),
-        ('dataset = "red_whine"\n', "dataset: there is no declaration 'red_whine'; there are: bike_sharing, red_wine"),
+        (
+            'dataset = "red_whine"\n',
+            "dataset: there is no declaration 'red_whine'; use the path of a TOML file, or one of: bike_sharing, red_w",
+        ),
         ("dataset = 7\n", "dataset: has to be text, in quotes"),
         (
             'dataset = "red_wine"\n[analysis]\nprofile = "parity"\n',

@@ -1,0 +1,98 @@
+"""Two data sets in one account: each is deployed and removed as if it were alone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from rich.console import Console
+
+from analysis.features.labels import PREDICTED, label_names
+from analysis.features.stored import stored_features
+from pipeline.aws.clients import Aws
+from pipeline.datasets.shipped import dataset_names, declared
+from pipeline.definition.bundle import Bundle
+from pipeline.definition.lock import Lock
+from pipeline.deploy.engine.resource import Action, Removal
+from pipeline.deploy.operations import deploy_environment, destroy_environment, plan_environment
+from pipeline.deploy.resources.catalog import PREDICTION_COLUMNS, PredictionTable
+from pipeline.deploy.resources.feature_groups import FeatureGroup
+from pipeline.deploy.stack import NO_STEPS, resources
+from pipeline.settings.contract import FLOWS, JOB_LOG_GROUPS
+from pipeline.settings.environment import Settings, load_settings
+
+pytestmark = pytest.mark.xdist_group("deploy")
+QUIET = Console(quiet=True)
+BUNDLE = Bundle("ab" * 32, b"archive", b"launcher", b"functions", Lock.of(""))
+
+
+def settings_of(name: str, **changes: object) -> Settings:
+    return load_settings("local").model_copy(update={"dataset": name, **changes})
+
+
+def stack(settings: Settings) -> list:
+    return resources(settings, BUNDLE, dict.fromkeys(FLOWS, NO_STEPS))
+
+
+def own(things: list) -> set[tuple[str, str, str]]:
+    """Return what AWS knows each by: code lies in a bucket, under the hash of its content."""
+    return {
+        (thing.kind, getattr(thing, "bucket", ""), thing.name) for thing in things if thing.name not in JOB_LOG_GROUPS
+    }
+
+
+@pytest.mark.parametrize("project", [None, "acme"])
+def test_they_have_no_resource_in_common_but_the_logs_of_all_jobs(project: str | None) -> None:
+    wine, bikes = (stack(settings_of(name, project=project)) for name in ("red_wine", "bike_sharing"))
+    assert own(wine).isdisjoint(own(bikes))
+    assert len(own(wine)) == len(wine) - len(JOB_LOG_GROUPS)
+
+
+def test_nothing_of_the_other_data_set_is_named_anywhere() -> None:
+    for name, other in (("red_wine", "bikeshare"), ("bike_sharing", "redwine")):
+        for thing in stack(settings_of(name)):
+            assert not re.search(f"{other}[-_]", repr(thing))
+
+
+@pytest.mark.parametrize("name", dataset_names())
+def test_feature_groups_and_tables_are_what_is_declared(name: str) -> None:
+    things = stack(settings_of(name))
+    dataset = declared(name)
+    (group,) = [thing for thing in things if isinstance(thing, FeatureGroup)]
+    stored = stored_features(dataset)
+    assert (dict(group.features), group.record_identifier) == (stored.types, stored.identifier)
+    # CreateFeatureGroup's pattern, and at most 2,500 of them.
+    assert all(re.fullmatch(r"[a-zA-Z0-9]([-_]*[a-zA-Z0-9]){0,63}", feature) for feature in group.features)
+    (table,) = [thing for thing in things if isinstance(thing, PredictionTable)]
+    columns = [column["Name"] for column in table.desired()["columns"]]
+    assert columns == [*label_names(dataset).values(), *PREDICTED]
+    # Athena ignores case, and the partition is a column, too.
+    assert len({column.lower() for column in [*columns, "dt"]}) == len(columns) + 1
+    assert tuple(PREDICTION_COLUMNS) == PREDICTED
+
+
+def test_wine_has_records_and_lines_and_bikes_have_dates() -> None:
+    wine, bikes = (
+        [thing for thing in stack(settings_of(name)) if isinstance(thing, (FeatureGroup, PredictionTable))]
+        for name in ("red_wine", "bike_sharing")
+    )
+    assert [wine[0].record_identifier, bikes[0].record_identifier] == ["record_id", "dteday"]
+    assert [wine[1].labels, bikes[1].labels] == [("record", "line"), ("date",)]
+    assert wine[1].description == "Predicted quality, one line a wine, with 95 % prediction interval"
+    assert "fixed_acidity" in wine[0].features
+
+
+@pytest.mark.timeout(900)
+def test_each_is_deployed_and_removed_as_if_it_were_alone(aws) -> None:
+    stacks = [settings_of("red_wine", environment="two"), settings_of("bike_sharing", environment="two")]
+    clients = [Aws(settings) for settings in stacks]
+    for settings, client in zip(stacks, clients, strict=True):
+        deploy_environment(settings, client, QUIET)
+    for settings, client in zip(stacks, clients, strict=True):
+        assert plan_environment(settings, client).is_empty
+    came_of = destroy_environment(stacks[0], clients[0], QUIET, keep_data=False)
+    assert {removal for _, removal in came_of} <= {Removal.REMOVED, Removal.NOT_OURS}
+    left = [change for change in plan_environment(stacks[1], clients[1]).changes if change.action is not Action.KEEP]
+    # The first that deploys has made those for all.
+    assert {change.resource.name for change in left} <= set(JOB_LOG_GROUPS)
+    destroy_environment(stacks[1], clients[1], QUIET, keep_data=False)
