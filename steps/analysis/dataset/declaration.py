@@ -53,9 +53,9 @@ class Words:
     row: Noun
     """What a row is."""
     target: str
-    """What is predicted: `daily rentals`."""
+    """What is predicted: `daily sales`."""
     unit: Noun
-    """What the target is counted or measured in: one `rental`, many `rentals`."""
+    """What the target is counted or measured in: one `euro`, many `euros`."""
     use: str
     """What predictions are for, as a sentence, for the model card."""
     limits: str = ""

@@ -136,7 +136,7 @@ def test_what_is_not_deployed_is_said_so(aws, monkeypatch, command):
     monkeypatch.setenv("BIKESHARE_PROJECT", "elsewhere")
     done = bikeshare(command)
     assert done.returncode == 6
-    assert "elsewhere-local-training and elsewhere-local-scoring are not deployed." in done.stderr
+    assert "elsewhere-bikeshare-local-training and elsewhere-bikeshare-local-scoring are not deployed." in done.stderr
     assert "bikeshare deploy" in done.stderr
 
 
