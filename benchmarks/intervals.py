@@ -20,11 +20,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
 import preprocess
 from analysis.evaluation.validation import TimedTable
-from analysis.features.profiles import FORECAST
+from analysis.features.profiles import profile_of
 from analysis.model.artefact import Floats
 from analysis.model.calibration import calibrate, calibration_rows, conformal_half_width
 from analysis.model.refit import refit
 from analysis.model.selection import Procedure, procedure_of
+from pipeline.datasets.shipped import declaration_file, declared
 
 Known = tuple[pd.DataFrame, Floats]
 """Training rows in the order of their times: features and target."""
@@ -86,7 +87,9 @@ def prepared(path: Path) -> TimedTable:
     """Return the rows that preprocess.py makes of a raw file."""
     with tempfile.TemporaryDirectory() as name:
         output = Path(name)
-        preprocess.main(["--input-file", str(path), "--output-dir", name])
+        preprocess.main(
+            ["--dataset", str(declaration_file("bike_sharing")), "--input-file", str(path), "--output-dir", name]
+        )
         columns = list(pd.read_csv(output / "train" / "train.csv", nrows=0).columns[:-1])
         features = pd.read_csv(output / "scoring" / "features.csv", header=None, names=columns)
         rows = pd.read_csv(output / "rows" / "rows.csv")
@@ -137,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
     table = prepared(options.days)
     for kept in (15, len(table.features.columns)):
         print(f"{options.days.name}, rolling origin, {kept} features:")
-        rolling_origin(table, procedure_of(FORECAST, kept))
+        rolling_origin(table, procedure_of(profile_of(declared("bike_sharing"), "forecast"), kept))
     if options.wine is not None:
         print(f"{options.wine.name}, {options.splits} random splits:")
         random_splits(options.wine, options.splits)

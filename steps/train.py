@@ -127,8 +127,9 @@ def main(arguments: Sequence[str]) -> None:
     count = request.feature_count or profile.feature_count
     # Imported here so that --help and a wrong call are answered at once.
     from analysis.model.calibration import calibrate
-    from analysis.model.fitting import fit_linear_model, regression_summary
+    from analysis.model.fitting import fit_linear_model
     from analysis.model.selection import procedure_of
+    from analysis.model.summary import regression_summary
 
     features, removed = rows[list(profile.names)], source.get("removed_columns", {})
     origin = provenance(request, source)

@@ -37,13 +37,16 @@ def check(declaration: Declaration, file: File = None, as_json: AsJson = False) 
     if as_json:
         print_json({"problems": [], "name": dataset.name, "file": None if report is None else asdict(report)})
     elif report is not None:
-        what = "to score: it has no target" if report.scores_only else "to train on, or to score"
-        typer.echo(f"{file}: {report.rows} rows, {len(report.columns)} of these columns; {what}.")
+        what = "only to score" if report.scores_only else "to train on, or to score"
+        rows = "" if report.rows is None else f"{report.rows:,} rows, "
+        typer.echo(f"{file}: {rows}{len(report.columns)} of these columns; {what}.")
         for name, header in report.columns.items():
             called = "" if name == header else f", called {header!r}"
             typer.echo(f"  {comment(name)}: {dataset.columns[name].kind}{called}")
         if report.unknown:
             typer.echo(f"  ignored: {comment(', '.join(report.unknown))}")
+        for note in report.notes:
+            typer.echo(f"  {comment(note)}")
     if report is not None and report.problems:
         raise InputFileError(f"{file} would be refused: {'; '.join(report.problems)}")
 

@@ -1,85 +1,59 @@
-"""Say what a file would meet: its columns, and the cells that are not of their kind."""
+"""Say what a file would meet: how it is read, and why it would be refused."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.dataset.columns import NUMBERS, TIMES, Column, Kind
-from analysis.dataset.declaration import Dataset, plain_name
-from pipeline.datasets.cells import Cells, read_cells
-from pipeline.datasets.observed import Observed, number_of, read_moment
+from analysis.dataset.declaration import Dataset
+from analysis.reading.cell_file import CellFile
+from analysis.reading.limits import QualityLimits
+from analysis.reading.purpose import Purpose
+from analysis.reading.raw_file import checked_file
+from analysis.runtime.errors import InputError
+from pipeline.errors import InputFileError
 
 
 @dataclass(frozen=True)
 class FileReport:
     """What a declaration says of a file."""
 
-    rows: int
     columns: Mapping[str, str]
     """Column of the declaration → name in the file."""
     scores_only: bool
-    """Whether it lacks the target, so that it can be predicted but not trained on."""
+    """Whether it can be predicted, but not trained on."""
     unknown: tuple[str, ...]
     """Columns of the file that the declaration does not have; they are ignored."""
-    problems: tuple[str, ...]
+    problems: tuple[str, ...] = ()
     """Why it would be refused."""
+    rows: int | None = None
+    """How many it has; None where it would be refused."""
+    notes: tuple[str, ...] = ()
+    """Why it can't be trained on, what is unusual about how it is written, and values that are strange but no error."""
 
 
 def check_file(dataset: Dataset, path: Path) -> FileReport:
-    """Read a file and compare it with a declaration.
+    """Check a file as the pipeline's first job does: for training where it has the target, else for scoring.
 
     Raises:
         InputFileError: it can't be read as a table.
     """
-    table = read_cells(path)
-    files = {plain_name(cells.name): cells for cells in table.columns}
-    found = {
-        name: next(files[spelling] for spelling in _spellings(name, column) if spelling in files)
-        for name, column in dataset.columns.items()
-        if set(_spellings(name, column)) & set(files)
-    }
-    known = {cells.name for cells in found.values()}
-    return FileReport(
-        rows=table.rows,
-        columns={name: cells.name for name, cells in found.items()},
-        scores_only=dataset.target not in found,
-        unknown=tuple(cells.name for cells in table.columns if cells.name not in known),
-        problems=tuple(_problems(dataset, files, found)),
-    )
-
-
-def _spellings(name: str, column: Column) -> list[str]:
-    return [plain_name(header) for header in (name, *column.headers)]
-
-
-def _problems(dataset: Dataset, files: Mapping[str, Cells], found: Mapping[str, Cells]) -> Iterator[str]:
-    for other in dataset.other_tables:
-        if any(plain_name(name) in files for name in other.columns):
-            yield other.message
-            return
-    needed = [name for name in dataset.known_before if not dataset.columns[name].optional]
-    if missing := [name for name in needed if name not in found]:
-        yield f"columns are missing: {', '.join(missing)}"
-    marks = frozenset(dataset.missing_marks)
-    for name, cells in found.items():
-        yield from _problems_of_cells(name, dataset.columns[name], Observed(cells, marks))
-
-
-def _problems_of_cells(name: str, column: Column, seen: Observed) -> Iterator[str]:
-    wrong = {text: count for text, count in seen.counts.items() if not _fits(column, text)}
-    if wrong:
-        yield f"column {name}: {next(iter(wrong))!r} is no {column.kind} ({sum(wrong.values())} rows have such cells)"
-
-
-def _fits(column: Column, text: str) -> bool:
-    """Tell whether a cell can be of the column's kind; ranges and rules are the job's to check."""
-    if column.kind in TIMES:
-        return any(read_moment(text, pattern) for patterns in column.formats.values() for pattern in patterns)
-    if column.kind is Kind.CATEGORY and not column.has_whole_levels:
-        return text in column.levels
-    if column.kind not in NUMBERS | {Kind.CATEGORY}:
-        return True
-    number = number_of(text)
-    if number is None or (column.kind is not Kind.MEASURE and not number.is_integer()):
-        return False
-    return not column.levels or int(number) in map(int, column.levels)
+    try:
+        header = CellFile(path, {name: column.headers for name, column in dataset.columns.items()}).header
+    except (InputError, OSError) as error:
+        raise InputFileError(f"{path} can't be read: {error}") from error
+    columns = {name: header.written.get(name, name) for name in header.names if name in dataset.columns}
+    unknown = tuple(name for name in header.names if name not in columns)
+    limits = QualityLimits(minimum_training_rows=dataset.gate.minimum_rows)
+    problems: tuple[str, ...] = ()
+    for purpose in Purpose if dataset.target in columns else [Purpose.SCORING]:
+        required = (dataset.target,) if purpose is Purpose.TRAINING else ()
+        scores_only = purpose is Purpose.SCORING
+        try:
+            report = checked_file(path, dataset, purpose, required=required, limits=limits).report
+        except InputError as error:
+            problems = problems or tuple(map(str, error.problems))
+            continue
+        strange = [f"{found['column']} {found['what']}: {found['rows']} rows" for found in report["findings"]]
+        notes = (*problems, *report["notes"], *strange)
+        return FileReport(columns, scores_only, unknown, (), report["rows"]["read"], notes)
+    return FileReport(columns, dataset.target not in columns, unknown, problems)

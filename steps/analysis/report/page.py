@@ -71,6 +71,7 @@ def report_html(
             evaluation=evaluation,
             excluded=summary.get("excluded", {}),
             figures=summary.get("figures", {}),
+            first_fit=summary.get("first_fit"),
             findings=findings(evaluation, summary, dataset.words),
             plots=residual_plots(archive.model, sides),
             published=evaluation.get("published"),

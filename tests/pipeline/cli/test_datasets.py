@@ -45,6 +45,8 @@ def test_from_a_file_to_a_checked_declaration(table: Path, tmp_path: Path) -> No
         "  land: category",
         "  area [km²]: measure",
         "  income: count",
+        "  Columns are separated by semicolons.",
+        "  Numbers have a decimal comma in area [km²].",
     ]
     assert run("draft", table, "--name", "towns").stdout == path.read_text(encoding="utf-8")
     refused = run("draft", table, "-o", path, code=7).stderr
@@ -58,14 +60,11 @@ def test_what_a_file_would_meet(table: Path, tmp_path: Path) -> None:
     other.write_text("LAND,x\neast,1\nsouth,2\n", encoding="utf-8")
     done = run("check", path, other, code=7)
     assert done.stdout.splitlines()[1:] == [
-        f"{other}: 2 rows, 1 of these columns; to score: it has no target.",
+        f"{other}: 1 of these columns; only to score.",
         "  land: category, called 'LAND'",
         "  ignored: x",
     ]
-    assert done.stderr.strip() == (
-        f"error: {other} would be refused: columns are missing: area [km²]; "
-        "column land: 'east' is no category (1 rows have such cells)"
-    )
+    assert done.stderr.strip() == (f"error: {other} would be refused: line 1, column area [km²]: the column is missing")
     found = json.loads(run("check", path, other, "--json", code=7).stdout)
     assert (found["name"], found["file"]["unknown"], found["file"]["scores_only"]) == ("towns", ["x"], True)
 

@@ -158,4 +158,4 @@ def test_a_file_is_named(tmp_path: Path) -> None:
 def test_what_python_takes_for_a_boundary_is_none_in_toml() -> None:
     text = WINE.replace("[columns.pH]", "# a\u2028b\n[columns.pH]") + "x = 1\n"
     assert tomllib.loads(text)
-    assert problems(text)[0].startswith(f"{text.count(chr(10))}: published.2.x: unknown field")
+    assert problems(text)[0].startswith(f"{text.count(chr(10))}: download.x: unknown field")

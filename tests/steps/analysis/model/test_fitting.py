@@ -12,7 +12,8 @@ from statsmodels.stats.outliers_influence import variance_inflation_factor
 from statsmodels.stats.stattools import durbin_watson, jarque_bera, omni_normtest
 
 from analysis.features.profiles import profile_of
-from analysis.model.fitting import fit_linear_model, variance_inflation_factors
+from analysis.model.fitting import fit_linear_model
+from analysis.model.summary import variance_inflation_factors
 from analysis.runtime.errors import TrainingError
 from pipeline.datasets.shipped import declared
 
@@ -175,12 +176,12 @@ def test_columns_that_others_determine_have_an_infinite_factor_and_leave_the_res
         features[name] = (levels == level).astype(int)
     target = (10.0 * features["temp"] + random.normal(0, 5, 120)).rename("cnt")
     fit = fit_linear_model(features, target, FORECAST, len(FORECAST.names), {})
-    factors = variance_inflation_factors(fit)
+    factors = variance_inflation_factors(fit.results)
     assert {name for name, factor in factors.items() if math.isinf(factor)} == set(season)
     without = fit_linear_model(
         features, target, FORECAST, len(FORECAST.names), {}, removed={"season_2": "the others say it"}
     )
-    for name, factor in variance_inflation_factors(without).items():
+    for name, factor in variance_inflation_factors(without.results).items():
         assert name in season or factors[name] == pytest.approx(factor, rel=1e-6), name
 
 

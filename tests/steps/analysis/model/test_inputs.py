@@ -63,8 +63,8 @@ def test_a_declaration_without_the_profile_is_refused(model) -> None:
 
 def test_a_file_is_not_prepared_for_a_model_of_another_table(sample_runs, call_script, tmp_path) -> None:
     done = call_script(
-        "preprocess.py", "--purpose", "scoring", "--input-file", write_sample(tmp_path / "days.csv", rows=3), "--model-dir",
-        sample_runs["forecast"].root / "archive", "--output-dir", tmp_path / "out", "--dataset",
+        "preprocess.py", "--purpose", "scoring", "--input-file", write_sample(tmp_path / "days.csv", rows=3),
+        "--model-dir", sample_runs["forecast"].root / "archive", "--output-dir", tmp_path / "out", "--dataset",
         declaration_file("red_wine"),
     )  # fmt: skip
     assert done.code == 1
