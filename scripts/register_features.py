@@ -25,7 +25,8 @@ from analysis.features.stored import EVENT_TIME, stored_features, stored_rows
 from analysis.reading.identity import row_identities
 from analysis.reading.purpose import Purpose
 from analysis.reading.raw_file import checked_file
-from analysis.runtime.files import read_frame, write_table
+from analysis.runtime.files import read_frame
+from analysis.runtime.tables import write_table
 from pipeline.aws.clients import Aws, aws_errors
 from scripts.lib.program import RegistrationError, ScriptError, aws_of, existing_file, program_parser, run_program
 

@@ -23,7 +23,8 @@ from analysis.reading.purpose import Purpose
 from analysis.reading.unused_columns import REMOVED
 from analysis.runtime.container import made_directory
 from analysis.runtime.errors import InputError, Problem, SettingsError
-from analysis.runtime.files import write_json, write_table
+from analysis.runtime.files import write_json
+from analysis.runtime.tables import write_table
 
 OUTPUTS = ("train", "test", "scoring", "rows", "feature_store", "quality")
 

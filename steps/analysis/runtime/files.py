@@ -10,15 +10,6 @@ from analysis.runtime.errors import SettingsError
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
-
-
-def write_table(table: pa.Table, path: Path, *, header: bool = True) -> None:
-    """Write `table` as :func:`write_frame` does; empty cells for nulls, whole numbers as such beside them."""
-    import pandas as pd
-    import pyarrow as pa
-
-    write_frame(table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get), path, header=header)
 
 
 def write_frame(frame: pd.DataFrame, path: Path, *, header: bool = True) -> None:
