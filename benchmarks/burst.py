@@ -2,9 +2,9 @@
 
 ::
 
-    python -m benchmarks.burst [--files 100] [--flow scoring|training] [--days 30]
+    python -m benchmarks.burst [--files 100] [--flow scoring|training] [--rows 30]
 
-A model is trained and approved first. Then all files are uploaded at once, each with different days. After the last
+A model is trained and approved first. Then all files are uploaded at once, each with different rows. After the last
 execution has ended, the results are counted: executions, their statuses, prediction files, and how many executions ran
 at the same time (SageMaker runs 20 executions of a pipeline at once; the others wait).
 """
@@ -42,9 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=100, help="how many files (default: 100)")
     parser.add_argument("--flow", choices=("scoring", "training"), default="scoring")
-    parser.add_argument(
-        "--days", type=int, default=30, help="rows of each file; training needs at least 60 (default: 30)"
-    )
+    parser.add_argument("--rows", type=int, default=30, help="of each file; training needs at least 60 (default: 30)")
     arguments = parser.parse_args()
     flow: Flow = arguments.flow
     with tempfile.TemporaryDirectory() as folder, running_endpoint(Path(folder) / "state") as endpoint:
@@ -53,7 +51,7 @@ def main() -> None:
         aws = Aws(settings)
         deploy_environment(settings, aws, Console(quiet=True))
         before = _approve_a_model(aws, settings, Path(folder))
-        bodies = _bodies(Path(folder), arguments.files, arguments.days, target=flow == "training")
+        bodies = _bodies(settings, Path(folder), arguments.files, arguments.rows, target=flow == "training")
         start = time.perf_counter()
         _put(aws, settings, flow, bodies)
         put = time.perf_counter() - start
@@ -63,7 +61,7 @@ def main() -> None:
     executions = [execution for execution in ended if execution.steps]
     statuses = Counter(execution.status for execution in executions)
     print(
-        f"{len(bodies)} files of {arguments.days} days uploaded to raw/{flow}/ in {put:.1f} s; {os.cpu_count()} cores"
+        f"{len(bodies)} files of {arguments.rows} rows uploaded to raw/{flow}/ in {put:.1f} s; {os.cpu_count()} cores"
     )
     print(f"  executions: {len(executions)} ({', '.join(f'{count} {name}' for name, count in statuses.items())})")
     print(f"  prediction files: {len(files)}, {len(set(files))} different names")
@@ -75,7 +73,7 @@ def main() -> None:
 
 def _approve_a_model(aws: Aws, settings: Settings, folder: Path) -> int:
     """Train and approve a model; return the number of executions that took."""
-    body = write_sample(folder / "first").read_bytes()
+    body = write_sample(folder / "first", dataset=settings.declared).read_bytes()
     key = "raw/training/first.csv"
     answer = aws.s3.put_object(Bucket=settings.raw_bucket, Key=key, Body=body)
     arn = wait_for_upload(aws, settings.training_pipeline_name, key, version_of(answer))
@@ -87,9 +85,11 @@ def _approve_a_model(aws: Aws, settings: Settings, folder: Path) -> int:
     return 1
 
 
-def _bodies(folder: Path, count: int, days: int, *, target: bool) -> list[bytes]:
+def _bodies(settings: Settings, folder: Path, count: int, rows: int, *, target: bool) -> list[bytes]:
     return [
-        write_sample(folder / f"burst-{number}", seed=number, rows=days, target=target).read_bytes()
+        write_sample(
+            folder / f"burst-{number}", seed=number, rows=rows, target=target, dataset=settings.declared
+        ).read_bytes()
         for number in range(count)
     ]
 

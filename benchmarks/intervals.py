@@ -87,9 +87,8 @@ def prepared(path: Path) -> TimedTable:
     """Return the rows that preprocess.py makes of a raw file."""
     with tempfile.TemporaryDirectory() as name:
         output = Path(name)
-        preprocess.main(
-            ["--dataset", str(declaration_file("bike_sharing")), "--input-file", str(path), "--output-dir", name]
-        )
+        declaration = ["--dataset", str(declaration_file("bike_sharing"))]
+        preprocess.main([*declaration, "--input-file", str(path), "--output-dir", name])
         columns = list(pd.read_csv(output / "train" / "train.csv", nrows=0).columns[:-1])
         features = pd.read_csv(output / "scoring" / "features.csv", header=None, names=columns)
         rows = pd.read_csv(output / "rows" / "rows.csv")
@@ -138,9 +137,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--splits", type=int, default=50, help="random splits of the wine table (default: 50)")
     options = parser.parse_args(arguments)
     table = prepared(options.days)
-    for kept in (15, len(table.features.columns)):
+    profile = profile_of(declared("bike_sharing"), "forecast")
+    for kept in (profile.feature_count, len(table.features.columns)):
         print(f"{options.days.name}, rolling origin, {kept} features:")
-        rolling_origin(table, procedure_of(profile_of(declared("bike_sharing"), "forecast"), kept))
+        rolling_origin(table, procedure_of(profile, kept))
     if options.wine is not None:
         print(f"{options.wine.name}, {options.splits} random splits:")
         random_splits(options.wine, options.splits)

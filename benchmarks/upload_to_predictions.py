@@ -41,7 +41,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        body = (arguments.data or write_sample(root)).read_bytes()
+        dataset = load_settings("local").declared
+        body = (arguments.data or write_sample(root, dataset=dataset)).read_bytes()
         with running_endpoint(root / "state") as endpoint:
             os.environ.update(endpoint.environment())
             settings = load_settings("local")

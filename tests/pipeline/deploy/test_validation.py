@@ -416,7 +416,7 @@ def test_a_definition_whose_jobs_do_not_bring_their_libraries_is_refused(run, tr
 @pytest.mark.slow
 def test_validate_and_plan_refuse_an_environment_whose_jobs_do_not(aws, tmp_path):
     """Somebody takes the input out of the sources: neither command goes on."""
-    for folder in ("pipeline", "steps"):
+    for folder in ("pipeline", "steps", "datasets"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     context = tmp_path / "pipeline" / "definition" / "context.py"
     text = context.read_text(encoding="utf-8")
