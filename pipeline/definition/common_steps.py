@@ -104,7 +104,7 @@ def preprocess_input(
             "max-missing-rows": str(quality.maximum_missing_rows),
             "max-invalid-rows": str(quality.maximum_invalid_rows),
             "max-unequal-sums": str(quality.maximum_unequal_sums),
-            "minimum-training-rows": str(settings.minimum_training_rows),
+            "minimum-training-rows": str(settings.gate.minimum_rows),
             "largest-expanded-mib": str(settings.running.largest_file_mib),
             **(arguments or {}),
         },

@@ -32,10 +32,10 @@ from pipeline.definition.function_steps import output
 from pipeline.definition.model_card import model_card_fragments
 from pipeline.settings.contract import IS_REGISTERED, QUALITY_GATE, QUALITY_GATE_FAILED, JobStep
 from pipeline.settings.environment import Settings
-from pipeline.settings.sections import ApprovalStatus, FirstLevels, GateFigure, Measures
+from pipeline.settings.sections import ApprovalStatus, FirstLevels, Measures
 
 #: Which rows the gate's figure is of, in words.
-_GATE_ROWS: dict[GateFigure, str] = {
+_GATE_ROWS: dict[str, str] = {
     "random": "the test rows of the random split",
     "chronological": "the latest rows, by a refit on the rows before them,",
     "rolling": "the latest rows, by refits on all rows before each fold (rolling origin),",
@@ -55,7 +55,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
     random_state = ParameterInteger("RandomState", default_value=analysis.random_state)
     # 0: as many as the profile declares.
     feature_count = ParameterInteger("FeatureCount", default_value=analysis.feature_count or 0)
-    minimum_r_squared = ParameterFloat("MinimumRSquared", default_value=settings.minimum_r_squared)
+    minimum_r_squared = ParameterFloat("MinimumRSquared", default_value=settings.gate.minimum_r_squared)
     approval_status = ParameterString(
         "ModelApprovalStatus",
         default_value=settings.registry.approval_status,
@@ -98,8 +98,8 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         description=f"Measures the model on rows that it has not seen{to_come}, beside the approved one",
         arguments={
             "model-package-group-name": group,
-            "leakage-threshold": str(settings.leakage_threshold),
-            "gate-figure": settings.gate_figure,
+            "leakage-threshold": str(settings.gate.leakage),
+            "gate-figure": str(settings.gate.figure),
         },
         inputs={
             "model": model_data,
@@ -112,7 +112,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         report="evaluation",
     )
     evaluation_uri = Join(on="/", values=[jobs.output_uri(evaluate, "evaluation"), "evaluation.json"])
-    r_squared = jobs.report_value(evaluate, f"validation.{settings.gate_figure}.r2")
+    r_squared = jobs.report_value(evaluate, f"validation.{settings.gate.figure}.r2")
     leakage_verdict = jobs.report_value(evaluate, "leakage.verdict")
 
     create_model = models.create_model_step(context, model_data=model_data)
@@ -168,7 +168,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         error_message=Join(
             on="",
             values=[
-                f"The quality gate refused the model: R-squared on {_GATE_ROWS[settings.gate_figure]} is ",
+                f"The quality gate refused the model: R-squared on {_GATE_ROWS[settings.gate.figure]} is ",
                 r_squared,
                 " and must be at least ",
                 minimum_r_squared.to_string(),

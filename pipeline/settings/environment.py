@@ -9,9 +9,10 @@ import os
 import re
 import shlex
 import tomllib
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Self, cast
+from typing import Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -19,6 +20,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import PydanticBaseSettingsSource as Source
 from pydantic_settings import SettingsError as UnreadableVariableError
 
+from analysis.dataset.declaration import Gate
 from analysis.runtime.project import NAME
 from pipedef.language.caching import parse_duration
 from pipeline.errors import SettingsError
@@ -28,7 +30,6 @@ from pipeline.settings.sections import (
     Alarms,
     Analysis,
     Features,
-    GateFigure,
     Instances,
     Network,
     Quality,
@@ -122,7 +123,7 @@ class Settings(ResourceNames, BaseSettings):
         if self.profile not in self.declared.profiles:
             known = ", ".join(self.declared.profiles)
             raise ValueError(f"analysis.profile: {self.dataset} declares no {self.profile!r}; it has {known}")
-        if self.gate_figure != "random" and self.declared.time is None:
+        if self.gate.figure != "random" and self.declared.time is None:
             raise ValueError(f"quality.gate_figure: {self.dataset} declares no time, so there are no rows to come")
         return self
 
@@ -132,28 +133,16 @@ class Settings(ResourceNames, BaseSettings):
         return self.analysis.profile or next(iter(self.declared.profiles))
 
     @property
-    def gate_figure(self) -> GateFigure:
-        """The figure that decides whether a model is registered: as set, or as declared."""
-        return self.quality.gate_figure or cast("GateFigure", str(self.declared.gate.figure))
-
-    @property
-    def minimum_r_squared(self) -> float:
-        """What a model has to reach: as set, or as declared."""
-        return self._first(self.quality.minimum_r_squared, self.declared.gate.minimum_r_squared)
-
-    @property
-    def leakage_threshold(self) -> float:
-        """What counts as leakage: as set, or as declared."""
-        return self._first(self.quality.leakage_threshold, self.declared.gate.leakage)
-
-    @property
-    def minimum_training_rows(self) -> int:
-        """How many rows are needed to train: as set, or as declared."""
-        return int(self._first(self.quality.minimum_training_rows, self.declared.gate.minimum_rows))
-
-    @staticmethod
-    def _first(setting: float | None, declared: float) -> float:
-        return declared if setting is None else setting
+    def gate(self) -> Gate:
+        """What a file and a model have to reach: as declared, but for what is set."""
+        quality = self.quality
+        asked: dict[str, Any] = {
+            "figure": quality.gate_figure,
+            "minimum_r_squared": quality.minimum_r_squared,
+            "leakage": quality.leakage_threshold,
+            "minimum_rows": quality.minimum_training_rows,
+        }
+        return replace(self.declared.gate, **{name: value for name, value in asked.items() if value is not None})
 
     @property
     def boundary_arn(self) -> str | None:

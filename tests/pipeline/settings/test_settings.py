@@ -119,12 +119,12 @@ def test_a_declaration_that_can_t_be_used_is_named_with_its_field(write, tmp_pat
 
 def test_thresholds_are_the_declaration_s_unless_they_are_set(write):
     bikes, wine = load_settings(file=write(MINIMAL)), load_settings(file=write(MINIMAL + 'dataset = "red_wine"\n'))
-    assert (bikes.minimum_r_squared, wine.minimum_r_squared) == (0.8, 0.3)
-    assert (bikes.gate_figure, bikes.leakage_threshold, bikes.minimum_training_rows) == ("random", 0.999, 60)
+    assert (bikes.gate.minimum_r_squared, wine.gate.minimum_r_squared) == (0.8, 0.3)
+    assert (bikes.gate.figure, bikes.gate.leakage, bikes.gate.minimum_rows) == ("random", 0.999, 60)
     quality = 'gate_figure = "rolling"\nminimum_r_squared = 0\nleakage_threshold = 0.9\nminimum_training_rows = 90\n'
-    asked = load_settings(file=write(f"{MINIMAL}[quality]\n{quality}"))
-    assert (asked.gate_figure, asked.minimum_r_squared) == ("rolling", 0.0)
-    assert (asked.leakage_threshold, asked.minimum_training_rows) == (0.9, 90)
+    asked = load_settings(file=write(f"{MINIMAL}[quality]\n{quality}")).gate
+    assert (asked.figure, asked.minimum_r_squared) == ("rolling", 0.0)
+    assert (asked.leakage, asked.minimum_rows) == (0.9, 90)
 
 
 def test_a_bucket_of_ones_own_is_taken_by_name(write):
