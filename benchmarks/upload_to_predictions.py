@@ -25,6 +25,7 @@ from rich.console import Console
 
 from localmaker.daemon import running_endpoint
 from pipeline.aws.clients import Aws
+from pipeline.datasets.shipped import declaration_file
 from pipeline.demo.sample import write_sample
 from pipeline.deploy.operations import deploy_environment
 from pipeline.executions.uploads import version_of, wait_for_upload
@@ -41,8 +42,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        dataset = load_settings("local").declared
-        body = (arguments.data or write_sample(root, dataset=dataset)).read_bytes()
+        body = (arguments.data or write_sample(root, dataset=load_settings("local").declared)).read_bytes()
         with running_endpoint(root / "state") as endpoint:
             os.environ.update(endpoint.environment())
             settings = load_settings("local")
@@ -51,7 +51,10 @@ def main() -> None:
             totals = [_upload_to_csv(aws, settings, body + b"\n" * number, number) for number in range(arguments.runs)]
         print(f"\nPutObject to prediction CSV, {len(body.splitlines()) - 1} rows, {os.cpu_count()} cores:")
         print(f"  median of {len(totals)}: {statistics.median(totals):.2f} s   (each: {_list(totals)})")
-        bare = [_bare_scripts(root / f"bare-{number}", body) for number in range(arguments.runs)]
+        bare = [
+            _bare_scripts(root / f"bare-{number}", body, declaration_file(settings.dataset))
+            for number in range(arguments.runs)
+        ]
     print(f"  bare scripts, in sequence: {statistics.median(bare):.2f} s   (each: {_list(bare)})")
     print(f"  ratio: {statistics.median(totals) / statistics.median(bare):.2f}")
 
@@ -84,7 +87,7 @@ def _print_steps(number: int, total: float, execution: ExecutionView) -> None:
     print(f"run {number}: {total:.2f} s   ({steps})")
 
 
-def _bare_scripts(root: Path, body: bytes) -> float:
+def _bare_scripts(root: Path, body: bytes, declaration: Path) -> float:
     """Return the seconds that preprocess, train and evaluate take as plain processes, without S3, jobs or pipeline."""
     raw, output, model = root / "raw", root / "output", root / "model"
     raw.mkdir(parents=True)
@@ -92,7 +95,7 @@ def _bare_scripts(root: Path, body: bytes) -> float:
 
     def script(name: str, *arguments: str | Path) -> None:
         command = [sys.executable, str(STEPS_FOLDER / name), *(str(argument) for argument in arguments)]
-        subprocess.run(command, check=True, capture_output=True)
+        subprocess.run(command, check=True, capture_output=True, env={**os.environ, "DATASET_FILE": str(declaration)})
 
     start = time.perf_counter()
     script("preprocess.py", "--input-file", raw / "day.csv", "--output-dir", output)

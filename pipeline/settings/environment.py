@@ -43,6 +43,8 @@ ENVIRONMENTS_FOLDER = Path(__file__).parent / "environments"
 DEFAULT_ENVIRONMENT = "local"
 VARIABLES = f"{NAME.upper().replace('-', '_')}_"
 """What the names of environment variables for settings begin with."""
+#: Of names: the policies of a role have 10,240 characters, and name many resources.
+_LONGEST_PREFIX = 33
 _NESTED = "__"
 #: pydantic's types of errors → what is wrong, in words.
 _WORDS = {
@@ -102,6 +104,20 @@ class Settings(ResourceNames, BaseSettings):
         # A day more: the job that takes a cached step's files runs after the step was found.
         if cached and cached + timedelta(days=1) > timedelta(days=self.retention.run_days):
             raise ValueError(f"retention.run_days: steps are cached for {cached.days} days, and their files needed")
+        keys = [("kms_key", self.kms_key), *(("buckets.kms_keys", key) for key in self.buckets.kms_keys)]
+        for name, arn in keys:
+            if arn and arn.startswith("arn:") and arn.split(":")[1:4:2] != [self.partition, self.region]:
+                raise ValueError(f"{name}: a key of {arn.split(':')[3]} can't be used in {self.region}")
+        return self
+
+    @model_validator(mode="after")
+    def _nameable(self) -> Self:
+        """Refuse names that AWS does not take."""
+        key = "dataset" if self.project is None else "project"
+        if len(self.prefix) > _LONGEST_PREFIX:
+            raise ValueError(
+                f"{key}: {self.prefix}, which names begin with, is longer than {_LONGEST_PREFIX} characters"
+            )
         names = (self.raw_bucket, self.artifacts_bucket, self.predictions_bucket)
         if len(set(names)) != len(names):
             raise ValueError(f"buckets: one bucket can't be two of {', '.join(names)}")
@@ -109,12 +125,7 @@ class Settings(ResourceNames, BaseSettings):
             try:
                 check_bucket_name(name)
             except ValueError as error:
-                key = "dataset" if self.project is None else "project"
                 raise ValueError(f"{key}: its buckets would have names such as {name}; {error}") from error
-        keys = [("kms_key", self.kms_key), *(("buckets.kms_keys", key) for key in self.buckets.kms_keys)]
-        for name, arn in keys:
-            if arn and arn.startswith("arn:") and arn.split(":")[1:4:2] != [self.partition, self.region]:
-                raise ValueError(f"{name}: a key of {arn.split(':')[3]} can't be used in {self.region}")
         return self
 
     @model_validator(mode="after")

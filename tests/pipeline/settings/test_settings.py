@@ -74,8 +74,11 @@ def test_all_names_begin_with_project_data_set_and_environment(write, text, pref
 @pytest.mark.parametrize(
     ("text", "blamed"),
     [
-        (f'project = "{"p" * 16}"\n', f"project: its buckets would have names such as {'p' * 16}-bikeshare-e"),
-        (f'project = "{"p" * 16}"\ndataset = "red_wine"\n', "project: its buckets"),
+        (
+            f'project = "{"p" * 16}"\n',
+            f"project: {'p' * 16}-bikeshare-{'e' * 16}, which names begin with, is longer than 33",
+        ),
+        (f'project = "{"p" * 16}"\ndataset = "red_wine"\n', "project: .* is longer than 33 characters"),
     ],
 )
 def test_names_that_are_too_long_together_are_refused(write, text, blamed):

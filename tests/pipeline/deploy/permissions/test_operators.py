@@ -330,7 +330,8 @@ INLINE_POLICIES_OF_A_ROLE, TRUST_POLICY, MANAGED_POLICY = 10_240, 2_048, 6_144
 def test_policies_with_the_longest_names_fit_into_a_role():
     settings = load_settings("prod").model_copy(
         update={
-            "project": "p" * 16,
+            # With the data set's name, 33 characters.
+            "project": "p" * 6,
             "environment": "e" * 16,
             "region": "ap-southeast-2",
             "kms_key": f"arn:aws:kms:ap-southeast-2:111122223333:alias/{'k' * 200}",
