@@ -91,8 +91,8 @@ def test_a_renamed_copy_speaks_of_itself(renamed: Path) -> None:
 
 @pytest.mark.slow
 def test_a_renamed_copy_compiles_and_is_valid(renamed: Path) -> None:
-    definition = run(renamed, "synth", "training", WINES_ACCOUNT_ID="111122223333")
-    assert f"arn:aws:iam::111122223333:role/{NEW}-local-" in definition
-    assert f"{NAME}-local" not in definition
+    definition = run(renamed, "synth", "training", WINES_ACCOUNT_ID="111122223333", WINES_DATASET="red_wine")
+    assert "arn:aws:iam::111122223333:role/redwine-local-" in definition
+    assert NAME not in definition
     assert json.loads(definition)["Version"]
     assert "No problem found" in run(renamed, "validate")
