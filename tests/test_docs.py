@@ -16,7 +16,7 @@ PAGES = sorted(
     page for page in ROOT.rglob("*.md") if not any(part.startswith(".") for part in page.relative_to(ROOT).parts)
 )
 #: For its own graph and settings; the table in the architecture page says which.
-LINES_THAT_A_TEAM_EDITS = 2550
+LINES_THAT_A_TEAM_EDITS = 2500
 _FENCED = re.compile(r"^( *)(```|~~~).*?^\1\2", re.DOTALL | re.MULTILINE)
 _INLINE_CODE = re.compile(r"`[^`\n]*`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from analysis.runtime.container import DATASET_FILE
 from pipeline.datasets.shipped import DEFAULT_DATASET, declaration_file
-from pipeline.definition.lock import Lock
 from pipeline.settings.contract import Function
-from pipeline.step_code import STEPS_FOLDER
+from pipeline.step_code import STEPS_FOLDER, Lock
 
 REQUIREMENTS_FILE = STEPS_FOLDER / "requirements.txt"
 ARCHIVE_NAME = "sourcedir.tar.gz"

@@ -36,8 +36,7 @@ def model_card_fragments(
     dataset, words = settings.declared, settings.declared.words
     content = json.loads(_TEMPLATE.read_text(encoding="utf-8"))
     if dataset.time is None:
-        details = content["evaluation_details"]
-        content["evaluation_details"] = [entry for entry in details if _TO_COME not in entry["name"]]
+        content["evaluation_details"] = [one for one in content["evaluation_details"] if _TO_COME not in one["name"]]
     neighbours = f"Expect the figures of {words.row.many} to come: neighbours in time flatter a random split. "
     known = {
         "code": bundle.sha256,

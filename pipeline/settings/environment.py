@@ -115,9 +115,7 @@ class Settings(ResourceNames, BaseSettings):
         """Refuse names that AWS does not take."""
         key = "dataset" if self.project is None else "project"
         if len(self.prefix) > _LONGEST_PREFIX:
-            raise ValueError(
-                f"{key}: {self.prefix}, which names begin with, is longer than {_LONGEST_PREFIX} characters"
-            )
+            raise ValueError(f"{key}: {self.prefix}, which names begin with, has more than {_LONGEST_PREFIX} letters")
         names = (self.raw_bucket, self.artifacts_bucket, self.predictions_bucket)
         if len(set(names)) != len(names):
             raise ValueError(f"buckets: one bucket can't be two of {', '.join(names)}")

@@ -13,9 +13,9 @@ from typing import Any
 
 from analysis.runtime.project import NAME
 from pipeline.aws.clients import Aws
-from pipeline.definition.lock import Lock
 from pipeline.deploy.engine.resource import Difference, Removal, Resource, State
 from pipeline.errors import DeploymentError
+from pipeline.step_code import Lock
 
 # Metadata of each object.
 _SHA256 = "sha256"

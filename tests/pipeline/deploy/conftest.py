@@ -16,12 +16,12 @@ import pytest
 from localmaker.daemon import running_endpoint
 from pipeline.aws.clients import Aws
 from pipeline.definition.bundle import Bundle, pack_functions
-from pipeline.definition.lock import Lock
 from pipeline.deploy.engine.resource import Resource
 from pipeline.deploy.resources.log_groups import LogGroup
 from pipeline.deploy.stack import resources
 from pipeline.settings.contract import FLOWS
 from pipeline.settings.environment import Settings, environment_names, load_settings
+from pipeline.step_code import Lock
 
 DEFINITION = json.dumps(
     {"Version": "2020-12-01", "Steps": [{"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}}]}

@@ -12,7 +12,6 @@ from analysis.features.stored import stored_features
 from pipeline.aws.clients import Aws
 from pipeline.datasets.shipped import dataset_names, declared
 from pipeline.definition.bundle import Bundle
-from pipeline.definition.lock import Lock
 from pipeline.deploy.engine.resource import Action, Removal
 from pipeline.deploy.operations import deploy_environment, destroy_environment, plan_environment
 from pipeline.deploy.resources.catalog import PREDICTION_COLUMNS, PredictionTable
@@ -20,6 +19,7 @@ from pipeline.deploy.resources.feature_groups import FeatureGroup
 from pipeline.deploy.stack import NO_STEPS, resources
 from pipeline.settings.contract import FLOWS, JOB_LOG_GROUPS
 from pipeline.settings.environment import Settings, load_settings
+from pipeline.step_code import Lock
 
 pytestmark = pytest.mark.xdist_group("deploy")
 QUIET = Console(quiet=True)

@@ -76,9 +76,9 @@ def test_all_names_begin_with_project_data_set_and_environment(write, text, pref
     [
         (
             f'project = "{"p" * 16}"\n',
-            f"project: {'p' * 16}-bikeshare-{'e' * 16}, which names begin with, is longer than 33",
+            f"project: {'p' * 16}-bikeshare-{'e' * 16}, which names begin with, has more than 33",
         ),
-        (f'project = "{"p" * 16}"\ndataset = "red_wine"\n', "project: .* is longer than 33 characters"),
+        (f'project = "{"p" * 16}"\ndataset = "red_wine"\n', "project: .* has more than 33 letters"),
     ],
 )
 def test_names_that_are_too_long_together_are_refused(write, text, blamed):

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.definition.bundle import REQUIREMENTS_FILE
-from pipeline.definition.lock import Lock
 from pipeline.deploy.engine.planner import apply_plan, destroy, make_plan
 from pipeline.deploy.engine.resource import Action
 from pipeline.deploy.resources.wheels import Wheels, fetched, pin_of
 from pipeline.errors import DeploymentError
+from pipeline.step_code import Lock
 
 pytestmark = pytest.mark.xdist_group("deploy")
 
