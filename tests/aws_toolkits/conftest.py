@@ -5,6 +5,7 @@ The environment is built once for what it is made of and kept under ``$XDG_CACHE
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -44,15 +45,24 @@ def toolkits() -> Path:
     digest = hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bikeshare"
     prefix, complete = cache / f"aws-toolkits-{digest}", cache / f"aws-toolkits-{digest}.complete"
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / f"aws-toolkits-{digest}.lock").open("w") as lock:
+        # Test files run beside each other, and each would build it.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        build(interpreter.executable, prefix, complete)
+    return prefix
+
+
+def build(interpreter: Path, prefix: Path, complete: Path) -> None:
+    """Build the environment, unless it is complete."""
     if not complete.exists():
-        run_or_skip([interpreter.executable, "-m", "venv", "--without-pip", "--clear", prefix], "no environment")
+        run_or_skip([interpreter, "-m", "venv", "--without-pip", "--clear", prefix], "no environment")
         install = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", prefix / "bin" / "python"]
         run_or_skip([*install, "--require-hashes", "-r", IMAGE_LOCK], "the image's libraries can't be installed")
         # With the image's setuptools: an isolated build would fetch one without a hash.
         options = ["--no-build-isolation", "--no-deps", "--require-hashes"]
         run_or_skip([*install, *options, "-r", TOOLKITS], "AWS's toolkits can't be built or installed")
         complete.touch()
-    return prefix
 
 
 @dataclass(frozen=True)
