@@ -26,9 +26,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
 import pyarrow.compute as pc
 
+from analysis.checking.purpose import Purpose
+from analysis.checking.raw_file import checked_file
 from analysis.dataset.declaration import Dataset, Download
-from analysis.reading.purpose import Purpose
-from analysis.reading.raw_file import checked_file
 from pipeline.datasets.shipped import DEFAULT_DATASET, dataset_names, declared
 from scripts.lib.program import ScriptError, program_parser, run_program, write_whole
 

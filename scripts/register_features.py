@@ -17,14 +17,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
+from analysis.checking.identity import row_identities
+from analysis.checking.purpose import Purpose
+from analysis.checking.raw_file import checked_file
 from analysis.dataset.declaration import Dataset
 from analysis.features.feature_store import Record, batch_writer, records_of, write_all
 from analysis.features.labels import texts_of
 from analysis.features.preparation import learn
 from analysis.features.stored import EVENT_TIME, stored_features, stored_rows
-from analysis.reading.identity import row_identities
-from analysis.reading.purpose import Purpose
-from analysis.reading.raw_file import checked_file
 from analysis.runtime.files import read_frame
 from analysis.runtime.tables import write_table
 from pipeline.aws.clients import Aws, aws_errors

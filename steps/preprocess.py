@@ -12,11 +12,11 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from analysis.checking.limits import add_limits, limits_of
+from analysis.checking.purpose import Purpose
 from analysis.dataset.columns import Missing
 from analysis.dataset.reading import read_dataset
 from analysis.features.profiles import Profile, Variant, profile_of
-from analysis.reading.limits import add_limits, limits_of
-from analysis.reading.purpose import Purpose
 from analysis.runtime.container import INPUT, OUTPUT, Arguments, existing_file, run_step
 from analysis.runtime.upload import CLAIM_FILE, INPUT_FILE, read_claim
 
@@ -68,8 +68,8 @@ def main(arguments: Sequence[str]) -> None:
     request = requested(arguments)
     dataset = read_dataset(existing_file(request.dataset, "The declaration of the data set"))
     # Imported here so that --help and a wrong call are answered at once.
+    from analysis.checking.raw_file import checked_file
     from analysis.features.prepared import write_prepared
-    from analysis.reading.raw_file import checked_file
     from analysis.reading.source import MIB, Expansion
 
     profile, variant, learned = chosen(request, dataset)

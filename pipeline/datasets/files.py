@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.checking.limits import QualityLimits
+from analysis.checking.purpose import Purpose
+from analysis.checking.raw_file import checked_file
 from analysis.dataset.declaration import Dataset
 from analysis.reading.cell_file import CellFile
-from analysis.reading.limits import QualityLimits
-from analysis.reading.purpose import Purpose
-from analysis.reading.raw_file import checked_file
 from analysis.runtime.errors import InputError
 from pipeline.errors import InputFileError
 

@@ -10,6 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from analysis.checking.checks import CheckedRows
+from analysis.checking.purpose import Purpose
+from analysis.checking.raw_file import checked_file
 from analysis.evaluation.diagnostics import check_leakage
 from analysis.evaluation.metrics import all_metrics, coverage
 from analysis.features.preparation import learn
@@ -17,9 +20,6 @@ from analysis.features.prepared import split_rows
 from analysis.features.profiles import Profile, profile_of
 from analysis.features.transform import model_columns
 from analysis.model.fitting import Fit, fit_linear_model
-from analysis.reading.checks import CheckedRows
-from analysis.reading.purpose import Purpose
-from analysis.reading.raw_file import checked_file
 from pipeline.datasets.shipped import declared
 
 BIKES = declared("bike_sharing")

@@ -1,6 +1,6 @@
 """casual and registered under other names: nothing but the numbers can give them away.
 
-Where they are not declared, preprocess.py keeps them from the model (tests/steps/analysis/reading/
+Where they are not declared, preprocess.py keeps them from the model (tests/steps/analysis/checking/
 test_unused_columns.py). Where somebody has declared them as ordinary inputs, evaluate.py finds them out.
 """
 

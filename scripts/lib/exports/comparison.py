@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.checking.identity import row_identities
+from analysis.checking.purpose import Purpose
+from analysis.checking.raw_file import checked_file
 from analysis.dataset.declaration import Dataset
 from analysis.evaluation.metrics import all_metrics, coverage
 from analysis.features.labels import row_labels
 from analysis.features.transform import model_columns
 from analysis.model.artefact import Floats, LinearModel, Predictions
 from analysis.model.inputs import inputs_of
-from analysis.reading.identity import row_identities
-from analysis.reading.purpose import Purpose
-from analysis.reading.raw_file import checked_file
 from publish import safe_text
 from scripts.lib.program import ExportRefusedError
 

@@ -10,6 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from analysis.checking.checks import CheckedRows
+from analysis.checking.identity import row_identities
+from analysis.checking.purpose import Purpose
+from analysis.checking.unused_columns import REMOVED
 from analysis.dataset.columns import Kind, Missing
 from analysis.dataset.declaration import Dataset
 from analysis.features import transform
@@ -17,10 +21,6 @@ from analysis.features.labels import row_labels, texts_of
 from analysis.features.preparation import Preparation, learn
 from analysis.features.profiles import Profile, Variant
 from analysis.features.stored import stored_rows
-from analysis.reading.checks import CheckedRows
-from analysis.reading.identity import row_identities
-from analysis.reading.purpose import Purpose
-from analysis.reading.unused_columns import REMOVED
 from analysis.runtime.container import made_directory
 from analysis.runtime.errors import InputError, Problem, SettingsError
 from analysis.runtime.files import write_json

@@ -1,1 +1,1 @@
-"""The raw table: read, checked, converted, its quality reported."""
+"""From the bytes of a file to cells of text, whichever dialect it is written in."""

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.checking.limits import QualityLimits
+from analysis.checking.purpose import Purpose
+from analysis.checking.raw_file import checked_file
 from analysis.dataset.columns import Kind
 from analysis.dataset.declaration import Dataset
-from analysis.reading.limits import QualityLimits
-from analysis.reading.purpose import Purpose
-from analysis.reading.raw_file import checked_file
 from pipeline.datasets.shipped import dataset_names, declared
 from pipeline.demo.sample import DEFAULT_SEED, FILE_NAME, ROWS, sample_rows, write_sample
 from pipeline.demo.values import levels, limits

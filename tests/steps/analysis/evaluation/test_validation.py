@@ -11,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
+from analysis.checking.identity import row_identities
+from analysis.checking.purpose import Purpose
+from analysis.checking.raw_file import checked_file
 from analysis.evaluation.validation import (
     TimedTable,
     chronological_figure,
@@ -25,9 +28,6 @@ from analysis.features.transform import model_columns
 from analysis.model.calibration import FOLDS, calibrate
 from analysis.model.refit import refit
 from analysis.model.selection import Procedure, procedure_of
-from analysis.reading.identity import row_identities
-from analysis.reading.purpose import Purpose
-from analysis.reading.raw_file import checked_file
 from analysis.runtime.errors import TrainingError
 from pipeline.datasets.shipped import declared
 

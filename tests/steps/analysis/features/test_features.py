@@ -14,6 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.checking.checks import CheckedRows
+from analysis.checking.identity import row_identities
+from analysis.checking.purpose import Purpose
+from analysis.checking.raw_file import checked_file
 from analysis.dataset.columns import Kind
 from analysis.dataset.declaration import Dataset
 from analysis.features.labels import texts_of
@@ -21,14 +25,10 @@ from analysis.features.preparation import Preparation, learn
 from analysis.features.profiles import Origin, Variant, bin_columns, profile_of
 from analysis.features.stored import EVENT_TIME, RECORD_ID, legal_names, stored_features, stored_rows
 from analysis.features.transform import model_columns
-from analysis.reading.checks import CheckedRows
-from analysis.reading.identity import row_identities
-from analysis.reading.purpose import Purpose
-from analysis.reading.raw_file import checked_file
 from analysis.runtime.errors import SettingsError
 from pipeline.datasets.shipped import declared
 from pipeline.demo.sample import sample_rows
-from tests.steps.analysis.reading.batches import checked, readings, towns
+from tests.steps.analysis.checking.batches import checked, readings, towns
 
 BIKES, WINE = declared("bike_sharing"), declared("red_wine")
 FORECAST, PARITY = profile_of(BIKES, "forecast"), profile_of(BIKES, "parity")

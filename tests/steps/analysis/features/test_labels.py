@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from analysis.checking.identity import row_identities
+from analysis.checking.purpose import Purpose
 from analysis.features.labels import PREDICTED, label_names, row_labels
-from analysis.reading.identity import row_identities
-from analysis.reading.purpose import Purpose
 from pipeline.datasets.shipped import declared
 from pipeline.demo.sample import sample_rows
-from tests.steps.analysis.reading.batches import checked, readings, towns
+from tests.steps.analysis.checking.batches import checked, readings, towns
 
 BIKES, WINE = declared("bike_sharing"), declared("red_wine")
 

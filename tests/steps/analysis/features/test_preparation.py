@@ -16,7 +16,7 @@ from analysis.features.preparation import Preparation, learn, preparation_from
 from analysis.features.profiles import profile_of
 from analysis.features.transform import filled, model_columns
 from analysis.runtime.errors import ModelError
-from tests.steps.analysis.reading.batches import towns
+from tests.steps.analysis.checking.batches import towns
 
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
 

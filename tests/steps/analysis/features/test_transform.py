@@ -9,7 +9,7 @@ from analysis.dataset.declaration import Dataset
 from analysis.features.preparation import Preparation, labels, learn
 from analysis.features.transform import bin_positions, bin_report
 from pipeline.datasets.shipped import declared
-from tests.steps.analysis.reading.batches import towns
+from tests.steps.analysis.checking.batches import towns
 
 BIKES = declared("bike_sharing")
 MEASURES = BIKES.of_kind(Kind.MEASURE)

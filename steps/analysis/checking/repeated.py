@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from analysis.checking.domains import lines_of, shown
+from analysis.checking.equal_rows import first_positions, group_numbers
+from analysis.checking.limits import QualityLimits
+from analysis.checking.problems import Findings, Lines, Mask
 from analysis.dataset.declaration import Dataset, Repeated
-from analysis.reading.domains import lines_of, shown
-from analysis.reading.equal_rows import first_positions, group_numbers
-from analysis.reading.limits import QualityLimits
-from analysis.reading.problems import Findings, Lines, Mask
 
 
 def without_repeated_rows(

@@ -10,20 +10,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.checking.domains import Broken, broken_domains, lines_of, notice_unusual
+from analysis.checking.forms import Ranges, file_form, scale_of
+from analysis.checking.limits import QualityLimits
+from analysis.checking.missing import drop_rows_with_gaps, refuse_wholly_empty
+from analysis.checking.problems import Findings, Mask
+from analysis.checking.purpose import Purpose
+from analysis.checking.quality_report import Origin, quality_report
+from analysis.checking.ranges import compare_with_training
+from analysis.checking.repeated import without_repeated_keys, without_repeated_rows
+from analysis.checking.rules import all_rules, broken_rules
+from analysis.checking.typing_rows import TypedRows, typed_rows
 from analysis.dataset.columns import Kind
 from analysis.dataset.declaration import Dataset, Repeated, plain_name
 from analysis.dataset.rules import Rule, Severity
-from analysis.reading.domains import Broken, broken_domains, lines_of, notice_unusual
-from analysis.reading.forms import Ranges, file_form, scale_of
-from analysis.reading.limits import QualityLimits
-from analysis.reading.missing import drop_rows_with_gaps, refuse_wholly_empty
-from analysis.reading.problems import Findings, Mask
-from analysis.reading.purpose import Purpose
-from analysis.reading.quality_report import Origin, quality_report
-from analysis.reading.ranges import compare_with_training
-from analysis.reading.repeated import without_repeated_keys, without_repeated_rows
-from analysis.reading.rules import all_rules, broken_rules
-from analysis.reading.typing_rows import TypedRows, typed_rows
 from analysis.runtime.errors import InputError, ModelError, Problem
 
 

@@ -14,12 +14,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.checking.limits import QualityLimits
+from analysis.checking.problems import Findings, Lines, Mask, quoted
+from analysis.checking.typing_rows import DateReading, TypedRows
+from analysis.checking.values import moments
 from analysis.dataset.columns import Column
 from analysis.dataset.declaration import Dataset
-from analysis.reading.limits import QualityLimits
-from analysis.reading.problems import Findings, Lines, Mask, quoted
-from analysis.reading.typing_rows import DateReading, TypedRows
-from analysis.reading.values import moments
 from analysis.runtime.errors import SHOWN_PROBLEMS
 
 Ranges = Mapping[str, tuple[float, float]]

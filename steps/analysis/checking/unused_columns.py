@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.checking.limits import QualityLimits
 from analysis.dataset.columns import Kind
 from analysis.dataset.declaration import Dataset
-from analysis.reading.limits import QualityLimits
 
 REMOVED, NOT_AN_INPUT, KEPT = "removed", "not an input", "kept"
 _COMPARED_ROWS = 16

@@ -9,12 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from analysis.checking.checks import CheckedRows, check_rows
+from analysis.checking.limits import QualityLimits
+from analysis.checking.purpose import Purpose
+from analysis.checking.quality_report import Origin
 from analysis.dataset.declaration import Dataset, plain_name
 from analysis.dataset.reading import dataset_from, read_dataset
-from analysis.reading.checks import CheckedRows, check_rows
-from analysis.reading.limits import QualityLimits
-from analysis.reading.purpose import Purpose
-from analysis.reading.quality_report import Origin
 
 ROOT = Path(__file__).resolve().parents[4]
 BIKE = read_dataset(ROOT / "datasets" / "bike_sharing.toml")

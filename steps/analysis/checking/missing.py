@@ -7,11 +7,11 @@ from collections.abc import Collection
 import numpy as np
 import pyarrow as pa
 
+from analysis.checking.domains import lines_of
+from analysis.checking.limits import QualityLimits
+from analysis.checking.problems import Findings, Mask
 from analysis.dataset.columns import Column, Kind, Missing
 from analysis.dataset.declaration import Dataset
-from analysis.reading.domains import lines_of
-from analysis.reading.limits import QualityLimits
-from analysis.reading.problems import Findings, Mask
 
 
 def may_be_empty(name: str, dataset: Dataset, required: Collection[str]) -> bool:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.checking.values import filled_cells, level_codes, moments, numbers, typed_cells, whole_numbers
 from analysis.dataset.columns import Column, Kind
-from analysis.reading.values import filled_cells, level_codes, moments, numbers, typed_cells, whole_numbers
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", re.ASCII)
 _TEXTS = st.text() | st.text(alphabet="0123456789+-.eE_xXnaif \x00٣", max_size=8)

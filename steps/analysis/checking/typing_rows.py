@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.checking.problems import Findings, Lines, Mask, quoted
+from analysis.checking.values import filled_cells, moments, numbers, typed_cells, where
 from analysis.dataset.columns import TIMES, Column
 from analysis.dataset.declaration import Dataset
-from analysis.reading.problems import Findings, Lines, Mask, quoted
-from analysis.reading.values import filled_cells, moments, numbers, typed_cells, where
 from analysis.runtime.errors import SHOWN_PROBLEMS
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.reading.limits import QualityLimits
-from analysis.reading.unused_columns import exact_sums
+from analysis.checking.limits import QualityLimits
+from analysis.checking.unused_columns import exact_sums
 from pipeline.demo.sample import sample_rows
-from tests.steps.analysis.reading.batches import WINE, Cells, checked, readings, towns
+from tests.steps.analysis.checking.batches import WINE, Cells, checked, readings, towns
 
 
 def found(rows: Cells, *arguments: Any, **options: Any) -> dict[str, tuple[str, str]]:

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.checking.domains import Broken, shown
+from analysis.checking.equal_rows import Positions, group_numbers, most_frequent
+from analysis.checking.problems import Mask
+from analysis.checking.values import where
 from analysis.dataset.columns import TIMES, Column, Kind
 from analysis.dataset.declaration import Dataset
 from analysis.dataset.rules import Rule, part_of
-from analysis.reading.domains import Broken, shown
-from analysis.reading.equal_rows import Positions, group_numbers, most_frequent
-from analysis.reading.problems import Mask
-from analysis.reading.values import where
 
 _SUM_TOLERANCE = 1e-9
 """Of real numbers, relative to the largest number of the sum; whole ones are exact."""

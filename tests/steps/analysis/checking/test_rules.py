@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from analysis.reading.limits import QualityLimits
-from analysis.reading.purpose import Purpose
+from analysis.checking.limits import QualityLimits
+from analysis.checking.purpose import Purpose
 from analysis.runtime.errors import InputError
 from pipeline.demo.sample import sample_rows
-from tests.steps.analysis.reading.batches import BIKE, Cells, checked, readings, towns
+from tests.steps.analysis.checking.batches import BIKE, Cells, checked, readings, towns
 
 
 def refused(rows: Cells, *arguments: Any, **options: Any) -> list[tuple[int | None, str | None, str]]:

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.checking.checks import CheckedRows, check_rows
+from analysis.checking.limits import QualityLimits
+from analysis.checking.purpose import Purpose
+from analysis.checking.quality_report import Origin
 from analysis.dataset.declaration import Repeated
-from analysis.reading.checks import CheckedRows, check_rows
-from analysis.reading.limits import QualityLimits
-from analysis.reading.purpose import Purpose
-from analysis.reading.quality_report import Origin
 from analysis.runtime.errors import InputError, ModelError
 from pipeline.demo.sample import sample_rows
-from tests.steps.analysis.reading.batches import BIKE, WINE, Cells, batches_of, checked, readings, towns
+from tests.steps.analysis.checking.batches import BIKE, WINE, Cells, batches_of, checked, readings, towns
 
 DAYS = sample_rows(rows=90)
 TOWNS = towns()

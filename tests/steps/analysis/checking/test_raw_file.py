@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from analysis.reading.checks import CheckedRows
-from analysis.reading.limits import QualityLimits
-from analysis.reading.purpose import Purpose
-from analysis.reading.raw_file import checked_file
+from analysis.checking.checks import CheckedRows
+from analysis.checking.limits import QualityLimits
+from analysis.checking.purpose import Purpose
+from analysis.checking.raw_file import checked_file
 from analysis.runtime.errors import InputError, Problem
-from tests.steps.analysis.reading.batches import BIKE, ROOT
+from tests.steps.analysis.checking.batches import BIKE, ROOT
 
 CASES = ROOT.parent / "shared" / "cases" / "inputs"
 INPUT_COLUMNS, TARGET = BIKE.known_before, BIKE.target

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from analysis.reading.forms import Ranges
-from analysis.reading.limits import QualityLimits
-from analysis.reading.purpose import Purpose
+from analysis.checking.forms import Ranges
+from analysis.checking.limits import QualityLimits
+from analysis.checking.purpose import Purpose
 from analysis.runtime.errors import InputError
 from pipeline.demo.sample import sample_rows
-from tests.steps.analysis.reading.batches import BIKE, ROOT, WINE, Cells, cells_of, checked
+from tests.steps.analysis.checking.batches import BIKE, ROOT, WINE, Cells, cells_of, checked
 
 SHARED = ROOT.parent / "shared"
 

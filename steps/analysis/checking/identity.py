@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.checking.equal_rows import group_numbers
 from analysis.dataset.columns import TIMES
 from analysis.dataset.declaration import Dataset
-from analysis.reading.equal_rows import group_numbers
 
 _BETWEEN_KEYS, _BEFORE_CELLS = "|", "\x1f"
 

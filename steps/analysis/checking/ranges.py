@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.checking.domains import lines_of
+from analysis.checking.forms import Ranges
+from analysis.checking.limits import QualityLimits
+from analysis.checking.problems import Findings
 from analysis.dataset.columns import NUMBERS, Kind
 from analysis.dataset.declaration import Dataset
-from analysis.reading.domains import lines_of
-from analysis.reading.forms import Ranges
-from analysis.reading.limits import QualityLimits
-from analysis.reading.problems import Findings
 
 
 def compare_with_training(

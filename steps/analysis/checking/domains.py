@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.checking.forms import scale_of
+from analysis.checking.problems import Findings, Lines, Mask
+from analysis.checking.values import FLAG_LEVELS, allowed_levels, where
 from analysis.dataset.columns import NUMBERS, Column, Kind
 from analysis.dataset.declaration import Dataset
-from analysis.reading.forms import scale_of
-from analysis.reading.problems import Findings, Lines, Mask
-from analysis.reading.values import FLAG_LEVELS, allowed_levels, where
 
 
 @dataclass(frozen=True)

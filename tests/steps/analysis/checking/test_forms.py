@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from analysis.checking.purpose import Purpose
 from analysis.dataset.declaration import Dataset
-from analysis.reading.purpose import Purpose
 from analysis.runtime.errors import InputError
 from pipeline.demo.sample import sample_rows
-from tests.steps.analysis.reading.batches import BIKE, Cells, checked, towns
+from tests.steps.analysis.checking.batches import BIKE, Cells, checked, towns
 
 SCALED = {name: column.scales["original"] for name, column in BIKE.columns.items() if column.scales}
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from analysis.checking.checks import CheckedRows, check_rows
+from analysis.checking.forms import Ranges
+from analysis.checking.limits import QualityLimits
+from analysis.checking.purpose import Purpose
+from analysis.checking.quality_report import Origin
 from analysis.dataset.declaration import Dataset, Repeated
 from analysis.reading.cell_file import CellFile
-from analysis.reading.checks import CheckedRows, check_rows
-from analysis.reading.forms import Ranges
-from analysis.reading.limits import QualityLimits
-from analysis.reading.purpose import Purpose
-from analysis.reading.quality_report import Origin
 from analysis.reading.source import Expansion
 
 
@@ -30,7 +30,7 @@ def checked_file(
 ) -> CheckedRows:
     """Read and check `path`; `name` is what messages call it (default: the file's own name).
 
-    See :func:`~analysis.reading.checks.check_rows` for the rest. Raises InputError, naming line and column, for a file
+    See :func:`~analysis.checking.checks.check_rows` for the rest. Raises InputError, naming line and column, for a file
     that can't be used.
     """
     known = {column: declared.headers for column, declared in dataset.columns.items()}

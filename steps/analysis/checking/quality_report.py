@@ -11,14 +11,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.checking.domains import shown
+from analysis.checking.limits import QualityLimits
+from analysis.checking.problems import Findings
+from analysis.checking.purpose import Purpose
+from analysis.checking.typing_rows import TypedRows
+from analysis.checking.unused_columns import unused_columns
 from analysis.dataset.columns import NUMBERS, Kind
 from analysis.dataset.declaration import Dataset
-from analysis.reading.domains import shown
-from analysis.reading.limits import QualityLimits
-from analysis.reading.problems import Findings
-from analysis.reading.purpose import Purpose
-from analysis.reading.typing_rows import TypedRows
-from analysis.reading.unused_columns import unused_columns
 
 
 @dataclass(frozen=True, kw_only=True)

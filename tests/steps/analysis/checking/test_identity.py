@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.reading.identity import row_identities
+from analysis.checking.identity import row_identities
 from pipeline.demo.sample import sample_rows
-from tests.steps.analysis.reading.batches import BIKE, WINE, Cells, checked, readings, towns
+from tests.steps.analysis.checking.batches import BIKE, WINE, Cells, checked, readings, towns
 
 
 def wines(count: int) -> Cells:

@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from analysis.checking.problems import Mask
 from analysis.dataset.columns import Column, Kind, strptime_format
-from analysis.reading.problems import Mask
 
 _NUMBER = r"\A[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\z"
 _EXACT_WHOLE = 2.0**53
