@@ -235,6 +235,11 @@ def test_slashes_behind_a_path_change_nothing(functions: Functions, slashes: str
     def add_slashes(request: Any, **_: Any) -> None:
         request.url += slashes
 
-    functions.client.meta.events.register("before-sign.lambda.*", add_slashes)
-    assert functions.described()["FunctionName"] == functions.name
-    assert functions.client.get_function(FunctionName=functions.name)["Configuration"]["FunctionName"] == functions.name
+    events = functions.client.meta.events  # of a client that other tests use, too
+    events.register("before-sign.lambda.*", add_slashes)
+    try:
+        described = functions.described()
+        found = functions.client.get_function(FunctionName=functions.name)["Configuration"]
+    finally:
+        events.unregister("before-sign.lambda.*", add_slashes)
+    assert described["FunctionName"] == found["FunctionName"] == functions.name
