@@ -117,7 +117,12 @@ def account(moto_account) -> Any:
     s3.put_object(Bucket="artifacts", Key="rows.csv", Body=b"date,actual\n2026-01-01,985\n")
     s3.put_object(Bucket="artifacts", Key="features.csv.out", Body=b"1.0,0.5,1.5")
     sagemaker.create_model_package_group(ModelPackageGroupName=GROUP)
-    sagemaker.create_model_package(ModelPackageGroupName=GROUP, ModelApprovalStatus="Approved")
+    container = {"Image": "image", "ModelDataUrl": "s3://artifacts/model.tar.gz"}
+    sagemaker.create_model_package(
+        ModelPackageGroupName=GROUP,
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={"Containers": [container], "SupportedContentTypes": ["text/csv"]},
+    )
     return s3
 
 

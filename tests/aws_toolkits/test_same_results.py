@@ -24,6 +24,7 @@ import boto3
 import pytest
 
 from localmaker.daemon import running_endpoint
+from pipeline.datasets.shipped import declaration_file
 from pipeline.definition.bundle import ARCHIVE_NAME
 from pipeline.demo.sample import write_sample
 
@@ -44,7 +45,7 @@ def prepared(tmp_path_factory) -> Path:
     output = tmp_path_factory.mktemp("prepared")
     subprocess.run(
         [sys.executable, ROOT / "steps" / "preprocess.py", "--input-file", csv, "--output-dir", output,
-         "--purpose", "training", "--profile", "forecast"],
+         "--purpose", "training", "--profile", "forecast", "--dataset", declaration_file("bike_sharing")],
         check=True, capture_output=True,
     )  # fmt: skip
     return output
