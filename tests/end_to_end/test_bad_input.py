@@ -75,7 +75,7 @@ CASES = {
     "text in a number column": (lambda text: edited(text, 3, "temp", "warm").encode(), ["temp", "line 4", "warm"]),
     "impossible date": (lambda text: edited(text, 4, "dteday", "31-02-18").encode(), ["dteday", "line 5", "31-02-18"]),
     "out of range": (lambda text: edited(text, 5, "season", "7").encode(), ["season", "line 6", "7"]),
-    "wrong delimiter": (lambda text: text.replace(",", ";").encode(), ["delimiter", ";"]),
+    "unknown delimiter": (lambda text: text.replace(",", "~").encode(), ["line 1", "not a header line"]),
     "not UTF-8": (lambda text: text.replace("dteday", "d\u00fcteday").encode("latin-1"), ["UTF-8"]),
     "binary": (lambda text: bytes(range(256)) * 40, ["binary"]),
     "duplicate rows": (lambda text: repeated_row(text).encode(), ["line 7"]),
