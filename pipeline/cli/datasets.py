@@ -38,7 +38,7 @@ def check(declaration: Declaration, file: File = None, as_json: AsJson = False) 
         print_json({"problems": [], "name": dataset.name, "file": None if report is None else asdict(report)})
     elif report is not None:
         what = "only to score" if report.scores_only else "to train on, or to score"
-        rows = "" if report.rows is None else f"{report.rows:,} rows, "
+        rows = "" if report.rows is None else f"{report.rows} rows, "
         typer.echo(f"{file}: {rows}{len(report.columns)} of these columns; {what}.")
         for name, header in report.columns.items():
             called = "" if name == header else f", called {header!r}"

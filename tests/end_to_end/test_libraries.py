@@ -81,7 +81,7 @@ def test_with_one_missing_the_plan_names_it_and_the_first_job_fails_for_want_of_
         "requirements.txt can't be installed from the input 'wheels': No matching distribution found for wrapt"
         in reason
     )
-    assert "bikeshare deploy puts it there" in reason
+    assert "the command deploy puts it there" in reason
 
 
 def test_with_all_of_them_missing_the_first_job_says_where_they_should_be(deployed, wheels, sample_csv):

@@ -105,7 +105,7 @@ def reason(s3, eventually):
         (
             "code",
             "wheels",
-            "train.csv was not prepared for profile 'forecast': its columns are a, b. Give preprocess.py",
+            "The description of the training rows is missing: /opt/ml/input/data/train/source.json",
         ),
         ("code", "fewer-wheels", "run.sh: requirements.txt can't be installed from the input 'wheels': No matching"),
         ("broken", "wheels", "run.sh: sourcedir.tar.gz can't be unpacked."),

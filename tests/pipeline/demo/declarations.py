@@ -104,8 +104,9 @@ def rules(draw: st.DrawFn, columns: dict[str, Any], time: str | None) -> list[di
             {"column": "month", "message": "is another month", "equals": f"{time}.month"},
             {"column": "year", "message": "is another year", "one_to_one": f"{time}.year"},
             {"column": "weekday", "message": "is another weekday", "follows": time},
-            {"column": "hour", "message": "is another hour", "equals": f"{time}.hour"},
         ]
+        if columns[time]["kind"] == "datetime":
+            found.append({"column": "hour", "message": "is another hour", "equals": f"{time}.hour"})
     if "site" in columns and draw(st.booleans()) and columns["site"].get("maximum") is None:
         columns["district"] = {"kind": draw(st.sampled_from(["text", "count"]))}
         found.append({"column": "district", "message": "is elsewhere", "one_to_one": "site"})

@@ -39,7 +39,7 @@ def test_what_is_to_be_made_is_shown_field_by_field_when_asked_for(aws, stack):
     assert "versioning" not in shown(plan)
     lines = shown(plan, full=True).splitlines()
     assert '      versioning: "Enabled"' in lines
-    assert '      tags.project: "made-in-full"' in lines
+    assert '      tags.project: "made-in-full-bikeshare"' in lines
     assert '        + Allow sts:AssumeRole by {"Service": "events.amazonaws.com"}' in "\n".join(lines)
     assert "        + step Stop" in lines
     assert '      pattern.source: ["aws.s3"]' in lines
