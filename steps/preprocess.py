@@ -18,9 +18,12 @@ from analysis.dataset.columns import Missing
 from analysis.dataset.reading import read_dataset
 from analysis.features.profiles import Profile, Variant, profile_of
 from analysis.runtime.container import INPUT, OUTPUT, Arguments, existing_file, run_step
+from analysis.runtime.errors import SettingsError
 from analysis.runtime.upload import CLAIM_FILE, INPUT_FILE, read_claim
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from analysis.dataset.declaration import Dataset
     from analysis.features.preparation import Preparation
 
@@ -47,10 +50,26 @@ def requested(arguments: Sequence[str]) -> Namespace:
     return parser.parse_args(arguments)
 
 
+def refuse_without_model(dataset: Dataset, archive_file: Path) -> None:
+    """Raise SettingsError where rows to score need what was learned on training rows, and there is no model to tell."""
+    learned = [
+        name
+        for name, column in dataset.columns.items()
+        if column.missing is Missing.FILL or (column.bins is not None and column.bins.quantiles is not None)
+    ]
+    if learned:
+        raise SettingsError(
+            f"{archive_file} is missing: what stands for empty cells or parts bins of {', '.join(learned)} was learned "
+            "on training rows. Give the model's folder with --model-dir."
+        )
+
+
 def chosen(request: Namespace, dataset: Dataset) -> tuple[Profile, Variant, Preparation | None]:
     """Return profile and variant as asked for, or as the model has them that is to score, and what it has learned."""
     archive_file = request.model_dir / "model.tar.gz"
     if request.purpose is Purpose.TRAINING or not archive_file.is_file():
+        if request.purpose is Purpose.SCORING:
+            refuse_without_model(dataset, archive_file)
         variant = Variant(
             first_levels=None if request.first_levels == DECLARED else request.first_levels == "keep",
             binned=None if request.measures == DECLARED else request.measures == "bins",

@@ -371,3 +371,14 @@ def test_a_word_that_is_no_level_is_refused(call_script, declaration, tmp_path) 
     )
     assert done.code == 1
     assert "line 9, column side: east is not one of north (towards the hill), far south" in done.message
+
+
+def test_what_training_rows_teach_is_not_made_up_of_the_rows_to_score(call_script, declaration, tmp_path) -> None:
+    file = write_csv(tmp_path / "plots.csv", plots())
+    done = call_script(
+        "preprocess.py", "--purpose", "scoring", "--input-file", file, "--output-dir", tmp_path / "out",
+        "--model-dir", tmp_path / "none", "--dataset", declaration,
+    )  # fmt: skip
+    assert done.code == 1
+    assert "was learned on training rows. Give the model's folder with --model-dir." in done.message
+    assert not (tmp_path / "out").exists()
