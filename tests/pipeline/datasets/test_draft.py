@@ -388,6 +388,6 @@ def test_no_file_breaks_out_of_the_declaration(
         *("missing_marks", "words", "columns", "rules", "profiles", "gate"),
     }
     assert draft(path).text == drafted.text
-    # A job refuses control characters and line breaks in names, which a draft can do with; else it takes what was drafted.
+    # A job refuses control characters, and line breaks in names; else it takes what was drafted.
     if all(text.isprintable() for text in [*names, *(cell for pool in pools for cell in pool)]):
         assert check_file(drafted.dataset, path).problems == ()
