@@ -15,6 +15,7 @@ def service_model(service: str) -> Any:
     return botocore.session.get_session().get_service_model(service)
 
 
+PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/g/1"
 LOCATION = {"S3Uri": "s3://b/k", "LocalPath": "/opt/ml"}
 
 
@@ -47,6 +48,18 @@ def test_missing_members_at_every_depth() -> None:
 )
 def test_constraints(request_: dict[str, Any], message: str) -> None:
     assert message in problems("ListPipelineExecutions", request_)
+
+
+@pytest.mark.parametrize("value", ["", "a" * 257, "a,b", 'a"b', "a;b", "a\nb", "a#b"])
+def test_what_a_value_of_customer_metadata_may_not_be(value: str) -> None:
+    request = {"ModelPackageArn": PACKAGE, "CustomerMetadataProperties": {"k": value}}
+    assert "'customerMetadataProperties.k.member'" in problems("UpdateModelPackage", request)
+
+
+@pytest.mark.parametrize("value", ["2026-12-01T03:00:00.000Z", "arn:aws:iam::123456789012:user/é 日本", "a" * 256])
+def test_what_a_value_of_customer_metadata_may_be(value: str) -> None:
+    request = {"ModelPackageArn": PACKAGE, "CustomerMetadataProperties": {"k": value}}
+    validate_request(service_model("sagemaker").operation_model("UpdateModelPackage"), request)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,12 @@ likes, so the endpoint checks required members, types, lengths, ranges, patterns
 from __future__ import annotations
 
 import re
+import sys
+import unicodedata
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 from pipedef.errors import AwsError
@@ -127,11 +130,24 @@ def broken_constraints(type_name: str, metadata: dict[str, Any], value: Any) -> 
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """Compile a pattern; None where only Java knows its syntax (Unicode classes): such patterns are not checked."""
+    """Compile a pattern of Java's; None where only Java knows its syntax: such patterns are not checked."""
+    # Some patterns end in a limit of the length behind their end, which Java reads as their end.
+    known = re.sub(r"\$\{\d+,\d+\}$", "", pattern)
+    known = re.sub(r"\\p\{([A-Z])\}", lambda found: _categories()[found[1]], known)
     try:
-        return re.compile(pattern)
+        return re.compile(known)
     except re.error:
         return None
+
+
+@cache
+def _categories() -> dict[str, str]:
+    """Return the characters of each category of Unicode, such as ``L`` for letters, as they stand within brackets."""
+    found: dict[str, str] = {}
+    for letter, run in groupby(range(sys.maxunicode + 1), lambda code: unicodedata.category(chr(code))[0]):
+        codes = list(run)
+        found[letter] = found.get(letter, "") + f"\\U{codes[0]:08x}-\\U{codes[-1]:08x}"
+    return found
 
 
 def _require_type(shape: Any, value: Any, path: str) -> None:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipedef.checks.data_flow import without_rows
-from pipedef.checks.jobs import code_is_pinned
+from pipedef.checks.jobs import code_is_pinned, instances_share_the_work
 from pipedef.document.definition import read_definition
 from pipedef.document.project import Project
 
@@ -38,6 +38,12 @@ def test_several_instances_that_do_the_same_are_found(training, problems):
     assert (found.step, found.message.startswith("Each of the 2 instances")) == ("IngestFeatures", True)
     training.input("IngestFeatures", "feature_store")["S3DataDistributionType"] = "ShardedByS3Key"
     assert problems("instances-share-work", training) == []
+
+
+def test_instances_of_a_script_that_shares_its_rows_are_fine(training):
+    training.arguments("IngestFeatures")["ProcessingResources"]["ClusterConfig"]["InstanceCount"] = 2
+    project = Project(sharing_scripts=frozenset({"ingest_features.py"}))
+    assert list(instances_share_the_work(replace(training.read(), project=project))) == []
 
 
 def test_code_in_a_channel_is_pinned_by_the_channel(training, problems):

@@ -54,6 +54,7 @@ def test_the_card_of_the_project_fits(problems, training):
         rating(read("rating")),
         joined("{", {"Get": "Steps.Train.TrainingJobName"}, "}"),
         {"Get": "Steps.Train.TrainingJobName"},
+        read("content", "Card"),
         rating(joined({"Get": "Steps.Claim.OutputParameters['rating']"})),
     ],
 )

@@ -187,6 +187,8 @@ def _no_other_way(step: Step) -> str:
 def instances_share_the_work(definition: Definition) -> Iterator[Problem]:
     """Check that several instances of a processing job share the input."""
     for step in definition.steps_of_type("Processing"):
+        if step.script in definition.project.sharing_scripts:
+            continue
         count = follow(step.arguments, "ProcessingResources", "ClusterConfig", "InstanceCount")
         distributions = [
             follow(item, "S3Input", "S3DataDistributionType")

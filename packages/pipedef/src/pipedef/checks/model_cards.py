@@ -51,6 +51,8 @@ def _depends(problem: CardProblem) -> bool:
 def _text(content: Any, definition: Definition) -> str | None:
     """Return a card's text with stand-ins for what is not known yet; None where nothing of it can be told."""
     text, quoted = "", False
+    if is_expression(content) and JSON_GET in content:
+        return None  # a step writes the card as a whole
     for piece in _pieces(content):
         part = piece if isinstance(piece, str) else _stand_in(piece, definition, quoted=quoted)
         if part is None:

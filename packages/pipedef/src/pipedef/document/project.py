@@ -28,6 +28,7 @@ class Project:
             no package index.
         code_named_by_digest: whether the path of all code has its SHA-256 in it, not only that of cached steps.
         transforms_read_one_file: whether every batch transform takes one object, and not all below a prefix.
+        sharing_scripts: scripts of which each instance of a job works on a part of the rows by itself.
         script_actions: script → flag that makes it do so, or :data:`ALWAYS` → IAM actions that it takes itself.
         step_actions: step type → IAM actions, for types that the linter has no table of.
     """
@@ -42,6 +43,7 @@ class Project:
     libraries_input: str | None = None
     code_named_by_digest: bool = False
     transforms_read_one_file: bool = False
+    sharing_scripts: frozenset[str] = frozenset()
     script_actions: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     step_actions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
