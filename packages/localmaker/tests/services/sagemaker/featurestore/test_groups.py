@@ -122,6 +122,33 @@ def test_a_group_is_creating_for_a_moment() -> None:
     assert after["FeatureGroupStatus"] == "Created"
 
 
+def test_groups_of_one_name_that_follow_each_other_within_a_second_have_tables_of_their_own(
+    endpoint: EndpointHandle, unique: str, eventually: Callable[..., Any]
+) -> None:
+    sagemaker, glue = endpoint.client("sagemaker"), endpoint.client("glue")
+
+    def offline() -> Any:
+        return sagemaker.describe_feature_group(FeatureGroupName=unique)["OfflineStoreConfig"]
+
+    def is_gone() -> bool:
+        return sagemaker.list_feature_groups(NameContains=unique)["FeatureGroupSummaries"] == []
+
+    stores = []
+    for _ in range(4):
+        sagemaker.create_feature_group(**request(unique))
+        stores.append(offline())
+        sagemaker.delete_feature_group(FeatureGroupName=unique)
+        eventually(is_gone)
+    tables = [one["DataCatalogConfig"]["TableName"] for one in stores]
+    places = [one["S3StorageConfig"]["ResolvedOutputS3Uri"] for one in stores]
+    assert len({*tables}) == len({*places}) == len(stores)
+    locations = [
+        glue.get_table(DatabaseName="sagemaker_featurestore", Name=name)["Table"]["StorageDescriptor"]["Location"]
+        for name in tables
+    ]
+    assert locations == places
+
+
 def test_the_offline_store_is_a_table_of_the_catalogue(
     endpoint: EndpointHandle, unique: str, eventually: Callable[..., Any]
 ) -> None:

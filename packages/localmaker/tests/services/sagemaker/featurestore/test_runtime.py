@@ -70,7 +70,7 @@ def test_errors(store: Any, group: str, unique: str) -> None:
     with pytest.raises(store.exceptions.ResourceNotFound) as missing:
         store.put_record(FeatureGroupName=f"{unique}-none", Record=record("a"))
     assert missing.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
-    with pytest.raises(store.exceptions.ValidationError, match=r"\[oops\] of feature \[x\]") as invalid:
+    with pytest.raises(store.exceptions.ValidationError, match=r"named \[x\] .*\[oops\]") as invalid:
         store.put_record(FeatureGroupName=group, Record=record("a", x="oops"))
     assert invalid.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     with pytest.raises(store.exceptions.ValidationError, match="not defined"):
@@ -186,3 +186,24 @@ def test_list_records_in_pages(store: Any, group: str) -> None:
     assert pages == [["r0", "r2"], ["r3", "r4"]]
     everything = store.list_records(FeatureGroupName=group, IncludeSoftDeletedRecords=True)
     assert everything["RecordIdentifiers"] == ["r0", "r1", "r2", "r3", "r4"]
+
+
+def test_one_wrong_entry_of_a_batch_costs_no_other(store: Any, endpoint: EndpointHandle, unique: str) -> None:
+    endpoint.client("sagemaker").create_feature_group(
+        FeatureGroupName=unique,
+        RecordIdentifierFeatureName="id",
+        EventTimeFeatureName="at",
+        FeatureDefinitions=[*DEFINITIONS[:1], {"FeatureName": "at", "FeatureType": "Fractional"}, *DEFINITIONS[2:]],
+        OnlineStoreConfig={"EnableOnlineStore": True},
+    )
+    wrong = {"1767268800123": "1", "nan": "1", "inf": "1", "1e400": "1", "1": "nan", "2": "", "3": "1_0"}
+    entries = [record(f"wrong {at}", at, x) for at, x in wrong.items()]
+    answer = store.batch_write_record(
+        Entries=[{"FeatureGroupName": unique, "Record": one} for one in [*entries, record("right", "1767268800.5")]]
+    )
+    assert [one["Entry"]["Record"] for one in answer["Errors"]] == entries
+    assert {one["ErrorCode"] for one in answer["Errors"]} == {"ValidationError"}
+    assert store.list_records(FeatureGroupName=unique)["RecordIdentifiers"] == ["right"]
+    for at, x in wrong.items():
+        with pytest.raises(store.exceptions.ValidationError):
+            store.put_record(FeatureGroupName=unique, Record=record("a", at, x))

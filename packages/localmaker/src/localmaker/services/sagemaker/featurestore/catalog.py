@@ -23,6 +23,22 @@ _PARQUET = {
 }
 
 
+def is_table(name: str, region: str, clients: AwsClients) -> bool:
+    """Say whether the database has a table, such as one that the removal of a group has left.
+
+    Args:
+        name: of the table.
+        region: of the catalog.
+        clients: of Glue.
+    """
+    glue = clients.client("glue", region)
+    try:
+        glue.get_table(DatabaseName=DATABASE, Name=name)
+    except glue.exceptions.EntityNotFoundException:
+        return False
+    return True
+
+
 def create_table(description: Mapping[str, Any], clients: AwsClients) -> None:
     """Create the table of a new group with an offline store, and the database if it is the first one.
 

@@ -7,12 +7,19 @@ cannot delete one.
 from __future__ import annotations
 
 import sqlite3
+from itertools import count
 from typing import Any
 
 from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.documents import now
-from localmaker.services.sagemaker.featurestore.catalog import DATABASE, create_table, drop_table, update_table
+from localmaker.services.sagemaker.featurestore.catalog import (
+    DATABASE,
+    create_table,
+    drop_table,
+    is_table,
+    update_table,
+)
 from localmaker.services.sagemaker.featurestore.offline import OfflineWriter
 from localmaker.services.sagemaker.featurestore.store import FeatureStore
 from localmaker.services.sagemaker.listing import only, order, page, select
@@ -106,7 +113,11 @@ def _check_definition(request: dict[str, Any]) -> None:
 def _resolved_offline_store(
     name: str, config: dict[str, Any], moment: float, context: RequestContext
 ) -> dict[str, Any]:
-    stamp = int(moment)
+    table = name.lower().replace("-", "_")
+    # A group takes AWS longer than a second to remove, and the next of its name has another second in its table's.
+    stamp = next(
+        second for second in count(int(moment)) if not is_table(f"{table}_{second}", context.region, context.endpoint)
+    )
     storage = config["S3StorageConfig"]
     if "DataCatalogConfig" in config and not config.get("DisableGlueTableCreation"):
         raise _invalid(
@@ -120,7 +131,7 @@ def _resolved_offline_store(
     }
     if not config.get("DisableGlueTableCreation"):
         resolved["DataCatalogConfig"] = {
-            "TableName": f"{name.lower().replace('-', '_')}_{stamp}",
+            "TableName": f"{table}_{stamp}",
             "Catalog": "AwsDataCatalog",
             "Database": DATABASE,
         }

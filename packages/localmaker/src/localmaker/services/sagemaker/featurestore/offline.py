@@ -13,8 +13,8 @@ import importlib
 import io
 import logging
 import threading
+import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from localmaker.ports import AwsClients
 from localmaker.services.sagemaker.featurestore.catalog import add_partition
-from localmaker.services.sagemaker.featurestore.records import NANOSECONDS, FeatureValue, OfflineRow
+from localmaker.services.sagemaker.featurestore.records import FeatureValue, OfflineRow, moment_of
 from localmaker.services.sagemaker.featurestore.store import FeatureStore
 from localmaker.worker import Worker
 
@@ -95,33 +95,32 @@ class OfflineWriter:
             by_folder.setdefault(folder_of(row.event_time), []).append(row)
         for folder, members in by_folder.items():
             key = f"{location.path.strip('/')}/{folder}/{file_name(description['FeatureGroupArn'], members)}"
-            body = parquet(description["FeatureDefinitions"], members)
+            body = parquet(description["FeatureDefinitions"], members, time.time_ns() // 1000)
             self._clients.client("s3", region).put_object(Bucket=location.netloc, Key=key, Body=body)
             add_partition(description, folder, self._clients)
 
 
-def _moment(nanoseconds: int) -> datetime:
-    return datetime.fromtimestamp(nanoseconds // NANOSECONDS, UTC)
-
-
 def folder_of(event_time: int) -> str:
-    """Return the partition of an event time (nanoseconds since 1970)."""
-    return _moment(event_time).strftime("year=%Y/month=%m/day=%d/hour=%H")
+    """Return the partition of an event time (microseconds since 1970)."""
+    at = moment_of(event_time)
+    return f"year={at.year:04}/month={at.month:02}/day={at.day:02}/hour={at.hour:02}"
 
 
 def file_name(arn: str, rows: Sequence[OfflineRow]) -> str:
     """Name a file by its latest event time and a hash of its rows, so that writing them again changes nothing."""
-    latest = _moment(max(row.event_time for row in rows)).strftime("%Y%m%dT%H%M%SZ")
+    latest = moment_of(max(row.event_time for row in rows))
+    stamp = f"{latest.year:04}{latest:%m%dT%H%M%SZ}"
     identity = f"{arn} {[(row.number, row.written_at) for row in rows]}"
-    return f"{latest}_{hashlib.sha256(identity.encode()).hexdigest()[:16]}.parquet"
+    return f"{stamp}_{hashlib.sha256(identity.encode()).hexdigest()[:16]}.parquet"
 
 
-def parquet(definitions: Sequence[dict[str, Any]], rows: Sequence[OfflineRow]) -> bytes:
+def parquet(definitions: Sequence[dict[str, Any]], rows: Sequence[OfflineRow], now: int) -> bytes:
     """Write rows as a Parquet file: the features in their order, then the three columns that AWS adds.
 
     Args:
         definitions: FeatureDefinitions of the group. String, Integral and Fractional become string, int64 and double;
             collections become lists of them.
+        now: write_time, in microseconds since 1970; api_invocation_time is that of the request.
     """
     # The import costs half a second and 60 MB, and only an offline store needs it.
     pa: Any = importlib.import_module("pyarrow")
@@ -134,8 +133,8 @@ def parquet(definitions: Sequence[dict[str, Any]], rows: Sequence[OfflineRow]) -
         is_list = bool(definition.get("CollectionType"))
         cells = [_cell(row.get(name), kind) for row in values]
         columns[name] = pa.array(cells, pa.list_(types[kind]) if is_list else types[kind])
-    written = pa.array([row.written_at for row in rows], pa.timestamp("ns", tz="UTC"))
-    columns["write_time"] = columns["api_invocation_time"] = written.cast(pa.timestamp("ms", tz="UTC"), safe=False)
+    for name, times in (("write_time", [now] * len(rows)), ("api_invocation_time", [row.written_at for row in rows])):
+        columns[name] = pa.array(times, pa.timestamp("us", tz="UTC")).cast(pa.timestamp("ms", tz="UTC"), safe=False)
     columns["is_deleted"] = pa.array([row.deleted for row in rows], pa.bool_())
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns), buffer, compression="snappy")

@@ -20,7 +20,7 @@ from localmaker.services.sagemaker.featurestore.records import (
     invalid,
     parse_event_time,
 )
-from localmaker.services.sagemaker.featurestore.store import FeatureStore, StoredRecord
+from localmaker.services.sagemaker.featurestore.store import FeatureStore, StoredRecord, Write
 
 _SERVICE = "sagemaker-featurestore-runtime"
 _PAGE = 100
@@ -30,30 +30,37 @@ _UPDATABLE = ("Standard_V2", "InMemory")
 @operation(_SERVICE, "PutRecord")
 def put_record(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Write one record."""
-    _write(request, request.get("TtlDuration"), context)
+    group = _group(request["FeatureGroupName"], context)
+    _write([_checked(request, group, request.get("TtlDuration"))], context)
     return {}
 
 
 @operation(_SERVICE, "BatchWriteRecord")
 def batch_write_record(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Write up to 25 records; one that cannot be written is reported, and the others are written."""
-    errors = []
+    errors, writes = [], []
+    groups: dict[str, FeatureGroup] = {}
     for entry in request["Entries"]:
         try:
-            _write(entry, entry.get("TtlDuration") or request.get("TtlDuration"), context)
+            name = entry["FeatureGroupName"]
+            group = groups[name] = groups.get(name) or _group(name, context)
+            writes.append(_checked(entry, group, entry.get("TtlDuration") or request.get("TtlDuration")))
         except AwsError as error:
             errors.append({"Entry": entry, "ErrorCode": error.code, "ErrorMessage": error.message})
+    _write(writes, context)
     return {"Errors": errors, "UnprocessedEntries": []}
 
 
-def _write(entry: dict[str, Any], ttl: dict[str, Any] | None, context: RequestContext) -> None:
-    group = _group(entry["FeatureGroupName"], context)
+def _checked(entry: dict[str, Any], group: FeatureGroup, ttl: dict[str, Any] | None) -> Write:
     record = check_record(group, entry["Record"], ttl)
     stores = _stores(group, entry.get("TargetStores"))
-    if "OnlineStore" in stores:
-        context.service(FeatureStore).put(group.arn, record)
-    if "OfflineStore" in stores:
-        _write_offline(group, record.event_time, record.values, context)
+    return Write(group.arn, record, online="OnlineStore" in stores, offline="OfflineStore" in stores)
+
+
+def _write(writes: list[Write], context: RequestContext) -> None:
+    context.service(FeatureStore).write(writes)
+    if any(one.offline for one in writes):
+        context.service(OfflineWriter).wake()
 
 
 def _write_offline(
@@ -104,21 +111,19 @@ def batch_get_record(request: dict[str, Any], context: RequestContext) -> dict[s
 
 @operation(_SERVICE, "DeleteRecord")
 def delete_record(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
-    """Delete a record: softly, so that an older one is refused, or completely."""
+    """Delete a record: softly, so that an older one is refused, or completely. The offline store gets a mark."""
     group = _group(request["FeatureGroupName"], context)
-    event_time = parse_event_time(request["EventTime"], group.feature_types[group.event_time])
+    named = {group.identifier: request["RecordIdentifierValueAsString"], group.event_time: request["EventTime"]}
+    values = [{"FeatureName": name, "ValueAsString": text} for name, text in named.items()]
+    mark = check_record(group, values, None)
     stores = _stores(group, request.get("TargetStores"))
-    store, identifier = context.service(FeatureStore), request["RecordIdentifierValueAsString"]
-    if "OfflineStore" in stores:
-        named = {group.identifier: identifier, group.event_time: request["EventTime"]}
-        values = [{"FeatureName": name, "ValueAsString": text} for name, text in named.items()]
-        _write_offline(group, event_time, values, context, deleted=True)
-    if "OnlineStore" not in stores:
-        return {}
-    if request.get("DeletionMode") != "HardDelete":
-        store.soft_delete(group.arn, identifier, event_time)
-    elif not store.hard_delete(group.arn, identifier, event_time):
+    store = context.service(FeatureStore)
+    if "OnlineStore" in stores and request.get("DeletionMode") != "HardDelete":
+        store.soft_delete(group.arn, mark.identifier, mark.event_time)
+    elif "OnlineStore" in stores and not store.hard_delete(group.arn, mark.identifier, mark.event_time):
         raise invalid(f"EventTime [{request['EventTime']}] must be later than the EventTime of the existing record")
+    if "OfflineStore" in stores:
+        _write_offline(group, mark.event_time, values, context, deleted=True)
     return {}
 
 
@@ -141,7 +146,9 @@ def update_record(request: dict[str, Any], context: RequestContext) -> dict[str,
     given = changes.get(group.event_time, {}).get("ValueAsString")
     if request.get("TtlDuration") and given is None:
         raise invalid("TtlDuration needs an EventTime in the same request")
-    event_time = parse_event_time(given, group.feature_types[group.event_time]) if given else found.event_time
+    event_time = (
+        parse_event_time(given, group.feature_types[group.event_time]) if given is not None else found.event_time
+    )
     merged = {value["FeatureName"]: value for value in found.values} | changes
     ttl = request.get("TtlDuration")
     expires_at = expiry(event_time, ttl) if ttl else found.expires_at

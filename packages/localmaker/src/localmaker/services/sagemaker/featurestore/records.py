@@ -1,6 +1,7 @@
 """Checks of records against their feature group's definition, and conversions of their values.
 
-Times are whole nanoseconds since 1970, so that a fractional event time compares exactly.
+Times are whole microseconds since 1970: finer than the milliseconds of a string and than a double of today's seconds,
+and room for all years that a string can name.
 """
 
 from __future__ import annotations
@@ -8,18 +9,27 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any
 
 from localmaker.errors import AwsError
 
-# The two event time formats of the Feature Store.
-_EVENT_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z")
-_INTEGRAL = re.compile(r"[+-]?\d+")
+# The two event time formats of the Feature Store: yyyy-MM-dd'T'HH:mm:ssZ and yyyy-MM-dd'T'HH:mm:ss.SSSZ.
+_EVENT_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z")
+_INTEGRAL = re.compile(r"[+-]?[0-9]{1,100}")
 _INT64 = 1 << 63
+_FRACTIONAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_LIMITS = {
+    "Integral": "The provided value must be within the range of a 64-bit signed integer.",
+    "Fractional": "The provided value must be within the range of a double precision floating point number defined by "
+    "the IEEE 754 standard. The input format can be in either decimal form or scientific notation.",
+}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST = datetime(1, 1, 1, tzinfo=UTC)
+_LAST = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 _UNIT_SECONDS = {"Seconds": 1, "Minutes": 60, "Hours": 3600, "Days": 86_400, "Weeks": 604_800}
-NANOSECONDS = 1_000_000_000
+MICROSECONDS = 1_000_000
+_SHOWN = 100  # characters of a value that a message repeats
 
 FeatureValue = dict[str, Any]
 
@@ -72,7 +82,7 @@ class OfflineRow:
 
     Attributes:
         number: in the order of writing.
-        event_time, written_at: nanoseconds since 1970.
+        event_time, written_at: microseconds since 1970.
         deleted: whether it marks the record as deleted.
     """
 
@@ -89,8 +99,8 @@ class Record:
 
     Attributes:
         values: the feature values, in the order of the request.
-        event_time: nanoseconds since 1970.
-        expires_at: nanoseconds since 1970, or None when it never expires.
+        event_time: microseconds since 1970.
+        expires_at: microseconds since 1970, or None when it never expires.
     """
 
     identifier: str
@@ -148,18 +158,16 @@ def _check_value(group: FeatureGroup, value: FeatureValue) -> None:
     kind = group.feature_types[name]
     for text in value["ValueAsStringList"] if has_list else [value["ValueAsString"]] if has_text else []:
         if not _is_of_type(text, kind):
-            raise invalid(f"Feature value [{text}] of feature [{name}] is not of type [{kind}]")
+            raise invalid(
+                f"Attempted to parse the feature value for the feature named [{name}] into a FeatureValue of type "
+                f"{kind}. {_LIMITS[kind]} It is [{text[:_SHOWN]}]."
+            )
 
 
 def _is_of_type(text: str, kind: str) -> bool:
     if kind == "Integral":
         return bool(_INTEGRAL.fullmatch(text)) and -_INT64 <= int(text) < _INT64
-    if kind == "Fractional":
-        try:
-            float(text)
-        except ValueError:
-            return False
-    return True
+    return kind == "String" or (bool(_FRACTIONAL.fullmatch(text)) and isfinite(float(text)))
 
 
 def _required(group: FeatureGroup, by_name: dict[str, FeatureValue], name: str, role: str) -> str:
@@ -170,10 +178,10 @@ def _required(group: FeatureGroup, by_name: dict[str, FeatureValue], name: str, 
 
 
 def parse_event_time(text: str, kind: str) -> int:
-    """Parse an event time into nanoseconds since 1970.
+    """Parse an event time into microseconds since 1970.
 
     Args:
-        kind: ``String`` for ISO 8601 in UTC (``2026-01-31T12:00:00Z``, also with fractions), else seconds.
+        kind: ``String`` for ISO 8601 in UTC (``2026-01-31T12:00:00Z``, or with milliseconds), else seconds.
 
     Raises:
         AwsError: ``ValidationError``: it is neither.
@@ -181,27 +189,40 @@ def parse_event_time(text: str, kind: str) -> int:
     if kind == "String":
         if not _EVENT_TIME.fullmatch(text):
             raise invalid(
-                f"EventTime [{text}] is not in a supported format: yyyy-MM-dd'T'HH:mm:ssZ or yyyy-MM-dd'T'HH:mm:ss.SSSZ"
+                f"EventTime [{text[:_SHOWN]}] is not in a supported format: yyyy-MM-dd'T'HH:mm:ssZ or "
+                "yyyy-MM-dd'T'HH:mm:ss.SSSZ"
             )
-        whole, _, fraction = text[:-1].partition(".")
         try:
-            moment = datetime.fromisoformat(whole).replace(tzinfo=UTC)
+            return _microseconds(datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC))
         except ValueError as error:
             raise invalid(f"EventTime [{text}] is not a date: {error}") from error
-        return (moment - _EPOCH) // timedelta(seconds=1) * NANOSECONDS + int(fraction.ljust(9, "0"))
-    try:
-        return int(Decimal(text) * NANOSECONDS)
-    except (InvalidOperation, OverflowError, ValueError) as error:
-        raise invalid(f"EventTime [{text}] is not a number of seconds") from error
+    if not _is_of_type(text, kind):
+        raise invalid(f"EventTime [{text[:_SHOWN]}] is not a number of seconds since 1970")
+    at = float(text) * MICROSECONDS
+    if not _microseconds(_FIRST) <= at <= _microseconds(_LAST):
+        raise invalid(
+            f"EventTime [{text[:_SHOWN]}] is after the year 9999: it is a number of seconds, not of milliseconds"
+        )
+    return round(at)
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def moment_of(microseconds: int) -> datetime:
+    """Return a time of the Feature Store as one of Python."""
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def expiry(event_time: int, ttl: dict[str, Any] | None) -> int | None:
     """Return the time at which a record expires: its event time plus the TtlDuration."""
     if ttl is None:
         return None
-    return event_time + int(ttl["Value"]) * _UNIT_SECONDS[ttl["Unit"]] * NANOSECONDS
+    after = int(ttl["Value"]) * _UNIT_SECONDS[ttl["Unit"]] * MICROSECONDS
+    return min(event_time + after, _microseconds(_LAST))
 
 
 def expiry_text(expires_at: int) -> str:
     """Format ExpiresAt for a response."""
-    return (_EPOCH + timedelta(microseconds=expires_at // 1000)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment_of(expires_at).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,10 @@ CREATE TABLE IF NOT EXISTS feature_group (
 CREATE TABLE IF NOT EXISTS record (
     feature_group TEXT NOT NULL,
     identifier TEXT NOT NULL,
-    event_time INTEGER NOT NULL,  -- nanoseconds since 1970
+    event_time INTEGER NOT NULL,  -- microseconds since 1970
     "values" TEXT NOT NULL,       -- JSON list of FeatureValue; empty for a soft-deleted record
     deleted INTEGER NOT NULL,
-    expires_at INTEGER,           -- nanoseconds since 1970
+    expires_at INTEGER,           -- microseconds since 1970
     PRIMARY KEY (feature_group, identifier)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS offline_row (  -- not yet in the offline store
@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS offline_row (  -- not yet in the offline store
     feature_group TEXT NOT NULL,
     event_time INTEGER NOT NULL,
     "values" TEXT NOT NULL,
-    written_at INTEGER NOT NULL,  -- nanoseconds since 1970
+    written_at INTEGER NOT NULL,  -- microseconds since 1970
     deleted INTEGER NOT NULL
 );
 """
@@ -48,11 +48,21 @@ class StoredRecord:
     expires_at: int | None
 
 
+@dataclass(frozen=True)
+class Write:
+    """A record of a group, and the stores that it is for."""
+
+    arn: str
+    record: Record
+    online: bool
+    offline: bool
+
+
 class FeatureStore(Store):
     """The feature groups and their records."""
 
     schema = _SCHEMA
-    schema_version = 1
+    schema_version = 2
 
     # Feature groups
 
@@ -99,12 +109,7 @@ class FeatureStore(Store):
     def add_offline_row(self, arn: str, event_time: int, values: list[FeatureValue], *, deleted: bool = False) -> None:
         """Buffer a record for the offline store."""
         with self._database.transaction() as database:
-            row = (arn, event_time, json.dumps(values), time.time_ns(), int(deleted))
-            database.execute(
-                """INSERT INTO offline_row (feature_group, event_time, "values", written_at, deleted)
-                VALUES (?, ?, ?, ?, ?)""",
-                row,
-            )
+            _add_offline_row(database, arn, event_time, values, deleted=deleted)
 
     def groups_with_offline_rows(self) -> list[str]:
         """Return the ARNs of the groups with buffered records."""
@@ -136,15 +141,16 @@ class FeatureStore(Store):
     def put(self, arn: str, record: Record) -> bool:
         """Write a record; False if there is a later one. A record with the same event time is replaced."""
         with self._database.transaction() as database:
-            _delete_expired(database, arn, record.identifier)
-            row = (arn, record.identifier, record.event_time, json.dumps(record.values), record.expires_at)
-            written = database.execute(
-                """INSERT INTO record VALUES (?1, ?2, ?3, ?4, 0, ?5)
-                ON CONFLICT DO UPDATE SET event_time = ?3, "values" = ?4, deleted = 0, expires_at = ?5
-                WHERE event_time <= ?3""",
-                row,
-            )
-            return written.rowcount == 1
+            return _put(database, arn, record)
+
+    def write(self, writes: Sequence[Write]) -> None:
+        """Write records to the stores that each is for, all in one transaction; later online records stay."""
+        with self._database.transaction() as database:
+            for one in writes:
+                if one.online:
+                    _put(database, one.arn, one.record)
+                if one.offline:
+                    _add_offline_row(database, one.arn, one.record.event_time, one.record.values)
 
     def get(self, arn: str, identifier: str) -> StoredRecord | None:
         """Return the latest record, soft-deleted or not; None if there is none or it has expired."""
@@ -190,9 +196,13 @@ class FeatureStore(Store):
         rows = self._database.rows(
             """SELECT identifier FROM record WHERE feature_group = ? AND identifier > ? AND deleted <= ?
             AND (expires_at IS NULL OR expires_at > ?) ORDER BY identifier LIMIT ?""",
-            *(arn, after, int(deleted), time.time_ns(), limit),
+            *(arn, after, int(deleted), _now(), limit),
         )
         return [identifier for (identifier,) in rows]
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
 
 
 def _change_group(database: sqlite3.Connection, arn: str, changes: Mapping[str, Any]) -> None:
@@ -205,5 +215,27 @@ def _change_group(database: sqlite3.Connection, arn: str, changes: Mapping[str, 
 def _delete_expired(database: sqlite3.Connection, arn: str, identifier: str) -> None:
     database.execute(
         "DELETE FROM record WHERE feature_group = ? AND identifier = ? AND expires_at <= ?",
-        (arn, identifier, time.time_ns()),
+        (arn, identifier, _now()),
+    )
+
+
+def _put(database: sqlite3.Connection, arn: str, record: Record) -> bool:
+    _delete_expired(database, arn, record.identifier)
+    row = (arn, record.identifier, record.event_time, json.dumps(record.values), record.expires_at)
+    written = database.execute(
+        """INSERT INTO record VALUES (?1, ?2, ?3, ?4, 0, ?5)
+        ON CONFLICT DO UPDATE SET event_time = ?3, "values" = ?4, deleted = 0, expires_at = ?5
+        WHERE event_time <= ?3""",
+        row,
+    )
+    return written.rowcount == 1
+
+
+def _add_offline_row(
+    database: sqlite3.Connection, arn: str, event_time: int, values: list[FeatureValue], *, deleted: bool = False
+) -> None:
+    database.execute(
+        """INSERT INTO offline_row (feature_group, event_time, "values", written_at, deleted)
+        VALUES (?, ?, ?, ?, ?)""",
+        (arn, event_time, json.dumps(values), _now(), int(deleted)),
     )
