@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -26,6 +28,13 @@ PACKAGE: dict[str, Any] = {
     "ModelMetrics": {
         "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": "s3://b/evaluation.json"}}
     },
+    "DriftCheckBaselines": {
+        "ModelDataQuality": {"Constraints": {"ContentType": "application/json", "S3Uri": "s3://b/constraints.json"}},
+    },
+    "SamplePayloadUrl": "s3://b/sample.tar.gz",
+    "Domain": "MACHINE_LEARNING",
+    "Task": "REGRESSION",
+    "ModelLifeCycle": {"Stage": "Development", "StageStatus": "Pending"},
     "ModelCard": {"ModelCardContent": '{"model_overview": {}}', "ModelCardStatus": "Draft"},
     "CustomerMetadataProperties": {"data": "abc", "code": "def"},
     "SourceUri": "s3://b/source",
@@ -72,6 +81,60 @@ def test_approval_and_metadata(sagemaker: Any, group: str) -> None:
     assert described["LastModifiedTime"] >= described["CreationTime"]
     with pytest.raises(sagemaker.exceptions.ClientError, match="Member must satisfy enum value set"):
         sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Maybe")
+
+
+def test_updates_at_the_same_time_lose_nothing(endpoint: EndpointHandle, sagemaker: Any, group: str) -> None:
+    arn = sagemaker.create_model_package(ModelPackageGroupName=group)["ModelPackageArn"]
+
+    def add(key: str) -> None:
+        sagemaker.update_model_package(ModelPackageArn=arn, CustomerMetadataProperties={key: "x"})
+
+    keys = [str(number) for number in range(50)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(add, keys))
+    assert sorted(sagemaker.describe_model_package(ModelPackageName=arn)["CustomerMetadataProperties"]) == sorted(keys)
+    with pytest.raises(sagemaker.exceptions.ClientError, match="would have 51 CustomerMetadataProperties"):
+        add("50")
+    swapped = {"CustomerMetadataProperties": {"50": "y"}, "CustomerMetadataPropertiesToRemove": ["0"]}
+    sagemaker.update_model_package(ModelPackageArn=arn, **swapped)
+    assert len(sagemaker.describe_model_package(ModelPackageName=arn)["CustomerMetadataProperties"]) == 50
+
+
+def test_metadata_of_which_nothing_is_left(sagemaker: Any, group: str) -> None:
+    arn = sagemaker.create_model_package(ModelPackageGroupName=group)["ModelPackageArn"]
+    sagemaker.update_model_package(ModelPackageArn=arn, CustomerMetadataProperties={"key": "x"})
+    sagemaker.update_model_package(ModelPackageArn=arn, CustomerMetadataPropertiesToRemove=["key"])
+    assert "CustomerMetadataProperties" not in sagemaker.describe_model_package(ModelPackageName=arn)
+
+
+def test_the_content_of_an_archived_card_stays(sagemaker: Any, group: str) -> None:
+    arn = sagemaker.create_model_package(ModelPackageGroupName=group, **PACKAGE)["ModelPackageArn"]
+    sagemaker.update_model_package(ModelPackageArn=arn, ModelCard={"ModelCardStatus": "Archived"})
+    archived = {**PACKAGE["ModelCard"], "ModelCardStatus": "Archived"}
+    assert sagemaker.describe_model_package(ModelPackageName=arn)["ModelCard"] == archived
+    with pytest.raises(sagemaker.exceptions.ClientError, match="Model Card is in Archived state"):
+        sagemaker.update_model_package(ModelPackageArn=arn, ModelCard={"ModelCardContent": "{}"})
+
+
+def test_a_description_without_what_is_encrypted(sagemaker: Any, group: str) -> None:
+    content = {"intended_uses": {"risk_rating": "Low", "purpose_of_model": "secret"}}
+    card = {"ModelCardContent": json.dumps(content), "ModelCardStatus": "Draft"}
+    arn = sagemaker.create_model_package(ModelPackageGroupName=group, ModelCard=card)["ModelPackageArn"]
+    described = sagemaker.describe_model_package(ModelPackageName=arn, IncludedData="MetadataOnly")
+    assert json.loads(described["ModelCard"]["ModelCardContent"]) == {"intended_uses": {"risk_rating": "Low"}}
+
+
+def test_packages_are_found_by_name(sagemaker: Any, group: str, unique: str) -> None:
+    sagemaker.create_model_package(ModelPackageGroupName=group)
+    sagemaker.create_model_package(ModelPackageName=f"{unique}-own")
+
+    def found(**wanted: Any) -> list[str]:
+        answer = sagemaker.list_model_packages(ModelPackageType="Both", **wanted)["ModelPackageSummaryList"]
+        return [one["ModelPackageArn"].rpartition(f"{unique}")[2] for one in answer]
+
+    assert sorted(found(NameContains=unique.upper())) == ["-own", "/1"]
+    assert found(NameContains=f"{unique}-o") == ["-own"]
+    assert found(NameContains="arn") == []
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ the time of the last change.
 
 from __future__ import annotations
 
+import json
 from itertools import islice
 from typing import Any
 
@@ -13,21 +14,30 @@ from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.documents import arn_of, existing, now, of_region
 from localmaker.services.sagemaker.listing import only, order, page, select
+from localmaker.services.sagemaker.registry.state_changes import announcing, card_changed
 from localmaker.services.sagemaker.store import ResourceStore
 from localmaker.services.sagemaker.tags import forget_tags, whole
 from pipedef.document.model_cards import CardKind, card_problems
 
 KIND = "model-card"
+#: The status of a card that is not updated any more.
+ARCHIVED = "Archived"
 #: The kind of an export job's document; its ARN begins with that of its card.
 EXPORT_JOB = "model-card-export-job"
 _SUMMARY = ("ModelCardName", "ModelCardArn", "ModelCardStatus", "CreationTime", "LastModifiedTime")
 _NAMED_PROBLEMS = 10
+_METADATA = {
+    "model_overview": ("model_id", "model_name"),
+    "intended_uses": ("risk_rating",),
+    "model_package_details": ("model_package_group_name", "model_package_arn"),
+}
 _SORTED_BY = {"Name": "ModelCardName", "CreationTime": "CreationTime"}
 # The fields of a version; the others are the card's.
 _VERSION_FIELDS = ("ModelCardVersion", "Content", "ModelCardStatus", "LastModifiedTime")
 
 
 @operation("sagemaker", "CreateModelCard")
+@announcing
 @whole()
 def create_card(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Create a card with its first version."""
@@ -52,6 +62,7 @@ def create_card(request: dict[str, Any], context: RequestContext) -> dict[str, A
     }
     if not context.service(ResourceStore).add(KIND, arn, document):
         raise AwsError("ConflictException", f"Modelcard {arn} already exists")
+    card_changed(_described(document, document["Versions"][-1]), context)
     return {"ModelCardArn": arn}
 
 
@@ -60,17 +71,28 @@ def describe_card(request: dict[str, Any], context: RequestContext) -> dict[str,
     """Describe a version of a card, by default the newest."""
     description = card_version(request["ModelCardName"], request.get("ModelCardVersion"), context)
     if request.get("IncludedData") == "MetadataOnly":
-        return {**description, "Content": ""}
+        return {**description, "Content": metadata_of(description["Content"])}
     return description
 
 
+def metadata_of(content: str) -> str:
+    """Return the content of a card with nothing but what SageMaker does not encrypt."""
+    card = json.loads(content)
+    found = {section: only(card.get(section, {}), fields) for section, fields in _METADATA.items()}
+    return json.dumps({section: kept for section, kept in found.items() if kept})
+
+
 @operation("sagemaker", "UpdateModelCard")
+@announcing
+@whole()
 def update_card(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Add a version with new content, or set the status of the newest version."""
     document = _card(request["ModelCardName"], context)
     if "Content" in request and "ModelCardStatus" in request:
         raise AwsError("ValidationException", "Content and ModelCardStatus can't be updated in the same request.")
     *earlier, newest = document["Versions"]
+    if newest["ModelCardStatus"] == ARCHIVED:
+        raise AwsError("ValidationException", "Model Card is in Archived state")
     changed = {**newest, **only(request, ("Content", "ModelCardStatus")), "LastModifiedTime": now()}
     if "Content" in request:
         check_content(request["Content"], CardKind.STAND_ALONE)
@@ -78,6 +100,11 @@ def update_card(request: dict[str, Any], context: RequestContext) -> dict[str, A
         changed["ModelCardVersion"] += 1
     document["Versions"] = [*earlier, changed]
     context.service(ResourceStore).put(KIND, document["ModelCardArn"], document)
+    if (
+        changed["ModelCardVersion"] != newest["ModelCardVersion"]
+        or changed["ModelCardStatus"] != newest["ModelCardStatus"]
+    ):
+        card_changed(_described(document, changed), context)
     return {"ModelCardArn": document["ModelCardArn"]}
 
 

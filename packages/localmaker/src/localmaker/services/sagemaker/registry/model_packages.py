@@ -10,22 +10,25 @@ from typing import Any
 
 from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
+from localmaker.services.sagemaker.callers import user_context
 from localmaker.services.sagemaker.documents import arn_of, existing, now, of_region
 from localmaker.services.sagemaker.listing import only, page, select
-from localmaker.services.sagemaker.registry.model_cards import check_content
+from localmaker.services.sagemaker.registry.model_cards import ARCHIVED, check_content, metadata_of
+from localmaker.services.sagemaker.registry.state_changes import announcing, package_changed
 from localmaker.services.sagemaker.store import ResourceStore
 from localmaker.services.sagemaker.tags import forget_tags, whole
 from pipedef.document.model_cards import CardKind
 
 PACKAGE, GROUP = "model-package", "model-package-group"
 _TOKEN = "model-package-token"  # noqa: S105 - a kind of document
+_NAME = "Name"
+_METADATA, _METADATA_ENTRIES = "CustomerMetadataProperties", 50
 _UPDATABLE = (
     "ModelApprovalStatus",
     "ModelPackageRegistrationType",
     "ApprovalDescription",
     "InferenceSpecification",
     "SourceUri",
-    "ModelCard",
     "ModelLifeCycle",
 )
 _SUMMARY = (
@@ -74,7 +77,7 @@ def create_group(request: dict[str, Any], context: RequestContext) -> dict[str, 
         **{key: value for key, value in request.items() if key != "Tags"},
         "ModelPackageGroupArn": arn,
         "CreationTime": now(),
-        "CreatedBy": {},
+        "CreatedBy": user_context(),
         "ModelPackageGroupStatus": "Completed",
     }
     if not context.service(ResourceStore).add(GROUP, arn, document):
@@ -110,6 +113,7 @@ def delete_group(request: dict[str, Any], context: RequestContext) -> dict[str, 
 
 
 @operation("sagemaker", "CreateModelPackage")
+@announcing
 @whole()
 def create_package(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Create a package: the next version of its group, or one with its own name."""
@@ -124,7 +128,7 @@ def create_package(request: dict[str, Any], context: RequestContext) -> dict[str
     document: dict[str, Any] = {
         **{key: value for key, value in request.items() if key not in ("Tags", "ClientToken")},
         "CreationTime": now(),
-        "CreatedBy": {},
+        "CreatedBy": user_context(),
         "ModelPackageStatus": "Completed",
         "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
     }
@@ -137,6 +141,7 @@ def create_package(request: dict[str, Any], context: RequestContext) -> dict[str
         raise _invalid(f"Model Package already exists: {arn}")
     if "ClientToken" in request:
         resources.put(_TOKEN, token, arn)
+    package_changed(document, None, context)
     return {"ModelPackageArn": arn}
 
 
@@ -158,7 +163,11 @@ def _next_version(document: dict[str, Any], context: RequestContext) -> str:
 @operation("sagemaker", "DescribeModelPackage")
 def describe_package(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Describe a package."""
-    return _package(request["ModelPackageName"], context)
+    package = _package(request["ModelPackageName"], context)
+    card = package.get("ModelCard", {})
+    if request.get("IncludedData") == "MetadataOnly" and "ModelCardContent" in card:
+        card["ModelCardContent"] = metadata_of(card["ModelCardContent"])
+    return package
 
 
 @operation("sagemaker", "BatchDescribeModelPackage")
@@ -187,29 +196,49 @@ def list_packages(request: dict[str, Any], context: RequestContext) -> dict[str,
         and (kind == "Both" or ("ModelPackageVersion" in one) == (kind == "Versioned"))
         and request.get("ModelApprovalStatus") in (None, one.get("ModelApprovalStatus"))
     ]
-    found = select(found, request, "ModelPackageArn")
+    found = select([{**one, _NAME: _name(one)} for one in found], request, _NAME)
     _sort(found, request, "ModelPackageArn")
     return page([only(one, _SUMMARY) for one in found], request, "ModelPackageSummaryList")
 
 
 @operation("sagemaker", "UpdateModelPackage")
+@announcing
+@whole()
 def update_package(request: dict[str, Any], context: RequestContext) -> dict[str, Any]:
     """Change the approval, metadata, card or specifications of a package."""
-    document = _package(request["ModelPackageArn"], context)
+    earlier = _package(request["ModelPackageArn"], context)
     _check_card(request)
-    document |= {key: request[key] for key in _UPDATABLE if key in request}
-    metadata = {**document.get("CustomerMetadataProperties", {}), **request.get("CustomerMetadataProperties", {})}
-    removed = set(request.get("CustomerMetadataPropertiesToRemove", []))
-    kept = {key: value for key, value in metadata.items() if key not in removed}
-    if kept or "CustomerMetadataProperties" in document:
-        document["CustomerMetadataProperties"] = kept
+    document = {**earlier, **{key: request[key] for key in _UPDATABLE if key in request}}
+    document |= _updated_card(earlier.get("ModelCard", {}), request.get("ModelCard"))
+    document[_METADATA] = _updated_metadata(earlier, request)
+    if not document[_METADATA]:
+        del document[_METADATA]
     if "AdditionalInferenceSpecificationsToAdd" in request:
         known = document.get("AdditionalInferenceSpecifications", [])
         document["AdditionalInferenceSpecifications"] = known + request["AdditionalInferenceSpecificationsToAdd"]
+    updated = {key for key in document.keys() | earlier.keys() if earlier.get(key) != document.get(key)}
     document["LastModifiedTime"] = now()
-    document["LastModifiedBy"] = {}
+    document["LastModifiedBy"] = user_context()
     context.service(ResourceStore).put(PACKAGE, document["ModelPackageArn"], document)
+    package_changed(document, updated, context)
     return {"ModelPackageArn": document["ModelPackageArn"]}
+
+
+def _updated_card(known: dict[str, Any], given: dict[str, Any] | None) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if "ModelCardContent" in given and known.get("ModelCardStatus") == ARCHIVED:
+        raise _invalid("Model Card is in Archived state")
+    return {"ModelCard": {**known, **given}}
+
+
+def _updated_metadata(package: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    removed = request.get("CustomerMetadataPropertiesToRemove", [])
+    kept = {key: value for key, value in package.get(_METADATA, {}).items() if key not in removed}
+    kept |= request.get(_METADATA, {})
+    if len(kept) > _METADATA_ENTRIES:
+        raise _invalid(f"{package['ModelPackageArn']} would have {len(kept)} {_METADATA}; 50 are allowed")
+    return kept
 
 
 @operation("sagemaker", "DeleteModelPackage")
@@ -225,6 +254,11 @@ def delete_package(request: dict[str, Any], context: RequestContext) -> dict[str
 def _package(name: str, context: RequestContext) -> dict[str, Any]:
     arn = arn_of(PACKAGE, name, context)
     return existing(PACKAGE, arn, _invalid(f"ModelPackage {arn} does not exist."), context)
+
+
+def _name(package: dict[str, Any]) -> str:
+    """Return the name of a package, or that of its group and its version."""
+    return str(package["ModelPackageArn"].partition(f":{PACKAGE}/")[2])
 
 
 def _group(name: str, context: RequestContext) -> dict[str, Any]:
