@@ -48,8 +48,12 @@ class ResourceStore(Store):
 
     def all(self, kind: str) -> list[Any]:
         """Return every document of a kind, ordered by ARN."""
-        rows = self._database.rows("SELECT document FROM resource WHERE kind = ? ORDER BY arn", kind)
-        return [json.loads(text) for (text,) in rows]
+        return list(self.by_arn(kind).values())
+
+    def by_arn(self, kind: str) -> dict[str, Any]:
+        """Return every document of a kind by its ARN, ordered by it."""
+        rows = self._database.rows("SELECT arn, document FROM resource WHERE kind = ? ORDER BY arn", kind)
+        return {arn: json.loads(text) for arn, text in rows}
 
     def next_number(self, name: str) -> int:
         """Return 1, 2, 3, …: never the same number twice for a name, even after a restart."""

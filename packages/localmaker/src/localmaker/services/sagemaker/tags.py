@@ -20,7 +20,8 @@ from localmaker.services.sagemaker.pipelines.service import PipelineService
 from localmaker.services.sagemaker.store import ResourceStore
 from localmaker.state.changes import only_looking
 
-_KIND = "tags"
+#: Of the documents of tags, by the ARN of what has them.
+KIND = "tags"
 _PAGE = 100
 # Resource types whose tags are stored here.
 OWN = {
@@ -29,6 +30,8 @@ OWN = {
     "model-card",
     "model-package",
     "model-package-group",
+    "notebook-instance",
+    "notebook-instance-lifecycle-config",
 }
 
 Tags = dict[str, str]
@@ -65,12 +68,12 @@ def whole(*, releases: bool = False) -> Callable[[Handler], Handler]:
 def remember_tags(arn: str, request: dict[str, Any], context: RequestContext) -> None:
     """Store the tags of a Create request; a resource that is created again starts with its new ones."""
     if "Tags" in request:
-        context.service(ResourceStore).put(_KIND, arn, _as_map(request["Tags"]))
+        context.service(ResourceStore).put(KIND, arn, _as_map(request["Tags"]))
 
 
 def forget_tags(arn: str, context: RequestContext) -> None:
     """Delete the tags of a deleted resource."""
-    context.service(ResourceStore).remove(_KIND, arn)
+    context.service(ResourceStore).remove(KIND, arn)
 
 
 @operation("sagemaker", "AddTags")
@@ -90,7 +93,7 @@ def add_tags(request: dict[str, Any], context: RequestContext) -> dict[str, Any]
         # It stores both, or undoes both.
         return context.ask_moto(request)
     tags = {**_stored(arn, context), **_as_map(request["Tags"])}
-    context.service(ResourceStore).put(_KIND, arn, tags)
+    context.service(ResourceStore).put(KIND, arn, tags)
     return {"Tags": _as_list(tags)}
 
 
@@ -118,7 +121,7 @@ def delete_tags(request: dict[str, Any], context: RequestContext) -> dict[str, A
         return context.ask_moto(request)
     gone = set(request["TagKeys"])
     kept = {key: value for key, value in _stored(arn, context).items() if key not in gone}
-    context.service(ResourceStore).put(_KIND, arn, kept)
+    context.service(ResourceStore).put(KIND, arn, kept)
     return {}
 
 
@@ -130,7 +133,7 @@ def _owner(arn: str, context: RequestContext) -> PipelineCatalog | JobService | 
 
 
 def _stored(arn: str, context: RequestContext) -> Tags:
-    return dict(context.service(ResourceStore).get(_KIND, arn) or {})
+    return dict(context.service(ResourceStore).get(KIND, arn) or {})
 
 
 def _as_map(tags: list[dict[str, str]]) -> Tags:
