@@ -30,6 +30,7 @@ _SERVICES = (
     "scheduler",
     "lambda",
     "s3",
+    "athena",
     "sqs",
     "sns",
     "logs",

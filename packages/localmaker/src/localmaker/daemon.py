@@ -22,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -320,6 +321,28 @@ class EndpointHandle:
             )
             self._clients[key] = self._session.client(service, region_name=key[1], endpoint_url=self.url)
         return self._clients[key]
+
+    def move_clock(self, now: str, deliveries: int = 1) -> dict[str, Any]:
+        """Move the clock of its schedules, and start what has become due (see :mod:`localmaker.http.clock`).
+
+        Args:
+            now: such as ``2026-12-01T03:00:00Z``.
+            deliveries: how often each call is delivered.
+
+        Raises:
+            ValueError: it is not a time.
+        """
+        from botocore import auth, awsrequest, credentials, httpsession
+
+        body = json.dumps({"now": now, "deliveries": deliveries}).encode()
+        request = awsrequest.AWSRequest("POST", f"{self.url}/_local/clock", data=body)
+        signer = credentials.Credentials(self.credentials.access_key, self.credentials.secret_key)
+        auth.SigV4Auth(signer, "scheduler", self.region).add_auth(request)
+        answer = httpsession.URLLib3Session().send(request.prepare())
+        content: dict[str, Any] = json.loads(answer.content)
+        if answer.status_code != HTTPStatus.OK:
+            raise ValueError(content.get("message", content))
+        return content
 
 
 @contextmanager

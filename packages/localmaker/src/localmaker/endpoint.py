@@ -25,6 +25,9 @@ from localmaker.ports import ServiceT
 from localmaker.regions import Regions
 from localmaker.sandbox.network import Door
 from localmaker.sandbox.sandbox import require_sandbox
+from localmaker.services.athena.executions import AthenaQueries
+from localmaker.services.athena.store import QueryStore
+from localmaker.services.cloudwatch.alarms import Alarms
 from localmaker.services.events.bus import EventBridge
 from localmaker.services.events.timetable import Timetable
 from localmaker.services.iam.acting import Acting
@@ -34,9 +37,11 @@ from localmaker.services.lambda_.running import RunningFunctions
 from localmaker.services.sagemaker.featurestore.offline import OfflineWriter
 from localmaker.services.sagemaker.featurestore.store import FeatureStore
 from localmaker.services.sagemaker.jobs.service import JobService
+from localmaker.services.sagemaker.notebooks.service import NotebookInstances
 from localmaker.services.sagemaker.pipelines.service import PipelineService
 from localmaker.services.sagemaker.pipelines.store import PipelineStore
 from localmaker.services.sagemaker.registry.model_card_exports import CardExports
+from localmaker.services.sagemaker.registry.state_changes import StateChanges
 from localmaker.services.sagemaker.store import ResourceStore
 from localmaker.state.credentials import Credentials, administrator_of
 from localmaker.state.formats import set_aside_another_version
@@ -49,6 +54,7 @@ ACCOUNT_ID = "123456789012"
 
 # What the state directory holds besides moto's state.
 _STORES = {
+    "athena.db": QueryStore.schema_version,
     "feature-store.db": FeatureStore.schema_version,
     "resources.db": ResourceStore.schema_version,
     "regions/*/pipelines.sqlite3": PipelineStore.schema_version,
@@ -56,6 +62,7 @@ _STORES = {
 
 # Importing them registers their operations.
 _OPERATION_MODULES = (
+    "localmaker.services.athena.operations",
     "localmaker.services.events.operations",
     "localmaker.services.scheduler.operations",
     "localmaker.services.sagemaker.featurestore.metadata",
@@ -66,6 +73,8 @@ _OPERATION_MODULES = (
     "localmaker.services.sagemaker.registry.model_cards",
     "localmaker.services.sagemaker.registry.model_packages",
     "localmaker.services.sagemaker.models",
+    "localmaker.services.sagemaker.notebooks.instances",
+    "localmaker.services.sagemaker.notebooks.lifecycle_configs",
     "localmaker.services.sagemaker.quotas",
     "localmaker.services.sagemaker.search",
     "localmaker.services.sagemaker.tags",
@@ -124,11 +133,15 @@ class Endpoint:
         url: what clients take as ``AWS_ENDPOINT_URL``.
         account_id, region, state_dir: of the endpoint.
         events: publishes to EventBridge.
+        alarms: follow their metrics.
         timetable: starts scheduled rules and schedules when they are due.
         feature_store: feature groups and their records.
         offline_store: writes records to S3.
         resources: documents of the control-plane resources that have no store of their own.
         card_exports: writes model cards as PDFs.
+        notebooks: runs notebook instances.
+        state_changes: publishes what has happened to model packages and cards.
+        queries, query_store: run Athena's queries, and know of those that ran.
         moto_state: keeps moto's state on disk; knows what was restored at the start.
         regions: pipelines and jobs of each region.
         authorization: records and decides every action under a role.
@@ -166,7 +179,8 @@ class Endpoint:
         functions = RunningFunctions()
         self.no_egress = no_egress
         self.events = EventBridge(self, self.acting, functions, lambda: self.moto_state)
-        self.timetable = Timetable(self.events, self)
+        self.alarms = Alarms(self.events, lambda: self.moto_state)
+        self.timetable = Timetable(self.events, self, copies=1 if habits is None else 2, others=self.alarms.fire)
         aside = set_aside_another_version(state_dir, _STORES, moto.__version__)
         if aside:
             logger.warning("%s", aside)
@@ -175,8 +189,11 @@ class Endpoint:
         self.resources = ResourceStore(state_dir / "resources.db")
         self.card_exports = CardExports(self.resources, self)
         self.card_exports.fail_interrupted()
+        self.state_changes = StateChanges(self.resources, self.events)
+        self.query_store = QueryStore(state_dir / "athena.db")
+        self.queries = AthenaQueries(self.query_store, self.acting, state_dir / "athena")
         import_operations()
-        moto_application = create_moto_application(self.events)
+        moto_application = create_moto_application(self.events, self.timetable.wake_others)
         self.moto_state: MotoState = MotoState(state_dir)
         gateway = Gateway(
             self,
@@ -184,12 +201,14 @@ class Endpoint:
             self.moto_state,
             authorization=self.authorization if self.authorization.enabled else None,
             events=self.events,
+            movable_clock=self.timetable,
             habits=None if habits is None else Habits(habits, self.account_id),
         )
         self._server = LoopbackServer(gateway, host, port)
         self._server_thread = threading.Thread(target=self._server.serve_forever, name="server", daemon=True)
         self.url = self._server.url
         functions.door = Door(self._server.server_address[1], self._server.serve_also) if no_egress else None
+        self.notebooks = NotebookInstances(self, self.resources, self.events, self.acting_in, functions.door)
         self.regions = Regions(self, self.events, self.acting_in, functions)
         parts: tuple[object, ...] = (
             functions,
@@ -199,6 +218,10 @@ class Endpoint:
             self.offline_store,
             self.resources,
             self.card_exports,
+            self.notebooks,
+            self.state_changes,
+            self.query_store,
+            self.queries,
         )
         self._services: dict[type, object] = {type(part): part for part in parts}
 
@@ -257,12 +280,16 @@ class Endpoint:
 
     def start(self) -> None:
         """Start to answer requests, in other threads."""
+        self.notebooks.resume()
         self._server_thread.start()
         self.events.resume()
+        self.state_changes.publish()
         if self.feature_store.groups_with_offline_rows():
             self.offline_store.wake()
         self.regions.resume()
         self.timetable.wake()
+        if self.alarms.exist():
+            self.timetable.wake_others()
 
     def wait(self) -> None:
         """Block until :meth:`shutdown`."""
@@ -275,6 +302,8 @@ class Endpoint:
     def close(self) -> None:
         """Stop schedules, executions, jobs and deliveries while requests are still answered; then the server."""
         self.timetable.close()
+        self.queries.close()
+        self.notebooks.close()
         self.regions.close()
         self.card_exports.close()
         self.offline_store.close()
@@ -287,5 +316,6 @@ class Endpoint:
         self.moto_state.close()
         self.feature_store.close()
         self.resources.close()
+        self.query_store.close()
         os.close(self._stop_reader)
         os.close(self.stop_writer)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -111,6 +112,16 @@ class EventPublisher(Protocol):
 
     def publish(self, event: dict[str, Any], bus: str = "default", region: str | None = None) -> None:
         """Send an event to every matching rule of a bus; return at once."""
+
+
+class MovableClock(Protocol):
+    """The clock that schedules go by."""
+
+    def now(self) -> datetime:
+        """Return its time."""
+
+    def move_clock(self, to: datetime, copies: int | None = None) -> datetime | None:
+        """Move it, start what has become due (``copies`` times), and return when something is due next."""
 
 
 class PendingDeliveries(Protocol):

@@ -246,6 +246,37 @@ def ask_cards_and_repositories(call, name, bucket, eventually):
     call.sagemaker("DescribeCodeRepository", CodeRepositoryName=name)
     assert call.sagemaker("ListCodeRepositories", NameContains=name)["CodeRepositorySummaryList"]
     call.sagemaker("DeleteCodeRepository", CodeRepositoryName=name)
+    ask_notebooks(call, name, eventually)
+
+
+def ask_notebooks(call, name, eventually):
+    config = {"NotebookInstanceLifecycleConfigName": name}
+    made = call.sagemaker("CreateNotebookInstanceLifecycleConfig", **config, OnStart=[{"Content": "dHJ1ZQ=="}])
+    ask_tags(call, made["NotebookInstanceLifecycleConfigArn"])
+    call.sagemaker("UpdateNotebookInstanceLifecycleConfig", **config, OnCreate=[])
+    call.sagemaker("DescribeNotebookInstanceLifecycleConfig", **config)
+    assert call.sagemaker("ListNotebookInstanceLifecycleConfigs", NameContains=name)["NotebookInstanceLifecycleConfigs"]
+    one = {"NotebookInstanceName": name}
+    made = call.sagemaker("CreateNotebookInstance", **one, InstanceType="ml.t3.medium", RoleArn=ROLE)
+    ask_tags(call, made["NotebookInstanceArn"])
+
+    def comes_to(*states):
+        eventually(lambda: call.sagemaker("DescribeNotebookInstance", **one)["NotebookInstanceStatus"] in states)
+
+    comes_to("InService", "Failed")
+    with pytest.raises(ClientError, match="no Jupyter server"):
+        call.sagemaker("CreatePresignedNotebookInstanceUrl", **one)
+    call.sagemaker("StopNotebookInstance", **one)
+    comes_to("Stopped")
+    call.sagemaker("UpdateNotebookInstance", **one, LifecycleConfigName=name)
+    comes_to("Stopped")
+    call.sagemaker("StartNotebookInstance", **one)
+    comes_to("InService")
+    call.sagemaker("StopNotebookInstance", **one)
+    comes_to("Stopped")
+    call.sagemaker("DeleteNotebookInstance", **one)
+    eventually(lambda: not call.sagemaker("ListNotebookInstances", NameContains=name)["NotebookInstances"])
+    call.sagemaker("DeleteNotebookInstanceLifecycleConfig", **config)
 
 
 def ask_features(call, name, eventually):
@@ -361,6 +392,23 @@ def ask_quotas(call):
     assert call("service-quotas", "ListAWSDefaultServiceQuotas", ServiceCode="lambda")["Quotas"][0]["Value"] == 1000
 
 
+def ask_athena(call, name, eventually):
+    results = {"ResultConfiguration": {"OutputLocation": f"s3://{name}/athena/"}}
+    assert call("athena", "GetWorkGroup", WorkGroup="primary")["WorkGroup"]["State"] == "ENABLED"
+    query = call("athena", "StartQueryExecution", QueryString="SELECT 1 AS a", **results)["QueryExecutionId"]
+
+    def state():
+        return call("athena", "GetQueryExecution", QueryExecutionId=query)["QueryExecution"]["Status"]["State"]
+
+    eventually(lambda: state() == "SUCCEEDED")
+    call("athena", "StopQueryExecution", QueryExecutionId=query)
+    rows = call("athena", "GetQueryResults", QueryExecutionId=query)["ResultSet"]["Rows"]
+    assert [row["Data"] for row in rows] == [[{"VarCharValue": "a"}], [{"VarCharValue": "1"}]]
+    assert query in call("athena", "ListQueryExecutions")["QueryExecutionIds"]
+    assert len(call("athena", "BatchGetQueryExecution", QueryExecutionIds=[query])["QueryExecutions"]) == 1
+    assert call("athena", "GetQueryRuntimeStatistics", QueryExecutionId=query)["QueryRuntimeStatistics"]["Timeline"]
+
+
 def ask_events(call, name, queue_arn):
     pattern = json.dumps({"source": [name]})
     call("events", "PutRule", Name=name, EventPattern=pattern, State="DISABLED")
@@ -384,6 +432,8 @@ def ask_events(call, name, queue_arn):
         "FlexibleTimeWindow": {"Mode": "OFF"},
         "Target": {"Arn": queue_arn, "RoleArn": ROLE},
     }
+    call("scheduler", "CreateScheduleGroup", Name=name)
+    call("scheduler", "DeleteScheduleGroup", Name=name)
     call("scheduler", "CreateSchedule", **schedule)
     call("scheduler", "UpdateSchedule", **schedule)
     call("scheduler", "DeleteSchedule", Name=name)
@@ -406,5 +456,6 @@ def test_every_operation_answers_what_the_service_model_has(call, endpoint, uniq
     ask_functions(call, unique)
     ask_events(call, unique, queue_arn)
     ask_quotas(call)
+    ask_athena(call, unique, eventually)
     import_operations()
     assert set(registered_operations()) - call.called == set()

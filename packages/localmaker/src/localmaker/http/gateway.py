@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from localmaker.errors import AwsError
-from localmaker.http import answers, browsers, protocol, response_checks
+from localmaker.http import answers, browsers, clock, protocol, response_checks
 from localmaker.http.answers import is_s3, json_response, send
 from localmaker.http.bounds import Memory, Reserve, unzipped, with_body
 from localmaker.http.documents import require_document, require_page
@@ -28,6 +28,7 @@ from localmaker.ports import (
     EventMatcher,
     Interceptor,
     LocalEndpoint,
+    MovableClock,
     current_request,
 )
 from localmaker.state.changes import Change, change_by, change_of
@@ -57,6 +58,7 @@ class Gateway:
         state: keeps what moto's answers change.
         authorization: is asked about every request; None allows all.
         events: is given what happens in S3.
+        movable_clock: of schedules, which a control request moves.
         habits: answers instead, with the services at hand; None lets these answer.
     """
 
@@ -68,6 +70,7 @@ class Gateway:
         *,
         authorization: Authorizer | None,
         events: EventMatcher,
+        movable_clock: MovableClock,
         habits: Interceptor | None = None,
     ) -> None:
         self._endpoint = endpoint
@@ -75,6 +78,7 @@ class Gateway:
         self._state = state
         self._authorization = authorization
         self._events = events
+        self._clock = movable_clock
         self._habits = habits
         self._memory = Memory()
         self._object_locks = _KeyedLocks()
@@ -101,6 +105,8 @@ class Gateway:
             environ = self._admitted(environ, scope, reserve)
         except AwsError as error:
             return send(answers.refusal(error, environ, scope), start_response)
+        if environ["PATH_INFO"] == clock.CLOCK_PATH:
+            return send(clock.answer(environ, self._clock), start_response)
         # A signature in the URL may be in a header now.
         scope = _credential_scope(environ)
 
@@ -139,6 +145,8 @@ class Gateway:
         _require_available(environ["PATH_INFO"])
         if "HTTP_X_AMZ_TARGET" in environ and environ["REQUEST_METHOD"] != "POST":
             raise AwsError("UnknownOperationException", "an operation that X-Amz-Target names is sent by POST")
+        if is_s3(scope):
+            _require_owner(environ, self._endpoint.account_id)
         if is_s3(scope) and isinstance(environ["wsgi.input"], io.BytesIO):
             require_document(environ)
         if is_s3(scope) and environ["REQUEST_METHOD"] == "GET":
@@ -339,3 +347,18 @@ def _require_available(path: str) -> None:
     for prefix, name in _REFUSED:
         if whole.startswith(prefix):
             raise AwsError("AccessDenied", f"{name} is not available in the local endpoint", HTTPStatus.FORBIDDEN)
+
+
+def _require_owner(environ: dict[str, Any], account_id: str) -> None:
+    """Refuse a request to S3 that expects a bucket to be another account's: all are of the endpoint's.
+
+    Raises:
+        AwsError: AccessDenied, as on AWS; or the header names no account.
+    """
+    for name in ("HTTP_X_AMZ_EXPECTED_BUCKET_OWNER", "HTTP_X_AMZ_SOURCE_EXPECTED_BUCKET_OWNER"):
+        expected = environ.get(name, account_id)
+        if not re.fullmatch("[0-9]{12}", expected):
+            message = "The value of the expected bucket owner parameter must be an AWS Account ID... [0-9]{12}"
+            raise AwsError("InvalidBucketOwnerAWSAccountID", message, HTTPStatus.BAD_REQUEST)
+        if expected != account_id:
+            raise AwsError("AccessDenied", "Access Denied", HTTPStatus.FORBIDDEN)

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 # Clients may sign for a region that AWS does not have; its name becomes that of a folder.
 _PATHS = ("PATH_INFO", "RAW_URI", "REQUEST_URI")
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_LOCAL_GIT = r"|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/.+"
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,18 @@ def _services() -> list[str]:
 @cache
 def service_model(service: str) -> Any:
     """Return botocore's model of a service, in moto's classes."""
-    return get_service_model(service)
+    model = get_service_model(service)
+    if service == "sagemaker":
+        _take_local_git(model)
+    return model
+
+
+def _take_local_git(model: Any) -> None:
+    """Let the URL of a Git repository be of this machine over HTTP, too: servers of tests have no certificates."""
+    for name in ("GitConfigUrl", "CodeRepositoryNameOrUrl"):
+        description = model.shape_for(name)._shape_model  # noqa: SLF001 - a model cannot be changed in another way
+        if _LOCAL_GIT not in description["pattern"]:
+            description["pattern"] += _LOCAL_GIT
 
 
 def parse_request(recognised: Recognised, environ: dict[str, Any]) -> tuple[dict[str, Any], bytes]:

@@ -12,6 +12,7 @@ from moto.events.models import Rule
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from localmaker.moto_patches import containment, speed, validation
+from localmaker.services.cloudwatch import alarms
 from localmaker.services.events import archives
 from localmaker.services.events.bus import EventBridge
 from localmaker.services.iam import managed_policies, simulation
@@ -40,13 +41,14 @@ _PATCHES = (
 )
 
 
-def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes]]:
+def create_moto_application(events: EventBridge, wake: Callable[[], None]) -> Callable[..., Iterable[bytes]]:
     """Patch moto, and return its dispatcher over all services.
 
     moto's state is global to the process, so there is one endpoint in a process.
 
     Args:
         events: gets the events that moto would deliver itself.
+        wake: called when alarms may have to change.
     """
 
     def send_to_targets(rule: Any, original_event: dict[str, Any], transform_input: bool = True) -> None:  # noqa: ARG001 - moto's signature
@@ -56,6 +58,7 @@ def create_moto_application(events: EventBridge) -> Callable[..., Iterable[bytes
 
     Rule.send_to_targets = send_to_targets
     s3_events.install(events)
+    alarms.install(wake)
     for install in _PATCHES:
         install()
     application: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)

@@ -483,6 +483,16 @@ _EVENTS = (
         "stores the events of an archive separately",
         {"Archive.events": INSTANCE_ATTRIBUTE},
     ),
+    *_places(
+        "moto.scheduler.models",
+        "services.scheduler.operations",
+        "groups and their schedules",
+        {
+            "EventBridgeSchedulerBackend.schedule_groups": INSTANCE_ATTRIBUTE,
+            "ScheduleGroup.schedules": INSTANCE_ATTRIBUTE,
+            "scheduler_backends": "BackendDict",
+        },
+    ),
 )
 
 _IAM = (
@@ -546,6 +556,12 @@ _IAM = (
         },
     ),
     *_places(
+        "moto.iam.models",
+        "services.iam.policies",
+        "the identifiers that IAM gives",
+        {"Role.id": INSTANCE_ATTRIBUTE, "User.id": INSTANCE_ATTRIBUTE},
+    ),
+    *_places(
         "moto.iam.exceptions",
         "services.iam",
         "errors",
@@ -603,7 +619,50 @@ _OTHERS = (
     ),
 )
 
-PLACES = (*_CORE, *_S3, *_SQS, *_LOGS, *_EVENTS, *_IAM, *_OTHERS)
+_CLOUDWATCH = (
+    *_replaced(
+        "moto.cloudwatch.models",
+        "services.cloudwatch.alarms",
+        "alarms follow their metrics, and tell others",
+        {
+            "Alarm.update_state": "(self, reason, reason_data, state_value) 037fc8fe",
+            "CloudWatchBackend.put_metric_alarm": "(self, name, namespace, metric_name, "
+            "comparison_operator, evaluation_periods, period, "
+            "threshold, statistic, description, dimensions, alarm_actions, metric_data_queries=, "
+            "datapoints_to_alarm=, extended_statistic=, ok_actions=, insufficient_data_actions=, unit=, "
+            "actions_enabled=, treat_missing_data=, evaluate_low_sample_count_percentile=, "
+            "threshold_metric_id=, rule=, tags=)",
+            "CloudWatchBackend.put_metric_data": "(self, namespace, metric_data)",
+        },
+    ),
+    *_replaced(
+        "moto.cloudwatch.responses",
+        "services.cloudwatch.alarms",
+        "the history of alarms",
+        {"CloudWatchResponse.describe_alarm_history": ABSENT},
+    ),
+    *_places(
+        "moto.cloudwatch.models",
+        "services.cloudwatch.alarms",
+        "alarms and the data of metrics",
+        {
+            "Alarm.history": INSTANCE_ATTRIBUTE,
+            "Alarm.rule": INSTANCE_ATTRIBUTE,
+            "Alarm.state_value": INSTANCE_ATTRIBUTE,
+            "CloudWatchBackend.alarms": INSTANCE_ATTRIBUTE,
+            "CloudWatchBackend.metric_data": INSTANCE_ATTRIBUTE,
+            "cloudwatch_backends": "BackendDict",
+        },
+    ),
+    *_places(
+        "moto.cloudwatch.exceptions",
+        "services.cloudwatch.alarms",
+        "errors",
+        {"ValidationError": "class CloudWatchException"},
+    ),
+)
+
+PLACES = (*_CORE, *_CLOUDWATCH, *_S3, *_SQS, *_LOGS, *_EVENTS, *_IAM, *_OTHERS)
 
 
 def verify_version() -> None:

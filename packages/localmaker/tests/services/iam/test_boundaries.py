@@ -95,3 +95,17 @@ def test_a_function_is_opened_only_to_whom_the_condition_names():
     identity = [Policy.parse("opening", policy(opening))]
     for principal, allowed in (("events.amazonaws.com", True), ("*", False), ("999999999999", False)):
         assert evaluate(with_boundary(call, {"Principal": principal}), identity).allowed == allowed
+
+
+@pytest.mark.parametrize("count", [1, 1000], ids=["plain", "compressed"])
+def test_metrics_are_put_only_into_the_namespace_that_the_condition_names(endpoint, count):
+    """The client compresses a request of more than 10 KiB."""
+    iam, role = endpoint.client("iam"), f"metrics-{count}"
+    only_ours = {"StringEquals": {"cloudwatch:namespace": "bikes/dev"}}
+    putting = {"Effect": "Allow", "Action": "cloudwatch:PutMetricData", "Resource": "*", "Condition": only_ours}
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument=policy(TRUST))
+    iam.put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=policy(putting))
+    theirs = under(endpoint, role, "cloudwatch")
+    data = [{"MetricName": f"Psi{number}", "Value": 0.5} for number in range(count)]
+    assert code(theirs.put_metric_data, Namespace="bikes/dev", MetricData=data) is None
+    assert code(theirs.put_metric_data, Namespace="bikes/prod", MetricData=data) == "AccessDeniedException"

@@ -191,11 +191,19 @@ def test_a_schedules_role_needs_the_permission(
 ) -> None:
     dead, arn = make_dead_letters(), roles.create("f", roles.role("role"))
     trust = policy(Principal={"Service": "scheduler.amazonaws.com"}, Action="sts:AssumeRole")
-    for name, resource in [("unable", f"{arn}-other"), ("able", arn)]:
-        role = roles.role(name, trust, Action="lambda:InvokeFunction", Resource=resource)
-        dead.schedule(name, arn, role)
-        if name == "unable":
-            assert dead.letter()["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"
+    # Scheduler sends dead letters under the role as well; the queue's policy does not name it.
+    actions = ["lambda:InvokeFunction", "sqs:SendMessage"]
+    for name, resource, target, code in (
+        ("unable", f"{arn}-other", arn, "AccessDeniedException"),
+        ("absent", f"{arn}-absent", f"{arn}-absent", "ResourceNotFoundException"),
+        ("able", arn, arn, None),
+    ):
+        role = roles.role(name, trust, Action=actions, Resource=[resource, dead.queue])
+        dead.schedule(name, target, role)
+        if code is not None:
+            attributes = {key: value["StringValue"] for key, value in dead.letter()["MessageAttributes"].items()}
+            assert (attributes["TARGET_ARN"], attributes["ERROR_CODE"]) == (target, code)
+            assert ("lambda:InvokeFunction" in attributes["ERROR_MESSAGE"]) is (name == "unable")
     dead.wait_for_log("/aws/lambda/f")
 
 
@@ -217,21 +225,21 @@ def test_a_notification_needs_the_functions_permission_for_s3(
 
 
 class DeadLetters:
-    """A rule's dead-letter queue."""
+    """A dead-letter queue of rules and schedules."""
 
     def __init__(self, endpoint: EndpointHandle, eventually: Callable[..., Any]) -> None:
         self._events, self._sqs, self._logs = (endpoint.client(name) for name in ("events", "sqs", "logs"))
         self._scheduler = endpoint.client("scheduler")
         self._eventually = eventually
         self._url = self._sqs.create_queue(QueueName="dead")["QueueUrl"]
-        self._arn = f"arn:aws:sqs:{endpoint.region}:123456789012:dead"
-        senders = {"Service": ["events.amazonaws.com", "scheduler.amazonaws.com"]}
-        allowed = policy(Principal=senders, Action="sqs:SendMessage", Resource=self._arn)
+        self.queue = f"arn:aws:sqs:{endpoint.region}:123456789012:dead"
+        sender = {"Service": "events.amazonaws.com"}
+        allowed = policy(Principal=sender, Action="sqs:SendMessage", Resource=self.queue)
         self._sqs.set_queue_attributes(QueueUrl=self._url, Attributes={"Policy": allowed})
 
     def rule(self, name: str, target: str) -> str:
         rule: str = self._events.put_rule(Name=name, EventPattern=json.dumps({"source": ["mine"]}))["RuleArn"]
-        one = {"Id": "t", "Arn": target, "DeadLetterConfig": {"Arn": self._arn}}
+        one = {"Id": "t", "Arn": target, "DeadLetterConfig": {"Arn": self.queue}}
         self._events.put_targets(Rule=name, Targets=[one])
         return rule
 
@@ -242,7 +250,7 @@ class DeadLetters:
             Name=name,
             ScheduleExpression=f"at({due:%Y-%m-%dT%H:%M:%S})",
             FlexibleTimeWindow={"Mode": "OFF"},
-            Target={"Arn": target, "RoleArn": role, "Input": "{}", "DeadLetterConfig": {"Arn": self._arn}},
+            Target={"Arn": target, "RoleArn": role, "Input": "{}", "DeadLetterConfig": {"Arn": self.queue}},
         )
 
     def put_event(self) -> None:
@@ -253,7 +261,9 @@ class DeadLetters:
         def receive() -> Any:
             return self._sqs.receive_message(QueueUrl=self._url, MessageAttributeNames=["All"]).get("Messages")
 
-        return self._eventually(receive)[0]
+        one = self._eventually(receive)[0]
+        self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=one["ReceiptHandle"])
+        return one
 
     def wait_for_log(self, group: str) -> None:
         self._eventually(lambda: self._logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"])

@@ -30,6 +30,19 @@ def test_a_new_bucket_is_encrypted_closed_and_its_owners(endpoint: EndpointHandl
     assert owned == [{"ObjectOwnership": "BucketOwnerEnforced"}]
 
 
+def test_a_bucket_that_another_account_is_expected_to_own_is_refused(endpoint: EndpointHandle, unique: str) -> None:
+    s3 = endpoint.client("s3")
+    s3.create_bucket(Bucket=unique)
+    owner = endpoint.client("sts").get_caller_identity()["Account"]
+    s3.put_object(Bucket=unique, Key="key", Body=b"content", ExpectedBucketOwner=owner)
+    for call in (s3.put_object, s3.get_object, s3.head_object):
+        with pytest.raises(ClientError) as refused:
+            call(Bucket=unique, Key="key", ExpectedBucketOwner="999999999999")
+        assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    with pytest.raises(ClientError, match="InvalidBucketOwnerAWSAccountID"):
+        s3.get_object(Bucket=unique, Key="key", ExpectedBucketOwner="me")
+
+
 @pytest.mark.parametrize("retention", [{"Mode": "GOVERNANCE", "Days": 7}, {"Mode": "COMPLIANCE", "Years": 1}])
 def test_object_lock_is_switched_on_for_a_bucket_with_objects_and_holds_later_ones(endpoint, unique, retention):
     s3 = endpoint.client("s3")

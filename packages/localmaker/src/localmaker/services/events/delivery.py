@@ -233,7 +233,7 @@ class Deliveries:
     def _attempt(self, attempt: Attempt) -> bool:
         """Try once; return whether the delivery is over."""
         try:
-            deliver(attempt.matched, self._access)
+            deliver(attempt.matched, self._access, attempt.retries + 1)
         except DeliveryError as error:
             return self._failed(attempt, error)
         return True

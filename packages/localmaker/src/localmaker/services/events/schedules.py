@@ -35,6 +35,8 @@ class Rate:
 
     def next_after(self, moment: datetime, since: datetime) -> datetime | None:
         """Return the first due time after ``moment``; all times are aware."""
+        if moment < since:
+            return since
         periods = max((moment - since) // self.period, 0)
         return since + (periods + 1) * self.period
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from localmaker.errors import AwsError
 from localmaker.ports import EventPublisher, LocalEndpoint
 from localmaker.services.events.inputs import InvalidInputError, as_text, resolve_path, target_payload
-from localmaker.services.iam.acting import EVENTS, S3, Acting
+from localmaker.services.events.universal import arguments_of, is_universal, operation_of
+from localmaker.services.iam.acting import CLOUDWATCH, EVENTS, S3, Acting
 from localmaker.services.iam.calls import Operation
 from localmaker.services.lambda_.asynchronous import process_event
 from localmaker.services.lambda_.calls import Surroundings
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 _NO_RESOURCE = ("NotFound", "NonExistent", "DoesNotExist", "NoSuch")
 _NO_PERMISSION = ("AccessDenied", "NotAuthorized", "UnauthorizedOperation", "AuthorizationError")
 _INVALID = ("Validation", "InvalidParameter", "Serialization", "InvalidInput", "MissingParameter")
+_SENDING = (("arn:aws:s3:", S3), ("arn:aws:cloudwatch:", CLOUDWATCH))
 _THROTTLED = ("Throttl", "LimitExceeded", "TooManyRequests", "SlowDown")
 
 
@@ -40,11 +43,13 @@ class DeliveryError(Exception):
         code: EventBridge's error code, as in the dead-letter attribute ERROR_CODE.
         message: the target's error message.
         retriable: whether another attempt may succeed.
+        cause: the error code of the called service, where that is what failed; Scheduler gives this one.
     """
 
-    def __init__(self, code: str, message: str, *, retriable: bool) -> None:
+    def __init__(self, code: str, message: str, *, retriable: bool, cause: str = "") -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
+        self.cause = cause or code
         self.message = message
         self.retriable = retriable
 
@@ -56,6 +61,34 @@ class Matched:
     event: dict[str, Any]
     rule_arn: str
     target: dict[str, Any]
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether it is of EventBridge Scheduler, not of a rule."""
+        return ":schedule/" in self.rule_arn
+
+    def execution_id(self, attempt: int) -> str:
+        """Return Scheduler's id of an attempt."""
+        return hashlib.sha256(f"{self.event['id']} {attempt}".encode()).hexdigest()[:16]
+
+    def of_attempt(self, attempt: int) -> Matched:
+        """Return it with Scheduler's context attributes in the target's input replaced.
+
+        Args:
+            attempt: 1 for the first one.
+        """
+        if not self.is_scheduled or "Input" not in self.target:
+            return self
+        text = self.target["Input"]
+        attributes = {
+            "schedule-arn": self.rule_arn,
+            "scheduled-time": self.event["time"],
+            "execution-id": self.execution_id(attempt),
+            "attempt-number": str(attempt),
+        }
+        for name, value in attributes.items():
+            text = text.replace(f"<aws.scheduler.{name}>", value)
+        return replace(self, target={**self.target, "Input": text})
 
     @property
     def token(self) -> str:
@@ -111,16 +144,20 @@ def is_slow(matched: Matched) -> bool:
     return str(matched.target["Arn"]).split(":")[2:3] == ["lambda"]
 
 
-def deliver(matched: Matched, access: TargetAccess) -> None:
+def deliver(matched: Matched, access: TargetAccess, attempt: int = 1) -> None:
     """Deliver once.
+
+    Args:
+        attempt: 1 for the first one.
 
     Raises:
         DeliveryError: it failed; says whether to try again.
     """
+    matched = matched.of_attempt(attempt)
     arn = Arn.parse(matched.target["Arn"])
     kind = arn.resource.split("/", 1)[0].split(":", 1)[0]
     send = _SENDERS.get((arn.service, kind)) or _SENDERS.get((arn.service, ""))
-    if arn.service == "scheduler" and arn.resource.startswith("aws-sdk:"):
+    if is_universal(matched.target["Arn"]):
         send = _call_any_api
     if send is None:
         raise DeliveryError(
@@ -142,15 +179,16 @@ def deliver(matched: Matched, access: TargetAccess) -> None:
 def _from_client_error(error: Any) -> DeliveryError:
     code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
     text = f"{message} (Operation: {error.operation_name}; Error Code: {code})"
-    if any(part in code for part in _NO_RESOURCE):
-        return DeliveryError("NO_RESOURCE", text, retriable=False)
-    if any(part in code for part in _NO_PERMISSION):
-        return DeliveryError("NO_PERMISSIONS", text, retriable=False)
-    if any(part in code for part in _THROTTLED):
-        return DeliveryError("THROTTLING", text, retriable=True)
-    if any(part in code for part in _INVALID):
-        return DeliveryError("INVALID_PARAMETER", text, retriable=False)
-    return DeliveryError("ERROR_FROM_TARGET", text, retriable=True)
+    kinds = (
+        (_NO_RESOURCE, "NO_RESOURCE", False),
+        (_NO_PERMISSION, "NO_PERMISSIONS", False),
+        (_THROTTLED, "THROTTLING", True),
+        (_INVALID, "INVALID_PARAMETER", False),
+    )
+    for parts, kind, retriable in kinds:
+        if any(part in code for part in parts):
+            return DeliveryError(kind, text, retriable=retriable, cause=code)
+    return DeliveryError("ERROR_FROM_TARGET", text, retriable=True, cause=code)
 
 
 def _start_pipeline(matched: Matched, arn: Arn, access: TargetAccess) -> None:
@@ -173,12 +211,12 @@ def _client(service: str, matched: Matched, region: str, access: TargetAccess) -
     try:
         return access.acting.client_of_events(service, matched.target.get("RoleArn"), matched.rule_arn, region)
     except AwsError as error:
-        raise DeliveryError("NO_PERMISSIONS", error.message, retriable=False) from error
+        raise DeliveryError("NO_PERMISSIONS", error.message, retriable=False, cause=error.code) from error
 
 
 def _as_itself(action: str, resource: str, matched: Matched, access: TargetAccess, policy: Callable[[], Any]) -> None:
-    """Check that a resource's own policy allows an action to EventBridge, or to S3 for a notification."""
-    service = S3 if matched.rule_arn.startswith("arn:aws:s3:") else EVENTS
+    """Check that a resource's own policy allows an action to EventBridge, or to who else sends the notification."""
+    service = next((one for start, one in _SENDING if matched.rule_arn.startswith(start)), EVENTS)
     try:
         access.acting.as_service(service, action, resource, matched.rule_arn, policy)
     except AwsError as error:
@@ -212,7 +250,9 @@ def _publish_to_topic(matched: Matched, arn: Arn, access: TargetAccess) -> None:
     if "RoleArn" not in matched.target:
         own = access.client("sns", arn.region)
         _as_itself("sns:Publish", topic, matched, access, lambda: _topic_policy(own, topic))
-    sns.publish(TopicArn=topic, Message=_payload(matched))
+    # Messages of alarms have one; a target of a rule has not.
+    subject = {"Subject": matched.target["Subject"]} if "Subject" in matched.target else {}
+    sns.publish(TopicArn=topic, Message=_payload(matched), **subject)
 
 
 def _write_log(matched: Matched, arn: Arn, access: TargetAccess) -> None:
@@ -238,7 +278,7 @@ def _call_function(matched: Matched, arn: Arn, access: TargetAccess) -> None:
         try:
             access.acting.call(role, matched.rule_arn, "events", invoke)
         except AwsError as error:
-            raise DeliveryError("NO_PERMISSIONS", error.message, retriable=False) from error
+            raise DeliveryError("NO_PERMISSIONS", error.message, retriable=False, cause=error.code) from error
     else:
         _as_itself("lambda:InvokeFunction", target, matched, access, lambda: function_policy(target, arn.region))
     around = Surroundings(
@@ -252,20 +292,19 @@ def _call_function(matched: Matched, arn: Arn, access: TargetAccess) -> None:
     try:
         processed = process_event(target, json.loads(_payload(matched)), around, str(uuid.uuid4()))
     except (FunctionTableError, UnknownFunctionError) as error:
-        raise DeliveryError("NO_RESOURCE", str(error), retriable=False) from error
+        cause = "ResourceNotFoundException"
+        raise DeliveryError("NO_RESOURCE", str(error), retriable=False, cause=cause) from error
     if not processed:
         raise DeliveryError("INTERNAL_ERROR", "the local endpoint was stopped", retriable=True)
 
 
-def _call_any_api(matched: Matched, arn: Arn, access: TargetAccess) -> None:
-    """Call a universal target of the Scheduler: ``arn:aws:scheduler:::aws-sdk:sagemaker:startPipelineExecution``."""
-    _, service, action = arn.resource.split(":")
-    region = Arn.parse(matched.rule_arn).region
-    try:
-        call = getattr(_client(service, matched, region, access), xform_name(action[:1].upper() + action[1:]))
-    except (AttributeError, BotoCoreError) as error:
-        raise DeliveryError("INVALID_PARAMETER", f"there is no API {service}:{action}", retriable=False) from error
-    call(**json.loads(matched.target.get("Input") or "{}"))
+def _call_any_api(matched: Matched, _arn: Arn, access: TargetAccess) -> None:
+    """Call a universal target of the Scheduler."""
+    operation = operation_of(matched.target["Arn"])
+    arguments = arguments_of(operation, matched.target.get("Input") or "{}")
+    service = operation.service_model.service_name
+    client = _client(service, matched, Arn.parse(matched.rule_arn).region, access)
+    getattr(client, xform_name(operation.name))(**arguments)
 
 
 def _payload(matched: Matched) -> str:
@@ -292,9 +331,9 @@ def send_to_dead_letters(
     """
     arn = Arn.parse(matched.target["DeadLetterConfig"]["Arn"])
     attributes = {
-        "SCHEDULE_ARN" if ":schedule/" in matched.rule_arn else "RULE_ARN": matched.rule_arn,
+        "SCHEDULE_ARN" if matched.is_scheduled else "RULE_ARN": matched.rule_arn,
         "TARGET_ARN": matched.target["Arn"],
-        "ERROR_CODE": error.code,
+        "ERROR_CODE": error.cause if matched.is_scheduled else error.code,
         "ERROR_MESSAGE": error.message[:1024] or error.code,
         "RETRY_ATTEMPTS": str(retries),
     }
@@ -303,9 +342,17 @@ def send_to_dead_letters(
     sqs = access.client("sqs", arn.region)
     url = sqs.get_queue_url(QueueName=arn.resource)["QueueUrl"]
     queue = matched.target["DeadLetterConfig"]["Arn"]
-    _as_itself("sqs:SendMessage", queue, matched, access, lambda: _queue_policy(sqs, url))
+    if matched.is_scheduled:  # Scheduler sends under the target's role, and what the target would have got
+        attributes["EXECUTION_ID"] = matched.execution_id(retries + 1)
+        attributes["SCHEDULED_TIME"] = matched.event["time"]
+        attributes["IS_PAYLOAD_TRUNCATED"] = "false"
+        body = _payload(matched.of_attempt(retries + 1))
+        sqs = _client("sqs", matched, arn.region, access)
+    else:
+        body = json.dumps(matched.event)
+        _as_itself("sqs:SendMessage", queue, matched, access, lambda: _queue_policy(sqs, url))
     sqs.send_message(
         QueueUrl=url,
-        MessageBody=json.dumps(matched.event),
+        MessageBody=body,
         MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
     )

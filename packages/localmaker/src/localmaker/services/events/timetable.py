@@ -1,7 +1,8 @@
 """Start scheduled rules of EventBridge and schedules of EventBridge Scheduler when they are due; moto stores them.
 
-A time that passes while no endpoint is running is missed. A rate is counted from the creation of a schedule, or from
-when the endpoint first saw a rule, which does not know its creation.
+A time that passes while no endpoint is running is missed; one of several that pass while it sleeps, or while its clock
+is moved, is made up for: the last. A schedule with a rate is first due at its StartDate or creation, a rule one period
+after the endpoint first saw it. A flexible time window is used at its beginning.
 """
 
 from __future__ import annotations
@@ -9,23 +10,25 @@ from __future__ import annotations
 import copy
 import logging
 import sys
+import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from localmaker.ports import AwsClients
 from localmaker.services.events.bus import EventBridge
+from localmaker.services.events.clock import Clock
 from localmaker.services.events.delivery import Outgoing, outgoing
-from localmaker.services.events.schedules import InvalidScheduleError, Schedule, parse_schedule
+from localmaker.services.events.schedules import InvalidScheduleError, Once, Schedule, parse_schedule
 from localmaker.services.events.targets import Matched
 from localmaker.worker import Worker
 
 logger = logging.getLogger(__name__)
 
-# Longer waits end early, since the clock may have been set meanwhile.
+_INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Entry:
         identity: of the resource and its expression; a changed expression starts from the beginning.
         resource: moto's object.
         since, until: the period in which it can be due.
+        made: when it was created or changed, if it can be due from then on and not only once it has been seen.
     """
 
     identity: tuple[str, ...]
@@ -44,11 +48,28 @@ class Entry:
     since: datetime
     until: datetime | None
     is_rule: bool
+    made: datetime | None = None
 
     def next_after(self, moment: datetime) -> datetime | None:
         """Return the next due time, or None."""
-        due = self.schedule.next_after(moment, self.since)
+        if isinstance(self.schedule, Once):  # AWS ignores the period of a schedule that is due once
+            return self.schedule.next_after(moment, self.since)
+        begin = moment if self.is_rule else max(moment, self.since - _INSTANT)
+        due = self.schedule.next_after(begin, self.since)
         return None if due is None or (self.until is not None and due > self.until) else due
+
+    def last(self, due: datetime, now: datetime) -> datetime:
+        """Return the last due time until now, given the first one."""
+        back = timedelta(minutes=1)
+        while now - back > due:
+            found = self.next_after(now - back)
+            if found is not None and found <= now:
+                due = found
+                break
+            back *= 2
+        while (following := self.next_after(due)) is not None and following <= now:
+            due = following
+        return due
 
 
 class Timetable:
@@ -57,45 +78,97 @@ class Timetable:
     Args:
         events: delivers what is due.
         clients: delete schedules that are complete.
+        copies: how often a schedule's call is delivered; AWS promises at least once.
+        others: called with the time, too, after what is scheduled; returns when it has something to do by then.
     """
 
-    def __init__(self, events: EventBridge, clients: AwsClients) -> None:
+    def __init__(
+        self,
+        events: EventBridge,
+        clients: AwsClients,
+        copies: int = 1,
+        others: Callable[[datetime], datetime | None] = lambda _now: None,
+    ) -> None:
         self._events = events
+        self._others = others
         self._clients = clients
+        self._copies = copies
+        self._clock = Clock()
+        self._started = datetime.now(UTC)
         self._seen: dict[tuple[str, ...], datetime] = {}
         self._due: dict[tuple[str, ...], datetime | None] = {}
+        self._firing = threading.RLock()
         self._worker = Worker("timetable", self._fire_now)
 
     def wake(self) -> None:
         """Read the rules and schedules again; return at once."""
         if self._worker.is_started or next(self._entries(), None) is not None:
-            self._worker.wake()
+            self.wake_others()
+
+    def wake_others(self) -> None:
+        """Do what is due now, also where nothing is scheduled; return at once."""
+        self._worker.wake()
 
     def close(self) -> None:
         """Stop; nothing is started any more."""
         self._worker.close()
 
+    def now(self) -> datetime:
+        """Return the time that schedules go by."""
+        return self._clock.now()
+
+    def move_clock(self, to: datetime, copies: int | None = None) -> datetime | None:
+        """Move the time that schedules go by, start what has become due, and return the next due time.
+
+        Args:
+            to: an earlier time makes what is due from then on due again.
+            copies: how often each call is delivered.
+        """
+        with self._firing:
+            now = self.now()
+            self.fire(now)  # what was created or changed just now is seen before it is due
+            self._clock.move(to)
+            if to < now:
+                self._due = {entry.identity: entry.next_after(to - _INSTANT) for entry in self._entries()}
+            following = self.fire(to, copies)
+            self._others(to)
+        self.wake()
+        return following
+
     def _fire_now(self) -> float | None:
-        first = self.fire(datetime.now(UTC))
-        return None if first is None else (first - datetime.now(UTC)).total_seconds()
+        with self._firing:
+            now = self.now()
+            due = [one for one in (self.fire(now), self._others(now)) if one is not None]
+        return (min(due) - self.now()).total_seconds() if due else None
 
-    def fire(self, now: datetime) -> datetime | None:
+    def fire(self, now: datetime, copies: int | None = None) -> datetime | None:
         """Start what has become due; return the next due time."""
-        entries = {entry.identity: entry for entry in self._entries()}
-        self._due = {identity: due for identity, due in self._due.items() if identity in entries}
-        for identity, entry in entries.items():
-            if identity not in self._due:
-                self._due[identity] = entry.next_after(now)
-            due = self._due[identity]
-            if due is not None and due <= now:
-                self._start(entry, due)
-                self._due[identity] = entry.next_after(now)
-        return min((due for due in self._due.values() if due is not None), default=None)
+        with self._firing:
+            entries = {entry.identity: entry for entry in self._entries()}
+            self._due = {identity: due for identity, due in self._due.items() if identity in entries}
+            for identity, entry in entries.items():
+                if identity not in self._due:
+                    self._due[identity] = entry.next_after(self._first_seen(entry, now))
+                due = self._due[identity]
+                if due is not None and due <= now:
+                    self._start(entry, entry.last(due, now), copies or self._copies)
+                    self._due[identity] = entry.next_after(now)
+            return min((due for due in self._due.values() if due is not None), default=None)
 
-    def _start(self, entry: Entry, due: datetime) -> None:
-        made = _rule_deliveries(entry.resource, due) if entry.is_rule else [_schedule_delivery(entry.resource, due)]
-        self._events.submit(made)
+    def _first_seen(self, entry: Entry, now: datetime) -> datetime:
+        """Return from when on a new entry can be due."""
+        if entry.made is None:
+            return now
+        return min(now, self._clock.at(max(entry.made, self._started)) - _INSTANT)
+
+    def _start(self, entry: Entry, due: datetime, copies: int) -> None:
         resource = entry.resource
+        made = (
+            _rule_deliveries(resource, due)
+            if entry.is_rule
+            else [_schedule_delivery(resource, due) for _ in range(copies)]
+        )
+        self._events.submit(made)
         if not entry.is_rule and resource.action_after_completion == "DELETE" and entry.next_after(due) is None:
             region = resource.arn.split(":")[3]
             self._clients.client("scheduler", region).delete_schedule(Name=resource.name, GroupName=resource.group_name)
@@ -116,7 +189,7 @@ class Timetable:
             for group in list(backend.schedule_groups.values()):
                 for schedule in list(group.schedules.values()):
                     if schedule.state != "DISABLED":
-                        yield from _schedule_entry(schedule)
+                        yield from self._schedule_entry(schedule)
 
     def _rule_entry(self, rule: Any) -> Iterator[Entry]:
         identity = (rule.arn, rule.scheduled_expression)
@@ -124,19 +197,21 @@ class Timetable:
             schedule = parse_schedule(rule.scheduled_expression)
         except InvalidScheduleError:  # from a template; PutRule refuses it
             return
-        since = self._seen.setdefault(identity, datetime.now(UTC))
+        since = self._seen.setdefault(identity, self.now())
         yield Entry(identity, rule, schedule, since, None, is_rule=True)
 
-
-def _schedule_entry(schedule: Any) -> Iterator[Entry]:
-    try:
-        zone = ZoneInfo(schedule.schedule_expression_timezone)
-        parsed = parse_schedule(schedule.schedule_expression, zone, once=True)
-    except (InvalidScheduleError, ZoneInfoNotFoundError, ValueError):  # from a template; CreateSchedule refuses it
-        return
-    identity = (schedule.arn, schedule.schedule_expression, str(zone), str(schedule.start_date), str(schedule.end_date))
-    since = _moment(schedule.start_date) or _moment(schedule.creation_date) or datetime.now(UTC)
-    yield Entry(identity, schedule, parsed, since, _moment(schedule.end_date), is_rule=False)
+    def _schedule_entry(self, schedule: Any) -> Iterator[Entry]:
+        try:
+            zone = ZoneInfo(schedule.schedule_expression_timezone)
+            parsed = parse_schedule(schedule.schedule_expression, zone, once=True)
+        except (InvalidScheduleError, ZoneInfoNotFoundError, ValueError):  # from a template; CreateSchedule refuses it
+            return
+        period = (_moment(schedule.start_date), _moment(schedule.end_date))
+        changing = (schedule.schedule_expression, zone, schedule.creation_date, *period)
+        identity = (schedule.arn, *map(str, changing))
+        created, made = (_moment(one) or self._started for one in (schedule.creation_date, schedule.last_modified_date))
+        since = period[0] or self._seen.setdefault(identity, self._clock.at(created))
+        yield Entry(identity, schedule, parsed, since, period[1], is_rule=False, made=made)
 
 
 def _moment(value: Any) -> datetime | None:

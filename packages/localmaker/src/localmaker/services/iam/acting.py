@@ -23,7 +23,7 @@ from localmaker.services.iam.sessions import Principal
 from localmaker.state.credentials import ANY, Credentials
 
 SAGEMAKER, EVENTS, SCHEDULER = "sagemaker.amazonaws.com", "events.amazonaws.com", "scheduler.amazonaws.com"
-LAMBDA, S3 = "lambda.amazonaws.com", "s3.amazonaws.com"
+LAMBDA, S3, CLOUDWATCH = "lambda.amazonaws.com", "s3.amazonaws.com", "cloudwatch.amazonaws.com"
 # EventBridge asks the resource's own policy where a target has no role.
 _RESOURCE_POLICIES = {"sqs", "sns"}
 #: (service, region, credentials) → boto3 client of the endpoint
@@ -146,10 +146,28 @@ class Acting:
         if self._authorization.enforces and not without and not is_role(role_arn or ""):
             raise AwsError("AccessDeniedException", f"the target of {rule_arn} has no role", 403)
         if role_arn is not None and is_role(role_arn):
-            principal = SCHEDULER if ":schedule/" in rule_arn else EVENTS
-            context = {"aws:sourceaccount": self._location.account, "aws:sourcearn": rule_arn}
-            self._authorization.check_trust(role_arn, principal, context)
+            self._check_trust_of_events(role_arn, rule_arn)
         return self.client(service, role_arn, rule_arn, "events", region)
+
+    def check_schedule_role(self, role_arn: str, schedule_arn: str) -> None:
+        """Check that EventBridge Scheduler may assume the role of a schedule's target.
+
+        Raises:
+            AwsError: ValidationException if it may not.
+        """
+        try:
+            self._check_trust_of_events(role_arn, schedule_arn)
+        except AwsError as error:
+            message = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
+            raise AwsError("ValidationException", message) from error
+
+    def _check_trust_of_events(self, role_arn: str, arn: str) -> None:
+        principal, source = EVENTS, arn
+        if ":schedule/" in arn:
+            # The group, not the schedule: "Confused deputy prevention" in Scheduler's user guide.
+            principal, source = SCHEDULER, arn.replace(":schedule/", ":schedule-group/").rpartition("/")[0]
+        context = {"aws:sourceaccount": self._location.account, "aws:sourcearn": source}
+        self._authorization.check_trust(role_arn, principal, context)
 
     @contextmanager
     def function(self, role_arn: str | None, arn: str) -> Iterator[Mapping[str, str]]:
@@ -174,6 +192,44 @@ class Acting:
             yield credentials.variables()
         finally:
             self._authorization.sessions.close(credentials.access_key)
+
+    @contextmanager
+    def caller(self, principal: Principal | None, region: str) -> Iterator[Callable[[str], Any]]:
+        """Give a service clients with the rights of who has sent a request, for as long as it works for them.
+
+        Args:
+            principal: who it is; None for one who may do everything.
+            region: of the request.
+
+        Yields:
+            What returns the client of a service.
+        """
+        if principal is None:
+            yield lambda service: self._own(service, region)
+            return
+        credentials = self._authorization.sessions.open(principal)
+        clients: dict[str, Any] = {}
+
+        def client(service: str) -> Any:
+            if service not in clients:
+                clients[service] = self._new_client(service, region, credentials)
+            return clients[service]
+
+        try:
+            yield client
+        finally:
+            self._authorization.sessions.close(credentials.access_key)
+            for one in clients.values():
+                one.close()
+
+    def check_caller(self, principal: Principal | None, action: str, resource: str, region: str) -> None:
+        """Check that who has sent a request may do what the request does not say.
+
+        Raises:
+            AwsError: AccessDeniedException if they may not.
+        """
+        if principal is not None:
+            self._authorization.call(principal, Call(action, resource), region)
 
     def check_function_role(self, role_arn: str, arn: str) -> None:
         """Check that Lambda may assume a function's role.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +34,7 @@ _KINDS = {IDENTITY: "identity-based policy"}
 _FORBIDDEN = 403
 # Who has sent a request, in its WSGI environment.
 _PRINCIPAL = "localmaker.principal"
+_requester: ContextVar[Principal | None] = ContextVar("requester", default=None)
 _READS = {"GET", "HEAD"}
 # Services whose protocol is XML; the others answer 400 and AccessDeniedException.
 _ACCESS_DENIED = {"s3", "iam", "sts", "ec2"}
@@ -49,6 +51,11 @@ class IamSettings:
 
     record: Path | None = None
     enforce: bool = False
+
+
+def requester() -> Principal | None:
+    """Return who has sent the request that this thread answers; None where nothing is recorded or refused."""
+    return _requester.get()
 
 
 class Authorization:
@@ -133,6 +140,7 @@ class Authorization:
         else:
             found = self.sessions.find(scope.access_key) if scope is not None else None
         environ[_PRINCIPAL] = found
+        _requester.set(found)
         return found
 
     def _request(self, session: Principal, environ: dict[str, Any], scope: CredentialScope) -> None:

@@ -1,8 +1,9 @@
-"""Condition keys by which a policy allows a change only where it gives no more rights.
+"""Condition keys by which a policy limits what a call may say.
 
 ``iam:PermissionsBoundary`` is about changes of roles with a certain boundary, ``lambda:Principal`` about whom a
-function is opened to. Source: actions and condition keys of IAM and Lambda in the Service Authorization Reference, and
-"Delegating responsibility to others using permissions boundaries" in the IAM user guide. Where a call sets a boundary,
+function is opened to, ``cloudwatch:namespace`` about which metrics are put. Source: actions and condition keys of IAM,
+Lambda and CloudWatch in the Service Authorization Reference, and "Delegating responsibility to others using permissions
+boundaries" in the IAM user guide. Where a call sets a boundary,
 it is the one that it sets.
 """
 
@@ -17,6 +18,7 @@ from localmaker.services.iam.policies import boundary_of
 
 _KEY = "iam:permissionsboundary"
 _PRINCIPAL = "lambda:principal"
+_NAMESPACE = "cloudwatch:namespace"
 _SETTING = frozenset({"iam:CreateRole", "iam:PutRolePermissionsBoundary"})
 _OF_ROLE = frozenset(
     {
@@ -30,7 +32,9 @@ _OF_ROLE = frozenset(
 
 
 def with_boundary(call: Call, request: Mapping[str, Any]) -> Call:
-    """Return a call with the boundary or the principal that conditions on it are about."""
+    """Return a call with the boundary, the principal or the namespace that conditions on it are about."""
+    if call.action == "cloudwatch:PutMetricData":
+        return replace(call, context={**call.context, _NAMESPACE: (str(request.get("Namespace")),)})
     if call.action == "lambda:AddPermission":
         return replace(call, context={**call.context, _PRINCIPAL: (str(request.get("Principal")),)})
     if call.action in _SETTING:

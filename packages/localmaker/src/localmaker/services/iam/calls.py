@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -115,9 +116,13 @@ def _parameters(operation: Any, environ: dict[str, Any], path: Mapping[str, Any]
     if operation.input_shape is None:
         return {}
     request = Request(environ)
-    body = b"" if operation.has_streaming_input else _read(environ)
+    body = b"" if operation.has_streaming_input else _unpacked(environ, _read(environ))
     is_form = (request.content_type or "").startswith(_FORM)
-    parser = PROTOCOL_PARSERS["query" if is_form else str(operation.service_model.protocol)]
+    # Of several protocols that a service speaks, clients choose.
+    by_target = "json" if "HTTP_X_AMZ_TARGET" in environ else str(operation.service_model.protocol)
+    parser = PROTOCOL_PARSERS.get("query" if is_form else by_target)
+    if parser is None:
+        return {}
     try:
         parsed = parser(operation, timestamp_parser=parse_timestamp).parse(
             {
@@ -151,6 +156,16 @@ def _read(environ: dict[str, Any]) -> bytes:
     body: bytes = environ["wsgi.input"].read(length)
     environ["wsgi.input"] = io.BytesIO(body)
     return body
+
+
+def _unpacked(environ: Mapping[str, Any], body: bytes) -> bytes:
+    """Return a body as it was before its client compressed it, as for large requests of CloudWatch; b"" if damaged."""
+    if environ.get("HTTP_CONTENT_ENCODING") != "gzip":
+        return body
+    try:
+        return zlib.decompressobj(wbits=31).decompress(body, _MAX_BODY_BYTES)
+    except zlib.error:
+        return b""
 
 
 def _form(environ: dict[str, Any]) -> dict[str, str]:

@@ -42,20 +42,32 @@ def identity_of(arn: str) -> Identity | None:
     Args:
         arn: ``arn:aws:iam::<account>:role/<path><name>``, and ``user/`` or ``group/``.
     """
+    found = _entity(arn)
+    if found is None:
+        return None
+    backend, kind, entity = found
+    policies = list(_policies(kind, entity))
+    if kind == "user":
+        policies += [one for group in backend.get_groups_for_user(entity.name) for one in _policies("group", group)]
+    boundary = getattr(entity, "permissions_boundary_arn", None)
+    return Identity(policies, {BOUNDARY: _managed(backend, boundary)} if boundary else {})
+
+
+def _entity(arn: str) -> tuple[IAMBackend, str, Any] | None:
     if not arn.startswith("arn:aws:iam::"):
         return None
     account, (kind, _, path) = arn.split(":")[4], arn.split(":", 5)[5].partition("/")
-    name = path.rpartition("/")[2]
     backend = iam_backends[account][_PARTITION]
     try:
-        entity = _ENTITIES[kind](backend, name)
+        return backend, kind, _ENTITIES[kind](backend, path.rpartition("/")[2])
     except (KeyError, NotFoundException):
         return None
-    policies = list(_policies(kind, entity))
-    if kind == "user":
-        policies += [one for group in backend.get_groups_for_user(name) for one in _policies("group", group)]
-    boundary = getattr(entity, "permissions_boundary_arn", None)
-    return Identity(policies, {BOUNDARY: _managed(backend, boundary)} if boundary else {})
+
+
+def unique_id(arn: str) -> str | None:
+    """Return the identifier that IAM gave a role, user or group (``AROA…``, ``AIDA…``); None if it does not exist."""
+    found = _entity(arn)
+    return None if found is None else str(found[2].id)
 
 
 def trust_policy_of(role_arn: str) -> Policy | None:

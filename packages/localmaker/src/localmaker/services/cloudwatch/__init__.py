@@ -1,0 +1,1 @@
+"""CloudWatch: alarms that watch the metrics that moto stores."""
