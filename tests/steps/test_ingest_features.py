@@ -1,328 +1,377 @@
-"""ingest_features.py against a small HTTP server that answers as the Feature Store runtime does.
-
-moto has no Feature Store runtime; this server holds just what the step needs, and can throttle, leave entries
-unprocessed and refuse records, which no real store does on request.
-"""
+"""ingest_features.py against the local endpoint's Feature Store, by way of a proxy that fails as AWS does."""
 
 from __future__ import annotations
 
+import csv
 import json
-import threading
-from collections import Counter
+import math
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
-import boto3
-import pandas as pd
 import pytest
 
-from analysis.features.feature_store import (
-    Record,
-    backoff,
-    batch_writer,
-    record_of,
-    records_of,
-    single_writer,
-    write_all,
-)
-from analysis.features.stored import stored_features
-from analysis.runtime.aws import client_settings
-from analysis.runtime.errors import AwsCallError, IngestError, SettingsError
+from analysis.features.stored import EVENT_TIME, stored_groups
 from analysis.runtime.upload import claim_of, claim_text
+from benchmarks.feature_ingestion import Answering, answering_server, prepare, run
+from localmaker.daemon import running_endpoint
 from pipeline.datasets.shipped import declared
+from tests.steps.feature_store_proxy import Faults, proxy_to
 
-STORED = stored_features(declared("bike_sharing"))
-GROUP = "bike-days"
-CLAIM = claim_of("raw", "raw/training/days.csv", "v1", "2026-03-04T05:06:07.000Z")
+STORED = stored_groups(declared("bike_sharing"))
+IDENTIFIER = STORED.inputs.identifier
+FEATURES = [name for name in STORED.inputs.types if name != EVENT_TIME]
+OUTCOMES = [name for name in STORED.outcomes.types if name != EVENT_TIME]
+RAW, KEY = "raw", "raw/training/days.csv"
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory) -> Iterator[Any]:
+    with running_endpoint(tmp_path_factory.mktemp("state")) as running:
+        s3 = running.client("s3")
+        s3.create_bucket(Bucket=RAW)
+        s3.put_bucket_versioning(Bucket=RAW, VersioningConfiguration={"Status": "Enabled"})
+        yield running
 
 
 @dataclass
-class Store:
-    """State of the server. Each of the script lists says how the next requests are answered."""
+class Job:
+    """An ingestion: its feature groups, its folders, and the faults on its way to the service."""
 
-    url: str = ""
-    records: dict[str, dict[str, str]] = field(default_factory=dict)
-    calls: Counter[str] = field(default_factory=Counter)
-    sizes: list[int] = field(default_factory=list)
-    fail_whole_calls: list[tuple[int, str]] = field(default_factory=list)
-    unprocessed: Counter[str] = field(default_factory=Counter)
-    refuse: dict[str, tuple[str, int]] = field(default_factory=dict)
-    newest_version: str | None = "v1"
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    endpoint: Any
+    group: str
+    folder: Path
+    faults: Faults
+    version: str
 
-    def keep(self, record: list[dict[str, str]]) -> str:
-        values = {entry["FeatureName"]: entry["ValueAsString"] for entry in record}
-        self.records[values["dteday"]] = values
-        return values["dteday"]
+    def write(self, rows: list[dict[str, str]], name: str = "inputs.csv", columns: list[str] = FEATURES) -> None:
+        with (self.folder / "features" / name).open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, columns, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+
+    @property
+    def arguments(self) -> list[str]:
+        return [
+            *("--input-dir", str(self.folder / "features"), "--claim-dir", str(self.folder / "claim")),
+            *("--output-dir", str(self.folder / "output"), "--inputs-group-name", self.group),
+            *("--outcomes-group-name", self.outcomes_group),
+        ]
+
+    @property
+    def outcomes_group(self) -> str:
+        return f"{self.group}-outcomes"
+
+    @property
+    def store(self) -> Any:
+        return self.endpoint.client("sagemaker-featurestore-runtime")
+
+    def identifiers(self, group: str | None = None) -> list[str]:
+        found: list[str] = []
+        more: dict[str, str] = {}
+        while True:
+            answer = self.store.list_records(FeatureGroupName=group or self.group, MaxResults=100, **more)
+            found += answer["RecordIdentifiers"]
+            if "NextToken" not in answer:
+                return found
+            more = {"NextToken": answer["NextToken"]}
+
+    def records(self, group: str | None = None) -> dict[str, dict[str, str]]:
+        """Return all records of a group, each with its features."""
+        group, names, found = group or self.group, self.identifiers(group), {}
+        store = self.store
+        for start in range(0, len(names), 100):
+            wanted = [{"FeatureGroupName": group, "RecordIdentifiersValueAsString": names[start : start + 100]}]
+            for one in store.batch_get_record(Identifiers=wanted)["Records"]:
+                values = {value["FeatureName"]: value["ValueAsString"] for value in one["Record"]}
+                found[one["RecordIdentifierValueAsString"]] = values
+        return found
+
+    def left_out(self) -> list[dict[str, str]]:
+        path = self.folder / "output" / "left_out.csv"
+        return list(csv.DictReader(path.read_text().splitlines())) if path.exists() else []
 
 
-class Handler(BaseHTTPRequestHandler):
-    store: Store
-    protocol_version = "HTTP/1.1"
-
-    def do_HEAD(self) -> None:
-        """Answer as S3 does for the uploaded object."""
-        self.send_response(200 if self.store.newest_version else 404)
-        if self.store.newest_version:
-            self.send_header("x-amz-version-id", self.store.newest_version)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def do_POST(self) -> None:
-        self._answer("BatchWriteRecord", self._batch)
-
-    def do_PUT(self) -> None:
-        self._answer("PutRecord", self._put)
-
-    def _answer(self, name: str, handle: Any) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        with self.store.lock:
-            self.store.calls[name] += 1
-            if self.store.fail_whole_calls:
-                status, code = self.store.fail_whole_calls.pop(0)
-                self._send(status, {"Message": f"{code} now"}, code)
-            else:
-                handle(body)
-
-    def _batch(self, body: dict[str, Any]) -> None:
-        assert self.path == "/BatchWriteRecord"
-        entries = body["Entries"]
-        self.store.sizes.append(len(entries))
-        errors, unprocessed = [], []
-        for entry in entries:
-            day = next(v["ValueAsString"] for v in entry["Record"] if v["FeatureName"] == "dteday")
-            if self.store.unprocessed[day] > 0:
-                self.store.unprocessed[day] -= 1
-                unprocessed.append(entry)
-            elif self.store.refuse.get(day, ("", 0))[1] > 0:
-                code, times = self.store.refuse[day]
-                self.store.refuse[day] = (code, times - 1)
-                errors.append({"Entry": entry, "ErrorCode": code, "ErrorMessage": f"{day} is bad"})
-            else:
-                self.store.keep(entry["Record"])
-        self._send(200, {"Errors": errors, "UnprocessedEntries": unprocessed})
-
-    def _put(self, body: dict[str, Any]) -> None:
-        assert unquote(self.path) == f"/FeatureGroup/{GROUP}"
-        day = next(v["ValueAsString"] for v in body["Record"] if v["FeatureName"] == "dteday")
-        if self.store.refuse.get(day, ("", 0))[1] > 0:
-            code, times = self.store.refuse[day]
-            self.store.refuse[day] = (code, times - 1)
-            self._send(400, {"Message": f"{day} is bad"}, code)
-        else:
-            self.store.keep(body["Record"])
-            self._send(200, {})
-
-    def _send(self, status: int, body: dict[str, Any], code: str = "") -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        if code:
-            self.send_header("x-amzn-ErrorType", code)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class's name)
-        pass
+def create(endpoint, name: str, features: list[str], offline: dict[str, Any] | None = None) -> str:
+    client, types = endpoint.client("sagemaker"), STORED.inputs.types | STORED.outcomes.types
+    client.create_feature_group(
+        FeatureGroupName=name,
+        RecordIdentifierFeatureName=IDENTIFIER,
+        EventTimeFeatureName=EVENT_TIME,
+        FeatureDefinitions=[
+            {"FeatureName": feature, "FeatureType": types[feature]} for feature in [*features, EVENT_TIME]
+        ],
+        OnlineStoreConfig={"EnableOnlineStore": True},
+        **(offline or {}),
+    )
+    while client.describe_feature_group(FeatureGroupName=name)["FeatureGroupStatus"] == "Creating":
+        time.sleep(0.02)
+    return name
 
 
 @pytest.fixture
-def store(point_at) -> Iterator[Store]:
-    state = Store()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("StoreHandler", (Handler,), {"store": state}))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    point_at(state.url)
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def job(endpoint, tmp_path, point_at, request) -> Iterator[Job]:
+    version = endpoint.client("s3").put_object(Bucket=RAW, Key=KEY, Body=request.node.name.encode())["VersionId"]
+    for name in ("features", "claim"):
+        (tmp_path / name).mkdir()
+    claim = claim_of(RAW, KEY, version, "2026-03-04T05:06:07.000Z")
+    (tmp_path / "claim" / "claim.json").write_text(claim_text(claim), encoding="utf-8")
+    faults = Faults()
+    with proxy_to(endpoint.url, faults) as url:
+        point_at(url)
+        yield Job(endpoint, create(endpoint, f"days-{version[:20].lower()}", FEATURES), tmp_path, faults, version)
 
 
-@pytest.fixture
-def client(store):
-    return boto3.client("sagemaker-featurestore-runtime")
-
-
-def days(count: int) -> list[Record]:
+def days(count: int) -> list[dict[str, str]]:
+    """Return rows with values of their own; some have an empty cell."""
     return [
-        record_of(
-            name := f"day-{number:03d}", {"dteday": name, "temp": "1.5", "cnt": "" if number % 2 else "7"}, number + 2
-        )
+        {
+            **dict.fromkeys(FEATURES, str(number % 2)),
+            IDENTIFIER: f"day-{number:06}",
+            "temp": repr(number / 7),
+            "hum": "" if number % 3 else str(number),
+        }
         for number in range(count)
     ]
 
 
-def batch(client, pauses: list[float]):
-    return batch_writer(client, GROUP, "dteday", pauses.append)
+def expected(rows: list[dict[str, str]]) -> dict[str, dict[str, str]]:
+    return {
+        row[IDENTIFIER]: {**{k: v for k, v in row.items() if v}, EVENT_TIME: "2026-03-04T05:06:07.000Z"} for row in rows
+    }
 
 
-def test_batches_hold_25_records(client, store) -> None:
-    assert write_all(days(60), batch(client, []), workers=2) == 60
-    assert sorted(store.sizes) == [10, 25, 25]
-    assert len(store.records) == 60
-
-
-def test_missing_values_are_left_out_of_the_record(client, store) -> None:
-    write_all(days(2), batch(client, []), workers=1)
-    assert store.records["day-000"] == {"dteday": "day-000", "temp": "1.5", "cnt": "7"}
-    assert store.records["day-001"] == {"dteday": "day-001", "temp": "1.5"}
-
-
-def test_unprocessed_entries_are_sent_again_with_back_off(client, store) -> None:
-    store.unprocessed.update({"day-003": 2, "day-007": 1})
-    pauses: list[float] = []
-    assert write_all(days(10), batch(client, pauses), workers=1) == 10
-    assert store.sizes == [10, 2, 1]
-    assert len(store.records) == 10
-    assert len(pauses) == 2
-
-
-def test_entries_that_are_never_processed_are_named(client, store) -> None:
-    store.unprocessed["day-001"] = 99
-    with pytest.raises(IngestError, match=r"refused 1 of 3 records: row 3 \(day-001\): not processed in 8 attempts"):
-        write_all(days(3), batch(client, []), workers=1)
-
-
-def test_refused_records_are_named_and_the_others_written(client, store) -> None:
-    store.refuse["day-001"] = ("ValidationError", 99)
-    with pytest.raises(IngestError, match=r"row 3 \(day-001\): ValidationError: day-001 is bad"):
-        write_all(days(3), batch(client, []), workers=1)
-    assert set(store.records) == {"day-000", "day-002"}
-
-
-def test_a_long_list_of_refusals_is_cut(client, store) -> None:
-    store.refuse.update({record.identifier: ("ValidationError", 99) for record in days(30)})
-    with pytest.raises(IngestError, match=r"refused 30 of 30 records.*; and 25 more"):
-        write_all(days(30), batch(client, []), workers=2)
-
-
-def test_a_transient_error_of_one_entry_is_tried_again(client, store) -> None:
-    store.refuse["day-001"] = ("InternalFailure", 2)
-    assert write_all(days(3), batch(client, []), workers=1) == 3
-    assert store.sizes == [3, 1, 1]
-
-
-@pytest.mark.parametrize("status_and_code", [(429, "ThrottlingException"), (503, "ServiceUnavailable")])
-def test_throttled_calls_are_tried_again(store, status_and_code: tuple[int, str]) -> None:
-    store.fail_whole_calls.append(status_and_code)
-    client = boto3.client("sagemaker-featurestore-runtime", **client_settings(2))
-    assert write_all(days(3), batch(client, []), workers=1) == 3
-    assert store.calls["BatchWriteRecord"] == 2
-
-
-def test_a_missing_feature_group_ends_at_once(client, store) -> None:
-    store.fail_whole_calls.append((404, "ResourceNotFound"))
-    with pytest.raises(
-        AwsCallError, match="feature group 'bike-days' failed: BatchWriteRecord answered ResourceNotFound"
-    ):
-        write_all(days(3), batch(client, []), workers=1)
-
-
-def test_without_batch_calls_records_are_put_one_by_one(client, store) -> None:
-    write = single_writer(client, GROUP)
-    assert write_all(days(30), write, workers=4) == 30
-    assert store.calls == {"PutRecord": 30}
-    assert store.records["day-001"] == {"dteday": "day-001", "temp": "1.5"}
-
-
-def test_put_one_by_one_names_refused_rows(client, store) -> None:
-    store.refuse["day-001"] = ("ValidationError", 99)
-    with pytest.raises(IngestError, match=r"row 3 \(day-001\): .*day-001 is bad"):
-        write_all(days(3), single_writer(client, GROUP), workers=1)
-    assert len(store.records) == 2
-
-
-def test_put_one_by_one_ends_at_once_where_no_record_can_pass(client, store) -> None:
-    store.fail_whole_calls.append((403, "AccessForbidden"))
-    with pytest.raises(AwsCallError, match="PutRecord answered AccessForbidden"):
-        write_all(days(3), single_writer(client, GROUP), workers=1)
-    assert store.calls["PutRecord"] == 1
-
-
-def test_back_off_grows_and_is_capped() -> None:
-    assert all(0 <= backoff(attempt) <= 5.0 for attempt in range(50))
-    assert max(backoff(0) for _ in range(100)) <= 0.1
-
-
-def frame(count: int) -> pd.DataFrame:
-    columns = [name for name in STORED.types if name != "event_time"]
-    rows = [dict.fromkeys(columns, "1") | {"dteday": f"2026-01-{number:02d}"} for number in range(1, count + 1)]
-    return pd.DataFrame(rows)
-
-
-def test_records_carry_the_upload_moment_as_event_time() -> None:
-    (record,) = records_of(frame(1), CLAIM.uploaded_at, STORED)
-    values = {entry["FeatureName"]: entry["ValueAsString"] for entry in record.features}
-    assert set(values) == set(STORED.types)
-    assert values["event_time"] == "2026-03-04T05:06:07.000Z"
-    assert (record.line, record.identifier) == (2, "2026-01-01")
-
-
-def test_a_file_of_another_schema_is_refused() -> None:
-    with pytest.raises(SettingsError, match="the feature group has"):
-        records_of(frame(1).drop(columns="temp"), CLAIM.uploaded_at, STORED)
-
-
-def test_records_of_a_table_without_a_key_go_by_what_is_in_their_rows() -> None:
-    wine = stored_features(declared("red_wine"))
-    columns = [name for name in wine.types if name != "event_time"]
-    rows = pd.DataFrame([dict.fromkeys(columns, "1") | {"record_id": f"ab-{number}"} for number in range(2)])
-    records = records_of(rows, CLAIM.uploaded_at, wine)
-    assert [record.identifier for record in records] == ["ab-0", "ab-1"]
-    assert [entry["FeatureName"] for entry in records[0].features] == [*columns, "event_time"]
-
-
-@pytest.fixture
-def inputs(tmp_path):
-    (tmp_path / "features").mkdir()
-    frame(28).to_csv(tmp_path / "features" / "features.csv", index=False)
-    (tmp_path / "claim").mkdir()
-    (tmp_path / "claim" / "claim.json").write_text(claim_text(CLAIM), encoding="utf-8")
-    return tmp_path
-
-
-def run(call_script, directory, *more: str):
-    return call_script(
-        "ingest_features.py", "--input-dir", directory / "features", "--claim-dir", directory / "claim",
-        "--feature-group-name", GROUP, *more,
-    )  # fmt: skip
-
-
-def test_as_a_job(store, call_script, inputs) -> None:
-    done = run(call_script, inputs)
+def test_rows_become_records(job, call_script) -> None:
+    rows = days(28)
+    job.write(rows)
+    done = call_script("ingest_features.py", *job.arguments)
     assert done.code == 0, done.err
-    assert "ingest:records=28;" in done.out
-    assert len(store.records) == 28
-    before = dict(store.records)
-    assert run(call_script, inputs, "--workers", "1").code == 0
-    assert store.records == before
+    assert f"ingest:records=28; 28 of 28 records are written: 28 from inputs.csv in {job.group}" in done.out
+    assert job.records() == expected(rows)
+    assert job.left_out() == []
+    assert call_script("ingest_features.py", *job.arguments, "--workers", "1").code == 0
+    assert job.records() == expected(rows)
 
 
-def test_as_a_job_that_fails(store, call_script, inputs) -> None:
-    store.refuse["2026-01-03"] = ("ValidationError", 99)
-    done = run(call_script, inputs)
+@pytest.mark.parametrize("count", [1, 25, 26, 1010])
+def test_without_faults_no_call_has_room_left(job, call_script, count) -> None:
+    job.write(days(count))
+    assert call_script("ingest_features.py", *job.arguments).code == 0
+    assert len(job.faults.sizes) == math.ceil(count / 25)
+    assert sum(job.faults.sizes) == count
+
+
+def test_outcomes_go_into_a_group_of_their_own(job, call_script, endpoint) -> None:
+    rows = days(30)
+    known = [dict.fromkeys(OUTCOMES, str(number)) | {IDENTIFIER: rows[number][IDENTIFIER]} for number in range(10)]
+    job.write(rows)
+    job.write(known, "outcomes.csv", OUTCOMES)
+    done = call_script("ingest_features.py", *job.arguments[:-2])
+    assert (done.code, "required: --outcomes-group-name" in done.message) == (1, True)
+    assert job.identifiers() == []
+    create(endpoint, job.outcomes_group, OUTCOMES)
+    done = call_script("ingest_features.py", *job.arguments)
+    assert done.code == 0, done.err
+    written = f"30 from inputs.csv in {job.group}, 10 from outcomes.csv in {job.outcomes_group}"
+    assert f"40 of 40 records are written: {written}" in done.out
+    assert job.records() == expected(rows)
+    assert job.records(job.outcomes_group) == expected(known)
+
+
+def test_only_the_stores_that_are_asked_for_are_written_to(job, call_script, endpoint) -> None:
+    offline = {
+        "OfflineStoreConfig": {"S3StorageConfig": {"S3Uri": f"s3://{RAW}/offline"}},
+        "RoleArn": "arn:aws:iam::123456789012:role/any",
+    }
+    both = create(endpoint, f"{job.group}-both", FEATURES, offline)
+    job.write(days(3))
+    arguments = [*job.arguments, "--inputs-group-name", both, "--target-stores"]
+    assert call_script("ingest_features.py", *arguments, "OfflineStore").code == 0
+    assert job.identifiers(both) == []
+    assert call_script("ingest_features.py", *arguments, "OnlineStore", "OfflineStore").code == 0
+    assert len(job.identifiers(both)) == 3
+
+
+@pytest.mark.parametrize("hosts", [2, 3])
+def test_each_instance_writes_its_share(job, call_script, hosts) -> None:
+    rows = days(107)
+    job.write(rows)
+    names = [f"algo-{number}" for number in range(1, hosts + 1)]
+    for position, name in enumerate(names):
+        resources = job.folder / "resourceconfig.json"
+        resources.write_text(json.dumps({"current_host": name, "hosts": [*reversed(names)]}))
+        before = set(job.identifiers())
+        done = call_script("ingest_features.py", *job.arguments, "--resources-file", resources)
+        assert done.code == 0, done.err
+        mine = {row[IDENTIFIER] for row in rows[position::hosts]}
+        assert set(job.identifiers()) - before == mine
+        assert f"ingest:records={len(mine)};" in done.out
+    assert job.records() == expected(rows)
+
+
+@pytest.mark.slow
+@pytest.mark.randomised("seeds")
+@pytest.mark.parametrize("kind", ["mixed", "throttled"])
+def test_whatever_fails_nothing_is_lost(job, call_script, seed, kind, request) -> None:
+    rows = days(20_000 if request.config.getoption("seeds") > 2 else 1_000)
+    job.write(rows)
+    shares = {"mixed": (0.3, 0.05, 0.02), "throttled": (0.5, 0.0, 0.0)}[kind]
+    job.faults.random.seed(seed)
+    job.faults.throttled, job.faults.dropped, job.faults.unprocessed = shares
+    done = call_script("ingest_features.py", *job.arguments, "--workers", "8")
+    assert done.code == 0, done.err
+    assert job.records() == expected(rows)
+    assert job.left_out() == []
+    assert job.faults.seen
+    batches = len(rows) / 25
+    sent_again = sum(job.faults.seen.values()) + len(rows) * shares[2] / 25
+    assert len(job.faults.sizes) <= 1.1 * (batches + sent_again) + 20
+
+
+def test_what_hangs_ends_at_the_deadline_with_the_true_count(job, call_script) -> None:
+    rows = days(1000)
+    job.write(rows)
+    job.faults.hangs_after = 6
+    started = time.monotonic()
+    done = call_script("ingest_features.py", *job.arguments, "--deadline-seconds", "3")
+    assert time.monotonic() - started < 6
     assert done.code == 1
-    assert "row 4 (2026-01-03)" in done.message
+    written = set(job.identifiers())
+    assert len(written) == 150
+    assert "The deadline has passed. 150 of 1,000 records are written" in done.message
+    assert "850 are left out (left_out.csv has them all)" in done.message
+    assert "Writing again is safe (same event time, same content)" in done.message
     assert "Traceback" not in done.err
+    missing = job.left_out()
+    assert {row["record_identifier"] for row in missing} == {row[IDENTIFIER] for row in rows} - written
+    assert len(missing) == 850
+    assert {int(row["line"]) - 2 for row in missing} == {int(row["record_identifier"][4:]) for row in missing}
+    assert {row["feature_group"] for row in missing} == {job.group}
+    assert {row["reason"] for row in missing} == {
+        "the deadline has passed; sent, and not answered, so it may be written",
+        "the deadline has passed; not sent",
+    }
+    job.faults.hangs_after = None
+    assert call_script("ingest_features.py", *job.arguments).code == 0
+    assert job.records() == expected(rows)
 
 
-def test_a_day_twice_is_refused(store, call_script, inputs) -> None:
-    pd.concat([frame(2), frame(1)]).to_csv(inputs / "features" / "features.csv", index=False)
-    done = run(call_script, inputs)
+def test_nobody_listening_ends_at_the_deadline(job, call_script, point_at, endpoint, monkeypatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_FEATURESTORE_RUNTIME", "http://127.0.0.1:9")
+    job.write(days(60))
+    done = call_script("ingest_features.py", *job.arguments, "--deadline-seconds", "1")
     assert done.code == 1
-    assert "features.csv has a dteday twice" in done.message
+    assert "0 of 60 records are written" in done.message
+    assert "Could not connect to the endpoint URL" in job.left_out()[0]["reason"]
 
 
-@pytest.mark.parametrize("newest", ["v2", None])
-def test_a_version_that_is_not_the_newest_any_more_is_not_written(store, call_script, inputs, newest) -> None:
-    store.newest_version = newest
-    done = run(call_script, inputs)
+@pytest.mark.parametrize("code", ["ResourceNotFound", "AccessDeniedException", "UnrecognizedClientException"])
+def test_a_refusal_that_holds_for_all_ends_at_once(job, call_script, code) -> None:
+    job.write(days(1000))
+    job.faults.answers += [(400, code)] * 100
+    done = call_script("ingest_features.py", *job.arguments, "--workers", "1", "--most-left-out", "1000")
+    assert done.code == 1
+    assert f"BatchWriteRecord answered {code}: not now. 0 of 1,000 records are written" in done.message
+    assert len(job.faults.sizes) <= 2
+    assert len(job.left_out()) == 1000
+
+
+def test_a_group_that_is_not_there_is_named_at_once(job, call_script) -> None:
+    job.write(days(1000))
+    done = call_script("ingest_features.py", *job.arguments, "--inputs-group-name", "absent", "--workers", "1")
+    assert done.code == 1
+    assert "answered ResourceNotFound: Resource Not Found: FeatureGroup with name absent does not exist" in done.message
+    assert len(job.faults.sizes) <= 2
+
+
+@pytest.mark.parametrize("by", ["its entry", "the call"])
+def test_an_invalid_record_is_lost_alone(job, call_script, by) -> None:
+    rows = days(60)
+    job.write(rows)
+    bad = rows[7][IDENTIFIER]
+    if by == "the call":
+        job.faults.invalid.add(bad)
+    else:
+        job.faults.refused[bad] = ("ValidationError", 99)
+    done = call_script("ingest_features.py", *job.arguments)
+    assert done.code == 1
+    assert "59 of 60 records are written" in done.message
+    assert f"inputs.csv, line 9 ({bad}): Validation" in done.message
+    assert job.records() == expected(rows[:7] + rows[8:])
+    (missing,) = job.left_out()
+    assert (missing["line"], missing["record_identifier"], missing["feature_group"]) == ("9", bad, job.group)
+    done = call_script("ingest_features.py", *job.arguments, "--most-left-out", "1")
     assert done.code == 0
-    assert "ingest:records=0; (superseded: s3://raw/raw/training/days.csv was" in done.out
-    assert not store.calls
+    assert "59 of 60 records are written" in done.out
+
+
+def test_transient_errors_of_entries_are_sent_again_with_other_records(job, call_script) -> None:
+    rows = days(250)
+    job.write(rows)
+    job.faults.left.update({row[IDENTIFIER]: 1 for row in rows[:100:10]})
+    job.faults.refused.update({row[IDENTIFIER]: ("ServiceUnavailable", 2) for row in rows[5:100:20]})
+    assert call_script("ingest_features.py", *job.arguments).code == 0
+    assert job.records() == expected(rows)
+    assert sum(job.faults.sizes) == 250 + 10 + 2 * 5
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_rows(tmp_path) -> None:
+    found = []
+    with answering_server() as environment:
+        Answering.calls = 0
+        for count in (10_000, 100_000):
+            prepare(tmp_path, count, claim_of(RAW, KEY, "v1", "2026-03-04T05:06:07.000Z"), [IDENTIFIER, "temp", "hum"])
+            found.append(run("step", tmp_path, environment).mib)
+    assert Answering.calls == 110_000 / 25
+    assert found[1] - found[0] < 4
+
+
+def test_cells_of_the_list_start_no_formula(job, call_script) -> None:
+    rows = [{**days(1)[0], IDENTIFIER: "=1+1"}]
+    job.write(rows)
+    job.faults.refused["=1+1"] = ("ValidationError", 1)
+    assert call_script("ingest_features.py", *job.arguments).code == 1
+    assert job.left_out()[0]["record_identifier"] == "'=1+1"
+
+
+def test_a_row_that_is_damaged_is_left_out(job, call_script) -> None:
+    job.write(days(3))
+    path = job.folder / "features" / "inputs.csv"
+    path.write_text(path.read_text() + "day-x,1\n" + "," * (len(FEATURES) - 1) + "\n")
+    done = call_script("ingest_features.py", *job.arguments)
+    assert done.code == 1
+    assert "3 of 5 records are written" in done.message
+    assert [row["reason"] for row in job.left_out()] == [
+        f"the row has 2 cells, and the header {len(FEATURES)}", f"the row has no {IDENTIFIER}",
+    ]  # fmt: skip
+
+
+def test_a_file_without_rows_is_refused(job, call_script) -> None:
+    job.write([])
+    done = call_script("ingest_features.py", *job.arguments)
+    assert (done.code, "inputs.csv: no rows" in done.message) == (1, True)
+
+
+@pytest.mark.parametrize("option", ["--workers", "--deadline-seconds", "--most-left-out"])
+def test_impossible_arguments_are_refused(job, call_script, option) -> None:
+    job.write(days(1))
+    done = call_script("ingest_features.py", *job.arguments, option, "-1")
+    assert (done.code, f"{option} -1: at least" in done.message) == (1, True)
+
+
+@pytest.mark.parametrize("newest", ["replaced", "deleted"])
+def test_a_version_that_is_not_the_newest_any_more_is_not_written(job, call_script, endpoint, newest) -> None:
+    job.write(days(1))
+    s3 = endpoint.client("s3")
+    if newest == "replaced":
+        s3.put_object(Bucket=RAW, Key=KEY, Body=b"newer")
+    else:
+        s3.delete_object(Bucket=RAW, Key=KEY)
+    done = call_script("ingest_features.py", *job.arguments)
+    assert done.code == 0
+    assert f"ingest:records=0; (superseded: s3://raw/raw/training/days.csv was {newest}" in done.out
+    assert not job.faults.sizes

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 
 from analysis.dataset.columns import NUMBERS, Bins, Kind, Missing
 from analysis.dataset.declaration import Dataset
-from analysis.features.profiles import bin_labels
 from analysis.runtime.errors import ModelError
 
 Value = float | str
@@ -47,18 +46,29 @@ def preparation_from(document: dict[str, Any]) -> Preparation:
             edges={str(name): tuple(map(float, edges)) for name, edges in document["edges"].items()},
             ranges={str(name): (float(low), float(high)) for name, (low, high) in document["ranges"].items()},
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise ModelError(f"The model's preparation can't be read ({error!r}). Train again.") from error
     wrong = [name for name, value in found.fills.items() if not isinstance(value, str) and not math.isfinite(value)]
     wrong += [name for name, edges in found.edges.items() if list(edges) != sorted(set(edges))]
-    wrong += [name for name, (low, high) in found.ranges.items() if not low <= high]
+    wrong += [name for name, (low, high) in found.ranges.items() if not -math.inf < low <= high < math.inf]
     if wrong:
         raise ModelError(f"The model's preparation of {wrong[0]!r} is impossible. Train again.")
     return found
 
 
+def placeholders(dataset: Dataset) -> dict[str, Value]:
+    """Return what the declaration says stands for an empty cell, by column; nothing of it is learned."""
+    fills: dict[str, Value] = {}
+    for name, column in dataset.columns.items():
+        if column.placeholder is not None and name not in dataset.answers:
+            level = column.prepared_as.get(column.placeholder, column.placeholder)
+            fills[name] = float(level) if column.kind in NUMBERS else level
+    return fills
+
+
 def learn(training: pa.Table, dataset: Dataset) -> Preparation:
     """Learn from checked training rows: medians and commonest levels, quantiles of bins, and ranges."""
+    declared = placeholders(dataset)
     fills: dict[str, Value] = {}
     edges: dict[str, tuple[float, ...]] = {}
     ranges: dict[str, tuple[float, float]] = {}
@@ -67,9 +77,8 @@ def learn(training: pa.Table, dataset: Dataset) -> Preparation:
         if column is None or name in dataset.answers:
             continue
         values = training[name].drop_null()
-        if column.missing is Missing.PLACEHOLDER and column.placeholder is not None:
-            level = column.prepared_as.get(column.placeholder, column.placeholder)
-            fills[name] = float(level) if column.kind in NUMBERS else level
+        if name in declared:
+            fills[name] = declared[name]
         elif column.missing is Missing.FILL and len(values):
             fills[name] = _typical(values, column.kind)
         if column.bins is not None and column.bins.quantiles is not None and len(values):
@@ -103,6 +112,6 @@ def inner_edges(bins: Bins | None, learned: tuple[float, ...] | None) -> tuple[f
 
 def labels(bins: Bins, learned: tuple[float, ...] | None) -> tuple[str, ...]:
     """Return the names of the bins; numbered where fewer could be learned than were asked for."""
-    wanted = bin_labels(bins)
+    wanted = bins.names
     count = len(inner_edges(bins, learned)) + 1
     return wanted if count == len(wanted) else tuple(f"part {part} of {count}" for part in range(1, count + 1))

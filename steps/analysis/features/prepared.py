@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from analysis.checking.checks import CheckedRows
-from analysis.checking.identity import row_identities
+from analysis.checking.earlier_rows import History
 from analysis.checking.purpose import Purpose
 from analysis.checking.unused_columns import REMOVED
 from analysis.dataset.columns import Kind, Missing
 from analysis.dataset.declaration import Dataset
 from analysis.features import transform
-from analysis.features.labels import row_labels, texts_of
+from analysis.features.history import RowsWithPast, report_of_past, rows_with_past
+from analysis.features.labels import label_names, row_labels, texts_of
 from analysis.features.preparation import Preparation, learn
-from analysis.features.profiles import Profile, Variant
+from analysis.features.profiles import Origin, Profile, Variant
 from analysis.features.stored import stored_rows
 from analysis.runtime.container import made_directory
 from analysis.runtime.errors import InputError, Problem, SettingsError
 from analysis.runtime.files import write_json
+from analysis.runtime.names import ACTUAL, HISTORY_GAP, NEW, ROW_ROLE, SOURCES_FILE, TESTED, TRAINED
 from analysis.runtime.tables import write_table
 
 OUTPUTS = ("train", "test", "scoring", "rows", "feature_store", "quality")
@@ -51,7 +55,7 @@ def removed_model_columns(report: dict[str, Any], profile: Profile) -> dict[str,
     return {
         column.name: f"{column.source} is {removed[column.source]}"
         for column in profile.columns
-        if column.source in removed
+        if column.source in removed and column.origin is not Origin.PAST
     }
 
 
@@ -78,6 +82,38 @@ def refuse_unlearned(
         raise InputError(file, problems)
 
 
+def row_roles(count: int, split: tuple[list[int], list[int]]) -> pa.Array:
+    """Return what each row is to the model: fitted on, measured on, or new to it as all rows to score are."""
+    roles = [NEW] * count
+    for role, positions in zip((TRAINED, TESTED), split, strict=True):
+        for position in positions:
+            roles[position] = role
+    return pa.array(roles, pa.string())
+
+
+def words_for_page(dataset: Dataset, profile: Profile) -> dict[str, str]:
+    """Return the block `words` of the quality report: how the page beside the predictions speaks of the table.
+
+    It is made by a function, which does not have the declaration. See analysis/publishing/words.py.
+    """
+    words, days = dataset.words, all(dataset.past[name].in_days for name in profile.past)
+    return {
+        "title": dataset.title,
+        "row": words.row.one,
+        "rows": words.row.many,
+        "target": words.target,
+        "unit": words.unit.one,
+        "units": words.unit.many,
+        "limits": words.limits,
+        "time": "" if dataset.time is None else label_names(dataset)[dataset.time],
+        "gaps_in": "days" if profile.past and days else "rows",
+    }
+
+
+def _with_gaps(table: pa.Table, past: RowsWithPast | None) -> pa.Table:
+    return table if past is None else table.append_column(HISTORY_GAP, pa.array(past.gaps))
+
+
 def write_prepared(
     checked: CheckedRows,
     request: Namespace,
@@ -86,14 +122,22 @@ def write_prepared(
     *,
     variant: Variant,
     preparation: Preparation | None,
+    history: History | None,
+    drift: Callable[[pa.Table, pa.Table], dict[str, Any]] | None = None,
 ) -> None:
     """Write every output of the step; the directories all exist afterwards, whatever the purpose.
 
     request: purpose, train_fraction, random_state and output_dir. profile: already in that variant. preparation: what
-    the model that is to score has learned; training learns its own.
+    the model that is to score has learned; training learns its own. history: what is known of earlier rows. drift: says
+    for the report how far the model's inputs, and the rows that they are made of, are from the training rows.
     """
-    rows, report = with_optional_inputs(checked.rows, dataset), checked.report
-    labels = row_labels(rows, dataset, identities := row_identities(checked.rows, dataset))
+    every, report = with_optional_inputs(checked.rows, dataset), checked.report
+    rows, labels = every, row_labels(every, dataset, checked.identities)
+    past = None
+    if profile.past:
+        past = rows_with_past(every, history, dataset, profile)
+        report["past"] = report_of_past(past, every, report, dataset, profile)
+        rows, labels = past.rows, labels.take(past.kept)
     split: tuple[list[int], list[int]] = ([], [])
     if request.purpose is Purpose.TRAINING:
         split = split_rows(rows.num_rows, request.train_fraction, request.random_state)
@@ -109,7 +153,11 @@ def write_prepared(
         labelled = inputs.append_column(dataset.target, rows[dataset.target])
         for side, positions in zip(("train", "test"), split, strict=True):
             write_table(labelled.take(positions), output / side / f"{side}.csv")
-            write_table(labels.take(positions), output / side / "labels.csv")
+            write_table(_with_gaps(labels, past).take(positions), output / side / "labels.csv")
+        made_of = [name for name in (*dataset.inputs, *dataset.answers, *profile.past) if name in rows.column_names]
+        pq.write_table(rows.select(made_of).take(split[1]), output / "test" / SOURCES_FILE)
+        if past is not None:
+            write_table(past.with_larger_gaps(split[0]), output / "train" / "gaps.csv")
         report["split"] = {"all": rows.num_rows, "train": len(split[0]), "test": len(split[1])}
         source = {
             "file": report["file"],
@@ -122,12 +170,22 @@ def write_prepared(
             "rows": report["split"],
             "removed_columns": removed_model_columns(report, profile),
             "preparation": known.to_dict(),
+            "missing": transform.missing_shares(rows.take(split[0]), profile.sources),
         }
         write_json(source, output / "train" / "source.json")
+    if drift is not None:
+        report["drift"] = drift(inputs, rows)
+    report["words"] = words_for_page(dataset, profile)
     report["bins"] = transform.bin_report(checked.rows, dataset, known)
-    write_table(inputs, output / "scoring" / "features.csv", header=False)
+    write_table(_with_gaps(inputs, past), output / "scoring" / "features.csv", header=False)
     actual = rows[dataset.target] if dataset.target in rows.column_names else pa.nulls(rows.num_rows, pa.float64())
-    write_table(labels.append_column("actual", actual), output / "rows" / "rows.csv")
-    stored = stored_rows(rows, dataset, known, identities, texts_of(rows, dataset))
-    write_table(stored, output / "feature_store" / "features.csv")
+    known_rows = _with_gaps(labels.append_column(ACTUAL, actual), past)
+    write_table(known_rows.append_column(ROW_ROLE, row_roles(rows.num_rows, split)), output / "rows" / "rows.csv")
+    # What is from the store is there already.
+    landed = pc.greater(every["line"], 0)
+    own = every.filter(landed)
+    stored = stored_rows(own, dataset, checked.identities.filter(landed), texts_of(own, dataset))
+    write_table(stored.inputs, output / "feature_store" / "inputs.csv")
+    if stored.outcomes.num_rows:
+        write_table(stored.outcomes, output / "feature_store" / "outcomes.csv")
     write_json(report, output / "quality" / "quality.json")

@@ -9,15 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from analysis.dataset.columns import NUMBERS, Bins, Kind
+from analysis.dataset.columns import NUMBERS, Kind
 from analysis.dataset.declaration import Dataset, Repeated
 from analysis.dataset.declaration import Profile as Declared
+from analysis.dataset.past import dummy_name, indicator_name
 from analysis.runtime.errors import SettingsError
-
-_QUANTILE_NAMES = {
-    3: ("lowest third", "middle third", "highest third"),
-    4: ("lowest quarter", "second quarter", "third quarter", "highest quarter"),
-}
 
 
 class Origin(StrEnum):
@@ -27,6 +23,7 @@ class Origin(StrEnum):
     LEVEL = "level"
     BIN = "bin"
     MISSING = "missing"
+    PAST = "past"
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,7 @@ class ModelColumn:
     """One column of the model's input.
 
     source: the column of the table. level: the level that it marks. position: of the bin that it marks (0 = lowest).
+    A feature of the past has a name of its own, and is made of other rows.
     """
 
     name: str
@@ -61,7 +59,8 @@ class Profile:
     """One way of modelling the table, worked out from its declaration.
 
     columns: the model's input columns, in the order of every file without a header.
-    sources: the columns of the table that they are made of.
+    sources: the columns of the table that they are made of, of the same row.
+    past: names of the columns that are features of the past; past_sources: the columns of earlier rows that they need.
     scaled: names of the columns that are min-max scaled, with bounds learned on training rows only.
     selects: whether recursive feature elimination chooses among the columns; feature_count: how many it keeps.
     known_leakage: columns that are known to be the target in disguise, so that finding them fails nothing.
@@ -75,6 +74,8 @@ class Profile:
     feature_count: int
     known_leakage: frozenset[str]
     repeated_rows: Repeated
+    past: tuple[str, ...] = ()
+    past_sources: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -85,25 +86,14 @@ class Profile:
 def level_columns(dataset: Dataset, source: str) -> list[ModelColumn]:
     """Return a dummy variable for each modelled level of a category, the reference first."""
     levels = dataset.columns[source].modelled_levels
-    return [ModelColumn(f"{source}_{level.replace(' ', '_')}", source, Origin.LEVEL, level=level) for level in levels]
-
-
-def bin_labels(bins: Bins) -> tuple[str, ...]:
-    """Return the names of a number's bins."""
-    if bins.quantiles is None:
-        return bins.labels
-    count = bins.quantiles
-    return _QUANTILE_NAMES.get(count, tuple(f"part {part} of {count}" for part in range(1, count + 1)))
+    return [ModelColumn(dummy_name(source, level), source, Origin.LEVEL, level=level) for level in levels]
 
 
 def bin_columns(dataset: Dataset, source: str) -> list[ModelColumn]:
     """Return a dummy variable for each bin of a number, the lowest first."""
     bins = dataset.columns[source].bins
-    names = enumerate(bin_labels(bins)) if bins is not None else ()
-    return [
-        ModelColumn(f"{source}_{label.replace(' ', '_')}", source, Origin.BIN, position=position)
-        for position, label in names
-    ]
+    names = enumerate(bins.names) if bins is not None else ()
+    return [ModelColumn(dummy_name(source, label), source, Origin.BIN, position=position) for position, label in names]
 
 
 def number_column(source: str) -> ModelColumn:
@@ -122,7 +112,7 @@ def candidates(dataset: Dataset, inputs: tuple[str, ...]) -> list[ModelColumn]:
     for name in dataset.of_kind(Kind.CATEGORY, among=inputs):
         found += level_columns(dataset, name)
     indicated = [name for name in dataset.columns if name in inputs and dataset.columns[name].indicator]
-    found += [ModelColumn(f"{name}_missing", name, Origin.MISSING) for name in indicated]
+    found += [ModelColumn(indicator_name(name), name, Origin.MISSING) for name in indicated]
     seen: dict[str, ModelColumn] = {}
     for column in found:
         other = seen.setdefault(column.name, column)
@@ -143,17 +133,26 @@ def profile_of(dataset: Dataset, name: str, variant: Variant | None = None) -> P
     variant = variant or Variant()
     if declared.model_columns and variant != Variant():
         raise SettingsError(f"The columns of profile {name!r} are fixed: it has all its published levels.")
-    columns = tuple(_chosen(dataset, _varied(dataset, declared, variant)))
+    past = tuple(ModelColumn(name, dataset.past[name].column, Origin.PAST) for name in declared.past)
+    columns = (*_chosen(dataset, _varied(dataset, declared, variant)), *past)
     return Profile(
         name=name,
         columns=columns,
-        sources=tuple(dict.fromkeys(column.source for column in columns)),
+        sources=tuple(dict.fromkeys(column.source for column in columns if column.origin is not Origin.PAST)),
         scaled=tuple(_scaled(dataset, columns)) if declared.scaled else (),
         selects=not declared.model_columns,
         feature_count=min(declared.feature_count or len(columns), len(columns)),
         known_leakage=frozenset(declared.known_leaks),
         repeated_rows=declared.repeated_rows or dataset.repeated_rows,
+        past=tuple(column.name for column in past),
+        past_sources=tuple(dict.fromkeys(column.source for column in past)),
     )
+
+
+def past_of(profile: Profile, dataset: Dataset) -> dict[str, list[str | int]]:
+    """Return what each feature of the past of a profile is: its column, and its form with its number."""
+    declared = {name: dataset.past[name] for name in profile.past}
+    return {name: [feature.column, feature.form, feature.count] for name, feature in declared.items()}
 
 
 def _varied(dataset: Dataset, declared: Declared, variant: Variant) -> Declared:
@@ -198,5 +197,5 @@ def _is_first(dataset: Dataset, column: ModelColumn) -> bool:
 def _scaled(dataset: Dataset, columns: tuple[ModelColumn, ...]) -> Iterator[str]:
     for column in columns:
         kind = dataset.columns[column.source].kind
-        if column.origin is Origin.NUMBER and kind in NUMBERS and kind is not Kind.FLAG:
+        if column.origin in {Origin.NUMBER, Origin.PAST} and kind in NUMBERS and kind is not Kind.FLAG:
             yield column.name

@@ -31,15 +31,16 @@ def model_columns(
 ) -> pa.Table:
     """Compute the columns for each row, in their order: numbers as the table has them, dummy variables as 0 and 1.
 
-    Levels come from the declaration, so a file that lacks one still gives the same columns.
+    rows: with their features of the past, by their names (see analysis.features.past). Levels come from the
+    declaration, so a file that lacks one still gives the same columns.
     """
-    present = {name: rows[name] for name in {column.source for column in columns}}
+    present = {name: rows[name] for name in {column.source for column in columns if column.origin is not Origin.PAST}}
     full = filled(rows, dataset, preparation)
     positions: dict[str, pa.Array] = {}
     made = []
     for column in columns:
-        values = full[column.source]
-        if column.origin is Origin.NUMBER:
+        values = full[column.name if column.origin is Origin.PAST else column.source]
+        if column.origin in {Origin.NUMBER, Origin.PAST}:
             made.append(values)
         elif column.origin is Origin.LEVEL:
             made.append(pc.cast(pc.equal(values, column.level), pa.int64()))
@@ -50,6 +51,11 @@ def model_columns(
                 positions[column.source] = bin_positions(values, dataset, column.source, preparation)
             made.append(pc.cast(pc.equal(positions[column.source], column.position), pa.int64()))
     return pa.table(made, names=[column.name for column in columns])
+
+
+def missing_shares(rows: pa.Table, names: Sequence[str]) -> dict[str, float]:
+    """Return the share of each column's cells that are empty."""
+    return {name: rows[name].null_count / max(rows.num_rows, 1) for name in names}
 
 
 def bin_positions(values: pa.ChunkedArray, dataset: Dataset, name: str, preparation: Preparation) -> pa.Array:

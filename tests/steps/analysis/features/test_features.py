@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,9 +19,9 @@ from analysis.checking.raw_file import checked_file
 from analysis.dataset.columns import Kind
 from analysis.dataset.declaration import Dataset
 from analysis.features.labels import texts_of
-from analysis.features.preparation import Preparation, learn
+from analysis.features.preparation import Preparation, learn, placeholders
 from analysis.features.profiles import Origin, Variant, bin_columns, profile_of
-from analysis.features.stored import EVENT_TIME, RECORD_ID, legal_names, stored_features, stored_rows
+from analysis.features.stored import EVENT_TIME, RECORD_ID, StoredRows, legal_names, stored_groups, stored_rows
 from analysis.features.transform import model_columns
 from analysis.runtime.errors import SettingsError
 from pipeline.datasets.shipped import declared
@@ -42,9 +40,8 @@ def columns_of(rows: pa.Table, profile=FORECAST, dataset: Dataset = BIKES) -> pa
     return model_columns(rows, profile.columns, dataset, learn(rows, dataset))
 
 
-def stored_of(rows: pa.Table, dataset: Dataset) -> pa.Table:
-    identities = row_identities(rows, dataset)
-    return stored_rows(rows, dataset, learn(rows, dataset), identities, texts_of(rows, dataset))
+def stored_of(rows: pa.Table, dataset: Dataset) -> StoredRows:
+    return stored_rows(rows, dataset, row_identities(rows, dataset), texts_of(rows, dataset))
 
 
 def test_the_honest_profile_has_29_columns_and_none_of_the_answer() -> None:
@@ -136,16 +133,16 @@ def test_heavy_rain_is_prepared_as_light_rain_and_counted(write, csv_of, rows) -
 
 def test_stored_features_match_the_feature_group(write, csv_of, rows) -> None:
     stored = stored_of(rows_of(write(csv_of(rows))).rows, BIKES)
-    declared_features = stored_features(BIKES)
-    assert [name for name in declared_features.types if name != EVENT_TIME] == stored.column_names
-    assert declared_features.identifier == "dteday"
-    assert stored["dteday"][0].as_py() == "2018-01-01"
-    assert set(FORECAST.names) <= set(stored.column_names)
-    assert not {"casual", "registered"} & set(stored.column_names)
-    types = {
-        feature: declared_features.types[feature] for feature in ("dteday", "season", "yr", "temp", "mnth_2", "cnt")
-    }
-    assert types == {
+    groups = stored_groups(BIKES)
+    for table, group in ((stored.inputs, groups.inputs), (stored.outcomes, groups.outcomes)):
+        assert [name for name in group.types if name != EVENT_TIME] == table.column_names
+        assert group.identifier == "dteday"
+        assert table["dteday"][0].as_py() == "2018-01-01"
+    assert set(FORECAST.names) <= set(stored.inputs.column_names)
+    assert not {"casual", "registered", "cnt"} & set(stored.inputs.column_names)
+    assert stored.outcomes.column_names == ["dteday", "casual", "registered", "cnt"]
+    types = {**groups.inputs.types, **groups.outcomes.types}
+    assert {feature: types[feature] for feature in ("dteday", "season", "yr", "temp", "mnth_2", "cnt")} == {
         "dteday": "String",
         "season": "Integral",
         "yr": "Integral",
@@ -157,8 +154,8 @@ def test_stored_features_match_the_feature_group(write, csv_of, rows) -> None:
 
 def test_a_table_without_a_key_is_stored_by_what_is_in_its_rows() -> None:
     rows = checked(sample_rows(rows=20, dataset=WINE), WINE, Purpose.SCORING).rows
-    found = stored_features(WINE)
-    stored = stored_of(rows, WINE)
+    found = stored_groups(WINE).inputs
+    stored = stored_of(rows, WINE).inputs
     assert (found.identifier, found.types[RECORD_ID]) == (RECORD_ID, "String")
     assert len(set(stored[RECORD_ID].to_pylist())) == 20
     assert found.sources["fixed_acidity"] == "fixed acidity"
@@ -169,7 +166,7 @@ def test_a_table_without_a_key_is_stored_by_what_is_in_its_rows() -> None:
 def test_text_levels_and_moments_are_stored_as_text() -> None:
     dataset = towns()
     rows = checked(readings(8), dataset, Purpose.SCORING).rows
-    found, stored = stored_features(dataset), stored_of(rows, dataset).to_pylist()
+    found, stored = stored_groups(dataset).inputs, stored_of(rows, dataset).inputs.to_pylist()
     assert (found.identifier, found.types["land"], found.types["grade"]) == (RECORD_ID, "String", "Integral")
     assert stored[0] | {"at": "2024-05-01 00:30:00", "town": "B", "land": "n"} == stored[0]
     assert stored[0][RECORD_ID] == "B|2024-05-01T00:30:00"
@@ -177,10 +174,94 @@ def test_text_levels_and_moments_are_stored_as_text() -> None:
 
 def test_a_day_without_a_count_is_stored_without_one(write, csv_of, rows) -> None:
     stored = stored_of(rows_of(write(csv_of(rows, BIKES.known_before))).rows, BIKES)
-    assert stored["cnt"].null_count == stored.num_rows
-    out = io.BytesIO()
-    pa.csv.write_csv(stored, out)
-    assert b",\n" in out.getvalue()
+    assert (stored.inputs.num_rows, stored.outcomes.num_rows) == (len(rows), 0)
+    for row in rows[3:]:
+        row.update(dict.fromkeys(BIKES.answers, ""))
+    partly = stored_of(rows_of(write(csv_of(rows))).rows, BIKES)
+    assert (partly.inputs.num_rows, partly.outcomes.num_rows) == (len(rows), 3)
+    assert partly.outcomes["cnt"].to_pylist() == [int(row["cnt"]) for row in rows[:3]]
+
+
+GAPPY = {
+    "town": {"kind": "identifier"},
+    "land": {
+        "kind": "category",
+        "levels": {"n": "north", "s": "south", "e": "east"},
+        "missing": "placeholder",
+        "placeholder": "s",
+        "indicator": True,
+    },
+    "grade": {"kind": "category", "levels": {"1": "low", "2": "middle", "3": "high"}, "missing": "fill"},
+    "open": {"kind": "flag", "missing": "placeholder", "placeholder": "0"},
+    "heat": {"kind": "measure", "missing": "fill", "indicator": True, "bins": {"quantiles": 4}},
+    "calls": {"kind": "count", "missing": "fill"},
+    "load": {"kind": "measure"},
+}
+_CELLS = {
+    "land": st.sampled_from(["n", "s", "e", ""]),
+    "grade": st.sampled_from(["1", "2", "3", ""]),
+    "open": st.sampled_from(["0", "1", ""]),
+    "heat": st.sampled_from(["0.1", "-7", "1e300", ""]),
+    "calls": st.sampled_from(["0", "9007199254740991", ""]),
+    "load": st.just("1"),
+}
+
+
+def gappy() -> Dataset:
+    profiles = {"forecast": {"description": "All.", "binned": ["heat"]}}
+    return towns(columns=GAPPY, rules=None, parts=None, key=["town"], time=None, profiles=profiles)
+
+
+@settings(deadline=None, max_examples=50)
+@given(cells=st.lists(st.fixed_dictionaries(_CELLS), min_size=1, max_size=8))
+def test_what_a_model_takes_can_be_rebuilt_from_stored_inputs(cells: list[dict[str, str]]) -> None:
+    dataset = gappy()
+    table = [{"town": f"t{number}", **row} for number, row in enumerate(cells)]
+    # Rows to learn from, which have every value.
+    full = [{"town": f"f{n}", "land": "n", "grade": "1", "open": "1", "heat": str(n), "calls": "1"} for n in range(9)]
+    rows = checked([*table, *({**row, "load": "1"} for row in full)], dataset, Purpose.SCORING).rows
+    texts = [{name: str(value) for name, value in row.items()} for row in stored_of(rows, dataset).inputs.to_pylist()]
+    records = [{name: value for name, value in row.items() if value != "None"} for row in texts]
+    rebuilt = rebuilt_rows(records, dataset, rows.schema)
+    learned = learn(rows, dataset)
+    for variant in (Variant(), Variant(first_levels=True, binned=True), Variant(binned=False)):
+        columns = profile_of(dataset, "forecast", variant).columns
+        known = rows.select(rebuilt.column_names)
+        assert model_columns(rebuilt, columns, dataset, learned).equals(model_columns(known, columns, dataset, learned))
+
+
+def rebuilt_rows(records: list[dict[str, str]], dataset: Dataset, schema: pa.Schema) -> pa.Table:
+    """Put checked rows together from records of the group of inputs: raw levels, numbers, and what was missing."""
+    features = {source: feature for feature, source in stored_groups(dataset).inputs.sources.items()}
+    columns = {}
+    for name in dataset.inputs:
+        indicator = features.get(f"{name}_missing", "")
+        cells = [None if record.get(indicator) == "1" else record.get(features[name]) for record in records]
+        columns[name] = pa.chunked_array([pa.array(cells, pa.string()).cast(schema.field(name).type)])
+    return pa.table(columns)
+
+
+def test_stored_features_do_not_depend_on_other_rows() -> None:
+    """An empty cell stays empty, but for a declared placeholder: no median is put there."""
+    dataset = gappy()
+    empty = {**dict.fromkeys(GAPPY, ""), "town": "a", "load": "1"}
+    full = {"town": "b", "land": "n", "grade": "2", "open": "1", "heat": "3", "calls": "4", "load": "1"}
+    alone, beside = (
+        stored_of(checked(table, dataset, Purpose.SCORING).rows, dataset)
+        for table in ([empty, full], [empty, full, {**full, "town": "c", "heat": "9"}])
+    )
+    first = alone.inputs.to_pylist()[0]
+    assert first == beside.inputs.to_pylist()[0]
+    assert {name: value for name, value in first.items() if value is not None} == {
+        "town": "a",
+        "land": "s",
+        "open": 0,
+        "land_s": 1,
+        "land_e": 0,
+        "land_missing": 1,
+        "heat_missing": 1,
+    }
+    assert placeholders(dataset) == {"land": "s", "open": 0.0}
 
 
 @given(st.lists(st.text(min_size=1, max_size=80), unique=True, max_size=12))
@@ -192,8 +273,10 @@ def test_stored_names_are_legal_and_each_is_its_own(names: list[str]) -> None:
         assert name.isascii()
         assert 1 <= len(name) <= 64
         assert name[0].isalnum()
-        assert name.replace("_", "").replace("-", "").isalnum()
-        assert name not in {"is_deleted", "write_time", "api_invocation_time", EVENT_TIME}
+        assert name.replace("_", "").isalnum()
+        assert name.casefold() not in {"is_deleted", "write_time", "api_invocation_time", EVENT_TIME}
+        # The offline store's table is partitioned by these.
+        assert name.casefold() not in {"year", "month", "day", "hour"}
 
 
 def test_the_first_level_may_be_kept() -> None:
@@ -258,3 +341,25 @@ def test_columns_of_one_name_are_refused() -> None:
 def test_an_empty_preparation_changes_nothing() -> None:
     rows = two_years()
     assert model_columns(rows, FORECAST.columns, BIKES, Preparation()).equals(columns_of(rows))
+
+
+LAGGED = profile_of(BIKES, "forecast-lagged")
+
+
+def test_features_of_the_past_come_after_all_others_and_are_scaled() -> None:
+    assert LAGGED.names == (*FORECAST.names, "cnt_1", "cnt_mean_7")
+    assert LAGGED.scaled == (*FORECAST.scaled, "cnt_1", "cnt_mean_7")
+    # They need the counts of other days, and not that of their own.
+    assert (LAGGED.sources, LAGGED.past, LAGGED.past_sources) == (FORECAST.sources, LAGGED.names[-2:], ("cnt",))
+    assert LAGGED.columns[-1].origin is Origin.PAST
+
+
+def test_variants_go_with_features_of_the_past() -> None:
+    variant = Variant(first_levels=True, binned=True)
+    names = profile_of(BIKES, "forecast-lagged", variant).names
+    assert names == (*profile_of(BIKES, "forecast", variant).names, "cnt_1", "cnt_mean_7")
+
+
+def test_features_of_the_past_are_not_stored() -> None:
+    groups = stored_groups(BIKES)
+    assert not {"cnt_1", "cnt_mean_7"} & {*groups.inputs.types, *groups.outcomes.types}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from analysis.checking.identity import row_identities
 from analysis.checking.purpose import Purpose
-from analysis.features.labels import PREDICTED, label_names, row_labels
+from analysis.features.labels import label_names, row_labels
+from analysis.runtime.names import PREDICTED
 from pipeline.datasets.shipped import declared
 from pipeline.demo.sample import sample_rows
 from tests.steps.analysis.checking.batches import checked, readings, towns

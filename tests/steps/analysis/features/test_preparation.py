@@ -98,6 +98,9 @@ def test_it_comes_back_as_it_was(fills, edges, ranges) -> None:
         {"ranges": {"heat": [2.0, 1.0]}},
         {"ranges": {"heat": [1.0]}},
         {"ranges": {"heat": [float("nan"), 1.0]}},
+        {"ranges": {"heat": [0.0, float("inf")]}},
+        {"ranges": {"heat": [0, 10**400]}},
+        {"edges": {"heat": [10**400]}},
     ],
 )
 def test_what_no_training_has_learned_is_refused(change: dict[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""What the offline store knew at a moment: the queries, and running them."""
