@@ -65,6 +65,12 @@ class Missing(StrEnum):
     """The median of the training rows stands for it, or the commonest level."""
 
 
+_QUANTILE_NAMES = {
+    3: ("lowest third", "middle third", "highest third"),
+    4: ("lowest quarter", "second quarter", "third quarter", "highest quarter"),
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bins:
     """Labelled intervals of a number, in its unit: fixed ones by `edges` and `labels`, or learned ones by `quantiles`.
@@ -80,6 +86,14 @@ class Bins:
     """The name of each interval."""
     quantiles: int | None = None
     """How many intervals with equally many training rows are learned, instead of fixed ones."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of each bin, the lowest first; learned ones are named by their place."""
+        if self.quantiles is None:
+            return self.labels
+        count = self.quantiles
+        return _QUANTILE_NAMES.get(count, tuple(f"part {part} of {count}" for part in range(1, count + 1)))
 
     def __post_init__(self) -> None:
         """Raise ValueError, naming the fields, for bins that are impossible."""
@@ -124,7 +138,8 @@ class Column:
     scales: dict[str, float] = field(default_factory=dict)
     """Form of the file → what its values are multiplied by to get the unit."""
     formats: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Form of the file → how it writes dates or moments, of yyyy, yy, mm, dd, HH, MM and SS."""
+    """Form of the file → how it writes dates or moments, of yyyy, yy, mm, dd, HH, MM, SS and,
+    at the end, zz: `Z`, `+hh:mm` or `+hhmm`. Moments of a zone are converted to UTC."""
     levels: dict[str, str] = field(default_factory=dict)
     """Of a category or flag: value in the file → name for readers, in their order."""
     reference: str | None = None
@@ -143,6 +158,9 @@ class Column:
     """Why the model must not have it, as a sentence without its first capital; empty where it may."""
     optional: bool = False
     """Whether files may lack the column."""
+    known_afterwards: bool = False
+    """Whether it is known only when the target is. A model that takes it can score no new row, as with the target's
+    parts, and is not put into use."""
 
     def __post_init__(self) -> None:
         """Raise ValueError, naming the fields, for what is impossible."""
@@ -246,7 +264,7 @@ _FITS: dict[str, frozenset[Kind]] = {
 }
 """Field → the kinds that it is for."""
 
-_TOKENS = {"yyyy": "%Y", "yy": "%y", "mm": "%m", "dd": "%d", "HH": "%H", "MM": "%M", "SS": "%S"}
+_TOKENS = {"yyyy": "%Y", "yy": "%y", "mm": "%m", "dd": "%d", "HH": "%H", "MM": "%M", "SS": "%S", "zz": "%z"}
 _TOKEN = re.compile("|".join(_TOKENS))
 
 
@@ -256,6 +274,13 @@ def strptime_format(pattern: str) -> str:
     rest = _TOKEN.sub("", pattern)
     if len(set(found)) != len(found) or not {"mm", "dd"} <= set(found) or len({"yyyy", "yy"} & set(found)) != 1:
         raise ValueError(f"formats: {pattern!r} needs one year (yyyy or yy), one mm and one dd")
+    if "zz" in found and not ("HH" in found and pattern.endswith("zz")):
+        raise ValueError(f"formats: {pattern!r} has a zone (zz), which is for hours (HH) and stands at the end")
     if re.search(r"[0-9A-Za-z%]", rest.replace("T", "", 1)):
-        raise ValueError(f"formats: {pattern!r} has {rest!r} beside yyyy, yy, mm, dd, HH, MM and SS")
+        raise ValueError(f"formats: {pattern!r} has {rest!r} beside yyyy, yy, mm, dd, HH, MM, SS and zz")
     return _TOKEN.sub(lambda match: _TOKENS[match[0]], pattern)
+
+
+def plain_name(header: str) -> str:
+    """Return a column's name without what files spell differently: case, spaces, underscores, hyphens, full stops."""
+    return re.sub(r"[\s_.\-]+", " ", header).strip().casefold()

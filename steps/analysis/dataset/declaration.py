@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import cached_property
 from itertools import chain
 
-from analysis.dataset.columns import CONFIGURATION, TIMES, Column, Kind, refuse
+from analysis.dataset.card import Card
+from analysis.dataset.columns import CONFIGURATION, TIMES, Column, Kind, plain_name, refuse
 from analysis.dataset.operands import problems_of_operands
+from analysis.dataset.past import Past, problems_of_past
 from analysis.dataset.rules import Rule
+from analysis.runtime.names import PROFILE_NAME
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 MARKS = ("", "na", "n/a", "nan", "null", "none", "#n/a", "-", "?")
@@ -93,6 +96,8 @@ class Profile:
     """Whether the parts of the target are inputs too. They are the answer: such a model can score no new row."""
     binned: tuple[str, ...] = ()
     """Inputs that enter as dummy variables of their bins."""
+    past: tuple[str, ...] = ()
+    """Features of the past that it gets as well, after all other columns."""
     first_levels: bool = False
     """Whether the reference levels get a dummy variable as well."""
     scaled: bool = True
@@ -230,6 +235,8 @@ class Dataset:
     """What holds between columns."""
     other_tables: tuple[OtherTable, ...] = ()
     """Tables that are taken for this one by mistake."""
+    past: dict[str, Past] = field(default_factory=dict)
+    """Features that earlier rows give a row: lags, and means of a window. For tables with a time in their key."""
     profiles: dict[str, Profile]
     """The ways of modelling it; the first one is the default."""
     gate: Gate
@@ -238,6 +245,8 @@ class Dataset:
     """Figures to set this run's beside."""
     download: Download | None = None
     """Where the table can be had."""
+    card: Card = field(default_factory=Card)
+    """What people say about its models, for their model cards."""
 
     def __post_init__(self) -> None:
         """Raise ValueError, naming the fields, for what is wrong in combination."""
@@ -254,7 +263,10 @@ class Dataset:
         if not unknown:
             yield from self._problems_of_kinds()
             yield from self._problems_of_target()
+            yield from problems_of_past(self.past, self.columns, {*self.inputs, *self.answers}, self.key, self.time)
             for name, profile in self.profiles.items():
+                if not PROFILE_NAME.fullmatch(name):
+                    yield f"profiles.{name}: use at most 40 small letters, digits and hyphens; not -latest at the end"
                 yield from self._problems_of_profile(f"profiles.{name}", profile)
         yield from self._problems_of_forms()
         if not self.profiles:
@@ -270,6 +282,7 @@ class Dataset:
             "key": self.key,
             "time": [] if self.time is None else [self.time],
             **{f"rules.{number}": rule.columns() for number, rule in enumerate(self.rules)},
+            **{f"past.{name}.column": [feature.column] for name, feature in self.past.items()},
         }
         for where, names in named.items():
             yield from (f"{where}: {self._no_column(name)}" for name in names if name not in self.columns)
@@ -326,6 +339,9 @@ class Dataset:
         for name in profile.binned:
             if name not in self.inputs or self.columns[name].bins is None:
                 yield f"{where}.binned: {name} is no input with bins"
+        for name in profile.past:
+            if name not in self.past:
+                yield f"{where}.past: there is no feature of the past {name!r}" + _hint(name, self.past)
         if profile.parts_of_target and not self.parts:
             yield f"{where}.parts_of_target: the target has no parts"
         if profile.feature_count is not None and profile.feature_count < 1:
@@ -339,8 +355,7 @@ class Dataset:
         return f"{name} is no input: {self.columns[name].never_input or f'it is of kind {self.columns[name].kind}'}"
 
     def _no_column(self, name: str) -> str:
-        near = get_close_matches(name, self.columns, n=1)
-        return f"there is no column {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        return f"there is no column {name!r}" + _hint(name, self.columns)
 
     @cached_property
     def forms(self) -> tuple[str, ...]:
@@ -377,6 +392,6 @@ class Dataset:
         return tuple(name for name in self.columns if name in names and self.columns[name].kind in kinds)
 
 
-def plain_name(header: str) -> str:
-    """Return a column's name without what files spell differently: case, spaces, underscores, hyphens, full stops."""
-    return re.sub(r"[\s_.\-]+", " ", header).strip().casefold()
+def _hint(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -33,8 +33,13 @@ def read_dataset(path: Path) -> Dataset:
 
 def dataset_from(document: dict[str, Any]) -> Dataset:
     """Build the declaration from a parsed document; raise ValueError that names the field."""
-    dataset: Dataset = _built(Dataset, document, "")
+    dataset: Dataset = built_from(Dataset, document)
     return dataset
+
+
+def built_from(kind: type, document: dict[str, Any]) -> Any:
+    """Build a dataclass from a parsed document; raise ValueError that names the field."""
+    return _built(kind, document, "")
 
 
 def _built(kind: Any, value: Any, where: str) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from analysis.dataset.columns import ImpossibleError, Kind
-from analysis.dataset.declaration import Dataset, plain_name
+from analysis.dataset.columns import ImpossibleError, Kind, plain_name
+from analysis.dataset.declaration import Dataset
 from analysis.dataset.reading import dataset_from, read_dataset
 from analysis.runtime.errors import SettingsError
 
@@ -52,6 +52,26 @@ def small(**changes: Any) -> Document:
         else:
             place[last] = value
     return document
+
+
+DATED: Document = {"time": "when", "key": ["town", "when"]}
+SIZE_BEFORE: Document = {"column": "size", "description": "size of the day before", "days_ago": 1}
+ONE_FORM = r"past\.size_1\.column: a feature of the past has one of rows_ago, .*; this one has "
+PAST_PROBLEMS: list[tuple[Document, Document, str]] = [
+    ({}, {}, ONE_FORM + "none"),
+    ({"rows_ago": 1, "mean_of_days": 7}, {}, ONE_FORM + "rows_ago and mean_of_days"),
+    ({"mean_of_rows": 0}, {}, r"past\.size_1\.mean_of_rows: has to be at least 1"),
+    ({"days_ago": 1.5}, {}, r"past\.size_1\.days_ago: has to be a number \(int\), not 1\.5"),
+    ({"column": "sise", "days_ago": 1}, {}, r"past\.size_1\.column: there is no column 'sise'; did you mean 'size'\?"),
+    ({"column": "land", "days_ago": 1}, {}, r"past\.size_1\.column: land is of kind category, and not a number"),
+    (
+        {"days_ago": 1},
+        {"columns__size__never_input": "it leaks"},
+        r"past\.size_1\.column: size is neither an input nor",
+    ),
+    ({"days_ago": 1}, {"key": ["town"]}, "past: a series has one row at a time, so when has to be part of the key"),
+]
+"""Form of a feature of the past, what else is declared, and what is wrong."""
 
 
 @pytest.mark.parametrize("path", DECLARATIONS, ids=lambda path: path.stem)
@@ -110,9 +130,18 @@ def test_the_unscaled_form_is_the_first() -> None:
         ({"columns__land__prepared_as": {"n": "s", "s": "e"}}, r"columns\.land\.prepared_as: 's' can't also stand"),
         ({"columns__coast__levels": {"0": "no", "x": "yes"}}, r"columns\.coast\.levels: a flag has two"),
         ({"columns__when__formats": {"standard": ["dd-mm"]}}, r"columns\.when\.formats: 'dd-mm' needs one year"),
+        (
+            {"columns__when__formats": {"standard": ["yyyy-mm-ddzz"]}},
+            r"columns\.when\.formats: 'yyyy-mm-ddzz' has a zone",
+        ),
+        ({"columns__when__formats": {"standard": ["zzyyyy-mm-dd HH"]}}, r"columns\.when\.formats: .* has a zone"),
         ({"columns__when__formats": {}}, r"columns\.when\.formats: say how it is written"),
         ({"columns__size__scales": {"raw": 2.0}}, r"columns\.when\.formats: say for each of the forms standard, raw"),
         ({"profiles": {}}, "profiles: at least one"),
+        *(
+            ({"profiles": {name: {"description": "All."}}}, rf"profiles\.{name}: use at most 40 small letters")
+            for name in ("With_underscore", "x-latest", "a/b", "1st", "x" * 41)
+        ),
         ({"profiles__forecast__inputs": ["town"]}, r"profiles\.forecast\.inputs: town is no input: it is of"),
         ({"profiles__forecast__binned": ["size"]}, r"profiles\.forecast\.binned: size is no input with bins"),
         (
@@ -122,6 +151,24 @@ def test_the_unscaled_form_is_the_first() -> None:
         (
             {"published": [{"profile": "x", "source": "y", "figures": []}]},
             r"published\.0\.profile: there is no profile",
+        ),
+        *(
+            ({**DATED, "past": {"size_1": {"column": "size", "description": "d", **form}}, **more}, message)
+            for form, more, message in PAST_PROBLEMS
+        ),
+        ({"past": {"size_1": SIZE_BEFORE}}, r"past: only a table with a time has a past; name its column in time"),
+        (
+            {**DATED, "past": {"size_1": SIZE_BEFORE}, "profiles__forecast__past": ["size_2"]},
+            r"profiles\.forecast\.past: there is no feature of the past 'size_2'; did you mean 'size_1'\?",
+        ),
+        *(
+            ({**DATED, "past": {name: SIZE_BEFORE}}, rf"past\.{name}: {problem}")
+            for name, problem in {
+                "land": "a column has this name; use another",
+                "land_n": "this is the name of a model column of land; use another",
+                "history_gap": "jobs need this name; use another",
+                "line": "jobs need this name; use another",
+            }.items()
         ),
         ({"rules": [{"column": "size", "message": "m"}]}, r"rules\.0\.column: a rule has one of"),
         ({"rules": [{"column": "size", "message": "m", "at_most": "x"}]}, r"rules\.0: there is no column 'x'"),
