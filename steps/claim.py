@@ -4,6 +4,9 @@ EventBridge delivers at least once, so two executions may start for the same upl
 <claims-uri>/<identity>.json owns it; S3's conditional writes decide, so there is no gap between asking and writing.
 The owner puts a copy of just that version and claim.json, which says what it is, into <inputs-uri>/<identity>/.
 
+A schedule starts executions without a file: they claim its due time instead (--version-id schedule), and the copy is
+an empty file.
+
 The answer's `decision` is "process", "publish" (an execution that failed afterwards has registered a model for this
 claim: only its results are still to be published), "duplicate", "superseded" or "missing"; `reason` says why.
 """
@@ -31,12 +34,14 @@ from analysis.runtime.project import NAME
 from analysis.runtime.upload import (
     CLAIM_FILE,
     INPUT_FILE,
+    SCHEDULED,
     UPLOAD_RUN_KEY,
     Claim,
     claim_of,
     claim_text,
+    scheduled_claim,
 )
-from analysis.runtime.versions import current_version, superseded
+from analysis.runtime.versions import commit_of_code, current_version, superseded
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -47,6 +52,8 @@ NEWEST = "latest"
 """Instead of a version's id: the newest version at the time of the claim."""
 PUBLISHED_FROM = ("rows-uri", "transform-uri", "features-uri")
 """Metadata of a registered version: what its execution has left for publishing and ingestion."""
+ALSO_FROM = ("drift-uri", "profile")
+"""The same, but versions that were registered by an earlier version of this project lack it."""
 
 _ENDED_WITHOUT_RESULT = frozenset({"Failed", "Stopped", "missing"})
 _LOST_THE_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
@@ -75,7 +82,9 @@ def may_take_over(status: str) -> bool:
 
 
 def claim_version(s3: S3Client, sagemaker: SageMakerClient, request: Namespace) -> Decision:
-    """Decide about the object version that `request` names."""
+    """Decide about the object version, or the time of a schedule, that `request` names."""
+    if request.version_id == SCHEDULED:
+        return _hold(s3, sagemaker, request, scheduled_claim(request.bucket, request.key))
     uri = f"s3://{request.bucket}/{request.key}"
     head = current_version(s3, request.bucket, request.key)
     if head is None:
@@ -130,7 +139,8 @@ def _versions(s3: S3Client, bucket: str, key: str) -> Iterator[Mapping[str, Any]
 def _hold(s3: S3Client, sagemaker: SageMakerClient, request: Namespace, claim: Claim) -> Decision:
     name = claim_name(claim.identity, request.run_key)
     bucket, key = claim_key(request.claims_uri, name)
-    reason, registered = "first execution for this version", None
+    what = "time of the schedule" if claim.schedule else "version"
+    reason, registered = f"first execution for this {what}", None
     for _ in range(_ROUNDS):
         holder = read_holder(s3, bucket, key)
         if holder is not None:
@@ -143,7 +153,7 @@ def _hold(s3: S3Client, sagemaker: SageMakerClient, request: Namespace, claim: C
                 return Decision(word, "this execution holds the claim already", claim, name, registered)
             status = _execution_status(sagemaker, holder.execution_arn)
             if not may_take_over(status):
-                reason = f"the same version is or was processed by {holder.execution_arn} ({status})"
+                reason = f"the same {what} is or was processed by {holder.execution_arn} ({status})"
                 return Decision(DUPLICATE, reason, claim, name)
             reason = f"taken over from {holder.execution_arn} ({status})"
             registered = registered_version(sagemaker, request.model_package_group_name, name)
@@ -177,21 +187,31 @@ def registered_version(sagemaker: SageMakerClient, group: str | None, name: str)
 
 
 def pinned(s3: S3Client, decision: Decision, inputs_uri: str) -> Decision:
-    """Copy exactly the claimed version; the decision becomes another where that version is not the newest any more."""
+    """Copy exactly the claimed version, or nothing for a schedule.
+
+    The decision becomes another where that version is not the newest any more.
+    """
     claim = decision.claim
     if claim is None or decision.word not in {PROCESS, PUBLISH}:
         return decision
     bucket, folder = split_s3_uri(inputs_uri)
+    copy = f"{folder}/{claim.identity}/{INPUT_FILE}"
     with aws_call(f"Copying s3://{claim.bucket}/{claim.key}"):
         try:
-            s3.copy(
-                {"Bucket": claim.bucket, "Key": claim.key, "VersionId": claim.version_id},
-                bucket,
-                f"{folder}/{claim.identity}/{INPUT_FILE}",
-                # Without the uploader's tags: copying those takes permissions to read and to set tags.
-                ExtraArgs={"TaggingDirective": "REPLACE"},
-                Config=TransferConfig(multipart_threshold=_COPIED_AT_ONCE, multipart_chunksize=_COPIED_AT_ONCE // 10),
-            )
+            if claim.schedule:
+                # Not empty: a job gets no file of 0 bytes as its input.
+                s3.put_object(Bucket=bucket, Key=copy, Body=b"\n")
+            else:
+                s3.copy(
+                    {"Bucket": claim.bucket, "Key": claim.key, "VersionId": claim.version_id},
+                    bucket,
+                    copy,
+                    # Without the uploader's tags: copying those takes permissions to read and to set tags.
+                    ExtraArgs={"TaggingDirective": "REPLACE"},
+                    Config=TransferConfig(
+                        multipart_threshold=_COPIED_AT_ONCE, multipart_chunksize=_COPIED_AT_ONCE // 10
+                    ),
+                )
         except ClientError as error:
             if error_code(error) not in _GONE:
                 raise
@@ -232,7 +252,8 @@ def claim_step(arguments: Sequence[str]) -> Outputs:
     parser = FunctionArguments(__doc__)
     parser.add_argument("--bucket", required=True, help="bucket of the uploaded file")
     parser.add_argument("--key", required=True, help="key of the uploaded file, as it is (not URL-encoded)")
-    parser.add_argument("--version-id", default=NEWEST, help="id of the version; by default the newest one")
+    version_help = f"id of the version, or {SCHEDULED!r} for the time of a schedule; by default the newest one"
+    parser.add_argument("--version-id", default=NEWEST, help=version_help)
     parser.add_argument("--run-key", default=UPLOAD_RUN_KEY, help="another value for a run that is started by hand")
     parser.add_argument("--execution-arn", required=True, help="ARN of the pipeline execution that asks")
     parser.add_argument("--claims-uri", required=True, help="s3://bucket/prefix that holds the claims")
@@ -240,6 +261,7 @@ def claim_step(arguments: Sequence[str]) -> Outputs:
     parser.add_argument("--largest-mib", type=int, default=512, help="size of the largest file, in MiB")
     group_help = "where a take-over looks for the version that the execution before it has registered"
     parser.add_argument("--model-package-group-name", help=group_help)
+    parser.add_argument("--code-uri", help="object of the packed code, whose metadata name its git commit")
     confirm_help = "only see whether the execution still holds this claim, by its name"
     parser.add_argument("--confirm", help=confirm_help)
     request = parser.parse_args(arguments)
@@ -249,10 +271,10 @@ def claim_step(arguments: Sequence[str]) -> Outputs:
         return outputs_of("this execution holds the claim", decision=PROCESS)
     decision = pinned(s3, claim_version(s3, sagemaker, request), request.inputs_uri)
     print(f"claim: {decision.word}: {decision.reason} (s3://{request.bucket}/{request.key})")
-    return _outputs(decision, request.inputs_uri)
+    return _outputs(decision, request.inputs_uri, commit_of_code(s3, request.code_uri))
 
 
-def _outputs(decision: Decision, inputs_uri: str) -> Outputs:
+def _outputs(decision: Decision, inputs_uri: str, commit: str) -> Outputs:
     claim, package = decision.claim, decision.registered or {}
     folder = f"{inputs_uri.rstrip('/')}/{claim.identity}" if claim else None
     properties = package.get("CustomerMetadataProperties", {})
@@ -263,8 +285,10 @@ def _outputs(decision: Decision, inputs_uri: str) -> Outputs:
         identity=claim.identity if claim else None,
         input_uri=f"{folder}/{INPUT_FILE}" if folder else None,
         claim_uri=f"{folder}/{CLAIM_FILE}" if folder else None,
+        uploaded_at=claim.uploaded_at if claim else None,
+        git_commit=commit,
         model_package_arn=package.get("ModelPackageArn"),
-        **{name.replace("-", "_"): properties.get(name) for name in PUBLISHED_FROM},
+        **{name.replace("-", "_"): properties.get(name) for name in (*PUBLISHED_FROM, *ALSO_FROM)},
     )
 
 

@@ -1,6 +1,7 @@
 """Serving functions of SageMaker's scikit-learn container, for batch transform and endpoints.
 
-In: text/csv without a header, the model's input columns in order, one line a row. Out: text/csv, one line
+In: text/csv without a header, the model's input columns in order, and after them the history gap for a model with
+features of the past, one line a row. Out: text/csv, one line
 `prediction,lower,upper,extrapolated` a row, no header, no newline at the end (AssembleWith=Line puts one between
 payloads). Numbers are written with the shortest digits that read back to the same float; the last one is 1 where an
 input lies outside its training range, else 0, and is absent where model.json has no ranges. Imports numpy and pandas
@@ -77,7 +78,7 @@ def _no_number(text: str) -> str | None:
 def predict_fn(rows: Floats, model: LinearModel) -> Predictions:
     """Predict each row with its interval, in the order of the rows; raise ValueError beyond what a double holds."""
     with np.errstate(over="ignore", invalid="ignore"):
-        predictions = model.predict(rows)
+        predictions = model.predict(*model.parted(rows))
     broken = ~np.isfinite([predictions.prediction, predictions.lower, predictions.upper]).all(axis=0)
     if broken.any():
         raise ValueError(

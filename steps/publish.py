@@ -1,63 +1,63 @@
-"""Join predictions to their rows and put them into S3 for people to open, with a manifest beside it.
+"""Join predictions to their rows and put them into S3 for people to open, with a page and a manifest beside them.
 
-predictions/dt=<upload date>/<prediction name>.csv has a header and one line a row; the manifest is put after it, so a
-manifest always describes a file that exists; last comes newest/<name of the key>.json, which says which of them is of
-the newest upload under a key. Publishing again replaces them with the same bytes. A version that is not the newest any
-more is not published: the answer's `decision` is "superseded" then, else "published".
+predictions/<profile>/dt=<upload date>/<prediction name>.csv has a header and one line a row; reports/ has an HTML page
+of the same name that says how far to trust it. The manifest is put after both, so a manifest always describes files
+that exist; last come newest/<profile>/<name of the key>.json, which says
+which of them is of the newest upload under a key, and newest/<profile>/latest.json, the same of all keys. Publishing
+again replaces them with the same bytes: the approval status is the one that the manifest has from the first time. A
+version that is not the newest any more is not published: the answer's `decision` is "superseded" then, else
+"published".
+
+With --drift-uri, page and manifest say how far the file is from the training rows of its model, and CloudWatch gets
+that as metrics once the predictions are out. Where it does not take them, `reason` and log say so and the step
+succeeds: predictions are worth more than metrics.
 
 Files are read and written in parts, so memory does not grow with them.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-import json
-import math
-import re
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from analysis.publishing.findings import expected_of
+from analysis.publishing.manifest import Maker, Publication, in_words, manifest_of
+from analysis.publishing.objects import (
+    etag_of,
+    exists,
+    put_json,
+    read_claim_object,
+    read_document,
+    read_if_there,
+    replacing,
+)
+from analysis.publishing.page import CONTENT_TYPE, Scored, page
+from analysis.publishing.places import Places, places_of
+from analysis.publishing.table import SameInAllRows, Table
+from analysis.publishing.version import Version, described
+from analysis.publishing.words import words_of
+from analysis.runtime import drift
 from analysis.runtime.aws import aws_call, patient_client, split_s3_uri, unless
 from analysis.runtime.container import run_step
-from analysis.runtime.errors import AwsCallError, PublishError
+from analysis.runtime.errors import AwsCallError, PublishError, SettingsError
 from analysis.runtime.files import json_text
-from analysis.runtime.functions import FunctionArguments, Outputs, as_function, outputs_of
+from analysis.runtime.functions import ABSENT, FunctionArguments, Outputs, as_function, outputs_of
 from analysis.runtime.holders import refuse_unless_held
+from analysis.runtime.metrics import pipeline_of, put_metrics
 from analysis.runtime.project import NAME
 from analysis.runtime.streams import GeneratedFile, lines_of, put_stream
-from analysis.runtime.upload import Claim, claim_from, prediction_name
+from analysis.runtime.upload import Claim
 from analysis.runtime.versions import superseded
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-ACTUAL = "actual"
-COLUMNS = (
-    *("prediction", "lower_95", "upper_95", ACTUAL),
-    *("model_version", "execution_id", "source_key", "extrapolated"),
-)
-"""Columns of the prediction file after those that name the row; `actual` is empty where it is not known yet.
-`extrapolated` is 1 where an input lies outside its training range, else 0, and empty for models that do not know their
-ranges. A new column comes last: Athena tells columns by their position, in the files of before, too."""
 PUBLISHED, SUPERSEDED = "published", "superseded"
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""Spreadsheets take a cell that starts with one of these for a formula; the last four are full-width forms."""
-_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_GONE = frozenset({"404", "NoSuchKey", "NotFound"})
-_LOST_THE_RACE = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 _NO_SUCH_MODEL = frozenset({"ValidationException", "ResourceNotFound"})
 _ROUNDS = 10
-_ROWS_A_PIECE = 2000
-
-
-def safe_text(text: str) -> str:
-    """Put an apostrophe in front of `text` where a spreadsheet could take it for a formula."""
-    formula = text.lstrip(" ").startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(text)
-    return f"'{text}" if formula else text
 
 
 def last_part(arn: str) -> str:
@@ -65,177 +65,120 @@ def last_part(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
-def prediction_of(line: str, number: int) -> list[str]:
-    """Return (prediction, lower, upper, extrapolated) of a line of the transform's output, as written there.
+def publish(s3: S3Client, request: Namespace, claim: Claim, version: Version, document: Mapping[str, Any]) -> Outputs:
+    """Put table, page, manifest and pointers, unless a newer version has arrived; take them back if it does.
 
-    extrapolated is empty where the model's own code, of an earlier version, does not say. Raises PublishError naming a
-    line that is not three finite numbers, and 0 or 1.
+    A pointer is replaced only where nobody else has replaced it since, so a slow execution for an older version can't
+    win over a faster one for a newer. document: what the steps before say of the file.
     """
-    values = line.split(",")
-    numbers, marks = values[:3], values[3:]
-    try:
-        if len(numbers) == 3 and all(math.isfinite(float(value)) for value in numbers):  # noqa: PLR2004
-            if not marks:
-                return [*numbers, ""]
-            if marks in (["0"], ["1"]):
-                return values
-    except ValueError:
-        pass
-    raise PublishError(
-        f"The transform's output, line {number}: {line[:60]!r} is not prediction,lower,upper,extrapolated."
-    )
-
-
-class Table:
-    """The prediction file, made piece by piece from the lines of rows.csv and of the transform's output."""
-
-    def __init__(self, rows: Iterator[str], predictions: Iterator[str], texts: tuple[str, str, str]) -> None:
-        """Take the values of model_version, execution_id and source_key as `texts`.
-
-        rows.csv has what names each row, then `actual`.
-        """
-        self._rows = csv.reader(rows)
-        self._header = next(self._rows, [])
-        self._predictions = predictions
-        self._texts = [safe_text(text) for text in texts]
-        self.rows = 0
-        self.extrapolated: int | None = None
-        """How many rows are extrapolated; None where no line of the transform's output says."""
-
-    @property
-    def columns(self) -> list[str]:
-        """The names of the columns."""
-        return [*self._header[:-1], *COLUMNS]
-
-    def pieces(self) -> Iterator[bytes]:
-        """Yield the file's bytes.
-
-        Raises PublishError where the two sources don't belong together, at the latest after the last piece.
-        """
-        *labels, actual = self._header or [""]
-        if not labels or actual != ACTUAL:
-            raise PublishError(f"rows.csv has the columns {', '.join(self._header)}: the last one must be {ACTUAL}.")
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(self.columns)
-        for row, line in zip_longest(self._rows, self._predictions):
-            if row is None or line is None:
-                raise self._unequal(row, line)
-            *named, actual = row
-            self.rows += 1
-            *numbers, mark = prediction_of(line, self.rows)
-            if mark:
-                self.extrapolated = (self.extrapolated or 0) + int(mark)
-            writer.writerow([*map(safe_text, named), *numbers, actual, *self._texts, mark])
-            if self.rows % _ROWS_A_PIECE == 0:
-                yield buffer.getvalue().encode("utf-8")
-                buffer.seek(0)
-                buffer.truncate()
-        yield buffer.getvalue().encode("utf-8")
-
-    def _unequal(self, row: list[str] | None, line: str | None) -> PublishError:
-        rows = self.rows + (row is not None) + sum(1 for _ in self._rows)
-        predictions = self.rows + (line is not None) + sum(1 for _ in self._predictions)
-        return PublishError(
-            f"There are {rows} rows but {predictions} predictions: they don't belong to the same run. "
-            "Nothing was published."
-        )
-
-
-def publish(s3: S3Client, request: Namespace, claim: Claim) -> Outputs:
-    """Put table, manifest and the pointer to the newest, unless a newer version has arrived; take them back if it does.
-
-    The pointer is replaced only where nobody else has replaced it since, so a slow execution for an older version can't
-    win over a faster one for a newer.
-    """
-    bucket, prefix = split_s3_uri(request.predictions_uri)
-    root = f"{prefix}/" if prefix else ""
-    place = f"dt={claim.dt}/{claim.prediction_name}"
-    csv_key, manifest_key = f"{root}predictions/{place}.csv", f"{root}manifests/{place}.json"
-    newest_key = f"{root}newest/{prediction_name(claim.key, key_digest(claim))}.json"
+    places = places_of(request.predictions_uri, request.profile, claim)
+    bucket = places.bucket
     replaced = superseded(s3, claim)
-    finished = _exists(s3, bucket, manifest_key)
+    before = read_if_there(s3, bucket, places.manifest)
+    maker = maker_of(request, version, None if before is None else before[0])
+    publication = Publication(claim, places, maker, document, read_evaluation(s3, maker.metrics_uri))
     manifest: dict[str, Any] = {}
     for _ in range(_ROUNDS):
         if replaced is not None:
             # What an earlier execution has published for its version is finished, and stays.
-            for key in (manifest_key, csv_key) if not finished and _exists(s3, bucket, csv_key) else ():
+            for key in (
+                (places.manifest, places.page, places.table)
+                if before is None and exists(s3, bucket, places.table)
+                else ()
+            ):
                 with aws_call(f"Removing s3://{bucket}/{key}"):
                     s3.delete_object(Bucket=bucket, Key=key)
             return outputs_of(replaced, decision=SUPERSEDED, predictions_uri=None)
         if not manifest:
-            manifest = _put_table(s3, request, claim, bucket, csv_key)
-            _put_json(s3, bucket, manifest_key, manifest)
-        pointer = unless(
-            f"Reading s3://{bucket}/{newest_key}", _GONE, lambda: s3.head_object(Bucket=bucket, Key=newest_key)
-        )
+            # Only now, so that a manifest is to be seen at the moment that it names.
+            manifest = put_table(s3, request, publication)
+            manifest["predicted_at"] = predicted_at(maker, before and before[0])
+            put_json(s3, bucket, places.manifest, manifest)
+        etag = etag_of(s3, bucket, places.newest)
         replaced = superseded(s3, claim)
-        condition = {"IfNoneMatch": "*"} if pointer is None else {"IfMatch": pointer["ETag"]}
-        if replaced is None and _put_json(s3, bucket, newest_key, {**manifest, "manifest": manifest_key}, **condition):
-            return outputs_of(in_words(manifest), decision=PUBLISHED, predictions_uri=f"s3://{bucket}/{csv_key}")
-    retry = f"{NAME} retry {last_part(request.execution_arn)}"
-    raise PublishError(f"s3://{bucket}/{newest_key} was replaced {_ROUNDS} times meanwhile. Run it again: {retry}")
+        pointer = {**manifest, "manifest": places.manifest}
+        if replaced is None and put_json(s3, bucket, places.newest, pointer, **replacing(etag)):
+            point_to_latest(s3, places, pointer)
+            return outputs_of(in_words(manifest), decision=PUBLISHED, predictions_uri=f"s3://{bucket}/{places.table}")
+    raise replaced_too_often(f"s3://{bucket}/{places.newest}", request.execution_arn)
 
 
-def in_words(manifest: dict[str, Any]) -> str:
-    """Say how many predictions there are, and how many of them are extrapolated, if any."""
-    outside = f", {manifest['extrapolated']} of them outside the training ranges" if manifest["extrapolated"] else ""
-    return f"{manifest['rows']} predictions{outside}"
+def maker_of(request: Namespace, version: Version, before: dict[str, Any] | None) -> Maker:
+    """Return who has predicted, with the status from the first time where this execution has published it before.
+
+    Otherwise an approval between two attempts would change a file that somebody may have opened.
+    """
+    maker = Maker(version.arn, request.execution_arn, request.profile, version.status, version.statistics_uri)
+    if before is None or not is_of(before, maker):
+        return maker
+    return replace(maker, **{name: str(before[name]) for name in ("model_status", "metrics_uri")})
 
 
-def _exists(s3: S3Client, bucket: str, key: str) -> bool:
-    what = f"Looking at s3://{bucket}/{key}"
-    return unless(what, _GONE, lambda: s3.head_object(Bucket=bucket, Key=key)) is not None
+def is_of(manifest: dict[str, Any], maker: Maker) -> bool:
+    """Say whether a manifest is of the same execution, which publishes again."""
+    return all(manifest.get(name) == getattr(maker, name) for name in ("model_package_arn", "execution_arn", "profile"))
 
 
-def key_digest(claim: Claim) -> str:
-    """Return the SHA-256 of what all versions of a file have in common."""
-    return hashlib.sha256(f"{claim.bucket}\0{claim.key}".encode()).hexdigest()
+def predicted_at(maker: Maker, before: dict[str, Any] | None) -> str:
+    """Return the moment from which on predictions can be measured by outcomes: that of their first publication.
+
+    In whole seconds, as S3 gives the moments of uploads, with which it is compared.
+    """
+    known = before.get("predicted_at") if before is not None and is_of(before, maker) else None
+    return str(known or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}.000Z")
 
 
-def _put_table(s3: S3Client, request: Namespace, claim: Claim, bucket: str, key: str) -> dict[str, Any]:
-    """Write the CSV and return its manifest, which depends on the arguments alone."""
+def put_table(s3: S3Client, request: Namespace, publication: Publication) -> dict[str, Any]:
+    """Write the CSV and the page beside it; return the manifest. All of them depend on the arguments alone."""
+    claim, maker, places = publication.claim, publication.maker, publication.places
     rows = lines_of(s3, *split_s3_uri(request.rows_uri))
     predictions = lines_of(s3, *split_s3_uri(request.transform_uri))
-    table = Table(
-        rows, predictions, (last_part(request.model_package_arn), last_part(request.execution_arn), claim.key)
+    same = SameInAllRows(
+        model_version=last_part(maker.model_package_arn),
+        execution_id=last_part(maker.execution_arn),
+        source_key=claim.key,
+        model_status=maker.model_status,
+        uploaded_at=claim.uploaded_at,
     )
+    words = words_of(publication.document)
+    table = Table(rows, predictions, same, words.time)
     file = GeneratedFile(table.pieces())
-    put_stream(s3, bucket, key, file, "text/csv; charset=utf-8")
-    return {
-        "predictions": key,
-        "rows": table.rows,
-        "extrapolated": table.extrapolated,
-        "bytes": file.size,
-        "sha256": file.sha256,
-        "columns": table.columns,
-        "source": {name: getattr(claim, name) for name in ("bucket", "key", "version_id", "identity")},
-        "uploaded_at": claim.uploaded_at,
-        "model_package_arn": request.model_package_arn,
-        "execution_arn": request.execution_arn,
-    }
+    put_stream(s3, places.bucket, places.table, file, "text/csv; charset=utf-8")
+    manifest = manifest_of(publication, table, file)
+    scored = Scored(manifest, publication.document, words, table.observed, expected_of(publication.evaluation))
+    with aws_call(f"Writing s3://{places.bucket}/{places.page}"):
+        s3.put_object(Bucket=places.bucket, Key=places.page, Body=page(scored), ContentType=CONTENT_TYPE)
+    return manifest
 
 
-def _put_json(s3: S3Client, bucket: str, key: str, document: dict[str, Any], **condition: str) -> bool:
-    """Put a document; False where the condition does not hold."""
-    body = json_text(document).encode("utf-8")
-    answer = unless(
-        f"Writing s3://{bucket}/{key}",
-        _LOST_THE_RACE | _GONE if condition else frozenset(),
-        lambda: s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", **condition),  # type: ignore[arg-type]
-    )
-    return answer is not None
+def point_to_latest(s3: S3Client, places: Places, pointer: dict[str, Any]) -> None:
+    """Let latest.json say what was uploaded last of all files of the profile."""
+    for _ in range(_ROUNDS):
+        found = read_if_there(s3, places.bucket, places.latest)
+        known, etag = ({}, None) if found is None else found
+        # A slow execution publishes what was uploaded before.
+        if str(known.get("uploaded_at", "")) > pointer["uploaded_at"]:
+            return
+        if put_json(s3, places.bucket, places.latest, pointer, **replacing(etag)):
+            return
+    raise replaced_too_often(f"s3://{places.bucket}/{places.latest}", pointer["execution_arn"])
 
 
-def read_claim_object(s3: S3Client, uri: str) -> Claim:
-    """Read the claim.json that claim.py has put beside the copy of the file."""
-    bucket, key = split_s3_uri(uri)
-    with aws_call(f"Reading {uri}"):
-        body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+def replaced_too_often(uri: str, execution_arn: str) -> PublishError:
+    """Return what to raise where others have always been faster."""
+    retry = f"{NAME} retry {last_part(execution_arn)}"
+    return PublishError(f"{uri} was replaced {_ROUNDS} times meanwhile. Run it again: {retry}")
+
+
+def read_evaluation(s3: S3Client, uri: str) -> dict[str, Any]:
+    """Read the evaluation of a version, for the page; what can't be read is left out, as it may be somebody else's."""
+    if not uri.startswith("s3://"):
+        return {}
     try:
-        return claim_from(dict(json.loads(body)), uri)
-    except (TypeError, ValueError) as error:
-        raise PublishError(f"{uri} is not a claim ({error}).") from error
+        return read_document(s3, *split_s3_uri(uri), "an evaluation")
+    except (AwsCallError, PublishError, SettingsError) as error:
+        print(f"publish: warning: {error} The page is without figures of the version.")
+        return {}
 
 
 def _delete_model(sagemaker: Any, name: str) -> None:
@@ -253,17 +196,30 @@ def publish_step(arguments: Sequence[str]) -> Outputs:
     parser.add_argument("--rows-uri", required=True, help="s3://… of rows.csv")
     parser.add_argument("--claim-uri", required=True, help="s3://… of claim.json")
     parser.add_argument("--predictions-uri", required=True, help="s3://bucket[/prefix] that gets the predictions")
+    parser.add_argument("--profile", required=True, help="of that model; each has a folder and a table of its own")
     parser.add_argument("--model-package-arn", required=True, help="model package that made the predictions")
     parser.add_argument("--execution-arn", required=True, help="pipeline execution that made the predictions")
     parser.add_argument("--claims-uri", required=True, help="s3://bucket/prefix that holds the claims")
     parser.add_argument("--claim-name", required=True, help="name of this execution's claim")
+    drift_help = "s3://… of the JSON document that tells of drift: quality.json, or evaluation.json of a training"
+    parser.add_argument("--drift-uri", help=drift_help)
+    parser.add_argument("--metrics-namespace", help="of CloudWatch, that gets the drift as metrics")
     parser.add_argument("--model-name", help="model that the transform used, and nobody needs afterwards")
     request = parser.parse_args(arguments)
     s3, sagemaker = (patient_client(service, request.retry_seconds) for service in ("s3", "sagemaker"))
     refuse_unless_held(s3, request.claims_uri, request.claim_name, request.execution_arn)
-    outputs = publish(s3, request, read_claim_object(s3, request.claim_uri))
+    document: dict[str, Any] = {}
+    # An execution that takes over from one of an earlier version has no such document.
+    if request.drift_uri not in {None, ABSENT}:
+        document = read_document(s3, *split_s3_uri(request.drift_uri), "a report of this project")
+    measured = document.get("drift")
+    version = described(sagemaker, request.model_package_arn)
+    outputs = publish(s3, request, read_claim_object(s3, request.claim_uri), version, document)
     if request.model_name is not None:
         _delete_model(sagemaker, request.model_name)
+    if measured and request.metrics_namespace is not None and outputs["decision"] == PUBLISHED:
+        calls = drift.metric_data(measured, pipeline_of(request.execution_arn))
+        outputs["reason"] += put_metrics(request.metrics_namespace, calls, "publish", "The predictions are out.")
     print(f"publish: {outputs['decision']}: {outputs['reason']} ({outputs['predictions_uri']})")
     return outputs
 

@@ -21,15 +21,17 @@ from analysis.dataset.columns import Kind
 from analysis.dataset.declaration import Dataset
 from analysis.dataset.reading import read_dataset
 from analysis.features.labels import label_names
-from analysis.features.profiles import Variant, profile_of
+from analysis.features.profiles import Profile, Variant, past_of, profile_of
 from analysis.model.archive import SUMMARY_JSON, SUMMARY_TEXT
 from analysis.model.artefact import MODEL_JSON
 from analysis.runtime.container import TRAINING_FAILURE, Arguments, existing_file, made_directory, run_step
 from analysis.runtime.errors import TrainingError
 from analysis.runtime.files import read_frame, read_json, write_json
+from analysis.runtime.names import HISTORY_GAP
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
     from analysis.model.fitting import Fit
@@ -40,8 +42,10 @@ SERVING_FILES = (
     "analysis/__init__.py",
     "analysis/model/__init__.py",
     "analysis/model/artefact.py",
+    "analysis/model/baseline.py",
     "analysis/runtime/__init__.py",
     "analysis/runtime/errors.py",
+    "analysis/runtime/names.py",
 )
 """The files that serve the model, relative to this one, and nothing more."""
 
@@ -77,6 +81,19 @@ def training_times(directory: Path, rows: int, dataset: Dataset) -> NDArray[np.s
         raise TrainingError(f"{path}: it does not name the {rows} rows of train.csv. Prepare the file again.")
     times: NDArray[np.str_] = table[name].to_numpy(dtype="U")
     return times
+
+
+def features_by_gap(directory: Path, rows: int, profile: Profile) -> dict[int, pd.DataFrame]:
+    """Read the training rows' features of the past as they would be with larger history gaps: gap → shape (rows, m)."""
+    path = existing_file(directory / "gaps.csv", "The list of features of the past by history gap")
+    table = read_frame(path)
+    if list(table.columns) != [HISTORY_GAP, *profile.past] or len(table) % rows:
+        raise TrainingError(f"{path}: it is not of the {rows} rows of train.csv. Prepare the file again.")
+    gaps = table[HISTORY_GAP].unique().tolist()
+    found = {int(gap): table.loc[table[HISTORY_GAP] == gap, list(profile.past)] for gap in gaps}
+    if any(len(part) != rows for part in found.values()):
+        raise TrainingError(f"{path}: it is not of the {rows} rows of train.csv. Prepare the file again.")
+    return found
 
 
 def write_model(fit: Fit, model_dir: Path) -> None:
@@ -126,6 +143,8 @@ def main(arguments: Sequence[str]) -> None:
         )
     count = request.feature_count or profile.feature_count
     # Imported here so that --help and a wrong call are answered at once.
+    from analysis.evaluation.drift import baseline_of
+    from analysis.features.preparation import preparation_from
     from analysis.model.calibration import calibrate
     from analysis.model.fitting import fit_linear_model
     from analysis.model.selection import procedure_of
@@ -136,10 +155,15 @@ def main(arguments: Sequence[str]) -> None:
     fit = fit_linear_model(features, rows[target], profile, count, origin, removed=removed)
     times = training_times(request.train_dir, len(rows), dataset)
     procedure = procedure_of(profile, count, removed)
-    calibration = calibrate(features, rows[target].to_numpy(dtype="float64"), procedure, times)
+    by_gap = features_by_gap(request.train_dir, len(rows), profile) if profile.past else None
+    calibration = calibrate(features, rows[target].to_numpy(dtype="float64"), procedure, times, by_gap=by_gap)
     prepared = {"variant": source["variant"], "learned": source["preparation"]}
+    prepared |= {"past": past_of(profile, dataset)} if profile.past else {}
+    columns = {name: features[name].to_numpy(dtype="float64") for name in profile.names}
+    learned = preparation_from(source["preparation"])
+    baseline = baseline_of(profile.columns, dataset, learned, columns, source.get("missing", {}))
     model = replace(fit.model, calibration=calibration, lower_bound=lowest(dataset), preparation=prepared)
-    fit = replace(fit, model=model)
+    fit = replace(fit, model=replace(model, baseline=baseline))
     summary = regression_summary(fit, times)
     write_model(fit, request.model_dir)
     table = f"{fit.results.summary()}\n"

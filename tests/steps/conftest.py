@@ -176,6 +176,13 @@ def sample_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     return {name: run_on(csv, tmp_path_factory.mktemp(name), name) for name in ("forecast", "parity")}
 
 
+@pytest.fixture(scope="session")
+def lagged_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The profile with features of the past on the generated sample."""
+    csv = write_sample(tmp_path_factory.mktemp("sample") / "days.csv")
+    return run_on(csv, tmp_path_factory.mktemp("lagged"), "forecast-lagged")
+
+
 @pytest.fixture(params=["forecast", "parity"])
 def trained(request: pytest.FixtureRequest, sample_runs: dict[str, Run]) -> Run:
     """One profile after the other on the generated sample."""

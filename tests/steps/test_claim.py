@@ -9,11 +9,12 @@ import boto3
 import pytest
 
 import claim
-from analysis.runtime.errors import AwsCallError, ClaimError
+from analysis.runtime.errors import AwsCallError, ClaimError, SettingsError
 from analysis.runtime.upload import read_claim
 
 KEY = "raw/training/2026/Größe a+b%20 'x'.csv"
 REGISTERED = {"rows-uri": "s3://a/rows.csv", "transform-uri": "s3://a/x.out", "features-uri": "s3://a/features"}
+DRIFT = {"drift-uri": "s3://a/evaluation.json", "profile": "forecast"}
 EXECUTION = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/bikes/execution/abc123def456"
 
 
@@ -179,6 +180,7 @@ def test_a_claim_of_a_vanished_execution_is_taken_over_with_its_upload_moment(s3
         ("Approved", REGISTERED, "publish"),
         ("Rejected", REGISTERED, "process"),
         ("Approved", {}, "process"),
+        ("Approved", {**REGISTERED, **DRIFT}, "publish"),
     ],
 )
 def test_a_take_over_publishes_what_the_execution_before_has_registered(s3, sagemaker, succeeded, case) -> None:
@@ -198,6 +200,8 @@ def test_a_take_over_publishes_what_the_execution_before_has_registered(s3, sage
     assert taken["decision"] == expected
     found = (taken["model_package_arn"], taken["rows_uri"], taken["transform_uri"], taken["features_uri"])
     assert found == ((arn, *REGISTERED.values()) if expected == "publish" else ("none",) * 4)
+    assert taken["drift_uri"] == properties.get("drift-uri", "none")
+    assert taken["profile"] == properties.get("profile", "none")
     assert claims(s3, taken["claim_uri"].partition("artifacts/")[2])
 
 
@@ -255,6 +259,48 @@ def test_of_two_writers_only_one_gets_the_claim(s3) -> None:
     assert claim._write_holder(s3, "artifacts", "claims/x.json", {"n": "3"}, replaces=stale)
     assert not claim._write_holder(s3, "artifacts", "claims/x.json", {"n": "4"}, replaces=stale)
     assert not claim._write_holder(s3, "artifacts", "claims/gone.json", {"n": "5"}, replaces=stale)
+
+
+SCHEDULED_KEY = "schedule/bikes-retrain/2026-12-01T03:00:00Z"
+
+
+def test_the_time_of_a_schedule_is_claimed_without_any_object(s3, tmp_path) -> None:
+    found = ask("schedule", key=SCHEDULED_KEY)
+    assert (found["decision"], found["reason"]) == ("process", "first execution for this time of the schedule")
+    folder = f"inputs/{found['identity']}"
+    assert sorted(claims(s3, "inputs/")) == [f"{folder}/claim.json", f"{folder}/input.csv"]
+    copied = s3.get_object(Bucket="artifacts", Key=f"{folder}/input.csv")["Body"].read()
+    assert copied == b"\n"  # a line without cells: jobs are given a file, and services take none that is empty
+    s3.download_file("artifacts", f"{folder}/claim.json", str(tmp_path / "claim.json"))
+    claimed = read_claim(tmp_path)
+    assert (claimed.schedule, claimed.uploaded_at, claimed.dt) == (
+        *("bikes-retrain", "2026-12-01T03:00:00.000Z", "2026-12-01"),
+    )
+    assert claimed.prediction_name.startswith("2026-12-01T03-00-00Z-")
+
+
+def test_a_schedule_that_fires_twice_is_processed_once(s3, succeeded) -> None:
+    first = ask("schedule", succeeded, key=SCHEDULED_KEY)
+    second = ask("schedule", key=SCHEDULED_KEY)
+    assert (second["decision"], second["identity"]) == ("duplicate", first["identity"])
+    later = ask("schedule", key=SCHEDULED_KEY.replace("12-01", "12-02"))
+    other = ask("schedule", key=SCHEDULED_KEY.replace("bikes", "wines"))
+    assert (later["decision"], other["decision"]) == ("process", "process")
+    assert len(claims(s3)) == 3
+
+
+def test_no_upload_supersedes_what_a_schedule_started(s3) -> None:
+    ask("schedule", key=SCHEDULED_KEY)
+    upload(s3)
+    upload(s3, key=SCHEDULED_KEY)
+    assert ask("schedule", key=SCHEDULED_KEY)["decision"] == "process"
+
+
+@pytest.mark.parametrize("key", [KEY, "schedule/2026-12-01T03:00:00Z", "schedule/x/tomorrow", f"{SCHEDULED_KEY}.csv"])
+def test_a_key_that_names_no_schedule_is_refused(s3, key: str) -> None:
+    with pytest.raises(SettingsError, match="not that of a schedule, such as"):
+        ask("schedule", key=key)
+    assert claims(s3, "") == []
 
 
 def test_something_else_in_the_claims_place_says_what_to_do(s3) -> None:
@@ -338,3 +384,20 @@ def test_as_a_program_that_fails(s3, call_script) -> None:
     assert done.code == 1
     assert "'claims' is not an S3 URI" in done.message
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [({"git-commit": f"{'ab' * 20}-dirty"}, f"{'ab' * 20}-dirty"), ({}, "unknown"), (None, "unknown")],
+)
+def test_the_commit_of_the_code_is_answered(s3, metadata, expected) -> None:
+    upload(s3)
+    if metadata is not None:
+        s3.put_object(Bucket="artifacts", Key="code/ab/sourcedir.tar.gz", Body=b"x", Metadata=metadata)
+    answer = ask(code_uri="s3://artifacts/code/ab/sourcedir.tar.gz")
+    assert answer["git_commit"] == expected
+
+
+def test_without_code_its_commit_is_unknown(s3) -> None:
+    upload(s3)
+    assert ask()["git_commit"] == "unknown"

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 import inference
 import localmaker.images
 import train
-from analysis.model.artefact import Bounds, LinearModel, Predictions
+from analysis.model.artefact import Bounds, Calibration, LinearModel, Predictions
+from analysis.runtime.errors import ModelError
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 MODEL = LinearModel(
@@ -50,6 +51,16 @@ def test_the_model_is_read_from_its_directory(tmp_path) -> None:
 @pytest.mark.parametrize("body", ["9,2\n9,4\n", b"9,2\n9,4", "9,2\r\n9,4\r\n", bytearray(b"9.0,2.0\n9,4e0")])
 def test_a_line_a_row(body) -> None:
     assert [line[0] for line in answer(body)] == [2.0, 3.0]
+
+
+def test_the_history_gap_comes_last_and_widens_the_interval() -> None:
+    calibration = Calibration("split conformal", 1.0, 90, ((0, 1.0), (4, 3.0)))
+    model = replace(MODEL, has_past=True, calibration=calibration)
+    found = inference.predict_fn(inference.input_fn("9,2,0\n9,2,2\n9,2,9\n"), model)
+    assert (found.upper - found.lower).tolist() == [2.0, 4.0, 6.0]
+    for body in ("9,2\n", "9,2,0,0\n", "9,2,-1\n"):
+        with pytest.raises(ModelError):
+            inference.predict_fn(inference.input_fn(body), model)
 
 
 def test_one_row() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import date, timedelta
 
 import pandas as pd
 import pytest
@@ -38,6 +39,9 @@ def run(call_script, tmp_path):
     return run_on
 
 
+LAGGED = "forecast-lagged"
+
+
 @pytest.fixture
 def table(csv_of, rows) -> str:
     return csv_of(rows)
@@ -53,11 +57,13 @@ def test_training_outputs(run, tmp_path) -> None:
     assert done.code == 0, done.err
     out = tmp_path / "out"
     assert sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()) == [
-        "feature_store/features.csv",
+        "feature_store/inputs.csv",
+        "feature_store/outcomes.csv",
         "quality/quality.json",
         "rows/rows.csv",
         "scoring/features.csv",
         "test/labels.csv",
+        "test/sources.parquet",
         "test/test.csv",
         "train/labels.csv",
         "train/source.json",
@@ -67,10 +73,11 @@ def test_training_outputs(run, tmp_path) -> None:
     assert (len(train), len(test)) == (510, 219)
     assert list(train.columns) == list(test.columns) == [*FORECAST.names, "cnt"]
     assert lines(out / "scoring" / "features.csv") == 730
-    assert lines(out / "rows" / "rows.csv") == lines(out / "feature_store" / "features.csv") == 731
+    assert lines(out / "rows" / "rows.csv") == 731
+    assert [lines(out / "feature_store" / name) for name in ("inputs.csv", "outcomes.csv")] == [731, 731]
     first = (out / "scoring" / "features.csv").read_text().split("\n")[0].split(",")
     assert len(first) == 29
-    assert (out / "rows" / "rows.csv").read_text().startswith("date,actual\n2018-01-01,")
+    assert (out / "rows" / "rows.csv").read_text().startswith("date,actual,row_role\n2018-01-01,")
     source = json.loads((out / "train" / "source.json").read_text())
     quality = json.loads((out / "quality" / "quality.json").read_text())
     assert source["sha256"] == quality["sha256"]
@@ -82,6 +89,22 @@ def test_training_outputs(run, tmp_path) -> None:
         labels = pd.read_csv(out / side / "labels.csv")
         assert (list(labels.columns), len(labels)) == (["date"], rows)
     assert quality["split"] == {"all": 730, "train": 510, "test": 219}
+    assert quality["words"] == {
+        "title": BIKES.title,
+        "limits": BIKES.words.limits,
+        "target": "daily rentals",
+        "row": "day",
+        "rows": "days",
+        "unit": "rental",
+        "units": "rentals",
+        "time": "date",
+        "gaps_in": "rows",
+    }
+    roles = pd.read_csv(out / "rows" / "rows.csv").set_index("date")["row_role"]
+    for side in ("train", "test"):
+        assert set(roles[roles == side].index) == set(pd.read_csv(out / side / "labels.csv")["date"])
+    # scikit-learn rounds 0.7 of 730 rows down to 510, as 0.7 is a little less than that: one row is in neither part.
+    assert roles.value_counts().to_dict() == {"train": 510, "test": 219, "new": 1}
 
 
 def test_scoring_rows_stand_in_the_order_of_their_days(run, tmp_path, write, csv_of, rows) -> None:
@@ -91,6 +114,7 @@ def test_scoring_rows_stand_in_the_order_of_their_days(run, tmp_path, write, csv
     dates = pd.read_csv(out / "rows" / "rows.csv")
     scoring = pd.read_csv(out / "scoring" / "features.csv", header=None)
     assert dates["date"].is_monotonic_increasing
+    assert set(dates["row_role"]) == {"new"}
     assert dates["actual"].tolist() == [int(row["cnt"]) for row in rows]
     assert scoring[FORECAST.names.index("temp")].tolist() == [float(row["temp"]) for row in rows]
 
@@ -102,8 +126,23 @@ def test_a_file_without_counts_is_for_scoring_only(run, tmp_path, write, csv_of,
     assert "raw/training/days.csv: line 1, column cnt: the column is missing" in refused.message
     scored = run("--purpose", "scoring")
     assert scored.code == 0, scored.err
-    assert (tmp_path / "out" / "rows" / "rows.csv").read_text().startswith("date,actual\n2018-01-01,\n")
+    assert (tmp_path / "out" / "rows" / "rows.csv").read_text().startswith("date,actual,row_role\n2018-01-01,,new\n")
     assert not (tmp_path / "out" / "train" / "train.csv").exists()
+    assert [path.name for path in (tmp_path / "out" / "feature_store").iterdir()] == ["inputs.csv"]
+
+
+def test_only_rows_with_a_count_have_an_outcome(run, tmp_path, write, csv_of, rows) -> None:
+    for row in rows[2:]:
+        row.update(dict.fromkeys(("casual", "registered", "cnt"), ""))
+    write(csv_of(rows), "raw/days.csv")
+    assert run("--purpose", "scoring").code == 0
+    stored = tmp_path / "out" / "feature_store"
+    assert lines(stored / "inputs.csv") == len(rows) + 1
+    days = ("2018-01-01", "2018-01-02")
+    known = [
+        ",".join([day, row["casual"], row["registered"], row["cnt"]]) for day, row in zip(days, rows, strict=False)
+    ]
+    assert (stored / "outcomes.csv").read_text().splitlines() == ["dteday,casual,registered,cnt", *known]
 
 
 def test_one_row_is_scored(run, tmp_path, write, csv_of, rows) -> None:
@@ -120,6 +159,19 @@ def test_parity_needs_the_parts_of_the_count(run, tmp_path, write, csv_of, rows)
     refused = run("--profile", "parity")
     assert refused.code == 1
     assert "column casual: the column is missing" in refused.message
+
+
+def test_a_named_model_of_parts_of_the_count_blames_no_uploader(run, write, csv_of, rows, sample_runs) -> None:
+    archive = ("--model-dir", sample_runs["parity"].root / "archive")
+    write(csv_of(rows[:5], INPUT_COLUMNS), "raw/days.csv")
+    refused = run("--purpose", "scoring", *archive)
+    assert refused.code == 1
+    assert "it takes casual and registered as inputs, which are only known when cnt is" in refused.message
+    assert "Nothing is wrong with the file." in refused.message
+    assert "bikeshare model approve VERSION" in refused.message
+    # Whoever has them can have such rows predicted.
+    write(csv_of(rows[:5]), "raw/days.csv")
+    assert run("--purpose", "scoring", *archive).code == 0
 
 
 @pytest.mark.parametrize(
@@ -214,3 +266,149 @@ def test_uci_form_end_to_end(run, tmp_path, write, csv_of, uci_of) -> None:
     write(csv_of(uci_of(sample_rows(rows=120))), "raw/days.csv")
     assert run().code == 0
     assert json.loads((tmp_path / "out" / "quality" / "quality.json").read_text())["form"] == "original"
+
+
+def scoring_files(out) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What a model with a past gets, its last column the history gap, and what names the rows."""
+    names = [*profile_of(BIKES, LAGGED).names, "history_gap"]
+    features = pd.read_csv(out / "scoring" / "features.csv", header=None, names=names)
+    return features, pd.read_csv(out / "rows" / "rows.csv")
+
+
+def test_features_of_the_past_are_those_of_the_days_before(run, tmp_path) -> None:
+    days = pd.read_csv(write_sample(tmp_path / "raw" / "days.csv"))
+    done = run("--profile", LAGGED)
+    assert done.code == 0, done.err
+    assert "features of the past: 1 rows without any earlier value left out" in done.out
+    out = tmp_path / "out"
+    features, rows = scoring_files(out)
+    assert list(rows.columns) == ["date", "actual", "history_gap", "row_role"]
+    # The first day has no day before: it is stored, and nothing is learned of it or predicted.
+    assert lines(out / "feature_store" / "inputs.csv") == 731
+    assert len(features) == len(rows) == 729
+    before = days["cnt"].shift(1)
+    assert features["cnt_1"].tolist() == before[1:].tolist()
+    assert features["cnt_mean_7"].tolist() == pytest.approx(before.rolling(7, min_periods=1).mean()[1:].tolist())
+    assert not features["history_gap"].any()
+    assert rows["actual"].tolist() == days["cnt"][1:].tolist()
+    train, labels = pd.read_csv(out / "train" / "train.csv"), pd.read_csv(out / "train" / "labels.csv")
+    assert list(train.columns) == [*FORECAST.names, "cnt_1", "cnt_mean_7", "cnt"]
+    assert list(labels.columns) == ["date", "history_gap"]
+    quality = json.loads((out / "quality" / "quality.json").read_text())
+    assert quality["split"] == {"all": 729, "train": 510, "test": 219}
+    assert quality["past"] == {
+        "features": [
+            {"name": "cnt_1", "column": "cnt", "description": "rentals of the day before", "days_ago": 1},
+            {
+                "name": "cnt_mean_7",
+                "column": "cnt",
+                "description": "mean daily rentals of the seven days before",
+                "mean_of_days": 7,
+            },
+        ],
+        "history_rows": 0,
+        "without_earlier_values": {"rows": 1, "lines": [2]},
+        "gaps": {"rows": 0, "largest": 0},
+    }
+    # For each larger gap, the training rows in their order, with values so much older.
+    older = pd.read_csv(out / "train" / "gaps.csv")
+    assert list(older.columns) == ["history_gap", "cnt_1", "cnt_mean_7"]
+    assert older["history_gap"].unique().tolist() == [1, 2, 6, 13, 29, 59, 119, 239]
+    dates = ["20{2}-{1}-{0}".format(*day.split("-")) for day in days["dteday"]]
+    count_on = dict(zip(dates, days["cnt"], strict=True))
+    for gap, part in older.groupby("history_gap"):
+        needed = [str(date.fromisoformat(day) - timedelta(days=int(gap) + 1)) for day in labels["date"]]
+        assert part["cnt_1"].fillna(-1).tolist() == [count_on.get(day, -1) for day in needed]
+
+
+def test_without_a_past_the_history_is_not_looked_at(run, tmp_path, table, write) -> None:
+    write(table, "raw/days.csv")
+    write("no parquet", "history/20261130_query")
+    write('{"as_of": "2026-11-30T00:00:00.000Z"}', "history/history.json")
+    assert run("--history-dir", str(tmp_path / "history")).code == 0
+    assert "past" not in json.loads((tmp_path / "out" / "quality" / "quality.json").read_text())
+
+
+def score(run, tmp_path, write, text: str, *more: str):
+    write(text, "raw/days.csv")
+    return run("--purpose", "scoring", "--profile", LAGGED, *more, key="raw/scoring/days.csv")
+
+
+def test_days_to_score_without_any_earlier_value_are_refused(run, tmp_path, write, csv_of, rows) -> None:
+    done = score(run, tmp_path, write, csv_of(rows[:9], INPUT_COLUMNS))
+    assert (done.code, done.message.count("\n")) == (1, 0)
+    assert done.message.startswith(
+        "raw/scoring/days.csv: no earlier value of cnt is known for any day, neither from this"
+    )
+
+
+def test_what_a_file_to_score_knows_of_its_first_days_is_used(run, tmp_path, write, csv_of, rows) -> None:
+    header = (*INPUT_COLUMNS, "cnt")
+    known = [row if number < 3 else row | {"cnt": ""} for number, row in enumerate(rows[:8])]
+    done = score(run, tmp_path, write, csv_of(known, header))
+    assert done.code == 0, done.err
+    assert "1 rows without any earlier value left out, 4 rows with a history gap, of at most 4" in done.out
+    features, named = scoring_files(tmp_path / "out")
+    counts = [float(row["cnt"]) for row in rows[:3]]
+    assert features["cnt_1"].tolist() == [*counts, *[counts[2]] * 4]
+    assert features["cnt_mean_7"][2:].tolist() == pytest.approx([sum(counts) / 3] * 5)
+    assert features["history_gap"].tolist() == named["history_gap"].tolist() == [0, 0, 0, 1, 2, 3, 4]
+    quality = json.loads((tmp_path / "out" / "quality" / "quality.json").read_text())
+    assert quality["past"]["gaps"] == {"rows": 4, "largest": 4}
+    assert quality["words"]["gaps_in"] == "days"
+
+
+def history_of(rows, tmp_path, **changes: object) -> str:
+    days = pd.to_datetime([row["dteday"] for row in rows], format="%d-%m-%y")
+    table = pd.DataFrame({"dteday": days.date, "cnt": [float(row["cnt"]) for row in rows], "other": "x"})
+    (tmp_path / "history").mkdir(exist_ok=True)
+    table.assign(**changes).to_parquet(tmp_path / "history" / "20261130_query", index=False)
+    (tmp_path / "history" / "history.json").write_text('{"as_of": "2026-11-30T00:00:00.000Z"}')
+    return str(tmp_path / "history")
+
+
+def test_the_history_is_used_and_the_file_counts_before_it(run, tmp_path, write, csv_of, rows) -> None:
+    header = (*INPUT_COLUMNS, "cnt")
+    new = [rows[8] | {"cnt": "77"}, *(row | {"cnt": ""} for row in rows[9:12])]
+    # The history knows the file's first two days, too, one of them with another count.
+    history = history_of(rows[:10], tmp_path)
+    done = score(run, tmp_path, write, csv_of(new, header), "--history-dir", history)
+    assert done.code == 0, done.err
+    features, _ = scoring_files(tmp_path / "out")
+    counts = [float(row["cnt"]) for row in rows[:10]]
+    assert features["cnt_1"].tolist() == [counts[7], 77.0, counts[9], counts[9]]
+    assert features["cnt_mean_7"].tolist() == pytest.approx(
+        [sum(counts[1:8]) / 7, (sum(counts[2:8]) + 77.0) / 7, *[(sum(counts[3:8]) + 77.0 + counts[9]) / 7] * 2]
+    )
+    assert features["history_gap"].tolist() == [0, 0, 0, 1]
+    assert json.loads((tmp_path / "out" / "quality" / "quality.json").read_text())["past"]["history_rows"] == 10
+
+
+def test_dates_of_the_history_may_be_text(run, tmp_path, write, csv_of, rows) -> None:
+    table = csv_of(rows[8:10], INPUT_COLUMNS)
+    dates = pd.to_datetime([row["dteday"] for row in rows[:8]], format="%d-%m-%y").strftime("%Y-%m-%d")
+    done = score(run, tmp_path, write, table, "--history-dir", history_of(rows[:8], tmp_path, dteday=dates))
+    assert done.code == 0, done.err
+    assert scoring_files(tmp_path / "out")[0]["history_gap"].tolist() == [0, 1]
+
+
+def test_a_history_that_does_not_fit_is_named(run, tmp_path, write, csv_of, rows) -> None:
+    table = csv_of(rows[8:10], INPUT_COLUMNS)
+    for changes, says in (
+        ({"cnt": "many"}, "column cnt is no count"),
+        ({"dteday": "soon"}, "column dteday is no date"),
+    ):
+        done = score(run, tmp_path, write, table, "--history-dir", history_of(rows[:8], tmp_path, **changes))
+        assert done.code == 1
+        assert says in done.message
+    write("day,cnt", "history/20261130_query")
+    done = score(run, tmp_path, write, table, "--history-dir", str(tmp_path / "history"))
+    assert "the history can't be read" in done.message
+
+
+def test_too_few_days_with_a_past_are_not_trained_on(run, tmp_path, write, csv_of, rows) -> None:
+    write(csv_of(rows[:60]), "raw/days.csv")
+    assert run().code == 0
+    done = run("--profile", LAGGED)
+    assert done.code == 1
+    assert "59 rows with an earlier cnt are too few to train on; 60 are needed" in done.message

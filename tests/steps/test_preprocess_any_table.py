@@ -298,7 +298,7 @@ def test_a_file_to_score_is_prepared_with_what_the_model_brings(prepare, model_o
     quality = json.loads((scored / "quality" / "quality.json").read_text())
     edges = [interval["to"] for interval in quality["bins"][0]["intervals"]][:-1]
     assert edges == learned["edges"]["heat"]
-    assert (scored / "rows" / "rows.csv").read_text() == "plot,actual\nnew,\nnewer,\n"
+    assert (scored / "rows" / "rows.csv").read_text() == "plot,actual,row_role\nnew,,new\nnewer,,new\n"
 
 
 def test_rows_are_prepared_alone_as_they_were_together(prepare, model_of) -> None:

@@ -6,8 +6,8 @@ import csv
 import hashlib
 import io
 import json
-import math
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 
 import boto3
@@ -23,7 +23,7 @@ from analysis.runtime.upload import Claim, claim_of, claim_text
 KEY = "raw/training/=a b+ü%.csv"
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/bikes/7"
 EXECUTION = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/bikes/execution/abc123def456"
-ROWS = "date,actual\n2026-01-01,985\n2026-01-02,\n"
+ROWS = "date,actual,row_role\n2026-01-01,985,train\n2026-01-02,,new\n"
 OUTPUT = "1557.5581579523225,-11.443155330691297,3126.5594712353363\n1.0,0.5,1.5"
 
 
@@ -65,6 +65,7 @@ def run(claim: Claim, uri: str = "s3://predictions", **more: str) -> dict[str, s
         "transform-uri": f"{folder}/features.csv.out",
         "claim-uri": f"{folder}/claim.json",
         "predictions-uri": uri,
+        "profile": "forecast",
         "model-package-arn": PACKAGE,
         "execution-arn": EXECUTION,
         "claims-uri": "s3://artifacts/claims",
@@ -81,36 +82,46 @@ def stored(s3) -> dict[str, bytes]:
 
 
 def newest(s3) -> dict[str, object]:
-    (key,) = [key for key in stored(s3) if key.startswith("newest/")]
-    return json.loads(stored(s3)[key])
+    pointers = {key: json.loads(body) for key, body in stored(s3).items() if key.startswith("newest/forecast/")}
+    latest = pointers.pop("newest/forecast/latest.json")
+    ((_, newest),) = pointers.items()
+    assert latest == newest
+    return newest
 
 
 def test_the_analysts_file_its_manifest_and_the_pointer_to_it(s3, upload) -> None:
     claim = upload()
     answer = run(claim)
     files = stored(s3)
-    csv_key = f"predictions/dt=2026-03-04/{claim.prediction_name}.csv"
-    manifest_key = f"manifests/dt=2026-03-04/{claim.prediction_name}.json"
+    csv_key = f"predictions/forecast/dt=2026-03-04/{claim.prediction_name}.csv"
+    manifest_key = f"manifests/forecast/dt=2026-03-04/{claim.prediction_name}.json"
     assert answer == {
         "decision": "published",
         "predictions_uri": f"s3://predictions/{csv_key}",
         "reason": "2 predictions",
     }
-    assert {csv_key, manifest_key} < set(files)
+    page_key = f"reports/forecast/dt=2026-03-04/{claim.prediction_name}.html"
+    assert {csv_key, manifest_key, page_key} < set(files)
+    assert s3.head_object(Bucket="predictions", Key=page_key)["ContentType"] == "text/html; charset=utf-8"
+    assert b"2 rows, predicted by version" in files[page_key]
     table = list(csv.reader(io.StringIO(files[csv_key].decode("utf-8"))))
     assert table == [
         ["date", "prediction", "lower_95", "upper_95", "actual", "model_version", "execution_id", "source_key",
-         "extrapolated"],
+         "extrapolated", "history_gap", "row_role", "model_status", "uploaded_at"],
         ["2026-01-01", "1557.5581579523225", "-11.443155330691297", "3126.5594712353363", "985", "7", "abc123def456",
-         KEY, ""],
-        ["2026-01-02", "1.0", "0.5", "1.5", "", "7", "abc123def456", KEY, ""],
+         KEY, "", "", "train", "Deleted", "2026-03-04T05:06:07.000Z"],
+        ["2026-01-02", "1.0", "0.5", "1.5", "", "7", "abc123def456", KEY, "", "", "new", "Deleted",
+         "2026-03-04T05:06:07.000Z"],
     ]  # fmt: skip
     manifest = json.loads(files[manifest_key])
     assert manifest["rows"] == 2
+    assert manifest["row_roles"] == {"train": 1, "new": 1}
+    assert (manifest["profile"], manifest["model_status"]) == ("forecast", "Deleted")
     assert manifest["extrapolated"] is None
+    assert manifest["history_gap"] is None
     assert manifest["bytes"] == len(files[csv_key])
     assert manifest["sha256"] == hashlib.sha256(files[csv_key]).hexdigest()
-    assert manifest["predictions"] == csv_key
+    assert (manifest["predictions"], manifest["report"]) == (csv_key, page_key)
     assert manifest["source"]["version_id"] == claim.version_id
     assert newest(s3) == {**manifest, "manifest": manifest_key}
 
@@ -125,12 +136,139 @@ def test_extrapolated_rows_are_marked_and_counted(s3, upload) -> None:
     assert newest(s3)["extrapolated"] == 0
 
 
+def test_the_history_gap_of_each_row_is_published_and_counted(s3, upload) -> None:
+    rows = "date,actual,history_gap,row_role\n2026-01-01,985,0,new\n2026-01-02,,3,new\n"
+    answer = run(upload(rows=rows, output="5.0,0.0,9.5,1\n1.0,0.5,1.5,0"))
+    assert answer["reason"].endswith("training ranges, 1 from values that are up to 3 too old")
+    (table,) = [text for key, text in stored(s3).items() if key.endswith(".csv")]
+    found = list(csv.DictReader(io.StringIO(table.decode())))
+    assert [(row["actual"], row["extrapolated"], row["history_gap"]) for row in found] == [
+        ("985", "1", "0"), ("", "0", "3"),
+    ]  # fmt: skip
+    assert newest(s3)["history_gap"] == {"rows": 1, "largest": 3}
+    assert run(upload(rows=rows.replace(",3", ",0")))["reason"] == "2 predictions"
+    assert newest(s3)["history_gap"] == {"rows": 0, "largest": 0}
+    with pytest.raises(PublishError, match=r"rows\.csv, row 2: history_gap is '', and not a whole number"):
+        run(upload(rows=rows.replace(",3,", ",,")))
+
+
+def evaluated(s3, package: str, uri: str) -> None:
+    """Let the registry name an evaluation of a version, which says 611.2 and 95.9 %."""
+    figures = {"mae": 611.2, "rmse": 805.0, "r2": 0.8, "rows": 220, "intervals": {"calibrated": {"coverage": 0.959}}}
+    document = {"validation": {"headline": "random", "level": 0.95, "random": figures}}
+    s3.put_object(Bucket="artifacts", Key="evaluation.json", Body=json.dumps(document).encode())
+    boto3.client("sagemaker").create_model_package(
+        ModelPackageGroupName=package,
+        ModelApprovalStatus="Approved",
+        ModelMetrics={"ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": uri}}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("uri", "says"),
+    [
+        ("s3://artifacts/evaluation.json", "the typical error (MAE) was 611 rentals"),
+        ("s3://elsewhere/evaluation.json", "how large its errors are is not known"),
+        ("s3://artifacts/quality.json", "how large its errors are is not known"),
+    ],
+)
+def test_the_page_has_figures_of_the_version_and_words_of_the_declaration(s3, upload, uri: str, says: str) -> None:
+    claim = upload()
+    words = {"row": "day", "rows": "days", "units": "rentals", "time": "date"}
+    s3.put_object(Bucket="artifacts", Key="quality.json", Body=json.dumps({"words": words}).encode())
+    boto3.client("sagemaker").create_model_package_group(ModelPackageGroupName="bikes")
+    evaluated(s3, "bikes", uri)
+    package = PACKAGE.removesuffix("7") + "1"
+    for _ in range(2):
+        run(claim, model_package_arn=package, drift_uri="s3://artifacts/quality.json")
+        (html,) = [body.decode() for key, body in stored(s3).items() if key.endswith(".html")]
+        assert says in html
+        assert "2 days, predicted by version" in html
+        assert "Somebody has approved version 1 for use." in html
+        # Whatever has become of the version meanwhile, publishing again gives the same page.
+        boto3.client("sagemaker").update_model_package(ModelPackageArn=package, ModelApprovalStatus="Rejected")
+
+
 def test_publishing_twice_changes_nothing(s3, upload) -> None:
     claim = upload()
     run(claim)
     once = stored(s3)
     assert run(claim)["decision"] == "published"
     assert stored(s3) == once
+
+
+def register(*versions: str) -> Callable[[str, str], None]:
+    """Register a version of each of these statuses; what changes the status of one, by its number."""
+    sagemaker = boto3.client("sagemaker")
+    sagemaker.create_model_package_group(ModelPackageGroupName="bikes")
+    for status in versions:
+        sagemaker.create_model_package(ModelPackageGroupName="bikes", ModelApprovalStatus=status)
+
+    def decide(version: str, status: str) -> None:
+        arn = PACKAGE.removesuffix("7") + version
+        sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus=status)
+
+    return decide
+
+
+def statuses(s3) -> set[str]:
+    (table,) = [text for key, text in stored(s3).items() if key.endswith(".csv")]
+    return {row["model_status"] for row in csv.DictReader(io.StringIO(table.decode()))}
+
+
+def test_a_retry_after_an_approval_gives_the_same_bytes(s3, upload) -> None:
+    """The status is the one of the first time: a file that somebody may have opened does not change."""
+    decide, claim, package = register("PendingManualApproval"), upload(), PACKAGE.removesuffix("7") + "1"
+    run(claim, model_package_arn=package)
+    once = stored(s3)
+    assert (statuses(s3), newest(s3)["model_status"]) == ({"PendingManualApproval"}, "PendingManualApproval")
+    decide("1", "Approved")
+    run(claim, model_package_arn=package)
+    assert stored(s3) == once
+
+
+def test_another_execution_says_the_status_of_its_own_time(s3, upload) -> None:
+    decide, claim, package = register("PendingManualApproval"), upload(), PACKAGE.removesuffix("7") + "1"
+    run(claim, model_package_arn=package)
+    decide("1", "Approved")
+    other = EXECUTION.replace("abc123", "fff999")
+    hold(s3, claim, other)
+    run(claim, model_package_arn=package, execution_arn=other)
+    assert (statuses(s3), newest(s3)["model_status"]) == ({"Approved"}, "Approved")
+
+
+def test_profiles_share_no_file(s3, upload) -> None:
+    claim = upload()
+    run(claim)
+    forecast = stored(s3)
+    run(claim, profile="parity")
+    both = stored(s3)
+    assert {key: both[key] for key in forecast} == forecast
+    assert {key.replace("/parity/", "/forecast/") for key in both.keys() - forecast.keys()} == set(forecast)
+
+
+@pytest.mark.parametrize("profile", ["none", "unknown", "../x", "a/b", "A", "a_b", "", "x-latest", "é"])
+def test_a_profile_that_names_no_folder_is_refused(s3, upload, profile) -> None:
+    """What a version that was registered by other means says of its profile; two of them are names, all the same."""
+    claim = upload()
+    if profile in {"none", "unknown"}:
+        assert run(claim, profile=profile)["decision"] == "published"
+        return
+    with pytest.raises(PublishError, match="no folder and no table"):
+        run(claim, profile=profile)
+    assert stored(s3) == {}
+
+
+def test_the_latest_file_of_all_keys_is_the_one_that_was_uploaded_last(s3, upload) -> None:
+    def latest() -> str:
+        return json.loads(stored(s3)["newest/forecast/latest.json"])["uploaded_at"][:10]
+
+    for moment, expected in (("2026-03-04", "2026-03-04"), ("2026-03-06", "2026-03-06"), ("2026-03-05", "2026-03-06")):
+        run(upload(moment=moment))
+        assert latest() == expected
+    s3.put_object(Bucket="predictions", Key="newest/forecast/latest.json", Body=b"[]")
+    run(upload(moment="2026-03-03"))
+    assert latest() == "2026-03-03"
 
 
 def test_a_prefix_is_kept(s3, upload) -> None:
@@ -156,20 +294,20 @@ def test_a_then_b_then_a_ends_with_a(s3, upload) -> None:
 
 
 def test_a_newer_version_that_arrives_meanwhile_takes_back_what_was_written(s3, upload, monkeypatch) -> None:
-    first, put_table = upload(), publish._put_table
+    first, put_table = upload(), publish.put_table
 
     def put_and_be_overtaken(*arguments):
         manifest = put_table(*arguments)
         s3.put_object(Bucket="raw", Key=KEY, Body=b"newer")
         return manifest
 
-    monkeypatch.setattr(publish, "_put_table", put_and_be_overtaken)
+    monkeypatch.setattr(publish, "put_table", put_and_be_overtaken)
     assert run(first)["decision"] == "superseded"
     assert stored(s3) == {}
 
 
 def test_a_pointer_that_was_replaced_meanwhile_is_looked_at_again(s3, upload, monkeypatch) -> None:
-    first, put_json, overtaken = upload(), publish._put_json, []
+    first, put_json, overtaken = upload(), publish.put_json, []
 
     def put_and_be_overtaken(client, bucket, key, document, **condition):
         if condition and not overtaken:
@@ -177,7 +315,7 @@ def test_a_pointer_that_was_replaced_meanwhile_is_looked_at_again(s3, upload, mo
             client.put_object(Bucket=bucket, Key=key, Body=b"{}")
         return put_json(client, bucket, key, document, **condition)
 
-    monkeypatch.setattr(publish, "_put_json", put_and_be_overtaken)
+    monkeypatch.setattr(publish, "put_json", put_and_be_overtaken)
     assert run(first)["decision"] == "superseded"
     assert [key.partition("/")[0] for key in stored(s3)] == ["newest"]
 
@@ -219,11 +357,12 @@ def test_a_deleted_file_is_not_published(s3, upload) -> None:
 @pytest.mark.parametrize(
     ("rows", "output", "message"),
     [
-        (ROWS + "2026-01-03,\n", OUTPUT, "3 rows but 2 predictions"),
-        (ROWS + "2026-01-03,\n2026-01-04,\n", OUTPUT, "4 rows but 2 predictions"),
+        (ROWS + "2026-01-03,,new\n", OUTPUT, "3 rows but 2 predictions"),
+        (ROWS + "2026-01-03,,new\n2026-01-04,,new\n", OUTPUT, "4 rows but 2 predictions"),
         (ROWS, OUTPUT + "\n1,0,2", "2 rows but 3 predictions"),
-        ("date,actual\n", OUTPUT, "0 rows but 2 predictions"),
-        ("date,count\n", OUTPUT, "columns date, count: the last one must be actual"),
+        ("date,actual,row_role\n", OUTPUT, "0 rows but 2 predictions"),
+        ("date,actual\n", OUTPUT, "columns date, actual: the last ones must be actual, row_role"),
+        ("actual,row_role\n", OUTPUT, "after what names a row"),
         *(
             (ROWS, f"1,0,2\n{line}", "line 2")
             for line in ("1,2", "1,2,x", "1,2,inf", "1,2,nan", "a", "1,2,3,4", "1,2,3,0,0", "1,2,3,")
@@ -238,7 +377,7 @@ def test_what_does_not_belong_together_publishes_nothing(s3, upload, rows, outpu
 
 def test_a_bucket_that_is_not_there_is_named(s3, upload) -> None:
     claim = upload()
-    with pytest.raises(AwsCallError, match=r"s3://nowhere/predictions/dt=.*NoSuchBucket"):
+    with pytest.raises(AwsCallError, match=r"s3://nowhere/manifests/forecast/dt=.*NoSuchBucket"):
         run(claim, "s3://nowhere")
 
 
@@ -257,7 +396,7 @@ def test_files_larger_than_a_part_are_put_in_parts(s3, upload, monkeypatch) -> N
     monkeypatch.setattr(streams, "_CHUNK_BYTES", 5 << 20)
     rows = 90_000
     output = "\n".join(f"{number}.5,-1.25,123456.789" for number in range(rows))
-    claim = upload(rows="date,actual\n" + "2026-01-01,ü\n" * rows, output=output)
+    claim = upload(rows="date,actual,row_role\n" + "2026-01-01,ü,test\n" * rows, output=output)
     uri = run(claim)["predictions_uri"]
     body = s3.get_object(Bucket="predictions", Key=uri.removeprefix("s3://predictions/"))["Body"].read()
     assert len(body) > streams._CHUNK_BYTES
@@ -266,8 +405,120 @@ def test_files_larger_than_a_part_are_put_in_parts(s3, upload, monkeypatch) -> N
     lines = body.decode("utf-8").splitlines()
     assert len(lines) == rows + 1
     assert lines[1:] == [
-        f"2026-01-01,{number}.5,-1.25,123456.789,ü,7,abc123def456,{KEY}," for number in range(rows)
+        f"2026-01-01,{number}.5,-1.25,123456.789,ü,7,abc123def456,{KEY},,,test,Deleted,{claim.uploaded_at}"
+        for number in range(rows)
     ]  # fmt: skip
+
+
+def feature(name: str, psi: float, **changes: object) -> dict[str, object]:
+    return {
+        "feature": name, "psi": psi, "chance": 0.1, "drifted": psi > 0.25, "used": True, "unseen": 0.0, "missing": 0.0,
+        "missing_in_training": 0.0, "bins": [], **changes,
+    }  # fmt: skip
+
+
+DRIFT = {
+    "status": "compared",
+    "reason": "",
+    "threshold": 0.25,
+    "rows": {"training": 500, "file": 2},
+    "drifted": ["temp"],
+    "features": [feature("temp", 1.5, unseen=0.5), feature("hum", 0.01, missing=0.25)],
+}
+
+
+@pytest.fixture
+def told(s3, upload):
+    """Publish with a report that has such a block `drift`; what publishing has answered, and the manifest."""
+
+    def put(document: object, **more: str):
+        claim = upload()
+        body = document if isinstance(document, str) else json.dumps(document)
+        s3.put_object(Bucket="artifacts", Key="quality.json", Body=body.encode())
+        more = {"metrics_namespace": "bikes-dev", **more}
+        answer = run(claim, drift_uri="s3://artifacts/quality.json", **more)
+        return answer, newest(s3)["drift"]
+
+    return put
+
+
+def metrics(namespace: str = "bikes-dev") -> dict[tuple[str, ...], float]:
+    """Return the largest value of every metric of the last hour: (name, values of its dimensions)."""
+    client, now = boto3.client("cloudwatch"), datetime.now(UTC)
+    found = {}
+    for metric in client.list_metrics(Namespace=namespace)["Metrics"]:
+        names = sorted(metric["Dimensions"], key=lambda one: one["Name"], reverse=True)
+        points = client.get_metric_statistics(
+            **metric, StartTime=now - timedelta(hours=1), EndTime=now + timedelta(hours=1), Period=3600,
+            Statistics=["Maximum"],
+        )["Datapoints"]  # fmt: skip
+        found[metric["MetricName"], *(one["Value"] for one in names)] = max(point["Maximum"] for point in points)
+    return found
+
+
+def test_drift_is_in_the_manifest_and_in_cloudwatch(told) -> None:
+    answer, manifest = told({"drift": DRIFT})
+    assert answer["reason"] == "2 predictions; drifted: temp"
+    assert manifest == {
+        "status": "compared",
+        "reason": "",
+        "threshold": 0.25,
+        "drifted": ["temp"],
+        "largest_psi": {"feature": "temp", "psi": 1.5},
+        "largest_unseen": {"feature": "temp", "unseen": 0.5},
+        "largest_missing": {"feature": "hum", "missing": 0.25},
+    }
+    assert metrics() == {
+        ("MaximumPsi", "bikes"): 1.5,
+        ("DriftedFeatures", "bikes"): 1.0,
+        ("Psi", "bikes", "temp"): 1.5,
+        ("UnseenShare", "bikes", "temp"): 0.5,
+        ("MissingShare", "bikes", "temp"): 0.0,
+        ("Psi", "bikes", "hum"): 0.01,
+        ("UnseenShare", "bikes", "hum"): 0.0,
+        ("MissingShare", "bikes", "hum"): 0.25,
+    }
+
+
+def test_a_table_with_more_columns_than_fit_into_one_call(told) -> None:
+    features = [feature(f"f{number}", 0.1) for number in range(400)]
+    told({"drift": {**DRIFT, "drifted": [], "features": features}})
+    pages = boto3.client("cloudwatch").get_paginator("list_metrics").paginate(Namespace="bikes-dev")
+    assert sum(len(page["Metrics"]) for page in pages) == 2 + 3 * 400
+
+
+def test_a_file_that_was_not_compared_has_no_metrics(told) -> None:
+    block = {**DRIFT, "status": "not compared", "reason": "no model", "rows": None, "drifted": [], "features": []}
+    answer, manifest = told({"drift": block})
+    assert answer["reason"] == "2 predictions"
+    assert manifest == {"status": "not compared", "reason": "no model", "threshold": 0.25, "drifted": []}
+    assert metrics() == {}
+
+
+def test_a_report_of_an_earlier_version_says_nothing_of_drift(told) -> None:
+    answer, manifest = told({})
+    assert (answer["decision"], manifest) == ("published", None)
+
+
+def test_a_take_over_of_an_earlier_version_has_no_report(s3, upload) -> None:
+    answer = run(upload(), drift_uri="none", metrics_namespace="bikes-dev")
+    assert (answer["decision"], newest(s3)["drift"]) == ("published", None)
+
+
+@pytest.mark.parametrize("text", ["[]", "{"])
+def test_what_is_no_report_is_named(told, text) -> None:
+    with pytest.raises(PublishError, match=r"s3://artifacts/quality\.json is not a report"):
+        told(text)
+
+
+def test_predictions_are_out_where_cloudwatch_is_not_reached(told, s3, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH", "http://127.0.0.1:9")
+    answer, _ = told({"drift": DRIFT})
+    assert answer["decision"] == "published"
+    assert "; without metrics: Putting metrics into bikes-dev failed: Could not connect" in answer["reason"]
+    assert "publish: warning: Putting metrics into bikes-dev failed" in capsys.readouterr().out
+    assert len(answer["reason"]) <= 1024
+    assert any(key.startswith("predictions/") for key in stored(s3))
 
 
 @given(st.lists(st.binary(max_size=50), max_size=20), st.lists(st.integers(1, 30), min_size=1))
@@ -278,47 +529,6 @@ def test_a_generated_file_gives_its_bytes_in_any_portions(pieces: list[bytes], s
     whole = b"".join(pieces)
     assert b"".join(read) == whole
     assert (file.size, file.sha256) == (len(whole), hashlib.sha256(whole).hexdigest())
-
-
-@given(st.text(max_size=20))
-def test_no_text_cell_starts_a_formula(text: str) -> None:
-    cell = publish.safe_text(text)
-    assert is_number(cell) or not cell.lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
-    assert cell.endswith(text)
-
-
-def is_number(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell)) and not set(cell) - set("+-.eE0123456789")
-    except ValueError:
-        return False
-
-
-@given(st.integers() | st.floats(allow_nan=False, allow_infinity=False))
-def test_numbers_that_name_rows_stay_numbers(number: float) -> None:
-    assert publish.safe_text(str(number)) == str(number)
-
-
-@pytest.mark.parametrize("start", ["=1+1", "+1+1", "-1-A1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\n=1", "\uff1d1"])
-def test_formula_starts_are_quoted(start: str) -> None:
-    assert publish.safe_text(start) == f"'{start}"
-
-
-def test_text_columns_of_the_file_are_guarded() -> None:
-    table = publish.Table(iter(["date,actual", "2026-01-01,1"]), iter(["-5.0,-9.0,1.0"]), ("=7", "+x", "@k"))
-    _, row = b"".join(table.pieces()).decode().splitlines()
-    assert row.split(",") == ["2026-01-01", "-5.0", "-9.0", "1.0", "1", "'=7", "'+x", "'@k", ""]
-
-
-def test_rows_go_by_whatever_names_them() -> None:
-    """As without a key: by the record's identifier and its line."""
-    table = publish.Table(
-        iter(["town,record,line,actual", "-5,ab-0,2,", "=x,ab-1,3,6"]), iter(["5,4,6"] * 2), ("7", "x", "k")
-    )
-    header, *rows = [line.split(",") for line in b"".join(table.pieces()).decode().splitlines()]
-    assert header[:4] == ["town", "record", "line", "prediction"]
-    assert [row[:3] for row in rows] == [["-5", "ab-0", "2"], ["'=x", "ab-1", "3"]]
-    assert [row[header.index("actual")] for row in rows] == ["", "6"]
 
 
 def test_names_out_of_arns() -> None:

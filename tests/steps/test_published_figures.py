@@ -9,17 +9,21 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from threadpoolctl import threadpool_limits
 
 from analysis.checking.checks import CheckedRows
 from analysis.checking.purpose import Purpose
 from analysis.checking.raw_file import checked_file
 from analysis.evaluation.diagnostics import check_leakage
 from analysis.evaluation.metrics import all_metrics, coverage
-from analysis.features.preparation import learn
+from analysis.evaluation.validation import TimedTable, rolling_figure
+from analysis.features.history import rows_with_past
+from analysis.features.preparation import Preparation, learn
 from analysis.features.prepared import split_rows
 from analysis.features.profiles import Profile, profile_of
 from analysis.features.transform import model_columns
 from analysis.model.fitting import Fit, fit_linear_model
+from analysis.model.selection import procedure_of
 from pipeline.datasets.shipped import declared
 
 BIKES = declared("bike_sharing")
@@ -111,6 +115,31 @@ def test_the_honest_forecast(sides) -> None:
 def test_the_honest_forecast_with_all_features(sides) -> None:
     _, test = fitted(sides, FORECAST, 29)
     assert round(test["r2"], 3) == 0.842
+
+
+LAGGED = profile_of(BIKES, "forecast-lagged")
+ROLLING = {("forecast", 30): 0.607, ("forecast", 7): 0.691, (LAGGED.name, 30): 0.719, (LAGGED.name, 7): 0.748}
+"""The reference table of features of the past: R-squared by profile and days of a fold."""
+
+
+@pytest.mark.parametrize(("name", "fold"), ROLLING)
+def test_the_days_before_in_a_rolling_origin_with_all_features(checked, name: str, fold: int) -> None:
+    profile = profile_of(BIKES, name)
+    past = rows_with_past(checked.rows, None, BIKES, profile)
+    table = TimedTable(
+        features=model_columns(past.rows, profile.columns, BIKES, Preparation()).to_pandas(),
+        target=past.rows[TARGET].to_numpy().astype(float),
+        times=past.rows[BIKES.time].to_numpy(),
+        lower_bound=0.0,
+    )
+    # The first year is trained on, all days of it that the profile can use.
+    first = int((table.times < np.datetime64("2019-01-01")).sum())
+    assert first == {"forecast": 365, LAGGED.name: 364}[name]
+    with threadpool_limits(limits=1):
+        figure = rolling_figure(table, procedure_of(profile, len(profile.columns)), first, fold)
+    assert (figure["rows"], figure["first"]) == (365, "2019-01-01")
+    assert figure["r2"] == pytest.approx(ROLLING[name, fold], abs=0.005)
+    assert 0.93 <= figure["intervals"]["calibrated"]["coverage"] <= 0.97
 
 
 def test_the_published_analysis(sides) -> None:

@@ -38,7 +38,7 @@ def test_a_wrong_call_ends_with_1_and_a_message(run_script) -> None:
 def test_a_profile_that_is_not_declared_ends_with_1_and_a_message(run_script) -> None:
     done = run_script("preprocess.py", "--profile", "magic")
     assert done.code == 1
-    assert done.message == "There is no profile 'magic'; use one of: forecast, parity."
+    assert done.message == "There is no profile 'magic'; use one of: forecast, parity, forecast-lagged."
     assert "Traceback" not in done.err
 
 

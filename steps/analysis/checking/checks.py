@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from analysis.checking.domains import Broken, broken_domains, lines_of, notice_unusual
+from analysis.checking.earlier_rows import History, joined
 from analysis.checking.forms import Ranges, file_form, scale_of
+from analysis.checking.identity import row_identities
 from analysis.checking.limits import QualityLimits
 from analysis.checking.missing import drop_rows_with_gaps, refuse_wholly_empty
 from analysis.checking.problems import Findings, Mask
@@ -21,10 +23,12 @@ from analysis.checking.ranges import compare_with_training
 from analysis.checking.repeated import without_repeated_keys, without_repeated_rows
 from analysis.checking.rules import all_rules, broken_rules
 from analysis.checking.typing_rows import TypedRows, typed_rows
-from analysis.dataset.columns import Kind
-from analysis.dataset.declaration import Dataset, Repeated, plain_name
+from analysis.dataset.afterwards import known_afterwards
+from analysis.dataset.columns import Kind, plain_name
+from analysis.dataset.declaration import Dataset, Repeated
 from analysis.dataset.rules import Rule, Severity
 from analysis.runtime.errors import InputError, ModelError, Problem
+from analysis.runtime.project import NAME
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,12 @@ class CheckedRows:
         for a placeholder, in answers that nobody asked for, and in optional names. Sorted by time, then key; rows that
         are equal in these, and those of a table with neither, are in the order of the file.
     report: the machine-readable quality report, as it is written to quality.json.
+    identities: what names each row for ever, see :func:`~analysis.checking.identity.row_identities`.
     """
 
     rows: pa.Table
     report: dict[str, Any]
+    identities: pa.Array
 
 
 def check_rows(
@@ -54,6 +60,7 @@ def check_rows(
     origin: Origin,
     ranges: Ranges | None = None,
     removes_columns: bool = False,
+    history: History | None = None,
 ) -> CheckedRows:
     """Type, repair and check the rows of a file; raises InputError with every problem found.
 
@@ -62,6 +69,7 @@ def check_rows(
         where a file to score lacks one, because that is no mistake of the file.
     ranges: input column → smallest and largest value of the rows that the model was trained on; None in training.
     removes_columns: whether inputs that carry nothing of their own are kept from the model, or only reported.
+    history: earlier rows to train on as well; those of the file win.
     """
     findings = Findings(origin.file)
     typed = typed_rows(_with_known_header(batches, dataset, purpose, required, origin), dataset, findings)
@@ -88,14 +96,61 @@ def check_rows(
     for rule, broken in broken_rules(rows, dataset, [rule for rule in all_rules(dataset) if _is_finding(rule)]):
         findings.notice(broken.column, rule.message, lines_of(rows)[broken.mask])
     rows = _fold_levels(rows, dataset, findings)
+    return _finished(
+        rows, typed, dataset, findings, limits,
+        origin=origin, form=form, purpose=purpose, required=required, removes_columns=removes_columns, history=history,
+    )  # fmt: skip
+
+
+def history_alone(
+    history: History,
+    dataset: Dataset,
+    name: str,
+    *,
+    required: Collection[str],
+    limits: QualityLimits,
+    removes_columns: bool,
+) -> CheckedRows:
+    """Return the history's rows to train on, where no file has landed; they were checked when they were uploaded.
+
+    name: what messages call it. Raises InputError where the rows are too few.
+    """
+    return _finished(
+        history.rows.slice(0, 0), TypedRows(), dataset, Findings(name), limits,
+        origin=Origin(file=name), form=dataset.forms[0], purpose=Purpose.TRAINING, required=required,
+        removes_columns=removes_columns, history=history,
+    )  # fmt: skip
+
+
+def _finished(
+    rows: pa.Table,
+    typed: TypedRows,
+    dataset: Dataset,
+    findings: Findings,
+    limits: QualityLimits,
+    *,
+    origin: Origin,
+    form: str,
+    purpose: Purpose,
+    required: Collection[str],
+    removes_columns: bool,
+    history: History | None,
+) -> CheckedRows:
+    """Add the history, see whether there are enough rows, sort them and report."""
+    identities = pa.array(row_identities(rows, dataset), pa.string())
+    known = None
+    if history is not None:
+        both = joined(rows, identities, history, dataset)
+        rows, identities = both.rows, both.identities
+        known = {"as_of": history.as_of, "rows": both.from_history, "incomplete": both.incomplete}
     _check_size(len(rows), origin.file, purpose, limits, findings)
-    order = [name for name in (dataset.time, *dataset.key) if name is not None]
-    rows = _sorted(rows, order)
+    order = _order(rows, [name for name in (dataset.time, *dataset.key) if name is not None])
+    rows, identities = rows.take(order).combine_chunks(), identities.take(order)
     report = quality_report(
         rows, typed, dataset, findings, limits,
-        origin=origin, form=form, purpose=purpose, required=required, removes_columns=removes_columns,
+        origin=origin, form=form, purpose=purpose, required=required, removes_columns=removes_columns, history=known,
     )  # fmt: skip
-    return CheckedRows(rows, report)
+    return CheckedRows(rows, report, identities)
 
 
 def _with_known_header(
@@ -121,7 +176,7 @@ def _check_header(
         for name, column in dataset.columns.items()
         if name not in header and (name in required or not (column.optional or name in dataset.answers))
     ]
-    answers = [name for name in absent if name in dataset.answers]
+    answers = [name for name in absent if name in required and name in known_afterwards(dataset)]
     if purpose is Purpose.SCORING and answers and len(answers) == len(absent):
         raise _unanswerable(answers, dataset, origin.file)
     if absent:
@@ -138,7 +193,8 @@ def _unanswerable(answers: Sequence[str], dataset: Dataset, file: str) -> ModelE
     names = " and ".join(answers)
     return ModelError(
         f"{file} can't be scored by this model: it takes {names} as inputs, which are only known when {dataset.target} "
-        "is. Nothing is wrong with the file; train and approve a model of a profile without parts of the target."
+        "is. Nothing is wrong with the file. Look at the versions of the model and put one of another profile in use "
+        f"({NAME} model list; {NAME} model approve VERSION), then start the execution again."
     )
 
 
@@ -146,7 +202,8 @@ def _refuse_missing_answers(
     rows: pa.Table, dataset: Dataset, purpose: Purpose, required: Collection[str], file: str
 ) -> None:
     if purpose is Purpose.SCORING:
-        answers = [name for name in dataset.answers if name in required and rows[name].null_count]
+        late = [name for name in known_afterwards(dataset) if name in required]
+        answers = [name for name in late if rows[name].null_count]
         if answers:
             raise _unanswerable(answers, dataset, file)
 
@@ -234,9 +291,7 @@ def _check_size(rows: int, file: str, purpose: Purpose, limits: QualityLimits, f
     findings.passed(f"at least {needed} rows to train on")
 
 
-def _sorted(rows: pa.Table, names: Sequence[str]) -> pa.Table:
-    """Sort by these columns; the line, which grows, keeps the order of the file among equals."""
-    if not names:
-        return rows
+def _order(rows: pa.Table, names: Sequence[str]) -> pa.Array:
+    """Return the order by these columns; the line, which grows, keeps the order of the file among equals."""
     keys = [(name, "ascending") for name in dict.fromkeys([*names, "line"])]
-    return rows.take(pc.sort_indices(rows, sort_keys=keys)).combine_chunks()
+    return pc.sort_indices(rows, sort_keys=keys) if names else pa.array(range(len(rows)), pa.int64())

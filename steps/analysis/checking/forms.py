@@ -26,6 +26,8 @@ Ranges = Mapping[str, tuple[float, float]]
 """Input column → smallest and largest value of the rows that the model was trained on, in the column's unit."""
 
 _MOST = 0.5
+_GAP = 2.0
+"""Times the largest of the small values from which the others are another group."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +142,20 @@ def _values_of_another_form(measure: _Measure, other: str, form: str, limits: Qu
         enough = len(there) >= limits.scale_rows or measure.is_unusual(form)
         if enough and there.mean() >= limits.scale_share:
             return there
-        return _runs(there, limits.scale_rows)
+        return there if _apart(measure, there, limits.scale_rows) else _runs(there, limits.scale_rows)
     return np.zeros(len(there), dtype=np.bool_)
+
+
+def _apart(measure: _Measure, small: Mask, fewest: int) -> bool:
+    """Whether so many small values lie far below all others: rows of two files in turn have no value between.
+
+    Whole numbers are never told apart: there is nothing between 1 and 2 either.
+    """
+    if small.sum() < fewest or small.all():
+        return False
+    lower, others = measure.values[small], measure.values[~small]
+    fractions = lower[lower % 1 != 0]
+    return len(fractions) >= fewest and float(others.min()) > _GAP * float(lower.max())
 
 
 def _is_finer(measure: _Measure, other: str, form: str) -> bool:

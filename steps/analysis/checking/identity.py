@@ -28,7 +28,8 @@ def row_identities(rows: pa.Table, dataset: Dataset) -> list[str]:
         return keys[0].to_pylist() if len(keys) == 1 else _joined_keys(keys)
     names = [name for name in dataset.known_before if name in rows.column_names]
     pieces = [piece for name in names for piece in (f"{_BEFORE_CELLS}{name}=", _texts(rows[name], dataset, name))]
-    contents = pc.binary_join_element_wise(*pieces, "")
+    # A table may have nothing but answers.
+    contents = pc.binary_join_element_wise(*pieces, "") if pieces else pa.array([""] * len(rows))
     counts = _equal_before(rows, contents, [name for name in dataset.answers if name in rows.column_names])
     return [
         f"{hashlib.sha256(content.encode()).hexdigest()}-{count}"

@@ -55,7 +55,7 @@ def drop_rows_with_gaps(
             refused[name] = empty
     lacking = np.logical_or.reduce([np.zeros(len(rows), dtype=np.bool_), *refused.values()])
     repair = "rows with a missing value dropped"
-    if not findings.passed("no value missing", lines[lacking], limits.missing_rows, repair):
+    if not findings.passed("no value missing where one is needed", lines[lacking], limits.missing_rows, repair):
         for name, empty in refused.items():
             findings.refuse_rows(name, "empty", lines, empty, lambda _: "the cell is empty")
         return rows

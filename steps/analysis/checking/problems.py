@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from analysis.runtime.errors import SHOWN_PROBLEMS, InputError, Problem
+from analysis.runtime.errors import SHOWN_PROBLEMS, Alike, InputError, Problem
 
 _LISTED_LINES = 50
-_NAMED_LINES = 4
 _LONGEST_QUOTE = 40
 
 Mask = npt.NDArray[np.bool_]
 Lines = npt.NDArray[np.int64]
-
-
-@dataclass
-class _Group:
-    """Problems of one kind in one column: the first ones, and the count of all."""
-
-    problems: list[Problem] = field(default_factory=list)
-    count: int = 0
-
-    def listed(self) -> list[Problem]:
-        """Return each problem, or one for all of them where they are too many to read."""
-        if self.count <= SHOWN_PROBLEMS:
-            return self.problems
-        first = self.problems[0]
-        lines = ", ".join(str(problem.line) for problem in self.problems[1:_NAMED_LINES])
-        others = self.count - _NAMED_LINES
-        return [Problem(f"{first.message} (likewise lines {lines} and {others} more)", first.line, first.column)]
 
 
 class Findings:
@@ -50,7 +31,7 @@ class Findings:
         self.checks: list[dict[str, Any]] = []
         self.strange: list[dict[str, Any]] = []
         self._problems: list[Problem] = []
-        self._groups: dict[tuple[str, str], _Group] = {}
+        self._groups: dict[tuple[str, str], Alike] = {}
 
     def refuse(self, message: str, line: int | None = None, column: str | None = None) -> None:
         """Record a problem."""
@@ -65,7 +46,7 @@ class Findings:
         positions = np.flatnonzero(mask)
         if not len(positions):
             return
-        group = self._groups.setdefault((column, kind), _Group())
+        group = self._groups.setdefault((column, kind), Alike())
         for position in positions[: SHOWN_PROBLEMS - len(group.problems)].tolist():
             group.problems.append(Problem(message(position), int(lines[position]), column))
         group.count += len(positions)

@@ -50,10 +50,15 @@ def quality_report(
     purpose: Purpose,
     required: Collection[str],
     removes_columns: bool,
+    history: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """Return the report of a file's checked rows, as it is written to quality.json."""
+    """Return the report of a file's checked rows, as it is written to quality.json.
+
+    history: what was trained on beside the file; None for nothing.
+    """
     dialect = origin.dialect()
-    unknown = _unknown_numbers(rows, typed)
+    # Of columns that are not declared the history knows nothing.
+    unknown = _unknown_numbers(rows, typed) if history is None else pa.table({})
     span = None if dataset.time is None else pc.min_max(rows[dataset.time]).as_py()
     return {
         "file": origin.file,
@@ -65,6 +70,7 @@ def quality_report(
         "form": form,
         "purpose": purpose.value,
         "rows": {"read": typed.count, "used": len(rows)},
+        "history": None if history is None else dict(history),
         "first": None if span is None else shown(span["min"]),
         "last": None if span is None else shown(span["max"]),
         "has_target": dataset.target in rows.column_names and rows[dataset.target].null_count < len(rows),
@@ -104,7 +110,8 @@ def _column_report(values: pa.ChunkedArray, name: str, dataset: Dataset) -> dict
     }
     if column.kind in NUMBERS and report["distinct"]:
         known = pc.cast(values, pa.float64()).drop_null().to_numpy()
-        report |= {"minimum": float(known.min()), "maximum": float(known.max()), "mean": _mean(known)}
+        written = float if column.kind is Kind.MEASURE else int
+        report |= {"minimum": written(known.min()), "maximum": written(known.max()), "mean": _mean(known)}
     if column.kind is Kind.CATEGORY:
         counted = {entry["values"]: entry["counts"] for entry in pc.value_counts(values.combine_chunks()).to_pylist()}
         report["levels"] = {level: counted.get(level, 0) for level in column.levels}

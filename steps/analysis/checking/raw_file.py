@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from analysis.checking.checks import CheckedRows, check_rows
+from analysis.checking.earlier_rows import History
 from analysis.checking.forms import Ranges
 from analysis.checking.limits import QualityLimits
 from analysis.checking.purpose import Purpose
@@ -27,6 +28,7 @@ def checked_file(
     removes_columns: bool = False,
     name: str | None = None,
     expansion: Expansion | None = None,
+    history: History | None = None,
 ) -> CheckedRows:
     """Read and check `path`; `name` is what messages call it (default: the file's own name).
 
@@ -52,4 +54,5 @@ def checked_file(
         ),
         ranges=ranges,
         removes_columns=removes_columns,
+        history=history,
     )

@@ -40,15 +40,15 @@ def without_repeated_keys(rows: pa.Table, dataset: Dataset, limits: QualityLimit
     first = _first_lines(rows, dataset.key)
     repeated: Mask = first != lines_of(rows)
     lines = lines_of(rows)[repeated]
-    word = dataset.words.row.one
-    check, repair = f"no {word} twice", f"further rows of a {word} dropped"
+    named = " and ".join(dataset.key)
+    check, repair = f"each {named} once", f"further rows of the same {named} dropped"
     if dataset.repeated_keys is Repeated.DROP:
         findings.repaired(check, lines, None, repair)
     elif not findings.passed(check, lines, limits.duplicate_keys, repair):
 
         def message(row: int) -> str:
             key = ", ".join(shown(rows[name][row].as_py()) for name in dataset.key)
-            return f"{key} is already on line {first[row]}, and a {word} may appear only once"
+            return f"{key} is already on line {first[row]}, and each {named} may appear only once"
 
         findings.refuse_rows(dataset.key[0], "key", lines_of(rows), repeated, message)
         return rows

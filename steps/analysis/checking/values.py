@@ -26,6 +26,8 @@ _FIRST_CENTURY_OF_TWO_DIGITS = 69
 FLAG_LEVELS = {"0": "no", "1": "yes"}
 """Of a flag whose declaration names none."""
 _WIDTHS = {"%Y": 4, "%y": 2, "%m": 2, "%d": 2, "%H": 2, "%M": 2, "%S": 2}
+_CALENDAR = (np.datetime64("0001-01-01"), np.datetime64("10000-01-01"))
+_ZONE = "(?:Z|[+-][0-9]{2}:?[0-9]{2})"
 _HIGHEST = {"%H": 23, "%M": 59, "%S": 59}
 
 
@@ -108,13 +110,15 @@ def allowed_levels(column: Column) -> str:
 
 
 def moments(texts: pa.Array, pattern: str, kind: Kind) -> tuple[pa.Array, Mask]:
-    """Read dates (date32) or moments (timestamp[us]) of a declared pattern, such as dd-mm-yy.
+    """Read dates (date32) or moments (timestamp[us], of a zone as UTC) of a declared pattern, such as dd-mm-yy.
 
     The second value says where a text has the form; where it has and the value is null, it is no day of the calendar.
     """
     layout = strptime_format(pattern)
-    pieces = re.findall(r"%[YymdHMS]|.", layout)
+    zoned = layout.endswith("%z")
+    pieces = re.findall(r"%[YymdHMS]|.", layout.removesuffix("%z"))
     shape = "".join(f"[0-9]{{{_WIDTHS[piece]}}}" if piece in _WIDTHS else re.escape(piece) for piece in pieces)
+    shape += _ZONE if zoned else ""
     shaped = pc.match_substring_regex(texts, rf"\A{shape}\z")
     matching = pc.if_else(shaped, texts, pa.scalar(None, pa.string()))
     parts: dict[str, npt.NDArray[np.int64]] = {}
@@ -133,8 +137,21 @@ def moments(texts: pa.Array, pattern: str, kind: Kind) -> tuple[pa.Array, Mask]:
     if kind is Kind.DATE:
         return pa.array(days, mask=~(fits & valid)), fits
     seconds = sum(parts.get(piece, 0) * unit for piece, unit in (("%H", 3600), ("%M", 60), ("%S", 1)))
+    if zoned:
+        offsets, known = _offsets(pc.utf8_slice_codeunits(matching, start))
+        seconds, valid = seconds - offsets, valid & known
     moments = days.astype("datetime64[us]") + np.asarray(seconds) * np.timedelta64(1_000_000, "us")
+    valid &= (moments >= _CALENDAR[0]) & (moments < _CALENDAR[1])
     return pa.array(moments, mask=~(fits & valid)), fits
+
+
+def _offsets(zones: pa.Array) -> tuple[npt.NDArray[np.int64], Mask]:
+    """Return how many seconds zones, such as +02:00, are before UTC, and which of them there can be."""
+    digits = pc.replace_substring(pc.replace_substring(zones.fill_null("Z"), "Z", "+0000"), ":", "")
+    hours, minutes = (pc.cast(pc.utf8_slice_codeunits(digits, *place), pa.int64()) for place in ((1, 3), (3, 5)))
+    sign = pc.if_else(pc.starts_with(digits, "-"), -1, 1).to_numpy(zero_copy_only=False)
+    hours, minutes = hours.to_numpy(), minutes.to_numpy()
+    return sign * (hours * 3600 + minutes * 60), (hours <= _HIGHEST["%H"]) & (minutes <= _HIGHEST["%M"])
 
 
 def _days(parts: dict[str, npt.NDArray[np.int64]]) -> tuple[Any, Mask]:

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.dataset.declaration import Dataset
 from analysis.evaluation.diagnostics import check_leakage, equal_variance, independence, is_exact, no_order, normality
 from analysis.evaluation.metrics import all_metrics, resampled_deviations
 from analysis.evaluation.previous import PreviousModel, comparison
 from analysis.evaluation.rows import LabelledRows
+from analysis.features.profiles import Profile
 from analysis.model.artefact import Floats, LinearModel
 from analysis.runtime.errors import ModelError
 
@@ -22,6 +24,8 @@ def evaluation(
     quality: dict[str, Any],
     leakage: tuple[float, frozenset[str]],
     previous: PreviousModel,
+    *,
+    dataset: Dataset,
 ) -> dict[str, Any]:
     """Compute the content of evaluation.json.
 
@@ -59,13 +63,28 @@ def evaluation(
         },
         "diagnostics": _diagnostics(model, sides),
         "leakage": asdict(check_leakage(inputs, target, known, threshold)),
-        "previous_model": comparison(previous, model, test, on_test),
+        "previous_model": comparison(previous, model, test, on_test, dataset),
         "model": {
             "profile": model.profile,
             "selected_features": list(model.selected),
             "provenance": model.provenance,
         },
         "data": {name: quality.get(name) for name in ("file", "sha256", "rows")},
+    }
+
+
+def past_block(model: LinearModel, dataset: Dataset, profile: Profile) -> dict[str, Any]:
+    """Compute the block `past` of evaluation.json, of a model with features of the past.
+
+    features: name, and what it is; half_widths: [history gap, half of the interval's width], rising, and none where it
+    is not calibrated; gaps_in: what gaps count, "rows" or "days".
+    """
+    by_gap = () if model.calibration is None else model.calibration.by_gap
+    declared = {name: dataset.past[name] for name in profile.past}
+    return {
+        "features": [{"name": name, "description": one.description} for name, one in declared.items()],
+        "gaps_in": "days" if all(one.in_days for one in declared.values()) else "rows",
+        "half_widths": [list(pair) for pair in by_gap],
     }
 
 

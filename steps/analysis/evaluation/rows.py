@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from analysis.dataset.declaration import Dataset
@@ -16,6 +18,7 @@ from analysis.model.artefact import Floats, LinearModel
 from analysis.runtime.container import existing_file
 from analysis.runtime.errors import ModelError
 from analysis.runtime.files import read_frame
+from analysis.runtime.names import HISTORY_GAP, SOURCES_FILE
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,16 @@ class LabelledRows:
     """Prepared rows.
 
     inputs: of shape (n, columns). actual: of shape (n,). times: ISO, of shape (n,); None for a table without a time.
+    gaps: history gaps of shape (n,); None for a model without features of the past. sources: the columns of the table
+    that the inputs are made of, and features of the past; None where they were not kept.
     """
 
     table: pd.DataFrame
     inputs: Floats
     actual: Floats
     times: NDArray[np.str_] | None
+    gaps: Floats | None = None
+    sources: pa.Table | None = None
 
 
 def times_of(labels: Path, rows: int, dataset: Dataset) -> NDArray[np.str_] | None:
@@ -61,7 +68,28 @@ def labelled_rows(directory: Path, side: str, model: LinearModel, dataset: Datas
         inputs=table[list(model.input_columns)].to_numpy(dtype=np.float64),
         actual=table[model.target].to_numpy(dtype=np.float64),
         times=times_of(directory / "labels.csv", len(table), dataset),
+        gaps=_gaps_of(directory / "labels.csv") if model.has_past else None,
+        sources=_sources_of(directory / SOURCES_FILE, len(table)),
     )
+
+
+def _sources_of(path: Path, rows: int) -> pa.Table | None:
+    if not path.is_file():
+        return None
+    try:
+        table = pq.ParquetFile(path).read()
+    except (OSError, pa.ArrowException) as error:
+        raise ModelError(f"{path}: it can't be read ({error}). Prepare the file again.") from error
+    if table.num_rows != rows:
+        raise ModelError(f"{path}: it does not have the {rows} rows of this table. Prepare the file again.")
+    return table
+
+
+def _gaps_of(labels: Path) -> Floats:
+    table = read_frame(labels)
+    if table.columns[-1] != HISTORY_GAP:
+        raise ModelError(f"{labels}: it does not have the history gap of each row. Prepare the file again.")
+    return table[HISTORY_GAP].to_numpy(dtype=np.float64)
 
 
 def timed_table(scoring_dir: Path, rows_dir: Path, model: LinearModel, dataset: Dataset) -> TimedTable | None:
@@ -74,12 +102,12 @@ def timed_table(scoring_dir: Path, rows_dir: Path, model: LinearModel, dataset: 
         return None
     path = existing_file(scoring_dir / "features.csv", "The list of all rows")
     labels = existing_file(rows_dir / "rows.csv", "The list of all actual values")
-    features, known = read_frame(path, columns=list(model.input_columns)), read_frame(labels)
+    features, known = read_frame(path, columns=list(model.row_columns)), read_frame(labels)
     times = times_of(labels, len(features), dataset)
     if times is None or "actual" not in known.columns or known["actual"].isna().any():
         raise ModelError(f"{labels}: it does not have the actual value of the {len(features)} rows of {path.name}.")
     return TimedTable(
-        features=features,
+        features=features[list(model.input_columns)],
         target=known["actual"].to_numpy(dtype=np.float64),
         times=times,
         lower_bound=model.lower_bound,

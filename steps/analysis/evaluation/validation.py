@@ -108,9 +108,11 @@ def _model_before(start: int, table: TimedTable, procedure: Procedure) -> Linear
     return replace(refit(features, target, procedure), calibration=calibration, lower_bound=table.lower_bound)
 
 
-def registered_figure(model: LinearModel, inputs: Floats, actual: Floats, trained_on: int) -> dict[str, Any]:
+def registered_figure(
+    model: LinearModel, inputs: Floats, actual: Floats, trained_on: int, gaps: Floats | None = None
+) -> dict[str, Any]:
     """Measure the registered model on rows that its random split left out; see :func:`validation`."""
-    return _figure(actual, [_Measured.by(model, inputs)], len(model.selected)) | {
+    return _figure(actual, [_Measured.by(model, inputs, gaps)], len(model.selected)) | {
         "model": "registered",
         "refits": 0,
         "trained_on": {"fewest": trained_on, "most": trained_on},
@@ -126,8 +128,8 @@ class _Measured:
     calibrated: Predictions
 
     @classmethod
-    def by(cls, model: LinearModel, inputs: Floats) -> _Measured:
-        return cls(model.fitted(inputs), model.predict(inputs, classical=True), model.predict(inputs))
+    def by(cls, model: LinearModel, inputs: Floats, gaps: Floats | None = None) -> _Measured:
+        return cls(model.fitted(inputs), model.predict(inputs, classical=True), model.predict(inputs, gaps))
 
 
 def _figure(actual: Floats, measured: Sequence[_Measured], features: int) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 The errors of predictions of rows that a model had not seen say how wide its interval has to be, whatever the errors'
 distribution. Where rows have a time, these are the latest training rows, predicted by a model fitted on the rows before
-them: what is predicted later is of the time after, too, and errors grow with distance. Without a time, every training
-row is predicted by a model fitted without its fold (cross-conformal). docs/decisions/calibrated-intervals.md compares.
+them: what is predicted later is of the time after, too, and errors grow with distance. Features of the past say less
+the older their values are, so the same rows are also predicted from older ones: a width for each history gap. Without a
+time, every training row is predicted by a model fitted without its fold (cross-conformal).
+docs/decisions/calibrated-intervals.md and docs/decisions/features-of-the-past.md compare.
 
 Sources: Vovk, Gammerman, Shafer, "Algorithmic Learning in a Random World" (2005); Lei, G'Sell, Rinaldo, Tibshirani,
 Wasserman, "Distribution-free predictive inference for regression", JASA 113 (2018); Vovk, "Cross-conformal predictors",
@@ -14,13 +16,14 @@ with the jackknife+", Annals of Statistics 49 (2021).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.model.artefact import INTERVAL_LEVEL, Calibration, Floats
+from analysis.model.artefact import INTERVAL_LEVEL, Calibration, Floats, LinearModel
 from analysis.model.refit import refit
 from analysis.model.selection import Procedure
 from analysis.runtime.errors import TrainingError
@@ -77,11 +80,13 @@ def calibrate(
     *,
     rows: int | None = None,
     level: float = INTERVAL_LEVEL,
+    by_gap: Mapping[int, pd.DataFrame] | None = None,
 ) -> Calibration | None:
     """Measure the half-width of the interval on training rows alone; None where they are too few.
 
     features, target, times: of n training rows in any order; times None for rows without one. rows: how many of the
-    latest rows calibrate, by default :func:`calibration_rows`.
+    latest rows calibrate, by default :func:`calibration_rows`. by_gap: history gap → features of the past as they would
+    be with it, of the same rows, NaN where they would have none.
     """
     try:
         if times is None:
@@ -93,8 +98,13 @@ def calibrate(
         before, latest = order[:start], order[start:]
         if latest.size < fewest_rows(level):
             return None
-        errors = _errors(features, target, procedure, before, latest)
-        return Calibration(LATEST, conformal_half_width(errors, level), errors.size)
+        model = refit(features.iloc[before], target[before], procedure)
+        unseen = features.iloc[latest], target[latest]
+        errors = _errors(model, *unseen)
+        half_width = conformal_half_width(errors, level)
+        older = {gap: past.set_axis(features.index).iloc[latest] for gap, past in (by_gap or {}).items()}
+        wider = _wider(model, unseen, older, half_width, level)
+        return Calibration(LATEST, half_width, errors.size, tuple(wider))
     except TrainingError:
         return None
 
@@ -105,10 +115,38 @@ def _errors_of_folds(features: pd.DataFrame, target: Floats, procedure: Procedur
         return np.empty(0)
     shuffled = np.random.Generator(np.random.PCG64(_SEED)).permutation(count)
     folds = np.array_split(shuffled, _FOLDS)
-    return np.concatenate([_errors(features, target, procedure, np.setdiff1d(shuffled, fold), fold) for fold in folds])
+    others = [np.setdiff1d(shuffled, fold) for fold in folds]
+    models = [refit(features.iloc[known], target[known], procedure) for known in others]
+    pairs = zip(models, folds, strict=True)
+    return np.concatenate([_errors(model, features.iloc[fold], target[fold]) for model, fold in pairs])
 
 
-def _errors(features: pd.DataFrame, target: Floats, procedure: Procedure, known: Rows, unseen: Rows) -> Floats:
-    """Return the errors of predicting the rows `unseen` by a model fitted on the rows `known`."""
-    model = refit(features.iloc[known], target[known], procedure)
-    return target[unseen] - model.fitted(features.iloc[unseen].to_numpy(dtype=np.float64))
+def _errors(model: LinearModel, features: pd.DataFrame, target: Floats) -> Floats:
+    """Return the errors of predicting rows that the model was not fitted on."""
+    return target - model.fitted(features.to_numpy(dtype=np.float64))
+
+
+def _wider(
+    model: LinearModel,
+    unseen: tuple[pd.DataFrame, Floats],
+    older: Mapping[int, pd.DataFrame],
+    first: float,
+    level: float,
+) -> Iterator[tuple[int, float]]:
+    """Yield history gap and half-width, of rows predicted from older values; nothing where there are none.
+
+    unseen: the rows' features and target; older: their features of the past by gap; first: the width without a gap. An
+    interval is never narrower for knowing less, so no width is below the one before it. It ends where too few rows have
+    values so old.
+    """
+    features, target = unseen
+    widest = first
+    if older:
+        yield 0, first
+    for gap, past in sorted(older.items()):
+        complete = past.notna().all(axis=1).to_numpy()
+        if complete.sum() < fewest_rows(level):
+            return
+        errors = _errors(model, features.assign(**past)[complete], target[complete])
+        widest = max(widest, conformal_half_width(errors, level))
+        yield gap, widest

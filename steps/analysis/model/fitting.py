@@ -100,6 +100,7 @@ def fit_linear_model(
             "rank": int(results.model.rank),
         },
         provenance=provenance,
+        has_past=bool(profile.past),
     )
     return Fit(model=model, results=results, ranking=ranks, excluded=excluded, first=first)
 

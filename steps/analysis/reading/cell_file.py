@@ -15,7 +15,7 @@ from analysis.reading.decimals import AmbiguousError, DecimalMarks
 from analysis.reading.header import DELIMITERS, Header, Known, read_header
 from analysis.reading.rows import Rows, column_at, parsed
 from analysis.reading.source import Expansion, Source, UnreadableError
-from analysis.runtime.errors import LISTED_PROBLEMS, InputError, Problem
+from analysis.runtime.errors import InputError, Problem, Problems
 
 LINE = " line"
 """Column of a batch that has the line of each row. Names of a header have no blanks around them, so none is equal."""
@@ -142,22 +142,21 @@ class CellFile:
     def _rows(self) -> Iterator[tuple[pa.Array, list[pa.Array]]]:
         """Yield line numbers and cells of the rows; raise InputError at the end where a line is no row."""
         self._blank_lines, self._first_blank = 0, None
-        listed: list[Problem] = []
-        found = count = 0
+        problems = Problems()
+        found = 0
         for rows in self._parts():
-            self._blank_lines += len(rows.blank)
-            self._first_blank = self._first_blank or next(iter(rows.blank), None)
-            if not found and not len(rows.lines) and len(rows.problems) >= _MISFITS:
-                first = rows.problems[0]
-                message = f"none of the first {len(rows.problems):,} lines is a row: {first.message}"
+            self._blank_lines += rows.blank
+            self._first_blank = self._first_blank or rows.first_blank
+            if not found and not len(rows.lines) and rows.problems.count >= _MISFITS:
+                first = rows.problems.listed()[0]
+                message = f"none of the first {rows.problems.count:,} lines is a row: {first.message}"
                 raise self._refused([Problem(message, first.line, first.column)])
-            listed += rows.problems[: LISTED_PROBLEMS - len(listed)]
-            count += len(rows.problems)
+            problems.extend(rows.problems)
             found += len(rows.lines)
-            if len(rows.lines) and not count:
+            if len(rows.lines) and not problems.count:
                 yield rows.lines, rows.columns
-        if count:
-            raise self._refused(listed, unlisted=count - len(listed))
+        if problems.count:
+            raise self._refused(problems.listed())
         if not found:
             raise self._refused([Problem("the file has a header but no rows", line=self.header.line + 1)])
 
@@ -171,7 +170,9 @@ class CellFile:
                     return
                 rest, after = rows.rest, first + block.count(b"\n")
         except UnreadableError as error:
-            yield Rows(pa.array([], pa.int64()), [], problems=[_unreadable(error, self.header)])
+            unread, problem = Rows(pa.array([], pa.int64()), []), _unreadable(error, self.header)
+            unread.problems.add(problem.message, error.line, problem.column)
+            yield unread
             return
         if rest:
             yield parsed(rest, after - rest.count(b"\n"), self.header, last=True)
@@ -183,8 +184,8 @@ class CellFile:
             for below in filter(None, block.split(b"\n", above)[above:]):
                 yield first + above, below
 
-    def _refused(self, problems: Sequence[Problem], unlisted: int = 0) -> InputError:
-        return InputError(self.file, [*self.header.hints(), *problems], unlisted)
+    def _refused(self, problems: Sequence[Problem]) -> InputError:
+        return InputError(self.file, [*self.header.hints(), *problems])
 
 
 def _unreadable(error: UnreadableError, header: Header | None) -> Problem:

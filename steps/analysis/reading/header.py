@@ -119,11 +119,12 @@ def _delimiter(file: str, line: int, text: str, known: Known) -> str:
     fits = {one: (len(_meant(names, known)), 0 if known else len(names)) for one, names in cells.items()}
     most = max(fits.values())
     best = [one for one in DELIMITERS if fits[one] == most]
-    if len({tuple(cells[one]) for one in best}) > 1 and any(most):
+    # A column without a name, as those of row numbers, is a column all the same.
+    if len({tuple(filter(None, cells[one])) for one in best}) > 1 and any(most):
         called = " or by ".join(DELIMITERS[one] for one in best)
         raise InputError(file, [Problem(f"the columns may be separated by {called}; use one of them", line)])
     # Of a line that is no header, the names that come nearest are wanted.
-    return best[0] if any(most) else max(DELIMITERS, key=lambda one: len(cells[one]))
+    return max(best if any(most) else DELIMITERS, key=lambda one: len(cells[one]))
 
 
 def _meant(names: Iterable[str], known: Known) -> dict[str, str]:

@@ -19,6 +19,10 @@ from analysis.model.artefact import Floats, LinearModel
 
 _MOST_POINTS = 1500
 """Points drawn of one series; of longer ones, only evenly spaced points are, so that the file stays small."""
+_MOST_TIMES = 4
+"""Ticks of an axis of time: their texts are long."""
+_LONGEST_MONTH = 31
+_MINUTES = 24 * 60
 _KINDS = ("points-train", "points-test")
 
 
@@ -70,17 +74,19 @@ def text_of(value: float) -> str:
     return f"{value:,.10g}".replace("-", "\N{MINUS SIGN}")
 
 
-def scatter(series: Sequence[Series], line: tuple[float, float], x_text: Callable[[float], str] = text_of) -> Plot:
+def scatter(series: Sequence[Series], line: tuple[float, float], *, over_time: bool = False) -> Plot:
     """Plot the series and the straight line y = line[0] + line[1] * x, where a perfect model would be.
 
-    x_text: writes a tick of the x axis.
+    over_time: whether x is in days, since the first one of the calendar.
     """
     series = [_thinned(one) for one in series]
     x = _scale(np.concatenate([one.x for one in series]), Plot.left, Plot.right)
     y = _scale(np.concatenate([one.y for one in series]), Plot.bottom, Plot.top)
+    x_ticks = ticks(x.low, x.high, _MOST_TIMES if over_time else 6)
+    x_text = _time_text(x_ticks) if over_time else text_of
     return Plot(
         paths=[*_line(x, y, line), *((one.kind, _dots(one, x, y)) for one in series)],
-        x_ticks=[(float(x(value)), x_text(value)) for value in ticks(x.low, x.high, 6)],
+        x_ticks=[(float(x(value)), x_text(value)) for value in x_ticks],
         y_ticks=[(float(y(value)), text_of(value)) for value in ticks(y.low, y.high)],
     )
 
@@ -174,7 +180,7 @@ def residual_plots(model: LinearModel, sides: tuple[LabelledRows, LabelledRows])
         predicted=scatter(against_actual, (0.0, 1.0)),
         residuals=scatter(against_predicted, (0.0, 0.0)),
         spread=float(residuals[1].std()),
-        time=scatter(over_time, (0.0, 0.0), _month) if times is not None else None,
+        time=scatter(over_time, (0.0, 0.0), over_time=True) if times is not None else None,
         first=str(min(times)) if times is not None else None,
         last=str(max(times)) if times is not None else None,
         quantiles=scatter([Series(_KINDS[0], expected, ordered)], (0.0, 1.0)),
@@ -188,5 +194,15 @@ def _ordinal(time: str) -> float:
     return moment.toordinal() + (moment - datetime.combine(moment, datetime.min.time())) / timedelta(days=1)
 
 
-def _month(ordinal: float) -> str:
-    return date.fromordinal(max(1, round(ordinal))).strftime("%Y-%m")
+def _time_text(ticks: Sequence[float]) -> Callable[[float], str]:
+    """Return how ticks are written: as exactly as it takes to tell each from the next."""
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else 0.0
+    pattern = "%Y-%m" if step >= _LONGEST_MONTH else "%Y-%m-%d" if step >= 1.0 else "%m-%d %H:%M"
+    return lambda ordinal: _moment(ordinal).strftime(pattern)
+
+
+def _moment(ordinal: float) -> datetime:
+    """Return the moment to the minute; ticks may be beyond the calendar's ends."""
+    last = date.max.toordinal()
+    days, rest = divmod(round(min(max(1.0, ordinal), last) * _MINUTES), _MINUTES)
+    return datetime.combine(date.fromordinal(days), datetime.min.time()) + timedelta(minutes=rest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,9 +22,9 @@ _GOOD_R2 = 0.7
 _SKEWED, _HEAVY_TAILED = 0.5, 4.0
 _ILL_CONDITIONED = 1000.0
 _ROWS = {
-    "random": "the {rows} test {row_many}, which the model had not seen,",
-    "chronological": "the last {rows} {row_many}, predicted by the same procedure from those before them,",
-    "rolling": "the last {rows} {row_many}, predicted in {refits} refits from those before them,",
+    "random": "the {rows:,} test {row_many}, which the model had not seen,",
+    "chronological": "the last {rows:,} {row_many}, predicted by the same procedure from those before them,",
+    "rolling": "the last {rows:,} {row_many}, predicted in {refits} refits from those before them,",
 }
 _CAUTION = " It was trained on other rows, perhaps on some of these test {row_many}, which would flatter it."
 _SPEAKING = frozenset({"which", "shape", "caution"})
@@ -85,7 +86,13 @@ def findings(evaluation: dict[str, Any], summary: dict[str, Any], words: Words) 
     if not exact:
         found += [*_intervals(validation), _generalises(evaluation)]
         found += _residuals(evaluation["diagnostics"])
-    found += [_baseline(evaluation), *_collinearity(summary), *_previous(evaluation["previous_model"])]
+    found += [
+        *_past(evaluation.get("past")),
+        _baseline(evaluation),
+        *_collinearity(summary),
+        *_previous(evaluation["previous_model"]),
+    ]
+    found += _drift(evaluation.get("drift") or {})
     order = [Tone.PROBLEM, Tone.NOTE, Tone.GOOD]
     known = {"row_many": words.row.many, "unit_many": words.unit.many}
     return [one.written(known) for one in sorted(found, key=lambda one: order.index(one.tone))]
@@ -122,11 +129,13 @@ def _intervals(validation: dict[str, Any]) -> list[_Found]:
     figure, level = validation[name], validation["level"]
     classical, given = (figure["intervals"][kind] for kind in ("classical", "calibrated"))
     values = {"which": _which(name, figure), "level": level}
-    if abs(given["coverage"] - level) <= _COVERAGE_SLACK:
+    # Few rows miss it by chance: two standard deviations of a share that is right.
+    slack = max(_COVERAGE_SLACK, 2.0 * math.sqrt(level * (1.0 - level) / figure["rows"]))
+    if abs(given["coverage"] - level) <= slack:
         found = [_good("right_intervals", **values, **given)]
     else:
         found = [_problem("narrow_intervals" if given["coverage"] < level else "wide_intervals", **values, **given)]
-    if given != classical and level - classical["coverage"] > _COVERAGE_SLACK:
+    if given != classical and level - classical["coverage"] > slack:
         found.append(_note("textbook_intervals", **values, **classical))
     return found
 
@@ -172,6 +181,18 @@ def _order(order: dict[str, Any], p: float) -> _Found:
     return _problem("dependent", direction="the same" if order["lag_1"] > 0 else "the opposite", **order)
 
 
+def _past(past: dict[str, Any] | None) -> list[_Found]:
+    """Say what features of the past need, and what it costs where that is not known."""
+    if past is None:
+        return []
+    values = {"features": _listed([feature["description"] for feature in past["features"]])}
+    if not past["half_widths"]:
+        return [_note("past", **values)]
+    known, old = past["half_widths"][0][1], past["half_widths"][-1][1]
+    gap = next(gap for gap, width in past["half_widths"] if width == old)
+    return [_note("past_and_width", known=number(known), old=number(old), gap=gap, gaps_in=past["gaps_in"], **values)]
+
+
 def _baseline(evaluation: dict[str, Any]) -> _Found:
     base, model = evaluation["baseline"], evaluation["test"]["rmse"]
     if model < base["rmse"]:
@@ -199,15 +220,33 @@ def _previous(previous: dict[str, Any]) -> list[_Found]:
     if previous["status"] != "compared":
         return []
     change, earlier = previous["difference"]["rmse"], previous["test"]["rmse"]
+    low, high = (previous["difference_intervals"] or {}).get("rmse", (None, None))
+    interval = "They are too few for an interval of the difference."
+    if low is not None:
+        level = f"{previous['interval_level']:.0%}".replace("%", " %")
+        interval = f"The {level} interval of the difference is {_signed(low)} to {_signed(high)}."
     values = {
-        "version": f"version {previous['version']}" if previous["version"] is not None else "the approved model",
+        "version": f"version {previous['version']}" if previous["version"] is not None else "the model in use",
         "caution": "" if previous["same_split"] else _CAUTION,
         "earlier": number(earlier),
         "now": number(earlier + change),
+        "interval": interval,
     }
-    if change == 0.0:
-        return [_note("same_as_approved", **values)]
-    return [_good("better_than_approved", **values) if change < 0.0 else _problem("worse_than_approved", **values)]
+    if change == 0.0 and low == high:
+        return [_note("same_as_in_use", **values)]
+    if previous["verdict"] not in {"better", "worse"}:
+        return [_note("no_difference_shown", **values)]
+    is_better = previous["verdict"] == "better"
+    return [_good("better_than_in_use", **values) if is_better else _problem("worse_than_in_use", **values)]
+
+
+def _drift(drift: dict[str, Any]) -> list[_Found]:
+    if drift.get("status") != "compared":
+        return []
+    values = {"threshold": drift["threshold"], **drift["features"][0]}
+    if drift["drifted"]:
+        return [_note("drifted", columns=_listed(drift["drifted"]), **values)]
+    return [_good("not_drifted", **values)]
 
 
 def _p(test: dict[str, Any]) -> str:
@@ -226,6 +265,11 @@ def number(value: float) -> str:
     if abs(value) >= 10.0:  # noqa: PLR2004
         return f"{value:,.0f}"
     return f"{value:.2f}" if abs(value) >= 0.01 or value == 0.0 else f"{value:.1e}"  # noqa: PLR2004
+
+
+def _signed(value: float) -> str:
+    """Write a difference in the target's unit, with its sign."""
+    return f"+{number(value)}" if value > 0.0 else number(value).replace("-", "\N{MINUS SIGN}", 1)
 
 
 def _listed(names: list[str]) -> str:

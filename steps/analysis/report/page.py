@@ -74,6 +74,7 @@ def report_html(
             first_fit=summary.get("first_fit"),
             findings=findings(evaluation, summary, dataset.words),
             plots=residual_plots(archive.model, sides),
+            drift=evaluation.get("drift"),
             published=evaluation.get("published"),
             quality=quality,
             measured=[name for name in FIGURES if evaluation["validation"][name]["r2"] is not None],

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
@@ -29,6 +28,7 @@ _BUSY = frozenset(_BUSY_CODES.split())
 _SERVER_ERRORS = range(500, 600)
 _TOO_MANY_REQUESTS = 429
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
+_DOUBLINGS = 30  # enough for any cap, and no float overflows
 
 
 def client_settings(connections: int = 10, *, attempts: int = 8, **options: Any) -> dict[str, Any]:
@@ -51,6 +51,9 @@ def patient_client(service: str, seconds: float) -> Any:
     For functions: no retry policy of a pipeline covers their steps, and botocore's own retries stop after some
     attempts or, under throttling, when their quota is used up.
     """
+    # Imported here because commands that call nothing use this module, too.
+    import boto3
+
     create: Any = boto3.client  # the stubs know a type for each service
     client = create(service, **client_settings(attempts=1, connect_timeout=10, read_timeout=60))
     deadline = time.monotonic() + seconds
@@ -64,9 +67,10 @@ def patient_client(service: str, seconds: float) -> Any:
     return client
 
 
-def backoff(attempt: int) -> float:
+def backoff(attempt: int, longest: float | None = None) -> float:
     """Return seconds before the next attempt (1, 2, …): doubling, capped, with full jitter so that callers spread."""
-    return random.uniform(0.0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt))  # noqa: S311 (no secret)
+    cap = _LONGEST_PAUSE if longest is None else longest
+    return random.uniform(0.0, min(cap, _FIRST_PAUSE * 2 ** min(attempt, _DOUBLINGS)))  # noqa: S311 (no secret)
 
 
 def is_transient(response: tuple[Any, dict[str, Any]] | None, exception: Exception | None) -> bool:
@@ -75,7 +79,12 @@ def is_transient(response: tuple[Any, dict[str, Any]] | None, exception: Excepti
         return isinstance(exception, (BotoConnectionError, HTTPClientError))
     http, parsed = response
     code = parsed.get("Error", {}).get("Code")
-    return http.status_code in _SERVER_ERRORS or http.status_code == _TOO_MANY_REQUESTS or code in _BUSY
+    return is_busy(http.status_code, str(code))
+
+
+def is_busy(status: int, code: str) -> bool:
+    """Say whether an answer, by its HTTP status and error code, means that AWS was busy or failed on its side."""
+    return status in _SERVER_ERRORS or status == _TOO_MANY_REQUESTS or code in _BUSY
 
 
 def error_code(error: ClientError) -> str:

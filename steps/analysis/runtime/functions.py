@@ -9,7 +9,7 @@ from analysis.runtime.container import Arguments
 
 Outputs = dict[str, str]
 Handler = Callable[[Mapping[str, Any], Any], Outputs]
-_ABSENT = "none"
+ABSENT = "none"
 """Value of an output that there is nothing to say for; Pipelines has no null, and takes no empty text everywhere."""
 _LONGEST_REASON = 512
 """Characters; Pipelines keeps 1,024 of an output parameter's value (OutputParameter in the API reference)."""
@@ -50,4 +50,4 @@ class FunctionArguments(Arguments):
 
 def outputs_of(reason: str, **values: str | None) -> Outputs:
     """Return a step's output parameters; each has a text, "none" where there is nothing to say."""
-    return {"reason": reason[:_LONGEST_REASON], **{name: value or _ABSENT for name, value in values.items()}}
+    return {"reason": reason[:_LONGEST_REASON], **{name: value or ABSENT for name, value in values.items()}}

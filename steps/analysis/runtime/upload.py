@@ -17,6 +17,9 @@ UPLOAD_RUN_KEY = "upload"
 """Run key of executions that an upload started: however often its event arrives, they share one claim."""
 INPUT_FILE, CLAIM_FILE = "input.csv", "claim.json"
 """What the claim puts into the folder of a version: a copy of the file, and what is known of it."""
+SCHEDULED = "schedule"
+"""Version of what is claimed where a schedule started the execution, and no upload; the key names it and its time."""
+_SCHEDULED_KEY = re.compile(r"schedule/([^/]+)/([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})Z")
 _LONGEST_STEM = 80
 
 
@@ -37,6 +40,20 @@ class Claim:
     prediction_name: str
     dt: str
     uploaded_at: str
+
+    @property
+    def schedule(self) -> str | None:
+        """Name of the schedule that started the execution; None for an upload."""
+        found = _SCHEDULED_KEY.fullmatch(self.key) if self.version_id == SCHEDULED else None
+        return found[1] if found else None
+
+
+def scheduled_claim(bucket: str, key: str) -> Claim:
+    """Return the claim on one time of a schedule, which is its moment; raise SettingsError where the key names none."""
+    found = _SCHEDULED_KEY.fullmatch(key)
+    if found is None:
+        raise SettingsError(f"The key {key!r} is not that of a schedule, such as schedule/NAME/2026-12-01T03:00:00Z.")
+    return claim_of(bucket, key, SCHEDULED, f"{found[2]}.000Z")
 
 
 def claim_of(bucket: str, key: str, version_id: str, uploaded_at: str) -> Claim:

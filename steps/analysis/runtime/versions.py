@@ -1,16 +1,19 @@
-"""Whether a version of an uploaded file is still the newest one: the newest upload wins."""
+"""Versions of objects: whether an uploaded file's is still the newest one, and which commit the code is of."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from analysis.runtime.aws import unless
+from analysis.runtime.aws import split_s3_uri, unless
 from analysis.runtime.upload import Claim
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+GIT_COMMIT = "git-commit"
+"""Metadata of the packed code: the commit that it was first deployed from, "-dirty" at its end where files differed."""
+UNKNOWN_COMMIT = "unknown"
 _GONE = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
@@ -24,7 +27,12 @@ def current_version(s3: S3Client, bucket: str, key: str) -> Mapping[str, Any] | 
 
 
 def superseded(s3: S3Client, claim: Claim) -> str | None:
-    """Return why the claimed version is not to be worked on any more; None while it is the newest one."""
+    """Return why the claimed version is not to be worked on any more; None while it is the newest one.
+
+    No upload replaces what a schedule started.
+    """
+    if claim.schedule:
+        return None
     current = current_version(s3, claim.bucket, claim.key)
     if current is None:
         return f"s3://{claim.bucket}/{claim.key} was deleted"
@@ -32,3 +40,11 @@ def superseded(s3: S3Client, claim: Claim) -> str | None:
     if newest == claim.version_id:
         return None
     return f"s3://{claim.bucket}/{claim.key} was replaced by version {newest}, which has an execution of its own"
+
+
+def commit_of_code(s3: S3Client, uri: str | None) -> str:
+    """Return the git commit that the object of the packed code names, or that it is unknown."""
+    if uri is None:
+        return UNKNOWN_COMMIT
+    head = current_version(s3, *split_s3_uri(uri)) or {}
+    return str(head.get("Metadata", {}).get(GIT_COMMIT) or UNKNOWN_COMMIT)

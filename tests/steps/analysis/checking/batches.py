@@ -13,7 +13,8 @@ from analysis.checking.checks import CheckedRows, check_rows
 from analysis.checking.limits import QualityLimits
 from analysis.checking.purpose import Purpose
 from analysis.checking.quality_report import Origin
-from analysis.dataset.declaration import Dataset, plain_name
+from analysis.dataset.columns import plain_name
+from analysis.dataset.declaration import Dataset
 from analysis.dataset.reading import dataset_from, read_dataset
 
 ROOT = Path(__file__).resolve().parents[4]

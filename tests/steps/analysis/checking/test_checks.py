@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -181,6 +182,14 @@ def test_a_model_that_needs_answers_can_score_nothing_new(days: Cells, gap: str)
     with pytest.raises(ModelError, match="Nothing is wrong with the file") as caught:
         checked(days, purpose=Purpose.SCORING, required=["casual", "registered"], header=header)
     assert "it takes casual as inputs" in str(caught.value)
+    assert "bikeshare model approve VERSION" in str(caught.value)
+
+
+def test_neither_can_a_model_of_what_is_declared_to_be_known_afterwards(days: Cells) -> None:
+    columns = {**BIKE.columns, "windspeed": replace(BIKE.columns["windspeed"], known_afterwards=True)}
+    header = [name for name in days[0] if name != "windspeed"]
+    with pytest.raises(ModelError, match="it takes windspeed as inputs"):
+        checked(days, replace(BIKE, columns=columns), purpose=Purpose.SCORING, required=["windspeed"], header=header)
 
 
 @pytest.mark.parametrize("times", [2, 3])
@@ -205,10 +214,10 @@ def test_a_row_is_repeated_however_it_is_written(days: Cells) -> None:
 
 def test_repeated_keys(days: Cells) -> None:
     days.append({**days[4], "temp": "1"})
-    assert refused(days) == [(92, "dteday", "2018-01-05 is already on line 6, and a day may appear only once")]
+    assert refused(days) == [(92, "dteday", "2018-01-05 is already on line 6, and each dteday may appear only once")]
     now = checked(days, limits=QualityLimits(duplicate_keys=1))
     assert len(now.rows) == 90
-    assert now.report["repairs"] == [{"what": "further rows of a day dropped", "rows": 1, "lines": [92]}]
+    assert now.report["repairs"] == [{"what": "further rows of the same dteday dropped", "rows": 1, "lines": [92]}]
 
 
 def test_repeated_keys_of_several_columns_may_be_dropped(hours: Cells) -> None:
@@ -259,7 +268,7 @@ def test_the_report_is_json_and_complete(hours: Cells) -> None:
     rows = [{**row, "extra": "x"} for row in hours]
     report = json.loads(json.dumps(checked(rows, TOWNS, origin=origin).report))
     assert list(report) == [
-        "file", "sha256", "bytes", "dialect", "notes", "dataset", "form", "purpose", "rows", "first", "last",
+        "file", "sha256", "bytes", "dialect", "notes", "dataset", "form", "purpose", "rows", "history", "first", "last",
         "has_target", "columns", "missing_cells", "checks", "removed_columns", "repairs", "findings", "limits",
     ]  # fmt: skip
     assert report["dialect"] == {"delimiter": ";"}
@@ -278,9 +287,9 @@ def test_the_report_is_json_and_complete(hours: Cells) -> None:
         "every cell can be read as its type": "passed",
         "no row twice": "passed",
         "rain: no value missing": "passed",
-        "no value missing": "passed",
+        "no value missing where one is needed": "passed",
         "levels, ranges and rules as declared": "passed",
-        "no reading twice": "passed",
+        "each town and at once": "passed",
         "load = day load + night load": "passed",
         "at least 1 rows to train on": "passed",
     }

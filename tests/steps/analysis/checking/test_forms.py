@@ -144,11 +144,41 @@ def test_a_measure_far_from_all_training_rows_is_refused() -> None:
     assert message == "its values, 700 to 720 m, are far from all that the model was trained on, 5 to 20 m"
 
 
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.0, 0.0)])
+def test_a_count_may_go_on_but_not_be_another_quantity(low: float, high: float) -> None:
+    days = sample_rows(rows=40)
+    later = [{**row, "yr": "9"} for row in days]
+    found = checked(later, purpose=Purpose.SCORING, ranges={"yr": (low, high)}).report["findings"]
+    assert ("yr", 40) in [(entry["column"], entry["rows"]) for entry in found]
+    years = [{**row, "yr": "2019"} for row in days]
+    ((line, column, message),) = refused(years, purpose=Purpose.SCORING, ranges={"yr": (low, high)})
+    assert (line, column) == (2, "yr")
+    assert f"its values, 2019 to 2019, are far from all that the model was trained on, 0 to {high:g}" in message
+
+
 def test_a_part_of_a_file_that_is_scaled_is_named(days: Cells) -> None:
     rows = [*days[:20], *scaled(days[20:85], "temp"), *days[85:]]
     ((line, column, message),) = refused(rows)
     assert (line, column) == (22, "temp")
     assert message.startswith("65 of its values are on another scale than the table's form")
+
+
+@pytest.mark.parametrize("column", ["temp", "atemp", "hum", "windspeed"])
+def test_rows_of_two_scales_in_turn_are_named(column: str) -> None:
+    days = sample_rows(rows=200)
+    turned = scaled(days, column)
+    rows = [turned[place] if place % 2 else row for place, row in enumerate(days)]
+    ((line, found, message),) = refused(rows)
+    assert (line, found) == (3, column)
+    assert "of its values are on another scale than the table's form" in message
+
+
+@pytest.mark.parametrize("step", [1.0, 0.5])
+def test_small_values_with_others_close_by_are_of_one_scale(step: float) -> None:
+    days = sample_rows(rows=730)
+    for place, row in enumerate(days):
+        row["temp"] = repr(step + step * (place % 8))
+    assert checked(days).report["form"] == "published"
 
 
 def test_few_small_values_are_a_finding(days: Cells) -> None:

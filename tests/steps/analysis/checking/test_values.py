@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pyarrow as pa
 import pytest
@@ -107,6 +107,26 @@ def test_dates_are_read_as_written(day: date, pattern: str) -> None:
 def test_moments_are_read_as_written(moment: datetime) -> None:
     values, _ = moments(pa.array([moment.isoformat()]), "yyyy-mm-ddTHH:MM:SS", Kind.DATETIME)
     assert values.to_pylist() == [moment]
+
+
+@given(
+    st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1)).map(lambda moment: moment.replace(microsecond=0)),  # noqa: DTZ001
+    st.integers(-1439, 1439),
+)
+def test_moments_of_a_zone_are_read_as_utc(moment: datetime, minutes: int) -> None:
+    there = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    for text in (there.isoformat(), there.strftime("%Y-%m-%dT%H:%M:%S%z").rjust(24, "0")):
+        values, fits = moments(pa.array([text]), "yyyy-mm-ddTHH:MM:SSzz", Kind.DATETIME)
+        assert values.to_pylist() == [there.astimezone(UTC).replace(tzinfo=None)]
+        assert fits.tolist() == [True]
+
+
+def test_zones_as_they_are_written() -> None:
+    texts = ["2024-03-01T06:00:00Z", "2024-03-01T06:00:00", "2024-03-01T06:00:00+2", "2024-03-01T06:00:00+02:75", None]
+    texts += ["0001-01-01T00:00:00+01:00", "9999-12-31T23:00:00-01:00"]
+    values, fits = moments(pa.array(texts), "yyyy-mm-ddTHH:MM:SSzz", Kind.DATETIME)
+    assert fits.tolist() == [True, False, False, True, False, True, True]
+    assert values.to_pylist() == [datetime(2024, 3, 1, 6), *[None] * 6]  # noqa: DTZ001
 
 
 @given(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.model.artefact import Bounds, Calibration, LinearModel, model_from_json, read_model
+from analysis.model.baseline import Baseline, FeatureBaseline
 from analysis.runtime.errors import ModelError
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=64)
@@ -34,6 +35,25 @@ CALIBRATED = replace(
     calibration=Calibration("split conformal", 7.5, 90),
     lower_bound=0.0,
     ranges={"a": Bounds(0.0, 1.0), "b": Bounds(-1.0, 99.0), "c": Bounds(10.0, 20.0)},
+)
+DESCRIBED = replace(
+    MODEL,
+    baseline=Baseline(
+        33,
+        {
+            "a": FeatureBaseline(
+                columns=("a",),
+                labels=("low", "middle", "high"),
+                counts=(3, 10, 20),
+                missing=0.25,
+                edges=(0.1, 0.1 + 0.2),
+                limits=(-1.5, 9.0),
+            ),
+            "kind": FeatureBaseline(
+                columns=("b", "c"), labels=("red", "white", "rosé"), counts=(33, 0, 0), missing=0.0
+            ),
+        },
+    ),
 )
 
 
@@ -113,6 +133,75 @@ def test_a_column_that_never_changed_is_shifted_not_divided() -> None:
     assert model.predict(np.array([[0.0, 0.0, 7.0]])).prediction.tolist() == [0.1]
 
 
+ROWS = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+
+
+def with_past(*pairs: tuple[int, float]) -> LinearModel:
+    """The model as one with features of the past, whose interval depends on the history gap."""
+    return replace(MODEL, has_past=True, calibration=Calibration("split conformal", 7.5, 90, pairs))
+
+
+def test_a_model_with_a_past_has_a_width_for_each_history_gap() -> None:
+    model = with_past((0, 7.5), (2, 8.5), (6, 10.5))
+    assert model_from_json(model.to_json()) == model
+    assert '"beside_inputs": [\n    "history_gap"' in model.to_json()
+    assert model.row_columns == (*MODEL.input_columns, "history_gap")
+    rows = np.column_stack([np.tile(ROWS[:1], (5, 1)), [0.0, 1.0, 2.0, 4.0, 400.0]])
+    found = model.predict(*model.parted(rows))
+    assert ((found.upper - found.lower) / 2.0).tolist() == pytest.approx([7.5, 8.0, 8.5, 9.5, 10.5], rel=1e-12)
+    assert np.unique(found.prediction).size == 1
+    # As where everything is known, and as the textbook has it, which knows of no gap.
+    plain, textbook = model.predict(rows[:, :-1]), model.predict(*model.parted(rows), classical=True)
+    assert np.allclose(plain.upper - plain.lower, 15.0)
+    assert np.unique(textbook.upper).size == 1
+
+
+def test_rows_without_a_history_gap_are_refused_by_a_model_with_a_past() -> None:
+    model = with_past((0, 7.5))
+    with pytest.raises(ModelError, match=f"takes {len(model.row_columns)} values a row .*history_gap.*has shape"):
+        model.parted(ROWS)
+    with pytest.raises(ModelError, match=r"Row 2: its history_gap is below 0\."):
+        model.parted(np.column_stack([ROWS[:2], [0.0, -1.0]]))
+
+
+def test_models_without_a_past_are_as_they_were() -> None:
+    assert "beside_inputs" not in MODEL.to_json()
+    assert "by_gap" not in MODEL.to_json()
+    assert MODEL.parted(ROWS)[1] is None
+
+
+@pytest.mark.parametrize(
+    ("pairs", "says"),
+    [
+        ([[0, 7.5], [2, 7.0]], "do not rise"),
+        ([[0, 7.5], [2, 8.0], [2, 9.0]], "do not rise"),
+        ([[0, 7.5], [1, float("nan")]], "not finite"),
+        ([[0, 7.0]], "is not that of no gap"),
+        ([[1, 7.5]], "is not that of no gap"),
+        ([[0.5, 7.5]], "0.5 is not a whole number"),
+        ([[0]], "not a model file"),
+        (7.5, "not a model file"),
+    ],
+)
+def test_damaged_widths_by_history_gap_are_refused(pairs: object, says: str) -> None:
+    document = json.loads(with_past((0, 7.5)).to_json())
+    document["interval"]["calibration"]["by_gap"] = pairs
+    with pytest.raises(ModelError, match=says):
+        model_from_json(json.dumps(document))
+
+
+def test_what_is_beside_the_inputs_has_to_be_the_history_gap() -> None:
+    document = json.loads(with_past((0, 7.5)).to_json())
+    with pytest.raises(ModelError, match="beside_inputs is"):
+        model_from_json(json.dumps(document | {"beside_inputs": ["weather"]}))
+    with pytest.raises(ModelError, match="and no feature of the past"):
+        model_from_json(json.dumps(document | {"beside_inputs": []}))
+    ranges = document["ranges"] | ({"history_gap": {"minimum": 0.0, "maximum": 1.0}} if document["ranges"] else {})
+    named = {"input_columns": [*MODEL.input_columns, "history_gap"], "ranges": ranges}
+    with pytest.raises(ModelError, match="history_gap is an input column"):
+        model_from_json(json.dumps(document | named))
+
+
 @pytest.mark.parametrize("shape", [(2, 2), (3,), (1, 4)])
 def test_rows_of_another_width_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ModelError, match=r"takes 3 values a row \(a, b, c\)"):
@@ -121,6 +210,13 @@ def test_rows_of_another_width_are_refused(shape: tuple[int, ...]) -> None:
 
 def damaged(**changes: object) -> str:
     return json.dumps({**json.loads(MODEL.to_json()), **changes})
+
+
+def described(feature: str, rows: int = 33, **changes: object) -> str:
+    document = json.loads(DESCRIBED.to_json())
+    document["baseline"]["rows"] = rows
+    document["baseline"]["features"][feature] |= changes
+    return json.dumps(document)
 
 
 def calibrated(**changes: object) -> str:
@@ -163,11 +259,40 @@ def calibrated(**changes: object) -> str:
         (damaged(interval={"level": 1.0, "t_quantile": 2.0}), "no level between 0 and 1"),
         (damaged(interval={"level": 0.9, "t_quantile": -2.0}), "a negative quantile"),
         (damaged(residual_degrees_of_freedom=0), "no degree of freedom"),
+        (damaged(residual_degrees_of_freedom=30.5), "30.5 is not a whole number"),
+        (damaged(intercept="5"), "'5' is not a number"),
+        (damaged(intercept=True), "'True' is not a number"),
+        (damaged(target=None), "'None' is not a text"),
+        (damaged(input_columns="abc"), "'abc' is not a list of names"),
+        (damaged(input_columns=["a", ["b"], "c"]), "not a text"),
+        (calibrated(rows="90"), "'90' is not a number"),
+        (CALIBRATED.to_json().replace('"minimum": 10.0', '"minimum": 9.0', 1), "not its training range"),
+        (damaged(baseline={"rows": 33}), "not a model file"),
+        (described("a", counts=None), "not a model file"),
+        (described("a", columns=["zz"]), "baseline of a is of a column that is not an input column"),
+        (described("a", counts=[33]), "baseline of a does not count each of its bins"),
+        (described("a", edges=[2.0, 1.0]), "baseline of a does not count each of its bins"),
+        (described("a", edges=[0.1, float("nan")]), "baseline of a does not count each of its bins"),
+        (described("a", limits=None), "baseline of a does not count each of its bins"),
+        (described("a", limits=[2.0, 1.0]), "baseline of a does not count each of its bins"),
+        (described("kind", labels=["red"], counts=[33]), "baseline of kind does not count each of its bins"),
+        (described("kind", columns=[], labels=["red"], counts=[33]), "baseline of kind does not count each"),
+        (described("kind", counts=[34, -1, 0]), "baseline of kind does not count 33 rows"),
+        (described("a", rows=34), "baseline of a does not count 34 rows"),
+        (described("a", missing=1.5), "baseline of a has an impossible share of empty cells"),
     ],
 )
 def test_a_damaged_model_is_refused(text: str, says: str) -> None:
     with pytest.raises(ModelError, match=says):
         model_from_json(text)
+
+
+def test_the_baseline_keeps_every_bit() -> None:
+    assert model_from_json(DESCRIBED.to_json()) == DESCRIBED
+    assert model_from_json(MODEL.to_json()).baseline is None
+    older = json.loads(DESCRIBED.to_json())
+    del older["baseline"]
+    assert model_from_json(json.dumps(older)) == MODEL
 
 
 def test_a_missing_model_is_named(tmp_path) -> None:

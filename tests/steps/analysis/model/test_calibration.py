@@ -85,6 +85,34 @@ def test_the_order_of_the_rows_does_not_matter_where_they_have_a_time(seed: int)
     assert found.half_width == pytest.approx(expected.half_width, rel=1e-9)
 
 
+def test_older_values_make_the_interval_wider() -> None:
+    """A random walk, predicted from what it was: after g more steps its errors are sqrt(g + 1) as large."""
+    random = np.random.Generator(np.random.PCG64(7))
+    steps = np.cumsum(random.standard_normal(1200))
+    older = {gap: pd.DataFrame({"before": pd.Series(steps).shift(1 + gap)[101:].to_numpy()}) for gap in (0, 1, 3, 8)}
+    features, target, times = older.pop(0), steps[101:], np.arange(1099)
+    found = calibrate(features, target, Procedure(scaled=("before",)), times, by_gap=older)
+    assert found is not None
+    assert [gap for gap, _ in found.by_gap] == [0, 1, 3, 8]
+    assert found.by_gap[0] == (0, found.half_width)
+    widths = np.array([width for _, width in found.by_gap])
+    assert widths / widths[0] == pytest.approx(np.sqrt([1.0, 2.0, 4.0, 9.0]), rel=0.25)
+    plain = calibrate(features, target, Procedure(scaled=("before",)), times)
+    assert plain == replace(found, by_gap=())
+
+
+def test_a_width_never_falls_with_the_gap_and_ends_with_the_rows() -> None:
+    features, target = table(4, 100)
+    times = np.arange(100)
+    noisy = features + np.random.Generator(np.random.PCG64(1)).uniform(0.0, 9.0, (100, 1))
+    short = features.assign(x=np.where(times < 85, np.nan, features["x"]))
+    found = calibrate(features, target, PLAIN, times, by_gap={6: short, 1: noisy, 2: features})
+    assert found is not None
+    (_, first), (one, wide), (two, same) = found.by_gap
+    assert (one, two) == (1, 2)
+    assert first < wide == same
+
+
 def test_too_few_rows_are_not_calibrated_on() -> None:
     features, target = table(1, 300)
     assert calibrate(features[:56], target[:56], PLAIN, np.arange(56)) is None

@@ -7,6 +7,7 @@ import gzip
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pyarrow as pa
@@ -230,10 +231,36 @@ def test_a_mistake_of_every_line_is_said_once(write) -> None:
     assert "none of the first 5,000 lines is a row: the line has 5 values" in str(error)
 
 
-def test_problems_are_counted_beyond_a_hundred(write) -> None:
+def test_a_mistake_of_many_lines_is_said_once_and_counted(write) -> None:
     error = refusal(write(written("1,2,3,x", *["1,2,3"] * 5000)))
-    assert len(error.problems) == 100
-    assert "and 4992 more" in str(error)
+    assert [(problem.line, problem.column) for problem in error.problems] == [(3, "Note")]
+    assert "the line has 3 values, the header names 4 columns (likewise lines 4, 5, 6 and 4996 more)" in str(error)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize("times", [1, 5000])
+def test_a_header_that_stands_in_the_file_again_is_one_mistake(write, end: str, times: int) -> None:
+    text = written("1,2,3,x").decode()
+    header = text.splitlines()[0]
+    error = refusal(write(text.replace("\n", end) + f"{header}{end}" * times))
+    assert [(problem.line, problem.column) for problem in error.problems] == [(3, None)]
+    assert "the header stands here again; remove the line" in str(error)
+
+
+def test_a_file_with_its_mark_behind_another_has_the_header_again(write) -> None:
+    text = ",temp,Note\n1,2,x\n"
+    error = refusal(write(f"{text}\ufeff{text}"))
+    assert [(problem.line, problem.message) for problem in error.problems] == [
+        (3, "the header stands here again; remove the line")
+    ]
+
+
+def test_a_million_empty_lines_are_counted_at_once(write) -> None:
+    path = write(written("", "1,2,3,x").decode() + "\n" * 2_000_000 + "2,2,3,x\n")
+    started = process_time()
+    lines, _, file = read(path)
+    assert process_time() - started < 1.0
+    assert (lines, file.dialect()["blank_lines"]) == ([3, 2_000_004], 2_000_001)
 
 
 @pytest.mark.parametrize(

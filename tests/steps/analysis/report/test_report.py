@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from html.parser import HTMLParser
 from itertools import pairwise
 from random import Random
@@ -11,6 +12,7 @@ from random import Random
 import numpy as np
 import pytest
 
+from analysis.evaluation.paired import verdict
 from analysis.evaluation.rows import labelled_rows
 from analysis.model.archive import read_archive
 from analysis.report import interpretation
@@ -76,7 +78,7 @@ def test_everything_is_in_it(trained) -> None:
         *("Data quality", "Coefficients", "VIF", "Predicted against actual", "Residuals against predicted", "Q-Q plot"),
         *(
             "Daily rentals by interval",
-            "The approved model",
+            "The model in use",
             "In plain words",
             "OLS Regression Results",
             "Breusch-Pagan",
@@ -187,6 +189,23 @@ def test_words_follow_the_numbers(sample_runs, path, value, title) -> None:
     assert title in {finding.title for finding in findings(evaluation, {}, BIKES.words)}
 
 
+@pytest.mark.parametrize(
+    ("rows", "coverage", "title"),
+    [
+        (120, 0.983, "The intervals keep their promise"),
+        (120, 0.90, "The intervals miss their promise"),
+        (2_000, 0.983, "The intervals miss their promise"),
+        (2_000, 0.975, "The intervals keep their promise"),
+    ],
+)
+def test_intervals_that_few_rows_miss_by_chance_are_no_problem(sample_runs, rows, coverage, title) -> None:
+    evaluation = promising(sample_runs["forecast"].evaluation)
+    figure = evaluation["validation"]["rolling"]
+    figure["rows"] = rows
+    figure["intervals"]["calibrated"]["coverage"] = coverage
+    assert title in {finding.title for finding in findings(evaluation, {}, BIKES.words)}
+
+
 def promising(evaluation: dict) -> dict:
     """Let the figures of days to come be those of a random split, whose intervals hold what they should."""
     validation = evaluation["validation"]
@@ -211,7 +230,9 @@ def test_every_sentence_is_said_of_some_run_and_filled_in(sample_runs, monkeypat
         evaluation = run.evaluation
         summary = vary(evaluation, random)
         assert all("{" not in finding.title + finding.text for finding in findings(evaluation, summary, BIKES.words))
-    assert said == set(interpretation._SENTENCES)
+    about_the_past = {"past", "past_and_width"}
+    assert said | about_the_past == set(interpretation._SENTENCES)
+    assert not said & about_the_past
 
 
 def test_whatever_is_found_of_wine_is_said_without_a_word_of_time(wine_runs) -> None:
@@ -245,7 +266,12 @@ def vary(evaluation: dict, random: Random, *, timed: bool = True) -> dict:
     evaluation["train"]["r2"] = one([0.5, 0.99])
     evaluation["baseline"]["rmse"] = one([1.0, 1e6])
     difference, before = {"rmse": one([-1.0, 0.0, 1.0])}, {"status": "compared", "version": 1, "same_split": False}
+    sign = difference["rmse"]
+    intervals = one([{"rmse": [sign - 2.0, sign + 2.0]}, {"rmse": [sign / 2, sign / 2]}, None])
+    before |= {"verdict": verdict(intervals), "difference_intervals": intervals, "interval_level": 0.95}
     evaluation["previous_model"] = {**before, "difference": difference, "test": {"rmse": 100.0}}
+    drifted = {"status": "compared", "threshold": 0.25, "drifted": one([[], ["temp", "hum"]])}
+    evaluation["drift"] = {**drifted, "features": [{"feature": "temp", "psi": 1.25}]}
     entry = {"name": "temp", "vif": one([2.0, 7.0, 20.0]), "infinite_vif": False}
     return {"coefficients": [entry], "figures": {"condition_number": one([5.0, 50_000.0])}}
 
@@ -260,6 +286,16 @@ def render(sample_runs):
         return report_html(archive, sides, quality, run.evaluation, BIKES)
 
     return again, run.document("prepared/quality/quality.json")
+
+
+@pytest.fixture
+def render_with(sample_runs):
+    """Render the page of an evaluation with other blocks."""
+    run = sample_runs["forecast"]
+    archive = read_archive(run.root / "archive" / "model.tar.gz")
+    sides = tuple(labelled_rows(run.root / "prepared" / side, side, archive.model, BIKES) for side in ("train", "test"))
+    quality = run.document("prepared/quality/quality.json")
+    return lambda blocks: report_html(archive, sides, quality, {**run.evaluation, **blocks}, BIKES)
 
 
 def test_the_same_run_gives_the_same_bytes(render, sample_runs) -> None:
@@ -289,6 +325,37 @@ def test_a_quality_report_of_an_older_version_still_renders(render) -> None:
     assert Page(render[0]({})).open == []
 
 
+def drift_of(feature: str, label: str) -> dict:
+    bins = [{"label": label, "training": 1.0, "file": 0.25}, {"label": "other", "training": 0.0, "file": 0.75}]
+    figures = {"psi": 4.5, "chance": 0.2, "unseen": 0.125, "missing": 0.5, "missing_in_training": 0.0, "used": True}
+    unused = {"feature": "holiday", **figures, "psi": 0.0, "used": False, "drifted": False, "bins": bins}
+    return {
+        "status": "compared", "reason": "", "threshold": 0.25, "rows": {"training": 500, "file": 60},
+        "drifted": [feature], "features": [{"feature": feature, "drifted": True, "bins": bins, **figures}, unused],
+    }  # fmt: skip
+
+
+def test_drift_has_a_section(sample_runs, render_with) -> None:
+    page = render_with({"drift": drift_of("temp", "<b>cold</b>")})
+    assert Page(page).open == []
+    text = shown(page)
+    assert "60 days of this file beside the 500 that the model in use was trained on" in text
+    assert "1,000 times: temp." in text
+    assert "&lt;b&gt;cold&lt;/b&gt;" in page
+    assert "The inputs are not as the model in use knows them" in text
+    unchanged = drift_of("temp", "cold")
+    unchanged["features"][0]["drifted"] = False
+    page = render_with({"drift": {**unchanged, "drifted": []}})
+    assert "1,000 times; none has." in shown(page)
+    assert "no version is approved yet." in shown(
+        render_with({"drift": {**unchanged, "status": "not compared", "reason": "no version is approved yet"}})
+    )
+
+
+def test_an_evaluation_of_an_older_version_has_no_section_on_drift(sample_runs, render_with) -> None:
+    assert "drift" not in render_with({"drift": None, "previous_model": {"status": "none", "reason": "none"}})
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -309,6 +376,21 @@ def test_ticks_are_round_and_inside() -> None:
     assert ticks(-4e-12, 3e-12) == pytest.approx([-4e-12, -2e-12, 0.0, 2e-12])
 
 
+@pytest.mark.parametrize(
+    ("days", "texts"),
+    [
+        (1200.0, ["2020-03", "2021-07", "2022-12"]),
+        (300.0, ["2020-03", "2020-06", "2020-10"]),
+        (30.0, ["2020-01-06", "2020-01-16", "2020-01-26"]),
+        (1.5, ["01-01 00:00", "01-01 12:00", "01-02 00:00", "01-02 12:00"]),
+    ],
+)
+def test_ticks_of_time_are_told_apart(days, texts) -> None:
+    x = date(2020, 1, 1).toordinal() + np.linspace(0.0, days, 50)
+    plot = scatter([Series("points-test", x, x)], (0.0, 0.0), over_time=True)
+    assert [text for _, text in plot.x_ticks] == texts
+
+
 def test_quantiles_of_a_normal_sample_lie_on_the_line() -> None:
     expected, ordered = normal_quantiles(np.random.Generator(np.random.PCG64(1)).normal(5.0, 9.0, 4000))
     assert np.abs(expected - ordered)[100:-100].max() < 0.1
@@ -323,3 +405,26 @@ def test_figures_escape_their_texts_and_thin_out_many_points() -> None:
     assert "&lt;x&gt;" in svg
     assert "&amp;y" in svg
     assert len(svg) < 40_000
+
+
+def test_a_model_with_a_past_says_what_it_looks_back_on(lagged_run) -> None:
+    page = lagged_run.report
+    assert page.count('<h3 id="past-h">What the model looks back on</h3>') == 1
+    assert "<strong>cnt_1</strong>: rentals of the day before; <strong>cnt_mean_7</strong>: mean daily rentals" in page
+    assert "neither learned from nor predicted: 1." in page
+    Page(page)
+    evaluation = lagged_run.evaluation
+    widths = lagged_run.document("model/model.json")["interval"]["calibration"]["by_gap"]
+    assert evaluation["past"]["half_widths"] == widths
+    assert [gap for gap, _ in widths][:6] == [0, 1, 2, 6, 13, 29]
+    (said,) = [one.text for one in findings(evaluation, {}, BIKES.words) if one.title == "It looks back"]
+    assert said.startswith("It uses rentals of the day before and mean daily rentals of the seven days before.")
+    assert f"reaches {widths[0][1]:,.0f} rentals to either side, and {widths[-1][1]:,.0f} with a history gap of" in said
+    evaluation["past"]["half_widths"] = []
+    (said,) = [one.text for one in findings(evaluation, {}, BIKES.words) if one.title == "It looks back"]
+    assert "interval" not in said
+
+
+def test_a_model_without_a_past_says_nothing_of_it(trained) -> None:
+    assert "past-h" not in trained.report
+    assert "past" not in trained.evaluation

@@ -95,3 +95,10 @@ def test_patience_ends(answers) -> None:
     with pytest.raises(ClientError, match="503"):
         patient_client("s3", 0).get_object(Bucket="bucket", Key="key")
     assert answers == [200]
+
+
+def test_pauses_grow_are_capped_and_differ() -> None:
+    assert max(aws.backoff(1) for _ in range(100)) <= 0.2
+    pauses = [aws.backoff(attempt, 2.0) for attempt in range(1, 5000, 50)]
+    assert max(pauses) <= 2.0
+    assert len(set(pauses)) == len(pauses)

@@ -45,14 +45,18 @@ def test_an_answer_has_no_empty_text_and_no_long_one() -> None:
 
 
 def _imports(path: Path) -> set[str]:
-    """Top-level modules that a file imports, also inside its functions, but for those of type checkers."""
+    """Modules that a file imports, also inside its functions, but for those of type checkers."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     unchecked = [
         node for node in tree.body if not (isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING")
     ]
     found = [node for top in unchecked for node in ast.walk(top)]
     names = {alias.name for node in found if isinstance(node, ast.Import) for alias in node.names}
-    names |= {node.module or "" for node in found if isinstance(node, ast.ImportFrom)}
+    for node in found:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            # What is imported from a package is a module of it.
+            package = (STEPS / node.module.replace(".", "/")).is_dir()
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} if package else {node.module}
     return names
 
 
