@@ -6,12 +6,14 @@
     ├── SettingsError                  an environment file or variable is wrong: correct the key that is named
     ├── DefinitionError                the definition can't be compiled, or a check finds a problem in it
     ├── DeploymentError                a resource could not be planned, created, changed or removed
+    │   └── TooSlowError               … in time: the state that it was last seen in is named
     ├── ExecutionError                 an execution could not be started, found, followed or stopped, or it failed
     ├── DeclarationError               a data set's declaration is wrong: correct the lines that are named
     ├── InputFileError                 a local file can't be read: give another path
     ├── OutputFileError                a local file can't be written: give another path
     ├── LocalEndpointUnavailableError  the local AWS endpoint is not installed, did not start or does not answer
-    └── RegistryError                  a registered version could not be found, read, approved or rejected
+    ├── RegistryError                  a registered version could not be found, read, approved or rejected
+    └── RecoveryError                  a backup could not be made or used, or an environment not be restored from it
 
 Errors of the local endpoint are in :mod:`localmaker.errors`, those of the step scripts in
 ``steps/analysis/runtime/errors.py``; neither can import this module (see the import contracts in ``pyproject.toml``).
@@ -53,6 +55,10 @@ class DeploymentError(PipelineError):
     exit_code = 5
 
 
+class TooSlowError(DeploymentError):
+    """A resource was not ready in time; what AWS has begun goes on."""
+
+
 class ExecutionError(PipelineError):
     """A pipeline execution could not be started, found, watched or stopped, or it ended other than ``Succeeded``."""
 
@@ -91,3 +97,9 @@ class RegistryError(PipelineError):
     """A registered version of the model could not be found, read, approved or rejected."""
 
     exit_code = 9
+
+
+class RecoveryError(PipelineError):
+    """A backup could not be made, read or restored."""
+
+    exit_code = 10

@@ -19,6 +19,7 @@ from pipeline.errors import DeploymentError, PipelineError, SettingsError
 from pipeline.settings.environment import VARIABLES, Settings
 
 if TYPE_CHECKING:
+    import boto3
     from botocore.exceptions import ClientError
     from botocore.session import Session
     from mypy_boto3_events import EventBridgeClient
@@ -37,8 +38,8 @@ ClientT = TypeVar("ClientT")
 
 #: Services that there is a client for, by botocore's name.
 SERVICES = (
-    *("ec2", "events", "glue", "iam", "kms", "lambda", "logs", "s3", "sagemaker", "sagemaker-featurestore-runtime"),
-    *("service-quotas", "sns", "sqs", "sts"),
+    *("cloudwatch", "ec2", "events", "glue", "iam", "kms", "lambda", "logs", "s3", "sagemaker"),
+    *("sagemaker-featurestore-runtime", "scheduler", "secretsmanager", "service-quotas", "sns", "sqs", "sts"),
 )
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -71,6 +72,7 @@ class Aws:
     """Clients for one environment, whose settings give the region and, where they name one, the endpoint."""
 
     #: The stubs of those that are Any are not among the development dependencies.
+    cloudwatch: ServiceClient[Any] = ServiceClient()
     ec2: ServiceClient[Any] = ServiceClient()
     events: ServiceClient[EventBridgeClient] = ServiceClient()
     feature_store: ServiceClient[SageMakerFeatureStoreRuntimeClient] = ServiceClient("sagemaker-featurestore-runtime")
@@ -81,6 +83,8 @@ class Aws:
     logs: ServiceClient[CloudWatchLogsClient] = ServiceClient()
     s3: ServiceClient[S3Client] = ServiceClient()
     sagemaker: ServiceClient[SageMakerClient] = ServiceClient()
+    scheduler: ServiceClient[Any] = ServiceClient()
+    secrets: ServiceClient[Any] = ServiceClient("secretsmanager")
     service_quotas: ServiceClient[Any] = ServiceClient("service-quotas")
     sns: ServiceClient[SNSClient] = ServiceClient()
     sqs: ServiceClient[SQSClient] = ServiceClient()
@@ -122,6 +126,19 @@ class Aws:
             # The local endpoint checks none, but botocore signs nothing without any.
             session.set_credentials("local", "local")
         return session
+
+    def boto3_session(self) -> boto3.Session:
+        """Return a session for libraries that create their own clients; they find the endpoint in other ways."""
+        import boto3
+
+        found = self._session.get_credentials()
+        keys = found.get_frozen_credentials() if found is not None else None
+        return boto3.Session(
+            aws_access_key_id=keys and keys.access_key,
+            aws_secret_access_key=keys and keys.secret_key,
+            aws_session_token=keys and keys.token,
+            region_name=self.settings.region,
+        )
 
     def client(self, service: str) -> Any:
         """Return the one client of a service. Threads may share clients, but not the session that creates them."""

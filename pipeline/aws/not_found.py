@@ -25,20 +25,20 @@ _CODES = {
     "ResourceNotFoundException",
     "ServerSideEncryptionConfigurationNotFoundError",
 }
+#: The last two are what it says of code repositories and of notebook instances.
+_WORDS = ("does not exist", "could not find", "not found", "cannot find", "recordnotfound")
 
 
 def is_missing(error: ClientError) -> bool:
     """Say whether AWS answers that the resource does not exist.
 
-    SageMaker answers ``ValidationException`` with "does not exist" or "Could not find" for some kinds.
+    SageMaker answers ``ValidationException`` for some kinds, each in words of its own.
     """
     details = error.response.get("Error", {})
     if details.get("Code") in _CODES:
         return True
     message = details.get("Message", "").lower()
-    return details.get("Code") == "ValidationException" and (
-        "does not exist" in message or "could not find" in message or "not found" in message
-    )
+    return details.get("Code") == "ValidationException" and any(words in message for words in _WORDS)
 
 
 def unless_missing(call: Callable[[], T]) -> T | None:

@@ -56,7 +56,10 @@ _BUSY |= {"Throttled", "Throttling", "TooManyRequests"}
 _PASSING = {"ConcurrentModification", "Conflict", "OperationAborted", "QueueDeletedRecently", "ResourceConflict"}
 _PASSING |= {"DeleteConflict", "EntityTemporarilyUnmodifiable"}
 #: What services say of a role whose trust or policies they do not know yet.
-_UNKNOWN_ROLE = re.compile("role.*(assume|does not have permissions to call|can perform)|assume.*role")
+#: The last two are what CreateFeatureGroup says.
+_UNKNOWN_ROLE = re.compile(
+    "role.*(assume|does not have permissions to call|can perform|arn is invalid)|assume.*role|invalid s3uri"
+)
 _TAKEN = {"BucketAlreadyOwnedByYou", "EntityAlreadyExists", "QueueAlreadyExists", "QueueNameExists", "ResourceInUse"}
 #: Codes that mean it where the message says so.
 _EXISTING = {"ResourceConflict", "Validation"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.dataset.declaration import plain_name
+from analysis.dataset.columns import plain_name
 from pipeline.errors import InputFileError
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -72,6 +72,9 @@ def read_cells(path: Path) -> CsvTable:
             continue
         if len(values) != len(header):
             raise InputFileError(f"{path}:{line}: the line has {len(values)} values, the header {len(header)} names.")
+        if any("\n" in value or "\r" in value for value in values):
+            # Jobs refuse it, too: lines are what messages name, and what large files are split by.
+            raise InputFileError(f"{path}:{line}: a quoted cell has a line break inside; put each row on one line.")
         for one, known, raw in zip(codes, columns, values, strict=True):
             one.append(known[raw])
     if not codes[0]:
@@ -135,10 +138,10 @@ def _lines(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[st
 def _header(path: Path, values: list[str]) -> list[str]:
     names = [value.strip() or f"unnamed_{position}" for position, value in enumerate(values, start=1)]
     if not any(character.isalpha() for name in values for character in name):
-        raise InputFileError(f"{path} has no header: its first line holds no names.")
+        raise InputFileError(f"{path} has no header: its first line holds no names. Add a line of names.")
     seen: dict[str, str] = {}
     for name in names:
         other = seen.setdefault(plain_name(name), name)
         if other is not name:
-            raise InputFileError(f"{path}: its columns {other!r} and {name!r} can't be told apart by their names.")
+            raise InputFileError(f"{path}: its columns {other!r} and {name!r} can't be told apart. Rename one.")
     return names

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.dataset.columns import Kind
-from analysis.dataset.declaration import MARKS, TAKEN, Dataset, plain_name
+from analysis.dataset.columns import Kind, plain_name
+from analysis.dataset.declaration import MARKS, TAKEN, Dataset
 from pipeline.datasets import toml
 from pipeline.datasets.cells import DELIMITERS, CsvTable, read_cells
+from pipeline.datasets.files import check_file
 from pipeline.datasets.findings import Findings
 from pipeline.datasets.kinds import guess
 from pipeline.datasets.observed import Observed, missing_marks
@@ -19,6 +20,7 @@ from pipeline.datasets.validation import check_declaration
 from pipeline.errors import InputFileError
 
 _REVIEW = "# review: "
+_CARD = ("risk_reason", "model_owner", "business_problem", "prohibited_uses", "ethical_considerations", "caveats")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 
 
@@ -63,6 +65,11 @@ def draft(path: Path, name: str | None = None, target: str | None = None) -> Dra
     dataset = check_declaration(text.encode())
     if not isinstance(dataset, Dataset):
         raise InputFileError(f"{path}: no declaration could be drafted, because of its line {dataset[0]}.")
+    # What is written in two ways at once, such as 1,234, can be drafted and is refused.
+    problems = check_file(dataset, path).problems
+    if problems:
+        more = f" There are {len(problems) - 1} more such problems." if len(problems) > 1 else ""
+        raise InputFileError(f"{path} would be refused by every run: {problems[0]}.{more}", "Correct the file first.")
     return Draft(text, dataset, table.rows)
 
 
@@ -187,3 +194,8 @@ def _end() -> Iterator[str]:
     yield "[gate]"
     yield "minimum_r_squared = 0.0"
     yield "minimum_rows = 60"
+    yield "\n" + _review("what the model card says beside the numbers of a run; docs/model-cards.md explains it")
+    yield "[card]"
+    yield 'risk_rating = "Unknown"'
+    for field in _CARD:
+        yield f'# {field} = ""'

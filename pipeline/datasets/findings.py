@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.dataset.columns import TIMES, Kind
 from pipeline.datasets import toml
 from pipeline.datasets.cells import Cells
 from pipeline.datasets.kinds import Guess, guess, guess_answer
 from pipeline.datasets.observed import Observed
-from pipeline.datasets.relations import copies, first_rows, followers, keys, sums
+from pipeline.datasets.relations import combination, copies, first_rows, followers, is_sum, keys, sums
 
 _LEVELLED = frozenset({Kind.CATEGORY, Kind.FLAG})
 _OF_MOMENTS: Mapping[str, Callable[[datetime], int]] = {
@@ -63,6 +64,11 @@ class Findings:
             and len(np.unique(column.known)) > 1
             and (name == self.target or self.guesses[name].kind is not Kind.IDENTIFIER)
         }
+        booleans = {
+            name: column.truths
+            for name, column in self.seen.items()
+            if name != self.target and column.truths is not None
+        }
         for copy in list(copies(numbers)):
             why = "gives the answer away" if copy.of == self.target else "repeats another column"
             self._never(copy.column, f"it {why}: it is {copy.formula}")
@@ -74,6 +80,27 @@ class Findings:
             self.rules.append((total, f"sum_of = {toml.texts(addends)}", f"is not {' + '.join(addends)}"))
             why = "gives the answer away" if self.target in addends else "repeats other columns"
             self._never(total, f"it {why}: it is {' + '.join(addends)}")
+        if not self.parts:
+            self._find_combination(numbers, booleans)
+
+    def _find_combination(
+        self, numbers: Mapping[str, NDArray[np.float64]], booleans: Mapping[str, NDArray[np.float64]]
+    ) -> None:
+        """Find the columns from which the target is computed, however many."""
+        inputs = {
+            name: values
+            for name, values in {**numbers, **booleans}.items()
+            if name != self.target and "never_input" not in self.guesses[name].fields
+        }
+        found = combination(numbers[self.target], inputs)
+        names = tuple(name for name in self.seen if name in found)
+        addends = [inputs[name] for name in names]
+        if names and not any(name in booleans for name in names) and is_sum(numbers[self.target], addends):
+            self.parts = names
+            return
+        listed = " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+        for name in names:
+            self._never(name, f"it gives the answer away: {self.target} is computed from {listed}")
 
     def _find_answers(self) -> None:
         answers = (self.target, *self.parts)

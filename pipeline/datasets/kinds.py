@@ -114,7 +114,7 @@ def _moment(seen: Observed) -> Guess:
     reviews = [f"its cells can also be read as {other}" for other in others]
     earliest, latest = min(seen.moments.values()), max(seen.moments.values())
     shown = [str(moment.date() if kind is Kind.DATE else moment) for moment in (earliest, latest)]
-    reviews.append(f"from {shown[0]} to {shown[1]}")
+    reviews.append(f"from {shown[0]} to {shown[1]}{', as UTC' if first.endswith('zz') else ''}")
     return Guess(kind, {"formats": f"{{ standard = [{toml.text(first)}] }}"}, tuple(reviews))
 
 

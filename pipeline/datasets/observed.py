@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from itertools import product
 
@@ -16,17 +16,21 @@ from analysis.dataset.declaration import MARKS
 from pipeline.datasets.cells import Cells
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+(?:,[0-9]+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?(?:[0-9]+,[0-9]*|,[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _CODE = re.compile(r"0[0-9]+")
-_DATE = re.compile(r"[0-9]{1,4}([-/.])[0-9]{1,2}\1[0-9]{1,4}(?:[ T][0-9]{1,2}(?::[0-9]{2}){0,2})?|[12][0-9]{7}")
+_DAY = r"[0-9]{1,4}([-/.])[0-9]{1,2}\1[0-9]{1,4}"
+_CLOCK = r"[0-9]{1,2}(?::[0-9]{2}){0,2}(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
+_DATE = re.compile(rf"{_DAY}(?:[ T]{_CLOCK})?|[12][0-9]{{7}}")
 _DAYS = ("yyyy-mm-dd", "dd-mm-yyyy", "mm-dd-yyyy", "dd-mm-yy", "mm-dd-yy", "yy-mm-dd")
-_TIMES = ("", " HH:MM:SS", " HH:MM", "THH:MM:SS", "THH:MM", " HH")
+_CLOCKS = (" HH:MM:SS", " HH:MM", "THH:MM:SS", "THH:MM")
+_TIMES = ("", *_CLOCKS, " HH", *(f"{clock}zz" for clock in _CLOCKS))
 _PATTERNS = ("yyyymmdd", *(day.replace("-", mark) + time for day, mark, time in product(_DAYS, "-/.", _TIMES)))
 _WORDS = frozenset({"none", "na", "n/a", "-"})
 """Marks of missing cells that some tables mean as a level."""
 _SENTINELS = frozenset({"-99", "-200", "-999", "-9999", "-99999", "999", "9999", "99999", "999999"})
 _MOSTLY, _MANY = 0.9, 0.5
 _EXACT = 2.0**53
+_NO_AND_YES = (("false", "true"), ("no", "yes"), ("off", "on"), ("f", "t"), ("n", "y"))
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,16 @@ class Observed:
             return None
         by_code = [math.nan if (number := values.get(text)) is None else number for text in self.cells.texts]
         return np.array(by_code)[self.cells.codes]
+
+    @cached_property
+    def truths(self) -> NDArray[np.float64] | None:
+        """Row → 1 for yes and 0 for no, NaN where missing; None for a column that holds something else."""
+        said = {text.casefold() for text in self.counts}
+        order = next((order for order in _NO_AND_YES if said == set(order)), None)
+        if order is None or len(self.counts) > len(order):
+            return None
+        values = {text: float(order.index(text.casefold())) for text in self.counts}
+        return np.array([values.get(text, math.nan) for text in self.cells.texts])[self.cells.codes]
 
     @property
     def has_decimal_comma(self) -> bool:
@@ -116,10 +130,11 @@ def number_of(text: str) -> float | None:
 
 
 def read_moment(text: str, pattern: str) -> datetime | None:
-    """Return the moment that a cell holds, if it is written by a pattern of the declaration."""
+    """Return the moment that a cell holds, of a zone in UTC, if it is written by a pattern of the declaration."""
     try:
-        return datetime.strptime(text, strptime_format(pattern))  # noqa: DTZ007 (the file does not say which zone)
-    except ValueError:
+        moment = datetime.strptime(text, strptime_format(pattern))  # noqa: DTZ007 (the file need not say which zone)
+        return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
         return None
 
 

@@ -13,6 +13,8 @@ _SAMPLE = 1000
 _SMALL = 4
 _FEWEST_ROWS = 10
 _TOLERANCE = 1e-9
+_SHARE = 1e-7
+"""Of the target's spread: what adds less to it has no part in it."""
 _PAIRS_AMONG, _TRIPLES_AMONG = 150, 30
 _KEYS_AMONG, _KEY_COLUMNS = 12, 3
 
@@ -121,15 +123,41 @@ def sums(numbers: Numbers) -> Iterator[tuple[str, tuple[str, ...]]]:
                 addends = tuple(names[one] for one in chosen)
                 if int(total) in chosen or names[total] in found:
                     continue
-                if _is_sum(numbers[names[total]], [numbers[name] for name in addends]):
+                if is_sum(numbers[names[total]], [numbers[name] for name in addends]):
                     found.add(names[total])
                     yield names[total], addends
 
 
-def _is_sum(total: NDArray[np.float64], addends: Sequence[NDArray[np.float64]]) -> bool:
+def is_sum(total: NDArray[np.float64], addends: Sequence[NDArray[np.float64]]) -> bool:
+    """Tell whether a column is the exact sum of others, in every row that has them all."""
     columns = _complete(total, *addends)
     added = np.sum(columns[1:], axis=0)
     return bool(np.all(abs(columns[0] - added) <= _TOLERANCE * (1 + abs(added))))
+
+
+def combination(total: NDArray[np.float64], numbers: Numbers) -> set[str]:
+    """Return the columns of which another is an exact linear combination; none where it is no such thing.
+
+    A sample of the rows is tried first.
+    """
+    rows = np.flatnonzero(~np.isnan(np.array([total, *numbers.values()])).any(axis=0))
+    if not numbers or len(rows) < len(numbers) + _FEWEST_ROWS:
+        return set()
+    parts: NDArray[np.bool_] = np.zeros(len(numbers), dtype=np.bool_)
+    for part in (rows[:: max(1, len(rows) // _SAMPLE)], rows):
+        target, *columns = (_centred(one[part]) for one in (total, *numbers.values()))
+        factors = np.linalg.lstsq(np.array(columns).T, target)[0]
+        if np.max(abs(factors @ columns - target)) > _TOLERANCE or not target.any():
+            return set()
+        parts = abs(factors) > _SHARE
+    return {name for name, is_part in zip(numbers, parts.tolist(), strict=True) if is_part}
+
+
+def _centred(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return numbers around 0, within -1 to 1 or zero all; their squares could be infinite."""
+    scaled = values / (abs(values).max() or 1.0)
+    centred = scaled - scaled.mean()
+    return np.asarray(centred / (abs(centred).max() or 1.0))
 
 
 def followers(columns: Sequence[Cells]) -> Iterator[tuple[str, str, bool]]:

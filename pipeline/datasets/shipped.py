@@ -1,4 +1,4 @@
-"""The declarations that come with the project."""
+"""The declarations that come with the project, and the standards for model cards."""
 
 from functools import cache
 from pathlib import Path
@@ -7,13 +7,13 @@ from analysis.dataset.declaration import Dataset
 from analysis.dataset.reading import read_dataset
 
 
-def _datasets_folder() -> Path:
-    """Return the declarations' folder: beside the package in a checkout, inside it in a wheel."""
-    packaged = Path(__file__).parents[1] / "_datasets"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "datasets"
+def _folder(name: str) -> Path:
+    """Return a folder of the project: beside the package in a checkout, inside it in a wheel."""
+    packaged = Path(__file__).parents[1] / f"_{name}"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / name
 
 
-DATASETS_FOLDER = _datasets_folder()
+DATASETS_FOLDER, STANDARDS_FOLDER = _folder("datasets"), _folder("standards")
 DEFAULT_DATASET = "bike_sharing"
 
 
@@ -25,6 +25,16 @@ def dataset_names() -> list[str]:
 def declaration_file(name: str) -> Path:
     """Return the file of a declaration, which need not exist: one of ``datasets/``, or a path to another."""
     return Path(name) if name.endswith(".toml") else DATASETS_FOLDER / f"{name}.toml"
+
+
+def standard_names() -> list[str]:
+    """Return the standards for model cards that there are."""
+    return sorted(path.stem for path in STANDARDS_FOLDER.glob("*.toml"))
+
+
+def standard_file(name: str) -> Path:
+    """Return the file of a standard, which need not exist: one of ``standards/``, or a path to another."""
+    return Path(name) if name.endswith(".toml") else STANDARDS_FOLDER / f"{name}.toml"
 
 
 @cache

@@ -4,12 +4,14 @@ import re
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field
 
+from analysis.card.standard import read_standard
 from analysis.runtime.errors import SettingsError as DeclarationError
 from analysis.runtime.project import NAME
-from pipeline.datasets.shipped import dataset_names, declaration_file, declared
+from pipeline.datasets.shipped import dataset_names, declaration_file, declared, standard_file, standard_names
 
 Item = TypeVar("Item")
 
@@ -85,6 +87,14 @@ def _distinct(values: tuple[Item, ...]) -> tuple[Item, ...]:
     return values
 
 
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, ZoneInfoNotFoundError) as error:
+        raise ValueError("there is no such time zone; write one such as Europe/Zurich") from error
+    return name
+
+
 # ``PolicyName`` and ``PolicyPath`` of IAM's CreatePolicy.
 check_policy = matching(
     (
@@ -119,17 +129,39 @@ def _declared(name: str) -> str:
     return name
 
 
+def _standard(name: str) -> str:
+    if not standard_file(name).is_file():
+        known = ", ".join(standard_names())
+        raise ValueError(f"there is no standard {name!r}; use the path of a TOML file, or one of: {known}")
+    try:
+        read_standard(standard_file(name))
+    except DeclarationError as error:
+        raise ValueError(str(error)) from error
+    return name
+
+
 #: Beginning of every name; bucket names have to fit into 63 characters with it.
 ShortName = Annotated[
     str, _text("[a-z][a-z0-9-]{0,15}", "1 to 16 lower-case letters, digits and hyphens, a letter first")
 ]
 DatasetName = Annotated[str, AfterValidator(_declared)]
+CardStandard = Annotated[str, AfterValidator(_standard)]
 AccountId = Annotated[str, _text("[0-9]{12}", "12 digits")]
 Region = Annotated[str, _text("[a-z]{2}(-[a-z]+)+-[0-9]", "a region of AWS, such as eu-west-1")]
 Url = Annotated[str, _text(r"https?://\S+", "a URL, such as http://127.0.0.1:4566"), AfterValidator(_port)]
 InstanceType = Annotated[str, _text(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "an instance type of SageMaker, such as ml.m5.large")]
 SubnetId = Annotated[str, _text("subnet-[0-9a-f]+", "the id of a subnet, subnet-…")]
 SecurityGroupId = Annotated[str, _text("sg-[0-9a-f]+", "the id of a security group, sg-…")]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+# "Schedule types on EventBridge Scheduler"; the fields of cron are AWS's to check.
+ScheduleExpression = Annotated[
+    str,
+    _text(
+        r"cron\(\S+( \S+){5}\)|at\([0-9T:-]{19}\)"
+        r"|rate\((1 (minute|hour|day)|([2-9]|[1-9][0-9]+) (minutes|hours|days))\)",
+        "such as cron(0 3 1 * ? *), rate(7 days) or at(2027-01-01T03:00:00)",
+    ),
+]
 EmailAddress = Annotated[str, _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")]
 # ISO 8601 duration as step caching takes it.
 _HOURS_AND_MINUTES = "[Tt]([0-9]+[Hh]([0-9]+[Mm])?|[0-9]+[Mm])"

@@ -10,6 +10,9 @@ FLOWS: tuple[Flow, ...] = ("training", "scoring")
 #: Folder of the raw bucket that files are uploaded to.
 RAW_FOLDER = "raw/"
 
+#: Folder of the artifacts bucket for model cards as PDF.
+CARD_FOLDER = "cards"
+
 #: Log groups that SageMaker writes the logs of every job of an account to.
 JOB_LOG_GROUPS = tuple(f"/aws/sagemaker/{jobs}" for jobs in ("ProcessingJobs", "TrainingJobs", "TransformJobs"))
 
@@ -17,8 +20,13 @@ JOB_LOG_GROUPS = tuple(f"/aws/sagemaker/{jobs}" for jobs in ("ProcessingJobs", "
 INPUT_BUCKET, INPUT_KEY, INPUT_VERSION, RUN_KEY = "InputBucket", "InputKey", "InputVersionId", "RunKey"
 #: Value of InputVersionId that stands for the newest version. ``steps/claim.py`` knows it too.
 NEWEST_VERSION = "latest"
-#: Value of ModelPackageArn that stands for the newest approved version. ``steps/select_model.py`` knows it too.
-NEWEST_APPROVED = "newest-approved"
+#: InputVersionId and beginning of InputKey where a schedule starts; ``analysis/runtime/upload.py`` knows them too.
+SCHEDULED_VERSION, SCHEDULED_FOLDER = "schedule", "schedule/"
+#: Parameter that says whether training is on the file alone, or on all rows of the Feature Store.
+TRAIN_ON = "TrainOn"
+TrainOn = Literal["file", "history"]
+#: Value of ModelPackageArn that stands for the version in use. ``steps/select_model.py`` knows it too.
+IN_USE = "in-use"
 #: Value of RunKey in executions that an upload started; a start by hand gives another. ``steps/claim.py`` knows it too.
 UPLOAD_RUN_KEY = "upload"
 
@@ -37,6 +45,8 @@ class JobStep(StrEnum):
     PUBLISH_REGISTERED = "PublishRegistered"  #: Likewise.
     INGEST_FEATURES = "IngestFeatures"
     INGEST_REGISTERED = "IngestRegistered"
+    SCORE_PREDICTIONS = "ScorePredictions"  #: Likewise a function's step, as is the next one.
+    SCORE_REGISTERED = "ScoreRegistered"
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -49,8 +59,11 @@ class Function(StrEnum):
 
     CLAIM = "claim"
     SELECT_MODEL = "select-model"
+    READ_HISTORY = "read-history"
     PUBLISH = "publish"
+    SCORE_PREDICTIONS = "score-predictions"
     SWEEP = "sweep"  #: Called by a schedule, and by no pipeline.
+    FOLLOW_MODEL = "follow-model"  #: Called when the state of a registered version changes, and by no pipeline.
 
     @property
     def script(self) -> str:
@@ -58,16 +71,29 @@ class Function(StrEnum):
         return f"{self.replace('-', '_')}.py"
 
 
+#: Functions that a rule calls, and no pipeline: nobody waits for them, so what fails there has an alarm of its own.
+CALLED_BY_RULES = (Function.SWEEP, Function.FOLLOW_MODEL)
+
 #: Ends of the keys that start a pipeline. EventBridge ignores case in ``prefix`` and in ``suffix``, but can't ask for
 #: both of one field, and refuses a rule where more than ten beginnings of wildcards fit one text: these reach nine.
 UPLOAD_SUFFIXES = (".csv", ".CSV", ".csv.gz", ".CSV.GZ")
 
 #: Steps that call a function.
-CLAIM_INPUT, CONFIRM_CLAIM, SELECT_MODEL = "ClaimInput", "ConfirmClaim", "SelectModel"
+CLAIM_INPUT, CONFIRM_CLAIM, SELECT_MODEL, READ_HISTORY = "ClaimInput", "ConfirmClaim", "SelectModel", "ReadHistory"
 #: Steps that run neither.
 CREATE_MODEL, REGISTER_MODEL = "CreateModel", "RegisterModel"
 IS_NEW_INPUT, IS_REGISTERED = "IsNewInput", "IsRegistered"
 QUALITY_GATE, QUALITY_GATE_FAILED = "QualityGate", "QualityGateFailed"
+
+#: Variables of the container that serves a model.
+SERVING_ENVIRONMENT = {
+    "SAGEMAKER_PROGRAM": "inference.py",
+    # Where the toolkit finds the code inside a model artefact.
+    "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+    # The server installs the code with pip, which otherwise looks for setuptools in a package index; pip reads this
+    # variable as the negation of its name.
+    "PIP_NO_BUILD_ISOLATION": "0",
+}
 
 #: Largest upload, in MiB, whose predictions a function publishes well within the ten minutes that its step has.
 PUBLISHED_BY_FUNCTION_MIB = 512

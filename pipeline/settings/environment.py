@@ -36,6 +36,7 @@ from pipeline.settings.sections import (
     Registry,
     Retention,
     Running,
+    Schedule,
 )
 
 ENVIRONMENTS_FOLDER = Path(__file__).parent / "environments"
@@ -45,6 +46,8 @@ VARIABLES = f"{NAME.upper().replace('-', '_')}_"
 """What the names of environment variables for settings begin with."""
 #: Of names: the policies of a role have 10,240 characters, and name many resources.
 _LONGEST_PREFIX = 33
+#: What reading history takes.
+_HISTORY = "features.offline_store is needed, and no features.time_to_live_days"
 _NESTED = "__"
 #: pydantic's types of errors → what is wrong, in words.
 _WORDS = {
@@ -78,6 +81,7 @@ class Settings(ResourceNames, BaseSettings):
     running: Running = Field(default_factory=Running)
     retention: Retention = Field(default_factory=Retention)
     alarms: Alarms = Field(default_factory=Alarms)
+    schedule: Schedule = Field(default_factory=Schedule)
     _file: Path | None = PrivateAttr(default=None)
     #: The name after --env; a variable may have given the environment another one.
     _asked_for: str | None = PrivateAttr(default=None)
@@ -88,6 +92,17 @@ class Settings(ResourceNames, BaseSettings):
     ) -> tuple[Source, ...]:
         """Let the environment win over the arguments, which are the content of a TOML file."""
         return env_settings, init_settings
+
+    @property
+    def trains_on_history(self) -> bool:
+        """Whether an uploaded file is trained on together with all that the offline store knows."""
+        return self.analysis.train_on == "history"
+
+    @property
+    def reads_history(self) -> bool:
+        """Whether executions may read the offline store."""
+        past = any(profile.past for profile in self.declared.profiles.values())
+        return self.features.keep_history and (past or self.trains_on_history or self.schedule.expression is not None)
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -100,6 +115,9 @@ class Settings(ResourceNames, BaseSettings):
             # IAM ignores case and calls the second of two a duplicate.
             if seen.setdefault(key.lower(), key) != key:
                 raise ValueError(f"tags.{key}: it differs from {seen[key.lower()]} in case only, which IAM refuses")
+        for name, needs in (("schedule", self.schedule.expression), ("analysis.train_on", self.trains_on_history)):
+            if needs and not self.features.keep_history:
+                raise ValueError(f"{name}: it trains on history, for which {_HISTORY}")
         cached = parse_duration(self.running.cache_expire_after)
         # A day more: the job that takes a cached step's files runs after the step was found.
         if cached and cached + timedelta(days=1) > timedelta(days=self.retention.run_days):
@@ -132,6 +150,8 @@ class Settings(ResourceNames, BaseSettings):
         if self.profile not in self.declared.profiles:
             known = ", ".join(self.declared.profiles)
             raise ValueError(f"analysis.profile: {self.dataset} declares no {self.profile!r}; it has {known}")
+        if self.declared.profiles[self.profile].past and not self.features.keep_history:
+            raise ValueError(f"analysis.profile: {self.profile} looks back, for which {_HISTORY}")
         if self.gate.figure != "random" and self.declared.time is None:
             raise ValueError(f"quality.gate_figure: {self.dataset} declares no time, so there are no rows to come")
         return self

@@ -61,18 +61,25 @@ class ResourceNames(BaseModel):
     alarm_rule_name = _Name("failed")
     #: Rule that lets the sweep run.
     sweep_rule_name = _Name("sweep")
+    #: Rule that has model cards follow the versions that they describe.
+    follow_rule_name = _Name("follow-model")
     #: Topic for notifications of failed executions.
     alarm_topic_name = _Name("alarms")
     #: Queue of events that could not be delivered.
     dead_letter_queue_name = _Name("undelivered")
-    #: Feature group that holds one record a row.
-    feature_group_name = _Name("rows")
+    #: Feature groups: of what is known of a row before, and of what becomes known later, the target and its parts.
+    inputs_group_name = _Name("inputs")
+    outcomes_group_name = _Name("outcomes")
     #: Group in the model registry.
     model_package_group_name = _Name("regression")
     #: Role that pipelines and jobs run as.
     execution_role_name = _Name("execution")
     #: Role with which EventBridge starts the pipelines.
     events_role_name = _Name("events")
+    #: Schedule that trains without an upload, and its group.
+    schedule_name = _Name("retrain")
+    #: Role with which EventBridge Scheduler starts the training pipeline.
+    scheduler_role_name = _Name("scheduler")
 
     @property
     def prefix(self) -> str:
@@ -101,6 +108,10 @@ class ResourceNames(BaseModel):
     def rule_name(self, flow: Flow) -> str:
         """Return the name of the EventBridge rule for uploads to ``raw/<flow>/``."""
         return f"{self.prefix}-{flow}-upload"
+
+    def coverage_alarm_name(self, flow: Flow) -> str:
+        """Return the name of the CloudWatch alarm on the coverage of a pipeline's outcomes."""
+        return f"{self.prefix}-{flow}-coverage"
 
     def function_name(self, function: Function) -> str:
         """Return the name of a Lambda function, which is also that of its role."""
@@ -135,6 +146,11 @@ class ResourceNames(BaseModel):
     def rule_arn(self, name: str) -> str:
         """Return the ARN of a rule of the default event bus."""
         return self.arn("events", f"rule/{name}")
+
+    @property
+    def schedule_group_arn(self) -> str:
+        """ARN of the schedule's group, for which its role may be assumed."""
+        return self.arn("scheduler", f"schedule-group/{self.schedule_name}")
 
     def bucket_arn(self, name: str) -> str:
         """Return the ARN of a bucket."""

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from pipeline.settings.constraints import (
     BucketName,
+    CardStandard,
     Distinct,
     Duration,
     EmailAddress,
@@ -13,18 +14,21 @@ from pipeline.settings.constraints import (
     KmsKey,
     LogRetention,
     Number,
+    ScheduleExpression,
     SecurityGroupId,
     SubnetId,
+    TimeZone,
 )
-from pipeline.settings.contract import ISOLABLE_STEPS, JobStep
+from pipeline.settings.contract import ISOLABLE_STEPS, JobStep, TrainOn
 
 Measures = Literal["declared", "numbers", "bins"]
 FirstLevels = Literal["declared", "drop", "keep"]
 GateFigure = Literal["random", "chronological", "rolling"]
+DriftAction = Literal["warn", "fail"]
 ApprovalStatus = Literal["PendingManualApproval", "Approved", "Rejected"]
 
-#: The one job that distributes its work; our scripts would do the same on each instance.
-_ON_SEVERAL_INSTANCES = (JobStep.TRANSFORM,)
+#: The jobs that share their work; the other scripts would do the same on each instance.
+_ON_SEVERAL_INSTANCES = (JobStep.TRANSFORM, JobStep.INGEST_FEATURES, JobStep.INGEST_REGISTERED)
 
 
 class Section(BaseModel):
@@ -87,6 +91,8 @@ class Analysis(Section):
     measures: Measures = "declared"
     #: Whether reference levels get a dummy variable too.
     first_levels: FirstLevels = "declared"
+    #: Whether a model is trained on the file that landed, or on all that the offline store knows as well.
+    train_on: TrainOn = "file"
 
 
 class Quality(Section):
@@ -107,6 +113,15 @@ class Quality(Section):
     maximum_invalid_rows: int = Field(default=0, ge=0)
     #: Rows whose target is not the sum of its parts; they are kept.
     maximum_unequal_sums: int = Field(default=0, ge=0)
+    #: Population stability index above which a feature of a file has drifted from the training rows of its model.
+    drift_threshold: Number = Field(default=0.25, gt=0)
+    #: What is done about rows to score that have; a training is never refused for it.
+    drift_action: DriftAction = "warn"
+    #: Share of the outcomes of predicted rows, as they arrive, that the 95 % intervals have to cover: below it there is
+    #: an alarm. None has no alarm.
+    coverage_alarm: Number | None = Field(default=None, gt=0, lt=1)
+    #: Outcomes that share is measured on, at least: the newest ones.
+    coverage_alarm_rows: int = Field(default=30, ge=1)
     #: Fewer rows than this are not trained on; by default as the declaration asks.
     minimum_training_rows: int | None = Field(default=None, ge=30)
 
@@ -115,13 +130,34 @@ class Registry(Section):
     """The model registry."""
 
     approval_status: ApprovalStatus = "PendingManualApproval"
+    #: What every model card has to have beside SageMaker's schema: a file of ``standards/``, or a path to a TOML file.
+    card_standard: CardStandard | None = None
 
 
 class Features(Section):
-    """The Feature Store."""
+    """The Feature Store: online the newest record of each row, offline all. Another choice replaces the groups."""
 
-    #: Days after the upload for which a record is kept; None keeps it. It can be changed later, but not removed.
+    #: Athena's work group, which reads the offline store.
+    athena_work_group: str = Field(default="primary", pattern=r"^[a-zA-Z0-9._-]{1,128}$")
+    online_store: bool = True
+    offline_store: bool = True
+    #: Days after the upload for which a record is kept online; None keeps it. It can be changed later, but not removed.
     time_to_live_days: int | None = Field(default=None, ge=1)
+    #: Records of a file that may be left out, of each instance, before its ingestion fails.
+    most_left_out: int = Field(default=0, ge=0)
+    #: When ingestion ends, finished or not; nine tenths of ``running.step_timeout_seconds`` at most.
+    deadline_seconds: int = Field(default=432000, ge=1)
+
+    @property
+    def keep_history(self) -> bool:
+        """Whether the offline store knows every record: AWS marks those that expire online as deleted in it."""
+        return self.offline_store and self.time_to_live_days is None
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if not self.online_store and (self.time_to_live_days is not None or not self.offline_store):
+            raise ValueError("without online_store, offline_store has to be true, and no record expires")
+        return self
 
 
 class Network(Section):
@@ -206,3 +242,12 @@ class Retention(Section):
     run_days: int = Field(default=60, ge=2, le=3650)
     #: For the raw bucket. It can be made longer or shorter for later uploads, but not be switched off again.
     raw_lock: ObjectLock | None = None
+
+
+class Schedule(Section):
+    """When the training pipeline starts without an upload, and trains on all the data that it has."""
+
+    #: As EventBridge Scheduler takes it, such as ``cron(0 3 1 * ? *)``; None has no schedule.
+    expression: ScheduleExpression | None = None
+    #: Of ``cron`` and ``at``.
+    timezone: TimeZone = "UTC"

@@ -33,6 +33,9 @@ def invalid(message):
         (invalid("The provided execution role does not have permissions to call Publish on SNS"), True),
         (refusal("ValidationException", "Cannot read it. Please ensure that the role can perform s3:GetObject"), True),
         (refusal("ValidationException", "Please ensure the role can perform sagemaker:CreateModel"), True),
+        # CreateFeatureGroup: the first of a new role, the second where its rights to the bucket are new.
+        (refusal("ValidationException", "The execution role ARN is invalid."), True),
+        (refusal("ValidationException", "Invalid S3Uri provided"), True),
         (invalid("Unzipped size must be smaller than 262144000 bytes"), False),
         # Terraform meets it as well: hashicorp/terraform#14707.
         (refusal("DeleteConflict", "Cannot delete entity, must delete policies first."), True),

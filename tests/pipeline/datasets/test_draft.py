@@ -168,6 +168,8 @@ def test_an_hourly_table_is_understood(write: Write) -> None:
         (["", *["a"] * 30, *["b"] * 29], "category", "1 cell is missing; the commonest level"),
         (["2023-02-01", "2023-02-11"] * 30, "date", "from 2023-02-01 to 2023-02-11"),
         ([f"2023-02-01T{n % 24:02}:30:00" for n in range(N)], "datetime", "from 2023-02-01 00:30:00 to"),
+        ([f"2023-02-{n % 28 + 1:02}T06:00:00+02:00" for n in range(N)], "datetime", "from 2023-02-01 04:00:00 to"),
+        ([f"2023-02-01 {n % 24:02}:30Z" for n in range(N)], "datetime", "as UTC"),
         (["20230201", "20230211"] * 30, "date", "from 2023-02-01"),
         (["01/02/2023", "03/02/2023"] * 30, "date", "can also be read as mm/dd/yyyy"),
         (["02/01/2023"] * 30 + ["02/03/2023"] * 30, "date", "can also be read as"),
@@ -254,6 +256,36 @@ def test_three_parts_of_the_target_are_found(write: Write) -> None:
     drafted = draft(write({"total": list(map(sum, zip(*parts.values(), strict=True))), **parts}), target="TOTAL")
     assert (drafted.dataset.target, drafted.dataset.parts) == ("total", ("a", "b", "c"))
     assert {drafted.dataset.columns[name].kind for name in ("total", *"abc")} == {Kind.COUNT}
+    # Nothing but answers is left, and rows are told apart all the same.
+    assert drafted.dataset.known_before == ()
+
+
+def test_more_parts_of_the_target_are_found(write: Write) -> None:
+    parts = {name: [_RANDOM.randrange(1000) for _ in range(N)] for name in "abcdef"}
+    other = [_RANDOM.randrange(1000) for _ in range(N)]
+    total = list(map(sum, zip(*parts.values(), strict=True)))
+    drafted = draft(write({**parts, "other": other, "total": total}))
+    assert drafted.dataset.parts == tuple("abcdef")
+    assert drafted.dataset.inputs == ("other",)
+    assert [rule.sum_of for rule in drafted.dataset.rules] == [tuple("abcdef")]
+
+
+def test_what_the_target_is_computed_from_is_no_input(write: Write) -> None:
+    a, b, c = ([round(_RANDOM.uniform(0, 9), 2) for _ in range(N)] for _ in range(3))
+    score = [round(0.25 * one - 2 * two + 3, 6) for one, two in zip(a, b, strict=True)]
+    drafted = draft(write({"a": a, "b": b, "c": c, "score": score}))
+    assert drafted.dataset.inputs == ("c",)
+    assert drafted.dataset.columns["b"].never_input == "it gives the answer away: score is computed from a and b"
+
+
+def test_flags_in_words_that_add_up_to_the_target_are_no_inputs(write: Write) -> None:
+    flags = {name: [_RANDOM.choice((True, False)) for _ in range(N)] for name in ("fever", "cough", "pain", "rash")}
+    symptoms = list(map(sum, zip(*flags.values(), strict=True)))
+    drafted = draft(write({"smoker": ["yes", "no"] * 30, **flags, "symptoms": symptoms}))
+    assert drafted.dataset.inputs == ("smoker",)
+    why = "it gives the answer away: symptoms is computed from fever, cough, pain and rash"
+    assert {drafted.dataset.columns[name].never_input for name in flags} == {why}
+    assert kinds(drafted)["fever"] == "category"
 
 
 def test_keys_of_three_columns_and_repeated_rows(write: Write) -> None:
@@ -313,7 +345,8 @@ def test_every_dialect_gives_the_same_declaration(delimiter: str, encoding: str,
         (b"", "is empty"),
         (b"a,b\n", "has a header and no rows"),
         (b"a\n1\n", "is no table: its first line has no two names"),
-        (b"1,2\n3,4\n", "has no header"),
+        (b"1,2\n3,4\n", "has no header: its first line holds no names. Add a line of names."),
+        (b'a,b\n1,2\n"3\n4",5\n', r":3: a quoted cell has a line break inside; put each row on one line."),
         (b"a,b\n1,2\n3\n", "3: the line has 1 values, the header 2 names"),
         (b"a,A\n1,2\n", "its columns 'a' and 'A' can't be told apart"),
         (b"a b,a_b\n1,2\n", "its columns 'a b' and 'a_b' can't be told apart"),
@@ -364,6 +397,8 @@ _NAMES = _CELLS | st.builds("{}{}".format, st.sampled_from(["a", "b ", "columns.
     rows=st.integers(1, 40),
     delimiter=st.sampled_from(",;\t|"),
 )
+@example(names=[""], pools=[["0", "0,"], [""], [""], [""], [""]], rows=10, delimiter=";")
+@example(names=[""], pools=[[""]] * 5, rows=3, delimiter="\t")
 @example(names=["a", 'b"]\n[x]'], pools=[["1", "2"]] * 5, rows=20, delimiter=",")
 def test_no_file_breaks_out_of_the_declaration(
     names: list[str], pools: list[list[str]], rows: int, delimiter: str, tmp_path_factory: pytest.TempPathFactory
@@ -385,9 +420,28 @@ def test_no_file_breaks_out_of_the_declaration(
     assert dataset_from(document) == drafted.dataset
     assert set(document) <= {
         *("name", "title", "description", "source", "target", "parts", "key", "time", "repeated_rows"),
-        *("missing_marks", "words", "columns", "rules", "profiles", "gate"),
+        *("missing_marks", "words", "columns", "rules", "profiles", "gate", "card"),
     }
     assert draft(path).text == drafted.text
-    # A job refuses control characters, and line breaks in names; else it takes what was drafted.
-    if all(text.isprintable() for text in [*names, *(cell for pool in pools for cell in pool)]):
-        assert check_file(drafted.dataset, path).problems == ()
+    assert check_file(drafted.dataset, path).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("rows", "refusal"),
+    [
+        (["a;y", *(f"{'0' if row % 2 else '0,'};{row * row}" for row in range(10))], None),
+        (["a;y", *(f"{'1,234' if row % 2 else '2,5'};{row * row}" for row in range(10))], None),
+        (["a;y", *(f"1,234;{row * row}" for row in range(10))], "may be a fraction or thousands"),
+        ([";y", *(f";{row * row}" for row in range(3))], None),
+        (["\ty", *(f"\t{row * row}" for row in range(3))], None),
+        (["a,y", *(f"\x01,{row * row}" for row in range(9))], "would be refused by every run"),
+    ],
+)
+def test_what_is_drafted_is_taken_by_every_run(tmp_path: Path, rows: list[str], refusal: str | None) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    if refusal is None:
+        assert check_file(draft(path).dataset, path).problems == ()
+    else:
+        with pytest.raises(InputFileError, match=refusal):
+            draft(path)

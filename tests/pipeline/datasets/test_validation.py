@@ -74,7 +74,7 @@ description = "d"
         (
             "11: columns.fixed. acidity.colour: unknown field; there are kind, description, unit, headers, minimum, "
             "maximum, usual_minimum, usual_maximum, scales, formats, levels, reference, prepared_as, bins, "
-            "missing, placeholder, indicator, never_input, optional"
+            "missing, placeholder, indicator, never_input, optional, known_afterwards"
         ),
         "17: columns.quality.optional: has to be true or false, not 1",
         "22: rules.0.cases.0.then: is missing",
@@ -158,4 +158,4 @@ def test_a_file_is_named(tmp_path: Path) -> None:
 def test_what_python_takes_for_a_boundary_is_none_in_toml() -> None:
     text = WINE.replace("[columns.pH]", "# a\u2028b\n[columns.pH]") + "x = 1\n"
     assert tomllib.loads(text)
-    assert problems(text)[0].startswith(f"{text.count(chr(10))}: download.x: unknown field")
+    assert problems(text)[0].startswith(f"{text.count(chr(10))}: card.x: unknown field")

@@ -56,10 +56,13 @@ def test_all_names_begin_with_project_data_set_and_environment(write, text, pref
         settings.artifacts_bucket,
         settings.predictions_bucket,
         *settings.pipeline_names,
-        settings.feature_group_name,
+        settings.inputs_group_name,
+        settings.outcomes_group_name,
         settings.model_package_group_name,
         settings.execution_role_name,
         settings.events_role_name,
+        settings.schedule_name,
+        settings.scheduler_role_name,
         settings.alarm_topic_name,
         settings.dead_letter_queue_name,
         *(settings.rule_name(flow) for flow in FLOWS),
@@ -110,6 +113,18 @@ def test_the_declaration_can_be_a_file_of_ones_own(write, tmp_path, monkeypatch)
         load_settings(file=write(f'{MINIMAL}dataset = "mead.toml"\n'))
 
 
+def test_a_standard_for_model_cards_is_one_that_can_be_used(write, tmp_path):
+    assert load_settings(file=write(MINIMAL)).registry.card_standard is None
+    named = load_settings(file=write(f'{MINIMAL}[registry]\ncard_standard = "model_risk"\n'))
+    assert named.registry.card_standard == "model_risk"
+    known = r"registry\.card_standard: there is no standard 'bank'; use the path of a TOML file, or one of: model_risk"
+    with pytest.raises(SettingsError, match=known):
+        load_settings(file=write(f'{MINIMAL}[registry]\ncard_standard = "bank"\n'))
+    (tmp_path / "ours.toml").write_text('title = "Ours"\nversion = "1"\n', encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"ours\.toml: owners: is missing"):
+        load_settings(file=write(f'{MINIMAL}[registry]\ncard_standard = "{tmp_path}/ours.toml"\n'))
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [("title = ", "is not TOML"), ('title = "x"', "name: is missing"), ('colour = "red"', "colour: unknown field")],
@@ -156,6 +171,9 @@ def test_environment_variables_win_over_the_file(write, monkeypatch):
         ("[instances.steps.Train]\nvolume_size_gib = 16385\n", "instances.steps.Train.volume_size_gib"),
         ("[instances.steps.Transform]\ncount = 0\n", "instances.steps.Transform.count"),
         ("[instances.steps.Train]\ncount = 2\n", "Train.count: 2 instances would all do the same work"),
+        ("[instances.steps.IngestFeatures]\ncount = 101\n", "instances.steps.IngestFeatures.count"),
+        ("[features]\nmost_left_out = -1\n", "features.most_left_out"),
+        ("[features]\ndeadline_seconds = 0\n", "features.deadline_seconds"),
         ("[instances.steps.Transform]\nvolume_size_gib = 5\n", "Transform.volume_size_gib: a transform job's volume"),
         ("[instances.steps.Trian]\ncount = 1\n", "instances.steps.Trian"),
         ("[instances.steps.Train]\ncolour = 1\n", "instances.steps.Train.colour: unknown key"),
@@ -192,6 +210,9 @@ def test_environment_variables_win_over_the_file(write, monkeypatch):
         ('[buckets]\nkms_keys = ["x"]\n', "buckets.kms_keys.0: a key is named by its id"),
         ('kms_key = "my key"\n', "kms_key: a key is named by its id"),
         ('project = "sthree"\n', "project: its buckets would have names such as sthree-bikeshare-x-raw-111122223333;"),
+        ('[schedule]\nexpression = "0 3 1 * *"\n', "schedule.expression: has to be such as cron"),
+        ('[schedule]\nexpression = "rate(1 days)"\n', "schedule.expression: has to be such as cron"),
+        ('[schedule]\ntimezone = "Zurich"\n', "schedule.timezone: there is no such time zone"),
         ('[tags]\nnote = "a & b"\n', "tags.note: a tag takes letters, digits, spaces and .* \\(got 'a & b'\\)"),
         ('[tags]\nProject = "p"\n', "tags.Project: it differs from project in case only"),
         ("[tags]\n" + "\n".join(f'k{n} = "v"' for n in range(49)), "tags: Dictionary should have at most 48 items"),
@@ -219,6 +240,28 @@ def test_environment_variables_win_over_the_file(write, monkeypatch):
         ('[analysis]\nmeasures = "words"\n', "analysis.measures: Input should be 'declared', 'numbers' or 'bins'"),
         ('[analysis]\nfirst_levels = "no"\n', "analysis.first_levels: Input should be 'declared', 'drop' or 'keep'"),
         ("[analysis]\nfeature_count = 0\n", "analysis.feature_count"),
+        (
+            '[analysis]\ntrain_on = "history"\n[features]\noffline_store = false\n',
+            "analysis.train_on: it trains on history, for which features.offline_store is needed",
+        ),
+        (
+            '[schedule]\nexpression = "rate(7 days)"\n[features]\ntime_to_live_days = 9\n',
+            "schedule: it trains on history, for which .* no features.time_to_live_days",
+        ),
+        (
+            '[analysis]\nprofile = "forecast-lagged"\n[features]\noffline_store = false\n',
+            "analysis.profile: forecast-lagged looks back, for which features.offline_store is needed",
+        ),
+        (
+            "[features]\nonline_store = false\noffline_store = false\n",
+            "features: .*without online_store, offline_store has to be true",
+        ),
+        (
+            "[features]\nonline_store = false\ntime_to_live_days = 7\n",
+            "features: .*without online_store, .* no record expires",
+        ),
+        ('[quality]\ndrift_action = "stop"\n', "quality.drift_action: Input should be 'warn' or 'fail'"),
+        ("[quality]\ndrift_threshold = 0\n", "quality.drift_threshold: Input should be greater than 0"),
         ('[quality]\ngate_figure = "best"\n', "quality.gate_figure: Input should be 'random', 'chronological' or 'rol"),
         (
             'dataset = "red_wine"\n[quality]\ngate_figure = "rolling"\n',
