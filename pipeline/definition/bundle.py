@@ -13,9 +13,11 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from analysis.card.standard import STANDARD_FILE
 from analysis.runtime.container import DATASET_FILE
-from pipeline.datasets.shipped import DEFAULT_DATASET, declaration_file
+from pipeline.datasets.shipped import DEFAULT_DATASET, declaration_file, standard_file
 from pipeline.settings.contract import Function
+from pipeline.settings.environment import Settings
 from pipeline.step_code import STEPS_FOLDER, Lock
 
 REQUIREMENTS_FILE = STEPS_FOLDER / "requirements.txt"
@@ -25,7 +27,11 @@ LAUNCHER_NAME = "run.sh"
 _SUFFIXES = {".py", ".txt", ".sh", ".html", ".jinja", ".css", ".toml", ".json"}
 _EXECUTABLE, _PLAIN = 0o755, 0o644
 #: What functions import, beside their own scripts; it needs nothing but boto3.
-_OF_FUNCTIONS = ("analysis/__init__.py", "analysis/runtime/*.py")
+_OF_FUNCTIONS = (
+    *("analysis/__init__.py", "analysis/history/*.py", "analysis/runtime/*.py"),
+    *(f"analysis/card/{module}.py" for module in ("__init__", "following", "stand_alone", "texts")),
+    *("analysis/publishing/*.py", "analysis/publishing/*.css", "analysis/realised/*.py"),
+)
 _OLDEST_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -70,13 +76,23 @@ def bundled_files(folder: Path = STEPS_FOLDER) -> list[Path]:
     )
 
 
-def build_bundle(dataset: str = DEFAULT_DATASET, folder: Path = STEPS_FOLDER) -> Bundle:
-    """Pack ``folder`` with a data set's declaration; a pure function of the files' relative paths and bytes."""
+def bundle_of(settings: Settings) -> Bundle:
+    """Pack the code of an environment."""
+    return build_bundle(settings.dataset, standard=settings.registry.card_standard)
+
+
+def build_bundle(dataset: str = DEFAULT_DATASET, folder: Path = STEPS_FOLDER, standard: str | None = None) -> Bundle:
+    """Pack ``folder`` with a data set's declaration and, where there is one, the standard for model cards.
+
+    A pure function of the files' relative paths and bytes.
+    """
     launcher = (folder / LAUNCHER_NAME).read_bytes()
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         files = {path.relative_to(folder).as_posix(): path for path in bundled_files(folder)}
         files[DATASET_FILE] = declaration_file(dataset)
+        if standard is not None:
+            files[STANDARD_FILE] = standard_file(standard)
         for name, path in sorted(files.items()):
             content = path.read_bytes()
             entry = tarfile.TarInfo(name)

@@ -5,7 +5,7 @@ Compiling is a pure function of settings and sources: no network, no credentials
 
 import json
 
-from pipeline.definition.bundle import Bundle, build_bundle
+from pipeline.definition.bundle import Bundle, bundle_of
 from pipeline.definition.sdk import offline_sdk
 from pipeline.errors import DefinitionError
 from pipeline.settings.contract import Flow
@@ -24,7 +24,7 @@ def compile_definition(settings: Settings, flow: Flow, bundle: Bundle | None = N
 
         build = training_pipeline if flow == "training" else scoring_pipeline
         try:
-            return canonical(build(settings, bundle or build_bundle(settings.dataset)).definition())
+            return canonical(build(settings, bundle or bundle_of(settings)).definition())
         except (TypeError, ValueError, AttributeError) as error:
             raise DefinitionError(
                 f"The {flow} pipeline of {settings.environment!r} does not compile: {error}",

@@ -17,7 +17,7 @@ from sagemaker.mlops.workflow.retry import (
 )
 from sagemaker.mlops.workflow.steps import CacheConfig
 
-from pipeline.definition.bundle import Bundle
+from pipeline.definition.bundle import ARCHIVE_NAME, Bundle
 from pipeline.definition.sdk import offline_session
 from pipeline.settings.contract import (
     INPUT_BUCKET,
@@ -65,6 +65,8 @@ class StepContext:
         self.role = settings.role_arn(settings.execution_role_name)
         #: S3 prefix of the packed code.
         self.code_uri = f"s3://{settings.artifacts_bucket}/{bundle.prefix}"
+        #: The object that says from which commit the code was deployed.
+        self.archive_uri = f"{self.code_uri}/{ARCHIVE_NAME}"
         self.image_uri = image_uri(settings.region)
         #: Caching for steps that are pure functions of their inputs.
         self.cache = CacheConfig(enable_caching=True, expire_after=settings.running.cache_expire_after)

@@ -1,6 +1,7 @@
 """Steps that call a Lambda function, which starts in well under a second where a job takes minutes."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sagemaker.core.lambda_helper import Lambda
 from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
@@ -17,8 +18,11 @@ def function_step(
     description: str,
     inputs: Mapping[str, Value],
     outputs: Sequence[str],
+    depends_on: Sequence[Any] = (),
 ) -> LambdaStep:
     """Create a step whose event is ``inputs``, and whose answer holds ``outputs``, each a text.
+
+    ``depends_on`` are steps that it reads nothing of, and runs after.
 
     No retry policy covers such a step ("Retry policy for pipeline steps", developer guide): the functions repeat their
     own AWS calls.
@@ -31,6 +35,7 @@ def function_step(
         # The execution is in the event of each, so that the lines of its calls can be found in the log.
         inputs={**inputs, "execution-arn": context.execution_arn},
         outputs=[LambdaOutput(output, LambdaOutputTypeEnum.String) for output in outputs],
+        depends_on=list(depends_on) or None,
     )
 
 

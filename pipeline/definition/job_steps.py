@@ -51,6 +51,8 @@ def processing_step(
     inputs: Mapping[str, Value] | None = None,
     outputs: Sequence[str] = (),
     report: str | None = None,
+    texts: Sequence[str] = (),
+    kept: str | None = None,
     cached: bool = False,
     depends_on: Sequence[Step] = (),
 ) -> ProcessingStep:
@@ -61,6 +63,8 @@ def processing_step(
         inputs: name → S3 URI; mounted at ``/opt/ml/processing/input/<name>``.
         outputs: names; ``/opt/ml/processing/output/<name>`` goes to where ``run_uri`` says.
         report: one more output, with ``<report>.json`` in it, for :func:`report_value`.
+        texts: names of further JSON files in that output, likewise.
+        kept: one more output, uploaded as it is written: what a job that fails has written is kept, too.
         cached: whether an earlier execution with the same arguments may stand in; only for pure functions.
         depends_on: steps that have to succeed before, beside those whose results it reads.
     """
@@ -106,10 +110,10 @@ def processing_step(
                 s3_output=ProcessingS3Output(
                     s3_uri=context.run_uri(name, output),
                     local_path=f"{OUTPUT_ROOT}/{output}",
-                    s3_upload_mode="EndOfJob",
+                    s3_upload_mode="Continuous" if output == kept else "EndOfJob",
                 ),
             )
-            for output in [*outputs, *([report] if report else [])]
+            for output in [*outputs, *filter(None, (report, kept))]
         ],
         arguments=_words(arguments),
         # Without a name the SDK makes one from the clock; a pipeline drops it again.
@@ -121,7 +125,11 @@ def processing_step(
         name=name,
         description=description,
         step_args=step_args,
-        property_files=[PropertyFile(report.capitalize(), output_name=report, path=f"{report}.json")] if report else [],
+        property_files=[
+            PropertyFile(file.capitalize(), output_name=report, path=f"{file}.json") for file in (report, *texts)
+        ]
+        if report
+        else [],
         cache_config=context.cache if cached else None,
         depends_on=list(depends_on),
         retry_policies=context.job_retries(),
@@ -141,9 +149,9 @@ def output_uri(step: ProcessingStep, output: str) -> Value:
     return step.properties.ProcessingOutputConfig.Outputs[output].S3Output.S3Uri
 
 
-def report_value(step: ProcessingStep, path: str) -> JsonGet:
-    """Return the pipeline variable for a path in a processing step's report."""
-    return JsonGet(step_name=step.name, property_file=step.property_files[0], json_path=path)
+def report_value(step: ProcessingStep, path: str, file: int = 0) -> JsonGet:
+    """Return the pipeline variable for a path in a processing step's report, or in a later one of its files."""
+    return JsonGet(step_name=step.name, property_file=step.property_files[file], json_path=path)
 
 
 def training_step(

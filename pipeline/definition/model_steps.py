@@ -4,15 +4,22 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
+from sagemaker.core.drift_check_baselines import DriftCheckBaselines
 from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
+from sagemaker.core.workflow.functions import Join
 from sagemaker.mlops.workflow.model_step import ModelStep
 from sagemaker.serve.model_builder import ModelBuilder
 
 from pipeline.definition.context import StepContext, Value
-from pipeline.settings.contract import CREATE_MODEL, REGISTER_MODEL
+from pipeline.settings.contract import CREATE_MODEL, REGISTER_MODEL, SERVING_ENVIRONMENT
 
-#: Where the toolkit finds the code inside a model artefact.
-MODEL_CODE_FOLDER = "/opt/ml/model/code"
+#: Baselines that Evaluate writes, by what the SDK calls them; analysis/evaluation/monitoring.py knows the files, too.
+_DATA_BASELINES = {
+    "model_data_statistics": "data-statistics.json",
+    "model_data_constraints": "data-constraints.json",
+}
+_MODEL_CONSTRAINTS, _SAMPLE_PAYLOAD = "model-constraints.json", "sample-payload.tar.gz"
+_LONGEST_DESCRIPTION = 1024
 _SERVED_MODEL = "What the transform job serves"
 
 
@@ -20,13 +27,7 @@ def _model_builder(context: StepContext, model_data: Value) -> ModelBuilder:
     return ModelBuilder(
         image_uri=context.image_uri,
         s3_model_data_url=model_data,
-        env_vars={
-            "SAGEMAKER_PROGRAM": "inference.py",
-            "SAGEMAKER_SUBMIT_DIRECTORY": MODEL_CODE_FOLDER,
-            # The server installs the code with pip, which otherwise looks for setuptools in a package index; pip reads
-            # this variable as the negation of its name.
-            "PIP_NO_BUILD_ISOLATION": "0",
-        },
+        env_vars=dict(SERVING_ENVIRONMENT),
         role_arn=context.role,
         sagemaker_session=context.session,
         content_type="text/csv",
@@ -44,16 +45,22 @@ def register_model_step(
     description: str,
     model_data: Value,
     approval_status: Value,
-    statistics_uri: Value,
+    evaluation: Value,
     card_content: Value,
     properties: Mapping[str, Value],
     after: Any,
 ) -> ModelStep:
     """Create a step of type ``RegisterModel``: a new version in the model package group, after another step.
 
-    ``statistics_uri`` is that of the model-quality JSON; ``properties`` have at most 256 characters each.
+    ``evaluation`` is the S3 prefix of what Evaluate has written; ``properties`` have at most 256 characters each.
     """
     settings = context.settings
+
+    def source(file: str) -> MetricsSource:
+        return MetricsSource(content_type="application/json", s3_uri=Join(on="/", values=[evaluation, file]))
+
+    baselines = {name: source(file) for name, file in _DATA_BASELINES.items()}
+    baselines["model_constraints"] = source(_MODEL_CONSTRAINTS)
     step_args = _model_builder(context, model_data).register(
         model_package_group_name=settings.model_package_group_name,
         content_types=["text/csv"],
@@ -61,9 +68,11 @@ def register_model_step(
         inference_instances=[settings.instances.transform],
         transform_instances=[settings.instances.transform],
         approval_status=approval_status,
-        model_metrics=ModelMetrics(
-            model_statistics=MetricsSource(content_type="application/json", s3_uri=statistics_uri)
-        ),
+        # With more in it than a monitor reads: people look here for the evaluation.
+        model_metrics=ModelMetrics(model_statistics=source("evaluation.json"), **baselines),
+        drift_check_baselines=DriftCheckBaselines(model_statistics=source("model-statistics.json"), **baselines),
+        description=f"Prediction of {settings.declared.words.target}: {settings.declared.title}"[:_LONGEST_DESCRIPTION],
+        sample_payload_url=Join(on="/", values=[evaluation, _SAMPLE_PAYLOAD]),
         customer_metadata_properties=dict(properties),
         domain="MACHINE_LEARNING",
         task="REGRESSION",

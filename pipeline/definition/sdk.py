@@ -44,6 +44,7 @@ def offline_sdk(region: str) -> Iterator[None]:
     default_session = boto3.DEFAULT_SESSION
     # "Popping out 'TrainingJobName' from the pipeline definition" is what a pipeline is expected to do.
     disabled = logging.root.manager.disable
+    handlers, level = logging.root.handlers[:], logging.root.level
     logging.disable(logging.ERROR)
     try:
         with (
@@ -59,6 +60,8 @@ def offline_sdk(region: str) -> Iterator[None]:
     finally:
         boto3.DEFAULT_SESSION = default_session
         logging.disable(disabled)
+        logging.root.handlers[:] = handlers
+        logging.root.setLevel(level)
 
 
 def offline_session(settings: Settings) -> Any:

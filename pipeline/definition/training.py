@@ -2,13 +2,13 @@
 
 ::
 
-    ClaimInput ─→ IsNewInput ─→ Preprocess ─→ Train ─┬─→ Evaluate ─────────────────┬─→ QualityGate ─→ …
-                                                     └─→ CreateModel ─→ Transform ─┘
+    ClaimInput ─→ IsNewInput ─→ ReadHistory ─→ Preprocess ─→ Train ─┬─→ Evaluate ─────────────────┬─→ QualityGate ─→ …
+                                                                    └─→ CreateModel ─→ Transform ─┘
 
-        … QualityGate ─┬─→ ConfirmClaim ─→ RegisterModel ─→ PublishPredictions ─→ IngestFeatures
+        … QualityGate ─┬─→ ConfirmClaim ─→ RegisterModel ─→ PublishPredictions ─→ IngestFeatures ─→ ScorePredictions
                        └─→ QualityGateFailed
 
-    ClaimInput ─→ IsRegistered ─→ PublishRegistered ─→ IngestRegistered
+    ClaimInput ─→ IsRegistered ─→ PublishRegistered ─→ IngestRegistered ─→ ScoreRegistered
 
 An execution that fails before RegisterModel leaves no record, version or prediction. What fails later can be retried;
 where another execution takes over instead, it publishes what the failed one has registered (the last line).
@@ -29,8 +29,7 @@ from pipeline.definition import model_steps as models
 from pipeline.definition.bundle import Bundle
 from pipeline.definition.context import StepContext
 from pipeline.definition.function_steps import output
-from pipeline.definition.model_card import model_card_fragments
-from pipeline.settings.contract import IS_REGISTERED, QUALITY_GATE, QUALITY_GATE_FAILED, JobStep
+from pipeline.settings.contract import IS_REGISTERED, QUALITY_GATE, QUALITY_GATE_FAILED, TRAIN_ON, JobStep, TrainOn
 from pipeline.settings.environment import Settings
 from pipeline.settings.sections import ApprovalStatus, FirstLevels, Measures
 
@@ -51,6 +50,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
     first_levels = ParameterString(
         "FirstLevels", default_value=analysis.first_levels, enum_values=list(get_args(FirstLevels))
     )
+    train_on = ParameterString(TRAIN_ON, default_value=analysis.train_on, enum_values=list(get_args(TrainOn)))
     train_fraction = ParameterFloat("TrainFraction", default_value=analysis.train_fraction)
     random_state = ParameterInteger("RandomState", default_value=analysis.random_state)
     # 0: as many as the profile declares.
@@ -63,16 +63,20 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
     )
 
     group = settings.model_package_group_name
-    claim = common.claim_input(context, **{"model-package-group-name": group})
+    claim = common.claim_input(context, **{"model-package-group-name": group, "code-uri": context.archive_uri})
+
+    history = common.read_history(context, claim, profile=profile, train_on=train_on)
 
     preprocess = common.preprocess_input(
         context,
         claim,
+        history,
         purpose="training",
         arguments={
             "profile": profile,
             "measures": measures,
             "first-levels": first_levels,
+            "train-on": train_on,
             "train-fraction": train_fraction.to_string(),
             "random-state": random_state.to_string(),
         },
@@ -90,16 +94,25 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
     model_data = train.properties.ModelArtifacts.S3ModelArtifacts
 
     to_come = f", and on {dataset.words.row.many} to come" if dataset.time is not None else ""
-    # Not cached: which model is the approved one changes without any argument changing.
+    # Not cached: which model is in use changes without any argument changing.
     evaluate = jobs.processing_step(
         context,
         JobStep.EVALUATE,
         "evaluate.py",
-        description=f"Measures the model on rows that it has not seen{to_come}, beside the approved one",
+        description=f"Measures the model on rows that it has not seen{to_come}, beside the one in use",
         arguments={
             "model-package-group-name": group,
             "leakage-threshold": str(settings.gate.leakage),
             "gate-figure": str(settings.gate.figure),
+            "drift-threshold": str(settings.quality.drift_threshold),
+            # For the model card.
+            "environment": settings.environment,
+            "project": settings.system,
+            "execution-arn": context.execution_arn,
+            "training-job-arn": train.properties.TrainingJobArn,
+            "model-data-uri": model_data,
+            "image-uri": context.image_uri,
+            "git-commit": output(claim, "git_commit"),
         },
         inputs={
             "model": model_data,
@@ -110,6 +123,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
             "quality": jobs.output_uri(preprocess, "quality"),
         },
         report="evaluation",
+        texts=["card"],
     )
     evaluation_uri = Join(on="/", values=[jobs.output_uri(evaluate, "evaluation"), "evaluation.json"])
     r_squared = jobs.report_value(evaluate, f"validation.{settings.gate.figure}.r2")
@@ -119,7 +133,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
 
     transform = common.transform_rows(context, create_model, preprocess)
 
-    sources = common.publishable(transform, preprocess)
+    sources = common.publishable(transform, preprocess, evaluation_uri)
     features_uri = jobs.output_uri(preprocess, "feature_store")
     confirm = common.confirm_claim(context, claim)
 
@@ -129,20 +143,17 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         description="New version in the model registry, with metrics and model card",
         model_data=model_data,
         approval_status=approval_status,
-        statistics_uri=evaluation_uri,
-        card_content=Join(
-            on="",
-            values=model_card_fragments(
-                settings,
-                bundle,
-                profile=profile,
-                execution_arn=context.execution_arn,
-                evaluation_value=lambda path: jobs.report_value(evaluate, path),
-            ),
-        ),
+        evaluation=jobs.output_uri(evaluate, "evaluation"),
+        card_content=jobs.report_value(evaluate, "content", file=1),
         properties={
             "profile": profile,
+            "train-on": train_on,
+            **{
+                name: jobs.report_value(evaluate, f"registration.{name.replace('-', '_')}")
+                for name in ("scores-new-rows", "data-sha256", "declaration-sha256")
+            },
             "code-sha256": bundle.sha256,
+            "git-commit": output(claim, "git_commit"),
             "input-identity": output(claim, "identity"),
             "pipeline-execution": context.execution_arn,
             # For an execution that takes over from this one.
@@ -157,10 +168,12 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         JobStep.PUBLISH_PREDICTIONS,
         claim,
         sources,
+        profile=profile,
         model_package_arn=register.properties.ModelPackageArn,
         model_name=create_model.properties.ModelName,
     )
     ingest = common.ingest_features(context, JobStep.INGEST_FEATURES, claim, features_uri, after=publish)
+    score = common.score_predictions(context, JobStep.SCORE_PREDICTIONS, claim, sources["rows-uri"], after=ingest)
 
     gate_failed = FailStep(
         QUALITY_GATE_FAILED,
@@ -188,24 +201,33 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
             # "known": the profile declares the leak (the published analysis does).
             ConditionIn(value=leakage_verdict, in_values=["pass", "known"]),
         ],
-        if_steps=[confirm, register, publish, ingest],
+        if_steps=[confirm, register, publish, ingest, score],
         else_steps=[gate_failed],
         # So that a transform that fails leaves no version behind.
         depends_on=[transform],
     )
 
-    registered = {"rows-uri": output(claim, "rows_uri"), "transform-uri": output(claim, "transform_uri")}
+    registered = {f"{name}-uri": output(claim, f"{name}_uri") for name in ("rows", "transform", "drift")}
     publish_registered = common.publish_predictions(
-        context, JobStep.PUBLISH_REGISTERED, claim, registered, model_package_arn=output(claim, "model_package_arn")
+        context,
+        JobStep.PUBLISH_REGISTERED,
+        claim,
+        registered,
+        # Of the registered version, whatever this execution would train.
+        profile=output(claim, "profile"),
+        model_package_arn=output(claim, "model_package_arn"),
     )
     ingest_registered = common.ingest_features(
         context, JobStep.INGEST_REGISTERED, claim, output(claim, "features_uri"), after=publish_registered
+    )
+    score_registered = common.score_predictions(
+        context, JobStep.SCORE_REGISTERED, claim, output(claim, "rows_uri"), after=ingest_registered
     )
     is_registered = ConditionStep(
         IS_REGISTERED,
         description="The execution before has registered a model for this version, and failed afterwards",
         conditions=[ConditionEquals(left=output(claim, "decision"), right="publish")],
-        if_steps=[publish_registered, ingest_registered],
+        if_steps=[publish_registered, ingest_registered, score_registered],
         else_steps=[],
     )
 
@@ -215,6 +237,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
             profile,
             measures,
             first_levels,
+            train_on,
             train_fraction,
             random_state,
             feature_count,
@@ -228,7 +251,7 @@ def training_pipeline(settings: Settings, bundle: Bundle) -> Pipeline:
         # nothing is new, Evaluate does not run, and so neither does the gate that reads its result.
         [
             claim,
-            common.is_new_input(claim, [preprocess, train, evaluate, create_model, transform]),
+            common.is_new_input(claim, [history, preprocess, train, evaluate, create_model, transform]),
             quality_gate,
             is_registered,
         ],

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from analysis.card.standard import declared_problems, in_words, read_standard
 from analysis.runtime.project import NAME
 from pipedef.checks.registry import Deployment, Function, Trigger
 from pipedef.document.definition import Definition, read_definition
@@ -11,13 +12,14 @@ from pipedef.document.project import Project, Sources
 from pipedef.errors import DefinitionError as UnreadableDefinitionError
 from pipedef.errors import UnreadableFileError
 from pipedef.linter import Report, chosen_checks, read_file, report_lines, unreadable, validate
-from pipeline.definition.bundle import Bundle, build_bundle, bundled_files
+from pipeline.datasets.shipped import declaration_file, standard_file
+from pipeline.definition.bundle import Bundle, build_bundle, bundle_of, bundled_files
 from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.resources.rules import Rule
 from pipeline.deploy.script_conventions import PROJECT
 from pipeline.deploy.stack import NO_STEPS, resources
-from pipeline.errors import DefinitionError, InputFileError
+from pipeline.errors import DeclarationError, DefinitionError, InputFileError
 from pipeline.settings.contract import FLOWS, Flow
 from pipeline.settings.contract import Function as FunctionName
 from pipeline.settings.environment import Settings, environment_names, load_settings
@@ -32,14 +34,21 @@ def validate_environments(environment: str | None, settings_file: Path | None) -
 
     Raises:
         SettingsError: the settings of an environment are wrong.
+        DeclarationError: model cards would not meet the organisation's standard.
         DefinitionError: a definition does not compile.
     """
     names = [environment] if environment or settings_file else environment_names()
     found = [load_settings(name, settings_file) for name in names]
-    bundles = {settings.dataset: build_bundle(settings.dataset) for settings in found}
-    subjects = [subject for settings in found for subject in environment_subjects(settings, bundles[settings.dataset])]
+    for settings in found:
+        refuse_incomplete_card(settings)
+    bundles = [bundle_of(settings) for settings in found]
+    subjects = [
+        subject
+        for settings, bundle in zip(found, bundles, strict=True)
+        for subject in environment_subjects(settings, bundle)
+    ]
     # They have the same scripts and libraries.
-    return validate(subjects, script_sources(), _project(next(iter(bundles.values()))))
+    return validate(subjects, script_sources(), _project(bundles[0]))
 
 
 def validate_file(path: Path, environment: str | None, settings_file: Path | None) -> Report:
@@ -62,7 +71,7 @@ def validate_file(path: Path, environment: str | None, settings_file: Path | Non
     if environment or settings_file:
         flow: Flow = "training" if any(definition.steps_of_type("Training")) else "scoring"
         settings = load_settings(environment, settings_file)
-        bundle = build_bundle(settings.dataset)
+        bundle = bundle_of(settings)
         # Of the other pipeline its trigger is enough: what this one writes must not start it either.
         definitions = {**dict.fromkeys(FLOWS, NO_STEPS), flow: text}
         deployment = deployment_around(settings, bundle, definitions, flow)
@@ -81,6 +90,25 @@ def refuse_wrong_definitions(settings: Settings, bundle: Bundle, select: Sequenc
         raise DefinitionError(
             "\n".join(["Nothing is deployed:", *report_lines(report)]),
             hint=f"Fix it, then check again: {NAME} validate {settings.options}",
+        )
+
+
+def refuse_incomplete_card(settings: Settings) -> None:
+    """Refuse a declaration whose models' cards would not meet the organisation's standard, as far as that is known.
+
+    Raises:
+        DeclarationError: names each field, its owner, and where it is written.
+    """
+    name = settings.registry.card_standard
+    if name is None:
+        return
+    standard = read_standard(standard_file(name))
+    problems = declared_problems(standard, settings.declared)
+    if problems:
+        raise DeclarationError(
+            in_words(standard, problems),
+            f"Write them in {declaration_file(settings.dataset)}, or unset registry.card_standard; then:"
+            f" {NAME} validate {settings.options}",
         )
 
 

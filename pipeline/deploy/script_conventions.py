@@ -16,6 +16,7 @@ PROJECT = Project(
     libraries_input=WHEELS_INPUT,
     code_named_by_digest=True,
     transforms_read_one_file=True,
+    sharing_scripts=frozenset({"ingest_features.py"}),
     script_actions={
         "claim.py": {
             ALWAYS: (
@@ -24,8 +25,30 @@ PROJECT = Project(
             )
         },
         "evaluate.py": {"--model-package-group-name": ("s3:GetObject", *_REGISTRY_READ)},
+        "follow_model.py": {
+            ALWAYS: (
+                *(f"sagemaker:{action}ModelCard" for action in ("Create", "Delete", "Describe", "Update")),
+                *("sagemaker:ListModelCards", "sagemaker:UpdateModelPackage", *_REGISTRY_READ),
+            )
+        },
         "ingest_features.py": {ALWAYS: ("s3:GetObject", "sagemaker:BatchWriteRecord", "sagemaker:PutRecord")},
-        "publish.py": {ALWAYS: ("s3:DeleteObject", "s3:GetObject", "s3:PutObject", "sagemaker:DeleteModel")},
+        "publish.py": {
+            ALWAYS: (
+                *("s3:DeleteObject", "s3:GetObject", "s3:PutObject"),
+                *("sagemaker:DeleteModel", "sagemaker:DescribeModelPackage"),
+            ),
+            "--metrics-namespace": ("cloudwatch:PutMetricData",),
+        },
+        "score_predictions.py": {
+            ALWAYS: ("s3:GetObject", "s3:ListBucket", "s3:PutObject"),
+            "--metrics-namespace": ("cloudwatch:PutMetricData",),
+        },
+        "read_history.py": {
+            ALWAYS: (
+                *("athena:GetQueryExecution", "athena:StartQueryExecution", "athena:StopQueryExecution"),
+                *("s3:PutObject", "sagemaker:DescribeFeatureGroup"),
+            )
+        },
         "select_model.py": {ALWAYS: _REGISTRY_READ},
         "sweep.py": {
             ALWAYS: tuple(

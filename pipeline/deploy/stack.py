@@ -3,24 +3,26 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from analysis.features.labels import label_names
-from analysis.features.stored import EVENT_TIME, stored_features
 from pipeline.definition.bundle import Bundle
 from pipeline.deploy.engine.resource import Resource
-from pipeline.deploy.permissions.execution import events_policy, execution_policy
+from pipeline.deploy.permissions.execution import events_policy, execution_policy, scheduler_policy
 from pipeline.deploy.permissions.functions import function_policy
+from pipeline.deploy.resources.alarms import coverage_alarm
 from pipeline.deploy.resources.buckets import Bucket
-from pipeline.deploy.resources.catalog import Database, PredictionTable
+from pipeline.deploy.resources.catalog import Database
 from pipeline.deploy.resources.code import Code
-from pipeline.deploy.resources.feature_groups import FeatureGroup
+from pipeline.deploy.resources.feature_groups import feature_groups
 from pipeline.deploy.resources.functions import functions, log_group_of
 from pipeline.deploy.resources.lifecycle import expiry, unfinished_uploads
 from pipeline.deploy.resources.log_groups import FunctionLogGroup, LogGroup
 from pipeline.deploy.resources.model_package_groups import ModelPackageGroup
 from pipeline.deploy.resources.pipelines import Pipeline
+from pipeline.deploy.resources.prediction_tables import prediction_tables
 from pipeline.deploy.resources.queues import Queue
+from pipeline.deploy.resources.realised_tables import realised_tables
 from pipeline.deploy.resources.roles import Role
-from pipeline.deploy.resources.rules import failure_rule, sweep_rule, upload_rule
+from pipeline.deploy.resources.rules import failure_rule, follow_rule, sweep_rule, upload_rule
+from pipeline.deploy.resources.schedules import training_schedule
 from pipeline.deploy.resources.topics import Topic
 from pipeline.deploy.resources.wheels import Wheels
 from pipeline.settings.contract import FLOWS, JOB_LOG_GROUPS, Flow, Function
@@ -30,11 +32,17 @@ from pipeline.settings.environment import Settings
 NO_STEPS = '{"Version": "2020-12-01", "Steps": []}'
 
 
-def resources(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str]) -> list[Resource]:
-    """Return every resource of one environment; each comes after what it needs, and triggers come last."""
+def resources(
+    settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str], *, former: bool = False
+) -> list[Resource]:
+    """Return every resource of one environment; each comes after what it needs, and triggers come last.
+
+    With ``former`` also what other settings would have made, under a name that is always the same.
+    """
     found = [
         *_buckets(settings),
         *_roles(settings, definitions),
+        *([_scheduler_role(settings)] if settings.schedule.expression or former else []),
         *_stores(settings),
         *_receivers(settings, definitions),
         Code(bundle.prefix, bucket=settings.artifacts_bucket, bundle=bundle),
@@ -46,6 +54,8 @@ def resources(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str
         *_log_groups(settings),
         failure_rule(settings, definitions),
         sweep_rule(settings),
+        follow_rule(settings),
+        training_schedule(settings),
         *(upload_rule(settings, flow) for flow in definitions),
     ]
     return [replace(resource, tags=settings.resource_tags()) for resource in found]
@@ -53,7 +63,7 @@ def resources(settings: Settings, bundle: Bundle, definitions: Mapping[Flow, str
 
 def resources_to_remove(settings: Settings, bundle: Bundle) -> list[Resource]:
     """Return the same resources by name, for which no definition has to be compiled."""
-    return resources(settings, bundle, dict.fromkeys(FLOWS, NO_STEPS))
+    return resources(settings, bundle, dict.fromkeys(FLOWS, NO_STEPS), former=True)
 
 
 def _buckets(settings: Settings) -> list[Resource]:
@@ -91,34 +101,36 @@ def _roles(settings: Settings, definitions: Mapping[Flow, str]) -> list[Resource
     ]
 
 
+def _scheduler_role(settings: Settings) -> Role:
+    # Scheduler names the group of a schedule, never the schedule ("Confused deputy prevention" in its user guide).
+    return Role(
+        settings.scheduler_role_name,
+        "scheduler.amazonaws.com",
+        settings.account_id,
+        scheduler_policy(settings),
+        source_arns=(settings.schedule_group_arn,),
+        boundary=settings.boundary_arn,
+    )
+
+
 def _stores(settings: Settings) -> list[Resource]:
     """Return where features, models and predictions go."""
-    database, dataset = settings.database_name, settings.declared
-    stored, predicted = stored_features(dataset), f"Predicted {dataset.words.target}"
+    database, target = settings.database_name, settings.declared.words.target
     return [
-        FeatureGroup(
-            settings.feature_group_name,
-            record_identifier=stored.identifier,
-            event_time=EVENT_TIME,
-            features=stored.types,
-            role_arn=settings.role_arn(settings.execution_role_name),
-            kms_key=settings.kms_key,
-            time_to_live_days=settings.features.time_to_live_days,
-        ),
-        ModelPackageGroup(settings.model_package_group_name, f"Linear regression of {dataset.words.target}"),
-        Database(database, arn=settings.arn("glue", f"database/{database}"), description=predicted),
-        PredictionTable(
-            f"{database}.predictions",
-            bucket=settings.predictions_bucket,
-            description=f"{predicted}, one line a {dataset.words.row.one}, with 95 % prediction interval",
-            labels=tuple(label_names(dataset).values()),
-        ),
+        *feature_groups(settings),
+        ModelPackageGroup(settings.model_package_group_name, f"Linear regression of {target}"),
+        Database(database, arn=settings.arn("glue", f"database/{database}"), description=f"Predicted {target}"),
+        *prediction_tables(settings),
+        *realised_tables(settings),
     ]
 
 
 def _receivers(settings: Settings, definitions: Mapping[Flow, str]) -> list[Resource]:
     """Return where undelivered events and alarms go."""
-    rules = [settings.alarm_rule_name, settings.sweep_rule_name, *(settings.rule_name(flow) for flow in definitions)]
+    wanted = settings.quality.coverage_alarm is not None
+    alarms = [settings.arn("cloudwatch", f"alarm:{settings.coverage_alarm_name(flow)}") for flow in FLOWS if wanted]
+    own = [settings.alarm_rule_name, settings.sweep_rule_name, settings.follow_rule_name]
+    rules = [*own, *(settings.rule_name(flow) for flow in definitions)]
     return [
         Queue(
             settings.dead_letter_queue_name,
@@ -131,7 +143,9 @@ def _receivers(settings: Settings, definitions: Mapping[Flow, str]) -> list[Reso
             arn=settings.arn("sns", settings.alarm_topic_name),
             emails=settings.alarms.emails,
             kms_key=settings.kms_key,
+            alarms=tuple(alarms),
         ),
+        *(coverage_alarm(settings, flow) for flow in FLOWS),
     ]
 
 

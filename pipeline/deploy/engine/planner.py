@@ -15,7 +15,7 @@ from pipeline.deploy.engine.resource import Action, Change, Difference, ForeignR
 from pipeline.errors import DeploymentError
 
 _CONCURRENT_DESCRIPTIONS = 6
-_VERBS = {Action.CREATE: "Creating", Action.UPDATE: "Changing", Action.PAUSE: "Pausing"}
+_VERBS = {Action.CREATE: "Creating", Action.UPDATE: "Changing", Action.PAUSE: "Pausing", Action.REPLACE: "Replacing"}
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,9 @@ class Plan:
         return all(change.action is Action.KEEP for change in self.changes)
 
     @property
-    def refusals(self) -> list[DeploymentError]:
-        """List the changes that AWS can't make to a resource that exists."""
-        found = [
-            change.resource.refusal({item.field: item for item in change.differences})
-            for change in self.changes
-            if change.action is Action.UPDATE
-        ]
-        return [refusal for refusal in found if refusal is not None]
+    def replacements(self) -> list[Change]:
+        """List what AWS can't change in place: it is removed and created anew."""
+        return [change for change in self.changes if change.action is Action.REPLACE]
 
     @property
     def identity(self) -> str:
@@ -64,12 +59,15 @@ def _silent(*_: object) -> None:
 def make_plan(resources: Sequence[Resource], aws: Aws) -> Plan:
     """Describe every resource, given in dependency order, and compare; change nothing.
 
+    What is neither wanted nor there has no line in the plan.
+
     Raises:
         DeploymentError: AWS refused a description, or was not reached.
     """
     # Describing only reads, and most of its time goes into waiting for answers.
     with ThreadPoolExecutor(_CONCURRENT_DESCRIPTIONS) as pool:
-        return Plan(pause_orphans(tuple(pool.map(lambda resource: _compare(resource, aws), resources))))
+        compared = pool.map(lambda resource: _compare(resource, aws), resources)
+        return Plan(pause_orphans(tuple(change for change in compared if change is not None)))
 
 
 def settled_plan(resources: Sequence[Resource], aws: Aws, seconds: float) -> Plan:
@@ -82,14 +80,16 @@ def settled_plan(resources: Sequence[Resource], aws: Aws, seconds: float) -> Pla
     return plan
 
 
-def _compare(resource: Resource, aws: Aws) -> Change:
+def _compare(resource: Resource, aws: Aws) -> Change | None:
     with aws_errors(f"Describing {resource.kind} {resource.name}", aws, DeploymentError):
         current = aws.pace.until_it_passes()(resource.current, aws)
     if current is None:
-        return Change(resource, Action.CREATE)
+        return Change(resource, Action.CREATE) if resource.is_wanted else None
     if isinstance(current, ForeignResource):
         return Change(resource, Action.KEEP, note=current.reason)
     found = differences(current, resource.desired())
+    if reason := resource.replacement({item.field: item for item in found}):
+        return Change(resource, Action.REPLACE, found, reason)
     return Change(resource, Action.UPDATE if found else Action.KEEP, found)
 
 
@@ -118,11 +118,8 @@ def apply_plan(plan: Plan, aws: Aws, progress: Callable[[Change], None] = _silen
     """Carry out the plan in its order. Safe to interrupt, and to repeat with a new plan.
 
     Raises:
-        DeploymentError: AWS can't make one of the changes, so none is made; or it names the resource that could not be
-            created or changed, and those before it are done.
+        DeploymentError: names the resource that could not be created or changed; those before it are done.
     """
-    for refusal in plan.refusals:
-        raise refusal
     for change in plan.changes:
         if change.action is Action.KEEP:
             continue
@@ -141,8 +138,16 @@ def _carry_out(change: Change, aws: Aws) -> None:
             except ClientError as error:
                 if change.action is Action.PAUSE:
                     raise
-                wanted_new = change.action is Action.CREATE
-                change = _compare(change.resource, aws)
+                wanted_new, may_replace = change.action is Action.CREATE, change.action is Action.REPLACE
+                looked = _compare(change.resource, aws)
+                if looked is None:
+                    return  # somebody has removed what was only to rest
+                change = looked
+                if change.action is Action.REPLACE and not may_replace:
+                    raise DeploymentError(
+                        f"{change.resource.kind.capitalize()} {change.resource.name} would have to be replaced by now.",
+                        hint="Plan again: it has been changed since the plan was made.",
+                    ) from error
                 if wanted_new and change.action is not Action.CREATE and is_taken(error):
                     _refuse_theirs(change)
                 if change.action is not Action.KEEP:
@@ -163,6 +168,8 @@ def _make(change: Change, aws: Aws) -> None:
         change.resource.create(aws)
     elif change.action is Action.UPDATE:
         change.resource.update(aws, {difference.field: difference for difference in change.differences})
+    elif change.action is Action.REPLACE:
+        change.resource.replace(aws)
     else:
         change.resource.pause(aws)
 

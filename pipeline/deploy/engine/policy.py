@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 EVENTBRIDGE = {"Service": "events.amazonaws.com"}
+CLOUDWATCH = {"Service": "cloudwatch.amazonaws.com"}
 _READ = frozenset({"Sid", "Effect", "Principal", "Action", "Resource", "Condition"})
 
 

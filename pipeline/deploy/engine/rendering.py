@@ -20,6 +20,7 @@ _SIGNS = {
     Action.CREATE: ("+", "green"),
     Action.UPDATE: ("~", "yellow"),
     Action.KEEP: (" ", "dim"),
+    Action.REPLACE: ("±", "red"),
     Action.PAUSE: ("=", "yellow"),
 }
 _LONGEST_VALUE = 100
@@ -62,7 +63,8 @@ def created_lines(resource: Resource) -> list[str]:
 def print_change(change: Change, console: Console) -> None:
     """Print a resource and what is done with it, on one line."""
     sign, style = _SIGNS[change.action]
-    note = f"  [dim]({change.note})[/]" if change.note else ""
+    # A replacement's is a sentence of its own, below the plan.
+    note = f"  [dim]({change.note})[/]" if change.note and change.action is not Action.REPLACE else ""
     console.print(f"[{style}]{sign}[/] {change.resource.kind:<20} {change.resource.name}{note}", soft_wrap=True)
 
 
@@ -90,12 +92,13 @@ def print_plan(plan: Plan, console: Console, settings: Settings, *, full: bool =
         return
     counts = Counter(change.action for change in plan.changes)
     paused = f", {counts[Action.PAUSE]} to pause meanwhile" if counts[Action.PAUSE] else ""
+    replaced = f", {counts[Action.REPLACE]} to replace" if counts[Action.REPLACE] else ""
     console.print(
-        f"Plan {plan.identity}: {counts[Action.CREATE]} to create, {counts[Action.UPDATE]} to change{paused}, "
-        f"{counts[Action.KEEP]} unchanged."
+        f"Plan {plan.identity}: {counts[Action.CREATE]} to create, {counts[Action.UPDATE]} to change"
+        f"{replaced}{paused}, {counts[Action.KEEP]} unchanged."
     )
     command = f"Apply exactly this plan with: {NAME} deploy {settings.options} --plan {plan.identity}"
-    _print(console, *(_refusal_lines(plan) or [command]))
+    _print(console, *replacement_lines(plan), command)
 
 
 def print_drift(plan: Plan, console: Console, settings: Settings) -> None:
@@ -107,12 +110,15 @@ def print_drift(plan: Plan, console: Console, settings: Settings) -> None:
     count = sum(change.action is not Action.KEEP for change in plan.changes)
     found = f"{count} of {len(plan.changes)} resources differ from settings and sources."
     command = f"Restore them with: {NAME} deploy {settings.options}"
-    refusals = _refusal_lines(plan)
-    _print(console, *([found, *refusals] if refusals else [f"{found} {command}"]))
+    _print(console, *replacement_lines(plan), f"{found} {command}")
 
 
-def _refusal_lines(plan: Plan) -> list[str]:
-    return [f"This can't be applied. {refusal}" for refusal in plan.refusals]
+def replacement_lines(plan: Plan) -> list[str]:
+    """Say of each resource that is to be replaced what is lost with it."""
+    return [
+        f"DESTRUCTIVE: {item.resource.kind} {item.resource.name} is replaced: {item.note}."
+        for item in plan.replacements
+    ]
 
 
 def _estimates(plan: Plan, region: str) -> dict[str, Estimate]:
@@ -124,8 +130,10 @@ def _estimates(plan: Plan, region: str) -> dict[str, Estimate]:
 def print_summary(plan: Plan, console: Console) -> None:
     """Print what deploy did, in one line."""
     counts = Counter(change.action for change in plan.changes)
+    replaced = f", {counts[Action.REPLACE]} replaced" if counts[Action.REPLACE] else ""
     console.print(
-        f"Deployed: {counts[Action.CREATE]} created, {counts[Action.UPDATE]} changed, {counts[Action.KEEP]} unchanged."
+        f"Deployed: {counts[Action.CREATE]} created, {counts[Action.UPDATE]} changed{replaced}, "
+        f"{counts[Action.KEEP]} unchanged."
     )
 
 
@@ -163,7 +171,7 @@ def plan_as_json(plan: Plan, region: str) -> dict[str, Any]:
     return {
         "plan": plan.identity,
         "empty": plan.is_empty,
-        "refused": [refusal.message for refusal in plan.refusals],
+        "destructive": bool(plan.replacements),
         "changes": [_change_as_json(change) for change in plan.changes],
         "runs": {name: _run_as_json(run) for name, run in _estimates(plan, region).items()},
     }

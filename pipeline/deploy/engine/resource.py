@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from pipeline.aws.clients import Aws
 from pipeline.aws.not_found import unless_missing
 from pipeline.deploy.engine.tags import TagApi
-from pipeline.errors import DeploymentError
 
 #: Field name → plain value (text, number, list, mapping). Two states are equal when their values are.
 State = Mapping[str, Any]
@@ -65,6 +64,11 @@ class Resource(ABC):
     name: str
     tags: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
+    @property
+    def is_wanted(self) -> bool:
+        """Say whether it is to exist; what is not wanted any more rests after an update, and is removed by destroy."""
+        return True
+
     def desired(self) -> State:
         """Return the fields that this project decides on."""
         return {**self._desired(), "tags": dict(self.tags)} if self.tag_api else self._desired()
@@ -97,9 +101,13 @@ class Resource(ABC):
         found = unless_missing(lambda: self._describe(aws))
         return Removal.ABSENT if found is None else self._remove(aws, found, keep_data=keep_data)
 
-    def refusal(self, differences: Mapping[str, Difference]) -> DeploymentError | None:
-        """Return why AWS can't make these changes in place; None where it can."""
+    def replacement(self, differences: Mapping[str, Difference]) -> str | None:
+        """Return why these changes take a new one in its place, and what is lost; None where AWS makes them there."""
         return None
+
+    def replace(self, aws: Aws) -> None:
+        """Remove it and create it anew, for a ``replacement`` that somebody has agreed to."""
+        raise NotImplementedError
 
     def is_ours(self, tags: Mapping[str, str]) -> bool:
         """Say whether tags are of something that this environment made."""
@@ -148,6 +156,8 @@ class Action(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     KEEP = "keep"
+    #: Removed and created anew, because AWS can't change it in place. What it holds is lost.
+    REPLACE = "replace"
     #: A trigger rests while what it starts is missing; a later change of the same plan enables it again.
     PAUSE = "pause"
 

@@ -46,6 +46,11 @@ def _sagemaker_tags(aws: Aws, arn: str) -> dict[str, str]:
     return tag_map(tag for page in pages for tag in page["Tags"])
 
 
+CLOUDWATCH = TagApi(
+    lambda aws, arn: tag_map(aws.cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"]),
+    lambda aws, arn, tags: aws.cloudwatch.tag_resource(ResourceARN=arn, Tags=tag_list(tags)),
+    lambda aws, arn, keys: aws.cloudwatch.untag_resource(ResourceARN=arn, TagKeys=keys),
+)
 EVENTS = TagApi(
     lambda aws, arn: tag_map(aws.events.list_tags_for_resource(ResourceARN=arn)["Tags"]),
     lambda aws, arn, tags: aws.events.tag_resource(ResourceARN=arn, Tags=tag_list(tags)),
@@ -75,6 +80,16 @@ SAGEMAKER = TagApi(
     _sagemaker_tags,
     lambda aws, arn, tags: aws.sagemaker.add_tags(ResourceArn=arn, Tags=tag_list(tags)),
     lambda aws, arn, keys: aws.sagemaker.delete_tags(ResourceArn=arn, TagKeys=keys),
+)
+SCHEDULER = TagApi(
+    lambda aws, arn: tag_map(aws.scheduler.list_tags_for_resource(ResourceArn=arn)["Tags"]),
+    lambda aws, arn, tags: aws.scheduler.tag_resource(ResourceArn=arn, Tags=tag_list(tags)),
+    lambda aws, arn, keys: aws.scheduler.untag_resource(ResourceArn=arn, TagKeys=keys),
+)
+SECRETS = TagApi(
+    lambda aws, name: tag_map(aws.secrets.describe_secret(SecretId=name).get("Tags", [])),
+    lambda aws, name, tags: aws.secrets.tag_resource(SecretId=name, Tags=tag_list(tags)),
+    lambda aws, name, keys: aws.secrets.untag_resource(SecretId=name, TagKeys=keys),
 )
 SNS = TagApi(
     lambda aws, arn: tag_map(aws.sns.list_tags_for_resource(ResourceArn=arn)["Tags"]),

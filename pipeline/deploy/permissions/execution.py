@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.deploy.engine.policy import allow, document
-from pipeline.deploy.permissions.publishing import publishing
+from pipeline.deploy.permissions.publishing import measuring, publishing
 from pipeline.deploy.permissions.requirements import Requirements
 from pipeline.deploy.permissions.stack_arns import StackArns
 from pipeline.settings.contract import Flow
@@ -33,6 +33,7 @@ def execution_policy(settings: Settings, definitions: Mapping[Flow, str]) -> dic
             *_data(settings, used),
             *_steps(settings, used),
             *_own_scripts(settings, used),
+            *offline_store(settings),
             *_called(settings, used),
             *(_containers(settings, used) if _kinds(used) & _JOBS.keys() else []),
             *(_experiments(settings, definitions) if used.experiments else []),
@@ -90,12 +91,26 @@ def passing(settings: Settings) -> dict[str, Any]:
 def _own_scripts(settings: Settings, used: Requirements) -> Iterator[dict[str, Any]]:
     arns = StackArns(settings)
     if "ingest_features.py" in used.scripts:
-        yield allow("sagemaker:PutRecord BatchWriteRecord", [arns.feature_group])
+        yield allow("sagemaker:PutRecord BatchWriteRecord", arns.feature_groups)
     if "publish.py" in used.scripts:
         yield from publishing(settings)
-    # Evaluation compares with the newest approved version.
+    if "score_predictions.py" in used.scripts:
+        yield from measuring(settings)
+    # Evaluation compares with the version in use.
     if "evaluate.py" in used.scripts:
         yield allow("sagemaker:DescribeModelPackage ListModelPackages", [arns.model_versions])
+
+
+def offline_store(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Yield what the Feature Store does as the role of its groups: see AmazonSageMakerFeatureStoreAccess, AWS's policy.
+
+    That one is for every bucket with "sagemaker" in its name, and for the tables of all groups.
+    """
+    arns = StackArns(settings)
+    if settings.features.offline_store:
+        yield allow("s3:GetObject PutObject PutObjectAcl", [arns.offline_objects])
+        yield allow("s3:GetBucketAcl ListBucket", [arns.artifacts])
+        yield allow("glue:GetTable UpdateTable", arns.offline_tables)
 
 
 def _called(settings: Settings, used: Requirements) -> Iterator[dict[str, Any]]:
@@ -199,3 +214,20 @@ def events_policy(settings: Settings, flows: Iterable[Flow]) -> dict[str, Any]:
     """Return what EventBridge may do: start the pipelines, nothing else."""
     pipelines = [settings.pipeline_arn(settings.pipeline_name(flow)) for flow in flows]
     return document([allow("sagemaker:StartPipelineExecution", pipelines)])
+
+
+def scheduler_policy(settings: Settings) -> dict[str, Any]:
+    """Return what EventBridge Scheduler may do: start the training pipeline, and send what it could not start."""
+    return document(
+        [
+            allow("sagemaker:StartPipelineExecution", [settings.pipeline_arn(settings.training_pipeline_name)]),
+            allow("sqs:SendMessage", [StackArns(settings).queue]),
+            *_queue_key(settings),
+        ]
+    )
+
+
+def _queue_key(settings: Settings) -> Iterator[dict[str, Any]]:
+    if settings.kms_key is not None:
+        resource, condition = key_resource(settings, settings.kms_key)
+        yield allow("kms:Decrypt GenerateDataKey", [resource], **condition)

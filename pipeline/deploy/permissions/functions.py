@@ -5,9 +5,9 @@ from typing import Any
 
 from pipeline.deploy.engine.policy import allow, document
 from pipeline.deploy.permissions.execution import bucket_keys, key_resource
-from pipeline.deploy.permissions.publishing import publishing
+from pipeline.deploy.permissions.publishing import measuring, publishing
 from pipeline.deploy.permissions.stack_arns import StackArns
-from pipeline.settings.contract import Function
+from pipeline.settings.contract import CALLED_BY_RULES, Function
 from pipeline.settings.environment import Settings
 
 _INTERFACES = (
@@ -21,17 +21,20 @@ def function_policy(settings: Settings, function: Function) -> dict[str, Any]:
     statements = {
         Function.CLAIM: claiming,
         Function.SELECT_MODEL: selecting,
+        Function.READ_HISTORY: reading_history,
         Function.PUBLISH: publishing,
+        Function.SCORE_PREDICTIONS: measuring,
         Function.SWEEP: _sweeping,
+        Function.FOLLOW_MODEL: _following,
     }[function]
-    reads_data = function in {Function.CLAIM, Function.PUBLISH}
+    reads_data = function in {Function.CLAIM, Function.READ_HISTORY, Function.PUBLISH, Function.SCORE_PREDICTIONS}
     group = settings.arn("logs", f"log-group:/aws/lambda/{settings.function_name(function)}:*")
     return document(
         [
             *statements(settings),
             # Deployment creates the group, with its retention.
             allow("logs:CreateLogStream PutLogEvents", [group]),
-            *(_keys(settings) if reads_data or function is Function.SWEEP else ()),
+            *(_keys(settings) if reads_data or function in CALLED_BY_RULES else ()),
             *(bucket_keys(settings) if reads_data else ()),
             *(interfaces(settings.function_arn(function)) if settings.network.subnets else ()),
         ]
@@ -44,6 +47,8 @@ def claiming(settings: Settings) -> Iterator[dict[str, Any]]:
     yield allow("s3:GetObject GetObjectVersion", [f"{arns.raw}/*"])
     yield allow("s3:ListBucket ListBucketVersions", [arns.raw])
     yield allow("s3:GetObject PutObject", [f"{arns.artifacts}/claims/*"])
+    # The metadata of the packed code name its commit.
+    yield allow("s3:GetObject", [f"{arns.artifacts}/code/*"])
     # A file of more than 5 GB is copied in parts.
     yield allow("s3:AbortMultipartUpload PutObject", [f"{arns.artifacts}/inputs/*"])
     # Without it S3 answers "forbidden" for an object that is not there.
@@ -57,6 +62,20 @@ def selecting(settings: Settings) -> Iterator[dict[str, Any]]:
     yield allow("sagemaker:DescribeModelPackage ListModelPackages", [StackArns(settings).model_versions])
 
 
+def reading_history(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Yield what ``read_history.py`` needs: Athena reads and writes with the rights of who asks."""
+    arns = StackArns(settings)
+    yield allow("sagemaker:DescribeFeatureGroup", arns.feature_groups)
+    yield allow("athena:GetQueryExecution StartQueryExecution StopQueryExecution", [arns.work_group])
+    yield allow("glue:GetDatabase", arns.catalog_to_query)
+    yield allow("glue:GetDatabase GetPartition GetPartitions GetTable", arns.offline_tables)
+    yield allow("s3:GetObject", [arns.offline_objects])
+    yield allow("s3:GetBucketLocation ListBucket ListBucketMultipartUploads", [arns.artifacts])
+    written = [f"{arns.artifacts}/runs/*", f"{arns.artifacts}/inputs/no-history/*"]
+    # Athena looks at what it has written, and writes large files in parts.
+    yield allow("s3:AbortMultipartUpload GetObject ListMultipartUploadParts PutObject", written)
+
+
 def _sweeping(settings: Settings) -> Iterator[dict[str, Any]]:
     arns = StackArns(settings)
     # ListModels has no resource level in AWS.
@@ -64,6 +83,18 @@ def _sweeping(settings: Settings) -> Iterator[dict[str, Any]]:
     yield allow("sagemaker:DeleteModel ListTags", [settings.arn("sagemaker", "model/pipelines-*")])
     yield allow("sagemaker:DescribePipelineExecution", arns.executions)
     # A call that fails in spite of Lambda's own retries is told to the alarm topic.
+    yield allow("sns:Publish", [arns.topic])
+
+
+def _following(settings: Settings) -> Iterator[dict[str, Any]]:
+    arns = StackArns(settings)
+    yield allow("sagemaker:DescribeModelPackage ListModelPackages UpdateModelPackage", [arns.model_versions])
+    yield allow(
+        "sagemaker:AddTags CreateModelCard DeleteModelCard DescribeModelCard UpdateModelCard", [arns.model_cards]
+    )
+    # ListModelCards has no resource level in AWS.
+    yield allow("sagemaker:ListModelCards", ["*"])
+    # As for the sweep.
     yield allow("sns:Publish", [arns.topic])
 
 

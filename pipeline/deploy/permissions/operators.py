@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from pipeline.deploy.engine.policy import allow, allow_principal, document, merged
+from pipeline.deploy.offline_store import OFFLINE_DATABASE
 from pipeline.deploy.permissions.execution import bucket_keys, key_resource, machines, own_key, passing
 from pipeline.deploy.permissions.functions import interfaces
+from pipeline.deploy.permissions.publishing import putting_metrics
 from pipeline.deploy.permissions.stack_arns import StackArns
 from pipeline.errors import SettingsError
-from pipeline.settings.contract import FLOWS, JOB_LOG_GROUPS, RAW_FOLDER, Function
+from pipeline.settings.contract import CALLED_BY_RULES, CARD_FOLDER, RAW_FOLDER
 from pipeline.settings.environment import Settings
 
 Purpose = Literal["plan", "deploy", "destroy"]
@@ -70,21 +72,38 @@ def boundary_policy(settings: Settings) -> dict[str, Any]:
     arns = StackArns(settings)
     objects = [f"{bucket}/*" for bucket in arns.buckets]
     made = [settings.arn("sagemaker", f"{kind}/pipelines-*") for kind in ("model", "processing-job", "t*-job")]
-    own = [arns.feature_group, arns.model_group, arns.model_versions, *arns.pipelines, *arns.executions]
+    patterns = (arns.feature_group_pattern, arns.pipeline_pattern)
+    own = [*patterns, arns.model_cards, arns.model_group, arns.model_versions]
+    functions = settings.arn("lambda", f"function:{settings.prefix}-*")
     groups = [
-        settings.arn("logs", f"log-group:{name}:*") for name in (*JOB_LOG_GROUPS, f"/aws/lambda/{settings.prefix}-*")
+        settings.arn("logs", f"log-group:{name}:*") for name in ("/aws/sagemaker/*", f"/aws/lambda/{settings.prefix}-*")
     ]
     allowed = [
-        allow("s3:ListBucket ListBucketVersions", arns.buckets),
-        allow("s3:AbortMultipartUpload GetObject GetObjectVersion PutObject", objects),
-        allow("s3:DeleteObject", [f"{arns.predictions}/{folder}/*" for folder in ("manifests", "predictions")]),
+        allow("s3:GetBucketAcl GetBucketLocation ListBucket*", arns.buckets),
+        allow("s3:AbortMultipartUpload GetObject GetObjectVersion ListMultipartUploadParts PutObject*", objects),
+        allow("glue:Get* UpdateTable", [*arns.catalog_to_query, settings.arn("glue", f"*/{OFFLINE_DATABASE}*")]),
+        allow("athena:*QueryExecution", [arns.work_group]),
+        allow(
+            "s3:DeleteObject", [f"{arns.predictions}/{folder}/*" for folder in ("manifests", "predictions", "reports")]
+        ),
         allow("sagemaker:AddTags Create* DeleteModel Describe* ListTags Stop*", made),
-        allow("sagemaker:BatchWriteRecord CreateModelPackage Describe* List* PutRecord StartPipelineExecution", own),
-        allow("sagemaker:ListModels", ["*"]),  # no resource level in AWS, as below
+        allow(
+            "sagemaker:*ModelCard AddTags BatchWriteRecord CreateModelPackage Describe* List* PutRecord"
+            " StartPipelineExecution UpdateModelPackage",
+            own,
+        ),
+        allow("sagemaker:ListModel*s", ["*"]),  # no resource level in AWS, as below; of models and cards
         passing(settings),
-        allow("lambda:InvokeFunction", arns.functions),
+        allow("lambda:InvokeFunction", [functions]),
         allow("logs:CreateLogGroup CreateLogStream DescribeLogStreams PutLogEvents", groups),
         allow("sns:Publish", [arns.topic]),
+        allow("sqs:SendMessage", [arns.queue]),
+        # Of the Git repository that a notebook is connected to.
+        allow(
+            "secretsmanager:GetSecretValue",
+            [settings.arn("secretsmanager", f"secret:AmazonSageMaker-{settings.prefix}-github-*")],
+        ),
+        putting_metrics(settings),
         # AWS's own images are in accounts of AWS.
         *machines([f"arn:{settings.partition}:ecr:{settings.region}:*:repository/sagemaker-*"]),
         *own_key(settings),
@@ -93,7 +112,7 @@ def boundary_policy(settings: Settings) -> dict[str, Any]:
     if settings.network.subnets:
         given = "ec2:CreateNetworkInterfacePermission DeleteNetworkInterfacePermission"
         allowed += [allow(given, [settings.arn("ec2", "network-interface/*")]), allow("ec2:DescribeDhcpOptions", ["*"])]
-        allowed += interfaces(settings.arn("lambda", f"function:{settings.prefix}-*"))
+        allowed += interfaces(functions)
     return document(merged(allowed))
 
 
@@ -108,16 +127,20 @@ def _reading(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     yield allow("s3:GetObject", arns.put)
     yield allow("iam:GetRole GetRolePolicy ListAttachedRolePolicies ListRolePolicies ListRoleTags", arns.roles)
     yield allow("events:DescribeRule ListTagsForResource ListTargetsByRule", arns.rules)
-    yield allow("sagemaker:DescribePipeline ListTags", arns.pipelines)
-    yield allow("sagemaker:DescribeFeatureGroup ListTags", [arns.feature_group])
+    yield allow("scheduler:GetSchedule GetScheduleGroup ListTagsForResource", [arns.schedules])
+    yield allow("sagemaker:DescribePipeline ListTags", [arns.pipeline_pattern])
+    yield allow("sagemaker:DescribeFeatureGroup ListTags", [arns.feature_group_pattern])
     yield allow("sagemaker:DescribeModelPackageGroup ListTags", [arns.model_group])
+    # Plans and drift say which version is in use.
+    yield allow("sagemaker:DescribeModelPackage ListModelPackages", [arns.model_versions])
     yield allow("sqs:GetQueueAttributes GetQueueUrl ListQueueTags", [arns.queue])
     yield allow("sns:GetTopicAttributes ListSubscriptionsByTopic ListTagsForResource", [arns.topic])
+    yield allow("cloudwatch:DescribeAlarms ListTagsForResource", arns.coverage_alarms)
     yield allow("lambda:GetFunctionConfiguration GetPolicy ListTags", arns.functions)
     yield allow("glue:GetDatabase", arns.catalog)
     yield allow("glue:GetTable", arns.tables)
     yield allow("glue:GetTags", [arns.database])
-    yield allow("logs:ListTagsForResource", arns.log_groups)
+    yield allow("logs:ListTagsForResource", arns.log_group_patterns)
     # DescribeLogGroups lists, and has no narrower resource in AWS.
     yield allow("logs:DescribeLogGroups", [settings.arn("logs", "log-group:*")])
 
@@ -131,7 +154,8 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     yield allow("s3:PutBucketNotification", [arns.raw])
     if settings.retention.raw_lock:
         yield allow("s3:PutBucketObjectLockConfiguration", [arns.raw])
-    yield allow("s3:GetObject PutObject", [*arns.put, f"{arns.artifacts}/definitions/*"])
+    yield allow("s3:PutObject", arns.put)
+    yield allow("s3:GetObject PutObject", [f"{arns.artifacts}/definitions/*"])
     # Nor by a bucket's own policy, which it may write.
     removing = "s3:BypassGovernanceRetention DeleteBucket DeleteObject DeleteObjectVersion"
     for never in (removing, "iam:DeleteRolePermissionsBoundary"):
@@ -145,13 +169,18 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
         )
         # UpdateAssumeRolePolicy knows no such condition: a changed trust takes an administrator.
         yield allow("iam:TagRole UntagRole", arns.roles)
-    services = ["events.amazonaws.com", "lambda.amazonaws.com", "sagemaker.amazonaws.com"]
+    services = [f"{service}.amazonaws.com" for service in ("events", "lambda", "sagemaker", "scheduler")]
     yield allow("iam:PassRole", arns.roles, Condition={"StringEquals": {"iam:PassedToService": services}})
-    yield allow("events:PutRule PutTargets RemoveTargets TagResource UntagResource", arns.rules)
-    # They rest while the pipeline that they start is missing.
-    yield allow("events:DisableRule", [settings.rule_arn(settings.rule_name(flow)) for flow in FLOWS])
-    yield allow("sagemaker:AddTags CreatePipeline DeleteTags UpdatePipeline", arns.pipelines)
-    yield allow("sagemaker:AddTags CreateFeatureGroup DeleteTags UpdateFeatureGroup", [arns.feature_group])
+    # Rules rest while the pipeline that they start is missing; PutRule disables them all the same.
+    yield allow("events:DisableRule PutRule PutTargets RemoveTargets TagResource UntagResource", arns.rules)
+    yield allow(
+        "scheduler:CreateSchedule CreateScheduleGroup TagResource UntagResource UpdateSchedule", [arns.schedules]
+    )
+    yield allow("sagemaker:AddTags CreatePipeline DeleteTags UpdatePipeline", [arns.pipeline_pattern])
+    yield allow("sagemaker:AddTags CreateFeatureGroup DeleteTags UpdateFeatureGroup", [arns.feature_group_pattern])
+    if settings.features.offline_store:
+        # The Feature Store makes database and table with the permissions of whoever creates the group.
+        yield allow("glue:CreateDatabase CreateTable GetDatabase GetTable", arns.offline_tables)
     yield allow("sagemaker:AddTags CreateModelPackageGroup DeleteTags", [arns.model_group])
     yield allow(
         "lambda:CreateFunction GetFunction RemovePermission TagResource UntagResource UpdateFunctionCode"
@@ -159,16 +188,17 @@ def _changing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
         arns.functions,
     )
     of_rule = {"StringEquals": {"lambda:Principal": "events.amazonaws.com"}}
-    yield allow("lambda:AddPermission", [settings.function_arn(Function.SWEEP)], Condition=of_rule)
+    yield allow("lambda:AddPermission", [settings.function_arn(one) for one in CALLED_BY_RULES], Condition=of_rule)
     if settings.network.subnets:
         # Lambda asks these of whoever puts a function into a VPC; they have no resource level in AWS.
         yield allow("ec2:DescribeSecurityGroups DescribeSubnets DescribeVpcs", ["*"])
     yield allow("sqs:CreateQueue SetQueueAttributes TagQueue UntagQueue", [arns.queue])
     yield allow("sns:CreateTopic SetTopicAttributes Subscribe TagResource UntagResource", [arns.topic])
+    yield allow("cloudwatch:PutMetricAlarm TagResource UntagResource", arns.coverage_alarms)
     yield allow("glue:CreateDatabase TagResource UpdateDatabase", arns.catalog)
     yield allow("glue:UntagResource", [arns.database])
     yield allow("glue:CreateTable UpdateTable", arns.tables)
-    yield allow("logs:CreateLogGroup PutRetentionPolicy TagResource UntagResource", arns.log_groups)
+    yield allow("logs:CreateLogGroup PutRetentionPolicy TagResource UntagResource", arns.log_group_patterns)
     if settings.kms_key is not None:
         # What the caller of CreateFeatureGroup needs (``OnlineStoreSecurityConfig`` in the API reference). Code and
         # definitions are encrypted with the key as well.
@@ -199,15 +229,24 @@ def _removing(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     # What somebody has attached since the last deployment goes as well.
     yield allow("iam:DetachRolePolicy", arns.roles)
     yield allow("events:DeleteRule DescribeRule DisableRule ListTargetsByRule RemoveTargets", arns.rules)
+    yield allow("scheduler:DeleteSchedule DeleteScheduleGroup GetScheduleGroup", [arns.schedules])
     yield allow("sagemaker:DeletePipeline DescribePipeline ListPipelineExecutions", arns.pipelines)
     # A pipeline with running executions can't be removed.
     yield allow("sagemaker:StopPipelineExecution", arns.executions)
-    yield allow("sagemaker:DeleteFeatureGroup DescribeFeatureGroup", [arns.feature_group])
+    yield allow("sagemaker:DeleteFeatureGroup DescribeFeatureGroup", arns.feature_groups)
+    if settings.features.offline_store:
+        every = settings.arn("glue", f"table/{OFFLINE_DATABASE}/*")
+        yield allow("glue:GetTables", [*arns.offline_catalog, every])
+        yield allow("glue:DeleteTable", arns.offline_tables)
     yield allow("sagemaker:DeleteModelPackageGroup DescribeModelPackageGroup", [arns.model_group])
     yield allow("sagemaker:DeleteModelPackage ListModelPackages", [arns.model_versions])
+    yield allow("sagemaker:DeleteModelCard", [arns.model_cards])
+    # ListModelCards has no resource level in AWS.
+    yield allow("sagemaker:ListModelCards", ["*"])
     yield allow("lambda:DeleteFunction GetFunctionConfiguration", arns.functions)
     yield allow("sqs:DeleteQueue GetQueueAttributes GetQueueUrl", [arns.queue])
     yield allow("sns:DeleteTopic GetTopicAttributes", [arns.topic])
+    yield allow("cloudwatch:DeleteAlarms DescribeAlarms", arns.coverage_alarms)
     yield allow("glue:GetDatabase", arns.catalog)
     yield allow("glue:DeleteTable GetTable GetTables", arns.tables)
     # A database is removed with its tables and functions; ours has no function.
@@ -255,9 +294,17 @@ def _operating(settings: Settings, arns: StackArns) -> Iterator[dict[str, Any]]:
     # Which job wrote the report.
     yield allow("sagemaker:DescribeProcessingJob", [settings.arn("sagemaker", "processing-job/pipelines-*")])
     yield allow("logs:DescribeLogStreams GetLogEvents", arns.job_logs)
-    sweep = settings.function_name(Function.SWEEP)  # it runs in no execution
-    yield allow("logs:FilterLogEvents", [group for group in arns.function_logs if sweep not in group])
-    yield allow("sagemaker:DescribeModelPackage ListModelPackages UpdateModelPackage", [arns.model_versions])
+    yield allow("logs:FilterLogEvents", arns.step_logs)
+    # An event that was not delivered is looked at, replayed and deleted.
+    yield allow("sqs:DeleteMessage GetQueueUrl ReceiveMessage", [arns.queue])
+    yield allow(
+        "sagemaker:DeleteModelPackage DescribeModelPackage ListModelPackages UpdateModelPackage", [arns.model_versions]
+    )
+    # The card of a version that is too new to have one is made by whoever asks for it as a PDF.
+    making = "AddTags CreateModelCard CreateModelCardExportJob DescribeModelCard DescribeModelCardExportJob"
+    yield allow(f"sagemaker:{making} UpdateModelCard", [arns.model_cards])
+    # AWS writes an exported card with the rights of whoever exports it.
+    yield allow("s3:GetObject PutObject", [f"{arns.artifacts}/{CARD_FOLDER}/*"])
     if settings.kms_key is not None:
         resource, condition = key_resource(settings, settings.kms_key)
         yield allow("kms:Decrypt GenerateDataKey", [resource], **condition)

@@ -1,17 +1,24 @@
 """The packed code of ``steps/`` in the artifacts bucket, each object under the SHA-256 of what it holds."""
 
 import re
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from analysis.runtime.versions import GIT_COMMIT
 from pipeline.aws.clients import Aws
 from pipeline.aws.not_found import unless_missing
 from pipeline.definition.bundle import Bundle
 from pipeline.deploy.engine.resource import Difference, Removal, Resource, State
+from pipeline.step_code import STEPS_FOLDER
 
 # Metadata of each object. Not a checksum of its bytes: two builds of zlib make two archives of one content.
 _VERSION = "code-sha256"
+_QUESTIONS = (("rev-parse", "HEAD"), ("status", "--porcelain"))
+#: Seconds in which git has to answer.
+_PATIENCE = 20
 
 
 @dataclass(frozen=True)
@@ -42,11 +49,17 @@ class Code(Resource):
 
     def create(self, aws: Aws) -> None:
         """Upload every object."""
-        for key, content in self.bundle.objects().items():
-            aws.s3.put_object(Bucket=self.bucket, Key=key, Body=content, Metadata={_VERSION: _version(key)})
+        self._upload(aws, self.bundle.objects())
 
     def _update(self, aws: Aws, differences: Mapping[str, Difference]) -> None:
-        self.create(aws)  # The content under a hash never changes.
+        # The content under a hash never changes, and neither does the commit that it was first deployed from.
+        self._upload(aws, {key: content for key, content in self.bundle.objects().items() if key in differences})
+
+    def _upload(self, aws: Aws, objects: Mapping[str, bytes]) -> None:
+        commit = git_commit(STEPS_FOLDER)
+        known = {} if commit is None else {GIT_COMMIT: commit}
+        for key, content in objects.items():
+            aws.s3.put_object(Bucket=self.bucket, Key=key, Body=content, Metadata={_VERSION: _version(key), **known})
 
     def _remove(self, aws: Aws, found: Any, *, keep_data: bool) -> Removal:
         if keep_data:
@@ -59,3 +72,23 @@ class Code(Resource):
 def _version(key: str) -> str:
     """Return the SHA-256 in a key: of all that jobs need, or of the functions' archive alone."""
     return str(re.findall("[0-9a-f]{64}", key)[0])
+
+
+def git_commit(folder: Path) -> str | None:
+    """Return the commit of the repository that has a folder's files, "-dirty" at its end where any differs from it.
+
+    It is no part of what is compared: the same sources of another commit are the same code. None where git is not
+    installed, or the folder is in no repository, or ignored by one, as in an environment's packages.
+    """
+    tracked = _git(folder, "ls-files", "--error-unmatch", "claim.py") is not None
+    commit, changes = (_git(folder, *words) if tracked else None for words in _QUESTIONS)
+    return None if commit is None or changes is None else f"{commit}-dirty" if changes else commit
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    try:
+        asked = ["git", "-C", str(folder), *words]
+        done = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=_PATIENCE)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -12,6 +12,7 @@ from pipeline.aws.not_found import unless_missing
 from pipeline.deploy.engine import tags
 from pipeline.deploy.engine.policy import statements_of
 from pipeline.deploy.engine.resource import Difference, Removal, Resource, State
+from pipeline.settings.contract import CALLED_BY_RULES
 from pipeline.settings.contract import Function as Kind
 from pipeline.settings.environment import Settings
 
@@ -140,6 +141,7 @@ def log_group_of(settings: Settings, kind: Kind) -> str:
 def functions(settings: Settings, code: bytes, code_key: str) -> list[Function]:
     """Return every function of an environment."""
     topic = settings.arn("sns", settings.alarm_topic_name)
+    rules = {Kind.SWEEP: settings.sweep_rule_name, Kind.FOLLOW_MODEL: settings.follow_rule_name}
     return [
         Function(
             settings.function_name(kind),
@@ -152,8 +154,8 @@ def functions(settings: Settings, code: bytes, code_key: str) -> list[Function]:
             subnets=settings.network.subnets,
             security_groups=settings.network.security_groups,
             # A pipeline whose function fails, fails with it, and that has an alarm of its own.
-            alarm_topic=topic if kind is Kind.SWEEP else None,
-            caller=settings.rule_arn(settings.sweep_rule_name) if kind is Kind.SWEEP else None,
+            alarm_topic=topic if kind in CALLED_BY_RULES else None,
+            caller=settings.rule_arn(rules[kind]) if kind in rules else None,
         )
         for kind in Kind
     ]

@@ -1,4 +1,4 @@
-"""EventBridge rules with one target each: an upload starts a pipeline, a failure alarms people, a schedule sweeps."""
+"""EventBridge rules with one target each: what starts pipelines, alarms people and calls functions."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -126,7 +126,7 @@ def upload_rule(settings: Settings, flow: Flow) -> Rule:
             "Arn": pipeline_arn,
             "RoleArn": settings.role_arn(settings.events_role_name),
             "SageMakerPipelineParameters": {"PipelineParameterList": parameters},
-            **_delivery(settings),
+            **delivery(settings),
         },
         starts=pipeline_arn,
     )
@@ -152,7 +152,7 @@ def failure_rule(settings: Settings, flows: Iterable[Flow]) -> Rule:
                 "InputPathsMap": {"execution": "$.detail.pipelineExecutionArn", "time": "$.time"},
                 "InputTemplate": f'"{sentence}"',
             },
-            **_delivery(settings),
+            **delivery(settings),
         },
     )
 
@@ -173,12 +173,38 @@ def sweep_rule(settings: Settings) -> Rule:
             "Id": "sweep",
             "Arn": settings.function_arn(Function.SWEEP),
             "Input": json.dumps(event),
-            **_delivery(settings),
+            **delivery(settings),
         },
     )
 
 
-def _delivery(settings: Settings) -> dict[str, Any]:
+def follow_rule(settings: Settings) -> Rule:
+    """Return the rule that has a function follow what becomes of each registered version of the model."""
+    event = {
+        "model-package-group-name": settings.model_package_group_name,
+        "model-package-arn": "<version>",
+        "tag": [f"{key}={value}" for key, value in settings.resource_tags().items()],
+    }
+    return Rule(
+        name=settings.follow_rule_name,
+        pattern={
+            "source": ["aws.sagemaker"],
+            "detail-type": ["SageMaker Model Package State Change"],
+            "detail": {"ModelPackageGroupName": [settings.model_package_group_name]},
+        },
+        target={
+            "Id": "follow",
+            "Arn": settings.function_arn(Function.FOLLOW_MODEL),
+            "InputTransformer": {
+                "InputPathsMap": {"version": "$.detail.ModelPackageArn"},
+                "InputTemplate": json.dumps(event),
+            },
+            **delivery(settings),
+        },
+    )
+
+
+def delivery(settings: Settings) -> dict[str, Any]:
     """Return how often a delivery is tried (for a day, EventBridge's own maximum), and where it goes after that."""
     return {
         "RetryPolicy": {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400},

@@ -7,13 +7,13 @@ from typing import Any
 
 from pipeline.aws.clients import Aws
 from pipeline.deploy.engine import tags
-from pipeline.deploy.engine.policy import EVENTBRIDGE, allow_principal, document
+from pipeline.deploy.engine.policy import CLOUDWATCH, EVENTBRIDGE, allow_principal, document
 from pipeline.deploy.engine.resource import Difference, Removal, Resource, State
 
 
 @dataclass(frozen=True)
 class Topic(Resource):
-    """One SNS topic that EventBridge may publish to."""
+    """One SNS topic that EventBridge may publish to, and alarms of CloudWatch where there are any."""
 
     kind = "topic"
     tag_api = tags.SNS
@@ -23,19 +23,27 @@ class Topic(Resource):
     #: stay.
     emails: tuple[str, ...]
     #: Key for its messages; None leaves them to SNS's own encryption. The key's policy has to let
-    #: ``events.amazonaws.com`` use it.
+    #: ``events.amazonaws.com`` use it, and ``cloudwatch.amazonaws.com`` where there are alarms.
     kms_key: str | None
+    #: ARNs of CloudWatch alarms that may publish.
+    alarms: tuple[str, ...] = ()
 
     def _desired(self) -> State:
         return {"policy": self.policy(), "encryption": self.kms_key or "", "missing subscriptions": []}
 
     def policy(self) -> dict[str, Any]:
-        """Return who may publish: EventBridge.
+        """Return who may publish: EventBridge, and our alarms.
 
-        It can't be limited to our rules: EventBridge publishes without a context, so no condition would ever hold and
+        EventBridge can't be limited to our rules: it publishes without a context, so no condition would ever hold and
         no alarm arrive ("You can't use Condition blocks in Amazon SNS topic policies for EventBridge", user guide).
         """
-        return document([allow_principal(EVENTBRIDGE, "sns:Publish", Sid="OnlyEventBridge", Resource=self.arn)])
+        statements = [allow_principal(EVENTBRIDGE, "sns:Publish", Sid="OnlyEventBridge", Resource=self.arn)]
+        if self.alarms:
+            ours = {"ArnEquals": {"aws:SourceArn": sorted(self.alarms)}}
+            statements += [
+                allow_principal(CLOUDWATCH, "sns:Publish", Sid="OnlyOurAlarms", Resource=self.arn, Condition=ours)
+            ]
+        return document(statements)
 
     def _describe(self, aws: Aws) -> Any:
         return aws.sns.get_topic_attributes(TopicArn=self.arn)["Attributes"]

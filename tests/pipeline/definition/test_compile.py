@@ -1,13 +1,15 @@
 """The two definitions: deterministic, offline, and of the shape that AWS takes."""
 
 import hashlib
+import io
 import json
 import os
 import re
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import boto3
 import botocore.session
@@ -15,8 +17,8 @@ import pytest
 from botocore.validate import ParamValidator
 
 from pipedef.document.definition import read_definition
-from pipedef.document.model_cards import CardKind, card_problems
-from pipeline.definition.bundle import REQUIREMENTS_FILE, Bundle
+from pipeline.datasets.shipped import standard_file
+from pipeline.definition.bundle import REQUIREMENTS_FILE, Bundle, bundle_of
 from pipeline.definition.compile import compile_definition
 from pipeline.definition.sdk import TELEMETRY_OFF, offline_sdk
 from pipeline.settings.contract import Flow
@@ -189,14 +191,19 @@ def test_large_files_are_published_by_a_job(settings, kind):
     for name in published:
         assert steps[name]["Type"] == "Processing"
         assert steps[name]["Arguments"]["AppSpecification"]["ContainerEntrypoint"][-1] == "publish.py"
+    measured = ["ScorePredictions", *(["ScoreRegistered"] if kind == "training" else [])]
+    for name in measured:
+        assert steps[name]["Type"] == "Processing"
+        assert steps[name]["Arguments"]["AppSpecification"]["ContainerEntrypoint"][-1] == "score_predictions.py"
     assert steps["IngestFeatures"]["DependsOn"] == ["PublishPredictions"]
+    assert steps["ScorePredictions"]["DependsOn"] == ["IngestFeatures"]
 
 
 def test_nothing_reaches_store_registry_or_analysts_before_the_gate(settings):
     content = json.loads(compile_definition(settings, "training"))
     (gate,) = [step for step in content["Steps"] if step["Name"] == "QualityGate"]
     after = {step["Name"] for step in gate["Arguments"]["IfSteps"]}
-    assert after == {"ConfirmClaim", "RegisterModel", "PublishPredictions", "IngestFeatures"}
+    assert after == {"ConfirmClaim", "RegisterModel", "PublishPredictions", "IngestFeatures", "ScorePredictions"}
     assert gate["DependsOn"] == ["Transform"]
 
 
@@ -264,6 +271,12 @@ volume_size_gib = 100
 [instances.steps.Transform]
 count = 2
 
+[instances.steps.IngestFeatures]
+count = 3
+
+[features]
+most_left_out = 5
+
 [network]
 isolated_steps = ["Preprocess", "Train"]
 """
@@ -277,9 +290,21 @@ def test_isolation_instances_and_warm_pools_reach_the_jobs(tmp_path, kind):
     assert (cluster["InstanceType"], cluster["InstanceCount"], cluster["VolumeSizeInGB"]) == ("ml.m5.4xlarge", 1, 100)
     assert steps["IngestFeatures"]["ProcessingResources"]["ClusterConfig"]["VolumeSizeInGB"] == 30
     assert steps["Transform"]["TransformResources"]["InstanceCount"] == 2
+    assert steps["IngestFeatures"]["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == 3
     assert isolated(steps) == {"Preprocess"} | ({"Train"} if kind == "training" else set())
     if kind == "training":
         assert steps["Train"]["ResourceConfig"]["KeepAlivePeriodInSeconds"] == 600
+
+
+def test_ingestion_ends_before_its_job_and_keeps_its_list_even_if_it_fails(tmp_path, kind):
+    file = tmp_path / "special.toml"
+    file.write_text(SPECIAL, encoding="utf-8")
+    steps = {step["Name"]: step["Arguments"] for step in steps_of(compile_definition(load_settings(file=file), kind))}
+    arguments = steps["IngestFeatures"]["AppSpecification"]["ContainerArguments"]
+    options = dict(zip(arguments[::2], arguments[1::2], strict=True))
+    assert (options["--deadline-seconds"], options["--most-left-out"]) == ("3240", "5")
+    (output,) = steps["IngestFeatures"]["ProcessingOutputConfig"]["Outputs"]
+    assert (output["OutputName"], output["S3Output"]["S3UploadMode"]) == ("ingest", "Continuous")
 
 
 def isolated(steps):
@@ -329,18 +354,58 @@ def test_a_model_asks_no_package_index_when_it_starts_to_serve(settings):
         assert container["Environment"]["PIP_NO_BUILD_ISOLATION"] == "0"
 
 
-def test_the_model_card_fits_the_schema_of_a_package_once_its_numbers_are_in(settings):
-    steps = {step["Name"]: step for step in steps_of(compile_definition(settings, "training"))}
-    pieces = steps["RegisterModel"]["Arguments"]["ModelCard"]["ModelCardContent"]["Std:Join"]["Values"]
-    text = "".join(piece if isinstance(piece, str) else "0.5" for piece in pieces)
-    assert list(card_problems(text, CardKind.PACKAGE)) == []
-    card = json.loads(text)
-    evaluations = card["evaluation_details"]
-    headlines = [evaluation["name"].partition(":")[0] for evaluation in evaluations]
-    assert headlines == ["Days to come", "Days to come", "Random split"]
-    for evaluation in evaluations:
-        metrics = evaluation["metric_groups"][0]["metric_data"]
-        assert [metric["value"] for metric in metrics] == [0.5] * 5
+@pytest.fixture(scope="module")
+def training_steps(settings) -> dict[str, dict[str, Any]]:
+    return {step["Name"]: step for step in steps_of(compile_definition(settings, "training"))}
+
+
+def test_the_card_of_a_version_is_what_evaluate_wrote(training_steps):
+    card = training_steps["RegisterModel"]["Arguments"]["ModelCard"]
+    assert card["ModelCardContent"] == {
+        "Std:JsonGet": {"PropertyFile": {"Get": "Steps.Evaluate.PropertyFiles.Card"}, "Path": "content"}
+    }
+    assert card["ModelCardStatus"] == "PendingReview"
+    files = {one["PropertyFileName"]: one for one in training_steps["Evaluate"]["PropertyFiles"]}
+    assert files["Card"] == {"PropertyFileName": "Card", "OutputName": "evaluation", "FilePath": "card.json"}
+
+
+def test_a_version_carries_baselines_sample_and_where_it_comes_from(settings, training_steps):
+    from analysis.evaluation import monitoring
+
+    def file_of(source: dict[str, Any]) -> str:
+        return str(source["S3Uri"]["Std:Join"]["Values"][-1])
+
+    asked = training_steps["RegisterModel"]["Arguments"]
+    metrics, baselines = asked["ModelMetrics"], asked["DriftCheckBaselines"]
+    assert file_of(metrics["ModelQuality"]["Statistics"]) == "evaluation.json"
+    assert file_of(baselines["ModelQuality"]["Statistics"]) == monitoring.MODEL_STATISTICS
+    for source in (metrics, baselines):
+        assert file_of(source["ModelQuality"]["Constraints"]) == monitoring.MODEL_CONSTRAINTS
+        assert file_of(source["ModelDataQuality"]["Statistics"]) == monitoring.DATA_STATISTICS
+        assert file_of(source["ModelDataQuality"]["Constraints"]) == monitoring.DATA_CONSTRAINTS
+    assert asked["SamplePayloadUrl"]["Std:Join"]["Values"][-1] == monitoring.SAMPLE
+    assert (asked["Domain"], asked["Task"]) == ("MACHINE_LEARNING", "REGRESSION")
+    inference = asked["InferenceSpecification"]
+    for kind in ("SupportedRealtimeInferenceInstanceTypes", "SupportedTransformInstanceTypes"):
+        assert inference[kind] == [settings.instances.transform]
+    properties = asked["CustomerMetadataProperties"]
+    assert {
+        *("profile", "scores-new-rows", "data-sha256", "code-sha256", "declaration-sha256"),
+        *("git-commit", "pipeline-execution"),
+    } <= set(properties)
+    assert properties["git-commit"] == {"Get": "Steps.ClaimInput.OutputParameters['git_commit']"}
+
+
+def test_the_code_of_an_environment_with_a_standard_has_it(settings):
+    with_standard = settings.model_copy(
+        update={"registry": settings.registry.model_copy(update={"card_standard": "model_risk"})}
+    )
+    first, second = (bundle_of(one) for one in (settings, with_standard))
+    assert first.sha256 != second.sha256
+    with tarfile.open(fileobj=io.BytesIO(second.archive)) as archive:
+        packed = archive.extractfile("card_standard.toml")
+        assert packed is not None
+        assert packed.read() == standard_file("model_risk").read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -357,25 +422,6 @@ def of_wine(wine):
 def test_definitions_of_another_data_set_speak_of_that_one(of_wine, kind):
     assert not re.search(r"(?i)\b(bike|rental|day|weather|season)s?\b|bikeshare", of_wine[kind])
     assert "redwine-local-" in of_wine[kind]
-
-
-def test_the_card_of_another_data_set_speaks_of_that_one(of_wine):
-    steps = {step["Name"]: step for step in steps_of(of_wine["training"])}
-    pieces = steps["RegisterModel"]["Arguments"]["ModelCard"]["ModelCardContent"]["Std:Join"]["Values"]
-    text = "".join(piece if isinstance(piece, str) else "0.5" for piece in pieces)
-    assert list(card_problems(text, CardKind.PACKAGE)) == []
-    card = json.loads(text)
-    assert card["intended_uses"]["purpose_of_model"] == "Prediction of quality for one wine: Red wine quality."
-    (evaluation,) = card["evaluation_details"]
-    assert evaluation["name"].startswith("Random split")
-    names = [metric["name"] for metric in evaluation["metric_groups"][0]["metric_data"]]
-    assert names[1] == "Root mean squared error, test rows (points)"
-    assert "vino" not in text
-    assert "Vinho Verde" in card["additional_information"]["custom_details"]["data"]
-    assert not re.search(r"(?i)\b(bike|rental|day|weather|season)s?\b|to come", text)
-    paths = {item["Std:JsonGet"]["Path"] for item in pieces if isinstance(item, dict) and "Std:JsonGet" in item}
-    assert {path.split(".")[0] for path in paths} == {"validation", "leakage"}
-    assert not [path for path in paths if path.startswith(("validation.chron", "validation.rolling"))]
 
 
 @pytest.mark.parametrize("flow", get_args(Flow))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import io
 import json
 import zipfile
+from datetime import UTC, datetime
 
 OPEN = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
 ADMIN = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -92,6 +94,16 @@ def rename_table_for_people(aws, thing):
     aws.glue.update_table(DatabaseName=thing.database, TableInput={**thing._input(), "Description": "by hand"})
 
 
+def view_of_all_rows(aws, thing):
+    text = base64.b64encode(json.dumps({**thing.desired()["definition"], "originalSql": "SELECT 1"}).encode()).decode()
+    table = {**thing._input(), "ViewOriginalText": f"/* Presto View: {text} */"}
+    aws.glue.update_table(DatabaseName=thing.database, TableInput=table)
+
+
+def no_view(aws, thing):
+    aws.glue.update_table(DatabaseName=thing.database, TableInput={**thing._input(), "ViewOriginalText": "SELECT é"})
+
+
 def add_schedule(aws, thing):
     found = aws.events.describe_rule(Name=thing.name)
     pattern = {"EventPattern": found["EventPattern"]} if "EventPattern" in found else {}
@@ -101,6 +113,19 @@ def add_schedule(aws, thing):
 def slow_retries(aws, thing):
     retries = {**thing.target["RetryPolicy"], "MaximumRetryAttempts": 0}
     aws.events.put_targets(Rule=thing.name, Targets=[{**thing.target, "RetryPolicy": retries}])
+
+
+def changed_schedule(**changes):
+    return lambda aws, thing: aws.scheduler.update_schedule(**{**thing._request(), **changes})
+
+
+def tag_schedule(aws, thing):
+    group = aws.scheduler.get_schedule_group(Name=thing.name)["Arn"]
+    aws.scheduler.tag_resource(ResourceArn=group, Tags=[{"Key": "by", "Value": "hand"}])
+
+
+def changed_alarm(**changes):
+    return lambda aws, thing: aws.cloudwatch.put_metric_alarm(**{**thing._request(thing._desired()), **changes})
 
 
 def zipped(name):
@@ -254,6 +279,9 @@ BY_HAND = {
     "table: projection": ("table", "parameters", widen_projection),
     "table: quotes": ("table", "format", other_quotes),
     "table: description": ("table", "description", rename_table_for_people),
+    "view: query": ("view", "definition", view_of_all_rows),
+    "view: of another engine": ("view", "definition", no_view),
+    "view: columns": ("view", "columns", change_table),
     "log group: retention": (
         "log group",
         "retention in days",
@@ -363,5 +391,30 @@ BY_HAND = {
         "rule",
         "tags",
         lambda aws, thing: aws.events.tag_resource(ResourceARN=arn(aws, thing), Tags=[{"Key": "by", "Value": "hand"}]),
+    ),
+    "schedule: expression": ("schedule", "expression", changed_schedule(ScheduleExpression="rate(1 day)")),
+    "schedule: time zone": ("schedule", "time zone", changed_schedule(ScheduleExpressionTimezone="Asia/Tokyo")),
+    "schedule: disabled": ("schedule", "state", lambda aws, thing: thing.pause(aws)),
+    "schedule: window": (
+        "schedule",
+        "window",
+        changed_schedule(FlexibleTimeWindow={"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5}),
+    ),
+    "schedule: an end": ("schedule", "period", changed_schedule(EndDate=datetime(2100, 1, 1, tzinfo=UTC))),
+    "schedule: tags": ("schedule", "tags", tag_schedule),
+    "alarm: threshold": ("alarm", "threshold", changed_alarm(Threshold=0.5)),
+    "alarm: nobody is told": ("alarm", "actions", changed_alarm(AlarmActions=[])),
+    "alarm: switched off": (
+        "alarm",
+        "enabled",
+        lambda aws, thing: aws.cloudwatch.disable_alarm_actions(AlarmNames=[thing.name]),
+    ),
+    "alarm: tags": (
+        "alarm",
+        "tags",
+        lambda aws, thing: aws.cloudwatch.tag_resource(
+            ResourceARN=aws.cloudwatch.describe_alarms(AlarmNames=[thing.name])["MetricAlarms"][0]["AlarmArn"],
+            Tags=[{"Key": "by", "Value": "hand"}],
+        ),
     ),
 }

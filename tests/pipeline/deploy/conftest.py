@@ -21,6 +21,7 @@ from pipeline.deploy.resources.log_groups import LogGroup
 from pipeline.deploy.stack import resources
 from pipeline.settings.contract import FLOWS
 from pipeline.settings.environment import Settings, environment_names, load_settings
+from pipeline.settings.sections import Quality, Schedule
 from pipeline.step_code import Lock
 
 DEFINITION = json.dumps(
@@ -111,7 +112,9 @@ def stack_factory(small_lock: Lock) -> Callable[..., list[Resource]]:
     """Return a factory of the real list of resources, with definitions of one step, under a given project name."""
 
     def _stack(project: str, **changes: Any) -> list[Resource]:
-        settings = load_settings("local").model_copy(update={"project": project, **changes})
+        scheduled = {"schedule": Schedule(expression="cron(0 3 1 * ? *)", timezone="Europe/Zurich")}
+        alarmed = {"quality": Quality(coverage_alarm=0.85)}
+        settings = load_settings("local").model_copy(update={"project": project, **scheduled, **alarmed, **changes})
         bundle = Bundle("ab" * 32, b"archive", b"launcher", pack_functions(), small_lock)
         found = resources(settings, bundle, dict.fromkeys(FLOWS, DEFINITION))
         # The jobs' log groups are one for the whole account; here each test has its own.

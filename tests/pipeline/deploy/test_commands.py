@@ -17,6 +17,7 @@ from pipeline.aws.clients import Aws
 from pipeline.cli import app
 from pipeline.definition.bundle import build_bundle
 from pipeline.deploy.stack import resources_to_remove
+from pipeline.settings.contract import FLOWS
 from pipeline.settings.environment import load_settings
 
 pytestmark = pytest.mark.xdist_group("deploy")
@@ -35,6 +36,8 @@ WITHOUT_SDK = [
     ["logs"],
     ["report"],
     ["predictions"],
+    ["backup", "--to", "{folder}"],
+    ["restore", "--from", "{folder}", "--env", "local", "--yes"],
     ["model", "list"],
     ["model", "approve", "1"],
     ["model", "card", "1"],
@@ -79,7 +82,7 @@ def bikeshare(*arguments):
 
 
 @pytest.mark.slow
-def test_killed_for_good_and_repeated(aws, environment_of_ours):
+def test_killed_for_good_and_repeated(aws, environment_of_ours, tmp_path):
     settings = environment_of_ours
     own = Aws(settings)
     for last in ("role", "queue", "pipeline"):
@@ -101,7 +104,11 @@ def test_killed_for_good_and_repeated(aws, environment_of_ours):
             assert states[settings.rule_name("training")] is None
     deployed = bikeshare("deploy", "--json")
     assert deployed.returncode == 0
-    assert len(json.loads(deployed.stdout)["changes"]) == len(resources_to_remove(settings, build_bundle()))
+    # Destroy also looks for what settings with a schedule, and with an alarm on coverage, would have made.
+    alarms = map(settings.coverage_alarm_name, FLOWS)
+    never_made = {settings.scheduler_role_name, settings.schedule_name, *alarms}
+    to_remove = [thing.name for thing in resources_to_remove(settings, build_bundle()) if thing.name not in never_made]
+    assert [change["name"] for change in json.loads(deployed.stdout)["changes"]] == to_remove
     planned = bikeshare("plan", "--json")
     assert planned.returncode == 0, planned.stdout
     assert json.loads(planned.stdout)["empty"]
@@ -110,8 +117,9 @@ def test_killed_for_good_and_repeated(aws, environment_of_ours):
     assert drifted.returncode == 2
     assert 'state: "DISABLED" → "ENABLED"' in drifted.stdout
     # Everything is compiled by now, so none of these needs the SDK.
+    asked = [[word.format(folder=tmp_path / "backup") for word in arguments] for arguments in WITHOUT_SDK]
     probe = subprocess.run(
-        [sys.executable, "-c", PROBE, json.dumps(WITHOUT_SDK)],
+        [sys.executable, "-c", PROBE, json.dumps(asked)],
         capture_output=True,
         text=True,
         check=True,
@@ -123,7 +131,7 @@ def test_killed_for_good_and_repeated(aws, environment_of_ours):
     assert {
         code for command, code in codes.items() if command in {"start", "watch", "stop", "retry", "logs", "report"}
     } == {6}
-    assert (codes["deploy"], codes["destroy"]) == (0, 0)
+    assert (codes["deploy"], codes["destroy"], codes["backup"]) == (0, 0, 0)
     again = json.loads(bikeshare("destroy", "--yes", "--json").stdout)
     assert {thing["kind"] for thing in again if thing["removed"]} == set()
     assert len(again) == len(resources_to_remove(settings, build_bundle()))

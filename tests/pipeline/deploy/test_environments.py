@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from functools import partial
 from pathlib import Path
 
@@ -53,6 +54,39 @@ def test_a_plan_after_deploy_is_empty_and_destroy_leaves_nothing(clients, enviro
     ]
     assert left == []
     destroy_environment(environment, clients, QUIET, keep_data=False)
+
+
+def test_a_replacement_is_asked_for(aws, monkeypatch):
+    monkeypatch.setenv("BIKESHARE_PROJECT", "asks")
+    settings = load_settings("local")
+    clients = Aws(settings)
+    deploy_environment(settings, clients, QUIET)
+    table = clients.sagemaker.describe_feature_group(FeatureGroupName=settings.inputs_group_name)
+    name = table["OfflineStoreConfig"]["DataCatalogConfig"]["TableName"]
+    monkeypatch.setenv("BIKESHARE_FEATURES__OFFLINE_STORE", "false")
+    for answer in ("n\n", ""):
+        asked = CliRunner().invoke(app, ["deploy"], input=answer)
+        assert isinstance(asked.exception, DeploymentError)
+        groups = f"feature group {settings.inputs_group_name}, feature group {settings.outcomes_group_name}"
+        assert str(asked.exception).startswith(
+            f"Nothing was changed: nobody has agreed that this is replaced: {groups}"
+        )
+        assert "bikeshare deploy --env local --yes" in str(asked.exception)
+        assert f"DESTRUCTIVE: feature group {settings.inputs_group_name} is replaced" in asked.output
+    planned = json.loads(CliRunner().invoke(app, ["plan", "--json"]).stdout)
+    assert (planned["destructive"], planned["empty"]) == (True, False)
+    done = CliRunner().invoke(app, ["deploy", "--yes"])
+    assert done.exit_code == 0, done.output
+    assert "0 created, 1 changed, 2 replaced" in done.output
+    assert plan_environment(load_settings("local"), clients).is_empty
+    clients.glue.get_table(DatabaseName="sagemaker_featurestore", Name=name)
+    monkeypatch.delenv("BIKESHARE_FEATURES__OFFLINE_STORE")
+    identity = plan_environment(settings, clients).identity
+    assert CliRunner().invoke(app, ["deploy", "--plan", identity]).exit_code == 0
+    assert plan_environment(settings, clients).is_empty
+    destroy_environment(settings, clients, QUIET, keep_data=False)
+    with pytest.raises(clients.glue.exceptions.EntityNotFoundException):
+        clients.glue.get_table(DatabaseName="sagemaker_featurestore", Name=name)
 
 
 def test_data_is_kept_unless_told_otherwise(clients, environment):

@@ -8,18 +8,22 @@ import pytest
 
 from pipeline.deploy.engine.planner import apply_plan, destroy, make_plan
 from pipeline.deploy.engine.resource import Action
+from pipeline.deploy.resources.feature_groups import FeatureGroup
 from pipeline.deploy.resources.pipelines import Pipeline
 from pipeline.deploy.resources.rules import Rule
+from pipeline.deploy.resources.schedules import Schedule
 
 pytestmark = pytest.mark.xdist_group("deploy")
 
 # What has to be there before one of the kind can be made; the local endpoint asks for less than AWS does.
 NEEDS = {
     "table": {"database"},
+    "view": {"database", "table"},
     "code": {"bucket"},
     "wheels": {"bucket"},
     "function": {"bucket", "code", "role"},
     "rule": {"pipeline"},
+    "schedule": {"pipeline"},
 }
 KINDS = [
     "bucket",
@@ -28,14 +32,17 @@ KINDS = [
     "model package group",
     "database",
     "table",
+    "view",
     "log group",
     "queue",
     "topic",
+    "alarm",
     "code",
     "wheels",
     "function",
     "pipeline",
     "rule",
+    "schedule",
 ]
 
 
@@ -48,13 +55,18 @@ def one_of(stack, kind):
     return [*needed, chosen]
 
 
-def assert_no_rule_starts_what_is_not_there(things, aws):
-    for rule in (thing for thing in things if isinstance(thing, Rule) and thing.starts):
-        state = rule.current(aws)
+def assert_nothing_starts_what_is_not_there(things, aws):
+    for trigger in (thing for thing in things if isinstance(thing, (Rule, Schedule)) and thing.starts):
+        state = trigger.current(aws)
         if state is None or state["state"] != "ENABLED":
             continue
-        pipeline = next(thing for thing in things if isinstance(thing, Pipeline) and thing.arn == rule.starts)
-        assert pipeline.current(aws) is not None, f"{rule.name} is enabled and {pipeline.name} is not there"
+        pipeline = next(thing for thing in things if isinstance(thing, Pipeline) and thing.arn == trigger.starts)
+        assert pipeline.current(aws) is not None, f"{trigger.name} is enabled and {pipeline.name} is not there"
+
+
+def tables_of(things, aws):
+    """Return what the Feature Store has made of the groups, and leaves when they go."""
+    return [table for thing in things if isinstance(thing, FeatureGroup) for table in thing.tables(aws)]
 
 
 def test_every_kind_is_tried(stack):
@@ -70,7 +82,7 @@ def test_killed_at_any_call_and_repeated(aws, stack, killed, kind):
         try:
             apply_plan(plan, aws)
         except killed:
-            assert_no_rule_starts_what_is_not_there(things, aws)
+            assert_nothing_starts_what_is_not_there(things, aws)
             apply_plan(make_plan(things, aws), aws)
             finished = False
         else:
@@ -81,11 +93,12 @@ def test_killed_at_any_call_and_repeated(aws, stack, killed, kind):
         try:
             destroy(things, aws, keep_data=False)
         except killed:
-            assert_no_rule_starts_what_is_not_there(things, aws)
+            assert_nothing_starts_what_is_not_there(things, aws)
             destroy(things, aws, keep_data=False)
             finished = False
         aws.calls_left = None
         assert [thing.name for thing in things if thing.current(aws) is not None] == []
+        assert tables_of(things, aws) == []
         if finished:
             return
 
@@ -112,8 +125,9 @@ def test_a_plan_killed_at_any_call_changes_nothing(aws, stack, killed, kind):
     destroy(things, aws, keep_data=False)
 
 
-def test_a_rule_rests_while_its_pipeline_is_away(aws, stack, killed):
-    things = [thing for thing in stack("orphan") if thing.kind in {"pipeline", "rule"}]
+@pytest.mark.parametrize(("kind", "calls"), [("rule", 1), ("schedule", 2)])
+def test_a_trigger_rests_while_its_pipeline_is_away(aws, stack, killed, kind, calls):
+    things = [thing for thing in stack(f"orphan-{kind}") if thing.kind in {"pipeline", kind}]
     apply_plan(make_plan(things, aws), aws)
     pipeline = next(thing for thing in things if isinstance(thing, Pipeline))
     pipeline.delete(aws, keep_data=True)  # by hand
@@ -123,10 +137,10 @@ def test_a_rule_rests_while_its_pipeline_is_away(aws, stack, killed):
         Action.CREATE,
         Action.UPDATE,
     ]
-    aws.calls_left = 1  # the rule rests, and making the pipeline is as far as it gets
+    aws.calls_left = calls  # the trigger rests, and making the pipeline is as far as it gets
     with pytest.raises(killed):
         apply_plan(plan, aws)
-    assert_no_rule_starts_what_is_not_there(things, aws)
+    assert_nothing_starts_what_is_not_there(things, aws)
     apply_plan(make_plan(things, aws), aws)
     assert make_plan(things, aws).is_empty
     destroy(things, aws, keep_data=True)

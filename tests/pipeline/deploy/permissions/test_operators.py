@@ -17,7 +17,7 @@ from pipedef.document.locations import overlap
 from pipeline.definition.bundle import Bundle, build_bundle
 from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.engine.policy import document
-from pipeline.deploy.permissions.execution import events_policy, execution_policy
+from pipeline.deploy.permissions.execution import events_policy, execution_policy, scheduler_policy
 from pipeline.deploy.permissions.operators import (
     boundary_policy,
     deployer_policy,
@@ -28,7 +28,7 @@ from pipeline.deploy.permissions.operators import (
 from pipeline.deploy.resources.queues import Queue
 from pipeline.deploy.resources.roles import Role
 from pipeline.deploy.resources.topics import Topic
-from pipeline.deploy.stack import resources
+from pipeline.deploy.stack import resources, resources_to_remove
 from pipeline.errors import SettingsError
 from pipeline.settings.contract import FLOWS, Function
 from pipeline.settings.environment import environment_names, load_settings
@@ -80,6 +80,8 @@ def test_generated_policies_pass_the_linter(name):
     definitions = dict.fromkeys(FLOWS, EVERYTHING)
     things = resources(settings, Bundle("ab" * 32, b"", b"", b""), definitions)
     roles = {thing.name: thing for thing in things if isinstance(thing, Role)}
+    whole = resources_to_remove(settings, Bundle("ab" * 32, b"", b"", b""))
+    scheduling = next(thing for thing in whole if thing.name == settings.scheduler_role_name)
     queue = next(thing for thing in things if isinstance(thing, Queue))
     topic = next(thing for thing in things if isinstance(thing, Topic))
     template = {
@@ -87,6 +89,7 @@ def test_generated_policies_pass_the_linter(name):
             roles[settings.execution_role_name].desired()["trust"], execution_policy(settings, definitions)
         ),
         "Events": role(roles[settings.events_role_name].desired()["trust"], events_policy(settings, FLOWS)),
+        "Scheduler": role(scheduling.desired()["trust"], scheduler_policy(settings)),
         "Plan": role(github_trust_policy(settings, "a/b", "plan"), deployer_policy(settings, "plan")),
         "Deploy": role(github_trust_policy(settings, "a/b", "deploy"), deployer_policy(settings, "deploy")),
         "Destroy": role(github_trust_policy(settings, "a/b", "destroy"), deployer_policy(settings, "destroy")),
@@ -212,14 +215,15 @@ def test_no_policy_that_deploying_can_write_lets_it_remove_data_or_the_boundary(
     assert evaluate(call, [*ANYTHING_AT_ALL, deploying]).decision is Decision.EXPLICIT_DENY
 
 
-def test_ci_opens_the_sweep_to_rules_only():
+def test_ci_opens_two_functions_to_rules_only():
     (one,) = (
         one
         for one in allowing(deployer_policy(load_settings("prod"), "deploy"))
         if "lambda:AddPermission" in one["Action"]
     )
     assert one["Condition"] == {"StringEquals": {"lambda:Principal": "events.amazonaws.com"}}
-    assert one["Resource"] == ["arn:aws:lambda:eu-west-1:444455556666:function:bikeshare-prod-sweep"]
+    functions = "arn:aws:lambda:eu-west-1:444455556666:function:bikeshare-prod-"
+    assert one["Resource"] == [f"{functions}follow-model", f"{functions}sweep"]
 
 
 def test_without_a_boundary_ci_changes_no_role():
