@@ -1,4 +1,4 @@
-"""Results: predictions, report; and the demonstration."""
+"""Results: the run report; and the demonstration."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,47 +6,16 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.common import (
-    AsJson,
     Environment,
     Execution,
     SettingsFile,
     aws_of,
     console,
     group,
-    print_json,
     write_file,
 )
 
 app = group("")
-
-
-@app.command()
-def predictions(
-    env: Environment = None,
-    settings_file: SettingsFile = None,
-    rows: Annotated[int, typer.Option(min=0, max=1000, help="How many rows of the newest file to show.")] = 5,
-    as_json: AsJson = False,
-) -> None:
-    """List prediction files. The newest is shown with its first rows."""
-    from dataclasses import asdict
-
-    from pipeline.results.predictions import first_rows, prediction_files, print_predictions
-
-    aws = aws_of(env, settings_file)
-    settings = aws.settings
-    files = prediction_files(aws, settings.predictions_bucket)
-    if as_json:
-        header, first = first_rows(aws, files[0], rows) if files else ([], [])
-        print_json({"files": [{**asdict(file), "uri": file.uri} for file in files], "header": header, "rows": first})
-        return
-    if not files:
-        typer.echo(
-            f"No predictions yet in {settings.predictions_bucket}. See how executions ended: {settings.command('runs')}"
-        )
-        return
-    print_predictions(aws, files[0], rows, console())
-    for file in files[1:]:
-        typer.echo(file.uri)
 
 
 @app.command()
@@ -58,9 +27,9 @@ def report(
     env: Environment = None,
     settings_file: SettingsFile = None,
 ) -> None:
-    """Save the run report of an execution. It is one HTML file that opens offline.
+    """Save the report of an execution: of a training, or of the predictions of a scoring. It opens offline.
 
-    Without an execution, it is the newest report that there is.
+    Without an execution, it is the newest report of a training.
     """
     from pipeline.executions import control as executions
     from pipeline.executions.view import view
@@ -68,7 +37,7 @@ def report(
 
     aws = aws_of(env, settings_file)
     found = None if execution else newest_with_report(aws)
-    found = found or view(aws, executions.find(aws, [aws.settings.training_pipeline_name], execution))
+    found = found or view(aws, executions.find(aws, aws.settings.pipeline_names, execution))
     path = output or Path(f"report-{found.identifier}.html")
     write_file(path, read_report(aws, found))
     typer.echo(path)

@@ -6,13 +6,13 @@ from fnmatch import fnmatch
 from typing import Any
 
 from pipeline.aws.clients import Aws
-from pipeline.deploy.engine.policy import EVENTBRIDGE, allow_principal, statements_of
+from pipeline.deploy.engine.policy import CLOUDWATCH, EVENTBRIDGE, allow_principal, statements_of
 from pipeline.preflight.answers import Answer, Verdict
 from pipeline.settings.contract import Function
 from pipeline.settings.environment import Settings
 
-#: What EventBridge needs for the encrypted queue and topic, and what jobs need.
-_EVENTBRIDGE_USES = ("kms:Decrypt", "kms:GenerateDataKey")
+#: What EventBridge and CloudWatch need for the encrypted queue and topic, and what jobs need.
+_SERVICE_USES = ("kms:Decrypt", "kms:GenerateDataKey")
 _ROLE_USES = ("kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey")
 _JOB_USES = (*_ROLE_USES, "kms:CreateGrant")  #: For the volumes of instances.
 _BEST_LAST = (Verdict.PROBLEM, Verdict.UNKNOWN, Verdict.OK)
@@ -30,7 +30,9 @@ def key_answers(aws: Aws, key: str, *, for_events: bool) -> Iterator[Answer]:
     policy = json.loads(aws.kms.get_key_policy(KeyId=found["Arn"], PolicyName="default")["Policy"])
     yield roles_may_use(aws.settings, key, policy)
     if for_events:
-        yield eventbridge_may_use(key, policy)
+        yield service_may_use(key, policy, "EventBridge (queue and topic)", EVENTBRIDGE)
+        if aws.settings.quality.coverage_alarm is not None:
+            yield service_may_use(key, policy, "CloudWatch (topic)", CLOUDWATCH)
 
 
 def usable(key: str, found: Mapping[str, Any]) -> Answer:
@@ -67,16 +69,16 @@ def roles_may_use(settings: Settings, key: str, policy: Any) -> Answer:
     return Answer(verdict, about, "the key's policy does not delegate to IAM", fix)
 
 
-def eventbridge_may_use(key: str, policy: Any) -> Answer:
-    """Judge whether EventBridge may encrypt messages for the queue and the topic; under a condition it may not.
+def service_may_use(key: str, policy: Any, name: str, service: Mapping[str, str]) -> Answer:
+    """Judge whether EventBridge or CloudWatch may encrypt its messages; under a condition EventBridge may not.
 
     AWS supports neither ``aws:SourceAccount`` nor ``aws:SourceArn`` there (EventBridge user guide, encrypted topics).
     """
-    about = f"{key} for EventBridge (queue and topic)"
-    verdict = _verdict(policy, "Service", EVENTBRIDGE["Service"], _EVENTBRIDGE_USES)
+    about = f"{key} for {name}"
+    verdict = _verdict(policy, "Service", service["Service"], _SERVICE_USES)
     if verdict is Verdict.OK:
         return Answer(verdict, about, _ALLOWED)
-    statement = {**allow_principal(EVENTBRIDGE, "", Resource="*"), "Action": list(_EVENTBRIDGE_USES)}
+    statement = {**allow_principal(service, "", Resource="*"), "Action": list(_SERVICE_USES)}
     why = "only under a condition, or denied" if verdict is Verdict.UNKNOWN else "not allowed"
     fix = f"Without it no alarm and no undelivered event arrives. Add to the key's policy: {json.dumps(statement)}"
     return Answer(Verdict.PROBLEM, about, f"{why} by the key's policy", fix)

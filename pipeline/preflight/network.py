@@ -12,8 +12,10 @@ from typing import Any
 from pipeline.aws.clients import Aws
 from pipeline.preflight.answers import Answer, Verdict
 
-#: What jobs and functions call: files; claims and the registry; feature records.
-SERVICES = ("s3", "sagemaker.api", "sagemaker.featurestore-runtime")
+#: What jobs and functions call: files; claims and the registry; feature records; metrics.
+SERVICES = ("s3", "sagemaker.api", "sagemaker.featurestore-runtime", "monitoring")
+#: What the function calls that reads the history; Athena itself reads and writes outside the VPC.
+_HISTORY = "athena"
 _HTTPS = 443
 #: SageMaker takes two addresses for each instance ("Ensure that subnets have enough IP addresses").
 _ADDRESSES = 2
@@ -50,9 +52,27 @@ def network_answers(aws: Aws, instances: int) -> Iterator[Answer]:
     theirs = ec2.describe_security_groups(Filters=_filter("group-id", ids))["SecurityGroups"] if ids else []
     admitting = {group["GroupId"] for group in theirs if admits(group, network.security_groups, subnets)}
     routed = {item["SubnetId"]: table_of(item["SubnetId"], tables) for item in subnets}
-    for service in SERVICES:
+    for service in (*SERVICES, *((_HISTORY,) if aws.settings.reads_history else ())):
         ours = [item for item in endpoints if item["ServiceName"].endswith(f".{aws.settings.region}.{service}")]
         yield reach(service, routed, ours, admitting)
+
+
+def internet_answers(aws: Aws, subnets: Sequence[str], security_groups: Sequence[str], host: str) -> Iterator[Answer]:
+    """Answer whether what runs in subnets, without a public address, reaches a host on the internet."""
+    groups = aws.ec2.describe_security_groups(Filters=_filter("group-id", security_groups))["SecurityGroups"]
+    found = aws.ec2.describe_subnets(Filters=_filter("subnet-id", subnets))["Subnets"]
+    yield from existing("subnet", subnets, [item["SubnetId"] for item in found])
+    yield from outgoing(groups)
+    for subnet in found:
+        tables = aws.ec2.describe_route_tables(Filters=_filter("vpc-id", [subnet["VpcId"]]))["RouteTables"]
+        about, way = f"{host} from {subnet['SubnetId']}", way_out(table_of(subnet["SubnetId"], tables))
+        if not way:
+            fix = "Route 0.0.0.0/0 of the subnet to a NAT gateway; an internet gateway alone needs public addresses."
+            yield Answer(Verdict.PROBLEM, about, "there is no way out to the internet", fix)
+        elif way == _NAT:
+            yield Answer(Verdict.OK, about, f"reached by {way}")
+        else:
+            yield Answer(Verdict.UNKNOWN, about, f"leads to {way}", f"Check that it lets HTTPS to {host} out.")
 
 
 def existing(kind: str, wanted: Iterable[str], found: Sequence[str]) -> Iterator[Answer]:

@@ -3,7 +3,7 @@
 from functools import partial
 
 from pipeline.aws.clients import Aws
-from pipeline.definition.bundle import build_bundle
+from pipeline.definition.bundle import bundle_of
 from pipeline.deploy.compiled import compiled_definitions
 from pipeline.deploy.stack import resources, resources_to_remove
 from pipeline.errors import DefinitionError
@@ -22,7 +22,7 @@ def preflight(aws: Aws) -> list[Answer]:
         DeploymentError: there are no credentials, or they are another account's.
     """
     aws.check_account()
-    bundle, settings = build_bundle(aws.settings.dataset), aws.settings
+    bundle, settings = bundle_of(aws.settings), aws.settings
     boundary = settings.boundary_arn
     needed: dict[str, int] = {}
     planned = resources_to_remove(settings, bundle)
@@ -43,7 +43,11 @@ def preflight(aws: Aws) -> list[Answer]:
         Question("quota", "functions", partial(function_quota, aws)),
         *([Question("network", "subnets", partial(network_answers, aws, largest))] if settings.network.subnets else []),
         *(Question("key", key, partial(key_answers, aws, key, for_events=key == settings.kms_key)) for key in keys),
-        *(Question("name", f"{one.kind} {one.name}", partial(name_answers, aws, one)) for one in planned),
+        *(
+            Question("name", f"{one.kind} {one.name}", partial(name_answers, aws, one))
+            for one in planned
+            if one.is_wanted
+        ),
         *([Question("operator", "boundary", partial(boundary_answers, aws, boundary))] if boundary else []),
         Question("operator", "permissions", partial(operator_answers, aws)),
     ]

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from analysis.runtime.project import DISTRIBUTION
 from pipeline.aws.clients import Aws, aws_errors
-from pipeline.definition.bundle import build_bundle
+from pipeline.definition.bundle import bundle_of
 from pipeline.deploy.compiled import compiled_definitions
 from pipeline.errors import DeploymentError
 from pipeline.executions.costs import Cluster, spent
@@ -52,7 +52,7 @@ def probe(aws: Aws, say: Callable[[str], None]) -> list[Answer]:
     aws.check_account()
     own = Aws(probe_settings(aws.settings))
     left, answers = Leftovers(own), []
-    tries = Tries(own, compiled_definitions(aws.settings, build_bundle(aws.settings.dataset)), left)
+    tries = Tries(own, compiled_definitions(aws.settings, bundle_of(aws.settings)), left)
     try:
         with aws_errors("Probing", own, DeploymentError):
             say("Making a bucket, roles and a function")

@@ -9,6 +9,7 @@ import pytest
 from pipeline.preflight.answers import Verdict
 from pipeline.preflight.keys import key_answers, usable
 from pipeline.settings.contract import Function
+from pipeline.settings.sections import Quality
 
 ROOT = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "kms:*", "Resource": "*"}
 EVENTBRIDGE = {
@@ -126,6 +127,14 @@ def test_each_role_may_be_named_instead_of_the_account(settings, key, look):
     roles = [settings.role_arn(settings.execution_role_name), *map(settings.role_arn, functions(settings))]
     assert look(key(EVENTBRIDGE, {**ROOT, "Principal": {"AWS": roles}})) == [Verdict.OK] * 3
     assert look(key(EVENTBRIDGE, {**ROOT, "Principal": {"AWS": roles[:-1]}}))[1] is Verdict.PROBLEM
+
+
+def test_a_key_for_alarms_on_coverage_is_one_that_cloudwatch_may_use(key, aws):
+    aws.settings = aws.settings.model_copy(update={"quality": Quality(coverage_alarm=0.9)})
+    missing, there = key(ROOT, EVENTBRIDGE), {**EVENTBRIDGE, "Principal": {"Service": "cloudwatch.amazonaws.com"}}
+    *_, answer = key_answers(aws, missing, for_events=True)
+    assert (answer.verdict, json.loads(answer.fix[answer.fix.index("{") :])) == (Verdict.PROBLEM, there)
+    assert [one.verdict for one in key_answers(aws, key(ROOT, EVENTBRIDGE, there), for_events=True)] == [Verdict.OK] * 4
 
 
 def functions(settings):

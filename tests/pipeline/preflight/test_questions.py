@@ -30,6 +30,8 @@ def more(vpc, client):
     vpc.s3()
     vpc.interface("sagemaker.api")
     vpc.interface("sagemaker.featurestore-runtime")
+    vpc.interface("monitoring")
+    vpc.interface("athena")
     key = client("kms").create_key(Policy=json.dumps(KEY_POLICY))["KeyMetadata"]["Arn"]
     return f'kms_key = "{key}"\n[network]\nsubnets = ["{vpc.subnet}"]\nsecurity_groups = ["{vpc.group}"]\n'
 

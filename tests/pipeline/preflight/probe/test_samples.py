@@ -1,5 +1,8 @@
 """A step's arguments with samples for what only an execution knows."""
 
+import json
+
+from pipedef.document.model_cards import CardKind, card_problems
 from pipeline.preflight.probe.samples import filled
 
 
@@ -20,3 +23,15 @@ def test_every_variable_gets_a_sample():
         "Card": '{"r2": 0.5, "p": "0.5"}',
         "Listed": [{"S3Uri": "s3://b/k"}, 1, None],
     }
+
+
+def test_a_card_that_a_step_writes_is_stood_for_by_one_with_every_kind_of_plot():
+    card = {"ModelCardContent": {"Std:JsonGet": {"Path": "content"}}, "ModelCardStatus": "PendingReview"}
+    found = filled({"ModelCard": card, "SamplePayloadUrl": {"Get": "x"}}, {}, "s3://b/k.tar.gz")
+    assert found["SamplePayloadUrl"] == "s3://b/k.tar.gz"
+    assert found["ModelCard"]["ModelCardStatus"] == "PendingReview"
+    text = found["ModelCard"]["ModelCardContent"]
+    assert list(card_problems(text, CardKind.PACKAGE)) == []
+    (metrics,) = json.loads(text)["evaluation_details"][0]["metric_groups"]
+    kinds = {metric["type"] for metric in metrics["metric_data"]}
+    assert kinds == {"number", "string", "bar_chart", "linear_graph", "matrix"}
