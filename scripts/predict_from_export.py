@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
 from analysis.dataset.declaration import Dataset
 from analysis.dataset.reading import read_dataset
-from analysis.features.labels import LINE, RECORD
 from analysis.model.artefact import LinearModel
+from analysis.runtime.names import LINE, RECORD
 from analysis.runtime.upload import stem_of
 from pipeline.datasets.shipped import dataset_names, declared
 from scripts.lib.exports.comparison import predictions_table, prepare, summary
@@ -107,8 +107,8 @@ def main(arguments: Sequence[str]) -> None:
     dataset = dataset_of(model, request.dataset)
     prepared = prepare(data, model, dataset)
     table = predictions_table(model, prepared, export.name, data.name)
-    write_whole(output, table.to_csv(index=False, lineterminator="\n").encode("utf-8"))
     result = summary(model, prepared)
+    write_whole(output, table.to_csv(index=False, lineterminator="\n").encode("utf-8"))
     if request.summary is not None:
         write_whole(request.summary, (json.dumps(result, indent=2, allow_nan=False) + "\n").encode("utf-8"))
     print(described(result, dataset))

@@ -1,7 +1,8 @@
 """The command line, thin: it parses, calls and prints. ``--help`` lists the commands.
 
 Exit codes: 0 done; 1 any other error; 2 wrong usage, or ``plan`` found changes; 3 settings; 4 definition;
-5 deployment; 6 execution; 7 file; 8 local endpoint; 9 registry; 130 interrupted.
+5 deployment; 6 execution; 7 file; 8 local endpoint; 9 registry; 10 backup or restoration; 11 restored in part;
+130 interrupted.
 
 Everything that takes long to import is imported inside the command that needs it.
 """
@@ -13,7 +14,7 @@ from typing import Annotated
 import typer
 
 from analysis.runtime.project import DISTRIBUTION, NAME
-from pipeline.cli import datasets, local, models, resources, results, runs
+from pipeline.cli import datasets, local, models, predictions, recovery, resources, results, runs
 from pipeline.cli.common import console, group
 from pipeline.errors import PipelineError
 
@@ -25,8 +26,9 @@ app = group(
     "A SageMaker pipeline as code: deploy, start and watch it, read its predictions; on AWS or on this machine.",
     name=NAME,
 )
-for commands in (resources.app, runs.app, results.app):
+for commands in (resources.app, runs.app, results.app, recovery.app):
     app.add_typer(commands)
+app.add_typer(predictions.app, name="predictions")
 app.add_typer(models.app, name="model")
 app.add_typer(datasets.app, name="dataset")
 app.add_typer(local.app, name="local")

@@ -65,9 +65,7 @@ def write_file(path: Path, content: bytes) -> None:
     try:
         path.write_bytes(content)
     except OSError as error:
-        raise OutputFileError(
-            f"{path} can't be written: {error.strerror}", "Give another path with --output."
-        ) from error
+        raise OutputFileError(f"{path} can't be written: {error.strerror}", "Give another path.") from error
 
 
 def print_json(value: Any) -> None:

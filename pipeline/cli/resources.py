@@ -1,7 +1,8 @@
 """Definitions and resources: synth, validate, preflight, plan, deploy, drift, trust-policy, destroy."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
@@ -115,13 +116,15 @@ def plan(
     """Show what deploy would change, and what a run costs. Exit code 0: no changes; 2: changes."""
     from pipeline.deploy.engine.rendering import plan_as_json, print_plan
     from pipeline.deploy.operations import plan_environment
+    from pipeline.results.registry import version_in_use
 
     aws = aws_of(env, settings_file)
-    found = plan_environment(aws.settings, aws)
+    found, in_use = plan_environment(aws.settings, aws), version_in_use(aws)
     if as_json:
-        print_json(plan_as_json(found, aws.settings.region))
+        print_json({**plan_as_json(found, aws.settings.region), "model_in_use": in_use})
     else:
         print_plan(found, console(), aws.settings, full=full)
+        _echo_in_use(in_use)
     raise typer.Exit(0 if found.is_empty else 2)
 
 
@@ -132,17 +135,32 @@ def deploy(
     approved: Annotated[
         str | None, typer.Option("--plan", help="Apply only the plan with this identity, printed by `plan`.")
     ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before something is replaced.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Create or change the resources of an environment. Safe to interrupt and to repeat."""
+    """Create or change the resources of an environment. Safe to interrupt and to repeat.
+
+    What AWS can't change in place is replaced, and what it holds is lost; asks first, unless `--plan` names a plan.
+    """
     from pipeline.deploy.engine.rendering import plan_as_json, print_next_steps
     from pipeline.deploy.operations import deploy_environment
+    from pipeline.results.registry import version_in_use
+
+    def agree(lines: Sequence[str]) -> bool:
+        typer.echo("\n".join(lines), err=True)
+        try:
+            return yes or typer.confirm("Replace it?", err=True)
+        except typer.Abort:  # nobody is there to answer
+            return False
 
     aws = aws_of(env, settings_file)
-    done = deploy_environment(aws.settings, aws, console(errors=as_json), approved=approved)
+    done = deploy_environment(aws.settings, aws, console(errors=as_json), approved=approved, agree=agree)
+    in_use = version_in_use(aws)
     if as_json:
-        print_json(plan_as_json(done, aws.settings.region))
-    elif not done.is_empty:
+        print_json({**plan_as_json(done, aws.settings.region), "model_in_use": in_use})
+        return
+    _echo_in_use(in_use)
+    if not done.is_empty:
         print_next_steps(aws.settings, aws, console())
 
 
@@ -151,14 +169,23 @@ def drift(env: Environment = None, settings_file: SettingsFile = None, as_json: 
     """Show what differs from the code, such as manual changes. Exit code 0: nothing; 2: something."""
     from pipeline.deploy.engine.rendering import plan_as_json, print_drift
     from pipeline.deploy.operations import drift_environment
+    from pipeline.results.registry import version_in_use
 
     aws = aws_of(env, settings_file)
-    found = drift_environment(aws.settings, aws)
+    found, in_use = drift_environment(aws.settings, aws), version_in_use(aws)
     if as_json:
-        print_json(plan_as_json(found, aws.settings.region))
+        print_json({**plan_as_json(found, aws.settings.region), "model_in_use": in_use})
     else:
         print_drift(found, console(), aws.settings)
+        _echo_in_use(in_use)
     raise typer.Exit(0 if found.is_empty else 2)
+
+
+def _echo_in_use(found: dict[str, Any] | None) -> None:
+    """Say which version of the model scores: somebody's decision, and neither a change nor drift."""
+    from pipeline.results.registry import in_use_in_words
+
+    typer.echo(in_use_in_words(found))
 
 
 @app.command("trust-policy")
@@ -171,9 +198,9 @@ def trust_policy(
     ] = None,
     settings_file: SettingsFile = None,
     purpose: Annotated[
-        Literal["plan", "deploy", "destroy", "operate", "preflight", "boundary"],
+        Literal["plan", "deploy", "destroy", "operate", "preflight", "backup", "boundary"],
         typer.Option(
-            help="Role of CI; or, with --permissions, operate and preflight (people), boundary (of all roles)."
+            help="Role of CI; or, with --permissions, operate, preflight and backup (people), boundary (of all roles)."
         ),
     ] = "deploy",
     permissions: Annotated[
@@ -182,11 +209,13 @@ def trust_policy(
 ) -> None:
     """Print the IAM policies for GitHub Actions, which needs no stored key, and for people. Offline."""
     from pipeline.deploy.permissions import operators
+    from pipeline.recovery.permissions import backup_policy
 
     settings = settings_of(env if env or settings_file else "dev", settings_file)
     others = {
         "operate": operators.operator_policy,
         "preflight": operators.preflight_policy,
+        "backup": backup_policy,
         "boundary": operators.boundary_policy,
     }
     if purpose in others and not permissions:

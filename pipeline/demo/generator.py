@@ -4,7 +4,7 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from analysis.dataset.columns import NUMBERS, TIMES, Column, Kind, strptime_format
@@ -132,7 +132,7 @@ class Generator:
     def _value(self, name: str, moment: datetime, drawn: Row, named: Row) -> str:
         column = self.dataset.columns[name]
         if column.kind in TIMES:
-            return moment.strftime(self._format(column))
+            return moment.replace(tzinfo=UTC).strftime(self._format(column))
         rules = [rule for rule in self._rules if rule.column == name]
         for rule in rules:
             if (value := self._determined(rule, moment, drawn)) is not None:

@@ -1,7 +1,7 @@
 """One execution at one moment: its steps in the definition's order, their times, reasons and cost."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ class StepView:
     job_name: str | None = None  #: None where it runs no job.
     function_arn: str | None = None  #: Of the function that it calls; None where it calls none.
     cluster: Cluster | None = None
+    answer: Mapping[str, str] = field(default_factory=dict)  #: What its function has answered.
 
     def seconds(self, now: datetime) -> float | None:
         """Return its duration, or that until ``now``; None before the start."""
@@ -194,4 +195,5 @@ def _started(name: str, kind: str, summary: Mapping[str, Any]) -> StepView:
         cached="CacheHitResult" in summary,
         job_name=jobs[0].rpartition("/")[2] if jobs else None,
         function_arn=function.get("Arn"),
+        answer=answer,
     )

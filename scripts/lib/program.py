@@ -6,15 +6,18 @@ A data file that can't be used raises ``InputError`` of ``steps/analysis/runtime
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from analysis.runtime.errors import StepError
-from pipeline.aws.clients import Aws
-from pipeline.errors import PipelineError
+from botocore.exceptions import ClientError
+
+from analysis.runtime.errors import AwsCallError, StepError
+from pipeline.aws.clients import Aws, aws_errors
+from pipeline.errors import DeploymentError, PipelineError, RegistryError, TooSlowError
 from pipeline.settings.environment import environment_names, load_settings
 
 
@@ -40,6 +43,12 @@ class RegistrationError(ScriptError):
     exit_code = 11
 
 
+class NoAnswerError(ScriptError):
+    """The service did not answer, or was not ready in time."""
+
+    exit_code = 12
+
+
 def program_parser(description: str | None, examples: str, *, asks_aws: bool = False) -> argparse.ArgumentParser:
     """Make a parser that shows the module's description and examples as they are written.
 
@@ -49,18 +58,44 @@ def program_parser(description: str | None, examples: str, *, asks_aws: bool = F
         description=description, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     if asks_aws:
-        parser.add_argument(
-            "--env",
-            default="local",
-            help=f"environment whose AWS account is used: {', '.join(environment_names())} (default: local). "
-            "AWS_ENDPOINT_URL, where set, decides which endpoint is used",
-        )
+        add_environment(parser)
     return parser
+
+
+def add_environment(parser: argparse.ArgumentParser) -> None:
+    """Add --env."""
+    parser.add_argument(
+        "--env",
+        default="local",
+        help=f"environment whose AWS account is used: {', '.join(environment_names())} (default: local). "
+        "AWS_ENDPOINT_URL, where set, decides which endpoint is used",
+    )
 
 
 def aws_of(environment: str) -> Aws:
     """Return clients for the environment; this calls nothing yet."""
     return Aws(load_settings(environment))
+
+
+@contextlib.contextmanager
+def service_errors(action: str, aws: Aws) -> Iterator[None]:
+    """Tell a refusal of the service (RegistrationError) from one that does not answer, or not in time."""
+    try:
+        with aws_errors(action, aws, RegistrationError):
+            yield
+    except TooSlowError as error:
+        raise NoAnswerError(error.message, error.hint) from error
+    except (DeploymentError, RegistryError) as error:
+        raise RegistrationError(error.message, error.hint) from error
+    except (AwsCallError, RegistrationError) as error:
+        refused = isinstance(error.__cause__, ClientError | None)
+        message, hint = getattr(error, "message", str(error)), getattr(error, "hint", None)
+        raise (RegistrationError if refused else NoAnswerError)(message, hint) from error
+
+
+def progress_of(name: str) -> Callable[[str], None]:
+    """Return what prints each state of something on the way."""
+    return lambda state: print(f"{name}: {state}", file=sys.stderr)
 
 
 def run_program(main: Callable[[Sequence[str]], None]) -> None:

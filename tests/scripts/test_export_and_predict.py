@@ -158,7 +158,7 @@ def test_what_the_user_sees(trained, call_program, tmp_path) -> None:
     assert "." not in first["actual"]
 
 
-def test_the_latest_approved_version_of_the_environments_group(aws_url, trained, call_program, tmp_path) -> None:
+def test_the_version_in_use_of_the_environments_group(aws_url, trained, call_program, tmp_path) -> None:
     boto3.client("s3").create_bucket(Bucket="artifacts")
     boto3.client("s3").put_object(Bucket="artifacts", Key="model.tar.gz", Body=trained.archive.read_bytes())
     sagemaker = boto3.client("sagemaker")
@@ -173,7 +173,7 @@ def test_the_latest_approved_version_of_the_environments_group(aws_url, trained,
             "SupportedResponseMIMETypes": ["text/csv"],
         },
     )
-    done = call_program("export_model.py", "--latest-approved")
+    done = call_program("export_model.py", "--in-use")
     assert done.code == 0, done.err
     assert f":model-package/{group}/1: profile forecast" in done.out
     assert (tmp_path / "exports" / f"{group}-1.joblib.sha256").is_file()
@@ -213,11 +213,11 @@ def test_errors_have_a_code_a_reason_and_a_next_step(trained, call_program, tmp_
     (tmp_path / "lone.pickle").write_bytes(b"\x80\x04cos\nsystem\n.")
     (tmp_path / "bad.csv").write_text("dteday,season\n01-01-18,1\n")
     calls: list[tuple[tuple[str | Path, ...], int, str]] = [
-        (("export_model.py",), 2, "give either a model or --latest-approved"),
-        (("export_model.py", "a.tar.gz", "--latest-approved"), 2, "give either a model or --latest-approved"),
+        (("export_model.py",), 2, "give either a model or --in-use"),
+        (("export_model.py", "a.tar.gz", "--in-use"), 2, "give either a model or --in-use"),
         (("export_model.py", "absent.tar.gz"), 9, "There is no model archive at absent.tar.gz"),
         (("export_model.py", ""), 9, "The model's name is empty"),
-        (("export_model.py", "--latest-approved", "--env", "nowhere"), 3, "There is no environment 'nowhere'"),
+        (("export_model.py", "--in-use", "--env", "nowhere"), 3, "There is no environment 'nowhere'"),
         (("predict_from_export.py", "lone.pickle", raw), 10, "lone.pickle has no checksum"),
         (("predict_from_export.py", "exports/m.pickle", "absent.csv"), 1, "The data file absent.csv is not there"),
         (("predict_from_export.py", "exports/m.pickle", "bad.csv"), 1, "bad.csv: line 1, column"),

@@ -14,15 +14,18 @@ from analysis.checking.purpose import Purpose
 from analysis.checking.raw_file import checked_file
 from analysis.dataset.declaration import Dataset
 from analysis.evaluation.metrics import all_metrics, coverage
+from analysis.features.history import refuse_without_past, rows_with_past
 from analysis.features.labels import row_labels
 from analysis.features.transform import model_columns
 from analysis.model.artefact import Floats, LinearModel, Predictions
 from analysis.model.inputs import inputs_of
-from publish import safe_text
+from analysis.runtime.spreadsheets import safe_text
 from scripts.lib.program import ExportRefusedError
 
 _COMPUTED = ("error", "within", "model", "source_file")
 """Columns of a predictions table that those of prediction files are not; a row may be named by one of the name."""
+
+_BEYOND = "The model predicts more than a double holds: no training writes such a model."
 
 
 @dataclass(frozen=True)
@@ -30,43 +33,50 @@ class PreparedRows:
     """Rows as the model takes them, in order of time and key.
 
     labels: the cells that name each row, as text. inputs: the model's columns, unscaled, shape (n, columns); actual:
-    the values of the target that the file has, shape (n,), NaN for rows without one; sha256: of the file.
+    the values of the target that the file has, shape (n,), NaN for rows without one; sha256: of the file. gaps: history
+    gaps of shape (n,), None for a model without features of the past.
     """
 
     labels: pd.DataFrame
     inputs: Floats
     actual: Floats
     sha256: str
+    gaps: Floats | None = None
 
 
 def prepare(path: Path, model: LinearModel, dataset: Dataset) -> PreparedRows:
     """Check and prepare a raw CSV of any declared form for the model, with the preprocessing step's own code.
 
-    The target may be absent, or empty on some rows. Raises InputError naming line and column of a file that can't be
-    used, ModelError for a model of another declaration.
+    The target may be absent, or empty on some rows. Features of the past are made of the file alone, and rows without
+    an earlier value in it are left out. Raises InputError naming line and column of a file that can't be used,
+    ModelError for a model of another declaration.
     """
     profile, _, preparation = inputs_of(model, dataset)
     parts = [name for name in profile.sources if name in dataset.parts]
     checked = checked_file(path, dataset, Purpose.SCORING, required=parts)
-    rows = checked.rows
+    past = rows_with_past(checked.rows, None, dataset, profile)
+    if not len(past.kept):
+        refuse_without_past(checked.report["file"], dataset, profile)
+    rows = past.rows
     actual = rows[dataset.target] if dataset.target in rows.column_names else None
     inputs = model_columns(rows, profile.columns, dataset, preparation)
-    labels = row_labels(rows, dataset, row_identities(rows, dataset)).to_pandas().astype(str)
+    labels = row_labels(rows, dataset, row_identities(rows.select(checked.rows.column_names), dataset))
     return PreparedRows(
         # A car is named by its model, and an error by its code.
-        labels=labels.rename(columns={name: f"{name}_" for name in _COMPUTED}),
+        labels=labels.to_pandas().astype(str).rename(columns={name: f"{name}_" for name in _COMPUTED}),
         inputs=np.column_stack([column.to_numpy().astype(np.float64) for column in inputs.columns]),
+        gaps=past.gaps.astype(np.float64) if model.has_past else None,
         actual=np.full(len(rows), np.nan) if actual is None else actual.to_pandas().to_numpy(dtype=np.float64),
         sha256=str(checked.report["sha256"]),
     )
 
 
-def _predicted(model: LinearModel, inputs: Floats) -> Predictions:
+def _predicted(model: LinearModel, inputs: Floats, gaps: Floats | None) -> Predictions:
     """Predict, or raise ExportRefusedError beyond what a double holds."""
     with np.errstate(over="ignore", invalid="ignore"):
-        predicted = model.predict(inputs)
+        predicted = model.predict(inputs, gaps)
     if not np.isfinite([predicted.prediction, predicted.lower, predicted.upper]).all():
-        raise ExportRefusedError("The model predicts more than a double holds: no training writes such a model.")
+        raise ExportRefusedError(_BEYOND)
     return predicted
 
 
@@ -77,7 +87,7 @@ def predictions_table(model: LinearModel, prepared: PreparedRows, export: str, d
     in the target's unit; within (1 where the actual value is in the interval, else 0); model, source_file. Cells
     without a value are missing.
     """
-    predicted = _predicted(model, prepared.inputs)
+    predicted = _predicted(model, prepared.inputs, prepared.gaps)
     level = f"{100 * model.interval_level:g}"
     known = ~np.isnan(prepared.actual)
     within = (prepared.actual >= predicted.lower) & (prepared.actual <= predicted.upper)
@@ -115,9 +125,12 @@ def summary(model: LinearModel, prepared: PreparedRows) -> dict[str, Any]:
     }
     if not known.any():
         return result
-    predicted = _predicted(model, prepared.inputs[known])
+    predicted = _predicted(model, prepared.inputs[known], None if prepared.gaps is None else prepared.gaps[known])
     actual = prepared.actual[known]
-    metrics = all_metrics(actual, predicted.prediction, len(model.selected))
+    with np.errstate(over="ignore", invalid="ignore"):
+        metrics = all_metrics(actual, predicted.prediction, len(model.selected))
+    if not np.isfinite(metrics["mse"]):
+        raise ExportRefusedError(_BEYOND)
     errors = actual - predicted.prediction
     worst = int(np.abs(errors).argmax())
     named = prepared.labels[known].iloc[worst].to_dict()

@@ -12,7 +12,7 @@ from analysis.model.archive import LARGEST_ARCHIVE, archive_from
 from analysis.model.artefact import LinearModel
 from analysis.runtime.aws import split_s3_uri
 from analysis.runtime.errors import ModelError, SettingsError
-from analysis.runtime.registry import model_data_url, newest_approved
+from analysis.runtime.registry import approved, in_use, model_data_url
 from pipeline.aws.clients import Aws, aws_errors
 from scripts.lib.program import ModelSourceError
 
@@ -48,7 +48,7 @@ def find_model(source: str, aws: Callable[[], Aws]) -> FoundModel:
     if not Path(source).is_file():
         raise ModelSourceError(
             f"There is no model archive at {source}.",
-            "Give a model.tar.gz, an s3:// URI or a model package ARN, or --latest-approved.",
+            "Give a model.tar.gz, an s3:// URI or a model package ARN, or --in-use.",
         )
     try:
         archive = Path(source).read_bytes()
@@ -57,16 +57,16 @@ def find_model(source: str, aws: Callable[[], Aws]) -> FoundModel:
     return _found(archive, Path(source).name, name)
 
 
-def latest_approved(group: str, aws: Aws) -> str:
-    """Return the ARN of the newest approved version of a group, or raise ModelSourceError where there is none."""
+def version_in_use(group: str, aws: Aws) -> str:
+    """Return the ARN of the version of a group that is in use, or raise ModelSourceError where there is none."""
     with aws_errors(f"Listing the versions of model package group {group}", aws, ModelSourceError):
-        arn = newest_approved(aws.sagemaker, group)
-    if arn is None:
+        package = in_use(approved(aws.sagemaker, group))
+    if package is None:
         raise ModelSourceError(
-            f"No version of model package group {group} is approved.",
+            f"No version of model package group {group} that can score is approved.",
             f"List them with: aws sagemaker list-model-packages --model-package-group-name {group}",
         )
-    return arn
+    return str(package["ModelPackageArn"])
 
 
 def _model_uri(arn: str, aws: Aws) -> str:

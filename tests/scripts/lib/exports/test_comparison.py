@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from analysis.dataset.columns import Column, Kind
-from analysis.model.artefact import LinearModel, read_model
+from analysis.features.profiles import past_of, profile_of
+from analysis.model.artefact import Calibration, LinearModel, read_model
 from analysis.runtime.errors import InputError, ModelError
 from analysis.runtime.files import read_frame
 from pipeline.datasets.shipped import declared
@@ -113,6 +114,12 @@ def test_a_count_beyond_a_double_is_named(tmp_path, rows, model) -> None:
         prepare(written(tmp_path / "days.csv", rows), model, BIKES)
 
 
+def test_errors_whose_squares_are_beyond_a_double_are_refused(tmp_path, rows, model) -> None:
+    prepared = prepare(written(tmp_path / "days.csv", rows), model, BIKES)
+    with pytest.raises(ExportRefusedError, match="more than a double holds"):
+        summary(replace(model, intercept=1e200), prepared)
+
+
 def test_predictions_beyond_a_double_are_refused(tmp_path, rows, model) -> None:
     prepared = prepare(written(tmp_path / "days.csv", rows), model, BIKES)
     large = replace(model, coefficients=tuple(1e308 for _ in model.coefficients), intercept=1.7e308)
@@ -192,3 +199,28 @@ def test_a_row_may_be_named_by_a_column_that_is_called_as_ours(tmp_path, rows, m
     assert table[f"{name}_"].tolist() == [f"T{number}" for number in range(20)]
     worst = int(table["error"].abs().argmax())
     assert summary(model, prepared)["largest_error"][f"{name}_"] == f"T{worst}"
+
+
+def test_features_of_the_past_are_made_of_the_file(tmp_path, rows, model) -> None:
+    names = profile_of(BIKES, "forecast-lagged").names
+    widths = Calibration("split conformal", 100.0, 90, ((0, 100.0), (20, 300.0)))
+    lagged = replace(
+        model, profile="forecast-lagged", input_columns=names, ranges={}, has_past=True, calibration=widths,
+        bounds=model.bounds, preparation={"past": past_of(profile_of(BIKES, "forecast-lagged"), BIKES)},
+    )  # fmt: skip
+    known = [row if number < 4 else row | {"cnt": ""} for number, row in enumerate(rows)]
+    for row in known:
+        del row["casual"], row["registered"]
+    prepared = prepare(written(tmp_path / "a.csv", known), lagged, BIKES)
+    # The first day has no day before.
+    assert prepared.gaps is not None
+    assert prepared.gaps.tolist() == [0, 0, 0, 0, *range(1, 16)]
+    assert prepared.inputs[:, names.index("cnt_1")].tolist()[:5] == [float(row["cnt"]) for row in rows[:4]] + [
+        float(rows[3]["cnt"])
+    ]
+    table = predictions_table(lagged, prepared, "x", "y")
+    half_widths = table["upper_95"] - table["prediction"]
+    assert half_widths.tolist() == pytest.approx([100.0 + 10.0 * gap for gap in prepared.gaps])
+    unknown = written(tmp_path / "b.csv", [row | {"cnt": ""} for row in known])
+    with pytest.raises(InputError, match="no earlier value of cnt is known for any day"):
+        prepare(unknown, lagged, BIKES)

@@ -8,7 +8,7 @@ import boto3
 import pytest
 
 from analysis.model.artefact import read_model
-from scripts.lib.exports.sources import find_model, latest_approved
+from scripts.lib.exports.sources import find_model, version_in_use
 from scripts.lib.program import ModelSourceError, aws_of
 
 GROUP = "bikeshare-local-regression"
@@ -66,18 +66,18 @@ def test_a_version_in_the_registry(register, trained) -> None:
     assert (found.source, found.name) == (arn, f"{GROUP}-1")
 
 
-def test_the_latest_approved_version(register) -> None:
+def test_the_version_in_use(register) -> None:
     register("Approved")
     newest = register("Approved")
     register("Rejected")
     register("PendingManualApproval")
-    assert latest_approved(GROUP, aws_of("local")) == newest
+    assert version_in_use(GROUP, aws_of("local")) == newest
 
 
 def test_no_version_is_approved(register) -> None:
     register("Rejected")
-    with pytest.raises(ModelSourceError, match=f"No version of model package group {GROUP} is approved"):
-        latest_approved(GROUP, aws_of("local"))
+    with pytest.raises(ModelSourceError, match=f"No version of model package group {GROUP} that can score is approved"):
+        version_in_use(GROUP, aws_of("local"))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_nothing_answers(monkeypatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setattr("time.sleep", lambda _: None)  # botocore's pauses between its attempts
     with pytest.raises(ModelSourceError, match="nothing answers") as error:
-        latest_approved(GROUP, aws_of("local"))
+        version_in_use(GROUP, aws_of("local"))
     assert error.value.hint == "Start the local endpoint: bikeshare local up --detach"
 
 
