@@ -29,8 +29,8 @@ from pipeline.demo.sample import write_sample
 from pipeline.deploy.operations import deploy_environment
 from pipeline.executions.uploads import version_of, wait_for_upload
 from pipeline.executions.view import ExecutionView, view
+from pipeline.results.decisions import approve
 from pipeline.results.predictions import prediction_files
-from pipeline.results.registry import decide
 from pipeline.settings.contract import Flow
 from pipeline.settings.environment import Settings, load_settings
 
@@ -81,7 +81,7 @@ def _approve_a_model(aws: Aws, settings: Settings, folder: Path) -> int:
         time.sleep(0.2)
     if execution.status != "Succeeded":
         sys.exit(f"{arn} {execution.status}: {execution.explanation}")
-    decide(aws, settings.model_package_group_name, 1, "Approved", "benchmark")
+    approve(aws, settings.model_package_group_name, 1, "benchmark")
     return 1
 
 
