@@ -1,6 +1,6 @@
 # Everything runs in .venv, which is created from requirements.lock. Python 3.11.4 to 3.13 and make are the only prerequisites.
 .DEFAULT_GOAL := help
-.PHONY: help demo test acceptance check environment benchmark lock format clean
+.PHONY: help demo test acceptance check environment benchmark site lock format clean
 
 # No progress bars and no colours.
 UV := .venv/bin/uv --quiet
@@ -54,6 +54,10 @@ environment: $(STAMP)  ## Create .venv and the environment that local jobs run i
 benchmark: $(STAMP)  ## Time the way from PutObject to the prediction CSV
 	@.venv/bin/python -m benchmarks.upload_to_predictions
 
+# NOTEBOOKS=FOLDER takes executed notebooks instead of executing them, which takes minutes.
+site: $(STAMP)  ## Build the documentation site into build/site
+	@.venv/bin/python scripts/build_site.py --output build/site $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS)) $(SITE_OPTIONS)
+
 format: $(STAMP)  ## Rewrite the sources in the project's format
 	@.venv/bin/ruff check --fix .
 	@.venv/bin/ruff format .
@@ -67,7 +71,7 @@ BESIDE_THE_IMAGE = $(UV) pip compile --python-version 3.12 --python-platform x86
 
 lock: $(STAMP)  ## Resolve the lock files again, among them what the steps need beside the image
 	$(UV) pip compile --universal --python-version 3.11.4 --generate-hashes --no-header --no-annotate \
-		pyproject.toml --extra local --group dev --group image --no-emit-package localmaker --no-emit-package pipedef --upgrade -o requirements.lock
+		pyproject.toml --extra local --extra notebooks --group dev --group image --no-emit-package localmaker --no-emit-package pipedef --upgrade -o requirements.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		packages/localmaker/src/localmaker/images/scikit-learn-1.9-0.in --upgrade -o packages/localmaker/src/localmaker/images/scikit-learn-1.9-0.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

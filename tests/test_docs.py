@@ -108,11 +108,11 @@ def test_every_page_of_docs_can_be_reached_from_its_index():
 
 def test_the_table_of_buckets_names_what_the_test_of_leftovers_allows():
     page = (ROOT / "docs" / "uploads.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (raw|artifacts|predictions) \| `([a-z]+)/` \| .+ \| .+ \|$", page, re.MULTILINE)
+    rows = re.findall(r"^\| (raw|artifacts|predictions) \| `([a-z-]+)/` \| .+ \| .+ \|$", page, re.MULTILINE)
     allowed = {
         (bucket, prefix)
         for bucket, pattern in DOCUMENTED.items()
-        for prefix in re.findall(r"(?:^\(?|\|)([a-z]+)/(?!\))", pattern)
+        for prefix in re.findall(r"(?:^\(?|\|)([a-z-]+)/(?!\))", pattern)
     }
     assert set(rows) == allowed
 

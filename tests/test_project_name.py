@@ -16,14 +16,13 @@ import pytest
 from analysis.runtime.project import DISTRIBUTION, NAME
 
 ROOT = Path(__file__).resolve().parents[1]
-#: The name itself; what Python and administrators name by it; the format of model files; programs about the bike table.
+#: The name itself; what Python and administrators name by it; the format of model files; where data come from.
 PLACES = {
     "steps/analysis/runtime/project.py",
     "pyproject.toml",
     "pipeline/settings/environments/prod.toml",
     "steps/analysis/model/artefact.py",
     "scripts/fetch_data.py",
-    "scripts/register_features.py",
 }
 NEW = "wines"
 

@@ -18,6 +18,14 @@ SHOWN_BY = {
         "tests/pipeline/definition/test_compile.py::test_no_secret_stands_in_the_definition",
         "packages/pipedef/tests/checks/test_plain_secrets.py::test_a_secret_is_found_wherever_it_has_a_name",
     ],
+    "The credential of a Git repository": [
+        "tests/scripts/test_connect_github.py::test_connect_pull_diverge_rotate_and_disconnect",
+        "tests/pipeline/source_control/test_credential.py::test_no_process_shows_the_credential_while_it_is_tried",
+        "tests/pipeline/source_control/test_credential.py::test_a_server_that_the_right_one_leads_to_does_not_get_the_credential",
+        "tests/pipeline/source_control/test_pull_on_start.py::test_another_server_is_not_given_the_credential",
+        "tests/pipeline/recovery/test_repository.py::test_a_password_comes_from_a_pipe_and_no_process_shows_it",
+        "tests/pipeline/recovery/test_notebook.py::test_the_credential_of_the_repository_is_for_its_server_only",
+    ],
     "Each role has the permissions": [
         "tests/end_to_end/test_least_privilege.py::test_a_role_may_do_what_its_work_uses_and_nothing_else",
     ],
@@ -36,7 +44,11 @@ SHOWN_BY = {
         "tests/steps/analysis/runtime/test_upload.py::test_any_key_gives_a_name_that_is_safe_everywhere",
         "tests/end_to_end/test_object_keys.py::test_the_file_is_processed",
     ],
-    "CSV cells are hostile": ["tests/steps/test_publish.py::test_no_text_cell_starts_a_formula"],
+    "CSV cells are hostile": [
+        "tests/steps/analysis/runtime/test_spreadsheets.py::test_no_text_cell_starts_a_formula",
+        "tests/steps/analysis/publishing/test_table.py::test_text_columns_of_the_file_are_guarded",
+        "tests/steps/analysis/publishing/test_page.py::test_whatever_it_is_called_it_is_text",
+    ],
     "The model artefact is data": ["tests/steps/analysis/model/test_artefact.py::test_a_damaged_model_is_refused"],
     "Pickle and joblib exports": [
         "tests/scripts/lib/exports/test_safe_pickle.py::test_every_attack_is_refused_unrun",

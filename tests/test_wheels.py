@@ -80,6 +80,7 @@ def test_the_wheels_hold_what_runs_and_nothing_else(wheels):
     assert "pipeline/_steps/run.sh" in names["template"]
     assert "pipeline/_steps/analysis/report/files/report.html.jinja" in names["template"]
     assert "pipeline/settings/environments/prod.toml" in names["template"]
+    assert "pipeline/_standards/model_risk.toml" in names["template"]
     assert "localmaker/images/images.toml" in names["localmaker"]
     assert "localmaker/services/iam/actions.toml" in names["localmaker"]
     for files in names.values():

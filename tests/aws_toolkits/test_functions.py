@@ -114,7 +114,7 @@ def account(moto_account) -> Any:
         s3.create_bucket(Bucket=bucket)
     s3.put_bucket_versioning(Bucket="raw", VersioningConfiguration={"Status": "Enabled"})
     s3.put_object(Bucket="raw", Key=KEY, Body=b"a,b\n1,2\n")
-    s3.put_object(Bucket="artifacts", Key="rows.csv", Body=b"date,actual\n2026-01-01,985\n")
+    s3.put_object(Bucket="artifacts", Key="rows.csv", Body=b"date,actual,row_role\n2026-01-01,985,new\n")
     s3.put_object(Bucket="artifacts", Key="features.csv.out", Body=b"1.0,0.5,1.5")
     sagemaker.create_model_package_group(ModelPackageGroupName=GROUP)
     container = {"Image": "image", "ModelDataUrl": "s3://artifacts/model.tar.gz"}
@@ -162,6 +162,7 @@ def test_each_function_answers_under_awss_runtime_as_it_does_as_a_program(accoun
         "transform-uri": "s3://artifacts/features.csv.out",
         "claim-uri": claimed["claim_uri"],
         "predictions-uri": "s3://predictions",
+        "profile": selected["profile"],
         "model-package-arn": selected["model_package_arn"],
         "execution-arn": EXECUTION,
         "claims-uri": "s3://artifacts/claims",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pandas as pd
 import pytest
 
 from localmaker.daemon import EndpointHandle, running_endpoint
 from pipeline.aws.clients import Aws
 from pipeline.executions.uploads import started_for
 from pipeline.executions.view import ExecutionView, view
+from pipeline.results.features import read_features
 from pipeline.settings.contract import Flow, Function
 from pipeline.settings.environment import Settings, load_settings
 
@@ -137,6 +140,25 @@ class Deployed:
         """Return an object's content."""
         return self.aws.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
+    def history(self, rows: int) -> pd.DataFrame:
+        """Wait until the offline store has so many rows, which it gets a little later, and return what it knows."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            found = read_features(self.aws)
+            if len(found) >= rows and found[self.settings.declared.target].notna().sum() >= rows:
+                return found
+            time.sleep(0.5)
+        pytest.fail(f"the offline store has {len(found)} of {rows} rows")
+
+    def stored(self, row: str) -> dict[str, str]:
+        """Return what the Feature Store knows of a row: inputs and outcome."""
+        groups = (self.settings.inputs_group_name, self.settings.outcomes_group_name)
+        answers = [
+            self.aws.feature_store.get_record(FeatureGroupName=group, RecordIdentifierValueAsString=row)
+            for group in groups
+        ]
+        return {item["FeatureName"]: item["ValueAsString"] for one in answers for item in one.get("Record", [])}
+
     def predictions(self) -> dict[str, bytes]:
         """Key → content of every prediction CSV."""
         bucket = self.settings.predictions_bucket
@@ -158,27 +180,51 @@ class Deployed:
 @contextmanager
 def deployment(state: Path, dataset: str) -> Iterator[Deployed]:
     """Deploy a data set, by name or by the path of its declaration, by the command line on a fresh endpoint."""
+    with environment_of(state, dataset) as environment:
+        environment.command("deploy")
+        yield environment
+
+
+@contextmanager
+def environment_of(state: Path, dataset: str) -> Iterator[Deployed]:
+    """Run an endpoint on a state directory, with what it has of a data set's environment."""
     with (
         running_endpoint(state) as endpoint,
         mock.patch.dict(os.environ, {**endpoint.environment(), "BIKESHARE_DATASET": dataset}),
     ):
         settings = load_settings("local")
-        environment = Deployed(endpoint, settings, Aws(settings))
-        environment.command("deploy")
+        yield Deployed(endpoint, settings, Aws(settings))
+
+
+@pytest.fixture(scope="session")
+def deployed_state(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that gives a new state directory in which a data set is deployed.
+
+    It is deployed once, and what its endpoint has left on the disk is copied: a deployment takes ten times as long.
+    """
+    first: dict[str, Path] = {}
+
+    def state_of(dataset: str) -> Path:
+        if dataset not in first:
+            first[dataset] = tmp_path_factory.mktemp("deployed")
+            with deployment(first[dataset], dataset):
+                pass
+        return Path(shutil.copytree(first[dataset], tmp_path_factory.mktemp("state") / "copy", symlinks=True))
+
+    return state_of
+
+
+@pytest.fixture(scope="module")
+def deployed(deployed_state: Callable[[str], Path]) -> Iterator[Deployed]:
+    """Return an environment of the bike-sharing table; one for a module."""
+    with environment_of(deployed_state("bike_sharing"), "bike_sharing") as environment:
         yield environment
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    """Deploy the bike-sharing table; once for a module."""
-    with deployment(tmp_path_factory.mktemp("state"), "bike_sharing") as environment:
-        yield environment
-
-
-@pytest.fixture(scope="module")
-def deployed_wine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    """Deploy the red wine table; once for a module."""
-    with deployment(tmp_path_factory.mktemp("state"), "red_wine") as environment:
+def deployed_wine(deployed_state: Callable[[str], Path]) -> Iterator[Deployed]:
+    """Return an environment of the red wine table; one for a module."""
+    with environment_of(deployed_state("red_wine"), "red_wine") as environment:
         yield environment
 
 

@@ -136,12 +136,8 @@ def test_nothing_is_half_written(deployed, failed, failed_later):
     assert deployed.predictions() == {}
     assert deployed.keys(deployed.settings.predictions_bucket) == []
     assert deployed.model_packages() == []
-    store = deployed.endpoint.client("sagemaker-featurestore-runtime")
     for day in ("2018-01-01", "2018-02-19", "2019-12-31"):
-        record = store.get_record(
-            FeatureGroupName=deployed.settings.feature_group_name, RecordIdentifierValueAsString=day
-        )
-        assert "Record" not in record
+        assert deployed.stored(day) == {}
     artifacts = deployed.keys(deployed.settings.artifacts_bucket, "runs/")
     worked = {execution.identifier for execution in failed_later.values()}
     assert {key.split("/")[1] for key in artifacts if "/Preprocess/" in key} == worked

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -42,11 +43,7 @@ def ready(deployed, day_csv):
 
 def everything(deployed):
     """Return all that analysts, the registry and the Feature Store show."""
-    group = deployed.settings.feature_group_name
-    records = [
-        deployed.aws.feature_store.get_record(FeatureGroupName=group, RecordIdentifierValueAsString=day)["Record"]
-        for day in DAYS
-    ]
+    records = [deployed.stored(day) for day in DAYS]
     versions = [package["ModelPackageArn"] for package in deployed.model_packages()]
     return records, versions, deployed.predictions()
 
@@ -69,12 +66,16 @@ def test_a_scoring_file_on_another_scale_changes_nothing(ready):
     assert everything(ready) == before
 
 
-def test_actual_values_that_are_known_are_shown(ready):
+def test_actual_values_that_are_known_are_shown(ready, day_csv):
     execution = ready.run("raw/scoring/partly.csv", content("sc_targets_partly.csv"), "scoring")
     assert execution.status == "Succeeded", execution.explanation
     (table,) = [body for key, body in ready.predictions().items() if "/partly-" in key]
     rows = list(csv.DictReader(io.StringIO(table.decode())))
     assert (len(rows), sum(row["actual"] != "" for row in rows)) == (30, 20)
+    # Ten rows have no count: their inputs are new, and the outcomes that are known stay.
+    known = {row["instant"]: row["cnt"] for row in csv.DictReader(io.StringIO(day_csv.decode()))}
+    scored = csv.DictReader(io.StringIO(content("sc_targets_partly.csv").decode()))
+    assert [ready.stored(row["date"])["cnt"] for row in rows] == [known[row["instant"]] for row in scored]
 
 
 @pytest.mark.parametrize("name", TAKEN)
@@ -85,6 +86,8 @@ def test_a_file_as_its_sender_meant_it_gives_the_same_model(ready, name):
     assert card_figures(last) == card_figures(first)
 
 
-def card_figures(package) -> list[str]:
-    """Return the lines of a card that have figures."""
-    return list(package["ModelCard"]["ModelCardContent"].split('"value": ')[1:])
+def card_figures(package) -> list[dict[str, object]]:
+    """Return the figures of a card, and not those of the version that it was compared with."""
+    card = json.loads(package["ModelCard"]["ModelCardContent"])
+    evaluations = [one for one in card["evaluation_details"] if one["name"] != "Champion and challenger"]
+    return [metric for one in evaluations for group in one["metric_groups"] for metric in group["metric_data"]]

@@ -48,10 +48,7 @@ def _done_once(deployed: Deployed) -> None:
     (text,) = deployed.predictions().values()
     assert len(text.splitlines()) == 731
     assert len(deployed.model_packages()) == 1
-    store = deployed.endpoint.client("sagemaker-featurestore-runtime")
     for day in ("2018-01-01", "2019-12-31"):
-        assert store.get_record(
-            FeatureGroupName=deployed.settings.feature_group_name, RecordIdentifierValueAsString=day
-        )["Record"]
+        assert {"temp", "cnt"} <= deployed.stored(day).keys()
     deployed.sweep()
     assert deployed.models() == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import subprocess
 import time
 import uuid
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from unittest import mock
 import pytest
 from botocore.exceptions import ClientError
 
+from analysis.card.following import card_name
 from localmaker.daemon import running_endpoint
 from localmaker.services.iam.evaluation import Call, Policy, Statement, evaluate
 from localmaker.services.iam.recording import read_actions
@@ -26,13 +28,14 @@ from pipeline.aws.clients import Aws
 from pipeline.definition.bundle import build_bundle
 from pipeline.demo.sample import write_sample
 from pipeline.deploy.compiled import compiled_definitions
+from pipeline.deploy.permissions.functions import interfaces
 from pipeline.deploy.permissions.operators import boundary_policy, deployer_policy, github_trust_policy, operator_policy
 from pipeline.deploy.permissions.stack_arns import StackArns
 from pipeline.deploy.stack import resources
 from pipeline.executions.control import start
 from pipeline.executions.uploads import object_parameters
 from pipeline.executions.view import view
-from pipeline.settings.contract import FLOWS, Flow
+from pipeline.settings.contract import FLOWS, Flow, Function
 from pipeline.settings.environment import load_settings
 from tests.end_to_end.conftest import Deployed
 from tests.pipeline.deploy.by_hand import BY_HAND
@@ -40,26 +43,66 @@ from tests.pipeline.deploy.by_hand import BY_HAND
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 ENVIRONMENT = "prod"
-VARIABLES = {"BIKESHARE_ACCOUNT_ID": "123456789012", "BIKESHARE_ALARMS__EMAILS": '["on-call@example.com"]'}
+VARIABLES = {
+    "BIKESHARE_ACCOUNT_ID": "123456789012",
+    "BIKESHARE_ALARMS__EMAILS": '["on-call@example.com"]',
+    # Two times of it come, when the clock is moved there.
+    "BIKESHARE_SCHEDULE__EXPRESSION": "cron(0 3 1 * ? 2099)",
+    "BIKESHARE_QUALITY__COVERAGE_ALARM": "0.85",
+}
 REPOSITORY = "example/bikeshare"
+FOLLOW = "follow-model"
 PLAN, DEPLOY, DESTROY, OPERATE = "ci-plan", "ci-deploy", "ci-destroy", "people"
 #: One step of each kind of job, to stop an execution at.
+ATTEMPTS = 5
 STOPPED_AT = ("Preprocess", "Train", "Transform")
 #: Allowed and not used in this run: action → why it has to be there nevertheless.
 UNUSED = {
-    "sagemaker:PutRecord": "ingest_features.py writes record by record where the image's boto3 has no BatchWriteRecord",
+    "sagemaker:PutRecord": "BatchWriteRecord takes it as well (the SDK's ingest_dataframe says so)",
+}
+
+
+#: What the Feature Store does as the execution role to keep the offline store, and here the endpoint by itself.
+BY_THE_FEATURE_STORE = {"glue:GetTable", "glue:UpdateTable", "s3:GetBucketAcl", "s3:PutObjectAcl"}
+#: Role → what a service does as it, and here the endpoint by itself; SQS encrypts a letter as its sender.
+#: Lambda puts a function into its subnets, logs as it, and tells as it of calls that failed; here the endpoint does.
+BY_LAMBDA = {action for one in interfaces("*") for action in one["Action"]} | {
+    "kms:Decrypt",
+    "kms:GenerateDataKey",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "sns:Publish",
+}
+BY_SERVICES = {
+    "execution": BY_THE_FEATURE_STORE,
+    "scheduler": {"kms:Decrypt", "kms:GenerateDataKey"},
+    FOLLOW: BY_LAMBDA,
 }
 
 
 #: The same of resources.
 UNUSED_RESOURCES = {
+    "feature-store/*": "the Feature Store writes there as the execution role",
+    "sagemaker_featurestore": "the Feature Store makes the database as whoever creates a group",
+    "/sagemaker_featurestore/bikeshare?prod?*": "and the tables in it",
     "definitions/*": "a definition goes to S3 where it is larger than a request may be",
 }
 
 
 #: The same of one action on one resource.
 UNUSED_GRANTS = {
+    **{
+        f"events:DisableRule on arn:aws:events:eu-west-1:123456789012:rule/bikeshare-prod-{rule}": "as PutRule may"
+        for rule in ("failed", "sweep", "follow-model")
+    },
+    "s3:PutObject on arn:aws:s3:::bikeshare-prod-artifacts-123456789012/cards/*": "AWS exports a card with the "
+    "rights of whoever asks, the endpoint by itself",
     "s3:ListBucket on arn:aws:s3:::bikeshare-prod-raw-123456789012": "by it ingestion learns that an upload is gone",
+    **{
+        f"events:DisableRule on arn:aws:events:eu-west-1:123456789012:rule/bikeshare-prod-{name}": "PutRule disables "
+        "them all the same, and a statement for the other rules alone has no room in the policy"
+        for name in ("failed", "sweep", "follow-model")
+    },
 }
 
 
@@ -114,10 +157,26 @@ class Work:
 
     def under(self, role: str, *arguments: str, code: int = 0) -> None:
         """Run a command under a role of CI and check its exit code."""
-        done = self.deployed.command(
-            *arguments, "--env", ENVIRONMENT, check=False, variables={**VARIABLES, **self.keys[role]}
-        )
+        done = self.tried(role, *arguments)
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+
+    def tried(self, role: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command under a role of CI, whatever comes of it."""
+        variables = {**VARIABLES, **self.keys[role]}
+        return self.deployed.command(*arguments, "--env", ENVIRONMENT, check=False, variables=variables)
+
+    def stop_and_retry(self, key: str) -> None:
+        """Stop an execution, retry it and stop it again; anew where one has ended before it could be stopped."""
+        for _ in range(ATTEMPTS):
+            self.under(OPERATE, "start", key)
+            if self.tried(OPERATE, "stop").returncode:
+                continue
+            self.under(OPERATE, "watch", code=6)
+            self.under(OPERATE, "retry")
+            if not self.tried(OPERATE, "stop").returncode:
+                self.under(OPERATE, "watch", code=6)
+                return
+        pytest.fail(f"no execution for {key} could be stopped twice in {ATTEMPTS} attempts")
 
     def succeed(self, flow: Flow, key: str, body: bytes) -> None:
         """Upload, and wait for the execution that this starts; then for the one of a second delivery of the event."""
@@ -138,17 +197,41 @@ class Work:
         self.under(OPERATE, "report", worked["training"], "--output", str(report))
         for execution in worked.values():
             self.under(OPERATE, "logs", execution)
-        for arguments in (("runs",), ("predictions",), ("model", "list"), ("model", "card", "1")):
-            self.under(OPERATE, *arguments)
+        for words in ("runs", "predictions", "predictions score", "model list", "model card 1"):
+            self.under(OPERATE, *words.split())
+        self.under(OPERATE, "model", "compare", "1", "2")
+        self.export_card(1, report.with_name("card.pdf"))
+        self.under(OPERATE, "model", "reject", "2", "--reason", "tried")
+        self.card_follows(2, "Archived")
+        # By another client.
+        arn = next(one["ModelPackageArn"] for one in self.deployed.model_packages() if one["ModelPackageVersion"] == 2)
+        self.aws.sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
+        self.card_follows(2, "Approved")
+        self.aws.sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Rejected")
+        self.card_follows(2, "Archived")
+        self.under(OPERATE, "model", "delete", "2")
         self.under(OPERATE, "start", "raw/nothing.csv", code=6)
         self.upload_under(OPERATE, "raw/by-hand.csv", body)
         for key in ("raw/by-hand.csv", "raw/scoring/next-month.csv"):
-            self.under(OPERATE, "start", key)
-            self.under(OPERATE, "stop")
-            self.under(OPERATE, "watch", code=6)
-            self.under(OPERATE, "retry")
-            self.under(OPERATE, "stop")
-            self.under(OPERATE, "watch", code=6)
+            self.stop_and_retry(key)
+
+    def export_card(self, version: int, file: Path) -> None:
+        """Export a card that people have to make first."""
+        name = card_name(self.settings.model_package_group_name, version)
+        self.card_follows(version, "Approved")
+        self.aws.sagemaker.delete_model_card(ModelCardName=name)
+        self.under(OPERATE, "model", "card", str(version), "--pdf", str(file))
+
+    def card_follows(self, version: int, status: str) -> None:
+        """Wait until the card of a version has a status."""
+        name = card_name(self.settings.model_package_group_name, version)
+        deadline = time.monotonic() + 120
+        cards: dict[str, str] = {}
+        while cards.get(name) != status:
+            assert time.monotonic() < deadline, cards
+            found = self.aws.sagemaker.list_model_cards(NameContains=self.settings.model_package_group_name)
+            cards = {str(one["ModelCardName"]): one["ModelCardStatus"] for one in found["ModelCardSummaries"]}
+            time.sleep(0.1)
 
     def upload_under(self, role: str, key: str, body: bytes) -> None:
         """Put an object with a role's credentials."""
@@ -167,6 +250,40 @@ class Work:
             time.sleep(0.05)
         self.aws.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid.uuid4()))
         assert self.deployed.finished(arn).status == "Stopped"
+
+    def train_on_history(self, key: str) -> None:
+        """Train on a file and all that the offline store knows, which a function reads with Athena."""
+        parameters = {**object_parameters(self.aws, self.settings.raw_bucket, key), "TrainOn": "history"}
+        arn = start(self.aws, self.settings.training_pipeline_name, parameters)
+        done = self.deployed.finished(arn)
+        assert done.status == "Succeeded", done.explanation
+
+    def train_by_schedule(self, now: str) -> None:
+        """Let the schedule become due, and wait for what it starts."""
+        known = self.deployed.executions()
+        self.deployed.endpoint.move_clock(now)
+        deadline = time.monotonic() + 120
+        while not (started := [arn for arn in self.deployed.executions() if arn not in known]):
+            assert time.monotonic() < deadline, "the schedule started nothing"
+            time.sleep(0.05)
+        done = self.deployed.finished(started[0])
+        assert done.status == "Succeeded", done.explanation
+
+    def fail_by_schedule(self, now: str) -> None:
+        """Let the schedule become due while there is nothing that it could start: people find its call in the queue."""
+        with mock.patch.dict(os.environ, self.keys[OPERATE]):
+            sqs = Aws(self.settings).sqs
+        url = sqs.get_queue_url(QueueName=self.settings.dead_letter_queue_name)["QueueUrl"]
+        self.deployed.endpoint.move_clock(now)
+        deadline = time.monotonic() + 120
+        found: dict[str, Any] = {}
+        letter = ""
+        while found.get("SCHEDULED_TIME", {}).get("StringValue") != now:  # there may be other letters
+            assert time.monotonic() < deadline, found
+            answer = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"], WaitTimeSeconds=5)
+            for message in answer.get("Messages", []):
+                found, letter = message.get("MessageAttributes", {}), message["ReceiptHandle"]
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=letter)
 
     def leave_running(self, flow: Flow, key: str, body: bytes) -> None:
         """Upload, and wait until there is a job."""
@@ -191,13 +308,22 @@ class Work:
             self.aws.iam.delete_role_permissions_boundary(RoleName=role.rpartition("/")[2])
 
 
+def lines_of(folder: Path, **options: Any) -> list[bytes]:
+    """Return the lines of a generated sample."""
+    return write_sample(folder, **options).read_bytes().splitlines(keepends=True)
+
+
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory) -> Iterator[tuple[Work, list[tuple[str, Call]]]]:
     """Everything that is ever done, once; with what each role used for it."""
     first, second, third = (
-        write_sample(tmp_path_factory.mktemp("sample"), seed=seed).read_bytes() for seed in (1, 2, 3)
+        b"".join(lines_of(tmp_path_factory.mktemp("sample"), seed=seed)[:-30]) for seed in (1, 2, 3)
     )
-    to_score = write_sample(tmp_path_factory.mktemp("scoring"), rows=30, target=False).read_bytes()
+    # Of days that no training file has, so that their outcomes arrive after the predictions.
+    to_score, outcomes = (
+        b"".join([lines[0], *lines[-30:]])
+        for lines in (lines_of(tmp_path_factory.mktemp("scoring"), target=target) for target in (False, True))
+    )
     record = tmp_path_factory.mktemp("record") / "actions.jsonl"
     with (
         running_endpoint(tmp_path_factory.mktemp("state"), record_actions=record, enforce_iam=True) as endpoint,
@@ -216,6 +342,8 @@ def recorded(tmp_path_factory) -> Iterator[tuple[Work, list[tuple[str, Call]]]]:
         work.under(OPERATE, "model", "approve", "1")
         work.succeed("training", "raw/training/again.csv", second)
         work.succeed("scoring", "raw/scoring/next-month.csv", to_score)
+        work.succeed("scoring", "raw/scoring/outcomes.csv", outcomes)
+        assert work.deployed.keys(settings.predictions_bucket, "realised/")
         work.operate(tmp_path_factory.mktemp("report") / "report.html", third)
         work.deployed.send_event("raw/training/gone.csv", "0" * 32)
         gone = work.deployed.finished(work.deployed.started("raw/training/gone.csv", "0" * 32))
@@ -224,11 +352,14 @@ def recorded(tmp_path_factory) -> Iterator[tuple[Work, list[tuple[str, Call]]]]:
         work.deployed.put("raw/by-hand.csv", third)
         for step in STOPPED_AT:
             work.stop_at(step, "raw/by-hand.csv")
+        work.train_on_history("raw/by-hand.csv")
+        work.train_by_schedule("2099-01-01T03:00:00Z")
         work.change_everything_by_hand()
         work.under(PLAN, "drift", code=2)
         work.under(DEPLOY, "deploy")
         for name in settings.pipeline_names:
             work.aws.sagemaker.delete_pipeline(PipelineName=name, ClientRequestToken=str(uuid.uuid4()))
+        work.fail_by_schedule("2099-02-01T03:00:00Z")
         work.under(DEPLOY, "deploy")
         work.under(PLAN, "drift")
         work.under(DESTROY, "destroy", "--yes")
@@ -277,19 +408,26 @@ def unused_grants(policy: Policy, calls: list[Call]) -> list[Grant]:
     return [grant for grant in unused if not grant.resource.endswith(tuple(UNUSED_RESOURCES))]
 
 
-@pytest.mark.parametrize("role", ["execution", "events", PLAN, DEPLOY, DESTROY, OPERATE])
+@pytest.mark.parametrize("role", ["execution", "events", "scheduler", FOLLOW, PLAN, DEPLOY, DESTROY, OPERATE])
 def test_a_role_may_do_what_its_work_uses_and_nothing_else(recorded, role):
     work, everything = recorded
-    names = {"execution": work.settings.execution_role_name, "events": work.settings.events_role_name}
+    names = {
+        "execution": work.settings.execution_role_name,
+        "events": work.settings.events_role_name,
+        "scheduler": work.settings.scheduler_role_name,
+        FOLLOW: work.settings.function_name(Function.FOLLOW_MODEL),
+    }
     arn = work.settings.role_arn(names.get(role, role))
     calls = [call for principal, call in everything if principal == arn]
     assert calls
     policy = policies(work)[arn]
     assert [call for call in calls if not evaluate(call, [policy]).allowed] == []
-    used = {call.action for call in calls}
+    by_services = BY_SERVICES.get(role, set())
+    used = {call.action for call in calls} | by_services
     allowed = {action for statement in allowing(policy) for action in statement.body["Action"]}
     assert allowed - used <= set(UNUSED)
     unused = [str(grant) for grant in unused_grants(policy, calls) if grant.action not in UNUSED]
+    unused = [grant for grant in unused if grant.partition(" ")[0] not in by_services]
     assert not unused, "\n".join(unused)
 
 

@@ -18,11 +18,15 @@ DOCUMENTED = {
     "artifacts": r"(claims/[0-9a-f]{64}(-[0-9a-f]{12})?\.json"
     r"|code/([0-9a-f]{64}/|functions/)[^/]+"
     r"|definitions/[^/]+\.json"
+    r"|feature-store/[0-9]{12}/sagemaker/.+\.parquet"
     r"|inputs/[0-9a-f]{64}/(input\.csv|claim\.json)"
+    r"|inputs/no-history/history\.json"
     r"|models/[a-z0-9]{12}/(Train|Evaluate)/.+"
-    r"|runs/[a-z0-9]{12}/(Preprocess|Train|Evaluate|Transform)/.+"
+    r"|runs/[a-z0-9]{12}/(Preprocess|Train|Evaluate|Transform|history)/.+"
     r"|wheels/[0-9a-f]{64}/[^/]+\.whl)",
-    "predictions": r"(predictions/dt=[-0-9]+/[^/]+\.csv|manifests/dt=[-0-9]+/[^/]+\.json|newest/[^/]+\.json)",
+    "predictions": r"(predictions/[a-z-]+/dt=[-0-9]+/[^/]+\.csv|manifests/[a-z-]+/dt=[-0-9]+/[^/]+\.json"
+    r"|realised/[a-z-]+/dt=[-0-9]+/[^/]+\.csv|realised-manifests/[a-z-]+/dt=[-0-9]+/[^/]+\.json"
+    r"|reports/[a-z-]+/dt=[-0-9]+/[^/]+\.html|newest/[a-z-]+/[^/]+\.json)",
 }
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import tarfile
+from collections import Counter
 from datetime import datetime
 
 import pytest
@@ -18,6 +19,7 @@ EXPECTED_STEPS = {
     "ClaimInput",
     "IsNewInput",
     "IsRegistered",
+    "ReadHistory",
     "Preprocess",
     "IngestFeatures",
     "Train",
@@ -28,6 +30,7 @@ EXPECTED_STEPS = {
     "CreateModel",
     "Transform",
     "PublishPredictions",
+    "ScorePredictions",
 }
 
 
@@ -122,7 +125,13 @@ def test_every_row_is_predicted_as_the_registered_coefficients_say(rows, days, m
         half_width = model["interval"]["calibration"]["half_width"]
         assert math.isclose(float(row["upper_95"]), independent_prediction(model, day) + half_width, rel_tol=1e-9)
         assert 0.0 <= float(row["lower_95"]) <= float(row["prediction"]) < float(row["upper_95"])
-        assert row["extrapolated"] == str(int(is_outside(model, day)))
+        assert (row["extrapolated"], row["history_gap"]) == (str(int(is_outside(model, day))), "")
+
+
+def test_each_row_says_what_it_was_to_the_model_and_whether_that_was_approved(rows):
+    assert Counter(row["row_role"] for row in rows) == {"train": 510, "test": 219, "new": 1}
+    assert {row["model_status"] for row in rows} == {"PendingManualApproval"}
+    assert len({row["uploaded_at"] for row in rows}) == 1
 
 
 def test_what_leaks_the_answer_is_no_input(model):
@@ -135,15 +144,13 @@ def test_each_row_names_its_model_and_execution(rows, execution, package):
 
 
 def test_every_day_is_a_record_in_the_feature_store(deployed, execution, days):
-    store = deployed.endpoint.client("sagemaker-featurestore-runtime")
     found = 0
     for day in days:
         identifier = datetime.strptime(day["dteday"], "%d-%m-%y").strftime("%Y-%m-%d")  # noqa: DTZ007
-        record = store.get_record(
-            FeatureGroupName=deployed.settings.feature_group_name, RecordIdentifierValueAsString=identifier
-        )["Record"]
-        values = {item["FeatureName"]: item["ValueAsString"] for item in record}
-        assert int(values["cnt"]) == int(day["cnt"])
+        values = deployed.stored(identifier)
+        assert [int(values[name]) for name in ("casual", "registered", "cnt")] == [
+            int(day[name]) for name in ("casual", "registered", "cnt")
+        ]
         assert math.isclose(float(values["temp"]), float(day["temp"]), rel_tol=1e-12)
         found += 1
     assert found == 730
@@ -154,12 +161,15 @@ def test_the_registered_version_carries_metrics_and_a_card(package, evaluation):
     assert evaluation["regression_metrics"]["r2"]["value"] >= 0.83
     assert evaluation["leakage"]["verdict"] == "pass"
     card = json.loads(package["ModelCard"]["ModelCardContent"])
-    headline, rolling, random = card["evaluation_details"]
+    headline, random, rolling, *_ = card["evaluation_details"]
     for shown, figure in ((headline, "chronological"), (rolling, "rolling"), (random, "random")):
-        values = [metric["value"] for metric in shown["metric_groups"][0]["metric_data"]]
+        values = {metric["name"]: metric["value"] for metric in shown["metric_groups"][0]["metric_data"]}
         found = evaluation["validation"][figure]
         shares = [found["intervals"][kind]["coverage"] for kind in ("calibrated", "classical")]
-        assert values == pytest.approx([found["r2"], found["rmse"], found["mae"], *shares])
+        names = ("R-squared", "Root mean squared error (rentals)", "Mean absolute error (rentals)")
+        inside = (f"Share inside the {kind} interval" for kind in ("calibrated", "classical"))
+        expected = [found["r2"], found["rmse"], found["mae"], *shares]
+        assert [values[name] for name in (*names, *inside)] == pytest.approx(expected, rel=1e-5)
     assert evaluation["validation"]["random"]["r2"] == evaluation["regression_metrics"]["r2"]["value"]
     assert "measured on the 220 latest, 2019-05-26 to 2019-12-31" in headline["evaluation_observation"]
 
@@ -179,14 +189,14 @@ def test_the_metrics_equal_an_independent_computation_on_the_same_split(evaluati
     assert r_squared >= 0.83
 
 
-def test_the_manifest_describes_the_file(deployed, execution):
+def test_the_manifest_describes_the_file(deployed, execution, rows):
     import hashlib
 
     ((key, content),) = deployed.predictions().items()
     manifest_key = key.replace("predictions/", "manifests/", 1).removesuffix(".csv") + ".json"
     manifest = json.loads(deployed.read(deployed.settings.predictions_bucket, manifest_key))
     assert manifest["rows"] == 730
-    assert manifest["extrapolated"] == content.decode("utf-8").count(",1\n")
+    assert manifest["extrapolated"] == sum(row["extrapolated"] == "1" for row in rows)
     assert manifest["sha256"] == hashlib.sha256(content).hexdigest()
 
 
@@ -247,7 +257,7 @@ def test_commands_for_people_show_it(deployed, execution):
     runs = deployed.command("runs")
     assert execution.arn.rsplit("/", 1)[-1] in runs.stdout
     shown = deployed.command("predictions", "--rows", "3")
-    assert "predictions/dt=" in shown.stdout
+    assert "predictions/forecast/dt=" in shown.stdout
     assert "2018-01-01" in shown.stdout
     watched = deployed.command("watch", execution.arn)
     assert "PublishPredictions" in watched.stdout

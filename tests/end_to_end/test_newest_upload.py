@@ -26,10 +26,7 @@ def with_count(table: bytes, count: int) -> bytes:
 
 
 def stored_count(deployed) -> str:
-    answer = deployed.endpoint.client("sagemaker-featurestore-runtime").get_record(
-        FeatureGroupName=deployed.settings.feature_group_name, RecordIdentifierValueAsString=DAY
-    )
-    return next(item["ValueAsString"] for item in answer["Record"] if item["FeatureName"] == "cnt")
+    return deployed.stored(DAY)["cnt"]
 
 
 def newest(deployed) -> dict[str, object]:
@@ -114,7 +111,8 @@ def test_a_take_over_publishes_what_was_registered_and_trains_nothing(deployed, 
     taken = deployed.finished(deployed.started(key, version, known=[failed.arn]))
     assert taken.status == "Succeeded", taken.explanation
     done = [step.name for step in taken.steps if step.status == "Succeeded"]
-    assert done == ["ClaimInput", "IsNewInput", "IsRegistered", "PublishRegistered", "IngestRegistered"]
+    ended = ["ClaimInput", "IsNewInput", "IsRegistered", "PublishRegistered", "IngestRegistered", "ScoreRegistered"]
+    assert done == ended
     assert deployed.model_packages() == registered
     (file,) = [text for key, text in deployed.predictions().items() if "taken" in key]
     assert len(file.splitlines()) == 731
@@ -162,7 +160,7 @@ def test_a_file_larger_than_its_functions_memory_is_published(deployed):
     rows = 2_000_000
     texts = {
         "claim.json": json.dumps(claim),
-        "rows.csv": "date,actual\n" + "2026-01-01,1234\n" * rows,
+        "rows.csv": "date,actual,row_role\n" + "2026-01-01,1234,new\n" * rows,
         "features.csv.out": "1557.5581579523225,-11.443155330691297,3126.5594712353363\n" * rows,
     }
     for name, text in texts.items():
@@ -172,7 +170,8 @@ def test_a_file_larger_than_its_functions_memory_is_published(deployed):
         "transform-uri": f"s3://{artifacts}/runs/large/features.csv.out",
         "claim-uri": f"s3://{artifacts}/runs/large/claim.json",
         "predictions-uri": f"s3://{settings.predictions_bucket}",
-        "model-package-arn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/bikes/7",
+        "profile": "forecast",
+        "model-package-arn": f"{settings.arn('sagemaker', 'model-package')}/{settings.model_package_group_name}/7",
         "execution-arn": "arn:aws:sagemaker:us-east-1:123456789012:pipeline/bikes/execution/large",
         "claims-uri": f"s3://{artifacts}/claims",
         "claim-name": claim["identity"],
@@ -187,9 +186,9 @@ def test_a_file_larger_than_its_functions_memory_is_published(deployed):
     assert answer == {
         "reason": "2000000 predictions",
         "decision": "published",
-        "predictions_uri": f"s3://{settings.predictions_bucket}/predictions/dt=2026-03-04/large-ffffffffffff.csv",
+        "predictions_uri": f"s3://{settings.predictions_bucket}/predictions/forecast/dt=2026-03-04/large-ffffffffffff.csv",
     }
     head = aws.s3.head_object(
-        Bucket=settings.predictions_bucket, Key="predictions/dt=2026-03-04/large-ffffffffffff.csv"
+        Bucket=settings.predictions_bucket, Key="predictions/forecast/dt=2026-03-04/large-ffffffffffff.csv"
     )
     assert head["ContentLength"] > 160 << 20

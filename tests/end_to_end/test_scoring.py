@@ -1,4 +1,4 @@
-"""Scoring: a file without counts, the newest approved model, and what is said when there is none."""
+"""Scoring: a file without counts, the model in use, and what is said when there is none."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def approved(deployed, without_model, sample_csv):
     """Approve a trained model by the command."""
     execution = deployed.run("raw/training/sample.csv", sample_csv)
     assert execution.status == "Succeeded", execution.explanation
-    assert "PendingManualApproval" in deployed.command("model", "list").stdout
-    assert "Version 1 is Approved" in deployed.command("model", "approve", "1").stdout
+    assert "pending" in deployed.command("model", "list").stdout
+    assert "Version 1 is Approved and in use." in deployed.command("model", "approve", "1").stdout
     return execution
 
 
@@ -70,6 +70,27 @@ def test_other_dialects_and_endings_are_predicted_alike(deployed, execution, to_
     }
     (wanted,) = [rows for source, rows in found.items() if "/next-month-" in source]
     assert [rows for source, rows in found.items() if f"/{name.partition('.')[0]}-" in source] == [wanted]
+
+
+def test_counts_that_are_known_are_still_in_the_store(deployed, execution, sample_csv, to_score):
+    known = list(csv.DictReader(io.StringIO(sample_csv.decode())))
+    scored = list(csv.DictReader(io.StringIO(to_score.decode())))
+    assert [row["dteday"] for row in scored] == [row["dteday"] for row in known[:30]]
+    (content,) = [body for key, body in deployed.predictions().items() if "next-month" in key]
+    days = [row["date"] for row in csv.DictReader(io.StringIO(content.decode()))]
+    for day, row in zip(days, known, strict=False):
+        stored = deployed.stored(day)
+        assert [stored[name] for name in ("casual", "registered", "cnt")] == [
+            row[name] for name in ("casual", "registered", "cnt")
+        ]
+        assert float(stored["temp"]) == float(row["temp"])
+    identity = {"FeatureGroupName": deployed.settings.outcomes_group_name, "RecordIdentifierValueAsString": days[0]}
+    record = deployed.aws.feature_store.get_record(**identity)["Record"]
+    written = {item["FeatureName"]: item["ValueAsString"] for item in record}["event_time"]
+    newer = deployed.aws.feature_store.get_record(
+        **{**identity, "FeatureGroupName": deployed.settings.inputs_group_name}, FeatureNames=["event_time"]
+    )["Record"][0]["ValueAsString"]
+    assert written < newer
 
 
 def test_scoring_registers_and_trains_nothing(deployed, execution):
@@ -127,11 +148,12 @@ def test_of_a_burst_of_files_none_is_lost_and_each_has_an_outcome_of_its_own(
 
 
 def test_the_card_is_shown(deployed, approved):
-    assert '"intended_uses"' in deployed.command("model", "card", "1").stdout
+    assert '"intended_uses"' in deployed.command("model", "card", "1", "--json").stdout
+    assert "Intended uses" in deployed.command("model", "card", "1").stdout
 
 
 def test_a_rejected_version_is_not_scored_with(deployed, execution, to_score):
-    deployed.command("model", "reject", "1", "--reason", "superseded")
+    deployed.command("model", "reject", "1", "--reason", "superseded", "--yes")
     late = deployed.run("raw/scoring/late.csv", to_score, "scoring")
     assert late.status == "Failed"
     assert "no approved version" in late.explanation
