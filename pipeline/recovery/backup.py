@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -92,7 +92,6 @@ class Backup:
         versions, chosen = self._versions(every_version=every_version)
         warnings += [f"Version {one.number} names {uri}, which is gone." for one in versions for uri in one.absent]
         stored = tuple(self._features(warnings)) if features else self._kept(warnings)
-        connected = current(aws)
         found = Manifest(
             created=datetime.now(UTC),
             origin=origin,
@@ -102,7 +101,7 @@ class Backup:
             versions=versions,
             in_use=chosen,
             features=stored,
-            connection=None if connected is None else json.loads(json.dumps(asdict(connected))),
+            connection=current(aws),
         )
         unchanged = self._previous is not None and found.same_as(self._previous)
         if self._previous and unchanged:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from typing import IO, TYPE_CHECKING, Any
 
@@ -86,7 +86,7 @@ class _Writer:
             lambda record, reason: self._lost.append(f"{record.identifier}: {reason}"),
         )
         deleted: list[tuple[str, str]] = []
-        delivery.deliver(self._records(files, keep, deleted))
+        delivery.deliver(_told(self._records(files, keep, deleted)))
         self.written += delivery.written
         if self._lost:
             shown = "; ".join(self._lost[:3])
@@ -102,7 +102,6 @@ class _Writer:
     def _records(
         self, files: Sequence[IO[bytes]], keep: Mapping[int, pa.Array], deleted: list[tuple[str, str]]
     ) -> Iterator[Record]:
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
         for number, file in enumerate(files):
@@ -111,7 +110,7 @@ class _Writer:
             columns = self._columns(source.schema_arrow.names)
             forms: dict[str, RecordForm] = {}
             for batch in source.iter_batches(_BATCH):
-                for position, row in enumerate(pa.Table.from_batches([batch]).to_pylist(), start=first):
+                for position, row in enumerate(batch.to_pylist(), start=first):
                     if position not in kept:
                         continue
                     named = {name.lower(): value for name, value in row.items()}
@@ -161,10 +160,22 @@ def _read(file: IO[bytes], columns: Sequence[str]) -> pa.Table:
     """Read some columns of a Parquet file, whatever the case of their names in it."""
     import pyarrow.parquet as pq
 
-    try:
+    with _parquet_errors():
         source = pq.ParquetFile(file)
         spelt = {name.lower(): name for name in source.schema_arrow.names}
         found = source.read([spelt[name.lower()] for name in columns])
+        return found.rename_columns(list(columns))
+
+
+def _told(records: Iterator[Record]) -> Iterator[Record]:
+    with _parquet_errors():
+        yield from records
+
+
+@contextmanager
+def _parquet_errors() -> Iterator[None]:
+    """Say of what is no Parquet, broken, or of other columns that it holds no records."""
+    try:
+        yield
     except (ValueError, KeyError, OSError) as error:
         raise RecoveryError(f"A file of the backup holds no records of the Feature Store: {error}") from error
-    return found.rename_columns(list(columns))

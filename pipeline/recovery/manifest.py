@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipeline.errors import RecoveryError
 from pipeline.settings.constraints import AccountId, BucketName, Region
+from pipeline.source_control.connection import Connection
 
 FORMAT = 1
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -115,7 +116,7 @@ class Manifest(Part):
     #: None where they were not asked for.
     features: tuple[StoredGroup, ...] | None
     #: Of notebook and Git repository, without the credential; None where there is none.
-    connection: dict[str, Any] | None
+    connection: Connection | None
 
     def files(self) -> Iterator[File]:
         """Yield every file, each content once."""

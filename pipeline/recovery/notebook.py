@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.aws.clients import Aws
 from pipeline.errors import DeploymentError
-from pipeline.source_control.connection import connect, wanted
+from pipeline.source_control.connection import Connection, connect, wanted
 from pipeline.source_control.credential import Credential
 
 #: What is the same in another account; network, key and role are those of its settings.
 _KEPT = ("branch", "notebook", "instance_type", "volume_gib", "git_host")
 
 
-def is_of_server(connection: Mapping[str, Any], url: str) -> bool:
-    """Say whether a connection is to the server of another URL, whose credential may be for both repositories."""
+def is_of_server(connected: str, url: str) -> bool:
+    """Say whether a URL is of the server of another one, whose credential may be for both repositories."""
     try:
-        return _server(str(connection.get("url"))) == _server(url) != ""
+        return _server(connected) == _server(url) != ""
     except ValueError:
         return False
 
@@ -33,10 +31,10 @@ def _server(url: str) -> str:
 
 
 def reconnect(
-    aws: Aws, connection: Mapping[str, Any], credential: Credential | None, environment: str
+    aws: Aws, connection: Connection, credential: Credential | None, environment: str
 ) -> tuple[str, str] | None:
     """Connect as it was; return why that could not be done, and the command that does it, None where it is done."""
-    url, kept = str(connection.get("url")), {name: connection.get(name) for name in _KEPT}
+    url, kept = connection.url, {name: getattr(connection, name) for name in _KEPT}
     try:
         connect(aws, wanted(aws.settings, url, **kept), credential)
     except DeploymentError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -27,6 +27,7 @@ from pipeline.recovery.repository import Clone, clone, different_libraries
 from pipeline.recovery.versions import present, restorable, restore_versions
 from pipeline.results.registry import packages_of
 from pipeline.settings.environment import Settings, load_settings
+from pipeline.source_control.connection import Connection
 from pipeline.source_control.credential import Credential
 
 _CLEAN_COMMIT = re.compile(r"[0-9a-f]{40,64}")
@@ -132,18 +133,18 @@ class Restoration:
             for group in manifest.features or ():
                 yield f"Features, {group.kind}: {len(group.files):,} files"
             if manifest.connection is not None:
-                notebook = manifest.connection.get("notebook") or "of the environment"
-                yield f"Notebook {notebook!r}: is connected to {manifest.connection.get('url')!r}"
+                notebook = manifest.connection.notebook or "of the environment"
+                yield f"Notebook {notebook!r}: is connected to {manifest.connection.url!r}"
 
     @property
     def needs_credential_for(self) -> str | None:
         """Return the URL that a notebook was connected to, if the request has no credential for its server."""
         connection = self._manifest.connection if self._manifest is not None else None
-        return None if connection is None or self._credential_of(connection) else str(connection.get("url"))
+        return None if connection is None or self._credential_of(connection) else connection.url
 
-    def _credential_of(self, connection: Mapping[str, Any]) -> Credential | None:
+    def _credential_of(self, connection: Connection) -> Credential | None:
         # Whoever has written the backup names the server: it gets what was given for it, and nothing else.
-        return self._request.credential if is_of_server(connection, self._request.url) else None
+        return self._request.credential if is_of_server(connection.url, self._request.url) else None
 
     def make(self, credential: Credential | None = None) -> Outcome:
         """Deploy from the clone, then put back what the backup has; the credential is the connected repository's.
@@ -199,7 +200,7 @@ class Restoration:
     def _connect(self, manifest: Manifest, credential: Credential | None) -> None:
         if manifest.connection is None:
             return
-        if role := manifest.connection.get("role_arn"):
+        if role := manifest.connection.role_arn:
             self._note(f"Notebook: its role was {role}; it has one of its own now")
         credential = credential or self._credential_of(manifest.connection)
         left = reconnect(self._aws, manifest.connection, credential, self._request.environment)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,8 +53,6 @@ def put(aws: Aws, group: str, date: str, moment: str, **values: Any) -> None:
 
 def offline(aws: Aws, group: str) -> list[dict[str, Any]]:
     """Return all rows of the offline store, without when they were written."""
-    import pyarrow.parquet as pq
-
     bucket, rows = aws.settings.artifacts_bucket, []
     place = aws.sagemaker.describe_feature_group(FeatureGroupName=group)["OfflineStoreConfig"]["S3StorageConfig"]
     prefix = place["ResolvedOutputS3Uri"].partition(f"{bucket}/")[2]
@@ -158,3 +157,16 @@ def test_what_is_no_file_of_the_store_is_refused(tmp_path: Path) -> None:
     for content in (b"", b"PAR1 and nothing else"):
         with pytest.raises(RecoveryError, match="holds no records of the Feature Store"):
             features._read(io.BytesIO(content), ["date"])
+
+
+def test_a_page_that_is_broken_is_no_traceback(aws: Aws) -> None:
+    columns = {"date": ["2026-11-01"], EVENT_TIME: [MOMENTS[0]], ASKED: [1], WRITTEN: [1], "warmth": [20.5]}
+    whole = io.BytesIO()
+    pq.write_table(pa.table(columns), whole, compression="zstd")
+    place = pq.ParquetFile(whole).metadata.row_group(0).column(4)
+    start = place.dictionary_page_offset or place.data_page_offset
+    broken = bytearray(whole.getvalue())
+    broken[start : start + place.total_compressed_size] = b"\xff" * place.total_compressed_size
+    writer = features._Writer(aws, "inputs", "date", ["date", EVENT_TIME, "Warmth"])
+    with pytest.raises(RecoveryError, match="holds no records of the Feature Store"):
+        writer.write([io.BytesIO(broken)])

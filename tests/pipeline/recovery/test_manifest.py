@@ -92,6 +92,8 @@ def test_a_newer_format_is_refused_by_its_number() -> None:
         ("version", {"registration": {"ModelCard": {"ModelCardContent": "[]"}}}),
         ("manifest", {"format": "1"}),
         ("manifest", {"more": "unknown"}),
+        ("manifest", {"connection": {"url": "https://github.com/acme/bikes", "branch": 7}}),
+        ("manifest", {"connection": {"branch": "main"}}),
         ("manifest", {"features": [{"kind": "others", "name": "x", "files": []}]}),
         ("manifest", {"features": [{"kind": "inputs", "name": "../x", "files": []}]}),
         ("origin", {"account_id": "me"}),

@@ -24,7 +24,7 @@ def test_it_is_connected_again_with_the_credential_and_not_without(aws, elsewher
         manifest = Backup(aws, Folder(tmp_path / "backup"), lambda _: None).make(every_version=False, features=False)
         connection = manifest.manifest.connection
         assert connection is not None
-        assert (connection["url"], connection["notebook"], connection["volume_gib"]) == (url, "adas", 7)
+        assert (connection.url, connection.notebook, connection.volume_gib) == (url, "adas", 7)
         assert SECRET.encode() not in text_of(manifest.manifest)
         why, command = reconnect(elsewhere, connection, None, "local") or ("", "")
         assert "no credential yet" in why
@@ -51,5 +51,5 @@ def test_it_is_connected_again_with_the_credential_and_not_without(aws, elsewher
     ],
 )  # fmt: skip
 def test_the_credential_of_the_repository_is_for_its_server_only(url, same) -> None:
-    assert is_of_server({"url": "https://github.com/acme/bikes.git"}, url) is same
-    assert not is_of_server({"url": None}, url)
+    assert is_of_server("https://github.com/acme/bikes.git", url) is same
+    assert not is_of_server("", url)
