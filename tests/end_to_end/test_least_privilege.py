@@ -91,10 +91,6 @@ UNUSED_RESOURCES = {
 
 #: The same of one action on one resource.
 UNUSED_GRANTS = {
-    **{
-        f"events:DisableRule on arn:aws:events:eu-west-1:123456789012:rule/bikeshare-prod-{rule}": "as PutRule may"
-        for rule in ("failed", "sweep", "follow-model")
-    },
     "s3:PutObject on arn:aws:s3:::bikeshare-prod-artifacts-123456789012/cards/*": "AWS exports a card with the "
     "rights of whoever asks, the endpoint by itself",
     "s3:ListBucket on arn:aws:s3:::bikeshare-prod-raw-123456789012": "by it ingestion learns that an upload is gone",
