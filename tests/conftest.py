@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,6 +13,10 @@ import pytest
 
 # Every endpoint of the suite checks its own answers against botocore's service models.
 os.environ["LOCALMAKER_CHECK_RESPONSES"] = "1"
+
+# In a run that a script starts in the background SIGINT is ignored, and the children of the tests would ignore it, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["budgets"]
 

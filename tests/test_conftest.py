@@ -1,0 +1,29 @@
+"""What holds for every test of the suite."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+
+
+def test_children_can_be_interrupted() -> None:
+    """In a run that a script has started in the background, where SIGINT is ignored, too."""
+    child = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    program = (
+        f"import runpy, subprocess, sys; runpy.run_path({str(TESTS / 'conftest.py')!r})\n"
+        f"child = subprocess.run([sys.executable, '-c', {child!r}], stderr=subprocess.DEVNULL)\n"
+        "print(child.returncode)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=TESTS.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    assert int(done.stdout) == -signal.SIGINT
