@@ -7,7 +7,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.conftest import LONGEST
+
 TESTS = Path(__file__).parent
+
+
+def test_the_longest_files_are_there_and_collected_first() -> None:
+    assert [name for name in LONGEST if not (TESTS / name).is_file()] == []
+    some = [f"tests/{name}" for name in LONGEST[-2:]]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/test_size.py", *some]
+    collected = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, check=True).stdout.split()
+    files = [line.partition("::")[0] for line in collected if "::" in line]
+    assert list(dict.fromkeys(files)) == [*some, "tests/test_size.py"]
 
 
 def test_children_can_be_interrupted() -> None:
