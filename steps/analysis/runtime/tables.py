@@ -10,8 +10,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_ROWS_AT_ONCE = 10_000
-
 
 def leave_pandas_out() -> None:
     """Let pyarrow do without pandas, which it would import for its first array, and which takes longer than all else.
@@ -33,7 +31,7 @@ def write_table(table: pa.Table, path: Path, *, header: bool = True) -> None:
         writer = csv.writer(file, lineterminator="\n")
         if header:
             writer.writerow(table.column_names)
-        for batch in table.to_batches(_ROWS_AT_ONCE):
+        for batch in table.to_batches(max_chunksize=10_000):
             writer.writerows(zip(*map(_cells, batch.columns), strict=True))
 
 
