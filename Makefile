@@ -8,11 +8,16 @@ STAMP := .venv/.complete
 JOBS ?= 2
 PRODUCTS := packages/pipedef packages/localmaker .
 PYTEST := $(CURDIR)/.venv/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
-# What commands, the SDK and the local endpoint import. Their bytecode is compiled with the environment: otherwise each
-# process would compile them again where Python writes no bytecode (PYTHONDONTWRITEBYTECODE, read-only file systems).
-COMPILED := PIL boto3 botocore cryptography dateutil flask fontTools fpdf graphql jinja2 jmespath matplotlib moto numpy \
-	omegaconf pandas pydantic pydantic_core pydantic_settings requests rich s3transfer sagemaker tenacity typer urllib3 \
-	werkzeug yaml
+# What commands, the SDK, the local endpoint, step scripts, notebook kernels and tests import. Their bytecode is compiled
+# with the environment: otherwise each process would compile them again where Python writes no bytecode
+# (PYTHONDONTWRITEBYTECODE, read-only file systems).
+COMPILED := IPython PIL _pytest annotated_types attr awswrangler blinker boto3 botocore certifi charset_normalizer click \
+	colorama cryptography dateutil docker dotenv execnet flask flask_cors fontTools formulaic fpdf graphql hypothesis idna \
+	invoke ipykernel itsdangerous jinja2 jmespath joblib jsonschema jupyter_client jupyter_core markupsafe matplotlib moto \
+	nacl narwhals nbclient nbconvert nbformat numpy omegaconf packaging pandas paramiko patsy platformdirs pluggy psutil \
+	pyarrow pydantic pydantic_core pydantic_settings pytest pytz requests responses rich s3transfer sagemaker scipy six.py \
+	sklearn sqlglot statsmodels tenacity tornado traitlets typer typing_extensions.py typing_inspection urllib3 werkzeug \
+	xdist xmltodict.py yaml zmq
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -95,6 +100,6 @@ $(STAMP): requirements.lock $(wildcard pyproject.toml packages/*/pyproject.toml)
 	@VIRTUAL_ENV=.venv $(UV) pip install --no-deps --no-build-isolation \
 		--editable packages/pipedef --editable packages/localmaker --editable .
 	@.venv/bin/python -W ignore -m compileall -q -j 0 -x '/tests?/' \
-		pipeline packages/localmaker/src packages/pipedef/src $(addprefix .venv/lib/python*/site-packages/,$(COMPILED)) || true
+		pipeline steps packages/localmaker/src packages/pipedef/src $(addprefix .venv/lib/python*/site-packages/,$(COMPILED)) || true
 	@.venv/bin/python -m pipeline local prepare
 	@touch $@

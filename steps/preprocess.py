@@ -173,4 +173,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    from analysis.runtime.tables import leave_pandas_out
+
+    leave_pandas_out()
     run_step(main)

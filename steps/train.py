@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from analysis.model.fitting import Fit
 
+_MANY_ROWS = 100_000
 LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "statsmodels")
 SERVING_FILES = (
     "inference.py",
@@ -87,11 +88,10 @@ def features_by_gap(directory: Path, rows: int, profile: Profile) -> dict[int, p
     """Read the training rows' features of the past as they would be with larger history gaps: gap → shape (rows, m)."""
     path = existing_file(directory / "gaps.csv", "The list of features of the past by history gap")
     table = read_frame(path)
-    if list(table.columns) != [HISTORY_GAP, *profile.past] or len(table) % rows:
-        raise TrainingError(f"{path}: it is not of the {rows} rows of train.csv. Prepare the file again.")
-    gaps = table[HISTORY_GAP].unique().tolist()
+    right = list(table.columns) == [HISTORY_GAP, *profile.past]
+    gaps = table[HISTORY_GAP].unique().tolist() if right else []
     found = {int(gap): table.loc[table[HISTORY_GAP] == gap, list(profile.past)] for gap in gaps}
-    if any(len(part) != rows for part in found.values()):
+    if not right or any(len(part) != rows for part in found.values()):
         raise TrainingError(f"{path}: it is not of the {rows} rows of train.csv. Prepare the file again.")
     return found
 
@@ -143,6 +143,8 @@ def main(arguments: Sequence[str]) -> None:
         )
     count = request.feature_count or profile.feature_count
     # Imported here so that --help and a wrong call are answered at once.
+    from threadpoolctl import threadpool_limits
+
     from analysis.evaluation.drift import baseline_of
     from analysis.features.preparation import preparation_from
     from analysis.model.calibration import calibrate
@@ -150,6 +152,8 @@ def main(arguments: Sequence[str]) -> None:
     from analysis.model.selection import procedure_of
     from analysis.model.summary import regression_summary
 
+    if len(rows) < _MANY_ROWS:
+        threadpool_limits(limits=1)  # matrices are small, and on a busy machine threads only wait for each other
     features, removed = rows[list(profile.names)], source.get("removed_columns", {})
     origin = provenance(request, source)
     fit = fit_linear_model(features, rows[target], profile, count, origin, removed=removed)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import http.client
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,43 @@ import pytest
 # Every endpoint of the suite checks its own answers against botocore's service models.
 os.environ["LOCALMAKER_CHECK_RESPONSES"] = "1"
 
+# In a run that a script starts in the background SIGINT is ignored, and the children of the tests would ignore it, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 pytest_plugins = ["budgets"]
+
+#: Files of more than a minute, the longest first (`make test` names the slowest tests). They start first, so that no
+#: worker is left alone with one at the end.
+LONGEST = (
+    "end_to_end/test_least_privilege.py",
+    "pipeline/deploy/test_interruptions.py",
+    "end_to_end/test_realised.py",
+    "end_to_end/test_model_in_use.py",
+    "end_to_end/test_two_versions.py",
+    "end_to_end/test_datasets.py",
+    "end_to_end/test_schedule.py",
+    "end_to_end/test_workflows.py",
+    "end_to_end/test_recovery.py",
+    "end_to_end/test_kills.py",
+    "test_wheels.py",
+    "end_to_end/test_for_analysts.py",
+    "end_to_end/test_newest_upload.py",
+    "notebooks/test_sections.py",
+    "notebooks/test_other_tables.py",
+    "end_to_end/test_leftovers.py",
+    "end_to_end/test_card_standard.py",
+    "end_to_end/test_scoring.py",
+    "end_to_end/test_bad_input.py",
+    "end_to_end/test_trigger.py",
+    "pipeline/deploy/test_commands.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; the others keep their order."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture

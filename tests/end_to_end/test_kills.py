@@ -24,17 +24,17 @@ _LONGEST_SECONDS = 8.0
 
 
 @pytest.mark.randomised("seeds")
-def test_a_file_is_processed_once_whenever_the_machine_dies(seed, tmp_path, sample_csv):
+def test_a_file_is_processed_once_whenever_the_machine_dies(seed, deployed_state, sample_csv):
+    state = deployed_state("bike_sharing")
     moment = random.Random(seed).uniform(0.1, _LONGEST_SECONDS)
-    with running_endpoint(tmp_path / "state") as endpoint, mock.patch.dict(os.environ, endpoint.environment()):
+    with running_endpoint(state) as endpoint, mock.patch.dict(os.environ, endpoint.environment()):
         settings = load_settings("local")
         deployed = Deployed(endpoint, settings, Aws(settings))
-        deployed.command("deploy")
         version = deployed.put(KEY, sample_csv)
         first = deployed.started(KEY, version)
         time.sleep(moment)
         os.kill(endpoint.running.pid, signal.SIGKILL)
-    with running_endpoint(tmp_path / "state") as endpoint, mock.patch.dict(os.environ, endpoint.environment()):
+    with running_endpoint(state) as endpoint, mock.patch.dict(os.environ, endpoint.environment()):
         deployed = Deployed(endpoint, settings, Aws(settings))
         assert view(deployed.aws, first).is_final
         known = [first]

@@ -34,7 +34,7 @@ from pipeline.deploy.permissions.stack_arns import StackArns
 from pipeline.deploy.stack import resources
 from pipeline.executions.control import start
 from pipeline.executions.uploads import object_parameters
-from pipeline.executions.view import view
+from pipeline.executions.view import read_plan, view
 from pipeline.settings.contract import FLOWS, Flow, Function
 from pipeline.settings.environment import load_settings
 from tests.end_to_end.conftest import Deployed
@@ -238,12 +238,7 @@ class Work:
         """Start an execution by hand and stop it while one of its steps has a job."""
         name = self.settings.training_pipeline_name
         arn = start(self.aws, name, object_parameters(self.aws, self.settings.raw_bucket, key))
-        deadline = time.monotonic() + 120
-        while not any(
-            one.name == step and one.status == "Executing" and one.job_name for one in view(self.aws, arn).steps
-        ):
-            assert time.monotonic() < deadline, view(self.aws, arn)
-            time.sleep(0.05)
+        self._wait_for_job(step, arn)
         self.aws.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=str(uuid.uuid4()))
         assert self.deployed.finished(arn).status == "Stopped"
 
@@ -284,14 +279,16 @@ class Work:
     def leave_running(self, flow: Flow, key: str, body: bytes) -> None:
         """Upload, and wait until there is a job."""
         arn = self.deployed.started(key, self.deployed.put(key, body), flow)
-        deadline = time.monotonic() + 120
-        while not self._works_at("Preprocess", arn):
-            assert time.monotonic() < deadline, view(self.aws, arn)
-            time.sleep(0.05)
+        self._wait_for_job("Preprocess", arn)
 
-    def _works_at(self, step: str, arn: str) -> bool:
-        steps = view(self.aws, arn).steps
-        return any(one.name == step and one.status == "Executing" and one.job_name for one in steps)
+    def _wait_for_job(self, step: str, arn: str) -> None:
+        """Wait until a step of an execution has a job that runs."""
+        plan, deadline = read_plan(self.aws, arn), time.monotonic() + 120
+        while not any(
+            one.name == step and one.status == "Executing" and one.job_name for one in view(self.aws, arn, plan).steps
+        ):
+            assert time.monotonic() < deadline, view(self.aws, arn, plan)
+            time.sleep(0.05)
 
     def change_everything_by_hand(self) -> None:
         """Do to every resource what the drift tests do to one; a role's trust only an administrator puts back."""

@@ -18,10 +18,10 @@ EXIT_PENDING = 2
 
 
 @pytest.fixture(scope="module")
-def scheduled(tmp_path_factory):
-    """Deploy with a schedule, where policies are enforced."""
+def scheduled(deployed_state):
+    """Deploy the schedule, too, where policies are enforced."""
     with (
-        running_endpoint(tmp_path_factory.mktemp("state"), enforce_iam=True) as endpoint,
+        running_endpoint(deployed_state("bike_sharing"), enforce_iam=True) as endpoint,
         pytest.MonkeyPatch.context() as patch,
     ):
         for name, value in endpoint.environment().items():

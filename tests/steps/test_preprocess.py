@@ -6,6 +6,9 @@ from datetime import date, timedelta
 
 import pandas as pd
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from sklearn.model_selection import train_test_split
 
 from analysis.features.prepared import split_rows
 from analysis.features.profiles import profile_of
@@ -230,6 +233,22 @@ def test_the_same_file_gives_the_same_bytes(run, tmp_path, write, csv_of, rows) 
 def test_the_split_depends_on_the_seed() -> None:
     assert split_rows(730, 0.7, 333) == split_rows(730, 0.7, 333)
     assert split_rows(730, 0.7, 333) != split_rows(730, 0.7, 334)
+
+
+@given(st.integers(2, 3000), st.integers(1, 999), st.integers(0, 2**32 - 1))
+@example(730, 700, 333)
+@example(1599, 700, 333)
+def test_the_split_is_scikit_learns(count: int, thousandths: int, seed: int) -> None:
+    fraction = thousandths / 1000
+    try:
+        train, test = train_test_split(
+            range(count), train_size=fraction, test_size=round(1 - fraction, 12), random_state=seed
+        )
+    except ValueError:  # it is of no row on one side
+        with pytest.raises(SettingsError, match="leaves"):
+            split_rows(count, fraction, seed)
+    else:
+        assert split_rows(count, fraction, seed) == (train, test)
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 0.99])

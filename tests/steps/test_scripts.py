@@ -51,6 +51,30 @@ def test_a_bad_file_ends_with_1_and_a_message(run_script, write, csv_of, rows, t
     assert "Traceback" not in done.err
 
 
+def imported_by(outcome) -> set[str]:
+    """Return the modules that a script imported which ran with PYTHONPROFILEIMPORTTIME."""
+    assert outcome.code == 0, outcome.err
+    return {line.rpartition("|")[2].strip() for line in outcome.err.splitlines() if line.startswith("import time:")}
+
+
+def test_no_library_is_imported_for_one_function_of_it(run_script, sample_runs, write, csv_of, rows) -> None:
+    """At the start of a job, imports take longer than everything else."""
+    file = write(csv_of(rows), "raw/days.csv")
+    output = file.parents[1] / "out"
+    prepared = run_script("preprocess.py", "--input-file", file, "--output-dir", output, PYTHONPROFILEIMPORTTIME="1")
+    found = imported_by(prepared)
+    assert "pyarrow" in found
+    assert not found & {"pandas.core", "scipy", "sklearn"}
+    root = sample_runs["forecast"].root
+    folders = [f"--{name}-dir={root}/prepared/{name}" for name in ("train", "test", "quality", "scoring", "rows")]
+    evaluated = run_script(
+        "evaluate.py", f"--model-dir={root}/archive", *folders, "--output-dir", output, PYTHONPROFILEIMPORTTIME="1"
+    )
+    found = imported_by(evaluated)
+    assert "pandas.core" in found
+    assert not found & {"scipy.stats", "sklearn", "statsmodels"}
+
+
 def test_a_bug_shows_its_traceback_and_leaves_a_short_form(tmp_path) -> None:
     message = tmp_path / "message"
     script = (

@@ -10,8 +10,7 @@ import numpy as np
 from analysis.card.metrics import Metric, bars, line, matrix
 from analysis.dataset.declaration import Words
 from analysis.evaluation.rows import LabelledRows
-from analysis.model.artefact import Floats
-from analysis.model.fitting import CONSTANT
+from analysis.model.artefact import CONSTANT, Floats
 
 _BINS = 10
 _QUANTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)

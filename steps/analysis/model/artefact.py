@@ -26,6 +26,7 @@ _BESIDE = "beside_inputs"
 """Member of model.json: what a row to predict has after its inputs."""
 INTERVAL_LEVEL = 0.95
 """Share of new rows that the prediction intervals of a fitted model are to hold."""
+CONSTANT = "const"
 _LONGEST_QUOTE = 40
 
 Floats = NDArray[np.float64]

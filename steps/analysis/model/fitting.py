@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.linalg import lstsq
 from scipy.stats import t as student_t
-from sklearn.feature_selection import RFE
-from sklearn.linear_model import LinearRegression
 from statsmodels.regression.linear_model import OLS, RegressionResultsWrapper
 from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 
 from analysis.features.profiles import Profile
-from analysis.model.artefact import INTERVAL_LEVEL, LinearModel
+from analysis.model.artefact import CONSTANT, INTERVAL_LEVEL, LinearModel
 from analysis.model.selection import (
     Procedure,
     excluded_columns,
@@ -27,8 +26,6 @@ from analysis.model.selection import (
     training_ranges,
 )
 from analysis.runtime.errors import TrainingError
-
-CONSTANT = "const"
 
 
 @dataclass(frozen=True)
@@ -106,11 +103,15 @@ def fit_linear_model(
 
 
 def _ranking(candidates: pd.DataFrame, target: pd.Series, procedure: Procedure) -> dict[str, int]:
-    if procedure.kept is None:
-        return dict.fromkeys(map(str, candidates.columns), 1)
-    kept = min(procedure.kept, candidates.shape[1])
-    elimination = RFE(LinearRegression(), n_features_to_select=kept).fit(candidates, target)
-    return {str(name): int(rank) for name, rank in zip(candidates.columns, elimination.ranking_, strict=True)}
+    """Rank as scikit-learn's RFE of a LinearRegression does (tolerance included), whose import takes longer."""
+    ranks = dict.fromkeys(map(str, candidates.columns), 1)
+    values, actual, left = np.asarray(candidates, np.float64), target.to_numpy(np.float64), list(range(len(ranks)))
+    while procedure.kept is not None and len(left) > procedure.kept:
+        columns = values[:, left]
+        weights = lstsq(columns - np.average(columns, axis=0), actual - np.average(actual), cond=1e-6)[0]
+        del left[int(np.argmin(np.square(weights)))]
+        ranks |= {name: rank + 1 for position, (name, rank) in enumerate(ranks.items()) if position not in left}
+    return ranks
 
 
 def _ordinary_least_squares(target: pd.Series, columns: pd.DataFrame) -> RegressionResultsWrapper:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from statsmodels.regression.linear_model import RegressionResultsWrapper
 from statsmodels.stats.stattools import durbin_watson, jarque_bera, omni_normtest
 
-from analysis.model.artefact import Floats
-from analysis.model.fitting import CONSTANT, Fit
+from analysis.model.artefact import CONSTANT, Floats
+from analysis.model.fitting import Fit
 from analysis.model.robust import lags_of, robust_results
 
 _INFINITE_FACTOR = 1e9

@@ -1,4 +1,4 @@
-"""CSV and JSON files between steps, written and read so that every float keeps its bits."""
+"""CSV and JSON files between steps, read and written so that every float keeps its bits."""
 
 from __future__ import annotations
 
@@ -12,14 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def write_frame(frame: pd.DataFrame, path: Path, *, header: bool = True) -> None:
-    """Write `frame` without its index: UTF-8, line feeds, shortest digits that read back to the same float."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    frame.to_csv(path, index=False, header=header, lineterminator="\n", encoding="utf-8")
-
-
 def read_frame(path: Path, *, text: bool = False, columns: list[str] | None = None) -> pd.DataFrame:
-    """Read what `write_frame` wrote.
+    """Read what `write_table` wrote.
 
     text: keep every cell as written, empty ones as "". columns: names for those of a file without a header.
     Raises SettingsError for a file that can't be read, or has another number of columns.

@@ -162,8 +162,6 @@ def test_an_upload_is_watched_by_its_key(aws):
         [sys.executable, "-m", "pipeline", "watch", "raw/scoring/x.csv"],
         stdout=subprocess.PIPE,
         text=True,
-        # A run that a script started in the background ignores SIGINT, and its children would, too.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     given = {"InputKey": "raw/scoring/x.csv", "InputVersionId": version}
     arn = aws.sagemaker.start_pipeline_execution(

@@ -52,6 +52,10 @@ def one_of(stack, kind):
     needed = [thing for thing in stack if thing.kind in NEEDS.get(kind, ())]
     if kind in {"code", "wheels"}:
         needed = [thing for thing in needed if thing.name == chosen.bucket]
+    if kind == "function":
+        own = {chosen.code_bucket, chosen.role_arn.rpartition("/")[2]}
+        needed = [thing for thing in needed if thing.kind == "code" or thing.name in own]
+        assert [thing.kind for thing in needed] == ["bucket", "role", "code"]
     return [*needed, chosen]
 
 

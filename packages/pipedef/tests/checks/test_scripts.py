@@ -72,7 +72,17 @@ def main():
 """
 
 
-@pytest.mark.parametrize(("source", "line"), [(DIRECTLY, 3), (INSIDE, 3), (THROUGH_FUNCTIONS, 9)])
+PERMUTED = """
+def positions(count):
+    return RandomState(1).permutation(count)
+
+def main():
+    rows = scaler.fit_transform(read())
+    return rows[positions(len(rows))]
+"""
+
+
+@pytest.mark.parametrize(("source", "line"), [(DIRECTLY, 3), (INSIDE, 3), (THROUGH_FUNCTIONS, 9), (PERMUTED, 6)])
 @pytest.mark.parametrize("script", ["train.py", "train_mine.py"])
 def test_fitting_before_the_split_is_found(problems, sources, script, source, line):
     (found,) = problems("split-before-fit", {**sources, script: source})
@@ -109,6 +119,23 @@ def test_a_split_without_a_seed_is_found_in_any_script(problems, sources, seed):
 def test_a_split_that_can_be_repeated_passes(problems, sources, seed):
     source = f"train_test_split([1, 2, 3]{seed})\n"
     assert problems("split-repeatable", {**sources, "prepare.py": source}) == []
+
+
+@pytest.mark.parametrize("seed", ["seed", "0", "seed=seed", "seed=0", "*options", "**options"])
+@pytest.mark.parametrize("generator", ["RandomState", "np.random.RandomState", "numpy.random.default_rng"])
+def test_a_permutation_by_a_seeded_generator_is_a_split_that_can_be_repeated(problems, sources, generator, seed):
+    source = f"drawn = {generator}({seed}).permutation(count)\n"
+    assert problems("split-repeatable", {**sources, "preprocess.py": source}) == []
+
+
+@pytest.mark.parametrize(
+    "generator", ["np.random", "RandomState()", "RandomState(None)", "np.random.default_rng(seed=None)"]
+)
+def test_a_permutation_without_a_seed_is_found(problems, sources, generator):
+    source = f"rows = read()\ndrawn = {generator}.permutation(len(rows))\n"
+    (found,) = problems("split-repeatable", {**sources, "preprocess.py": source})
+    assert found.file == "preprocess.py:2"
+    assert "no seed" in found.message
 
 
 def test_a_training_that_reads_test_rows_is_found(problems, sources):

@@ -7,6 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.feature_selection import RFE
+from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import MinMaxScaler
 from statsmodels.stats.outliers_influence import variance_inflation_factor
 from statsmodels.stats.stattools import durbin_watson, jarque_bera, omni_normtest
@@ -47,6 +51,21 @@ def test_elimination_keeps_what_matters() -> None:
     assert set(fit.model.selected) == {"yr", "temp", "weathersit_3"}
     assert sorted(fit.ranking.values()) == [1, 1, *range(1, 28)]
     assert list(fit.model.bounds) == ["yr", "temp"]
+
+
+@given(seed=st.integers(0, 2**32 - 1), rows=st.integers(40, 200), kept=st.integers(1, 28))
+def test_elimination_ranks_as_scikit_learn_does(seed: int, rows: int, kept: int) -> None:
+    """Among columns of few values that are often dependent, where rounding decides."""
+    random = np.random.Generator(np.random.PCG64(seed))
+    features, target = table(rows)
+    for name in features:
+        features[name] = random.integers(0, int(random.integers(1, 5)), rows) * random.choice([0.5, 1.0, 3.0])
+    target += random.normal(0, 500, rows)
+    fit = fit_linear_model(features, target, FORECAST, kept, {})
+    scaled = MinMaxScaler().fit_transform(features[[*FORECAST.scaled]])
+    candidates = features.assign(**dict(zip(FORECAST.scaled, scaled.T, strict=True)))[[*fit.ranking]]
+    elimination = RFE(LinearRegression(), n_features_to_select=kept).fit(candidates, target)
+    assert fit.ranking == dict(zip(candidates.columns, elimination.ranking_, strict=True))
 
 
 def test_scaling_learns_from_the_rows_given() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -24,3 +25,25 @@ def test_every_float_keeps_its_bits(tmp_path: Path, values: list[float]) -> None
     write_table(pa.table({"heat": values}), tmp_path / "rows.csv")
     read = read_frame(tmp_path / "rows.csv")["heat"].astype(float)
     assert [value.hex() for value in read] == [value.hex() for value in values]
+
+
+CELLS = {
+    "measure": (pa.float64(), st.floats()),
+    "count": (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
+    "flag": (pa.bool_(), st.booleans()),
+    "name": (pa.string(), st.text("a0 ,;\"'\n\rü")),
+}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), st.booleans())
+def test_the_bytes_are_those_of_pandas(tmp_path: Path, data: st.DataObject, header: bool) -> None:
+    rows = data.draw(st.integers(0, 8))
+    drawn = {
+        name: data.draw(st.lists(st.none() | cells, min_size=rows, max_size=rows)) for name, (_, cells) in CELLS.items()
+    }
+    table = pa.table({name: pa.array(values, CELLS[name][0]) for name, values in drawn.items()})
+    write_table(table, tmp_path / "rows.csv", header=header)
+    frame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    expected = frame.to_csv(index=False, header=header, lineterminator="\n", encoding="utf-8")
+    assert (tmp_path / "rows.csv").read_bytes() == expected.encode()

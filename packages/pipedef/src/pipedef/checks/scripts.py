@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -32,7 +32,8 @@ _FITTING_METHODS = frozenset(
         "quantile_transform",
     }
 )
-_SPLITTING = frozenset({"train_test_split"})
+#: What makes a generator of numpy from a seed. Rows are split by a permutation of their positions, too.
+_GENERATORS = frozenset({"RandomState", "default_rng"})
 _TEST_ROWS = ("test.csv", "SM_CHANNEL_TEST", "/test/")
 #: Services that scripts have clients of → prefix of their IAM actions.
 _SERVICES = {"s3": "s3", "sagemaker": "sagemaker", "sagemaker-featurestore-runtime": "sagemaker"}
@@ -80,12 +81,11 @@ def rows_are_split_before_the_fit(folder: ScriptFolder) -> Iterator[Problem]:
     """
     for script in entry_points(folder.sources):
         functions = list(scopes(script, folder.sources))
-        fitting = _reaching(_FITTING_METHODS, functions)
-        splitting = _reaching(_SPLITTING, functions)
+        fits, splits = _reaching(_fits, functions), _reaching(_splits, functions)
         for _, made in functions:
-            split = next((place for place, call in enumerate(made) if call.name in splitting), 0)
+            split = next((place for place, call in enumerate(made) if splits(call)), 0)
             for call in made[:split]:
-                if call.name in fitting:
+                if fits(call):
                     yield Problem(
                         f"{script} calls {call.name}() and splits the rows after that: what it learns, it learns "
                         "from test rows, too.",
@@ -94,12 +94,30 @@ def rows_are_split_before_the_fit(folder: ScriptFolder) -> Iterator[Problem]:
                     )
 
 
-def _reaching(names: frozenset[str], functions: list[tuple[str, list[Call]]]) -> frozenset[str]:
-    """Return the names, and those of the functions that call one of them, directly or through others."""
+def _fits(call: Call) -> bool:
+    return call.name in _FITTING_METHODS
+
+
+def _splits(call: Call) -> bool:
+    """Return whether a call splits rows, or permutes what they are split by."""
+    return call.name == "train_test_split" or (call.name == "permutation" and call.owner in {"random", *_GENERATORS})
+
+
+def _can_be_repeated(split: Call) -> bool:
+    """Return whether a split has a seed; what is unpacked into the call may have it."""
+    if split.name == "permutation":
+        return split.seed is not None
+    keywords = split.keywords
+    return keywords.get("random_state") is not None or keywords.get("shuffle") is False or None in keywords
+
+
+def _reaching(does: Callable[[Call], bool], functions: list[tuple[str, list[Call]]]) -> Callable[[Call], bool]:
+    """Return whether a call does something, directly or through the functions that it calls."""
+    names: frozenset[str] = frozenset()
     while True:
-        more = {name for name, made in functions if name and any(call.name in names for call in made)}
+        more = {name for name, made in functions if name and any(does(call) or call.name in names for call in made)}
         if more <= names:
-            return names
+            return lambda call: does(call) or call.name in names
         names |= more
 
 
@@ -126,19 +144,18 @@ def training_reads_no_test_rows(folder: ScriptFolder) -> Iterator[Problem]:
 def split_has_a_seed(folder: ScriptFolder) -> Iterator[Problem]:
     """Check that rows are split with a seed, and the preparation splits them."""
     for script in entry_points(folder.sources):
-        splits = [call for call in calls(script, folder.sources) if call.name in _SPLITTING]
+        splits = [call for call in calls(script, folder.sources) if _splits(call)]
         if script == folder.project.split_script and not splits and not parsed(folder.sources[script], script)[1]:
             yield Problem(
                 f"{script} splits no rows.",
-                "Call scikit-learn's train_test_split there.",
+                "Call scikit-learn's train_test_split there, or numpy's RandomState(seed).permutation(count).",
                 file=script,
             )
         for call in splits:
-            seeded = call.keywords.get("random_state") is not None or call.keywords.get("shuffle") is False
-            if not seeded and None not in call.keywords:
+            if not _can_be_repeated(call):
                 yield Problem(
                     "The split has no seed: the same file gives other test rows each time.",
-                    "Pass random_state.",
+                    "Pass random_state, or permute by a generator that is made from a seed.",
                     file=f"{call.file}:{call.line}",
                 )
 
@@ -186,6 +203,8 @@ class Call:
         name: of the function or method.
         keywords: name → literal value, or :data:`UNKNOWN`; under None what is unpacked.
         text: its first argument, where that is a literal text.
+        owner: name of the module or object that it is a method of, or of what has made this object just before.
+        seed: what the object was made from, a literal value or :data:`UNKNOWN`; None where it was from nothing.
     """
 
     file: str
@@ -193,6 +212,8 @@ class Call:
     name: str
     keywords: Mapping[str | None, Any]
     text: str
+    owner: str
+    seed: Any
 
 
 def entry_points(sources: Sources) -> list[str]:
@@ -265,12 +286,26 @@ def _own_calls(scope: ast.AST) -> Iterator[ast.Call]:
 
 
 def _call(node: ast.Call, file: str) -> Call:
-    function = node.func
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    first = node.args[0] if node.args else None
-    text = first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
-    keywords = {
-        keyword.arg: keyword.value.value if isinstance(keyword.value, ast.Constant) else UNKNOWN
-        for keyword in node.keywords
-    }
-    return Call(file, node.lineno, name, keywords, text)
+    first = _literal(node.args[0]) if node.args else None
+    owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+    made_from: list[ast.expr] = []
+    if isinstance(owner, ast.Call):
+        made_from = [*owner.args, *(keyword.value for keyword in owner.keywords if keyword.arg in {None, "seed"})]
+        owner = owner.func
+    return Call(
+        file=file,
+        line=node.lineno,
+        name=_name(node.func),
+        keywords={keyword.arg: _literal(keyword.value) for keyword in node.keywords},
+        text=first if isinstance(first, str) else "",
+        owner=_name(owner),
+        seed=_literal(made_from[0]) if made_from else None,
+    )
+
+
+def _name(node: ast.expr | None) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _literal(node: ast.expr) -> Any:
+    return node.value if isinstance(node, ast.Constant) else UNKNOWN
