@@ -373,6 +373,7 @@ _SQS = (
             "Queue.add_message": "(self, message)",
             "Queue.delete_message": "(self, receipt_handle) 9700172d",
             "SQSBackend.change_message_visibility": "(self, queue_name, receipt_handle, visibility_timeout) 5bbf1a88",
+            "SQSBackend.change_message_visibility_batch": "(self, queue_name, entries)",
             "SQSBackend.get_queue_attributes": "(self, queue_name, attribute_names)",
             "SQSBackend.purge_queue": "(self, queue_name)",
             "SQSBackend.receive_message": "(self, queue_name, count, wait_seconds_timeout, visibility_timeout, "
