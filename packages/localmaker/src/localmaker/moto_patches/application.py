@@ -17,7 +17,7 @@ from localmaker.services.events import archives
 from localmaker.services.events.bus import EventBridge
 from localmaker.services.iam import managed_policies, simulation
 from localmaker.services.logs import filter_log_events, streams
-from localmaker.services.s3 import buckets, multipart, objects, refusals
+from localmaker.services.s3 import buckets, keys, multipart, objects, refusals
 from localmaker.services.s3 import events as s3_events
 from localmaker.services.sqs import messages, queues, set_queue_attributes
 
@@ -27,6 +27,7 @@ _PATCHES = (
     buckets.install,
     containment.install,
     filter_log_events.install,
+    keys.install,
     managed_policies.install,
     messages.install,
     multipart.install,

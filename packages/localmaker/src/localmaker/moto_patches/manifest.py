@@ -174,6 +174,12 @@ _CORE = (
 _S3 = (
     *_replaced(
         "moto.s3.models",
+        "services.s3.keys",
+        "finds the objects whose keys have line breaks",
+        {"S3Backend.url_paths": ABSENT},
+    ),
+    *_replaced(
+        "moto.s3.models",
         "state",
         "keeps large contents in files, and objects in the state",
         {
