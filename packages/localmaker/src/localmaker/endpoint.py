@@ -193,7 +193,7 @@ class Endpoint:
         self.query_store = QueryStore(state_dir / "athena.db")
         self.queries = AthenaQueries(self.query_store, self.acting, state_dir / "athena")
         import_operations()
-        moto_application = create_moto_application(self.events, self.timetable.wake_others)
+        moto_application = create_moto_application(self.events, self, self.timetable.wake_others)
         self.moto_state: MotoState = MotoState(state_dir)
         gateway = Gateway(
             self,

@@ -669,7 +669,70 @@ _CLOUDWATCH = (
     ),
 )
 
-PLACES = (*_CORE, *_CLOUDWATCH, *_S3, *_SQS, *_LOGS, *_EVENTS, *_IAM, *_OTHERS)
+_CLOUDFORMATION = (
+    *_replaced(
+        "moto.cloudformation.parsing",
+        "services.cloudformation.stacks",
+        "resources are made by the endpoint's own APIs, or refused",
+        {
+            "ResourceMap.__getitem__": "(self, key)",
+            "ResourceMap._delete_resource": "(self, parsed_resource, resource_json)",
+            "resource_class_from_type": "(resource_type)",
+            "resource_name_property_from_type": "(resource_type) e66ebbea",
+        },
+    ),
+    *_replaced(
+        "moto.cloudformation.models",
+        "services.cloudformation.stacks",
+        "a stack whose resource fails is rolled back, and says why",
+        {
+            "CloudFormationBackend._validate_export_uniqueness": "(self, stack)",
+            "CloudFormationBackend.delete_stack": "(self, name_or_stack_id)",
+            "CloudFormationBackend.execute_change_set": "(self, change_set_name, stack_name=)",
+            "Stack.create_resources": "(self)",
+            "Stack.delete": "(self)",
+            "Stack.stack_resources": "property",
+            "Stack.update": "(self, template, role_arn=, parameters=, tags=)",
+        },
+    ),
+    *_places(
+        "moto.cloudformation.models",
+        "services.cloudformation.stacks",
+        "what a stack has made, its outputs and events",
+        {
+            "CloudFormationBackend.deleted_stacks": INSTANCE_ATTRIBUTE,
+            "CloudFormationBackend.describe_change_set": "(self, change_set_name)",
+            "CloudFormationBackend.stacks": INSTANCE_ATTRIBUTE,
+            "Event": "class BaseModel",
+            "Stack._add_stack_event": "(self, resource_status, resource_status_reason=, resource_properties=)",
+            "Stack._create_output_map": "(self)",
+            "Stack._parse_template": "(self)",
+            "Stack.output_map": INSTANCE_ATTRIBUTE,
+            "Stack.resource_map": INSTANCE_ATTRIBUTE,
+        },
+    ),
+    *_places(
+        "moto.cloudformation.parsing",
+        "services.cloudformation.stacks",
+        "what a stack has made, and its outputs",
+        {
+            "OutputMap._output_json_map": INSTANCE_ATTRIBUTE,
+            "ResourceMap._parsed_resources": INSTANCE_ATTRIBUTE,
+            "ResourceMap._region_name": INSTANCE_ATTRIBUTE,
+            "ResourceMap._resource_json_map": INSTANCE_ATTRIBUTE,
+            "ResourceMap.delete": "(self)",
+            "get_model_map": "()",
+        },
+    ),
+    *_places(
+        "moto.cloudformation.exceptions",
+        "services.cloudformation.resources",
+        "errors",
+        {"UnformattedGetAttTemplateException": "class Exception"},
+    ),
+)
+
+PLACES = (*_CORE, *_CLOUDFORMATION, *_CLOUDWATCH, *_S3, *_SQS, *_LOGS, *_EVENTS, *_IAM, *_OTHERS)
 
 
 def verify_version() -> None:
