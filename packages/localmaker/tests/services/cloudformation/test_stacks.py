@@ -383,3 +383,17 @@ def test_the_properties_of_a_bucket(endpoint: EndpointHandle, cloudformation: An
     s3.put_object(**named, Key="k.csv", Body=b"1")
     sent = [record["s3"]["object"]["key"] for event in queue.events(2) for record in event.get("Records", [])]
     assert sent == ["k.csv"]
+
+
+@pytest.mark.parametrize(("kind", "status"), [("AWS::SQS::Queue", "CREATE_COMPLETE"), ("A::B::C", "ROLLBACK_COMPLETE")])
+def test_a_stack_fails_with_the_stack_in_it(
+    endpoint: EndpointHandle, cloudformation: Any, unique: str, kind: str, status: str
+) -> None:
+    s3 = endpoint.client("s3")
+    s3.create_bucket(Bucket=unique)
+    s3.put_object(Bucket=unique, Key="inner.json", Body=json.dumps({"Resources": {"Thing": {"Type": kind}}}))
+    properties = {"TemplateURL": f"https://s3.amazonaws.com/{unique}/inner.json"}
+    template = {"Resources": {"Inner": {"Type": "AWS::CloudFormation::Stack", "Properties": properties}}}
+    assert create(cloudformation, unique, template)["StackStatus"] == status
+    if status == "ROLLBACK_COMPLETE":
+        assert "failed to create: [Thing]" in reason(cloudformation, unique, "Inner")

@@ -86,6 +86,11 @@ def _resource(resources: Any, key: str) -> Any:
         needed = resources._resource_json_map.get(key, {}).get("DependsOn", ())  # noqa: SLF001 - as above
         for one in (needed,) if isinstance(needed, str) else needed:
             resources[one]
+        found = _moto_resource(resources, key)
+        if isinstance(found, Stack) and found.status.startswith("ROLLBACK"):
+            reason = f"Embedded stack {found.stack_id} was not successfully created: {found.stack_status_reason}"
+            raise ResourceFailedError(key, Stack.cloudformation_type(), reason)
+        return found
     return _moto_resource(resources, key)
 
 
