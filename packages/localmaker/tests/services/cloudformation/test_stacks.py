@@ -274,6 +274,25 @@ def test_updates(endpoint: EndpointHandle, cloudformation: Any, unique: str) -> 
     assert "custom-named resource requires replacing" in reason(cloudformation, unique, "Features")
 
 
+def test_a_notebook_instance_is_changed_in_place(endpoint: EndpointHandle, cloudformation: Any, unique: str) -> None:
+    properties = {"InstanceType": "ml.t3.medium", "RoleArn": {"Fn::GetAtt": ["Role", "Arn"]}}
+    instance = {"Type": "AWS::SageMaker::NotebookInstance", "Properties": properties}
+    template = {
+        "Resources": {"Role": role(), "Instance": instance},
+        "Outputs": {"Name": {"Value": {"Fn::GetAtt": ["Instance", "NotebookInstanceName"]}}},
+    }
+    [output] = create(cloudformation, unique, template)["Outputs"]
+    properties["InstanceType"] = "ml.t3.large"
+    cloudformation.update_stack(StackName=unique, TemplateBody=json.dumps(template))
+    named = {"NotebookInstanceName": output["OutputValue"]}
+    found = endpoint.client("sagemaker").describe_notebook_instance(**named)
+    assert found["InstanceType"] == "ml.t3.large"
+    assert found["NotebookInstanceStatus"] in ("Pending", "InService")
+    cloudformation.delete_stack(StackName=unique)
+    with pytest.raises(ClientError, match="RecordNotFound"):
+        endpoint.client("sagemaker").describe_notebook_instance(**named)
+
+
 def test_a_bucket_that_is_not_empty_stays(endpoint: EndpointHandle, cloudformation: Any, unique: str) -> None:
     create(cloudformation, unique, project(unique))
     s3 = endpoint.client("s3")
@@ -397,3 +416,12 @@ def test_a_stack_fails_with_the_stack_in_it(
     assert create(cloudformation, unique, template)["StackStatus"] == status
     if status == "ROLLBACK_COMPLETE":
         assert "failed to create: [Thing]" in reason(cloudformation, unique, "Inner")
+
+
+def test_a_name_is_made_up_that_every_service_takes(endpoint: EndpointHandle, cloudformation: Any, unique: str) -> None:
+    configuration = {"Type": "AWS::SageMaker::NotebookInstanceLifecycleConfig", "Properties": {}}
+    stack = create(cloudformation, f"{unique}-{'long-' * 15}", {"Resources": {"Config": configuration}})
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    listed = endpoint.client("sagemaker").list_notebook_instance_lifecycle_configs(NameContains=unique)
+    [found] = listed["NotebookInstanceLifecycleConfigs"]
+    assert len(found["NotebookInstanceLifecycleConfigName"]) == 63

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -141,9 +142,8 @@ class Maker:
             raise self._failed(logical_id, error) from error
 
     def _create(self, name: str, properties: Mapping[str, Any], region: str) -> ApiResource:
-        if properties.get(self._kind.name) is None and len(name) > self._kind.longest_name:
-            # The end makes it unique.
-            name = name[: self._kind.longest_name - _SUFFIX_CHARACTERS] + name[-_SUFFIX_CHARACTERS:]
+        if properties.get(self._kind.name) is None:
+            name = _made_up(name, self._kind.longest_name)
         made = self._kind.made(self._clients.client(self._kind.service, region), name, properties)
         return ApiResource(made, properties)
 
@@ -213,6 +213,12 @@ class Refusal:
             ResourceFailedError: always.
         """
         return self.create_from_cloudformation_json(original_resource.logical_resource_id)
+
+
+def _made_up(name: str, longest: int) -> str:
+    """Return moto's name for a resource as one that every service takes; its end makes it unique."""
+    name = re.sub("[^A-Za-z0-9-]", "-", name)
+    return name if len(name) <= longest else name[: longest - _SUFFIX_CHARACTERS] + name[-_SUFFIX_CHARACTERS:]
 
 
 def _properties(document: Mapping[str, Any]) -> dict[str, Any]:

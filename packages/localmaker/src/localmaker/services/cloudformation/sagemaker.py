@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from localmaker.services.cloudformation.fitting import UnfitError, document
 from localmaker.services.cloudformation.kinds import Kind, Made, Properties
 
@@ -64,21 +66,66 @@ class _FeatureGroup(Kind):
 
 @dataclass(frozen=True)
 class _NotebookInstance(Kind):
-    """A notebook instance, which is stopped before it is deleted."""
+    """A notebook instance, which is stopped before it is changed or deleted."""
+
+    def made(self, client: Any, name: str, properties: Properties) -> Made:
+        made = super().made(client, name, properties)
+        found = _settled(client, name, "Pending")
+        if found == "Failed":
+            reason = client.describe_notebook_instance(NotebookInstanceName=name).get("FailureReason", "")
+            client.delete_notebook_instance(NotebookInstanceName=name)
+            raise UnfitError(f"it is Failed: {reason}")
+        return made
+
+    def changed(self, client: Any, before: Made, old: Properties, new: Properties) -> Made | None:
+        name = self.name_of(before)
+        was_running = _stopped(client, name)
+        changed = super().changed(client, before, old, new)
+        if changed is not None and was_running:
+            _settled(client, name, "Updating")
+            client.start_notebook_instance(NotebookInstanceName=name)
+        return changed
 
     def gone(self, client: Any, made: Made, properties: Properties) -> None:
-        name, end = self.name_of(made), time.monotonic() + _SECONDS
-        if client.describe_notebook_instance(NotebookInstanceName=name)["NotebookInstanceStatus"] in (
-            "InService",
-            "Pending",
-        ):
-            client.stop_notebook_instance(NotebookInstanceName=name)
-        while (
-            client.describe_notebook_instance(NotebookInstanceName=name)["NotebookInstanceStatus"] == "Stopping"
-            and time.monotonic() < end
-        ):
-            time.sleep(_PAUSE)
+        name = self.name_of(made)
+        _stopped(client, name)
         super().gone(client, made, properties)
+        with suppress(ClientError):
+            _settled(client, name, "Deleting")
+
+
+def _stopped(client: Any, name: str) -> bool:
+    """Stop a notebook instance, and return whether it was running."""
+    running = _settled(client, name, "Pending") == "InService"
+    if running:
+        client.stop_notebook_instance(NotebookInstanceName=name)
+        _settled(client, name, "Stopping")
+    return running
+
+
+def _settled(client: Any, name: str, status: str) -> str:
+    """Return the status of a notebook instance once it is another one, or after a while.
+
+    Raises:
+        ClientError: there is no such instance, or no longer.
+    """
+    end = time.monotonic() + _SECONDS
+    while (found := str(client.describe_notebook_instance(NotebookInstanceName=name)["NotebookInstanceStatus"])) == (
+        status
+    ) and time.monotonic() < end:
+        time.sleep(_PAUSE)
+    return found
+
+
+@dataclass(frozen=True)
+class _Endpoint(Kind):
+    """An endpoint; there is no operation here that changes one."""
+
+    def changed(self, client: Any, before: Made, old: Properties, new: Properties) -> Made | None:
+        if old.get(self.name) != new.get(self.name):
+            return None
+        self.gone(client, before, old)
+        return self.made(client, self.name_of(before), new)
 
 
 def _named(kind: type[Kind], noun: str, **more: Any) -> Kind:
@@ -100,9 +147,9 @@ KINDS = (
     _named(_FeatureGroup, "FeatureGroup", ref="FeatureGroupName", attributes={}, update="UpdateFeatureGroup"),
     _named(Kind, "ModelPackageGroup", attributes={"ModelPackageGroupArn": "ModelPackageGroupArn"}),
     _named(Kind, "CodeRepository", update="UpdateCodeRepository"),
-    _named(_NotebookInstance, "NotebookInstance"),
+    _named(_NotebookInstance, "NotebookInstance", update="UpdateNotebookInstance"),
     _named(Kind, "NotebookInstanceLifecycleConfig", update="UpdateNotebookInstanceLifecycleConfig"),
     _named(Kind, "Model"),
     _named(Kind, "EndpointConfig"),
-    _named(Kind, "Endpoint", update="UpdateEndpoint"),
+    _named(_Endpoint, "Endpoint"),
 )
