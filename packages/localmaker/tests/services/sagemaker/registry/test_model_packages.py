@@ -214,6 +214,13 @@ def test_what_does_not_exist(sagemaker: Any, group: str, unique: str) -> None:
     assert list(answer["BatchDescribeModelPackageErrorMap"]) == [f"{arn}9"]
 
 
+def test_a_package_has_either_a_name_or_a_group(sagemaker: Any, group: str) -> None:
+    with pytest.raises(sagemaker.exceptions.ClientError, match="Cannot determine which one to use"):
+        sagemaker.create_model_package(ModelPackageName=group, ModelPackageGroupName=group, **PACKAGE)
+    with pytest.raises(sagemaker.exceptions.ClientError, match="Missing ARN"):
+        sagemaker.create_model_package(**PACKAGE)
+
+
 def test_a_model_from_a_package(sagemaker: Any, group: str) -> None:
     package = sagemaker.create_model_package(ModelPackageGroupName=group, **PACKAGE)["ModelPackageArn"]
     role = "arn:aws:iam::123456789012:role/r"

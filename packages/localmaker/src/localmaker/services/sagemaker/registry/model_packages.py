@@ -122,8 +122,7 @@ def create_package(request: dict[str, Any], context: RequestContext) -> dict[str
     earlier = resources.get(_TOKEN, token) if "ClientToken" in request else None
     if earlier is not None:
         return {"ModelPackageArn": earlier}
-    if ("ModelPackageName" in request) == ("ModelPackageGroupName" in request):
-        raise _invalid("Exactly one of ModelPackageName and ModelPackageGroupName must be given")
+    _require_one_name(request)
     _check_card(request)
     document: dict[str, Any] = {
         **{key: value for key, value in request.items() if key not in ("Tags", "ClientToken")},
@@ -143,6 +142,16 @@ def create_package(request: dict[str, Any], context: RequestContext) -> dict[str
         resources.put(_TOKEN, token, arn)
     package_changed(document, None, context)
     return {"ModelPackageArn": arn}
+
+
+def _require_one_name(request: dict[str, Any]) -> None:
+    """Refuse, in AWS's words, a package with its own name and a group, or with neither."""
+    named = [field in request for field in ("ModelPackageName", "ModelPackageGroupName")]
+    if all(named):
+        both = "Both ModelPackageName and ModelPackageGroupName are provided in the input."
+        raise _invalid(f"{both} Cannot determine which one to use.")
+    if not any(named):
+        raise _invalid("Missing ARN.")
 
 
 def _check_card(request: dict[str, Any]) -> None:
