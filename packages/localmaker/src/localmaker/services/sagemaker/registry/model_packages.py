@@ -134,7 +134,7 @@ def create_package(request: dict[str, Any], context: RequestContext) -> dict[str
     if "ModelPackageGroupName" in request:
         arn = _next_version(document, context)
     else:
-        arn = arn_of(PACKAGE, request["ModelPackageName"], context)
+        arn = _package_arn(request["ModelPackageName"], context)
     document["ModelPackageArn"] = arn
     if not resources.add(PACKAGE, arn, document):
         raise _invalid(f"Model Package already exists: {arn}")
@@ -166,7 +166,7 @@ def _next_version(document: dict[str, Any], context: RequestContext) -> str:
     document["ModelPackageGroupName"] = group["ModelPackageGroupName"]
     document["ModelPackageVersion"] = version
     document.setdefault("ModelApprovalStatus", "PendingManualApproval")
-    return arn_of(PACKAGE, f"{group['ModelPackageGroupName']}/{version}", context)
+    return _package_arn(f"{group['ModelPackageGroupName']}/{version}", context)
 
 
 @operation("sagemaker", "DescribeModelPackage")
@@ -261,8 +261,13 @@ def delete_package(request: dict[str, Any], context: RequestContext) -> dict[str
 
 
 def _package(name: str, context: RequestContext) -> dict[str, Any]:
-    arn = arn_of(PACKAGE, name, context)
+    arn = _package_arn(name, context)
     return existing(PACKAGE, arn, _invalid(f"ModelPackage {arn} does not exist."), context)
+
+
+def _package_arn(name: str, context: RequestContext) -> str:
+    """Return the ARN of a package; as in AWS it is in lower case, whatever the names are."""
+    return arn_of(PACKAGE, name, context).lower()
 
 
 def _name(package: dict[str, Any]) -> str:
