@@ -53,3 +53,16 @@ def test_a_line_break_survives_a_list_that_is_not_encoded(endpoint: EndpointHand
     s3.put_object(Bucket=unique, Key=key, Body=b"1")
     # boto3 would ask for encoded keys.
     assert "<Key>a&#13;\nb</Key>" in requests.get(f"{endpoint.url}/{unique}?list-type=2", timeout=60).text
+
+
+def test_a_character_that_xml_does_not_have(endpoint: EndpointHandle, unique: str) -> None:
+    """It can be listed encoded only, and a list of keys to delete, which is XML, cannot name it."""
+    s3, target = endpoint.client("s3"), {"Bucket": unique, "Key": "a\x01b"}
+    s3.create_bucket(Bucket=unique)
+    s3.put_object(**target, Body=b"1")
+    assert s3.get_object(**target)["Body"].read() == b"1"
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket=unique)["Contents"]] == [target["Key"]]
+    with pytest.raises(s3.exceptions.ClientError, match="MalformedXML"):
+        s3.delete_objects(Bucket=unique, Delete={"Objects": [{"Key": target["Key"]}]})
+    s3.delete_object(**target)
+    assert "Contents" not in s3.list_objects_v2(Bucket=unique)
