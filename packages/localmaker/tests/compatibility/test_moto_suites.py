@@ -26,7 +26,9 @@ TESTS = {
 
 def suites(*tests: str) -> Suites:
     reason = {"kind": Kind.STRICTER, "why": "AWS refuses | that", "tests": tests}
-    return Suites.model_validate({"moto": "0", "suites": ["test_a"], "packages": [], "reason": [reason]})
+    return Suites.model_validate(
+        {"moto": "0", "suite": [{"folder": "test_a"}, {"folder": "test_not_run"}], "packages": [], "reason": [reason]}
+    )
 
 
 def test_a_report_is_read_by_the_ids_of_its_tests() -> None:
