@@ -693,7 +693,14 @@ _CLOUDFORMATION = (
             "Stack.delete": "(self)",
             "Stack.stack_resources": "property",
             "Stack.update": "(self, template, role_arn=, parameters=, tags=)",
+            "get_stack_from_s3_url": "(template_url, account_id, partition)",
         },
+    ),
+    *_replaced(
+        "moto.cloudformation.responses",
+        "services.cloudformation.stacks",
+        "finds templates at the endpoint's own address",
+        {"get_stack_from_s3_url": "(template_url, account_id, partition)"},
     ),
     *_places(
         "moto.cloudformation.models",

@@ -269,6 +269,12 @@ def test_updates(endpoint: EndpointHandle, cloudformation: Any, unique: str) -> 
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         endpoint.client("scheduler").get_schedule(Name=unique)
 
+    resources["Rule"]["Properties"]["Name"] = f"{unique}-renamed"
+    assert update()["StackStatus"] == "UPDATE_COMPLETE"
+    assert endpoint.client("events").describe_rule(Name=f"{unique}-renamed")["State"] == "DISABLED"
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        endpoint.client("events").describe_rule(Name=unique)
+
     resources["Features"]["Properties"]["RecordIdentifierFeatureName"] = "at"
     assert update()["StackStatus"] == "UPDATE_FAILED"
     assert "custom-named resource requires replacing" in reason(cloudformation, unique, "Features")
@@ -411,7 +417,7 @@ def test_a_stack_fails_with_the_stack_in_it(
     s3 = endpoint.client("s3")
     s3.create_bucket(Bucket=unique)
     s3.put_object(Bucket=unique, Key="inner.json", Body=json.dumps({"Resources": {"Thing": {"Type": kind}}}))
-    properties = {"TemplateURL": f"https://s3.amazonaws.com/{unique}/inner.json"}
+    properties = {"TemplateURL": f"{endpoint.url}/{unique}/inner.json"}
     template = {"Resources": {"Inner": {"Type": "AWS::CloudFormation::Stack", "Properties": properties}}}
     assert create(cloudformation, unique, template)["StackStatus"] == status
     if status == "ROLLBACK_COMPLETE":

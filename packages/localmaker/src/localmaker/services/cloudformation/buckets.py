@@ -13,6 +13,11 @@ from localmaker.services.cloudformation.fitting import UnfitError, document, fit
 from localmaker.services.cloudformation.kinds import Kind, Made, Properties
 
 _NAME = "BucketName"
+# Regions whose website endpoints have a dash before the region ("Amazon S3 endpoints and quotas"); others have a dot.
+_DASHED = (
+    *("us-east-1", "us-west-1", "us-west-2", "eu-west-1", "sa-east-1", "us-gov-west-1"),
+    *("ap-northeast-1", "ap-southeast-1", "ap-southeast-2"),
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class _Bucket(Kind):
             "DomainName": f"{host}.amazonaws.com",
             "RegionalDomainName": f"{host}.{region}.amazonaws.com",
             "DualStackDomainName": f"{host}.dualstack.{region}.amazonaws.com",
-            "WebsiteURL": f"http://{name}.s3-website-{region}.amazonaws.com",
+            "WebsiteURL": f"http://{name}.s3-website{'-' if region in _DASHED else '.'}{region}.amazonaws.com",
         }
         made = Made(name, attributes)
         try:

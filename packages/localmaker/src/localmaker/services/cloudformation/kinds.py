@@ -39,7 +39,7 @@ class Kind:
         ref: the property or member of the answer that ``Ref`` returns.
         attributes: those of ``Fn::GetAtt``, with the property or member that they are.
         renamed: properties with the names of their parameters, where these differ.
-        longest_name: of a name that is made up.
+        longest_name, underscores: of a name that is made up.
     """
 
     type: str
@@ -52,6 +52,7 @@ class Kind:
     update: str = ""
     renamed: Mapping[str, str] = field(default_factory=dict)
     longest_name: int = 63
+    underscores: bool = True
 
     def made(self, client: Any, name: str, properties: Properties) -> Made:
         """Create a resource.

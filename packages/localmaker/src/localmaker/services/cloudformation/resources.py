@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -115,10 +114,11 @@ class Maker:
         client = self._clients.client(self._kind.service, region_name)
         old, new = original_resource.properties, _properties(cloudformation_json)
         try:
-            changed = self._kind.changed(client, original_resource.made(), old, new)
+            is_same = old.get(self._kind.name) == new.get(self._kind.name)
+            changed = self._kind.changed(client, original_resource.made(), old, new) if is_same else None
             if changed is not None:
                 return ApiResource(changed, new)
-            if self._kind.name and old.get(self._kind.name) and old.get(self._kind.name) == new.get(self._kind.name):
+            if is_same and old.get(self._kind.name):
                 raise UnfitError(_REPLACED.format(old[self._kind.name]))
             replacement = self._create(new_resource_name, new, region_name)
             self._kind.gone(client, original_resource.made(), old)
@@ -143,7 +143,7 @@ class Maker:
 
     def _create(self, name: str, properties: Mapping[str, Any], region: str) -> ApiResource:
         if properties.get(self._kind.name) is None:
-            name = _made_up(name, self._kind.longest_name)
+            name = _made_up(name if self._kind.underscores else name.replace("_", "-"), self._kind.longest_name)
         made = self._kind.made(self._clients.client(self._kind.service, region), name, properties)
         return ApiResource(made, properties)
 
@@ -216,8 +216,7 @@ class Refusal:
 
 
 def _made_up(name: str, longest: int) -> str:
-    """Return moto's name for a resource as one that every service takes; its end makes it unique."""
-    name = re.sub("[^A-Za-z0-9-]", "-", name)
+    """Return moto's name for a resource, which may be too long; its end makes it unique."""
     return name if len(name) <= longest else name[: longest - _SUFFIX_CHARACTERS] + name[-_SUFFIX_CHARACTERS:]
 
 

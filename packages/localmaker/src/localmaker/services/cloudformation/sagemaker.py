@@ -138,6 +138,7 @@ def _named(kind: type[Kind], noun: str, **more: Any) -> Kind:
         "name": f"{noun}Name",
         "ref": f"{noun}Arn",
         "attributes": {f"{noun}Name": f"{noun}Name"},
+        "underscores": False,
     }
     return kind(**{**given, **more})
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from moto.cloudformation import parsing
+from moto.cloudformation import models, parsing, responses
 from moto.cloudformation.models import CloudFormationBackend, Event, Stack
 from moto.cloudformation.parsing import ResourceMap
 
@@ -32,6 +32,7 @@ NOTHING = ("AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionHandle")
 _REFUSED = ("AWS::SageMaker::", "AWS::CloudFormation::WaitCondition", "AWS::CloudFormation::CustomResource", "Custom::")
 _PENDING_FAILURE = "localmaker_failure"
 
+_moto_template = models.get_stack_from_s3_url
 _moto_class = parsing.resource_class_from_type
 _moto_create_resources = Stack.create_resources
 _moto_update = Stack.update
@@ -71,6 +72,7 @@ def install(clients: AwsClients) -> None:
     parsing.resource_name_property_from_type = name_property
     ResourceMap._delete_resource = delete_resource  # noqa: SLF001 - as above
     ResourceMap.__getitem__ = _resource
+    models.get_stack_from_s3_url = responses.get_stack_from_s3_url = _template
     Stack.stack_resources = property(_stack_resources)
     Stack.create_resources = _create_resources
     Stack.update = _update
@@ -80,12 +82,18 @@ def install(clients: AwsClients) -> None:
     CloudFormationBackend._validate_export_uniqueness = _validate_exports  # noqa: SLF001 - as above
 
 
+def _template(url: str, account_id: str, partition: str) -> str:
+    """Return the template at a URL of S3; this endpoint's own has the bucket in its path, too."""
+    return str(_moto_template(url.replace("//127.0.0.1:", "//localhost:"), account_id, partition))
+
+
 def _resource(resources: Any, key: str) -> Any:
     """Return a resource, made if need be after those that it depends on; moto forgets these in change sets."""
     if key not in resources._parsed_resources:  # noqa: SLF001 - as above
         needed = resources._resource_json_map.get(key, {}).get("DependsOn", ())  # noqa: SLF001 - as above
         for one in (needed,) if isinstance(needed, str) else needed:
-            resources[one]
+            if one in resources._resource_json_map:  # noqa: SLF001 - as above
+                resources[one]
         found = _moto_resource(resources, key)
         if isinstance(found, Stack) and found.status.startswith("ROLLBACK"):
             reason = f"Embedded stack {found.stack_id} was not successfully created: {found.stack_status_reason}"
