@@ -36,7 +36,7 @@ from localmaker.daemon import running_endpoint
 HERE = Path(__file__).resolve().parent
 CLASSES = HERE / "moto_suites.toml"
 RESULTS = HERE / "results" / "moto_suites.json"
-_TEST_SECONDS = 60
+_TEST_SECONDS = 300
 
 
 class _Strict(BaseModel):
@@ -65,12 +65,18 @@ class Class(_Strict):
         return any(fnmatch.fnmatchcase(test, pattern.replace("[", "[[]")) for pattern in self.tests)
 
 
+class Suite(_Strict):
+    """A folder below moto's ``tests``, and what of it is run: an expression of pytest's ``-k``, empty for all."""
+
+    folder: str
+    only: str = ""
+
+
 class Suites(_Strict):
     """What ``moto_suites.toml`` says."""
 
     moto: str
-    #: Folders below moto's ``tests``.
-    suites: tuple[str, ...]
+    suite: tuple[Suite, ...]
     #: What the tests import beside moto and pytest.
     packages: tuple[str, ...]
     reason: tuple[Class, ...] = ()
@@ -177,11 +183,14 @@ def table(results: Results, suites: Suites) -> str:
         _row(head),
         _row(["---"] * len(head)),
     ]
-    for suite in suites.suites:
-        tests = results.get(suite, {})
+    for suite in suites.suite:
+        tests = results.get(suite.folder, {})
+        if not tests:
+            continue
         counted = Counter(one.outcome for one in tests.values())
         classed = Counter(found.kind for _, found in _classed(tests, suites))
-        cells = [f"`{suite}`", len(tests) - counted["skipped"], counted["passed"]]
+        name = f"`{suite.folder}`" + (f", of it `{suite.only}`" if suite.only else "")
+        cells = [name, len(tests) - counted["skipped"], counted["passed"]]
         lines.append(_row([*cells, *(classed[kind] for kind in kinds), counted["skipped"]]))
     lines += ["", _row(["result", "reason", "tests"]), _row(["---"] * 3)]
     everything = {test: one for tests in results.values() for test, one in tests.items()}
@@ -239,9 +248,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as libraries:
             install = [find_uv_bin(), "pip", "install", "--quiet", "--python", sys.executable, "--target", libraries]
             subprocess.run([*install, *suites.packages], check=True)
-            for suite in given.suite or suites.suites:
-                found = run_suite(suite, given.sources.resolve(), Path(libraries), given.only)
-                results[suite] = {**(results.get(suite, {}) if given.only else {}), **found}
+            for suite in suites.suite:
+                if given.suite and suite.folder not in given.suite:
+                    continue
+                found = run_suite(suite.folder, given.sources.resolve(), Path(libraries), given.only or suite.only)
+                results[suite.folder] = {**(results.get(suite.folder, {}) if given.only else {}), **found}
                 write_results(results)
     print(table(results, suites))
     open_questions = problems(results, suites)
