@@ -193,7 +193,7 @@ class Endpoint:
         self.query_store = QueryStore(state_dir / "athena.db")
         self.queries = AthenaQueries(self.query_store, self.acting, state_dir / "athena")
         import_operations()
-        moto_application = create_moto_application(self.events, self.timetable.wake_others)
+        moto_application = create_moto_application(self.events, self, self.timetable.wake_others)
         self.moto_state: MotoState = MotoState(state_dir)
         gateway = Gateway(
             self,
@@ -202,6 +202,7 @@ class Endpoint:
             authorization=self.authorization if self.authorization.enabled else None,
             events=self.events,
             movable_clock=self.timetable,
+            forget=self.forget,
             habits=None if habits is None else Habits(habits, self.account_id),
         )
         self._server = LoopbackServer(gateway, host, port)
@@ -298,6 +299,21 @@ class Endpoint:
     def shutdown(self) -> None:
         """Make :meth:`wait` return; may be called from any thread."""
         os.write(self.stop_writer, b"x")
+
+    def forget(self) -> None:
+        """Stop what runs, and forget everything that is stored; moto's state is the caller's to clear.
+
+        Credentials, tables of images and functions, environments and log files remain: they are the user's and the
+        machine's.
+        """
+        self.queries.forget()
+        self.notebooks.forget()
+        self.regions.forget()
+        self.card_exports.finish()
+        self.offline_store.forget()
+        self.resources.clear()
+        self.timetable.forget()
+        self.events.forget()
 
     def close(self) -> None:
         """Stop schedules, executions, jobs and deliveries while requests are still answered; then the server."""

@@ -15,6 +15,7 @@ from localmaker.ports import EventPublisher, LocalEndpoint
 from localmaker.services.events.job_events import job_event
 from localmaker.services.iam.acting import Acting
 from localmaker.services.lambda_.running import RunningFunctions
+from localmaker.services.sagemaker.jobs.data.trees import remove_tree
 from localmaker.services.sagemaker.jobs.service import JobService, job_slots
 from localmaker.services.sagemaker.pipelines.service import PipelineService
 from localmaker.state.formats import REGIONS_FOLDER
@@ -85,6 +86,15 @@ class Regions:
             self._opened[name] = region
         region.pipelines.resume()
         return region
+
+    def forget(self) -> None:
+        """Stop executions and jobs, and begin again without any."""
+        self.close()
+        if self._folder.is_dir():
+            remove_tree(self._folder)
+        with self._lock:
+            self._opened = {}
+            self._closed = False
 
     def close(self) -> None:
         """Stop executions and jobs, while requests are still answered."""

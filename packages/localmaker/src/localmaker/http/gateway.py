@@ -59,6 +59,7 @@ class Gateway:
         authorization: is asked about every request; None allows all.
         events: is given what happens in S3.
         movable_clock: of schedules, which a control request moves.
+        forget: forgets everything but moto's state; called before that is reset.
         habits: answers instead, with the services at hand; None lets these answer.
     """
 
@@ -71,6 +72,7 @@ class Gateway:
         authorization: Authorizer | None,
         events: EventMatcher,
         movable_clock: MovableClock,
+        forget: Callable[[], None],
         habits: Interceptor | None = None,
     ) -> None:
         self._endpoint = endpoint
@@ -79,6 +81,7 @@ class Gateway:
         self._authorization = authorization
         self._events = events
         self._clock = movable_clock
+        self._forget = forget
         self._habits = habits
         self._memory = Memory()
         self._object_locks = _KeyedLocks()
@@ -199,16 +202,20 @@ class Gateway:
     ) -> Iterable[bytes]:
         request = CurrentRequest(request_id, environ.get("REMOTE_ADDR", "127.0.0.1"), [], set(), {}, [])
         hidden: list[AwsError] = []
+        resets = environ["PATH_INFO"] == _RESET_PATH and environ["REQUEST_METHOD"] == "POST"
         start = self._with_request_id(start_response, environ, scope, request_id, hidden)
         token = current_request.set(request)
         try:
+            if resets:
+                # What it stops still makes requests, so it cannot be a part of this one.
+                self._forget()
             with ExitStack() as stack:
                 if is_s3(scope) and is_upload(environ):
                     environ = stack.enter_context(received_body(environ, self._state.blobs))
                 stack.enter_context(self._one_writer_per_object(environ, scope))
                 change = change_of(environ, scope.signing_name if scope else None)
                 stored = stack.enter_context(self._kept(change))
-                if environ["PATH_INFO"] == _RESET_PATH:
+                if resets:
                     self._state.forget()
                 answer = self._moto(environ, start)
                 causes = request.s3_events or request.deliveries

@@ -12,12 +12,14 @@ from moto.events.models import Rule
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from localmaker.moto_patches import containment, speed, validation
+from localmaker.ports import AwsClients
+from localmaker.services.cloudformation import stacks
 from localmaker.services.cloudwatch import alarms
 from localmaker.services.events import archives
 from localmaker.services.events.bus import EventBridge
 from localmaker.services.iam import managed_policies, simulation
 from localmaker.services.logs import filter_log_events, streams
-from localmaker.services.s3 import buckets, multipart, objects, refusals
+from localmaker.services.s3 import buckets, keys, multipart, objects, refusals
 from localmaker.services.s3 import events as s3_events
 from localmaker.services.sqs import messages, queues, set_queue_attributes
 
@@ -27,6 +29,7 @@ _PATCHES = (
     buckets.install,
     containment.install,
     filter_log_events.install,
+    keys.install,
     managed_policies.install,
     messages.install,
     multipart.install,
@@ -41,13 +44,16 @@ _PATCHES = (
 )
 
 
-def create_moto_application(events: EventBridge, wake: Callable[[], None]) -> Callable[..., Iterable[bytes]]:
+def create_moto_application(
+    events: EventBridge, clients: AwsClients, wake: Callable[[], None]
+) -> Callable[..., Iterable[bytes]]:
     """Patch moto, and return its dispatcher over all services.
 
     moto's state is global to the process, so there is one endpoint in a process.
 
     Args:
         events: gets the events that moto would deliver itself.
+        clients: make the resources of CloudFormation's stacks.
         wake: called when alarms may have to change.
     """
 
@@ -59,6 +65,7 @@ def create_moto_application(events: EventBridge, wake: Callable[[], None]) -> Ca
     Rule.send_to_targets = send_to_targets
     s3_events.install(events)
     alarms.install(wake)
+    stacks.install(clients)
     for install in _PATCHES:
         install()
     application: Callable[..., Iterable[bytes]] = DomainDispatcherApplication(create_backend_app)

@@ -174,6 +174,12 @@ _CORE = (
 _S3 = (
     *_replaced(
         "moto.s3.models",
+        "services.s3.keys",
+        "finds the objects whose keys have line breaks",
+        {"S3Backend.url_paths": ABSENT},
+    ),
+    *_replaced(
+        "moto.s3.models",
         "state",
         "keeps large contents in files, and objects in the state",
         {
@@ -373,6 +379,7 @@ _SQS = (
             "Queue.add_message": "(self, message)",
             "Queue.delete_message": "(self, receipt_handle) 9700172d",
             "SQSBackend.change_message_visibility": "(self, queue_name, receipt_handle, visibility_timeout) 5bbf1a88",
+            "SQSBackend.change_message_visibility_batch": "(self, queue_name, entries)",
             "SQSBackend.get_queue_attributes": "(self, queue_name, attribute_names)",
             "SQSBackend.purge_queue": "(self, queue_name)",
             "SQSBackend.receive_message": "(self, queue_name, count, wait_seconds_timeout, visibility_timeout, "
@@ -662,7 +669,77 @@ _CLOUDWATCH = (
     ),
 )
 
-PLACES = (*_CORE, *_CLOUDWATCH, *_S3, *_SQS, *_LOGS, *_EVENTS, *_IAM, *_OTHERS)
+_CLOUDFORMATION = (
+    *_replaced(
+        "moto.cloudformation.parsing",
+        "services.cloudformation.stacks",
+        "resources are made by the endpoint's own APIs, or refused",
+        {
+            "ResourceMap.__getitem__": "(self, key)",
+            "ResourceMap._delete_resource": "(self, parsed_resource, resource_json)",
+            "resource_class_from_type": "(resource_type)",
+            "resource_name_property_from_type": "(resource_type) e66ebbea",
+        },
+    ),
+    *_replaced(
+        "moto.cloudformation.models",
+        "services.cloudformation.stacks",
+        "a stack whose resource fails is rolled back, and says why",
+        {
+            "CloudFormationBackend._validate_export_uniqueness": "(self, stack)",
+            "CloudFormationBackend.delete_stack": "(self, name_or_stack_id)",
+            "CloudFormationBackend.execute_change_set": "(self, change_set_name, stack_name=)",
+            "Stack.create_resources": "(self)",
+            "Stack.delete": "(self)",
+            "Stack.stack_resources": "property",
+            "Stack.update": "(self, template, role_arn=, parameters=, tags=)",
+            "get_stack_from_s3_url": "(template_url, account_id, partition)",
+        },
+    ),
+    *_replaced(
+        "moto.cloudformation.responses",
+        "services.cloudformation.stacks",
+        "finds templates at the endpoint's own address",
+        {"get_stack_from_s3_url": "(template_url, account_id, partition)"},
+    ),
+    *_places(
+        "moto.cloudformation.models",
+        "services.cloudformation.stacks",
+        "what a stack has made, its outputs and events",
+        {
+            "CloudFormationBackend.deleted_stacks": INSTANCE_ATTRIBUTE,
+            "CloudFormationBackend.describe_change_set": "(self, change_set_name)",
+            "CloudFormationBackend.stacks": INSTANCE_ATTRIBUTE,
+            "Event": "class BaseModel",
+            "Stack._add_stack_event": "(self, resource_status, resource_status_reason=, resource_properties=)",
+            "Stack._create_output_map": "(self)",
+            "Stack._parse_template": "(self)",
+            "Stack.output_map": INSTANCE_ATTRIBUTE,
+            "Stack.resource_map": INSTANCE_ATTRIBUTE,
+        },
+    ),
+    *_places(
+        "moto.cloudformation.parsing",
+        "services.cloudformation.stacks",
+        "what a stack has made, and its outputs",
+        {
+            "OutputMap._output_json_map": INSTANCE_ATTRIBUTE,
+            "ResourceMap._parsed_resources": INSTANCE_ATTRIBUTE,
+            "ResourceMap._region_name": INSTANCE_ATTRIBUTE,
+            "ResourceMap._resource_json_map": INSTANCE_ATTRIBUTE,
+            "ResourceMap.delete": "(self)",
+            "get_model_map": "()",
+        },
+    ),
+    *_places(
+        "moto.cloudformation.exceptions",
+        "services.cloudformation.resources",
+        "errors",
+        {"UnformattedGetAttTemplateException": "class Exception"},
+    ),
+)
+
+PLACES = (*_CORE, *_CLOUDFORMATION, *_CLOUDWATCH, *_S3, *_SQS, *_LOGS, *_EVENTS, *_IAM, *_OTHERS)
 
 
 def verify_version() -> None:

@@ -32,6 +32,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
 _DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|\+00:00)")
+# Parsers of XML turn it into a line feed.
+_REFERENCES = {"\r": "&#13;"}
 _CACHED_HOSTS = 1024
 
 
@@ -114,6 +116,8 @@ def _xml_document(serializer: Any, body: Mapping[str, Any]) -> str:
 def xml_text(body: Mapping[str, Any]) -> str:
     """Return what ``xmltodict.unparse`` writes for the output of moto's serializers, without comments and namespaces.
 
+    A carriage return is a reference, so that it survives.
+
     Args:
         body: elements by name. Names of attributes begin with ``@``; ``#text`` is the text of an element with others.
     """
@@ -125,7 +129,7 @@ def _element(name: str, value: Any) -> Iterator[str]:
         if isinstance(one, Mapping):
             yield from _structure(name, one)
         else:
-            text = "" if one is None else escape(_text(one))
+            text = "" if one is None else escape(_text(one), _REFERENCES)
             yield f"<{name}>{text}</{name}>" if text else f"<{name}/>"
 
 
@@ -134,7 +138,7 @@ def _structure(name: str, members: Mapping[str, Any]) -> Iterator[str]:
     attributes, text = "", ""
     for key, value in members.items():
         if key == "#text":
-            text = "" if value is None else escape(_text(value))
+            text = "" if value is None else escape(_text(value), _REFERENCES)
         elif key.startswith("@"):
             attributes += f" {key[1:]}={quoteattr('' if value is None else _text(value))}"
         elif not (isinstance(value, list) and not value):

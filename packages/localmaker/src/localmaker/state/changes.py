@@ -37,7 +37,9 @@ MESSAGE_OPERATIONS = frozenset({
     "ChangeMessageVisibility", "ChangeMessageVisibilityBatch", "PurgeQueue",
 })  # fmt: skip
 # A queue serialises its own changes. The others wait for something that another request has to bring.
-_NOT_ALONE = MESSAGE_OPERATIONS | {"Invoke", "StartSyncExecution"}
+# So do stacks, whose resources are made by other requests.
+_STACK_OPERATIONS = {"CreateStack", "UpdateStack", "DeleteStack", "ExecuteChangeSet", "CreateStackInstances"}
+_NOT_ALONE = MESSAGE_OPERATIONS | _STACK_OPERATIONS | {"Invoke", "StartSyncExecution"}
 _LARGEST_FORM = 1 << 24
 
 

@@ -156,6 +156,16 @@ class Store:
         """
         return self._database.whole(action, releases=releases)
 
+    def clear(self) -> None:
+        """Delete all that is stored."""
+        self.whole(self._clear, releases=True)
+
+    def _clear(self) -> None:
+        with self._database.transaction() as database:
+            tables = "SELECT printf('DELETE FROM \"%w\"', name) FROM sqlite_master WHERE type = 'table'"
+            for (statement,) in database.execute(f"{tables} AND name NOT LIKE 'sqlite!_%' ESCAPE '!'").fetchall():
+                database.execute(statement)
+
     def close(self) -> None:
         """Close the file; nothing is lost. Every other method raises StoreClosedError after this."""
         self._database.close()

@@ -59,6 +59,7 @@ _PLAIN = {
     "weakref": {"WeakValueDictionary"},
     __name__: {"load_private_key", "backend_of_name", "file_of_name"},
     "localmaker.state.blobs": {"Extent", "StoredBytes"},
+    "localmaker.services.cloudformation.resources": {"ApiResource"},
     "localmaker.services.sqs.messages": {"Deleted"},
 }
 

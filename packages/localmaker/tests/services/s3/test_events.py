@@ -26,7 +26,9 @@ def bucket(endpoint: EndpointHandle, unique: str, queue: Any) -> str:
     return unique
 
 
-@pytest.mark.parametrize("key", ["a.csv", "raw/with space+plus%25.csv", "raw/日本/ü.csv", "deep/er/and/deeper.csv"])
+@pytest.mark.parametrize(
+    "key", ["a.csv", "raw/with space+plus%25.csv", "raw/日本/ü.csv", "deep/er/and/deeper.csv", "two\nlines\r\n"]
+)
 def test_put_object(endpoint: EndpointHandle, bucket: str, queue: Any, key: str) -> None:
     answer = endpoint.client("s3").put_object(Bucket=bucket, Key=key, Body=b"12345")
     [event] = queue.events(1)

@@ -176,3 +176,26 @@ def test_messages_are_stored_one_by_one_and_outlive_a_kill(tmp_path: Path) -> No
         sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=held["ReceiptHandle"], VisibilityTimeout=0)
         assert bodies(sqs, url) == ["body-1"]
         assert sqs.list_queues()["QueueUrls"] == [url]
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters"),
+    [
+        ("get_queue_attributes", {}),
+        ("get_queue_attributes", {"AttributeNames": ["All"]}),
+        ("get_queue_attributes", {"AttributeNames": COUNTS}),
+        ("change_message_visibility_batch", {"Entries": [{"Id": "1", "ReceiptHandle": "r", "VisibilityTimeout": 1}]}),
+        ("delete_message_batch", {"Entries": [{"Id": "1", "ReceiptHandle": "r"}]}),
+        ("list_dead_letter_source_queues", {}),
+        ("list_queue_tags", {}),
+        ("purge_queue", {}),
+        ("receive_message", {}),
+        ("set_queue_attributes", {"Attributes": {"DelaySeconds": "1"}}),
+    ],
+)
+def test_a_missing_queue(sqs: Any, unique: str, operation: str, parameters: dict[str, Any]) -> None:
+    url = sqs.create_queue(QueueName=unique)["QueueUrl"]
+    sqs.delete_queue(QueueUrl=url)
+    with pytest.raises(sqs.exceptions.QueueDoesNotExist) as refused:
+        getattr(sqs, operation)(QueueUrl=url, **parameters)
+    assert refused.value.response["Error"]["Code"] == "AWS.SimpleQueueService.NonExistentQueue"

@@ -83,6 +83,14 @@ class AthenaQueries:
         if self._end(document, "CANCELLED", _CANCELLED) and engine is not None:
             engine.stop(_CANCELLED)
 
+    def forget(self) -> None:
+        """Stop all queries, and forget them."""
+        with self._lock:
+            engines = list(self._engines.values())
+        for engine in engines:
+            engine.stop(_CANCELLED)
+        self._store.clear()
+
     def close(self) -> None:
         """End all queries, and wait for that."""
         self._closing.set()

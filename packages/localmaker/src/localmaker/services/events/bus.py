@@ -102,6 +102,11 @@ class EventBridge:
             **({"replay-name": event["replay-name"]} if "replay-name" in event else {}),
         }
 
+    def forget(self) -> None:
+        """Drop the deliveries that wait, and end the processes of functions; the caller empties the outbox."""
+        self._functions.idle.end_all()
+        self._deliveries.forget()
+
     def close(self) -> None:
         """Stop delivering."""
         self._functions.stop_all()

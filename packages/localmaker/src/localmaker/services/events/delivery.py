@@ -166,6 +166,11 @@ class Deliveries:
             logger.info("delivering %d events that the endpoint had not delivered when it ended", len(left))
         self.submit(left, kept=True)
 
+    def forget(self) -> None:
+        """Drop what waits for its next attempt."""
+        with self._changed:
+            self._due.clear()
+
     def close(self) -> None:
         """Stop: wait for deliveries in progress, leave the others in the outbox."""
         with self._changed:

@@ -113,6 +113,13 @@ class Timetable:
         """Stop; nothing is started any more."""
         self._worker.close()
 
+    def forget(self) -> None:
+        """Go by the machine's clock again, and forget when anything was seen first."""
+        with self._firing:
+            self._clock = Clock()
+            self._started = datetime.now(UTC)
+            self._seen, self._due = {}, {}
+
     def now(self) -> datetime:
         """Return the time that schedules go by."""
         return self._clock.now()

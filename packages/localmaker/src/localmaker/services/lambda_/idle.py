@@ -66,6 +66,13 @@ class IdleExecutions:
         for one in ended:
             one.close()
 
+    def end_all(self) -> None:
+        """End the processes that wait, of every function."""
+        with self._lock:
+            ended, self._waiting = self._waiting, []
+        for one in ended:
+            one.close()
+
     def close(self) -> None:
         """End all of them."""
         with self._lock:

@@ -32,11 +32,13 @@ def install() -> None:
     Queue.delete_message = _delete_message
     SQSBackend.receive_message = _receive_message
     SQSBackend.change_message_visibility = _change_message_visibility
+    SQSBackend.change_message_visibility_batch = _change_message_visibility_batch
     SQSBackend.purge_queue = _purge_queue
     SQSBackend.get_queue_attributes = _get_queue_attributes
 
 
 _moto_add_message = Queue.add_message
+_moto_change_message_visibility_batch = SQSBackend.change_message_visibility_batch
 _moto_get_queue_attributes = SQSBackend.get_queue_attributes
 _moto_purge_queue = SQSBackend.purge_queue
 
@@ -74,6 +76,14 @@ def _change_message_visibility(backend: Any, queue_name: str, receipt_handle: st
         lock_of(queue).notify_all()
 
 
+def _change_message_visibility_batch(
+    backend: Any, queue_name: str, entries: list[dict[str, Any]]
+) -> tuple[list[str], list[dict[str, Any]]]:
+    backend.get_queue(queue_name)  # moto reports a missing queue as a fault of each entry
+    found: tuple[list[str], list[dict[str, Any]]] = _moto_change_message_visibility_batch(backend, queue_name, entries)
+    return found
+
+
 def _purge_queue(backend: Any, queue_name: str) -> None:
     queue = backend.get_queue(queue_name)
     with lock_of(queue):
@@ -84,10 +94,11 @@ def _purge_queue(backend: Any, queue_name: str) -> None:
 
 
 def _get_queue_attributes(backend: Any, queue_name: str, attribute_names: list[str]) -> dict[str, Any]:
+    queue = backend.get_queue(queue_name)  # a missing one is refused, whatever is asked for
     others = [name for name in attribute_names if name not in _COUNTS]
     found: dict[str, Any] = _moto_get_queue_attributes(backend, queue_name, others) if others else {}
     wanted = set(_COUNTS if "All" in attribute_names else attribute_names).intersection(_COUNTS)
-    counts = _counts(backend.get_queue(queue_name)) if wanted else {}
+    counts = _counts(queue) if wanted else {}
     return {**found, **{name: count for name, count in counts.items() if name in wanted}}
 
 

@@ -50,7 +50,7 @@ def test_life_of_a_feature_group(endpoint: EndpointHandle, unique: str, eventual
         f"s3://bucket/prefix/123456789012/sagemaker/{endpoint.region}/offline-store/{unique}-"
     )
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "a", "Value": "1"}]
-    with pytest.raises(sagemaker.exceptions.ResourceInUse, match="already exists"):
+    with pytest.raises(sagemaker.exceptions.ResourceInUse, match=r"name\.\nInfo: Feature Group '.*' already exists.$"):
         sagemaker.create_feature_group(**request(unique))
     added = [{"FeatureName": "new", "FeatureType": "Integral"}]
     sagemaker.update_feature_group(FeatureGroupName=arn, FeatureAdditions=added)

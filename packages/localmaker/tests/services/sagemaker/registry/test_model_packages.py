@@ -214,6 +214,27 @@ def test_what_does_not_exist(sagemaker: Any, group: str, unique: str) -> None:
     assert list(answer["BatchDescribeModelPackageErrorMap"]) == [f"{arn}9"]
 
 
+def test_a_package_has_either_a_name_or_a_group(sagemaker: Any, group: str) -> None:
+    with pytest.raises(sagemaker.exceptions.ClientError, match="Cannot determine which one to use"):
+        sagemaker.create_model_package(ModelPackageName=group, ModelPackageGroupName=group, **PACKAGE)
+    with pytest.raises(sagemaker.exceptions.ClientError, match="Missing ARN"):
+        sagemaker.create_model_package(**PACKAGE)
+
+
+def test_the_arn_of_a_package_is_in_lower_case(sagemaker: Any, group: str) -> None:
+    """As in the outputs of AWS's guide: AbaloneModelPackageGroupName becomes abalonemodelpackagegroupname."""
+    name = f"{group}-Upper"
+    sagemaker.create_model_package_group(ModelPackageGroupName=name)
+    version = sagemaker.create_model_package(ModelPackageGroupName=name, **PACKAGE)["ModelPackageArn"]
+    alone = sagemaker.create_model_package(ModelPackageName=f"{name}-Alone", **PACKAGE)["ModelPackageArn"]
+    assert version.endswith(f":model-package/{name.lower()}/1")
+    assert alone.endswith(f":model-package/{name.lower()}-alone")
+    assert sagemaker.describe_model_package(ModelPackageName=version)["ModelPackageGroupName"] == name
+    assert sagemaker.describe_model_package(ModelPackageName=f"{name}-Alone")["ModelPackageArn"] == alone
+    listed = sagemaker.list_model_packages(ModelPackageGroupName=name)["ModelPackageSummaryList"]
+    assert [one["ModelPackageArn"] for one in listed] == [version]
+
+
 def test_a_model_from_a_package(sagemaker: Any, group: str) -> None:
     package = sagemaker.create_model_package(ModelPackageGroupName=group, **PACKAGE)["ModelPackageArn"]
     role = "arn:aws:iam::123456789012:role/r"

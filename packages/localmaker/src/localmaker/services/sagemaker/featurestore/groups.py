@@ -73,7 +73,8 @@ def create_feature_group(request: dict[str, Any], context: RequestContext) -> di
         description["OfflineStoreStatus"] = {"Status": "Active"}
     in_use = AwsError(
         "ResourceInUse",
-        f"Resource Already Exists: FeatureGroup with name {name} already exists. Choose a different name.",
+        f"Resource Already Exists: FeatureGroup with name {name} already exists. Choose a different name.\n"
+        f"Info: Feature Group '{name}' already exists.",
     )
     if _current(arn, context) is not None:
         raise in_use

@@ -61,6 +61,11 @@ class OfflineWriter:
         with self._writing:
             return self._write_all()
 
+    def forget(self) -> None:
+        """Forget feature groups, their records, and what is buffered."""
+        with self._writing:
+            self._store.clear()
+
     def close(self) -> None:
         """Write the buffered records, and stop."""
         self._worker.close()

@@ -117,17 +117,26 @@ class NotebookInstances:
         self._report(arn)
         self._in_thread(arn, self._finish)
 
+    def forget(self) -> None:
+        """End every instance, and remove what is on their volumes; their documents are the caller's to remove."""
+        self._end_all()
+        if self._folder.exists():
+            remove_tree(self._folder)
+
     def close(self) -> None:
         """End every instance, and wait for that."""
         self._closing.set()
+        self._end_all()
+        for acting in self._actings.values():
+            acting.close()
+
+    def _end_all(self) -> None:
         with self._lock:
             threads = list(self._threads)
             for stop in self._stops.values():
                 stop.request(at_once=True)
         for thread in threads:
             thread.join()
-        for acting in self._actings.values():
-            acting.close()
 
     def _in_thread(self, arn: str, work: Callable[[str], None]) -> None:
         def run() -> None:

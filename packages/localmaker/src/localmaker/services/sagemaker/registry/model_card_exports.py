@@ -127,8 +127,12 @@ class CardExports:
         thread.start()
 
     def close(self) -> None:
-        """Wait for running jobs, which takes seconds."""
+        """Wait for running jobs, and do not wait for room on a full disk any more."""
         self._closing.set()
+        self.finish()
+
+    def finish(self) -> None:
+        """Wait for running jobs, which takes seconds."""
         with self._lock:
             threads = list(self._threads)
         for thread in threads:

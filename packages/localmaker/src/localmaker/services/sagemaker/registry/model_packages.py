@@ -122,8 +122,7 @@ def create_package(request: dict[str, Any], context: RequestContext) -> dict[str
     earlier = resources.get(_TOKEN, token) if "ClientToken" in request else None
     if earlier is not None:
         return {"ModelPackageArn": earlier}
-    if ("ModelPackageName" in request) == ("ModelPackageGroupName" in request):
-        raise _invalid("Exactly one of ModelPackageName and ModelPackageGroupName must be given")
+    _require_one_name(request)
     _check_card(request)
     document: dict[str, Any] = {
         **{key: value for key, value in request.items() if key not in ("Tags", "ClientToken")},
@@ -135,7 +134,7 @@ def create_package(request: dict[str, Any], context: RequestContext) -> dict[str
     if "ModelPackageGroupName" in request:
         arn = _next_version(document, context)
     else:
-        arn = arn_of(PACKAGE, request["ModelPackageName"], context)
+        arn = _package_arn(request["ModelPackageName"], context)
     document["ModelPackageArn"] = arn
     if not resources.add(PACKAGE, arn, document):
         raise _invalid(f"Model Package already exists: {arn}")
@@ -143,6 +142,16 @@ def create_package(request: dict[str, Any], context: RequestContext) -> dict[str
         resources.put(_TOKEN, token, arn)
     package_changed(document, None, context)
     return {"ModelPackageArn": arn}
+
+
+def _require_one_name(request: dict[str, Any]) -> None:
+    """Refuse, in AWS's words, a package with its own name and a group, or with neither."""
+    named = [field in request for field in ("ModelPackageName", "ModelPackageGroupName")]
+    if all(named):
+        both = "Both ModelPackageName and ModelPackageGroupName are provided in the input."
+        raise _invalid(f"{both} Cannot determine which one to use.")
+    if not any(named):
+        raise _invalid("Missing ARN.")
 
 
 def _check_card(request: dict[str, Any]) -> None:
@@ -157,7 +166,7 @@ def _next_version(document: dict[str, Any], context: RequestContext) -> str:
     document["ModelPackageGroupName"] = group["ModelPackageGroupName"]
     document["ModelPackageVersion"] = version
     document.setdefault("ModelApprovalStatus", "PendingManualApproval")
-    return arn_of(PACKAGE, f"{group['ModelPackageGroupName']}/{version}", context)
+    return _package_arn(f"{group['ModelPackageGroupName']}/{version}", context)
 
 
 @operation("sagemaker", "DescribeModelPackage")
@@ -252,8 +261,13 @@ def delete_package(request: dict[str, Any], context: RequestContext) -> dict[str
 
 
 def _package(name: str, context: RequestContext) -> dict[str, Any]:
-    arn = arn_of(PACKAGE, name, context)
+    arn = _package_arn(name, context)
     return existing(PACKAGE, arn, _invalid(f"ModelPackage {arn} does not exist."), context)
+
+
+def _package_arn(name: str, context: RequestContext) -> str:
+    """Return the ARN of a package; as in AWS it is in lower case, whatever the names are."""
+    return arn_of(PACKAGE, name, context).lower()
 
 
 def _name(package: dict[str, Any]) -> str:
