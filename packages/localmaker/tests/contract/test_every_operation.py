@@ -129,6 +129,40 @@ def ask_jobs(call, name, bucket, eventually):
             assert call.refused(f"Describe{kind}Job", **named) == "ValidationException"
 
 
+def ask_tuning(call, name, eventually):
+    named = {"HyperParameterTuningJobName": name}
+    arn = call.sagemaker(
+        "CreateHyperParameterTuningJob",
+        **named,
+        HyperParameterTuningJobConfig={
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "error"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 1},
+            "ParameterRanges": {"ContinuousParameterRanges": [{"Name": "x", "MinValue": "0", "MaxValue": "1"}]},
+        },
+        TrainingJobDefinition={
+            "AlgorithmSpecification": {
+                "TrainingImage": "no-such-image",
+                "TrainingInputMode": "File",
+                "MetricDefinitions": [{"Name": "error", "Regex": "error=(.*)"}],
+            },
+            "RoleArn": ROLE,
+            "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
+            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        },
+    )["HyperParameterTuningJobArn"]
+    ask_tags(call, arn)
+    eventually(
+        lambda: call.sagemaker("DescribeHyperParameterTuningJob", **named)["HyperParameterTuningJobStatus"] in ENDED
+    )
+    assert call.sagemaker("ListTrainingJobsForHyperParameterTuningJob", **named)["TrainingJobSummaries"]
+    assert call.sagemaker("ListHyperParameterTuningJobs", NameContains=name)["HyperParameterTuningJobSummaries"]
+    assert call.refused("StopHyperParameterTuningJob", **named) == "ValidationException"
+    call.sagemaker("DeleteHyperParameterTuningJob", **named)
+    assert call.refused("DescribeHyperParameterTuningJob", **named) == "ResourceNotFound"
+
+
 def ask_pipelines(call, name, queue, eventually):
     definition = {
         "Version": "2020-12-01",
@@ -447,6 +481,7 @@ def test_every_operation_answers_what_the_service_model_has(call, endpoint, uniq
     queue = sqs.create_queue(QueueName=unique)["QueueUrl"]
     queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     ask_jobs(call, unique, unique, eventually)
+    ask_tuning(call, f"{unique}-tuning", eventually)
     ask_pipelines(call, unique, queue, eventually)
     ask_registry(call, unique)
     ask_cards_and_repositories(call, unique, unique, eventually)

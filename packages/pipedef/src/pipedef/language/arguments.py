@@ -31,12 +31,15 @@ REQUEST_OPERATIONS: Mapping[StepType, str] = {
     StepType.PROCESSING: "CreateProcessingJob",
     StepType.TRAINING: "CreateTrainingJob",
     StepType.TRANSFORM: "CreateTransformJob",
+    StepType.TUNING: "CreateHyperParameterTuningJob",
     StepType.MODEL: "CreateModel",
     StepType.REGISTER_MODEL: "CreateModelPackage",
     StepType.ENDPOINT_CONFIG: "CreateEndpointConfig",
 }
-PROPERTY_OPERATIONS: Mapping[StepType, str] = {
-    step_type: create.replace("Create", "Describe") for step_type, create in REQUEST_OPERATIONS.items()
+#: Step type → the operations whose responses are its properties.
+PROPERTY_OPERATIONS: Mapping[StepType, tuple[str, ...]] = {
+    **{step_type: (create.replace("Create", "Describe"),) for step_type, create in REQUEST_OPERATIONS.items()},
+    StepType.TUNING: ("DescribeHyperParameterTuningJob", "ListTrainingJobsForHyperParameterTuningJob"),
 }
 _SCALARS = {
     "string": "String",
@@ -70,11 +73,11 @@ def request_shape(step_type: StepType) -> StructureShape:
     return shape
 
 
-def property_shape(step_type: StepType) -> StructureShape:
-    """Return the response that a step of this type has as its properties."""
-    shape = _model().operation_model(PROPERTY_OPERATIONS[step_type]).output_shape
-    assert isinstance(shape, StructureShape)  # noqa: S101  every Describe* operation answers with a structure
-    return shape
+def _property_shape(step_type: StepType, first: Token | None) -> StructureShape:
+    """Return the response among a step's properties that has a member; the first where none has it."""
+    shapes = [_model().operation_model(name).output_shape for name in PROPERTY_OPERATIONS[step_type]]
+    found = [shape for shape in shapes if isinstance(shape, StructureShape)]
+    return next((shape for shape in found if first in shape.members), found[0])
 
 
 def property_type(
@@ -97,7 +100,7 @@ def property_type(
         return _output_type(step_type, path, text, outputs or {})
     if step_type not in PROPERTY_OPERATIONS:
         raise ExpressionError(f"Invalid property reference [{text}]: a {step_type} step has no such property.")
-    shape: Shape = property_shape(step_type)
+    shape: Shape = _property_shape(step_type, next(iter(path), None))
     for token in path:
         if isinstance(shape, StructureShape) and token in shape.members:
             shape = shape.members[str(token)]

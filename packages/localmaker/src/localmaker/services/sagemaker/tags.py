@@ -27,6 +27,7 @@ _PAGE = 100
 OWN = {
     "code-repository",
     "feature-group",
+    "hyper-parameter-tuning-job",
     "model-card",
     "model-package",
     "model-package-group",
