@@ -163,6 +163,29 @@ def ask_tuning(call, name, eventually):
     assert call.refused("DescribeHyperParameterTuningJob", **named) == "ResourceNotFound"
 
 
+def ask_lineage(call, name):
+    arns = {}
+    for kind in ("Artifact", "Action", "Context"):
+        names = {} if kind == "Artifact" else {f"{kind}Name": name}
+        source = {"SourceUri": f"{kind}/{name}"}
+        arn = arns[kind] = call.sagemaker(f"Create{kind}", **names, **{f"{kind}Type": "T"}, Source=source)[f"{kind}Arn"]
+        ask_tags(call, arn)
+        named = names or {"ArtifactArn": arn}
+        call.sagemaker(f"Update{kind}", **named, Properties={"a": "1"})
+        assert call.sagemaker(f"Describe{kind}", **named)["Properties"] == {"a": "1"}
+        assert call.sagemaker(f"List{kind}s", SourceUri=source["SourceUri"])[f"{kind}Summaries"]
+    ends = {"SourceArn": arns["Action"], "DestinationArn": arns["Artifact"]}
+    call.sagemaker("AddAssociation", **ends, AssociationType="Produced")
+    assert call.sagemaker("ListAssociations", **ends)["AssociationSummaries"]
+    assert call.sagemaker("QueryLineage", StartArns=[arns["Action"]])["Edges"]
+    call.sagemaker("DeleteAssociation", **ends)
+    call.sagemaker("DeleteArtifact", ArtifactArn=arns["Artifact"])
+    call.sagemaker("DeleteAction", ActionName=name)
+    call.sagemaker("DeleteContext", ContextName=name)
+    components = call.sagemaker("ListTrialComponents", MaxResults=5)["TrialComponentSummaries"]
+    call.sagemaker("DescribeTrialComponent", TrialComponentName=components[0]["TrialComponentName"])
+
+
 def ask_pipelines(call, name, queue, eventually):
     definition = {
         "Version": "2020-12-01",
@@ -484,6 +507,7 @@ def test_every_operation_answers_what_the_service_model_has(call, endpoint, uniq
     ask_tuning(call, f"{unique}-tuning", eventually)
     ask_pipelines(call, unique, queue, eventually)
     ask_registry(call, unique)
+    ask_lineage(call, unique)
     ask_cards_and_repositories(call, unique, unique, eventually)
     ask_features(call, unique, eventually)
     ask_search(call, unique)

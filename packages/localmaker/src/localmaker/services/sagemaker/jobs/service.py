@@ -135,6 +135,10 @@ class JobService:
         """
         return shapes.describe(self.record(kind, name))
 
+    def descriptions(self, kind: JobKind) -> list[dict[str, Any]]:
+        """Return the Describe responses of every job of a kind."""
+        return [shapes.describe(record) for record in self._store.all() if record.kind is kind]
+
     def record(self, kind: JobKind, name: str) -> JobRecord:
         """Return a job's record, with its tags and its log stream.
 
