@@ -177,6 +177,9 @@ def test_tuning_jobs_are_listed_and_deleted_without_their_training_jobs(tuning):
     assert listed["Strategy"] == "Random"
     assert listed["ResourceLimits"] == {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1}
     (job,) = tuning.training_jobs(name)
+    wanted = {"Filters": [{"Name": "HyperParameterTuningJobName", "Value": name}]}
+    (one,) = tuning.sagemaker.search(Resource="HyperParameterTuningJob", SearchExpression=wanted)["Results"]
+    assert one["HyperParameterTuningJob"]["BestTrainingJob"]["TrainingJobName"] == job["TrainingJobName"]
     tuning.sagemaker.delete_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
     with pytest.raises(tuning.sagemaker.exceptions.ResourceNotFound, match="can't find a tuning job"):
         tuning.describe(name)
