@@ -11,7 +11,7 @@ PYTEST := $(CURDIR)/.venv/bin/python -m pytest -n $(JOBS) --dist loadfile --no-l
 # What commands, the SDK and the local endpoint import. Their bytecode is compiled with the environment: otherwise each
 # process would compile them again where Python writes no bytecode (PYTHONDONTWRITEBYTECODE, read-only file systems).
 COMPILED := PIL boto3 botocore cryptography dateutil flask fontTools fpdf graphql jinja2 jmespath matplotlib moto numpy \
-	omegaconf pandas pydantic pydantic_core pydantic_settings requests rich s3transfer sagemaker tenacity typer urllib3 \
+	omegaconf optuna pandas pydantic pydantic_core pydantic_settings requests rich s3transfer sagemaker tenacity typer urllib3 \
 	werkzeug yaml
 
 help:  ## List the targets

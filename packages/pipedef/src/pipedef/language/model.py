@@ -28,6 +28,7 @@ class StepType(StrEnum):
     FAIL = "Fail"
     CALLBACK = "Callback"
     LAMBDA = "Lambda"
+    LINEAGE = "Lineage"
 
 
 class Trigger(StrEnum):

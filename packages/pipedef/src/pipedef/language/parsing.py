@@ -54,6 +54,7 @@ STEP_MEMBERS: Mapping[str, frozenset[str]] = {
     StepType.ENDPOINT_CONFIG: _EVERY_STEP | {"CacheConfig", "RetryPolicies"},
     StepType.CONDITION: _EVERY_STEP,
     StepType.FAIL: _EVERY_STEP,
+    StepType.LINEAGE: _EVERY_STEP,
     **{kind: _EVERY_STEP | _HANDOVER_MEMBERS | {target} for kind, target in TARGETS.items()},
 }
 

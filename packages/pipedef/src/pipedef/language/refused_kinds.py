@@ -55,10 +55,6 @@ REFUSED_KINDS: Mapping[str, Refusal] = {
         "What CreateJob runs, such as the customisation of foundation models, is only on AWS.",
         "Use a Training step with a script of your own.",
     ),
-    "Lineage": Refusal(
-        "The lineage of jobs and model packages is kept without a step.",
-        "Create further entities with boto3 in a Lambda or Processing step.",
-    ),
     "NotebookJob": Refusal(
         "The program that runs scheduled notebooks is in SageMaker Distribution's images only.",
         "Run the notebook in a Processing step, with papermill or nbconvert in its requirements.",

@@ -21,6 +21,7 @@ from localmaker.services.sagemaker.pipelines.steps.attempts import (
 from localmaker.services.sagemaker.pipelines.steps.callbacks import run_callback
 from localmaker.services.sagemaker.pipelines.steps.experiments import JobComponent
 from localmaker.services.sagemaker.pipelines.steps.lambdas import run_lambda
+from localmaker.services.sagemaker.pipelines.steps.lineage import run_lineage
 from localmaker.services.sagemaker.pipelines.steps.requests import check, refused, tagged
 from localmaker.services.sagemaker.pipelines.steps.tuning import run_tuning
 from pipedef.language.conditions import evaluate_all
@@ -181,4 +182,5 @@ RUNNERS: Mapping[StepType, Callable[[Attempt], StepResult]] = {
     StepType.ENDPOINT_CONFIG: run_endpoint_config,
     StepType.CALLBACK: run_callback,
     StepType.LAMBDA: run_lambda,
+    StepType.LINEAGE: run_lineage,
 }
