@@ -237,6 +237,13 @@ def jobs() -> dict:
 def tuning() -> dict:
     """Tune outside of a pipeline, and in one whose steps take the best model; look at the lineage of its steps."""
     from sagemaker.core.analytics import HyperparameterTuningJobAnalytics
+    from sagemaker.core.lineage.artifact import Artifact
+    from sagemaker.core.lineage.query import (
+        LineageFilter,
+        LineageQuery,
+        LineageQueryDirectionEnum,
+        LineageSourceEnum,
+    )
     from sagemaker.core.lineage.visualizer import LineageTableVisualizer
     from sagemaker.core.workflow.functions import Join
     from sagemaker.core.workflow.pipeline_context import PipelineSession
@@ -267,13 +274,22 @@ def tuning() -> dict:
     job = session.sagemaker_client.describe_hyper_parameter_tuning_job(
         HyperParameterTuningJobName=steps["Tune"]["Metadata"]["TuningJob"]["Arn"].rpartition("/")[2]
     )["BestTrainingJob"]["TrainingJobName"]
+    model = f"s3://{bucket}/models/{job}/output/model.tar.gz"
+    (artifact,) = Artifact.list(source_uri=model, sagemaker_session=session)
+    data = LineageQuery(session).query(
+        start_arns=[artifact.artifact_arn],
+        direction=LineageQueryDirectionEnum.ASCENDANTS,
+        query_filter=LineageFilter(sources=[LineageSourceEnum.DATASET]),
+        include_edges=False,
+    )
     of_training = LineageTableVisualizer(session).show(training_job_name=job)
     return {
         "best": alone.best_training_job(),
         "values": sorted(made["FinalObjectiveValue"]),
         "steps": {step: record["StepStatus"] for step, record in steps.items()},
         "reasons": [record.get("FailureReason") for record in steps.values()],
-        "model": f"s3://{bucket}/models/{job}/output/model.tar.gz",
+        "model": model,
+        "data": [vertex.to_lineage_object().source.source_uri for vertex in data.vertices],
         "looked": sorted(table[["Name/Source", "Direction", "Type"]].itertuples(index=False, name=None)),
         "trained": sorted(of_training[["Direction", "Type", "Association Type"]].itertuples(index=False, name=None)),
     }

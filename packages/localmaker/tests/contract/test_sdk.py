@@ -56,6 +56,7 @@ def test_a_tuner_runs_and_the_visualizer_shows_the_lineage(stranger, data, uniqu
     assert answer["steps"] == {"Tune": "Succeeded", "Look": "Succeeded"}, answer["reasons"]
     # The visualizer shortens what is longer than 48 characters.
     assert [f"s3://...{answer['model'][-40:]}", "Input", "Model"] in answer["looked"]
+    assert f"s3://{data}/raw/day.csv" in answer["data"]
     assert ["Output", "Model", "Produced"] in answer["trained"]
     assert ["Input", "DataSet", "ContributedTo"] in answer["trained"]
     assert ["Input", "Image", "ContributedTo"] in answer["trained"]
