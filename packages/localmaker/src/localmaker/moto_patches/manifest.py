@@ -607,8 +607,8 @@ _OTHERS = (
     ),
     *_places(
         "moto.sagemaker.models",
-        "services.sagemaker.lineage.collecting",
-        "endpoints with their models, and the trial components that users have created",
+        "services.sagemaker.lineage",
+        "endpoints with their models, trials, and the trial components that users have created",
         {
             "FakeEndpoint.arn": INSTANCE_ATTRIBUTE,
             "FakeEndpoint.creation_time": INSTANCE_ATTRIBUTE,
@@ -619,11 +619,14 @@ _OTHERS = (
             "FakeTrialComponent.creation_time": INSTANCE_ATTRIBUTE,
             "FakeTrialComponent.last_modified_time": INSTANCE_ATTRIBUTE,
             "FakeTrialComponent.trial_component_name": INSTANCE_ATTRIBUTE,
+            "FakeTrial.experiment_name": INSTANCE_ATTRIBUTE,
+            "FakeTrial.trial_name": INSTANCE_ATTRIBUTE,
             "Model.containers": INSTANCE_ATTRIBUTE,
             "Model.primary_container": INSTANCE_ATTRIBUTE,
             "SageMakerModelBackend.endpoint_configs": INSTANCE_ATTRIBUTE,
             "SageMakerModelBackend.endpoints": INSTANCE_ATTRIBUTE,
             "SageMakerModelBackend.trial_components": INSTANCE_ATTRIBUTE,
+            "SageMakerModelBackend.trials": INSTANCE_ATTRIBUTE,
         },
     ),
     *_places(

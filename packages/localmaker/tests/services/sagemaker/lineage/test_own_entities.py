@@ -107,6 +107,22 @@ def test_an_association_needs_both_ends(client, unique):
         client.add_association(SourceArn=artifact, DestinationArn=f"{artifact}0")
 
 
+def test_trial_components_are_listed_by_experiment_and_trial(client, unique):
+    for letter in "ab":
+        name = f"{unique}-{letter}"
+        client.create_experiment(ExperimentName=name)
+        client.create_trial(TrialName=name, ExperimentName=name)
+        client.create_trial_component(TrialComponentName=name)
+        client.associate_trial_component(TrialComponentName=name, TrialName=name)
+
+    def listed(**options):
+        found = client.list_trial_components(**options)["TrialComponentSummaries"]
+        return [one["TrialComponentName"] for one in found]
+
+    assert listed(ExperimentName=f"{unique}-a") == [f"{unique}-a"]
+    assert listed(TrialName=f"{unique}-b") == [f"{unique}-b"]
+
+
 def test_a_trial_component_of_a_user_can_be_associated(client, unique):
     component = client.create_trial_component(TrialComponentName=unique)["TrialComponentArn"]
     artifact, *_ = created(client, unique)

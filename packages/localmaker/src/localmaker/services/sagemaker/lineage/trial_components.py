@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from moto.sagemaker.models import sagemaker_backends
+
 from localmaker.errors import AwsError
 from localmaker.http.operations import RequestContext, operation
 from localmaker.services.sagemaker.endpoints import without_empty
@@ -12,6 +14,7 @@ from localmaker.services.sagemaker.lineage.collecting import lineage_of
 from localmaker.services.sagemaker.lineage.graph import Entity, EntityKind
 from localmaker.services.sagemaker.listing import created_within, page
 from localmaker.services.sagemaker.pipelines.steps import experiments
+from localmaker.state.changes import only_looking
 
 _PAGE = 100
 _SUMMARY = (
@@ -63,9 +66,22 @@ def list_components(request: dict[str, Any], context: RequestContext) -> dict[st
 
 
 def _of_moto(request: Mapping[str, Any], context: RequestContext) -> Iterator[dict[str, Any]]:
-    """Yield moto's summaries of a trial's components, or of all."""
+    """Yield moto's summaries of the components of a trial or an experiment, or of all."""
+    if "TrialName" in request:
+        yield from _pages({"TrialName": request["TrialName"]}, context)
+    elif "ExperimentName" in request:
+        # moto ignores the experiment.
+        with only_looking():
+            trials = list(sagemaker_backends[context.account_id][context.region].trials.values())
+        for trial in trials:
+            if trial.experiment_name == request["ExperimentName"]:
+                yield from _pages({"TrialName": trial.trial_name}, context)
+    else:
+        yield from _pages({}, context)
+
+
+def _pages(chosen: Mapping[str, Any], context: RequestContext) -> Iterator[dict[str, Any]]:
     following: dict[str, Any] = {}
-    chosen = {member: request[member] for member in ("TrialName",) if member in request}
     while True:
         answer = context.ask_moto({**chosen, "MaxResults": _PAGE, **following})
         yield from answer["TrialComponentSummaries"]
