@@ -14,7 +14,7 @@ PYTEST := $(CURDIR)/.venv/bin/python -m pytest -n $(JOBS) --dist loadfile --no-l
 COMPILED := IPython PIL _pytest annotated_types attr awswrangler blinker boto3 botocore certifi charset_normalizer click \
 	colorama cryptography dateutil docker dotenv execnet flask flask_cors fontTools formulaic fpdf graphql hypothesis idna \
 	invoke ipykernel itsdangerous jinja2 jmespath joblib jsonschema jupyter_client jupyter_core markupsafe matplotlib moto \
-	nacl narwhals nbclient nbconvert nbformat numpy omegaconf packaging pandas paramiko patsy platformdirs pluggy psutil \
+	nacl narwhals nbclient nbconvert nbformat numpy omegaconf optuna packaging pandas paramiko patsy platformdirs pluggy psutil \
 	pyarrow pydantic pydantic_core pydantic_settings pytest pytz requests responses rich s3transfer sagemaker scipy six.py \
 	sklearn sqlglot statsmodels tenacity tornado traitlets typer typing_extensions.py typing_inspection urllib3 werkzeug \
 	xdist xmltodict.py yaml zmq
@@ -79,8 +79,9 @@ lock: $(STAMP)  ## Resolve the lock files again, among them what the steps need 
 		pyproject.toml --extra local --extra notebooks --group dev --group image --no-emit-package localmaker --no-emit-package pipedef --upgrade -o requirements.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		packages/localmaker/src/localmaker/images/scikit-learn-1.9-0.in --upgrade -o packages/localmaker/src/localmaker/images/scikit-learn-1.9-0.lock
-	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		packages/localmaker/src/localmaker/images/lambda-python.in --upgrade -o packages/localmaker/src/localmaker/images/lambda-python.lock
+	for image in lambda-python scikit-learn-1.4-2 scikit-learn-1.2-1 xgboost-3.2-0 xgboost-3.0-5 xgboost-1.7-1; do \
+		$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+			packages/localmaker/src/localmaker/images/$$image.in --upgrade -o packages/localmaker/src/localmaker/images/$$image.lock || exit 1; done
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-deps \
 		packages/localmaker/src/localmaker/images/scikit-learn-1.9-0-source.in --upgrade \
 		-o packages/localmaker/src/localmaker/images/scikit-learn-1.9-0-source.lock

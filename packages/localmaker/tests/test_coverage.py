@@ -12,7 +12,7 @@ from localmaker.coverage import PAGE, Answer, answer, page
         ("sagemaker-featurestore-runtime", "PutRecord", Answer.REAL),
         ("s3", "PutObject", Answer.MOTO),
         ("sagemaker", "CreateCluster", Answer.MOTO),
-        ("sagemaker", "CreateArtifact", Answer.REFUSED),
+        ("sagemaker", "ListLineageGroups", Answer.REFUSED),
     ],
 )
 def test_who_answers(service: str, operation: str, expected: Answer) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipedef.document.definition import read_definition
-from pipedef.language.parsing import AWS_ONLY_STEP_TYPES
+from pipedef.language.refused_kinds import REFUSED_KINDS
 from pipedef.linter import check_text, chosen_checks
 
 FOLDER = Path(__file__).parent / "fixtures" / "foreign"
@@ -91,7 +91,7 @@ def test_a_person_may_be_the_gate(status, found):
     assert [finding.check for finding in report.findings] == found
 
 
-@pytest.mark.parametrize("kind", sorted(AWS_ONLY_STEP_TYPES - {"ForEach", "ClarifyCheck", "QualityCheck", "Tuning"}))
+@pytest.mark.parametrize("kind", sorted(set(REFUSED_KINDS) - {"ForEach", "ClarifyCheck", "QualityCheck"}))
 def test_newer_types_of_steps_are_known_by_name(build, kind):
     text = build.definition({"Name": "More", "Type": kind, "Arguments": {}})
     assert check_text(text, "").findings == ()

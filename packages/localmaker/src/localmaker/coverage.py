@@ -48,7 +48,7 @@ models; do not edit.
 
 - **real**: the endpoint's own code does what AWS does; request and response are checked against botocore's model.
 - **moto**: moto answers. It keeps and describes resources, and runs nothing: an endpoint that is `InService` serves
-  nothing, a tuning job tunes nothing. Its resources are kept over restarts, like everything else.
+  nothing, an AutoML job learns nothing. Its resources are kept over restarts, like everything else.
 - **refused**: nothing answers; the client gets the error `NotImplemented` (HTTP 501) with the operation's name, or,
   where moto knows no such service, `UnknownOperation`.
 """

@@ -43,6 +43,7 @@ from localmaker.services.sagemaker.pipelines.store import PipelineStore
 from localmaker.services.sagemaker.registry.model_card_exports import CardExports
 from localmaker.services.sagemaker.registry.state_changes import StateChanges
 from localmaker.services.sagemaker.store import ResourceStore
+from localmaker.services.sagemaker.tuning.service import TuningJobs
 from localmaker.state.credentials import Credentials, administrator_of
 from localmaker.state.formats import set_aside_another_version
 from localmaker.state.moto_state import MotoState
@@ -79,6 +80,10 @@ _OPERATION_MODULES = (
     "localmaker.services.sagemaker.search",
     "localmaker.services.sagemaker.tags",
     "localmaker.services.sagemaker.jobs.handlers",
+    "localmaker.services.sagemaker.tuning.handlers",
+    "localmaker.services.sagemaker.lineage.associations",
+    "localmaker.services.sagemaker.lineage.entities",
+    "localmaker.services.sagemaker.lineage.trial_components",
     "localmaker.services.lambda_.functions",
     "localmaker.services.lambda_.invocations",
     "localmaker.services.sagemaker.pipelines.handlers",
@@ -227,7 +232,7 @@ class Endpoint:
         self._services: dict[type, object] = {type(part): part for part in parts}
 
     def service(self, kind: type[ServiceT], region: str) -> ServiceT:
-        """Return the service of a class: the region's own of jobs and pipelines, else the endpoint's.
+        """Return the service of a class: the region's own of jobs, tuning jobs and pipelines, else the endpoint's.
 
         Raises:
             LookupError: the endpoint has no such service.
@@ -235,6 +240,8 @@ class Endpoint:
         """
         if kind is JobService:
             return cast("ServiceT", self.regions.at(region).jobs)
+        if kind is TuningJobs:
+            return cast("ServiceT", self.regions.at(region).tuning)
         if kind is PipelineService:
             return cast("ServiceT", self.regions.at(region).pipelines)
         return cast("ServiceT", self._services[kind])

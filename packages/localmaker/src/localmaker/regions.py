@@ -18,6 +18,8 @@ from localmaker.services.lambda_.running import RunningFunctions
 from localmaker.services.sagemaker.jobs.data.trees import remove_tree
 from localmaker.services.sagemaker.jobs.service import JobService, job_slots
 from localmaker.services.sagemaker.pipelines.service import PipelineService
+from localmaker.services.sagemaker.store import ResourceStore
+from localmaker.services.sagemaker.tuning.service import TuningJobs
 from localmaker.state.formats import REGIONS_FOLDER
 
 
@@ -27,12 +29,13 @@ class Region:
 
     Attributes:
         name: such as ``eu-west-1``.
-        jobs, pipelines: the services that run them.
+        jobs, tuning, pipelines: the services that run them.
         acting: gives them clients that act under roles.
     """
 
     name: str
     jobs: JobService
+    tuning: TuningJobs
     pipelines: PipelineService
     acting: Acting
 
@@ -104,7 +107,9 @@ class Regions:
         for region in opened:
             region.pipelines.close()
         for region in opened:
+            region.tuning.close()
             region.jobs.close()
+            region.tuning.join()
             region.acting.close()
 
     def _open(self, name: str) -> Region:
@@ -127,6 +132,15 @@ class Regions:
             images_dir=endpoint.state_dir,
             door=self._functions.door,
         )
+        tuning = TuningJobs(
+            endpoint.service(ResourceStore, name),
+            jobs,
+            region=name,
+            account_id=endpoint.account_id,
+            on_status_change=lambda description: self._events.publish(
+                {**job_event("HyperParameterTuning", description), "region": name}
+            ),
+        )
         pipelines = PipelineService(
             folder,
             endpoint.account_id,
@@ -137,5 +151,6 @@ class Regions:
             acting=acting,
             functions_dir=endpoint.state_dir,
             functions=self._functions,
+            tuning=tuning,
         )
-        return Region(name, jobs, pipelines, acting)
+        return Region(name, jobs, tuning, pipelines, acting)

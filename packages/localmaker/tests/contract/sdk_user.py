@@ -38,6 +38,18 @@ import os, pathlib, sys
 rows = len((pathlib.Path(os.environ["SM_CHANNEL_TRAIN"]) / "day.csv").read_text().splitlines())
 pathlib.Path(os.environ["SM_MODEL_DIR"], "model.txt").write_text(f"{rows} {os.environ['SM_HP_FACTOR']}")
 """
+TUNED = """
+import os, pathlib
+error = abs(int(os.environ["SM_HP_NUMBER"]) - 3)
+print(f"error={error};")
+pathlib.Path(os.environ["SM_MODEL_DIR"], "error.txt").write_text(str(error))
+"""
+LOOK = """
+import sys, tarfile
+with tarfile.open("/opt/ml/processing/input/model/model.tar.gz") as tar:
+    assert tar.extractfile("error.txt").read() == b"0", tar.getnames()
+assert "-001-" in sys.argv[2] or "-002-" in sys.argv[2] or "-003-" in sys.argv[2], sys.argv
+"""
 INFERENCE = """
 import pathlib
 def model_fn(model_dir):
@@ -222,6 +234,117 @@ def jobs() -> dict:
     return {"training": trained.training_job_status, "model": archive}
 
 
+def tuning() -> dict:
+    """Tune outside of a pipeline, and in one whose steps take the best model; look at the lineage of its steps."""
+    from sagemaker.core.analytics import HyperparameterTuningJobAnalytics
+    from sagemaker.core.lineage.artifact import Artifact
+    from sagemaker.core.lineage.query import (
+        LineageFilter,
+        LineageQuery,
+        LineageQueryDirectionEnum,
+        LineageSourceEnum,
+    )
+    from sagemaker.core.lineage.visualizer import LineageTableVisualizer
+    from sagemaker.core.workflow.functions import Join
+    from sagemaker.core.workflow.pipeline_context import PipelineSession
+    from sagemaker.mlops.workflow.pipeline import Pipeline
+    from sagemaker.mlops.workflow.steps import ProcessingStep, TuningStep
+
+    rows = f"s3://{bucket}/raw/day.csv"
+    alone = tuner_of(session)
+    alone.tune({"train": rows}, job_name=f"{name}-a")
+    made = HyperparameterTuningJobAnalytics(f"{name}-a", sagemaker_session=session).dataframe()
+
+    pipeline_session = PipelineSession(default_bucket=bucket)
+    tune = TuningStep("Tune", step_args=tuner_of(pipeline_session).tune({"train": rows}))
+    best = ProcessingStep(
+        "Look",
+        step_args=looking(
+            pipeline_session,
+            tune.get_top_model_s3_uri(top_k=0, s3_bucket=bucket, prefix="models"),
+            Join(on="", values=[tune.properties.BestTrainingJob.TrainingJobName]),
+        ),
+    )
+    pipe = Pipeline(name=name, steps=[tune, best], sagemaker_session=pipeline_session)
+    pipe.upsert(role_arn=role)
+    execution = pipe.start()
+    execution.wait(delay=1, max_attempts=200)
+    steps = {step["StepName"]: step for step in execution.list_steps()}
+    table = LineageTableVisualizer(session).show(pipeline_execution_step=steps["Look"])
+    job = session.sagemaker_client.describe_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=steps["Tune"]["Metadata"]["TuningJob"]["Arn"].rpartition("/")[2]
+    )["BestTrainingJob"]["TrainingJobName"]
+    model = f"s3://{bucket}/models/{job}/output/model.tar.gz"
+    (artifact,) = Artifact.list(source_uri=model, sagemaker_session=session)
+    data = LineageQuery(session).query(
+        start_arns=[artifact.artifact_arn],
+        direction=LineageQueryDirectionEnum.ASCENDANTS,
+        query_filter=LineageFilter(sources=[LineageSourceEnum.DATASET]),
+        include_edges=False,
+    )
+    of_training = LineageTableVisualizer(session).show(training_job_name=job)
+    return {
+        "best": alone.best_training_job(),
+        "values": sorted(made["FinalObjectiveValue"]),
+        "steps": {step: record["StepStatus"] for step, record in steps.items()},
+        "reasons": [record.get("FailureReason") for record in steps.values()],
+        "model": model,
+        "data": [vertex.to_lineage_object().source.source_uri for vertex in data.vertices],
+        "looked": sorted(table[["Name/Source", "Direction", "Type"]].itertuples(index=False, name=None)),
+        "trained": sorted(of_training[["Direction", "Type", "Association Type"]].itertuples(index=False, name=None)),
+    }
+
+
+def tuner_of(chosen: Session) -> object:
+    """A tuner of one number; the error is its distance from 3."""
+    from sagemaker.core.parameter import CategoricalParameter
+    from sagemaker.train.configs import Compute, OutputDataConfig, SourceCode
+    from sagemaker.train.model_trainer import ModelTrainer
+    from sagemaker.train.tuner import HyperparameterTuner
+
+    source = Path("tuned")
+    source.mkdir(exist_ok=True)
+    (source / "train.py").write_text(TUNED, encoding="utf-8")
+    trainer = ModelTrainer(
+        training_image=image,
+        role=role,
+        sagemaker_session=chosen,
+        source_code=SourceCode(source_dir=str(source), entry_script="train.py"),
+        compute=Compute(instance_type="ml.m5.large", instance_count=1),
+        output_data_config=OutputDataConfig(s3_output_path=f"s3://{bucket}/models"),
+        hyperparameters={"fixed": "yes"},
+    )
+    return HyperparameterTuner(
+        model_trainer=trainer,
+        objective_metric_name="error",
+        metric_definitions=[{"Name": "error", "Regex": "error=(.*?);"}],
+        hyperparameter_ranges={"number": CategoricalParameter(["1", "3", "4"])},
+        strategy="Grid",
+        objective_type="Minimize",
+        max_jobs=3,
+        max_parallel_jobs=2,
+    )
+
+
+def looking(chosen: Session, model: object, job: object) -> object:
+    """The arguments of a step that fails unless it finds the best model."""
+    Path("look.py").write_text(LOOK, encoding="utf-8")
+    processor = ScriptProcessor(
+        role=role,
+        image_uri=image,
+        command=["python3"],
+        instance_count=1,
+        instance_type="ml.m5.large",
+        sagemaker_session=chosen,
+    )
+    source = ProcessingS3Input(
+        s3_uri=model, local_path="/opt/ml/processing/input/model", s3_data_type="S3Prefix", s3_input_mode="File"
+    )
+    return processor.run(
+        code="look.py", inputs=[ProcessingInput(input_name="model", s3_input=source)], arguments=["--job", job]
+    )
+
+
 def with_code(archive: str) -> str:
     """The model with inference code beside it, as a new archive."""
     import io
@@ -240,4 +363,4 @@ def with_code(archive: str) -> str:
     return f"s3://{bucket}/packed/model.tar.gz"
 
 
-print(json.dumps({"pipeline": pipeline, "jobs": jobs}[given["part"]]()))
+print(json.dumps({"pipeline": pipeline, "jobs": jobs, "tuning": tuning}[given["part"]]()))

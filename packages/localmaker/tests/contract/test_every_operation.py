@@ -129,6 +129,63 @@ def ask_jobs(call, name, bucket, eventually):
             assert call.refused(f"Describe{kind}Job", **named) == "ValidationException"
 
 
+def ask_tuning(call, name, eventually):
+    named = {"HyperParameterTuningJobName": name}
+    arn = call.sagemaker(
+        "CreateHyperParameterTuningJob",
+        **named,
+        HyperParameterTuningJobConfig={
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "error"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 1},
+            "ParameterRanges": {"ContinuousParameterRanges": [{"Name": "x", "MinValue": "0", "MaxValue": "1"}]},
+        },
+        TrainingJobDefinition={
+            "AlgorithmSpecification": {
+                "TrainingImage": "no-such-image",
+                "TrainingInputMode": "File",
+                "MetricDefinitions": [{"Name": "error", "Regex": "error=(.*)"}],
+            },
+            "RoleArn": ROLE,
+            "OutputDataConfig": {"S3OutputPath": "s3://bucket/out"},
+            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        },
+    )["HyperParameterTuningJobArn"]
+    ask_tags(call, arn)
+    eventually(
+        lambda: call.sagemaker("DescribeHyperParameterTuningJob", **named)["HyperParameterTuningJobStatus"] in ENDED
+    )
+    assert call.sagemaker("ListTrainingJobsForHyperParameterTuningJob", **named)["TrainingJobSummaries"]
+    assert call.sagemaker("ListHyperParameterTuningJobs", NameContains=name)["HyperParameterTuningJobSummaries"]
+    assert call.refused("StopHyperParameterTuningJob", **named) == "ValidationException"
+    call.sagemaker("DeleteHyperParameterTuningJob", **named)
+    assert call.refused("DescribeHyperParameterTuningJob", **named) == "ResourceNotFound"
+
+
+def ask_lineage(call, name):
+    arns = {}
+    for kind in ("Artifact", "Action", "Context"):
+        names = {} if kind == "Artifact" else {f"{kind}Name": name}
+        source = {"SourceUri": f"{kind}/{name}"}
+        arn = arns[kind] = call.sagemaker(f"Create{kind}", **names, **{f"{kind}Type": "T"}, Source=source)[f"{kind}Arn"]
+        ask_tags(call, arn)
+        named = names or {"ArtifactArn": arn}
+        call.sagemaker(f"Update{kind}", **named, Properties={"a": "1"})
+        assert call.sagemaker(f"Describe{kind}", **named)["Properties"] == {"a": "1"}
+        assert call.sagemaker(f"List{kind}s", SourceUri=source["SourceUri"])[f"{kind}Summaries"]
+    ends = {"SourceArn": arns["Action"], "DestinationArn": arns["Artifact"]}
+    call.sagemaker("AddAssociation", **ends, AssociationType="Produced")
+    assert call.sagemaker("ListAssociations", **ends)["AssociationSummaries"]
+    assert call.sagemaker("QueryLineage", StartArns=[arns["Action"]])["Edges"]
+    call.sagemaker("DeleteAssociation", **ends)
+    call.sagemaker("DeleteArtifact", ArtifactArn=arns["Artifact"])
+    call.sagemaker("DeleteAction", ActionName=name)
+    call.sagemaker("DeleteContext", ContextName=name)
+    components = call.sagemaker("ListTrialComponents", MaxResults=5)["TrialComponentSummaries"]
+    call.sagemaker("DescribeTrialComponent", TrialComponentName=components[0]["TrialComponentName"])
+
+
 def ask_pipelines(call, name, queue, eventually):
     definition = {
         "Version": "2020-12-01",
@@ -447,8 +504,10 @@ def test_every_operation_answers_what_the_service_model_has(call, endpoint, uniq
     queue = sqs.create_queue(QueueName=unique)["QueueUrl"]
     queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     ask_jobs(call, unique, unique, eventually)
+    ask_tuning(call, f"{unique}-tuning", eventually)
     ask_pipelines(call, unique, queue, eventually)
     ask_registry(call, unique)
+    ask_lineage(call, unique)
     ask_cards_and_repositories(call, unique, unique, eventually)
     ask_features(call, unique, eventually)
     ask_search(call, unique)

@@ -45,3 +45,18 @@ def test_jobs_run_outside_of_a_pipeline(stranger, endpoint, data, unique):
     assert answer["model"].startswith(f"s3://{data}/models/{unique}")
     scored = s3.get_object(Bucket=data, Key="transformed/values.csv.out")["Body"].read()
     assert scored.decode().split() == ["2.5", "5.0", "10.0"]
+
+
+@pytest.mark.slow
+def test_a_tuner_runs_and_the_visualizer_shows_the_lineage(stranger, data, unique):
+    answer = stranger.script("sdk_user.py", {"part": "tuning", "name": unique, "bucket": data})
+
+    assert answer["best"].startswith(f"{unique}-a-")
+    assert answer["values"] == [0.0, 1.0, 2.0]
+    assert answer["steps"] == {"Tune": "Succeeded", "Look": "Succeeded"}, answer["reasons"]
+    # The visualizer shortens what is longer than 48 characters.
+    assert [f"s3://...{answer['model'][-40:]}", "Input", "Model"] in answer["looked"]
+    assert f"s3://{data}/raw/day.csv" in answer["data"]
+    assert ["Output", "Model", "Produced"] in answer["trained"]
+    assert ["Input", "DataSet", "ContributedTo"] in answer["trained"]
+    assert ["Input", "Image", "ContributedTo"] in answer["trained"]

@@ -151,6 +151,7 @@ def test_another_key_than_the_roles_is_found(training, problems, deployments):
         ),
         ({"Type": "Tuning"}, "sagemaker:CreateHyperParameterTuningJob"),
         ({"Type": "EndpointConfig"}, "sagemaker:CreateEndpointConfig"),
+        ({"Type": "Lineage"}, "sagemaker:CreateArtifact"),
     ],
 )
 def test_other_kinds_of_steps_need_their_actions(training, problems, step, action):

@@ -14,7 +14,7 @@ from pipedef.document.definition import Definition, Step
 from pipedef.document.values import follow, listed, objects
 from pipedef.language.caching import parse_duration
 from pipedef.language.model import StepType
-from pipedef.language.parsing import AWS_ONLY_STEP_TYPES
+from pipedef.language.refused_kinds import REFUSED_KINDS
 from pipedef.language.retrying import (
     MAX_ATTEMPTS_LIMIT,
     MAX_EXPIRE_AFTER_MINUTES,
@@ -37,7 +37,7 @@ def names_are_valid(definition: Definition) -> Iterator[Problem]:
         if not STEP_NAME.fullmatch(step.name):
             fix = "Use 1 to 64 letters, digits, hyphens and underscores."
             yield Problem(f"{step.name!r} is not a valid step name.", fix, step=step.name, field=f"{step.place}.Name")
-        if step.type not in {*StepType, *AWS_ONLY_STEP_TYPES}:
+        if step.type not in {*StepType, *REFUSED_KINDS}:
             yield Problem(
                 f"There is no step type {step.type}.",
                 "Use a step class of the SDK.",

@@ -40,12 +40,15 @@ STEP_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "Transform": _job("TransformJob"),
     "Model": ("sagemaker:CreateModel", "sagemaker:DescribeModel", "iam:PassRole"),
     "RegisterModel": ("sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"),
-    "Tuning": _job("HyperParameterTuningJob"),
+    "Tuning": (*_job("HyperParameterTuningJob"), "sagemaker:ListTrainingJobsForHyperParameterTuningJob"),
     "ClarifyCheck": _job("ProcessingJob"),
     "QualityCheck": _job("ProcessingJob"),
     "EndpointConfig": ("sagemaker:CreateEndpointConfig", "sagemaker:DescribeEndpointConfig"),
     "Lambda": ("lambda:InvokeFunction",),
     "Callback": ("sqs:SendMessage",),
+    "Lineage": tuple(
+        f"sagemaker:{name}" for name in ("CreateAction", "CreateArtifact", "CreateContext", "AddAssociation")
+    ),
 }
 #: Step types that do nothing outside of the pipeline.
 _HARMLESS = frozenset({"Condition", "Fail"})

@@ -25,10 +25,7 @@ from pipedef.language.parsing import CONFIGURATION_MEMBERS, TARGETS
 from pipedef.language.validation import EXECUTION_VARIABLES
 
 #: Step type → the operations whose responses are the step's properties.
-_OPERATIONS: Mapping[str, tuple[str, ...]] = {
-    **{str(kind): (operation,) for kind, operation in PROPERTY_OPERATIONS.items()},
-    "Tuning": ("DescribeHyperParameterTuningJob", "ListTrainingJobsForHyperParameterTuningJob"),
-}
+_OPERATIONS: Mapping[str, tuple[str, ...]] = {str(kind): names for kind, names in PROPERTY_OPERATIONS.items()}
 _SHOWN_MEMBERS = 8
 #: Beginnings of what the body and the selector of a ForEach step refer to.
 _OF_A_LOOP = frozenset({"ForEach", "IterationOutput"})

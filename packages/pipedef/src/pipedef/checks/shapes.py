@@ -37,7 +37,6 @@ _OPERATIONS: Mapping[str, str] = {
     **{str(kind): operation for kind, operation in REQUEST_OPERATIONS.items()},
     "ClarifyCheck": "CreateProcessingJob",
     "QualityCheck": "CreateProcessingJob",
-    "Tuning": "CreateHyperParameterTuningJob",
 }
 #: Request → the name in it that SageMaker Pipelines makes itself.
 _MADE_BY_PIPELINES: Mapping[str, str] = {

@@ -31,13 +31,23 @@ REQUEST_OPERATIONS: Mapping[StepType, str] = {
     StepType.PROCESSING: "CreateProcessingJob",
     StepType.TRAINING: "CreateTrainingJob",
     StepType.TRANSFORM: "CreateTransformJob",
+    StepType.TUNING: "CreateHyperParameterTuningJob",
     StepType.MODEL: "CreateModel",
     StepType.REGISTER_MODEL: "CreateModelPackage",
     StepType.ENDPOINT_CONFIG: "CreateEndpointConfig",
 }
-PROPERTY_OPERATIONS: Mapping[StepType, str] = {
-    step_type: create.replace("Create", "Describe") for step_type, create in REQUEST_OPERATIONS.items()
+#: Step type → the operations whose responses are its properties.
+PROPERTY_OPERATIONS: Mapping[StepType, tuple[str, ...]] = {
+    **{step_type: (create.replace("Create", "Describe"),) for step_type, create in REQUEST_OPERATIONS.items()},
+    StepType.TUNING: ("DescribeHyperParameterTuningJob", "ListTrainingJobsForHyperParameterTuningJob"),
 }
+#: Arguments of a Lineage step → the requests that it makes of each entry, and the entity's kind in associations.
+LINEAGE_OPERATIONS: Mapping[str, tuple[str, str]] = {
+    "Actions": ("CreateAction", "Action"),
+    "Artifacts": ("CreateArtifact", "Artifact"),
+    "Contexts": ("CreateContext", "Context"),
+}
+_ASSOCIATIONS = "Associations"
 _SCALARS = {
     "string": "String",
     "integer": "Integer",
@@ -49,6 +59,7 @@ _SCALARS = {
 }
 
 
+_LINEAGE_ARNS = frozenset({"ActionArns", "ArtifactArns", "ContextArns"})
 _SHOWN_CHARACTERS = 200
 _PYTHON_TYPES: Mapping[str, tuple[type, ...]] = {
     "String": (str,),
@@ -65,16 +76,21 @@ def _model() -> ServiceModel:
 
 def request_shape(step_type: StepType) -> StructureShape:
     """Return the request that a step of this type makes."""
-    shape = _model().operation_model(REQUEST_OPERATIONS[step_type]).input_shape
+    return operation_shape(REQUEST_OPERATIONS[step_type])
+
+
+def operation_shape(operation: str) -> StructureShape:
+    """Return the request of an operation that creates something."""
+    shape = _model().operation_model(operation).input_shape
     assert isinstance(shape, StructureShape)  # noqa: S101  every Create* operation takes a structure
     return shape
 
 
-def property_shape(step_type: StepType) -> StructureShape:
-    """Return the response that a step of this type has as its properties."""
-    shape = _model().operation_model(PROPERTY_OPERATIONS[step_type]).output_shape
-    assert isinstance(shape, StructureShape)  # noqa: S101  every Describe* operation answers with a structure
-    return shape
+def _property_shape(step_type: StepType, first: Token | None) -> StructureShape:
+    """Return the response among a step's properties that has a member; the first where none has it."""
+    shapes = [_model().operation_model(name).output_shape for name in PROPERTY_OPERATIONS[step_type]]
+    found = [shape for shape in shapes if isinstance(shape, StructureShape)]
+    return next((shape for shape in found if first in shape.members), found[0])
 
 
 def property_type(
@@ -95,9 +111,11 @@ def property_type(
         return "Boolean"
     if step_type in (StepType.CALLBACK, StepType.LAMBDA):
         return _output_type(step_type, path, text, outputs or {})
+    if step_type is StepType.LINEAGE and len(path) == 2 and path[0] in _LINEAGE_ARNS:  # noqa: PLR2004  kind and name
+        return "String"
     if step_type not in PROPERTY_OPERATIONS:
         raise ExpressionError(f"Invalid property reference [{text}]: a {step_type} step has no such property.")
-    shape: Shape = property_shape(step_type)
+    shape: Shape = _property_shape(step_type, next(iter(path), None))
     for token in path:
         if isinstance(shape, StructureShape) and token in shape.members:
             shape = shape.members[str(token)]
@@ -134,6 +152,32 @@ def check_arguments(
     References to steps that do not exist are another check's concern.
     """
     yield from _check(arguments, request_shape(step_type), parameters, steps)
+
+
+def check_lineage(
+    arguments: Mapping[str, Any], parameters: Mapping[str, Parameter], steps: Mapping[str, Step]
+) -> Iterator[str]:
+    """Yield what is wrong with the arguments of a Lineage step; see :func:`check_arguments`."""
+    for member, entries in arguments.items():
+        if member not in (*LINEAGE_OPERATIONS, _ASSOCIATIONS):
+            yield f"Unknown Argument member '{member}'."
+        elif not isinstance(entries, list):
+            yield "Expecting start of Json Array."
+        elif member == _ASSOCIATIONS:
+            for entry in entries:
+                yield from _check_association(entry)
+        else:
+            for entry in entries:
+                yield from _check(entry, operation_shape(LINEAGE_OPERATIONS[member][0]), parameters, steps)
+
+
+def _check_association(entry: Any) -> Iterator[str]:
+    given = entry if isinstance(entry, Mapping) else {}
+    ends = [given.get("Source"), given.get("Destination")]
+    if not set(given) <= {"Source", "Destination", "AssociationType"} or not all(
+        isinstance(end, Mapping) and set(end) in ({"Arn"}, {"Name", "Type"}) for end in ends
+    ):
+        yield "An association takes Source and Destination (each Arn, or Name and Type) and AssociationType."
 
 
 def _check(value: Any, shape: Shape, parameters: Mapping[str, Parameter], steps: Mapping[str, Step]) -> Iterator[str]:

@@ -26,6 +26,7 @@ KEY_ARGUMENTS: Mapping[StepType, tuple[str, ...]] = {
         "InputDataConfig",
     ),
     StepType.TRANSFORM: ("DataProcessing", "Environment", "ModelName", "TransformInput"),
+    StepType.TUNING: ("HyperParameterTuningJobConfig", "TrainingJobDefinition", "TrainingJobDefinitions"),
 }
 # AWS also accepts durations without the leading P ("30dT5h"), and in lower case.
 _DURATION = re.compile(

@@ -20,6 +20,7 @@ class StepType(StrEnum):
     PROCESSING = "Processing"
     TRAINING = "Training"
     TRANSFORM = "Transform"
+    TUNING = "Tuning"
     MODEL = "Model"
     REGISTER_MODEL = "RegisterModel"
     ENDPOINT_CONFIG = "EndpointConfig"
@@ -27,6 +28,7 @@ class StepType(StrEnum):
     FAIL = "Fail"
     CALLBACK = "Callback"
     LAMBDA = "Lambda"
+    LINEAGE = "Lineage"
 
 
 class Trigger(StrEnum):

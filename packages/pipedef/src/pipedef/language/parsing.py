@@ -24,6 +24,7 @@ from pipedef.language.model import (
 )
 from pipedef.language.parameters import PARAMETER_TYPES, parse_parameter
 from pipedef.language.refusals import json_list, json_object, refuse
+from pipedef.language.refused_kinds import REFUSED_KINDS, kind_of, refusal_message
 from pipedef.language.retrying import parse_retry_policy
 
 SCHEMA_VERSION = "2020-12-01"
@@ -37,30 +38,6 @@ CONFIGURATION_MEMBERS: Mapping[str, frozenset[str]] = {
 DEFINITION_MEMBERS = frozenset({"Version", "Metadata", "Parameters", "Steps", *CONFIGURATION_MEMBERS})
 CACHE_MEMBERS = frozenset({"Enabled", "ExpireAfter"})
 
-# Known to SageMaker, not runnable here: the refusal says so instead of calling the type unknown.
-AWS_ONLY_STEP_TYPES = frozenset(
-    {
-        "Athena",
-        "AutoML",
-        "BedrockCustomModel",
-        "BedrockCustomModelDeployment",
-        "BedrockModelImport",
-        "BedrockProvisionedModelThroughput",
-        "ClarifyCheck",
-        "Cleanup",
-        "EMR",
-        "EMRServerless",
-        "Endpoint",
-        "ForEach",
-        "HubContent",
-        "InferenceComponent",
-        "Job",
-        "Lineage",
-        "NotebookJob",
-        "QualityCheck",
-        "Tuning",
-    }
-)
 # What a step hands over to, beside its arguments.
 TARGETS: Mapping[str, str] = {StepType.CALLBACK: "SqsQueueUrl", StepType.LAMBDA: "FunctionArn"}
 _JOB_MEMBERS = frozenset({"CacheConfig", "PropertyFiles", "RetryPolicies"})
@@ -71,11 +48,13 @@ STEP_MEMBERS: Mapping[str, frozenset[str]] = {
     StepType.PROCESSING: _EVERY_STEP | _JOB_MEMBERS,
     StepType.TRAINING: _EVERY_STEP | _JOB_MEMBERS,
     StepType.TRANSFORM: _EVERY_STEP | _JOB_MEMBERS,
+    StepType.TUNING: _EVERY_STEP | {"CacheConfig", "RetryPolicies"},
     StepType.MODEL: _EVERY_STEP | {"RetryPolicies"},
     StepType.REGISTER_MODEL: _EVERY_STEP | {"RetryPolicies"},
     StepType.ENDPOINT_CONFIG: _EVERY_STEP | {"CacheConfig", "RetryPolicies"},
     StepType.CONDITION: _EVERY_STEP,
     StepType.FAIL: _EVERY_STEP,
+    StepType.LINEAGE: _EVERY_STEP,
     **{kind: _EVERY_STEP | _HANDOVER_MEMBERS | {target} for kind, target in TARGETS.items()},
 }
 
@@ -149,13 +128,9 @@ def _parse_step(item: dict[str, Any], guards: tuple[Guard, ...]) -> Step:
     name = item.get("Name")
     if not isinstance(name, str) or not name:
         refuse("A step has no Name.")
-    kind = item.get("Type")
-    if isinstance(kind, str) and kind in AWS_ONLY_STEP_TYPES:
-        raise AwsError(
-            "ValidationException",
-            f"Step [{name}] is of type [{kind}], which the local endpoint does not run. "
-            f"It runs: {', '.join(StepType)}. Deploy this pipeline to AWS, or leave the step out locally.",
-        )
+    kind = kind_of(item)
+    if isinstance(kind, str) and kind in REFUSED_KINDS:
+        raise AwsError("ValidationException", refusal_message(name, kind, StepType))
     if not isinstance(kind, str) or kind not in list(StepType):
         refuse(f"Unknown step type [{kind}] of step [{name}].")
     target = TARGETS.get(kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from pipedef.language.arguments import REQUEST_OPERATIONS, check_arguments, property_type
+from pipedef.language.arguments import REQUEST_OPERATIONS, check_arguments, check_lineage, property_type
 from pipedef.language.caching import parse_duration
 from pipedef.language.expressions import (
     ExecutionReference,
@@ -143,6 +143,8 @@ def _arguments(definition: Definition) -> Iterator[str]:
     for step in definition.steps.values():
         if step.type in REQUEST_OPERATIONS:
             yield from check_arguments(step.type, step.arguments, definition.parameters, definition.steps)
+        if step.type is StepType.LINEAGE:
+            yield from check_lineage(step.arguments, definition.parameters, definition.steps)
         if step.type is StepType.FAIL and set(step.arguments) != {"ErrorMessage"}:
             yield f"Step [{step.name}] of type [Fail] takes one argument, ErrorMessage."
 

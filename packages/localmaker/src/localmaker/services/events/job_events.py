@@ -5,16 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+# As EventBridge spells a kind.
+_TITLES = {"HyperParameterTuning": "HyperParameter Tuning"}
+
 
 def job_event(kind: str, description: dict[str, Any]) -> dict[str, Any]:
     """Return the event for a job whose status has just changed.
 
     Args:
-        kind: ``Processing``, ``Training`` or ``Transform``.
+        kind: ``Processing``, ``Training``, ``Transform`` or ``HyperParameterTuning``.
         description: the job's Describe response, which is the event's detail; times become milliseconds since 1970.
     """
     return {
-        "detail-type": f"SageMaker {kind} Job State Change",
+        "detail-type": f"SageMaker {_TITLES.get(kind, kind)} Job State Change",
         "source": "aws.sagemaker",
         "resources": [description[f"{kind}JobArn"]],
         "detail": _with_milliseconds(description),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from localmaker.errors import AwsError
 
@@ -13,6 +13,15 @@ from localmaker.errors import AwsError
 DEFAULT_PAGE = 10
 
 Item = TypeVar("Item")
+
+
+class _Created(Protocol):
+    @property
+    def created(self) -> float:
+        """Seconds since 1970."""
+
+
+Entry = TypeVar("Entry", bound=_Created)
 
 
 def select(
@@ -59,6 +68,21 @@ def created_within(
         for item in items
         if (after is None or created(item) > after) and (before is None or created(item) < before)
     ]
+
+
+def created_between(items: Iterable[Entry], request: Mapping[str, Any]) -> list[Entry]:
+    """Return the entries that a request's CreatedAfter and CreatedBefore let through; their times are seconds."""
+    after, before = request.get("CreatedAfter"), request.get("CreatedBefore")
+    return [
+        item
+        for item in items
+        if (after is None or item.created > seconds(after)) and (before is None or item.created < seconds(before))
+    ]
+
+
+def seconds(moment: datetime) -> float:
+    """Return a time as seconds since 1970; a time without a zone is in UTC."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _utc(moment: datetime | None) -> datetime | None:

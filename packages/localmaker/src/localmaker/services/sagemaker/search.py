@@ -38,6 +38,11 @@ _KINDS = {
         ("DescribeTrainingJob", {"TrainingJobName": "TrainingJobName"}),
         "TrainingJobArn",
     ),
+    "HyperParameterTuningJob": _Kind(
+        ("ListHyperParameterTuningJobs", "HyperParameterTuningJobSummaries"),
+        ("DescribeHyperParameterTuningJob", {"HyperParameterTuningJobName": "HyperParameterTuningJobName"}),
+        "HyperParameterTuningJobArn",
+    ),
     "ModelPackage": _Kind(
         ("ListModelPackages", "ModelPackageSummaryList"),
         ("DescribeModelPackage", {"ModelPackageName": "ModelPackageArn"}),

@@ -25,8 +25,12 @@ KIND = "tags"
 _PAGE = 100
 # Resource types whose tags are stored here.
 OWN = {
+    "action",
+    "artifact",
     "code-repository",
+    "context",
     "feature-group",
+    "hyper-parameter-tuning-job",
     "model-card",
     "model-package",
     "model-package-group",

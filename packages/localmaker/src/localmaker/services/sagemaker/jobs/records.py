@@ -48,6 +48,7 @@ class JobRecord:
     Attributes:
         pool_ended: when a training job's warm pool ended before its period was over.
         reused_by: the job that then took over the pool.
+        tuned_by: ARN of the tuning job that started it.
     """
 
     kind: JobKind
@@ -68,6 +69,7 @@ class JobRecord:
     tags: tuple[Mapping[str, str], ...] = ()
     pool_ended: datetime | None = None
     reused_by: str | None = None
+    tuned_by: str | None = None
 
     @property
     def id(self) -> JobId:
@@ -81,7 +83,7 @@ def now() -> datetime:
     return present.replace(microsecond=present.microsecond // 1000 * 1000)
 
 
-def new_record(kind: JobKind, arn: str, request: Mapping[str, Any]) -> JobRecord:
+def new_record(kind: JobKind, arn: str, request: Mapping[str, Any], tuned_by: str | None = None) -> JobRecord:
     """Return the record of a job that has just been created."""
     present, name = now(), request[kind.name_field]
     return JobRecord(
@@ -94,6 +96,7 @@ def new_record(kind: JobKind, arn: str, request: Mapping[str, Any]) -> JobRecord
         log_stream=f"{name}/algo-1-{int(present.timestamp())}",
         transitions=(Transition("Starting", present, None, _STATUS_MESSAGES["Starting"]),),
         tags=tuple(request.get("Tags", [])),
+        tuned_by=tuned_by,
     )
 
 

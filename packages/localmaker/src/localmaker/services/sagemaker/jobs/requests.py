@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from localmaker.services.sagemaker.jobs.kinds import JobKind
+from localmaker.services.sagemaker.jobs.metric_definitions import metric_definitions
 
 _DEFAULT_RUNTIME_SECONDS = 86_400
 _DEFAULT_TYPE = "ml.m5.large"
@@ -92,8 +93,9 @@ def _training(request: Structure) -> dict[str, Any]:
     completed = {"StoppingCondition": _STOPPING, **request}
     algorithm = request.get("AlgorithmSpecification")
     if algorithm is not None:
-        series = {"EnableSageMakerMetricsTimeSeries": bool(algorithm.get("MetricDefinitions"))}
-        completed["AlgorithmSpecification"] = {**series, **algorithm}
+        metrics = metric_definitions(request, request.get("HyperParameters", {}))
+        found = {"MetricDefinitions": metrics} if metrics else {}
+        completed["AlgorithmSpecification"] = {"EnableSageMakerMetricsTimeSeries": bool(metrics), **found, **algorithm}
     if "InputDataConfig" in request:
         channel = {"CompressionType": "None", "RecordWrapperType": "None"}
         completed["InputDataConfig"] = [

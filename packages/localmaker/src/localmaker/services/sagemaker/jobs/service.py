@@ -97,12 +97,13 @@ class JobService:
         """The isolation of jobs from the machine."""
         return self._executor.isolation
 
-    def create(self, kind: JobKind, request: Mapping[str, Any]) -> str:
+    def create(self, kind: JobKind, request: Mapping[str, Any], *, tuned_by: str | None = None) -> str:
         """Create a job and start it.
 
         Args:
             kind: kind of job.
             request: the Create request in botocore's terms, with the job's name.
+            tuned_by: ARN of the tuning job that starts a training job.
 
         Returns:
             The job's ARN, at once.
@@ -114,7 +115,7 @@ class JobService:
         prefix = f"arn:aws:sagemaker:{self._region}:{self._account_id}"
         if kind is JobKind.TRANSFORM:
             check_model(self._executor.sagemaker, request["ModelName"], f"{prefix}:model/{request['ModelName']}")
-        record = new_record(kind, f"{prefix}:{kind.resource}/{request[kind.name_field]}", request)
+        record = new_record(kind, f"{prefix}:{kind.resource}/{request[kind.name_field]}", request, tuned_by)
         with self._store.lock:
             if self._closing:
                 raise AwsError("InternalFailure", "The local endpoint is shutting down.", 500)
@@ -133,6 +134,10 @@ class JobService:
             AwsError: ValidationException for a job that does not exist, in AWS's words.
         """
         return shapes.describe(self.record(kind, name))
+
+    def descriptions(self, kind: JobKind) -> list[dict[str, Any]]:
+        """Return the Describe responses of every job of a kind."""
+        return [shapes.describe(record) for record in self._store.all() if record.kind is kind]
 
     def record(self, kind: JobKind, name: str) -> JobRecord:
         """Return a job's record, with its tags and its log stream.

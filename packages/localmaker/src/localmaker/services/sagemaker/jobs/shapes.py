@@ -63,6 +63,7 @@ def _common(record: JobRecord) -> dict[str, Any]:
 
 def _training_fields(record: JobRecord) -> dict[str, Any]:
     fields: dict[str, Any] = {
+        "TuningJobArn": record.tuned_by,
         "SecondaryStatus": record.secondary_status,
         "SecondaryStatusTransitions": [
             {

@@ -13,6 +13,7 @@ _TOKEN_ALPHABET = string.ascii_letters + string.digits
 _EXECUTION_ID_LENGTH = 12
 _TOKEN_LENGTH = 10
 JOB_NAME_LENGTH = 63
+TUNING_JOB_NAME_LENGTH = 32
 _ARN = re.compile(
     r"arn:aws[a-z\-]*:sagemaker:(?P<region>[a-z0-9\-]*):(?P<account>\d{12}):"
     r"pipeline/(?P<name>[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,255})(?:/execution/(?P<execution>[a-zA-Z0-9]+))?"
@@ -76,6 +77,12 @@ def job_name(execution_id: str, step_name: str, suffix: str, prefix: str | None 
         return f"{custom[:room].rstrip('-')}-{execution_id}-{suffix}"
     room = JOB_NAME_LENGTH - len(f"pipelines-{execution_id}--{suffix}")
     return f"pipelines-{execution_id}-{_hyphenated(step_name)[:room].rstrip('-') or 'step'}-{suffix}"
+
+
+def tuning_job_name(execution_id: str, step_name: str, suffix: str) -> str:
+    """Return the name of the tuning job that a step creates, at most 32 characters; see :func:`job_name`."""
+    room = TUNING_JOB_NAME_LENGTH - len(f"{execution_id}--{suffix}")
+    return f"{execution_id}-{_hyphenated(step_name)[:room].rstrip('-') or 'step'}-{suffix}"
 
 
 def _hyphenated(text: str) -> str:

@@ -34,6 +34,19 @@ class JobService(Protocol):
         """Ask a job to stop."""
 
 
+class TuningService(Protocol):
+    """The part of the service of tuning jobs that steps use."""
+
+    def create(self, request: dict[str, Any]) -> str:
+        """Start a tuning job from a Create request; return its ARN at once."""
+
+    def wait(self, name: str) -> dict[str, Any]:
+        """Block until a tuning job has ended; return its Describe response with its best training jobs."""
+
+    def stop(self, name: str) -> None:
+        """Ask a tuning job to stop."""
+
+
 class Clock(Protocol):
     """A clock, replaceable in tests."""
 
@@ -67,6 +80,7 @@ class ExecutionServices:
     Attributes:
         state_dir: may contain the table of functions that Lambda steps call.
         functions: holds the calls of functions in progress.
+        tuning: runs the jobs of Tuning steps.
         acting: gives executions clients and checks for their roles.
         client: with ``acting``, gives clients that act under the execution's role.
         own_client: gives the endpoint's own clients.
@@ -81,6 +95,7 @@ class ExecutionServices:
     state_dir: Path
     callbacks: Callbacks
     functions: RunningFunctions
+    tuning: TuningService | None = None
     acting: Acting | None = None
     own_client: ClientFactory | None = None
     authorize: Authorize = allow_everything

@@ -27,6 +27,7 @@ from localmaker.services.sagemaker.pipelines.ports import (
     ExecutionServices,
     JobService,
     SystemClock,
+    TuningService,
 )
 from localmaker.services.sagemaker.pipelines.store import PipelineStore
 
@@ -52,6 +53,7 @@ class PipelineService:
         acting: gives executions clients and checks for their roles.
         functions_dir: directory of ``functions.toml``, if there is one; ``state_dir`` by default.
         functions: holds the calls of functions in progress; by default the service's own, which end with it.
+        tuning: runs the jobs of Tuning steps.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class PipelineService:
         acting: Acting | None = None,
         functions_dir: Path | None = None,
         functions: RunningFunctions | None = None,
+        tuning: TuningService | None = None,
     ) -> None:
         self._store = PipelineStore(state_dir)
         self._own_functions = RunningFunctions()
@@ -85,6 +88,7 @@ class PipelineService:
             callbacks=self.callbacks,
             acting=acting,
             functions=functions or self._own_functions,
+            tuning=tuning,
         )
         self.executions = PipelineExecutions(services, self.catalog, max_running)
 

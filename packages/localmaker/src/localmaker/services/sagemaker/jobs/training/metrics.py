@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+from localmaker.services.sagemaker.jobs.metric_definitions import metric_definitions
 from localmaker.services.sagemaker.jobs.records import JobRecord, Metric, now
 
 if TYPE_CHECKING:
@@ -32,9 +33,7 @@ class MetricReader:
     @classmethod
     def of(cls, record: JobRecord) -> MetricReader:
         """Return the reader for a job's metric definitions; other kinds of job have none."""
-        definitions: Sequence[Mapping[str, str]] = record.request.get("AlgorithmSpecification", {}).get(
-            "MetricDefinitions", []
-        )
+        definitions = metric_definitions(record.request, record.request.get("HyperParameters", {}))
         return cls([(entry["Name"], re.compile(entry["Regex"])) for entry in definitions])
 
     def read(self, line: str) -> None:

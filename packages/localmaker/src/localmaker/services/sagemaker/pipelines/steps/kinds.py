@@ -16,13 +16,14 @@ from localmaker.services.sagemaker.pipelines.steps.attempts import (
     Attempt,
     StepFailure,
     StepResult,
-    refusal,
     resolve_arguments,
 )
 from localmaker.services.sagemaker.pipelines.steps.callbacks import run_callback
 from localmaker.services.sagemaker.pipelines.steps.experiments import JobComponent
 from localmaker.services.sagemaker.pipelines.steps.lambdas import run_lambda
-from pipedef.language.arguments import REQUEST_OPERATIONS, validate_step_request
+from localmaker.services.sagemaker.pipelines.steps.lineage import run_lineage
+from localmaker.services.sagemaker.pipelines.steps.requests import check, refused, tagged
+from localmaker.services.sagemaker.pipelines.steps.tuning import run_tuning
 from pipedef.language.conditions import evaluate_all
 from pipedef.language.expressions import ExpressionError, resolve, to_text
 from pipedef.language.model import StepType
@@ -30,7 +31,7 @@ from pipedef.language.retrying import classify_job_failure
 
 JOB_STEPS = frozenset({StepType.PROCESSING, StepType.TRAINING, StepType.TRANSFORM})
 # These steps report themselves when they have started.
-STOPPABLE_STEPS = JOB_STEPS | {StepType.CALLBACK, StepType.LAMBDA}
+STOPPABLE_STEPS = JOB_STEPS | {StepType.TUNING, StepType.CALLBACK, StepType.LAMBDA}
 
 _MAX_FAIL_MESSAGE = 3072
 
@@ -56,12 +57,12 @@ def run_job(attempt: Attempt) -> StepResult:
     """Run a processing, training or transform job and wait for its end."""
     services, kind, name = attempt.services, JobKind(attempt.step.type), attempt.resource_name
     request = _job_request(attempt)
-    _check(attempt.step.type, request)
+    check(attempt.step.type, request)
     try:
         services.authorize(Operation("sagemaker", f"Create{kind}Job", request))
         arn = services.jobs.create(kind, request)
     except (AwsError, ClientError, BotoCoreError) as exc:
-        raise _refusal(attempt.step.type, exc) from exc
+        raise refused(attempt.step.type, exc) from exc
     metadata = {f"{kind}Job": {"Arn": arn}}
     attempt.started(metadata, lambda _closing: _stop_job(services, kind, name))
     component = JobComponent(services, kind, name, request.get("ExperimentConfig", {}))
@@ -89,19 +90,13 @@ def _job_request(attempt: Attempt) -> dict[str, Any]:
     if attempt.experiment is not None and "ExperimentConfig" not in request:
         experiment = resolve(attempt.experiment, attempt.scope)
         request["ExperimentConfig"] = {key: to_text(value) for key, value in experiment.items()}
-    return _tagged(request, attempt)
-
-
-def _tagged(request: dict[str, Any], attempt: Attempt) -> dict[str, Any]:
-    own = {"sagemaker:pipeline-execution-arn": attempt.execution.arn, "sagemaker:pipeline-step-name": attempt.step.name}
-    tags = [tag for tag in request.get("Tags", []) if tag["Key"] not in own]
-    return {**request, "Tags": [*tags, *({"Key": key, "Value": value} for key, value in own.items())]}
+    return tagged(request, attempt)
 
 
 def run_model(attempt: Attempt) -> StepResult:
     """Run CreateModel."""
     name = attempt.resource_name
-    request = {**_tagged(resolve_arguments(attempt.step, attempt.scope), attempt), "ModelName": name}
+    request = {**tagged(resolve_arguments(attempt.step, attempt.scope), attempt), "ModelName": name}
 
     def create(client: Any) -> tuple[str, Any]:
         return client.create_model(**request)["ModelArn"], client.describe_model(ModelName=name)
@@ -130,7 +125,7 @@ def run_register_model(attempt: Attempt) -> StepResult:
 
 def run_endpoint_config(attempt: Attempt) -> StepResult:
     """Run CreateEndpointConfig, under the name in the arguments if there is one."""
-    request = _tagged(resolve_arguments(attempt.step, attempt.scope), attempt)
+    request = tagged(resolve_arguments(attempt.step, attempt.scope), attempt)
     name = request.setdefault("EndpointConfigName", attempt.resource_name)
 
     def create(client: Any) -> tuple[str, Any]:
@@ -153,11 +148,11 @@ def _created(attempt: Attempt, request: dict[str, Any], create: Callable[[Any], 
         StepFailure: the request is not valid, or was refused.
     """
     kind = attempt.step.type
-    _check(kind, request)
+    check(kind, request)
     try:
         arn, described = create(attempt.services.client("sagemaker"))
     except (AwsError, ClientError, BotoCoreError) as exc:
-        raise _refusal(kind, exc) from exc
+        raise refused(kind, exc) from exc
     return StepResult(StepStatus.SUCCEEDED, json_ready(described), {str(kind): {"Arn": arn}})
 
 
@@ -175,26 +170,17 @@ def _ensure_group(own: Any, client: Any, group: str) -> None:
                 raise
 
 
-def _check(step_type: StepType, request: dict[str, Any]) -> None:
-    try:
-        validate_step_request(step_type, request)
-    except AwsError as exc:
-        raise _refusal(step_type, exc) from exc
-
-
-def _refusal(step_type: StepType, exc: AwsError | ClientError | BotoCoreError) -> StepFailure:
-    return refusal(f"sagemaker:{REQUEST_OPERATIONS[step_type]}", exc)
-
-
 RUNNERS: Mapping[StepType, Callable[[Attempt], StepResult]] = {
     StepType.CONDITION: run_condition,
     StepType.FAIL: run_fail,
     StepType.PROCESSING: run_job,
     StepType.TRAINING: run_job,
     StepType.TRANSFORM: run_job,
+    StepType.TUNING: run_tuning,
     StepType.MODEL: run_model,
     StepType.REGISTER_MODEL: run_register_model,
     StepType.ENDPOINT_CONFIG: run_endpoint_config,
     StepType.CALLBACK: run_callback,
     StepType.LAMBDA: run_lambda,
+    StepType.LINEAGE: run_lineage,
 }

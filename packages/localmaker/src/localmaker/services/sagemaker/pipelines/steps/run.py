@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localmaker.errors import AwsError
-from localmaker.services.sagemaker.pipelines.naming import job_name, new_token
+from localmaker.services.sagemaker.pipelines.naming import job_name, new_token, tuning_job_name
 from localmaker.services.sagemaker.pipelines.ports import ExecutionServices
 from localmaker.services.sagemaker.pipelines.records import ExecutionRecord, StepStatus
 from localmaker.services.sagemaker.pipelines.steps.attempts import (
@@ -148,7 +148,11 @@ class StepRun:
     def _attempt(self) -> StepResult:
         step = self._step
         prefix = step.arguments.get(_NAME_ARGUMENTS.get(step.type, ""))
-        name = job_name(self._execution.id, step.name, new_token(), prefix if isinstance(prefix, str) else None)
+        name = (
+            tuning_job_name(self._execution.id, step.name, new_token())
+            if step.type is StepType.TUNING
+            else job_name(self._execution.id, step.name, new_token(), prefix if isinstance(prefix, str) else None)
+        )
         scope = ExecutionScope(
             self._execution,
             self._definition,
