@@ -101,7 +101,8 @@ def test_the_log_names_what_differs_from_the_image(tmp_path):
     image = ImageMapping("*", tmp_path, "3.11", original=original)
     assert differences(image, made) == (
         "not the image's versions, but the nearest that can be had here: python 3.12.1 (3.9 in the image), "
-        "scikit-learn 1.3.2 (1.2.1 in the image), xgboost 2.1.4 (1.7.4 in the image), scipy is missing (1.8.0 in the image)"
+        "scikit-learn 1.3.2 (1.2.1 in the image), xgboost 2.1.4 (1.7.4 in the image), "
+        "scipy is missing (1.8.0 in the image)"
     )
 
 

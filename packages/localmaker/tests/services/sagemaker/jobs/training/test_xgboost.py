@@ -9,6 +9,7 @@ import pytest
 
 from localmaker.images.environments import image_environment
 from localmaker.images.table import find_image
+from localmaker.sandbox.sandbox import Isolation, detect_isolation
 from localmaker.services.sagemaker.jobs.kinds import JobKind
 
 pytestmark = pytest.mark.slow
@@ -191,7 +192,9 @@ def model_of(remote, description, **fields):
     """Create a model from a job's artefact."""
     name = remote.name()
     container = {"Image": IMAGE, "ModelDataUrl": description["ModelArtifacts"]["S3ModelArtifacts"], **fields}
-    remote.sagemaker.create_model(ModelName=name, ExecutionRoleArn="arn:aws:iam::1:role/r", PrimaryContainer=container)
+    remote.sagemaker.create_model(
+        ModelName=name, ExecutionRoleArn="arn:aws:iam::123456789012:role/jobs", PrimaryContainer=container
+    )
     return name
 
 
@@ -212,7 +215,7 @@ def test_a_transform_job_predicts_with_the_trained_model(remote, trained):
     assert description["TransformJobStatus"] == "Completed", description.get("FailureReason")
     high, low, without = (float(line) for line in lines.splitlines())
     assert high == without > low
-    _, sparse = transform(remote, model, "0:1 1:0.5\n1:0.5\n", content_type=None, assemble="None")
+    _, sparse = transform(remote, model, "0:1 1:0.5\n0:0 1:0.5\n", content_type=None, assemble="None")
     assert [float(line) for line in sparse.splitlines()] == [high, low]
 
 
@@ -237,13 +240,14 @@ def model_fn(folder):
     name = remote.create_model(files, Environment={"SAGEMAKER_PROGRAM": "inference.py"})
     container = remote.sagemaker.describe_model(ModelName=name)["PrimaryContainer"] | {"Image": IMAGE}
     remote.sagemaker.create_model(
-        ModelName=f"{name}-x", ExecutionRoleArn="arn:aws:iam::1:role/r", PrimaryContainer=container
+        ModelName=f"{name}-x", ExecutionRoleArn="arn:aws:iam::123456789012:role/jobs", PrimaryContainer=container
     )
     description, lines = transform(remote, f"{name}-x", "1,0.5\n0,0.5\n", assemble="None")
     assert description["TransformJobStatus"] == "Completed", description.get("FailureReason")
     assert len(lines.splitlines()) == 2
 
 
+@pytest.mark.skipif(detect_isolation() is Isolation.NONE, reason="without a sandbox / is the machine's")
 def test_a_processing_job_evaluates_the_model_as_samples_do(remote, data, trained):
     script = """
 import json, pathlib, tarfile, numpy, xgboost
