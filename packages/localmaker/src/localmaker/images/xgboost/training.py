@@ -4,7 +4,7 @@ Runs in a job's sandbox, in the image's environment. Reads the configuration and
 prints what the container prints, of which the rounds' metrics are read by others, and stores ``xgboost-model``. A
 failure is written to ``/opt/ml/output/failure`` in the words of the container's toolkit.
 
-Not here: several instances, cross validation (``_kfold``), and accelerators.
+Not here: cross validation (``_kfold``) and accelerators.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import xgboost
 
 import channels
 import custom_metrics
+import distributed
 import hyperparameters
 from errors import AlgorithmError, UserError
 
@@ -79,17 +80,21 @@ def _train(*, pickled: bool) -> None:
     values = hyperparameters.validate(_read("hyperparameters"))
     if "_kfold" in values or values.pop("use_dask_gpu_training", "false") == "true":
         raise UserError("Neither cross validation (_kfold) nor use_dask_gpu_training is available here.")
-    if len(_read("resourceconfig")["hosts"]) > 1:
-        raise UserError("XGBoost trains on one instance here: set InstanceCount to 1.")
     data = channels.read(_read("inputdataconfig"), weights=bool(values.pop("csv_weights", 0)))
-    logging.info("Single node training.")
+    resources = _read("resourceconfig")
+    hosts = resources["hosts"]
+    logging.info(
+        "Single node training." if len(hosts) == 1 else f"Distributed node training with {len(hosts)} hosts: {hosts}"
+    )
     logging.info("Train matrix has %d rows and %d columns", data["train"].num_row(), data["train"].num_col())
     if "validation" in data:
         logging.info("Validation matrix has %d rows", data["validation"].num_row())
-    model = _boost(values, data)
-    if pickled:
+    with distributed.together(hosts, resources["current_host"]):
+        model = _boost(values, data)
+        leads = distributed.is_leader()
+    if leads and pickled:
         _MODEL.write_bytes(pickle.dumps(model, protocol=4))
-    else:
+    elif leads:
         model.save_model(_MODEL)
 
 
@@ -118,14 +123,14 @@ def _boost(values: dict[str, Any], data: Mapping[str, xgboost.DMatrix]) -> xgboo
                 data_name="validation",
                 metric_name=metric,
                 maximize=metric in hyperparameters.MAXIMIZED,
-                save_best=True,
+                save_best=distributed.is_leader(),
             )
         )
-    if on_termination:
+    if on_termination and distributed.is_leader():
         callbacks.append(_Keep())
     checkpoints = _checkpoints()
     start, done = _newest(checkpoints)
-    if checkpoints is not None:
+    if checkpoints is not None and distributed.is_leader():
         callbacks.append(_Checkpoints(checkpoints, done))
     try:
         return xgboost.train(

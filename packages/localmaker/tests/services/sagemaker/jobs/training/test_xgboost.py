@@ -174,6 +174,26 @@ def test_a_job_goes_on_from_its_checkpoint(remote, data):
     assert sorted(remote.keys(prefix))[-1] == "xgboost-checkpoint.6"
 
 
+def test_instances_train_one_model_together(remote, data):
+    """Each has half of the rows; the model and its metrics are those of all rows."""
+    prefix = remote.name()
+    rows = remote.read(data["train.csv"].split("/", 3)[3]).decode().splitlines(keepends=True)
+    for number in range(2):
+        remote.put(f"{prefix}/{number}.csv", "".join(rows[number::2]))
+    made = request(remote, {"train": f"s3://artifacts/{prefix}"}, ROUNDS)
+    made["ResourceConfig"]["InstanceCount"] = 2
+    made["InputDataConfig"][0]["DataSource"]["S3DataSource"]["S3DataDistributionType"] = "ShardedByS3Key"
+    description = completed(remote.run(TRAINING, made))
+    log = remote.log(TRAINING, description["TrainingJobName"])
+    assert "Distributed node training with 2 hosts: ['algo-1', 'algo-2']" in log
+    assert log.count("Train matrix has 75 rows and 2 columns") == 2
+    assert len([line for line in log.splitlines() if "#011" in line]) == 3
+    alone = completed(train(remote, {"train": data["train.csv"]}, ROUNDS))
+    final = [metric["Value"] for metric in description["FinalMetricDataList"]]
+    assert final == pytest.approx([metric["Value"] for metric in alone["FinalMetricDataList"]], rel=1e-4)
+    assert list(artefact(remote, description)) == ["xgboost-model"]
+
+
 def test_a_program_of_the_users_runs_in_the_images_environment(remote):
     program = """
 import json, os, pickle, numpy, xgboost
