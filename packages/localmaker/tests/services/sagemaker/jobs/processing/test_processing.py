@@ -9,6 +9,8 @@ import tomllib
 import psutil
 import pytest
 
+from localmaker.images.environments import image_environment
+from localmaker.images.table import find_image
 from localmaker.sandbox.sandbox import Isolation
 from localmaker.services.sagemaker.jobs.kinds import JobKind
 
@@ -144,6 +146,20 @@ def test_unknown_image_fails_with_the_lines_to_add(jobs):
     reason = jobs.run(KIND, request)["FailureReason"]
     assert reason.startswith("ClientError: ")
     assert tomllib.loads(reason[reason.index("[[image]]") :])["image"][0]["pattern"] == "*tensorflow:9*"
+
+
+@pytest.mark.slow
+def test_an_older_image_gets_the_nearest_environment_and_its_log_says_so(jobs):
+    uri = "246618743249.dkr.ecr.us-west-2.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+    image_environment(find_image(uri))
+    request = jobs.processing_request("python3 -c 'import pandas, scipy, sklearn; print(sklearn.__version__)'")
+    request["AppSpecification"]["ImageUri"] = uri
+    description = jobs.run(KIND, request)
+    assert description["ProcessingJobStatus"] == "Completed", description.get("FailureReason")
+    said, version = jobs.log(KIND, description["ProcessingJobName"]).splitlines()
+    assert said.startswith("sagemaker-scikit-learn:1.2-1-cpu-py3: not the image's versions, but the nearest")
+    assert "(3.9 in the image)" in said
+    assert version.split(".") >= ["1", "2", "1"]
 
 
 def test_prefix_is_a_prefix_of_names(jobs):
