@@ -14,6 +14,8 @@ _SMALLER = "-cpu"
 
 def differences(image: ImageMapping, environment: JobEnvironment) -> str | None:
     """Return a sentence for the job's log; None where everything that the table names is as in the image."""
+    if not image.original:
+        return None
     found = {"python": environment.interpreter.version}
     for folder in environment.site_packages.glob("*.dist-info"):
         match = _DISTRIBUTION.fullmatch(folder.name)

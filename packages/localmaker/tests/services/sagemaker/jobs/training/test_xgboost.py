@@ -288,15 +288,31 @@ pathlib.Path("/opt/ml/processing/output/out/evaluation.json").write_text(json.du
     assert remote.keys(f"{description['ProcessingJobName']}/out/") == ["evaluation.json"]
 
 
-def test_an_algorithm_of_the_users_own_is_an_entry_of_the_table(make_jobs):
+@pytest.mark.parametrize("isolation", [None, Isolation.NONE])
+def test_an_algorithm_of_the_users_own_is_an_entry_of_the_table(make_jobs, isolation):
     """The documented way; with this program the model is a pickle, as in the containers before 1.3."""
-    jobs, image = make_jobs(), find_image(IMAGE)
-    program = image.train.with_name("training_with_pickle.py")
-    (jobs.state_dir / "images.toml").write_text(
-        f"[[image]]\npattern = '*/mine:7'\nlock = '{image.lock}'\npython = '{image.python}'\ntrain = '{program}'\n"
-    )
+    jobs, image = make_jobs(isolation=isolation), find_image(IMAGE)
+    add_entry(jobs, image.train.with_name("training_with_pickle.py"))
     table = jobs.put(f"{jobs.name()}/train.csv", "1,2,3\n0,1,3\n" * 5)
     made = request(jobs, {"train": table}, ROUNDS, image="registry/mine:7")
     model = artefact(jobs, completed(jobs.run(TRAINING, made)))["xgboost-model"]
     assert model.startswith(pickle.PROTO + b"\x04")
     assert b"xgboost" in model
+
+
+def test_an_entry_without_its_program_fails_the_job(make_jobs, tmp_path):
+    jobs = make_jobs()
+    table = jobs.put(f"{jobs.name()}/train.csv", "1,2,3\n")
+    (tmp_path / "folder").mkdir()
+    for program in (tmp_path / "folder" / "train.py", tmp_path / "missing" / "train.py"):
+        add_entry(jobs, program)
+        reason = jobs.run(TRAINING, request(jobs, {"train": table}, ROUNDS, image="registry/mine:7"))["FailureReason"]
+        assert reason.startswith("ClientError: the")
+        assert str(program) in reason
+
+
+def add_entry(jobs, program):
+    image = find_image(IMAGE)
+    (jobs.state_dir / "images.toml").write_text(
+        f"[[image]]\npattern = '*/mine:7'\nlock = '{image.lock}'\npython = '{image.python}'\ntrain = '{program}'\n"
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path, PurePosixPath
 
+from localmaker.services.sagemaker.jobs.failures import client_error
+
 #: Where a job has them, below /opt/ml.
 _FOLDER = "algorithm"
 
@@ -14,6 +16,14 @@ def bring(program: Path, ml: Path) -> PurePosixPath:
 
     Returns:
         Its path as the job sees it.
+
+    Raises:
+        JobFailure: the table of images names what does not exist or cannot be read.
     """
-    shutil.copytree(program.parent, ml / _FOLDER, ignore=shutil.ignore_patterns("__pycache__"))
+    try:
+        shutil.copytree(program.parent, ml / _FOLDER, ignore=shutil.ignore_patterns("__pycache__"))
+    except OSError as error:  # copytree's own error is one, too
+        raise client_error(f"the program {program} that images.toml names cannot be copied: {error}") from error
+    if not (ml / _FOLDER / program.name).is_file():
+        raise client_error(f"there is no program {program}, which images.toml names.")
     return PurePosixPath("/opt/ml", _FOLDER, program.name)
