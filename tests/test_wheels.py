@@ -82,6 +82,7 @@ def test_the_wheels_hold_what_runs_and_nothing_else(wheels):
     assert "pipeline/settings/environments/prod.toml" in names["template"]
     assert "pipeline/_standards/model_risk.toml" in names["template"]
     assert "localmaker/images/images.toml" in names["localmaker"]
+    assert "localmaker/images/xgboost/training.py" in names["localmaker"]
     assert "localmaker/services/iam/actions.toml" in names["localmaker"]
     for files in names.values():
         assert not [file for file in files if "/tests/" in file or file.endswith(".pyc")]

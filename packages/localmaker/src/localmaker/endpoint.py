@@ -70,6 +70,7 @@ _OPERATION_MODULES = (
     "localmaker.services.sagemaker.featurestore.operations",
     "localmaker.services.sagemaker.code_repositories",
     "localmaker.services.sagemaker.endpoints",
+    "localmaker.services.sagemaker.images",
     "localmaker.services.sagemaker.registry.model_card_exports",
     "localmaker.services.sagemaker.registry.model_cards",
     "localmaker.services.sagemaker.registry.model_packages",

@@ -515,6 +515,8 @@ def test_every_operation_answers_what_the_service_model_has(call, endpoint, uniq
     ask_functions(call, unique)
     ask_events(call, unique, queue_arn)
     ask_quotas(call)
+    for operation in ("DescribeImage", "DescribeImageVersion"):
+        assert call.refused(operation, ImageName=unique) == "ResourceNotFound"
     ask_athena(call, unique, eventually)
     import_operations()
     assert set(registered_operations()) - call.called == set()

@@ -1,11 +1,13 @@
 """Job environments: keys, tables of images, requirements; builds with an empty lock so that they are quick."""
 
 import fcntl
+import json
 import re
 import shutil
 import subprocess
 import threading
 import time
+import tomllib
 
 import pytest
 
@@ -138,24 +140,48 @@ def test_own_table_comes_first(tmp_path, monkeypatch):
     monkeypatch.setenv("LOCALMAKER_IMAGES", str(table))
     assert find_image("registry/mine:1").lock == tmp_path / "mine.lock"
     assert find_image(DEFAULT_IMAGE).python == "3.12"
-    with pytest.raises(UnknownImageError, match=r'pattern = "\*other:2\*"'):
+    with pytest.raises(UnknownImageError, match=r"pattern = '\*other:2\*'"):
         find_image("registry/other:2")
     table.unlink()
     with pytest.raises(ImageTableError, match=r"images\.toml"):
         find_image(DEFAULT_IMAGE)
 
 
-def test_lines_to_add_make_the_image_known(tmp_path):
+@pytest.mark.parametrize("uri", ["registry/other:2", "registry/it's:2", "registry/o[th]er:2@sha256:0"])
+def test_lines_to_add_make_the_image_known(tmp_path, uri):
     with pytest.raises(
-        UnknownImageError, match=re.escape(f"Add these lines to {tmp_path / 'images.toml'}: ")
+        UnknownImageError, match=re.escape(f"Add these lines to {tmp_path / 'images.toml'} ")
     ) as unknown:
-        find_image("registry/other:2", tmp_path)
-    (tmp_path / "images.toml").write_text("\n".join(unknown.value.lines))
-    found = find_image("registry/other:2", tmp_path)
+        find_image(uri, tmp_path)
+    text = str(unknown.value)
+    (tmp_path / "images.toml").write_text(text[text.index("[[image]]") :])
+    found = find_image(uri, tmp_path)
     assert (found.lock, found.python) == (find_image(DEFAULT_IMAGE).lock, "3.12")
 
 
-@pytest.mark.parametrize("content", ["[[image]]\npattern = 'x'\n", "= nonsense"])
+def test_lines_to_add_are_four_and_the_same_in_json(tmp_path):
+    with pytest.raises(UnknownImageError) as unknown:
+        find_image("registry/other:2", tmp_path)
+    shown = json.dumps(str(unknown.value))
+    lines = shown.strip('"').split("\\n")[1:]
+    assert lines == list(unknown.value.lines)
+    assert len(lines) == 4
+    assert tomllib.loads("\n".join(lines))["image"][0]["pattern"] == "*other:2*"
+
+
+COMPLETE = "[[image]]\npattern = 'x'\nlock = 'l'\npython = '3.12'\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[[image]]\npattern = 'x'\n",
+        "= nonsense",
+        f"{COMPLETE}train = 'beside.py'\n",
+        f"{COMPLETE}metrics = '('\n",
+        f"{COMPLETE}metrics = '(?P<metric>a)(?P<value>b)'\n",
+    ],
+)
 def test_broken_table_is_named(tmp_path, content):
     table = tmp_path / "images.toml"
     table.write_text(content)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
+import glob
+import json
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,18 +27,18 @@ class ImageTableError(LocalmakerError):
 
 
 class UnknownImageError(LocalmakerError):
-    """No entry of the table matches an image. The message holds the lines to add.
+    """No entry of the table matches an image. The message ends with the lines to add, which are TOML.
 
     Attributes:
         lines: to add to the file. They name the scikit-learn image's libraries, whose versions may differ.
     """
 
-    def __init__(self, uri: str, table: Path | None, *fields: str) -> None:
-        self.lines = ("[[image]]", *fields)
+    def __init__(self, uri: str, table: Path | None, entry: Mapping[str, str]) -> None:
+        self.lines = ("[[image]]", *(f"{name} = {_toml(value)}" for name, value in entry.items()))
         place = str(table) if table else f"a file and name it in the environment variable {OWN_TABLE_VARIABLE}"
         super().__init__(
-            f'no local environment stands in for the image "{uri}". Add these lines to {place}: {" ".join(self.lines)} '
-            "(these are the scikit-learn image's libraries; name a lock file of your own for others)"
+            f"no local environment stands in for the image {uri}. Add these lines to {place} (they name the "
+            "scikit-learn image's libraries; name a lock file of your own for others):\n" + "\n".join(self.lines)
         )
 
 
@@ -49,6 +52,12 @@ class ImageMapping:
         python: the image's Python version, ``major.minor``.
         environment: variables that the image sets.
         source: requirements file with hashes of packages that are built from source.
+        original: versions of Python and of packages in the image, where an environment may have others.
+        train: program that trains where a job brings none, for an image with an algorithm of its own. Its folder comes
+            along.
+        serve: the module that serves what this program has trained.
+        metrics: regular expression for the lines in which it reports metrics, with the groups ``channel``, ``metric``
+            and ``value``.
     """
 
     pattern: str
@@ -56,6 +65,10 @@ class ImageMapping:
     python: str
     environment: Mapping[str, str] = field(default_factory=dict)
     source: Path | None = None
+    original: Mapping[str, str] = field(default_factory=dict)
+    train: Path | None = None
+    serve: Path | None = None
+    metrics: re.Pattern[str] | None = None
 
 
 def find_image(uri: str, state_dir: Path | None = None) -> ImageMapping:
@@ -75,10 +88,9 @@ def find_image(uri: str, state_dir: Path | None = None) -> ImageMapping:
         if fnmatch.fnmatchcase(uri, mapping.pattern):
             return mapping
     default = find_image(DEFAULT_IMAGE)
-    name = uri.rsplit("/", 1)[-1].split("@", 1)[0]
-    raise UnknownImageError(
-        uri, own, f'pattern = "*{name}*"', f'lock = "{default.lock}"', f'python = "{default.python}"'
-    )
+    name = glob.escape(uri.rsplit("/", 1)[-1].split("@", 1)[0])
+    entry = {"pattern": f"*{name}*", "lock": str(default.lock), "python": default.python}
+    raise UnknownImageError(uri, own, entry)
 
 
 def function_runtime(name: str) -> ImageMapping:
@@ -102,20 +114,48 @@ def read_table(path: Path) -> Iterable[ImageMapping]:
     """Read all entries of a table, in order.
 
     Raises:
-        ImageTableError: not readable, not TOML, or an entry lacks a field.
+        ImageTableError: not readable, not TOML, or an entry lacks a field or has a wrong one.
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        return [_read_entry(entry, path) for entry in table.get("image", [])]
-    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
+        return [_read_entry(entry, path, _texts(table, "environment")) for entry in table.get("image", [])]
+    except (OSError, tomllib.TOMLDecodeError, KeyError, ValueError, re.error) as error:
         raise ImageTableError(f"{path}: not a table of images: {error}") from error
 
 
-def _read_entry(entry: Mapping[str, Any], path: Path) -> ImageMapping:
+def _read_entry(entry: Mapping[str, Any], path: Path, environment: Mapping[str, str]) -> ImageMapping:
+    def file(name: str) -> Path | None:
+        return path.parent / str(entry[name]) if name in entry else None
+
+    programs = {name: file(name) for name in ("train", "serve")}
+    for name, program in programs.items():
+        if program is not None and program.parent == path.parent:
+            raise ValueError(f"{name} must be in a folder of its own, which comes along into the job")
     return ImageMapping(
         pattern=str(entry["pattern"]),
         lock=path.parent / str(entry["lock"]),
         python=str(entry["python"]),
-        environment={str(name): str(value) for name, value in entry.get("environment", {}).items()},
-        source=path.parent / str(entry["source"]) if "source" in entry else None,
+        environment={**environment, **_texts(entry, "environment")},
+        source=file("source"),
+        original=_texts(entry, "original"),
+        train=programs["train"],
+        serve=programs["serve"],
+        metrics=_read_metrics(entry["metrics"]) if "metrics" in entry else None,
     )
+
+
+def _texts(entry: Mapping[str, Any], name: str) -> Mapping[str, str]:
+    return {str(key): str(value) for key, value in entry.get(name, {}).items()}
+
+
+def _read_metrics(text: str) -> re.Pattern[str]:
+    pattern = re.compile(text)
+    missing = [group for group in ("channel", "metric", "value") if group not in pattern.groupindex]
+    if missing:
+        raise ValueError(f"metrics has no group {missing[0]}")
+    return pattern
+
+
+def _toml(text: str) -> str:
+    """Return a text as a TOML string, if it can be without double quotes, which JSON would change."""
+    return json.dumps(text) if "'" in text or not text.isprintable() else f"'{text}'"

@@ -229,7 +229,8 @@ def _specification(request: SandboxRequest, status_fd: int) -> dict[str, object]
     if not isolated:
         command = [substitution.replace(word, request.work) for word in command]
         environment = {name: substitution.replace(value, request.work) for name, value in environment.items()}
-        directory = substitution.replace(directory, request.work)
+        # The machine's own root is not the job's.
+        directory = substitution.replace("/opt/ml" if directory == "/" else directory, request.work)
         substitution.rewrite_files(request.work)
     python, prefix = bubblewrap.interpreter()
     return {

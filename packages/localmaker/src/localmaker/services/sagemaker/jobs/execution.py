@@ -143,7 +143,7 @@ class Executor:
         isolation, sagemaker = self.isolation, self.sagemaker
         key = output_key(record.kind, record.request)
         transfer = ObjectTransfer(identity.s3, self._region, place.role, key=key, is_stopped=lambda: stop.requested)
-        metrics = MetricReader.of(record)
+        metrics = MetricReader.of(record, self._state_dir)
         instances = [
             self._make_instance(record, folder, number, metrics, identity.logs)
             for number in range(1, instances_of(record.kind, record.request).count + 1)

@@ -4,10 +4,13 @@ import gzip
 import json
 import os
 import threading
+import tomllib
 
 import psutil
 import pytest
 
+from localmaker.images.environments import image_environment
+from localmaker.images.table import find_image
 from localmaker.sandbox.sandbox import Isolation
 from localmaker.services.sagemaker.jobs.kinds import JobKind
 
@@ -132,7 +135,8 @@ def test_an_image_is_known_once_the_lines_that_its_job_failed_with_are_added(mak
     table = jobs.state_dir / "images.toml"
     assert str(table) in failed["FailureReason"]
     lines = jobs.log(KIND, failed["ProcessingJobName"]).splitlines()
-    table.write_text("\n".join(lines[:4]))
+    assert "\n".join(lines) == failed["FailureReason"]
+    table.write_text("\n".join(lines[-4:]))
     assert jobs.run(KIND, request | {"ProcessingJobName": jobs.name()})["ProcessingJobStatus"] == "Completed"
 
 
@@ -141,7 +145,21 @@ def test_unknown_image_fails_with_the_lines_to_add(jobs):
     request["AppSpecification"]["ImageUri"] = "123.dkr.ecr.us-east-1.amazonaws.com/tensorflow:9"
     reason = jobs.run(KIND, request)["FailureReason"]
     assert reason.startswith("ClientError: ")
-    assert 'pattern = "*tensorflow:9*"' in reason
+    assert tomllib.loads(reason[reason.index("[[image]]") :])["image"][0]["pattern"] == "*tensorflow:9*"
+
+
+@pytest.mark.slow
+def test_an_older_image_gets_the_nearest_environment_and_its_log_says_so(jobs):
+    uri = "246618743249.dkr.ecr.us-west-2.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+    image_environment(find_image(uri))
+    request = jobs.processing_request("python3 -c 'import pandas, scipy, sklearn; print(sklearn.__version__)'")
+    request["AppSpecification"]["ImageUri"] = uri
+    description = jobs.run(KIND, request)
+    assert description["ProcessingJobStatus"] == "Completed", description.get("FailureReason")
+    said, version = jobs.log(KIND, description["ProcessingJobName"]).splitlines()
+    assert said.startswith("sagemaker-scikit-learn:1.2-1-cpu-py3: not the image's versions, but the nearest")
+    assert "(3.9 in the image)" in said
+    assert version.split(".") >= ["1", "2", "1"]
 
 
 def test_prefix_is_a_prefix_of_names(jobs):

@@ -224,3 +224,23 @@ def test_substitution_rewrites_programs_and_leaves_data(tmp_path):
     assert (folder / "latin.py").read_bytes() == b"# \xe9 /opt/ml"
     with tarfile.open(folder / "sourcedir.tar.gz") as tar:
         assert tar.extractfile("a/train.py").read().decode() == f"{tmp_path}/ml"
+
+
+def test_a_job_starts_in_the_root_as_in_the_container_and_may_write_there(isolated):
+    script = """
+test "$PWD" = / && test "$HOME" = /root || exit 3
+mkdir -p /opt/program /home/me /opt/ml/processing/more /data && touch /here /opt/program/a /etc/b ~/c || exit 4
+mkdir made && echo found > made/file && tar czf /tmp/made.tar.gz -C made file && rm -r made
+python3 -c 'import tarfile; tarfile.open("/tmp/made.tar.gz").extractall("..", filter="fully_trusted")'
+cp file /opt/ml/processing/output/out/
+"""
+    description = isolated.process(script)
+    assert description["ProcessingJobStatus"] == "Completed", description.get("FailureReason")
+    assert isolated.read(f"{description['ProcessingJobName']}/out/file") == b"found\n"
+    assert not Path("/here").exists()
+    assert not Path("/opt/program").exists()
+
+
+def test_without_a_sandbox_a_job_does_not_start_in_the_machines_root(make_jobs):
+    jobs = make_jobs(isolation=Isolation.NONE)
+    assert Path(read(jobs, jobs.process(f"pwd > {OUT}/place"), "place").strip()).is_relative_to(jobs.state_dir)

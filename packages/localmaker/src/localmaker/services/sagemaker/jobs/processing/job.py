@@ -95,9 +95,7 @@ def _channels(job: RunningJob) -> Sequence[Channel]:
 
 
 def _start(job: RunningJob, command: Sequence[str], instance: Instance) -> SandboxProcess:
-    return job.start_process(
-        instance, command, job.request.get("Environment", {}), "/opt/ml", network=_has_network(job)
-    )
+    return job.start_process(instance, command, job.request.get("Environment", {}), "/", network=_has_network(job))
 
 
 def _has_network(job: RunningJob) -> bool:

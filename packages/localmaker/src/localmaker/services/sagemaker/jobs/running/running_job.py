@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from localmaker.images import environments
+from localmaker.images.differences import differences
 from localmaker.images.environments import EnvironmentBuildError, JobEnvironment
 from localmaker.images.installer import Installer, installer_of_jobs
 from localmaker.images.patience import Patience, StoppedWaitingError, TimeExceededError
 from localmaker.images.requirements import RefusedRequirementsError, brought, is_self_contained
-from localmaker.images.table import ImageTableError, UnknownImageError, find_image
+from localmaker.images.table import ImageMapping, ImageTableError, UnknownImageError, find_image
 from localmaker.sandbox import sandbox
 from localmaker.sandbox.network import Door
 from localmaker.sandbox.sandbox import Isolation, SandboxError, SandboxProcess, SandboxRequest
@@ -81,6 +82,17 @@ class RunningJob:
         """The host names in alphabetical order, as AWS lists them."""
         return sorted(instance.host for instance in self.instances)
 
+    def find_image(self, image: str) -> ImageMapping:
+        """Return what stands in for an image.
+
+        Raises:
+            JobFailure: nothing does, or the table cannot be read.
+        """
+        try:
+            return find_image(image, self.state_dir)
+        except (ImageTableError, UnknownImageError) as error:
+            raise client_error(str(error)) from error
+
     def prepare_environment(
         self, image: str, requirements: Sequence[str], wheels: Sequence[Path] = (), *, network: bool = True
     ) -> JobEnvironment:
@@ -111,15 +123,14 @@ class RunningJob:
     def _environment(
         self, image: str, text: str, wheels: Sequence[Path], reaches_index: bool, patience: Patience
     ) -> JobEnvironment:
+        mapping = self.find_image(image)
         try:
-            environment = environments.image_environment(find_image(image, self.state_dir), self.log.say, patience)
-        except UnknownImageError as error:
-            # The log gets several lines; a reason has to be one line.
-            for line in error.lines:
-                self.log.say(line)
+            environment = environments.image_environment(mapping, self.log.say, patience)
+        except EnvironmentBuildError as error:
             raise client_error(str(error)) from error
-        except (ImageTableError, EnvironmentBuildError) as error:
-            raise client_error(str(error)) from error
+        different = differences(mapping, environment)
+        if different is not None:
+            self.log.say(f"{image.rpartition('/')[2]}: {different}")
         if not text.strip() or not is_self_contained(text):
             return environment
         complete = brought(text, wheels)

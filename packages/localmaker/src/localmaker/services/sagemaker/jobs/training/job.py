@@ -22,6 +22,7 @@ from localmaker.services.sagemaker.jobs.failures import JobFailure, client_error
 from localmaker.services.sagemaker.jobs.kinds import JobStatus
 from localmaker.services.sagemaker.jobs.outcome import Outcome, algorithm_error, read_failure
 from localmaker.services.sagemaker.jobs.requests import instances_of, runtime_limit
+from localmaker.services.sagemaker.jobs.running import algorithms
 from localmaker.services.sagemaker.jobs.running.following import ProcessEnd
 from localmaker.services.sagemaker.jobs.running.installing import without_installing
 from localmaker.services.sagemaker.jobs.running.instances import Instance
@@ -142,23 +143,34 @@ def _start(job: RunningJob, program: Program, instance: Instance) -> SandboxProc
 
 def _program(job: RunningJob, folders: Sequence[Path]) -> Program:
     algorithm = job.request["AlgorithmSpecification"]
-    network = not job.request.get("EnableNetworkIsolation", False)
-    explicit = [*algorithm.get("ContainerEntrypoint", []), *algorithm.get("ContainerArguments", [])]
+    image, network = algorithm["TrainingImage"], not job.request.get("EnableNetworkIsolation", False)
+    explicit = script_mode.entry_point(algorithm)
     sources = script_mode.find_sources(job.request.get("HyperParameters", {}), job.request.get("Environment", {}))
     if explicit:
         requirements, wheels = find_requirements(folders), find_wheels(folders)
-        job.prepare_environment(algorithm["TrainingImage"], requirements, wheels, network=network)
-        return Program(explicit, "/opt/ml")
+        job.prepare_environment(image, requirements, wheels, network=network)
+        return Program(explicit, "/")
     if sources is None:
-        raise client_error(
-            "the job has neither AlgorithmSpecification.ContainerEntrypoint nor the hyperparameters sagemaker_program "
-            "and sagemaker_submit_directory, so there is nothing to run."
-        )
+        return _own_algorithm(job, image, network=network)
     for instance in job.instances:
         script_mode.fetch_sources(job, instance, sources)
     code = job.instances[0].ml / "code"
-    job.prepare_environment(algorithm["TrainingImage"], find_requirements([code]), network=network)
+    job.prepare_environment(image, find_requirements([code]), network=network)
     return Program(script_mode.command(code, sources), "/opt/ml/code", sources)
+
+
+def _own_algorithm(job: RunningJob, image: str, *, network: bool) -> Program:
+    """Return the program of the image's own algorithm."""
+    program = job.find_image(image).train
+    if program is None:
+        raise client_error(
+            "the job has neither AlgorithmSpecification.ContainerEntrypoint nor the hyperparameters sagemaker_program "
+            "and sagemaker_submit_directory, and its image has no algorithm here, so there is nothing to run."
+        )
+    job.prepare_environment(image, [], network=network)
+    for instance in job.instances:
+        path = algorithms.bring(program, instance.ml)
+    return Program(["python3", str(path)], "/")
 
 
 def _failure_reason(job: RunningJob, program: Program, end: ProcessEnd) -> str:

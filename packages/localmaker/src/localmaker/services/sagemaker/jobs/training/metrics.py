@@ -1,14 +1,18 @@
-"""Metrics that a training job prints, found with the regular expressions of its request."""
+"""Metrics that a training job prints, found with the regular expressions of its request and of its image."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from localmaker.services.sagemaker.jobs.metric_definitions import metric_definitions
+from localmaker.errors import LocalmakerError
+from localmaker.images.table import find_image
+from localmaker.services.sagemaker.jobs.kinds import JobKind
 from localmaker.services.sagemaker.jobs.records import JobRecord, Metric, now
+from localmaker.services.sagemaker.jobs.training import script_mode
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -24,29 +28,48 @@ _BATCH = 1000
 
 @dataclass
 class MetricReader:
-    """Searches each line of a log and keeps the values of each metric."""
+    """Searches each line of a log and keeps the values of each metric.
 
-    definitions: Sequence[tuple[str, re.Pattern[str]]]
+    Attributes:
+        definitions: names, and where their values are; without a name, the line says it in the groups ``channel`` and
+            ``metric``, and the value in ``value``.
+    """
+
+    definitions: Sequence[tuple[str | None, re.Pattern[str]]]
     _last: dict[str, Metric] = field(default_factory=dict)
     _all: list[Metric] = field(default_factory=list)
 
     @classmethod
-    def of(cls, record: JobRecord) -> MetricReader:
-        """Return the reader for a job's metric definitions; other kinds of job have none."""
-        definitions = metric_definitions(record.request, record.request.get("HyperParameters", {}))
-        return cls([(entry["Name"], re.compile(entry["Regex"])) for entry in definitions])
+    def of(cls, record: JobRecord, state_dir: Path) -> MetricReader:
+        """Return the reader for a job's metric definitions and those of its image's own algorithm.
+
+        Args:
+            state_dir: of the endpoint, for the user's own table of images.
+        """
+        algorithm: Mapping[str, Any] = record.request.get("AlgorithmSpecification", {})
+        definitions: Sequence[Mapping[str, str]] = algorithm.get("MetricDefinitions", [])
+        own = _own_metrics(record, state_dir)
+        asked = [(entry["Name"], re.compile(entry["Regex"])) for entry in definitions]
+        return cls([*asked, *([] if own is None else [(None, own)])])
 
     def read(self, line: str) -> None:
         """Search one line. Captured text that is not a number is skipped."""
+        found: set[str] = set()
         for name, pattern in self.definitions:
+            before = frozenset(found)
             for match in pattern.finditer(line[:_MAX_LINE]):
+                known = f"{match['channel']}:{match['metric']}" if name is None else name
+                # A request may name what its algorithm reports by itself.
+                if known in before:
+                    continue
+                found.add(known)
                 try:
-                    value = float(match.group(1))
+                    value = float(match["value"] if name is None else match.group(1))
                 except (TypeError, ValueError):
                     continue
-                self._last[name] = Metric(name, value, now())
+                self._last[known] = Metric(known, value, now())
                 if len(self._all) < _MAX_VALUES:
-                    self._all.append(self._last[name])
+                    self._all.append(self._last[known])
 
     def final(self) -> tuple[Metric, ...]:
         """Return the last value of each metric that occurred."""
@@ -55,6 +78,20 @@ class MetricReader:
     def all(self) -> tuple[Metric, ...]:
         """Return every value of every metric, in the order in which they occurred."""
         return tuple(self._all)
+
+
+def _own_metrics(record: JobRecord, state_dir: Path) -> re.Pattern[str] | None:
+    """Return how the image's own algorithm reports metrics, if it is what the job runs."""
+    request = record.request
+    algorithm: Mapping[str, Any] = request.get("AlgorithmSpecification", {})
+    if record.kind is not JobKind.TRAINING or script_mode.entry_point(algorithm):
+        return None
+    if script_mode.find_sources(request.get("HyperParameters", {}), request.get("Environment", {})) is not None:
+        return None
+    try:
+        return find_image(algorithm.get("TrainingImage", ""), state_dir).metrics
+    except LocalmakerError:  # the job fails for it, later
+        return None
 
 
 def publish(cloudwatch: CloudWatchClient, job: str, metrics: Sequence[Metric]) -> None:

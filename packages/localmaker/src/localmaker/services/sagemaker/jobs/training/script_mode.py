@@ -60,6 +60,11 @@ class Sources:
     log_level: Any
 
 
+def entry_point(algorithm: Mapping[str, Any]) -> Sequence[str]:
+    """Return the program that a request names instead of the image's own."""
+    return [*algorithm.get("ContainerEntrypoint", []), *algorithm.get("ContainerArguments", [])]
+
+
 def find_sources(hyperparameters: Mapping[str, str], environment: Mapping[str, str]) -> Sources | None:
     """Return the script that hyperparameters and variables name; None where they do not ask for script mode."""
     decoded = {name: _decode(value) for name, value in hyperparameters.items()}
@@ -170,7 +175,7 @@ def variables(job: RunningJob, instance: Instance, sources: Sources) -> Mapping[
         "user_entry_point": sources.program,
         "module_name": sources.program.removesuffix(".py"),
         "module_dir": sources.archive_uri,
-        "framework_module": "sagemaker_sklearn_container.training:main",
+        "framework_module": _framework(job),
         "resource_config": resources,
         "input_data_config": inputs,
         "input_dir": "/opt/ml/input",
@@ -206,6 +211,12 @@ def variables(job: RunningJob, instance: Instance, sources: Sources) -> Mapping[
     encoded = {f"SM_{name.upper()}": _encode(value) for name, value in plain.items()}
     encoded["PYTHONPATH"] = "/opt/ml/code"
     return {re.sub(r"[=\0]", "_", name): value for name, value in encoded.items()}
+
+
+def _framework(job: RunningJob) -> str:
+    """Return what the image sets, or the scikit-learn image's."""
+    found = job.environment.variables if job.environment is not None else {}
+    return found.get("SAGEMAKER_TRAINING_MODULE", "sagemaker_sklearn_container.training:main")
 
 
 def _encode(value: Any) -> str:

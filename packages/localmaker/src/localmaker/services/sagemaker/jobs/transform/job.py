@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
+from localmaker.images.table import ImageMapping
 from localmaker.sandbox import limits
 from localmaker.sandbox.sandbox import SandboxProcess
 from localmaker.services.sagemaker.jobs.data.archives import find_requirements
@@ -24,6 +25,7 @@ from localmaker.services.sagemaker.jobs.data.objects import S3Object
 from localmaker.services.sagemaker.jobs.failures import JobFailure, shorten
 from localmaker.services.sagemaker.jobs.kinds import JobStatus
 from localmaker.services.sagemaker.jobs.outcome import Outcome
+from localmaker.services.sagemaker.jobs.running import algorithms
 from localmaker.services.sagemaker.jobs.running.installing import after_installing
 from localmaker.services.sagemaker.jobs.running.instances import Instance
 from localmaker.services.sagemaker.jobs.running.running_job import RunningJob
@@ -43,6 +45,8 @@ class Serving:
 
     Attributes:
         program: the serving program, as the job sees it.
+        directory: in which it runs.
+        defaults: a module that has what the program lacks; None for the scikit-learn image's.
         variables: the server's environment.
         settings: how objects are sent to it, unless the model says otherwise.
         isolated: the server has no network.
@@ -50,6 +54,8 @@ class Serving:
     """
 
     program: PurePosixPath
+    directory: str
+    defaults: PurePosixPath | None
     variables: Mapping[str, str]
     settings: Settings
     isolated: bool
@@ -71,13 +77,18 @@ def run(job: RunningJob) -> Outcome:
     # As on AWS, an object belongs to one instance; instances without objects would have nothing to do.
     instances = job.instances[: len(objects)]
     job = replace(job, instances=instances)
-    programs = [_fetch(job, instance, container, variables) for instance in instances]
-    requirements = find_requirements([instances[0].ml / user_module.FOLDER])
-    environment = job.prepare_environment(container.image, requirements, network=not container.isolated)
+    image = job.find_image(container.image)
+    own = models.is_served_by_image(image, variables)
     for instance in instances:
+        program, defaults = _fetch(job, instance, container, variables, image)
+    folder = instances[0].ml / user_module.FOLDER
+    requirements = [] if own else find_requirements([folder])
+    environment = job.prepare_environment(container.image, requirements, network=not container.isolated)
+    installation = Installation([])
+    for instance in [] if own else instances:
         installation = user_module.installation(
             instance.ml / user_module.FOLDER,
-            programs[0].stem,
+            program.stem,
             environment,
             variables,
             connected=job.door is None and not container.isolated,
@@ -86,18 +97,33 @@ def run(job: RunningJob) -> Outcome:
         )
     if job.stop.requested:
         return Outcome(JobStatus.STOPPED)
-    serving = Serving(programs[0], variables, settings, isolated=container.isolated, installation=installation)
+    serving = Serving(
+        program,
+        "/" if own else f"/opt/ml/{user_module.FOLDER}",
+        defaults,
+        variables,
+        settings,
+        isolated=container.isolated,
+        installation=installation,
+    )
     return _serve_and_transform(job, serving, objects)
 
 
 def _fetch(
-    job: RunningJob, instance: Instance, container: models.ModelContainer, variables: Mapping[str, str]
-) -> PurePosixPath:
+    job: RunningJob,
+    instance: Instance,
+    container: models.ModelContainer,
+    variables: Mapping[str, str],
+    image: ImageMapping,
+) -> tuple[PurePosixPath, PurePosixPath | None]:
+    """Provide model, programs and server; return the program, and the image's module, which may be the program."""
     models.fetch_model(job, instance, container)
-    program = models.fetch_program(job, instance, variables)
     (instance.ml / "serving").mkdir()
     shutil.copyfile(_SERVER, instance.ml / "serving" / _SERVER.name)
-    return program
+    defaults = None if image.serve is None else algorithms.bring(image.serve, instance.ml)
+    if defaults is not None and models.is_served_by_image(image, variables):
+        return defaults, defaults
+    return models.fetch_program(job, instance, variables), defaults
 
 
 def _serve_and_transform(job: RunningJob, serving: Serving, objects: Sequence[S3Object]) -> Outcome:
@@ -176,10 +202,11 @@ def _start_server(job: RunningJob, instance: Instance, serving: Serving, listene
                 f"--workers={workers}",
                 "--model-dir=/opt/ml/model",
                 f"--program={serving.program}",
+                *([] if serving.defaults is None else [f"--defaults={serving.defaults}"]),
             ],
         ),
         variables,
-        f"/opt/ml/{user_module.FOLDER}",
+        serving.directory,
         network=not serving.isolated,
         inherited=[listener.fileno()],
     )

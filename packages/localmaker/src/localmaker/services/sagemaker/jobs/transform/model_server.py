@@ -4,11 +4,15 @@ Stands in for the scikit-learn image's nginx, gunicorn and serving toolkit (sage
 ``GET /execution-parameters`` and ``POST /invocations`` over HTTP, with the functions of the user's program:
 ``model_fn``, and ``input_fn``, ``predict_fn``, ``output_fn`` or one ``transform_fn`` for the three, and
 ``execution_parameters_fn`` if it has one. Functions that the program lacks have the image's defaults, for ``text/csv``,
-``application/json`` and ``application/x-npy``. As in the image, bodies of the first two are passed as text, all others
-as bytes, and an exception of any function gives status 500. Each worker is a process with its own model and answers one
-request at a time, as a gunicorn worker does: it accepts a connection only when it is idle and closes it with the
-answer, so that no request waits for a busy worker while another one is idle. A worker accepts connections once its
-model is loaded, so a client need not poll: it waits for the answer to its first ping.
+``application/json`` and ``application/x-npy``, or those of another image's module (``--defaults``, with functions
+``default_input_fn`` and so on). As in the image, bodies of the first two are passed as text, all others as bytes, and
+an exception of any function gives status 500. That module may be the program itself: then the image's own algorithm
+serves the model, and says which types a request has by default (``DEFAULT_CONTENT_TYPE``, ``DEFAULT_ACCEPT``).
+
+Each worker is a process with its own model and answers one request at a time, as a gunicorn worker does: it accepts a
+connection only when it is idle and closes it with the answer, so that no request waits for a busy worker while another
+one is idle. A worker accepts connections once its model is loaded, so a client need not poll: it waits for the answer
+to its first ping.
 
 The listening socket is inherited (``--listen-fd``), so no port number has to be agreed on.
 """
@@ -46,6 +50,7 @@ class Arguments:
     workers: int
     model_dir: str
     program: Path
+    defaults: Path | None
 
 
 @dataclass(frozen=True)
@@ -98,11 +103,16 @@ def default_output_fn(prediction: Any, accept: str) -> tuple[Body, str]:
 def load_program(path: Path) -> Any:
     """Import the user's program as a module, with its folder first on the path."""
     sys.path.insert(0, str(path.parent))
-    specification = importlib.util.spec_from_file_location(path.stem, path)
+    return load_module(path, path.stem)
+
+
+def load_module(path: Path, name: str) -> Any:
+    """Import a file as a module of this name."""
+    specification = importlib.util.spec_from_file_location(name, path)
     if specification is None or specification.loader is None:
         raise ImportError(f"{path} is not a Python program")
     module = importlib.util.module_from_spec(specification)
-    sys.modules[path.stem] = module
+    sys.modules[name] = module
     specification.loader.exec_module(module)
     return module
 
@@ -110,15 +120,15 @@ def load_program(path: Path) -> Any:
 class Model:
     """The loaded model and the program's functions."""
 
-    def __init__(self, module: Any, model_dir: str) -> None:
+    def __init__(self, module: Any, model_dir: str, defaults: Any = None) -> None:
         if not hasattr(module, "model_fn"):
             raise NotImplementedError("Please provide a model_fn implementation.")
         self._whole: Callable[[Any, Body, str, str], Any] | None = getattr(module, "transform_fn", None)
         if self._whole is not None and any(hasattr(module, f"{step}_fn") for step in ("input", "predict", "output")):
             raise ValueError("Cannot use transform_fn implementation with input_fn, predict_fn, and/or output_fn")
-        self._input: Callable[[Body, str], Any] = getattr(module, "input_fn", default_input_fn)
-        self._predict: Callable[[Any, Any], Any] = getattr(module, "predict_fn", default_predict_fn)
-        self._output: Callable[[Any, str], Any] = getattr(module, "output_fn", default_output_fn)
+        self._input: Callable[[Body, str], Any] = _function("input_fn", module, defaults)
+        self._predict: Callable[[Any, Any], Any] = _function("predict_fn", module, defaults)
+        self._output: Callable[[Any, str], Any] = _function("output_fn", module, defaults)
         self._parameters: Callable[[], Any] | None = getattr(module, "execution_parameters_fn", None)
         self._model = module.model_fn(model_dir)
 
@@ -133,6 +143,12 @@ class Model:
     def execution_parameters(self) -> Answer:
         """Return the model's execution parameters; 404 where the program has none."""
         return Answer(b"", "text/plain", 404) if self._parameters is None else as_answer(self._parameters())
+
+
+def _function(name: str, module: Any, defaults: Any) -> Any:
+    """Return a function of the program, of the image's own module, or of this one."""
+    default = f"default_{name}"
+    return getattr(module, name, None) or getattr(defaults, default, None) or globals()[default]
 
 
 def as_answer(result: Any) -> Answer:
@@ -153,9 +169,10 @@ def as_answer(result: Any) -> Answer:
     return Answer(bytes(body), str(content_type or "text/html"))
 
 
-def make_handler(model: Model) -> type[BaseHTTPRequestHandler]:
-    """Return the request handler class of a model."""
-    default_accept = os.environ.get(_DEFAULT_ACCEPT_VARIABLE, _JSON)
+def make_handler(model: Model, algorithm: Any = None) -> type[BaseHTTPRequestHandler]:
+    """Return the request handler class of a model, and of the image's own algorithm if that serves it."""
+    default_type = getattr(algorithm, "DEFAULT_CONTENT_TYPE", _JSON)
+    default_accept = os.environ.get(_DEFAULT_ACCEPT_VARIABLE, getattr(algorithm, "DEFAULT_ACCEPT", _JSON))
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -172,7 +189,7 @@ def make_handler(model: Model) -> type[BaseHTTPRequestHandler]:
             if self.path != "/invocations":
                 self._send(Answer(b"", "text/plain", 404))
                 return
-            content_type = self.headers.get("Content-Type") or _JSON
+            content_type = self.headers.get("Content-Type") or default_type
             accept = self.headers.get("Accept") or "*/*"
             self._send_result(
                 lambda: model.answer(body, content_type, default_accept if accept == "*/*" else accept),
@@ -207,7 +224,11 @@ def make_handler(model: Model) -> type[BaseHTTPRequestHandler]:
 def serve(arguments: Arguments) -> None:
     """Load the model and answer requests until killed."""
     listener = socket.socket(fileno=arguments.listen_fd)  # a Unix socket
-    handler = make_handler(Model(load_program(arguments.program), arguments.model_dir))
+    # By a name that no module of the user's has, and without its folder on the path.
+    defaults = None if arguments.defaults is None else load_module(arguments.defaults, "_defaults_of_the_image")
+    own = arguments.program == arguments.defaults
+    module = defaults if own else load_program(arguments.program)
+    handler = make_handler(Model(module, arguments.model_dir, defaults), defaults if own else None)
     server = HTTPServer(("127.0.0.1", 0), handler, bind_and_activate=False)
     server.socket.close()
     server.socket = listener
@@ -243,6 +264,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--model-dir", required=True)
     parser.add_argument("--program", type=Path, required=True)
+    parser.add_argument("--defaults", type=Path)
     arguments = Arguments(**vars(parser.parse_args()))
     if arguments.workers > 1:
         return serve_with_workers(arguments)

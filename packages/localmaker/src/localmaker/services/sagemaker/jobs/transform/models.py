@@ -19,6 +19,7 @@ from localmaker.services.sagemaker.jobs.transform import user_module
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
+    from localmaker.images.table import ImageMapping
     from localmaker.services.sagemaker.jobs.running.instances import Instance
     from localmaker.services.sagemaker.jobs.running.running_job import RunningJob
 
@@ -133,6 +134,11 @@ def fetch_model(job: RunningJob, instance: Instance, container: ModelContainer) 
     archive = instance.work / "model.tar.gz"
     job.transfer.download_object(container.data_uri, archive)
     archives.unpack(archive, folder, job.limits.disk_bytes)
+
+
+def is_served_by_image(image: ImageMapping, variables: Mapping[str, str]) -> bool:
+    """Return whether the image's own algorithm serves the model, since no program of the user's is named."""
+    return image.serve is not None and not variables.get("SAGEMAKER_PROGRAM")
 
 
 def fetch_program(job: RunningJob, instance: Instance, variables: Mapping[str, str]) -> PurePosixPath:

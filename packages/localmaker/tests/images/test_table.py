@@ -1,0 +1,112 @@
+"""The shipped table of images: every regional URI that the SDK makes, and what its entries name."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from localmaker.images.differences import differences
+from localmaker.images.environments import Interpreter, JobEnvironment
+from localmaker.images.table import DEFAULT_TABLE, ImageMapping, find_image, read_table
+
+# Read as a file: an import of the SDK takes seconds.
+CONFIGURATIONS = Path(find_spec("sagemaker.core").origin).parent / "image_uri_config"
+XGBOOST = {
+    "3.2-0": ("xgboost-3.2-0", "training.py"),
+    "3.0-5": ("xgboost-3.0-5", "training.py"),
+    "1.7-1": ("xgboost-1.7-1", "training.py"),
+    "1.5-1": ("xgboost-1.7-1", "training.py"),
+    "1.3-1": ("xgboost-1.7-1", "training.py"),
+    "1.2-2": ("xgboost-1.7-1", "training_with_pickle.py"),
+    "1.2-1": ("xgboost-1.7-1", "training_with_pickle.py"),
+    "1.0-1": ("xgboost-1.7-1", "training_with_pickle.py"),
+    "0.90-2": ("xgboost-1.7-1", "training_with_pickle.py"),
+    "0.90-1": ("xgboost-1.7-1", "training_with_pickle.py"),
+    "1": ("xgboost-1.7-1", "training_with_pickle.py"),
+}
+SCIKIT_LEARN = {
+    "1.9-0": ("scikit-learn-1.9-0", "3.12"),
+    "1.4-2-py312": ("scikit-learn-1.4-2", "3.12"),
+    "1.4-2": ("scikit-learn-1.4-2", "3.11"),
+    "1.2-1": ("scikit-learn-1.2-1", "3.11"),
+    "1.0-1": ("scikit-learn-1.2-1", "3.11"),
+    "0.23-1": ("scikit-learn-1.2-1", "3.11"),
+    "0.20.0": ("scikit-learn-1.2-1", "3.11"),
+}
+
+
+def uris(framework):
+    """Yield (version, URI) for every version and region, with the tags that the SDK makes."""
+    scopes = json.loads((CONFIGURATIONS / f"{framework}.json").read_text())
+    for scope in scopes.values():
+        for version, entry in scope["versions"].items():
+            for region, account in entry["registries"].items():
+                domain = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+                suffix = "-cpu-py3" if "processors" in entry else ""
+                yield version, f"{account}.dkr.ecr.{region}.{domain}/{entry['repository']}:{version}{suffix}"
+
+
+def test_every_regional_xgboost_image_has_its_algorithm():
+    found = {version for version, _ in uris("xgboost")}
+    assert found == set(XGBOOST)
+    for version, uri in uris("xgboost"):
+        image, (lock, program) = find_image(uri), XGBOOST[version]
+        assert (image.lock.stem, image.train.name, image.serve.name) == (lock, program, "serving.py"), uri
+        assert image.environment["SAGEMAKER_TRAINING_MODULE"] == "sagemaker_xgboost_container.training:main"
+    assert find_image("811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest").train is not None
+
+
+def test_every_regional_scikit_learn_image_has_an_environment():
+    assert {version for version, _ in uris("sklearn")} == set(SCIKIT_LEARN)
+    for version, uri in uris("sklearn"):
+        image = find_image(uri)
+        assert (image.lock.stem, image.python) == SCIKIT_LEARN[version], uri
+        assert image.environment["SM_MODEL_DIR"] == "/opt/ml/model"
+        assert image.train is None
+
+
+def test_what_entries_name_ships_with_the_package():
+    for image in read_table(DEFAULT_TABLE):
+        files = [image.lock, image.source, image.train, image.serve]
+        assert not [file for file in files if file is not None and not file.is_file()], image.pattern
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (
+            "[0]#011train-rmse:9.85053#011validation-rmse:1e-05",
+            [("train", "rmse", "9.85053"), ("validation", "rmse", "1e-05")],
+        ),
+        ("[12]#011train-error@0.7:0.5", [("train", "error@0.7", "0.5")]),
+        ("[2026-12-01:08:53:26:INFO] Train matrix has 200 rows", []),
+    ],
+)
+def test_metrics_are_found_in_the_lines_of_the_rounds(line, found):
+    for uri in ("1/sagemaker-xgboost:3.2-0", "1/sagemaker-xgboost:1.2-1"):
+        matches = find_image(uri).metrics.finditer(line)
+        assert [(match["channel"], match["metric"], match["value"]) for match in matches] == found
+
+
+def environment(tmp_path, *distributions):
+    for name in distributions:
+        (tmp_path / "lib" / "python3.12" / "site-packages" / f"{name}.dist-info").mkdir(parents=True)
+    return JobEnvironment(tmp_path, Interpreter(Path("python3"), tmp_path, "3.12.1"))
+
+
+def test_the_log_names_what_differs_from_the_image(tmp_path):
+    made = environment(tmp_path, "scikit_learn-1.3.2", "numpy-1.24.1", "xgboost_cpu-2.1.4")
+    original = {"python": "3.9", "scikit-learn": "1.2.1", "numpy": "1.24.1", "xgboost": "1.7.4", "scipy": "1.8.0"}
+    image = ImageMapping("*", tmp_path, "3.11", original=original)
+    assert differences(image, made) == (
+        "not the image's versions, but the nearest that can be had here: python 3.12.1 (3.9 in the image), "
+        "scikit-learn 1.3.2 (1.2.1 in the image), xgboost 2.1.4 (1.7.4 in the image), "
+        "scipy is missing (1.8.0 in the image)"
+    )
+
+
+def test_nothing_is_said_of_an_environment_like_the_images(tmp_path):
+    made = environment(tmp_path, "xgboost_cpu-3.2.0", "numpy-2.1.0")
+    image = ImageMapping("*", tmp_path, "3.12", original={"python": "3.12", "xgboost": "3.2.0", "numpy": "2.1"})
+    assert differences(image, made) is None
