@@ -3,31 +3,35 @@
 Python imports this at its start, because ``localmaker run`` puts its folder on ``PYTHONPATH``. The SageMaker SDK asks
 STS at ``https://sts.<region>.amazonaws.com`` for the account and the role, whatever ``AWS_ENDPOINT_URL`` says; without
 an account that call fails. It runs in any program's environment, of any Python from 3.7 on, so it needs the standard
-library alone, and imports nothing of the program's before the program does.
+library alone, and imports nothing that costs time before the program imports botocore.
 """
+
+# ruff: noqa: PTH100, PTH120 - pathlib takes longer to import than all of this
 
 from __future__ import annotations
 
-import functools
-import importlib.machinery
-import importlib.util
 import os
 import sys
-from pathlib import Path
-from types import ModuleType
-from typing import Any
-from urllib.parse import urlsplit
 
-_HERE = Path(__file__).resolve().parent
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
 _REDIRECTED = "botocore.session"
 _AWS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
 def _redirect(session_class: Any) -> None:
     """Let ``AWS_ENDPOINT_URL`` decide where a client names an address of AWS."""
+    from functools import wraps
+    from urllib.parse import urlsplit
+
     create = session_class.create_client
 
-    @functools.wraps(create)
+    @wraps(create)
     def create_client(self: Any, *arguments: Any, **options: Any) -> Any:
         host = urlsplit(options.get("endpoint_url") or "").hostname or ""
         here = os.environ.get("AWS_ENDPOINT_URL")
@@ -41,11 +45,13 @@ def _redirect(session_class: Any) -> None:
 class _Botocore:
     """A finder of modules that redirects botocore's sessions as soon as the program imports them."""
 
-    def find_spec(self, name: str, *_: Any) -> importlib.machinery.ModuleSpec | None:
+    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
         if name != _REDIRECTED:
             return None
+        from importlib.util import find_spec
+
         sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
+        spec = find_spec(name)
         if spec is None or spec.loader is None:
             return None
         execute = spec.loader.exec_module
@@ -60,10 +66,12 @@ class _Botocore:
 
 def _run_the_environments_own() -> None:
     """Import the sitecustomize that stands behind this one, if there is one: Python imports the first only."""
-    others = [folder for folder in sys.path if Path(folder).resolve() != _HERE]
-    spec = importlib.machinery.PathFinder.find_spec("sitecustomize", others)
+    from importlib.machinery import PathFinder
+    from importlib.util import module_from_spec
+
+    spec = PathFinder.find_spec("sitecustomize", [folder for folder in sys.path if os.path.abspath(folder) != _HERE])
     if spec is not None and spec.loader is not None:
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        spec.loader.exec_module(module_from_spec(spec))
 
 
 sys.meta_path.insert(0, _Botocore())

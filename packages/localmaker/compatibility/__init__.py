@@ -1,0 +1,1 @@
+"""Run strangers' projects on the endpoint, and write what became of each into ``docs/compatibility.md``."""
