@@ -6,16 +6,15 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NoReturn
 
 import boto3
 
 from localmaker import daemon
+from localmaker.clients import STARTUP
 from localmaker.errors import LocalmakerError
 from localmaker.state.directory import Running
 
-_STARTUP = Path(__file__).parent / "clients" / "startup"
 _SESSION_NAME = "SageMaker"
 _LONGEST_SESSION_SECONDS = 12 * 60 * 60
 #: What the role of a SageMaker domain has at least.
@@ -57,7 +56,7 @@ def variables(running: Running, role: str | None, inherited: Mapping[str, str]) 
     found = daemon.environment(running)
     if role is not None:
         found |= _session_of(role, found)
-    path = os.pathsep.join(filter(None, [str(_STARTUP), inherited.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(STARTUP), inherited.get("PYTHONPATH")]))
     return {**found, "PYTHONPATH": path}
 
 

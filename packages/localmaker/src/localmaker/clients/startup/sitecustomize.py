@@ -1,9 +1,10 @@
 """Keep a program at the local endpoint where it names one of AWS's own addresses.
 
-Python imports this at its start, because ``localmaker run`` puts its folder on ``PYTHONPATH``. The SageMaker SDK asks
-STS at ``https://sts.<region>.amazonaws.com`` for the account and the role, whatever ``AWS_ENDPOINT_URL`` says; without
-an account that call fails. It runs in any program's environment, of any Python from 3.7 on, so it needs the standard
-library alone, and imports nothing that costs time before the program imports botocore.
+Python imports this at its start: ``localmaker run`` puts its folder on ``PYTHONPATH``, and jobs have a copy of it in
+their environment, under another name. The SageMaker SDK asks STS at ``https://sts.<region>.amazonaws.com`` for the
+account and the role, whatever ``AWS_ENDPOINT_URL`` says; without an account that call fails. This runs in any program's
+environment, of any Python from 3.7 on, so it needs the standard library alone, and imports nothing that costs time
+before the program imports botocore.
 """
 
 # ruff: noqa: PTH100, PTH120 - pathlib takes longer to import than all of this
@@ -75,4 +76,5 @@ def _run_the_environments_own() -> None:
 
 
 sys.meta_path.insert(0, _Botocore())
-_run_the_environments_own()
+if __name__ == "sitecustomize":
+    _run_the_environments_own()
