@@ -24,13 +24,11 @@ def _csv(rows: Iterable[Iterable[object]]) -> bytes:
 
 
 def abalone_batch() -> bytes:
-    """Return rows for the abalone model of the samples, in libsvm: seven scaled measures, one of three sexes."""
+    """Return rows for the abalone model of the samples, without a header: seven scaled measures, one of three sexes."""
     draw = np.random.default_rng(_SEED)
-    lines = []
-    for _ in range(_ROWS):
-        measures = [f"{index}:{draw.normal():.6f}" for index in range(7)]
-        lines.append(" ".join(["0", *measures, f"{7 + draw.integers(3)}:1"]))
-    return ("\n".join(lines) + "\n").encode()
+    measures = draw.normal(size=(_ROWS, 7)).round(6).tolist()
+    sexes = np.eye(3, dtype=int)[draw.integers(3, size=_ROWS)].tolist()
+    return _csv([*measure, *sex] for measure, sex in zip(measures, sexes, strict=True))
 
 
 def german_credit() -> bytes:
