@@ -28,6 +28,7 @@ from compatibility.manifest import Manifest, Project, read_manifest
 from compatibility.observing import Observer
 from compatibility.results import Outcome, Result, judge, read_results, render, shortened, write_results
 from localmaker import daemon, programs
+from localmaker.errors import EndpointNotRunningError
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "compatibility.md"
@@ -76,7 +77,7 @@ class Run:
         project = self._project
         running = daemon.status(state)
         if running is None:
-            raise daemon.EndpointNotRunningError(f"the endpoint of {project.id} has ended; its log is in {state}")
+            raise EndpointNotRunningError(f"the endpoint of {project.id} has ended; its log is in {state}")
         started = time.monotonic()
         found = programs.variables(running, ROLE, {})
         session = boto3.Session(
