@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 _POLL_SECONDS = 1.0
 _ENDED = {"Succeeded", "Failed", "Stopped"}
+_RUNNING = {"InProgress", "Stopping"}
 _JOBS = ("processing", "training", "transform", "hyper_parameter_tuning")
 
 
@@ -59,11 +60,15 @@ class Observer:
         self._thread.join()
 
     def wait(self, seconds: float) -> None:
-        """Wait until every execution has ended, but no longer than that."""
+        """Wait until every execution and job has ended, but no longer than that."""
         deadline = time.monotonic() + seconds
         self._look()
-        while time.monotonic() < deadline and any(one.status not in _ENDED for one in self._seen.values()):
+        while time.monotonic() < deadline and self._is_busy():
             time.sleep(_POLL_SECONDS)
+
+    def _is_busy(self) -> bool:
+        running = any(one.status not in _ENDED for one in self._seen.values())
+        return running or any(label.rpartition(" ")[2] in _RUNNING for label in self.jobs())
 
     def executions(self) -> list[SeenExecution]:
         """Return the executions in order of their start."""

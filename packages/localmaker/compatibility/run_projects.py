@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 
@@ -146,6 +147,7 @@ def main() -> int:
     parser.add_argument("--sources", type=Path, help="folder with a clone of each repository: <owner>/<name>")
     parser.add_argument("--only", nargs="+", metavar="ID", help="run these projects alone")
     parser.add_argument("--work", type=Path, help="for copies, environments and logs; otherwise a temporary one")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="run so many at a time")
     parser.add_argument("--render", action="store_true", help="only write the table anew")
     arguments = parser.parse_args()
     manifest = read_manifest(HERE / "projects.toml")
@@ -157,12 +159,13 @@ def main() -> int:
         if unknown:
             parser.error(f"no project is called {', '.join(sorted(unknown))}")
         work = (arguments.work or Path(tempfile.mkdtemp(prefix="compatibility-"))).absolute()
-        for project in manifest.project:
-            if arguments.only is None or project.id in arguments.only:
-                print(f"{project.id} …", end=" ", flush=True)
-                result = Run(project, manifest, arguments.sources.absolute(), work).result()
-                print(result.outcome, result.reason, flush=True)
-                results[project.id] = result
+        chosen = [one for one in manifest.project if arguments.only is None or one.id in arguments.only]
+        runs = [Run(project, manifest, arguments.sources.absolute(), work) for project in chosen]
+        with ThreadPoolExecutor(arguments.jobs) as pool:
+            for done in as_completed([pool.submit(run.result) for run in runs]):
+                result = done.result()
+                print(f"{result.id}: {result.outcome} {result.reason}", flush=True)
+                results[result.id] = result
                 write_results(RESULTS, results, manifest)
     write_results(RESULTS, results, manifest)
     render(PAGE, results, manifest)

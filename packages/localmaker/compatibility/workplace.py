@@ -11,6 +11,7 @@ import subprocess
 import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from uv import find_uv_bin
@@ -18,6 +19,7 @@ from uv import find_uv_bin
 from compatibility import generators
 from compatibility.manifest import Change, Data, Manifest, Project, Source
 
+_BUILDING = Lock()
 #: What executes notebooks, beside what the project itself installs.
 _NOTEBOOK_PACKAGES = ("ipykernel", "nbclient", "nbformat")
 
@@ -116,12 +118,13 @@ def environment_for(project: Project, folder: Path, cache: Path, run: Callable[.
     text = "\n".join([project.python, *wanted, *([project.id] if own else ())])
     place = cache / f"{project.python}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     python = place / "bin" / "python"
-    if not (place / "complete").exists():
-        shutil.rmtree(place, ignore_errors=True)
-        uv = find_uv_bin()
-        run([uv, "venv", "--quiet", "--python", project.python, str(place)], folder)
-        run([uv, "pip", "install", "--quiet", "--python", str(python), *_options(wanted)], folder)
-        (place / "complete").touch()
+    with _BUILDING:
+        if not (place / "complete").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            uv = find_uv_bin()
+            run([uv, "venv", "--quiet", "--python", project.python, str(place)], folder)
+            run([uv, "pip", "install", "--quiet", "--python", str(python), *_options(wanted)], folder)
+            (place / "complete").touch()
     return python
 
 
