@@ -25,6 +25,7 @@ class Outcome(StrEnum):
     REFUSED = "refused by name"
     NOT_RUN = "not run"
     FAILED = "failed"
+    UNTRIED = "not tried yet"
 
 
 _ORDER = list(Outcome)
@@ -111,7 +112,7 @@ def render(page: Path, results: Mapping[str, Result], manifest: Manifest) -> Non
 
 
 def _table(results: Mapping[str, Result], manifest: Manifest) -> str:
-    rows = [(project, results[project.id]) for project in manifest.project if project.id in results]
+    rows = [(one, _result_of(one, results)) for one in manifest.project]
     rows.sort(key=lambda row: _ORDER.index(row[1].outcome))
     counted = Counter(result.outcome for _, result in rows)
     summary = ", ".join(f"{counted[outcome]} {outcome}" for outcome in Outcome if counted[outcome])
@@ -121,6 +122,12 @@ def _table(results: Mapping[str, Result], manifest: Manifest) -> str:
         cells = (_link(project, manifest), result.outcome, _ran(result), _notes(project, result, manifest))
         lines.append("| " + " | ".join(_cell(text) for text in cells) + " |")
     return "\n".join([*lines, ""])
+
+
+def _result_of(project: Project, results: Mapping[str, Result]) -> Result:
+    if project.not_run is not None:
+        return Result(project.id, Outcome.NOT_RUN, project.not_run)
+    return results.get(project.id, Result(project.id, Outcome.UNTRIED))
 
 
 def _cell(text: str) -> str:

@@ -87,7 +87,12 @@ def test_the_page_shows_the_results(tmp_path: Path) -> None:
     copy = tmp_path / "page.md"
     copy.write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
     manifest = read_manifest(FOLDER / "projects.toml")
-    results = read_results(FOLDER / "results" / "projects.json")
-    assert [project.id for project in manifest.project if project.id not in results] == []
-    render(copy, results, manifest)
+    render(copy, read_results(FOLDER / "results" / "projects.json"), manifest)
     assert copy.read_text(encoding="utf-8") == page.read_text(encoding="utf-8")
+
+
+def test_a_project_without_a_result_is_in_the_table(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- projects -->\n<!-- /projects -->\n", encoding="utf-8")
+    render(page, {}, Manifest.model_validate(tomllib.loads(SMALL)))
+    assert "1 projects: 1 not tried yet." in page.read_text(encoding="utf-8")
