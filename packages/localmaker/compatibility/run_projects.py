@@ -68,11 +68,18 @@ class Run:
         except (workplace.MissingSourceError, workplace.ChangeError, ProgramFailedError) as error:
             return Result(project.id, Outcome.NOT_RUN, shortened(str(error)))
         state = Path(tempfile.mkdtemp(prefix="state-", dir=self._folder))
-        self._endpoint("up", "--detach", "--port", "0", state=state)
+        try:
+            self._endpoint("up", "--detach", "--port", "0", state=state)
+        except ProgramFailedError as error:
+            return Result(project.id, Outcome.UNTRIED, shortened(f"the endpoint did not start: {error}"))
         try:
             return self._on(state, copy, python)
         finally:
             self._endpoint("down", state=state)
+
+    def stopped_by(self, error: BaseException) -> Result:
+        """Return the result of a run that a mistake of this program, or the endpoint's end, has stopped."""
+        return Result(self._project.id, Outcome.FAILED, shortened(f"{type(error).__name__}: {error}"))
 
     def _on(self, state: Path, copy: Path, python: Path) -> Result:
         project = self._project
@@ -162,8 +169,10 @@ def main() -> int:
         chosen = [one for one in manifest.project if arguments.only is None or one.id in arguments.only]
         runs = [Run(project, manifest, arguments.sources.absolute(), work) for project in chosen]
         with ThreadPoolExecutor(arguments.jobs) as pool:
-            for done in as_completed([pool.submit(run.result) for run in runs]):
-                result = done.result()
+            started = {pool.submit(run.result): run for run in runs}
+            for done in as_completed(started):
+                error = done.exception()
+                result = started[done].stopped_by(error) if error is not None else done.result()
                 print(f"{result.id}: {result.outcome} {result.reason}", flush=True)
                 results[result.id] = result
                 write_results(RESULTS, results, manifest)
