@@ -175,19 +175,31 @@ def down(state_dir: StateDir = None) -> None:
 def env(state_dir: StateDir = None) -> None:
     """Print what a shell needs to use the endpoint, credentials included: eval "$(localmaker env)"."""
     from localmaker import daemon
-    from localmaker.errors import EndpointNotRunningError
-    from localmaker.state.directory import command_for, default_state_dir
 
     with _reported(state_dir):
-        running = daemon.status(state_dir)
-        if running is None:
-            command = command_for("up", (state_dir or default_state_dir()).absolute())
-            raise EndpointNotRunningError(f"no local endpoint is running; start it with: {command} --detach")
-        variables = daemon.environment(running)
+        variables = daemon.environment(_running(state_dir))
     for name, value in variables.items():
         typer.echo(f"export {name}={shlex.quote(value)}")
     # One that is left from other credentials would spoil these.
     typer.echo("unset AWS_SESSION_TOKEN")
+
+
+@app.command(context_settings={"allow_interspersed_args": False})
+def run(
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="The program and its arguments.")],
+    role: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Act as this role, as a SageMaker notebook acts as its own; it is created if missing."
+        ),
+    ] = None,
+    state_dir: StateDir = None,
+) -> None:
+    """Run a program against the endpoint, also where it names AWS's own addresses."""
+    from localmaker import programs
+
+    with _reported(state_dir):
+        programs.run(_running(state_dir), command, role)
 
 
 @app.command()
@@ -216,6 +228,19 @@ def status(
     if not as_json:
         _show_elsewhere(state_dir, others)
     raise typer.Exit(0 if running is not None else EXIT_UNAVAILABLE)
+
+
+def _running(state_dir: Path | None) -> Running:
+    """Return the endpoint of a state directory, or say how to start it."""
+    from localmaker import daemon
+    from localmaker.errors import EndpointNotRunningError
+    from localmaker.state.directory import command_for, default_state_dir
+
+    running = daemon.status(state_dir)
+    if running is None:
+        command = command_for("up", (state_dir or default_state_dir()).absolute())
+        raise EndpointNotRunningError(f"no local endpoint is running; start it with: {command} --detach")
+    return running
 
 
 def prepare_environments(console: Console, requirements: Sequence[Path]) -> None:

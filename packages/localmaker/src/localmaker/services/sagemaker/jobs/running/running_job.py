@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from localmaker import clients
 from localmaker.images import environments
 from localmaker.images.differences import differences
 from localmaker.images.environments import EnvironmentBuildError, JobEnvironment
@@ -171,6 +172,7 @@ class RunningJob:
         seen = str(folder) if self.isolation is Isolation.NONE else _LAYER
         if not folder.exists():
             environments.create_layer(folder, seen, self.environment)
+            clients.redirect(folder)
         connected = network and self.door is None
         installer = installer_of_jobs(private=[self.state_dir]) if connected else Installer({}, ())
         request = SandboxRequest(
