@@ -20,10 +20,10 @@ XGBOOST = {
     "1.3-1": ("xgboost-1.7-1", "training.py"),
     "1.2-2": ("xgboost-1.7-1", "training_with_pickle.py"),
     "1.2-1": ("xgboost-1.7-1", "training_with_pickle.py"),
-    "1.0-1": ("xgboost-1.7-1", "training_with_pickle.py"),
-    "0.90-2": ("xgboost-1.7-1", "training_with_pickle.py"),
-    "0.90-1": ("xgboost-1.7-1", "training_with_pickle.py"),
-    "1": ("xgboost-1.7-1", "training_with_pickle.py"),
+    "1.0-1": ("xgboost-1.7-1", "training_before_1_2.py"),
+    "0.90-2": ("xgboost-1.7-1", "training_before_1_2.py"),
+    "0.90-1": ("xgboost-1.7-1", "training_before_1_2.py"),
+    "1": ("xgboost-1.7-1", "training_before_1_2.py"),
 }
 SCIKIT_LEARN = {
     "1.9-0": ("scikit-learn-1.9-0", "3.12"),
