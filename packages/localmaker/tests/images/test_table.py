@@ -8,7 +8,7 @@ import pytest
 
 from localmaker.images.differences import differences
 from localmaker.images.environments import Interpreter, JobEnvironment
-from localmaker.images.table import DEFAULT_TABLE, ImageMapping, find_image, read_table
+from localmaker.images.table import DEFAULT_TABLE, ImageMapping, find_image, function_runtime, read_table
 
 # Read as a file: an import of the SDK takes seconds.
 CONFIGURATIONS = Path(find_spec("sagemaker.core").origin).parent / "image_uri_config"
@@ -110,3 +110,8 @@ def test_nothing_is_said_of_an_environment_like_the_images(tmp_path):
     made = environment(tmp_path, "xgboost_cpu-3.2.0", "numpy-2.1.0")
     image = ImageMapping("*", tmp_path, "3.12", original={"python": "3.12", "xgboost": "3.2.0", "numpy": "2.1"})
     assert differences(image, made) is None
+
+
+@pytest.mark.parametrize(("runtime", "python"), [("python3.13", "3.13"), ("python3.10", "3.10"), ("python3.8", "3.12")])
+def test_a_runtime_too_old_for_the_sdk_has_the_default_python(runtime, python):
+    assert function_runtime(runtime).python == python
