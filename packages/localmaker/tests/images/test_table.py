@@ -8,7 +8,7 @@ import pytest
 
 from localmaker.images.differences import differences
 from localmaker.images.environments import Interpreter, JobEnvironment
-from localmaker.images.table import DEFAULT_TABLE, ImageMapping, find_image, read_table
+from localmaker.images.table import DEFAULT_TABLE, ImageMapping, find_image, function_runtime, read_table
 
 # Read as a file: an import of the SDK takes seconds.
 CONFIGURATIONS = Path(find_spec("sagemaker.core").origin).parent / "image_uri_config"
@@ -20,10 +20,10 @@ XGBOOST = {
     "1.3-1": ("xgboost-1.7-1", "training.py"),
     "1.2-2": ("xgboost-1.7-1", "training_with_pickle.py"),
     "1.2-1": ("xgboost-1.7-1", "training_with_pickle.py"),
-    "1.0-1": ("xgboost-1.7-1", "training_with_pickle.py"),
-    "0.90-2": ("xgboost-1.7-1", "training_with_pickle.py"),
-    "0.90-1": ("xgboost-1.7-1", "training_with_pickle.py"),
-    "1": ("xgboost-1.7-1", "training_with_pickle.py"),
+    "1.0-1": ("xgboost-1.7-1", "training_before_1_2.py"),
+    "0.90-2": ("xgboost-1.7-1", "training_before_1_2.py"),
+    "0.90-1": ("xgboost-1.7-1", "training_before_1_2.py"),
+    "1": ("xgboost-1.7-1", "training_before_1_2.py"),
 }
 SCIKIT_LEARN = {
     "1.9-0": ("scikit-learn-1.9-0", "3.12"),
@@ -110,3 +110,8 @@ def test_nothing_is_said_of_an_environment_like_the_images(tmp_path):
     made = environment(tmp_path, "xgboost_cpu-3.2.0", "numpy-2.1.0")
     image = ImageMapping("*", tmp_path, "3.12", original={"python": "3.12", "xgboost": "3.2.0", "numpy": "2.1"})
     assert differences(image, made) is None
+
+
+@pytest.mark.parametrize(("runtime", "python"), [("python3.13", "3.13"), ("python3.10", "3.10"), ("python3.8", "3.12")])
+def test_a_runtime_too_old_for_the_sdk_has_the_default_python(runtime, python):
+    assert function_runtime(runtime).python == python

@@ -18,6 +18,8 @@ from localmaker.errors import LocalmakerError
 DEFAULT_TABLE = Path(__file__).with_name("images.toml")
 DEFAULT_IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
 DEFAULT_RUNTIME = "python3.12"
+#: The oldest Python of the AWS SDK that functions get.
+_OLDEST_OF_THE_SDK = "3.10"
 OWN_TABLE_NAME = "images.toml"
 OWN_TABLE_VARIABLE = "LOCALMAKER_IMAGES"
 
@@ -94,8 +96,14 @@ def find_image(uri: str, state_dir: Path | None = None) -> ImageMapping:
 
 
 def function_runtime(name: str) -> ImageMapping:
-    """Return the environment of a Lambda runtime such as ``python3.12``: its Python with the AWS SDK and no more."""
-    return ImageMapping(name, DEFAULT_TABLE.with_name("lambda-python.lock"), name.removeprefix("python"))
+    """Return the environment of a Lambda runtime such as ``python3.12``: its Python with the AWS SDK and no more.
+
+    A runtime that is too old for today's AWS SDK, such as the ``python3.8`` of SDK v2's ``Lambda``, has the default's.
+    """
+    version = name.removeprefix("python")
+    oldest, asked = (tuple(int(part) for part in text.split(".")) for text in (_OLDEST_OF_THE_SDK, version))
+    python = version if asked >= oldest else DEFAULT_RUNTIME.removeprefix("python")
+    return ImageMapping(name, DEFAULT_TABLE.with_name("lambda-python.lock"), python)
 
 
 def _own_table(state_dir: Path | None) -> Path | None:

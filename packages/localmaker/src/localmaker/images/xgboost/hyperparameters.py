@@ -102,33 +102,43 @@ _PARAMETERS: Mapping[str, tuple[Callable[[str], Any], Any]] = {
 }
 
 
-def validate(given: Mapping[str, str]) -> dict[str, Any]:
+#: What the containers before 1.2 took, too.
+_PARAMETERS_BEFORE_1_2 = _integers("silent", within="[0, 1]")
+
+
+def validate(given: Mapping[str, str], *, before_1_2: bool = False) -> dict[str, Any]:
     """Return the hyperparameters by their own names, with values of their types.
+
+    Args:
+        given: as the job has them.
+        before_1_2: take those of the containers before 1.2; XGBoost itself no longer knows them.
 
     Raises:
         UserError: one is missing, unknown or out of its range, or two do not fit together.
     """
     named = {_ALIASES.get(name, name): value for name, value in given.items()}
+    known = {**_PARAMETERS, **(_PARAMETERS_BEFORE_1_2 if before_1_2 else {})}
     if "num_round" not in named:
         raise UserError("Missing required hyperparameter: num_round")
     values: dict[str, Any] = {}
     for name, text in named.items():
-        if name not in _PARAMETERS:
+        if name not in known:
             raise UserError(f"Extraneous hyperparameter found: {name}")
         try:
-            values[name] = _PARAMETERS[name][0](text)
+            values[name] = known[name][0](text)
         except (ValueError, SyntaxError) as error:
             raise UserError(
                 f"Hyperparameter {name}: could not parse value (caused by {type(error).__name__})"
             ) from error
     for name, value in values.items():
-        _check_range(name, value)
+        _check_range(name, value, known[name][1])
     _check_together(values)
+    if values.pop("silent", 0):
+        values.setdefault("verbosity", 0)
     return values
 
 
-def _check_range(name: str, value: Any) -> None:
-    allowed = _PARAMETERS[name][1]
+def _check_range(name: str, value: Any, allowed: Any) -> None:
     if name in ("updater", "monotone_constraints", "interaction_constraints", "eval_metric"):
         for element in _flat(value):
             if not (name == "eval_metric" and _is_metric_with_threshold(element)) and element not in allowed:

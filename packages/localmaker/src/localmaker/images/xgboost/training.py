@@ -48,11 +48,12 @@ _OF_THE_USER = (
 )
 
 
-def main(*, pickled: bool = False) -> int:
+def main(*, pickled: bool = False, before_1_2: bool = False) -> int:
     """Train; return the exit status.
 
     Args:
         pickled: store the model as a pickle.
+        before_1_2: take the hyperparameters of the containers before 1.2.
     """
     logging.basicConfig(
         stream=sys.stdout,
@@ -64,7 +65,7 @@ def main(*, pickled: bool = False) -> int:
     warnings.filterwarnings("ignore", "(?s).*(Text file input|in the UBJSON format|Unknown file format)", UserWarning)
     logging.info("Running XGBoost Sagemaker in algorithm mode")
     try:
-        _train(pickled=pickled)
+        _train(pickled=pickled, before_1_2=before_1_2)
     except Exception as error:
         known = isinstance(error, UserError | AlgorithmError)
         name = f"{_TOOLKIT}.{type(error).__name__}" if known else type(error).__name__
@@ -76,8 +77,8 @@ def main(*, pickled: bool = False) -> int:
     return 0
 
 
-def _train(*, pickled: bool) -> None:
-    values = hyperparameters.validate(_read("hyperparameters"))
+def _train(*, pickled: bool, before_1_2: bool) -> None:
+    values = hyperparameters.validate(_read("hyperparameters"), before_1_2=before_1_2)
     if "_kfold" in values or values.pop("use_dask_gpu_training", "false") == "true":
         raise UserError("Neither cross validation (_kfold) nor use_dask_gpu_training is available here.")
     data = channels.read(_read("inputdataconfig"), weights=bool(values.pop("csv_weights", 0)))

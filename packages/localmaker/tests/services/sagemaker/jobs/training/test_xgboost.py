@@ -288,13 +288,20 @@ pathlib.Path("/opt/ml/processing/output/out/evaluation.json").write_text(json.du
     assert remote.keys(f"{description['ProcessingJobName']}/out/") == ["evaluation.json"]
 
 
-@pytest.mark.parametrize("isolation", [None, Isolation.NONE])
-def test_an_algorithm_of_the_users_own_is_an_entry_of_the_table(make_jobs, isolation):
-    """The documented way; with this program the model is a pickle, as in the containers before 1.3."""
+@pytest.mark.parametrize(
+    ("isolation", "program", "more"),
+    [
+        (None, "training_with_pickle.py", {}),
+        (Isolation.NONE, "training_with_pickle.py", {}),
+        (None, "training_before_1_2.py", {"silent": "0"}),
+    ],
+)
+def test_an_algorithm_of_the_users_own_is_an_entry_of_the_table(make_jobs, isolation, program, more):
+    """The documented way; with these programs the model is a pickle, as in the containers before 1.3."""
     jobs, image = make_jobs(isolation=isolation), find_image(IMAGE)
-    add_entry(jobs, image.train.with_name("training_with_pickle.py"))
+    add_entry(jobs, image.train.with_name(program))
     table = jobs.put(f"{jobs.name()}/train.csv", "1,2,3\n0,1,3\n" * 5)
-    made = request(jobs, {"train": table}, ROUNDS, image="registry/mine:7")
+    made = request(jobs, {"train": table}, {**ROUNDS, **more}, image="registry/mine:7")
     model = artefact(jobs, completed(jobs.run(TRAINING, made)))["xgboost-model"]
     assert model.startswith(pickle.PROTO + b"\x04")
     assert b"xgboost" in model
