@@ -94,8 +94,7 @@ def _training(request: Structure) -> dict[str, Any]:
     algorithm = request.get("AlgorithmSpecification")
     if algorithm is not None:
         metrics = metric_definitions(request, request.get("HyperParameters", {}))
-        found = {"MetricDefinitions": metrics} if metrics else {}
-        completed["AlgorithmSpecification"] = {"EnableSageMakerMetricsTimeSeries": bool(metrics), **found, **algorithm}
+        completed["AlgorithmSpecification"] = {"EnableSageMakerMetricsTimeSeries": bool(metrics), **algorithm}
     if "InputDataConfig" in request:
         channel = {"CompressionType": "None", "RecordWrapperType": "None"}
         completed["InputDataConfig"] = [
