@@ -17,6 +17,8 @@ from localmaker.services.sagemaker.pipelines.steps import experiments
 from localmaker.state.changes import only_looking
 
 _PAGE = 100
+# A status message is one line of at most so many characters; the reason of a failure may have several.
+_LONGEST_MESSAGE = 1024
 _SUMMARY = (
     "TrialComponentName",
     "TrialComponentArn",
@@ -99,13 +101,13 @@ def _of_jobs(context: RequestContext) -> dict[str, dict[str, Any]]:
 def _described(entity: Entity) -> dict[str, Any]:
     """Return the description of a job's trial component."""
     job, kind = entity.more, entity.type.removesuffix("Job")
-    status = job[f"{kind}JobStatus"]
+    status, reason = job[f"{kind}JobStatus"], " ".join(job.get("FailureReason", "").split())
     response = {
         "TrialComponentName": entity.name,
         "TrialComponentArn": entity.arn,
         "DisplayName": job.get("ExperimentConfig", {}).get("TrialComponentDisplayName", entity.name),
         "Source": dict(entity.source),
-        "Status": {"PrimaryStatus": status, "Message": job.get("FailureReason", "")},
+        "Status": {"PrimaryStatus": status, "Message": reason[:_LONGEST_MESSAGE]},
         "StartTime": job.get(f"{kind}StartTime"),
         "EndTime": job.get(f"{kind}EndTime"),
         "CreationTime": job["CreationTime"],
