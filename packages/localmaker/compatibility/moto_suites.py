@@ -1,10 +1,10 @@
-"""Run moto's own test suites on the endpoint, and print what became of them as a Markdown table.
+"""Run moto's own test suites on the endpoint, and write what became of them into a table of docs/compatibility.md.
 
 ::
 
     pip download moto==5.2.5 --no-binary moto --no-deps && tar xzf moto-5.2.5.tar.gz
     python -m compatibility.moto_suites --sources moto-5.2.5           # in packages/localmaker
-    python -m compatibility.moto_suites --table                         # the table of the last run
+    python -m compatibility.moto_suites --table                        # only the table of the last run
 
 moto's tests use moto's server where ``TEST_SERVER_MODE`` says so; here the server is an endpoint. ``moto_suites.toml``
 names the suites, and classes each test that does not pass. Results are written after each suite, as JSON; suites that
@@ -31,6 +31,7 @@ from xml.etree import ElementTree
 from pydantic import BaseModel, ConfigDict, Field
 from uv import find_uv_bin
 
+from compatibility.page import PAGE, put
 from localmaker.daemon import running_endpoint
 
 HERE = Path(__file__).resolve().parent
@@ -234,7 +235,7 @@ def problems(results: Results, suites: Suites) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run suites, or print the table of the last run."""
+    """Run suites, and write the table of the last run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sources", type=Path, help="moto's sources, with its tests")
     parser.add_argument("--suite", action="append", help="only this one; may be given several times")
@@ -254,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 found = run_suite(suite.folder, given.sources.resolve(), Path(libraries), given.only or suite.only)
                 results[suite.folder] = {**(results.get(suite.folder, {}) if given.only else {}), **found}
                 write_results(results)
-    print(table(results, suites))
+    put(PAGE, "suites", table(results, suites))
     open_questions = problems(results, suites)
     for one in open_questions:
         print(one, file=sys.stderr)

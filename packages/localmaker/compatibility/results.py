@@ -13,8 +13,8 @@ from typing import Any
 
 from compatibility.manifest import Manifest, Project
 from compatibility.observing import SeenExecution
+from compatibility.page import put
 
-_MARKED = re.compile(r"(<!-- projects -->\n).*?(<!-- /projects -->)", re.DOTALL)
 _LONGEST_REASON = 300
 
 
@@ -106,9 +106,7 @@ def write_results(file: Path, results: Mapping[str, Result], manifest: Manifest)
 
 def render(page: Path, results: Mapping[str, Result], manifest: Manifest) -> None:
     """Replace the marked part of the page by the table of results."""
-    text = page.read_text(encoding="utf-8")
-    table = _table(results, manifest)
-    page.write_text(_MARKED.sub(lambda found: f"{found[1]}\n{table}\n{found[2]}", text), encoding="utf-8")
+    put(page, "projects", _table(results, manifest))
 
 
 def _table(results: Mapping[str, Result], manifest: Manifest) -> str:

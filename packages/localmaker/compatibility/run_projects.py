@@ -27,12 +27,12 @@ import boto3
 from compatibility import workplace
 from compatibility.manifest import Manifest, Project, read_manifest
 from compatibility.observing import Observer
+from compatibility.page import PAGE
 from compatibility.results import Outcome, Result, judge, read_results, render, shortened, write_results
 from localmaker import daemon, programs
 from localmaker.errors import EndpointNotRunningError
 
 HERE = Path(__file__).resolve().parent
-PAGE = HERE.parent / "docs" / "compatibility.md"
 RESULTS = HERE / "results" / "projects.json"
 #: The name by which the SDK recognises the role of a notebook.
 ROLE = "AmazonSageMaker-ExecutionRole"
