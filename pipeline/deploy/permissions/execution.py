@@ -71,7 +71,8 @@ def _steps(settings: Settings, used: Requirements) -> Iterator[dict[str, Any]]:
     for step_type, (kind, job, _) in _JOBS.items():
         if step_type in kinds:
             jobs = settings.arn("sagemaker", f"{kind}/pipelines-*")
-            yield allow(f"sagemaker:AddTags Create{job} Describe{job} Stop{job}", [jobs])
+            listing = f" ListTrainingJobsFor{job}" if step_type == "Tuning" else ""
+            yield allow(f"sagemaker:AddTags Create{job} Describe{job} Stop{job}{listing}", [jobs])
     if "Model" in kinds:
         yield allow("sagemaker:AddTags CreateModel DescribeModel", [settings.arn("sagemaker", "model/pipelines-*")])
     if kinds & {*_JOBS, "Model"}:
