@@ -79,6 +79,8 @@ def check_rows(
     findings.stop()
     findings.repaired("every cell can be read as its type", (), None, "")
     rows = _in_units(typed, dataset, form)
+    typed.values.clear()  # not needed any more, and as large as the table
+    typed.dates.clear()
     _refuse_missing_answers(rows, dataset, purpose, required, origin.file)
     refuse_wholly_empty(rows, dataset, required, limits, findings)
     findings.stop()
@@ -145,7 +147,8 @@ def _finished(
         known = {"as_of": history.as_of, "rows": both.from_history, "incomplete": both.incomplete}
     _check_size(len(rows), origin.file, purpose, limits, findings)
     order = _order(rows, [name for name in (dataset.time, *dataset.key) if name is not None])
-    rows, identities = rows.take(order).combine_chunks(), identities.take(order)
+    if not np.array_equal(order, np.arange(len(order))):
+        rows, identities = rows.take(order).combine_chunks(), identities.take(order)
     report = quality_report(
         rows, typed, dataset, findings, limits,
         origin=origin, form=form, purpose=purpose, required=required, removes_columns=removes_columns, history=known,
