@@ -131,6 +131,8 @@ def test_weights_are_taken(remote, data):
         ({"max_depth": "deep"}, "Hyperparameter max_depth: could not parse value (caused by ValueError)"),
         ({"objective": "multi:softmax"}, "Require input for parameter 'num_class' for multi-classification"),
         ({"objective": "binary:logistic"}, "base_score must be in (0,1)"),
+        ({"_kfold": "3"}, "Neither cross validation (_kfold) nor use_dask_gpu_training is available here."),
+        ({"use_dask_gpu_training": "true"}, "Neither cross validation (_kfold) nor use_dask_gpu_training is available"),
     ],
 )
 def test_wrong_hyperparameters_fail_the_job_in_the_containers_words(remote, data, changes, reason):
