@@ -143,6 +143,7 @@ def test_what_entries_name_ships_with_the_package():
     for image in read_table(DEFAULT_TABLE):
         files = [image.lock, image.source, image.train, image.serve]
         assert not [file for file in files if file is not None and not file.is_file()], image.pattern
+        assert image.modules is None or image.modules.is_dir()
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ class ImageMapping:
         environment: variables that the image sets.
         source: requirements file with hashes of packages that are built from source.
         original: versions of Python and of packages in the image, where an environment may have others.
+        modules: folder of modules that the image has and no index holds.
         tag: the package whose version the image's tag begins with.
         train: program that trains where a job brings none, for an image with an algorithm of its own. Its folder comes
             along.
@@ -70,6 +71,7 @@ class ImageMapping:
     environment: Mapping[str, str] = field(default_factory=dict)
     source: Path | None = None
     original: Mapping[str, str] = field(default_factory=dict)
+    modules: Path | None = None
     tag: str | None = None
     train: Path | None = None
     serve: Path | None = None
@@ -167,6 +169,7 @@ def _read_entry(entry: Mapping[str, Any], path: Path, table: Mapping[str, Any]) 
         environment={**_texts(table, "environment"), **_texts(entry, "environment")},
         source=file("source"),
         original=_texts(entry, "original"),
+        modules=file("modules"),
         tag=str(entry["tag"]) if "tag" in entry else None,
         train=programs["train"],
         serve=programs["serve"],
