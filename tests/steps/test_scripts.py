@@ -201,6 +201,20 @@ def test_run_sh_installs_from_the_wheels_and_asks_no_index(processing, wheel, tm
     assert (done.returncode, done.stdout.strip()) == (0, "here"), done.stderr
 
 
+def test_run_sh_installs_nothing_where_the_version_that_is_imported_is_the_locks(processing, wheel, tmp_path) -> None:
+    line = wheel.replace("brought-along==1.0", "Brought.Along==1.0")
+    pack(processing / "input" / "code", requirements=line, script="print('here')")
+    known, other = (
+        tmp_path / "known" / "brought_along-1.0.dist-info",
+        tmp_path / "other" / "brought_along-2.0.dist-info",
+    )
+    known.mkdir(parents=True)
+    other.mkdir(parents=True)
+    (processing / "input" / "wheels" / "brought_along-1.0-py3-none-any.whl").unlink()
+    assert start(processing, "show.py", PYTHONPATH=f"{known.parent}:{other.parent}").stdout == "here\n"
+    assert start(processing, "show.py", PYTHONPATH=f"{other.parent}:{known.parent}").returncode == 1
+
+
 def test_run_sh_installs_no_wheel_that_is_not_the_locks(processing, wheel, tmp_path) -> None:
     other = re.sub("[0-9a-f]{64}", "0" * 64, wheel)
     pack(processing / "input" / "code", requirements=other)
