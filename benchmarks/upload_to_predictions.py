@@ -174,7 +174,11 @@ class Bench:
         return seconds
 
     def _run(self, where: str, *words: str) -> float:
-        variables = {"PYTHONPATH": str(self.steps), "DATASET_FILE": str(declaration_file(self.settings.dataset))}
+        variables = {
+            "PYTHONPATH": str(self.steps),
+            "DATASET_FILE": str(declaration_file(self.settings.dataset)),
+            "OPENBLAS_NUM_THREADS": "1",  # as in a job
+        }
         start = time.perf_counter()
         done = subprocess.run(
             [self.python[where], *words], env={**os.environ, **variables}, capture_output=True, text=True, check=False

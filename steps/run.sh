@@ -70,4 +70,6 @@ fi
 [[ "$here" != /opt/ml/input/data/* ]] || say "$script ended before it could say why; the end of its log does." failure
 
 export PYTHONUNBUFFERED=1
+# numpy starts threads of its linear algebra at its import, and with small matrices they only wait for each other.
+export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
 exec python3 "$script" "$@"

@@ -93,6 +93,8 @@ SERVING_ENVIRONMENT = {
     # The server installs the code with pip, which otherwise looks for setuptools in a package index; pip reads this
     # variable as the negation of its name.
     "PIP_NO_BUILD_ISOLATION": "0",
+    # numpy starts threads at its import, and a worker has one processor.
+    "OPENBLAS_NUM_THREADS": "1",
 }
 
 #: Largest upload, in MiB, whose predictions a function publishes well within the ten minutes that its step has.

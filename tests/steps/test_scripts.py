@@ -144,6 +144,12 @@ def test_run_sh_ends_with_the_scripts_exit_code(processing) -> None:
     assert start(processing, "show.py", "fail").returncode == 7
 
 
+def test_run_sh_lets_linear_algebra_have_one_thread_or_as_many_as_the_job_asks_for(processing) -> None:
+    pack(processing / "input" / "code", requirements="", script="import os; print(os.environ['OPENBLAS_NUM_THREADS'])")
+    assert start(processing, "show.py", OPENBLAS_NUM_THREADS="").stdout == "1\n"
+    assert start(processing, "show.py", OPENBLAS_NUM_THREADS="4").stdout == "4\n"
+
+
 @pytest.mark.parametrize("script", ["absent.py", "../../etc/passwd", "/etc/passwd"])
 def test_run_sh_refuses_a_script_that_is_not_in_the_archive(processing, script: str) -> None:
     done = start(processing, script)
