@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc
 
 from analysis.model.artefact import Floats
+from analysis.model.distributions import chi_squared_tail
 
 SIGNIFICANCE = 0.05
 LAGS = 7
@@ -59,7 +59,7 @@ def equal_variance(residuals: Floats, columns: list[Floats]) -> dict[str, Any]:
         return result
     explained = 1.0 - float(((squares - design @ solution) ** 2).sum()) / spread
     statistic = count * explained
-    p = float(chdtrc(freedom, max(statistic, 0.0)))
+    p = chi_squared_tail(max(statistic, 0.0), freedom)
     return result | {"statistic": statistic, "p": p, "degrees_of_freedom": freedom}
 
 
@@ -81,7 +81,7 @@ def independence(residuals: Floats) -> dict[str, Any]:
     statistic = count * (count + 2.0) * float((correlations**2 / (count - np.arange(1, LAGS + 1))).sum())
     return result | {
         "statistic": statistic,
-        "p": float(chdtrc(LAGS, statistic)),
+        "p": chi_squared_tail(statistic, LAGS),
         "durbin_watson": float((np.diff(residuals) ** 2).sum()) / squares,
         "lag_1": float(correlations[0]),
     }
