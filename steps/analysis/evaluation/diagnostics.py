@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from numpy.typing import ArrayLike
 
 from analysis.model.artefact import Floats
 from analysis.model.distributions import chi_squared_tail
+from analysis.model.numbers import Features
 
 SIGNIFICANCE = 0.05
 LAGS = 7
@@ -102,7 +103,7 @@ class LeakageCheck:
 
 
 def check_leakage(
-    features: pd.DataFrame, target: pd.Series, known: Iterable[str] = (), threshold: float = NEAR_EXACT
+    features: Features, target: ArrayLike, known: Iterable[str] = (), threshold: float = NEAR_EXACT
 ) -> LeakageCheck:
     """Regress `target` on `features`; where the fit is near-exact, drop columns as long as it stays so.
 
@@ -110,7 +111,7 @@ def check_leakage(
     mean anything: with fewer the check passes with adjusted_r2 0, and no model can be trained on such rows either.
     """
     values = features.to_numpy(dtype=np.float64)
-    answer = target.to_numpy(dtype=np.float64)
+    answer = np.asarray(target, dtype=np.float64)
     columns = list(range(values.shape[1]))
     overall = _adjusted_r2(values, answer)
     if overall < threshold:
@@ -119,7 +120,8 @@ def check_leakage(
         fewer = [other for other in columns if other != column]
         if fewer and _adjusted_r2(values[:, fewer], answer) >= threshold:
             columns = fewer
-    found = [str(features.columns[column]) for column in columns]
+    names = list(map(str, features.columns))
+    found = [names[column] for column in columns]
     verdict = "known" if set(found) <= set(known) else "fail"
     return LeakageCheck(verdict, found, overall, threshold)
 

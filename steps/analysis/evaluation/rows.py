@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -15,10 +14,11 @@ from analysis.dataset.declaration import Dataset
 from analysis.evaluation.validation import TimedTable
 from analysis.features.labels import label_names
 from analysis.model.artefact import Floats, LinearModel
+from analysis.model.numbers import Numbers
 from analysis.runtime.container import existing_file
 from analysis.runtime.errors import ModelError
-from analysis.runtime.files import read_frame
-from analysis.runtime.names import HISTORY_GAP, SOURCES_FILE
+from analysis.runtime.names import ACTUAL, HISTORY_GAP, SOURCES_FILE
+from analysis.runtime.tables import read_numbers, read_texts
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,6 @@ class LabelledRows:
     that the inputs are made of, and features of the past; None where they were not kept.
     """
 
-    table: pd.DataFrame
     inputs: Floats
     actual: Floats
     times: NDArray[np.str_] | None
@@ -43,11 +42,11 @@ def times_of(labels: Path, rows: int, dataset: Dataset) -> NDArray[np.str_] | No
 
     Raises ModelError where the labels are of other rows.
     """
-    table = read_frame(existing_file(labels, "The list of what names each row"), text=True)
+    table = read_texts(existing_file(labels, "The list of what names each row"))
     names = [*label_names(dataset).values()]
-    if list(table.columns)[: len(names)] != names or len(table) != rows:
+    if [*table][: len(names)] != names or len(table[names[0]]) != rows:
         raise ModelError(f"{labels}: it does not name the {rows} rows of this table. Prepare the file again.")
-    return None if dataset.time is None else table[label_names(dataset)[dataset.time]].to_numpy(dtype=np.str_)
+    return None if dataset.time is None else table[label_names(dataset)[dataset.time]]
 
 
 def labelled_rows(directory: Path, side: str, model: LinearModel, dataset: Dataset) -> LabelledRows:
@@ -56,20 +55,20 @@ def labelled_rows(directory: Path, side: str, model: LinearModel, dataset: Datas
     side: "train" or "test". Raises SettingsError for a missing file, ModelError for one that does not fit.
     """
     path = existing_file(directory / f"{side}.csv", f"The {side} data")
-    table = read_frame(path)
+    table = read_numbers(path)
     expected = [*model.input_columns, model.target]
-    if list(table.columns) != expected:
+    if [*table] != expected:
         raise ModelError(
-            f"{path}: the model takes {', '.join(expected)}; the file has {', '.join(map(str, table.columns))}. "
+            f"{path}: the model takes {', '.join(expected)}; the file has {', '.join(table)}. "
             "Give preprocess.py and train.py the same --profile."
         )
+    actual = table.pop(model.target)
     return LabelledRows(
-        table=table,
-        inputs=table[list(model.input_columns)].to_numpy(dtype=np.float64),
-        actual=table[model.target].to_numpy(dtype=np.float64),
-        times=times_of(directory / "labels.csv", len(table), dataset),
+        inputs=np.column_stack([*table.values()]),
+        actual=actual,
+        times=times_of(directory / "labels.csv", actual.size, dataset),
         gaps=_gaps_of(directory / "labels.csv") if model.has_past else None,
-        sources=_sources_of(directory / SOURCES_FILE, len(table)),
+        sources=_sources_of(directory / SOURCES_FILE, actual.size),
     )
 
 
@@ -86,10 +85,10 @@ def _sources_of(path: Path, rows: int) -> pa.Table | None:
 
 
 def _gaps_of(labels: Path) -> Floats:
-    table = read_frame(labels)
-    if table.columns[-1] != HISTORY_GAP:
+    table = read_texts(labels)
+    if [*table][-1] != HISTORY_GAP:
         raise ModelError(f"{labels}: it does not have the history gap of each row. Prepare the file again.")
-    return table[HISTORY_GAP].to_numpy(dtype=np.float64)
+    return table[HISTORY_GAP].astype(np.float64)
 
 
 def timed_table(scoring_dir: Path, rows_dir: Path, model: LinearModel, dataset: Dataset) -> TimedTable | None:
@@ -102,13 +101,14 @@ def timed_table(scoring_dir: Path, rows_dir: Path, model: LinearModel, dataset: 
         return None
     path = existing_file(scoring_dir / "features.csv", "The list of all rows")
     labels = existing_file(rows_dir / "rows.csv", "The list of all actual values")
-    features, known = read_frame(path, columns=list(model.row_columns)), read_frame(labels)
-    times = times_of(labels, len(features), dataset)
-    if times is None or "actual" not in known.columns or known["actual"].isna().any():
-        raise ModelError(f"{labels}: it does not have the actual value of the {len(features)} rows of {path.name}.")
+    features, known = read_numbers(path, model.row_columns), read_texts(labels)
+    values = np.column_stack([features[name] for name in model.input_columns])
+    times = times_of(labels, len(values), dataset)
+    if times is None or ACTUAL not in known or (known[ACTUAL] == "").any():
+        raise ModelError(f"{labels}: it does not have the actual value of the {len(values)} rows of {path.name}.")
     return TimedTable(
-        features=features[list(model.input_columns)],
-        target=known["actual"].to_numpy(dtype=np.float64),
+        features=Numbers(model.input_columns, values),
+        target=known[ACTUAL].astype(np.float64),
         times=times,
         lower_bound=model.lower_bound,
     )

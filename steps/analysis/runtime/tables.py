@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as arrow_csv
+from numpy.typing import NDArray
+
+from analysis.runtime.errors import SettingsError
 
 
 def leave_pandas_out() -> None:
@@ -40,3 +46,32 @@ def _cells(column: pa.Array) -> list[Any]:
         column = pc.if_else(pc.is_nan(column), None, column)
     # The way by numpy is the faster one, and knows no missing numbers.
     return list(column.to_pylist() if column.null_count else column.to_numpy(zero_copy_only=False).tolist())
+
+
+def read_numbers(path: Path, names: Sequence[str] | None = None) -> dict[str, NDArray[np.float64]]:
+    """Read a CSV file of numbers: column → values of shape (n,), NaN for empty cells.
+
+    names: of the columns of a file without a header. Raises SettingsError for a file that can't be read, or has another
+    number of columns.
+    """
+    return _read(path, pa.float64(), names)
+
+
+def read_texts(path: Path) -> dict[str, NDArray[np.str_]]:
+    """Read a CSV file with a header: column → cells as they are written, of shape (n,). Raises SettingsError."""
+    return {name: values.astype(np.str_) for name, values in _read(path, pa.string()).items()}
+
+
+def _read(path: Path, kind: pa.DataType, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            columns = next(csv.reader(file), []) if names is None else list(names)
+        table = arrow_csv.read_csv(
+            path,
+            arrow_csv.ReadOptions(column_names=columns, skip_rows_after_names=int(names is None)),
+            arrow_csv.ParseOptions(newlines_in_values=True),
+            arrow_csv.ConvertOptions(column_types=dict.fromkeys(columns, kind), null_values=[""]),
+        )
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        raise SettingsError(f"{path} can't be read: {error}.") from error
+    return {name: table[name].to_numpy() for name in columns}
