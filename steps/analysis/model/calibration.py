@@ -22,12 +22,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.model.artefact import INTERVAL_LEVEL, Calibration, Floats, LinearModel
+from analysis.model.artefact import INTERVAL_LEVEL, Calibration, Floats
 from analysis.model.factor import Factor, Parts, factors_of, merged
 from analysis.model.numbers import Features
-from analysis.model.refit import model_of_factor
+from analysis.model.regression import Regression
+from analysis.model.residuals import ResidualMap
 from analysis.model.rows import Times, rows_of_frame
-from analysis.model.selection import Procedure
+from analysis.model.selection import Procedure, choose
 from analysis.runtime.errors import TrainingError
 
 LATEST, FOLDS = "split conformal, latest training rows", "cross-conformal, seeded folds of the training rows"
@@ -36,8 +37,8 @@ _LARGEST_SHARE, _LARGE_SHARE = 3, 10
 _FOLDS = 10
 _SEED = 20260101
 
-Models = dict[int, LinearModel]
-"""By the part of the rows that each predicts."""
+Models = dict[int, Regression]
+"""Regressions by the part of the rows that each predicts."""
 Gaps = Iterable[tuple[int, Floats]]
 """Gap, and the next rows' features of the past as they would be with it, of shape (m, features), NaN for none"""
 
@@ -86,12 +87,12 @@ class Plan:
     known: dict[int, tuple[int, ...]]
 
     def models(self, factors: Mapping[int, Factor], names: tuple[str, ...], procedure: Procedure) -> Models:
-        """Fit a model for each part that is predicted; names: of the factors' columns, the target last.
+        """Fit a regression for each part that is predicted; names: of the factors' columns, the target last.
 
         Raises TrainingError where the rows of one are too few.
         """
         whole = {part: merged(factors[one] for one in known) for part, known in self.known.items()}
-        return {part: model_of_factor(factor, names, procedure) for part, factor in whole.items()}
+        return {part: choose(one, names, procedure).regression(one, procedure) for part, one in whole.items()}
 
 
 def plan_of(count: int, times: Times | None, rows: int | None = None, level: float = INTERVAL_LEVEL) -> Plan | None:
@@ -115,28 +116,25 @@ def plan_of(count: int, times: Times | None, rows: int | None = None, level: flo
 class Errors:
     """The errors of predicting rows by models that have not seen them: add all rows, then ask for the calibration."""
 
-    def __init__(self, plan: Plan, models: Models, past: Sequence[str] = ()) -> None:
-        """Take the models of the plan; past: names of the inputs that are features of the past."""
-        self._plan, self._models = plan, models
+    def __init__(self, plan: Plan, models: Models, names: tuple[str, ...] = (), past: Sequence[str] = ()) -> None:
+        """Take the models of the plan; past: those of the columns' names that are features of the past."""
+        self._plan, self.models = plan, models
         self._start = 0
         self._errors: list[Floats] = []
         self._past: list[Floats] = []
+        self._positions = [names.index(name) for name in past]
         first = next(iter(models.values()))
-        self._positions = [first.input_columns.index(name) for name in past]
-        coefficients = dict(zip(first.selected, first.coefficients, strict=True))
-        # Of the features as they are, unscaled; 0 for those that the model does not use.
-        self._slopes = [
-            coefficients.get(name, 0.0) / (first.bounds[name].width if name in first.bounds else 1.0) for name in past
-        ]
+        slopes = dict(zip(first.columns, first.slopes, strict=True))
+        self._slopes = [slopes.get(name, 0.0) for name in past]
 
-    def add(self, batch: Floats) -> None:
-        """Add the next rows, of all columns with the target last."""
+    def add(self, batch: Floats, residuals: Floats) -> None:
+        """Add the next rows, of all columns, and their residuals by each model."""
         parts = self._plan.parts[self._start : self._start + len(batch)]
         self._start += len(batch)
-        for part, model in self._models.items():
-            rows = batch[parts == part]
-            self._errors.append(rows[:, -1] - model.fitted(rows[:, :-1]))
-            self._past.append(rows[:, self._positions])
+        for number, part in enumerate(self.models):
+            self._errors.append(residuals[parts == part, number])
+        if self._positions:
+            self._past.append(batch[:, self._positions][np.isin(parts, list(self.models))])
 
     def calibration(self, level: float = INTERVAL_LEVEL, older: Gaps = ()) -> Calibration:
         """Return the width of the interval that holds the errors; older: see :data:`Gaps`, of the same rows."""
@@ -152,16 +150,16 @@ class Errors:
         errors, first: the errors and the width without a gap. An interval is never narrower for knowing less, so no
         width is below the one before it. It ends where too few rows have values so old.
         """
-        predicted = np.isin(self._plan.parts, list(self._models))
-        past, slopes = np.concatenate(self._past), np.array(self._slopes)
+        predicted = np.isin(self._plan.parts, list(self.models))
         starts: Counter[int] = Counter()
         kept: dict[int, list[Floats]] = {}
         for gap, values in older:
             kept.setdefault(gap, []).append(values[predicted[starts[gap] : starts[gap] + len(values)]])
             starts[gap] += len(values)
-        widest = first
-        if kept:
-            yield 0, first
+        if not kept:
+            return
+        yield 0, first
+        past, slopes, widest = np.concatenate(self._past), np.array(self._slopes), first
         for gap in sorted(kept):
             # A prediction is linear in the values, so it changes by what they change times their coefficients.
             changed = errors + (past - np.concatenate(kept[gap])) @ slopes
@@ -195,9 +193,10 @@ def calibrate(
     older = {gap: values.to_numpy(dtype=np.float64) for gap, values in (by_gap or {}).items()}
     past = [str(name) for values in list((by_gap or {}).values())[:1] for name in values.columns]
     try:
-        errors = Errors(plan, plan.models(factors_of(table.batches(), plan.parts), table.columns, procedure), past)
+        models = plan.models(factors_of(table.batches(), plan.parts), table.columns, procedure)
     except TrainingError:
         return None
+    errors, predicted = Errors(plan, models, table.columns, past), ResidualMap.of([*models.values()])
     for batch in table.batches():
-        errors.add(batch)
+        errors.add(batch, predicted.residuals(batch)[1])
     return errors.calibration(level, older.items())

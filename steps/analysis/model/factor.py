@@ -10,17 +10,14 @@ spread are nearly dependent, and the shift is undone in the small triangle.
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.model.artefact import Floats
+from analysis.model.threads import in_order
 
 _TILE = 2048
 """Rows of a tile: with some dozens of columns it fits the cache of a core."""
@@ -102,11 +99,10 @@ def triangle_of(matrix: Floats) -> Floats:
 def factors_of(batches: Iterable[Floats], parts: Parts | None = None) -> dict[int, Factor]:
     """Factorise all batches in one pass, the rows of each part by themselves; by default all are part 0.
 
-    At least one batch, and none without a row. Batches are factorised in threads, as many at a time as there are cores,
-    and merged in their order: whatever the number of threads, the result is the same to the last bit.
+    At least one batch, and none without a row. Batches are factorised in threads and merged in their order.
     """
     found: dict[int, list[Factor]] = {}
-    for count, factors in enumerate(_in_threads(_with_parts(batches, parts)), 1):
+    for count, factors in enumerate(in_order(_factorised, _with_parts(batches, parts)), 1):
         for part, factor in factors.items():
             found.setdefault(part, []).append(factor)
         if count % _MERGED_TOGETHER == 0:
@@ -131,20 +127,3 @@ def _factorised(batch: _Batch) -> dict[int, Factor]:
     if parts is None:
         return {0: factor_of(values, shift)}
     return {int(part): factor_of(values[parts == part], shift) for part in np.unique(parts)}
-
-
-def _in_threads(batches: Iterator[_Batch]) -> Iterator[dict[int, Factor]]:
-    """Factorise batches, a core's worth ahead of what is yielded; a single one in this thread."""
-    ahead = list(islice(batches, 2))
-    if len(ahead) == 1:
-        yield _factorised(ahead[0])
-        return
-    cores = os.cpu_count() or 1
-    waiting: deque[Future[dict[int, Factor]]] = deque()
-    with ThreadPoolExecutor(cores) as pool:
-        for batch in chain(ahead, batches):
-            waiting.append(pool.submit(_factorised, batch))
-            if len(waiting) > cores:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()

@@ -16,10 +16,11 @@ from analysis.model.calibration import Errors, Gaps, Plan, plan_of
 from analysis.model.factor import Factor, factors_of, merged
 from analysis.model.refit import model_of
 from analysis.model.regression import Regression
-from analysis.model.residuals import Residuals
+from analysis.model.residuals import ResidualMap, Residuals
 from analysis.model.robust import RobustErrors, ranks_of
 from analysis.model.rows import Rows
 from analysis.model.selection import Procedure, choose, procedure_of
+from analysis.model.threads import in_order
 from analysis.runtime.errors import TrainingError
 
 
@@ -80,15 +81,20 @@ def fit_linear_model(
         first = Results(choice.regression(whole, procedure, choice.candidates), Residuals())
         watched.append(first)
     errors = _unseen(plan, factors, names, procedure, profile)
+    found = ResidualMap.of([*(one.regression for one in watched), *([] if errors is None else errors.models.values())])
     with TemporaryFile() as scratch:
         robust = RobustErrors(results.regression, None if rows.times is None else ranks_of(rows.times), scratch)
-        for batch in rows.batches():
-            residuals = [one.regression.residuals(batch) for one in watched]
-            for one, found in zip(watched, residuals, strict=True):
-                one.residuals.add(found)
-            robust.add(batch, residuals[0])
+
+        def work(batch: Floats) -> tuple[Floats, Floats, Floats]:
+            centred, residuals = found.residuals(batch)
+            return batch, residuals, robust.scores(centred, residuals[:, 0])
+
+        for batch, residuals, scores in in_order(work, rows.batches()):
+            for number, one in enumerate(watched):
+                one.residuals.add(residuals[:, number])
+            robust.add(scores)
             if errors is not None:
-                errors.add(batch)
+                errors.add(batch, residuals[:, len(watched) :])
         robust_errors = robust.standard_errors()
     model = replace(
         model_of(results.regression, whole, names, procedure),
@@ -107,7 +113,7 @@ def _unseen(
 ) -> Errors | None:
     """Return what measures errors of rows that a model has not seen; None where the rows are too few for it."""
     try:
-        return None if plan is None else Errors(plan, plan.models(factors, names, procedure), profile.past)
+        return None if plan is None else Errors(plan, plan.models(factors, names, procedure), names, profile.past)
     except TrainingError:
         return None
 

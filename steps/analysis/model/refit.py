@@ -16,15 +16,9 @@ def refit(features: Features, target: Floats, procedure: Procedure, level: float
     Raises TrainingError where no column or no degree of freedom is left.
     """
     rows = rows_of_frame(features, target)
-    return model_of_factor(factors_of(rows.batches())[0], rows.columns, procedure, level)
-
-
-def model_of_factor(
-    factor: Factor, names: tuple[str, ...], procedure: Procedure, level: float = INTERVAL_LEVEL
-) -> LinearModel:
-    """Choose columns and fit; names: of all columns, the target last. Raises TrainingError as `choose` does."""
-    fit = choose(factor, names, procedure).regression(factor, procedure)
-    return model_of(fit, factor, names, procedure, level)
+    factor = factors_of(rows.batches())[0]
+    fit = choose(factor, rows.columns, procedure).regression(factor, procedure)
+    return model_of(fit, factor, rows.columns, procedure, level)
 
 
 def model_of(

@@ -30,13 +30,12 @@ class Regression:
     columns: of the regressors, without the constant. low, width: how they were scaled, (column - low) / width.
     errors_factor: A with A A' = inverse of Z'Z, for the scaled design Z. singular_values: of Z, descending.
     inflation: variance inflation factor of each regressor. residual_squares, total_squares: sum of squared residuals,
-    and of the target around its mean. centres, slopes: of the columns as they are, for residuals.
+    and of the target around its mean. positions, slopes: of the regressors as they are; centres: means of all columns.
     """
 
     target: str
     columns: tuple[str, ...]
     rows: int
-    low: Floats
     width: Floats
     coefficients: Floats
     errors_factor: Floats
@@ -117,17 +116,6 @@ class Regression:
         """Largest by smallest singular value of the scaled design."""
         return float(self.singular_values[0] / self.singular_values[-1])
 
-    def residuals(self, batch: Floats) -> Floats:
-        """Return target - fitted of rows of all columns, the target last."""
-        columns = batch[:, self.positions] - self.centres[:-1]
-        found: Floats = (batch[:, -1] - self.centres[-1]) - columns @ self.slopes
-        return found
-
-    def design(self, batch: Floats) -> Floats:
-        """Return the rows of Z: 1 and the scaled columns."""
-        scaled = (batch[:, self.positions] - self.low) / self.width
-        return np.column_stack([np.ones(len(batch)), scaled])
-
     def p_values(self, t: Floats) -> Floats:
         """Return how probable a t at least so far from 0 is, by Student's distribution."""
         from scipy.special import stdtr
@@ -171,7 +159,6 @@ def regression(
         target=names[-1],
         columns=tuple(names[position] for position in chosen),
         rows=factor.rows,
-        low=low,
         width=width,
         coefficients=np.concatenate([[means[-1] - middle @ coefficients], coefficients]),
         errors_factor=whole,
@@ -180,7 +167,7 @@ def regression(
         residual_squares=float(np.square(right[count:]).sum()),
         total_squares=float(np.square(factor.centred[:, -1]).sum()),
         positions=tuple(chosen),
-        centres=means,
+        centres=factor.means,
         slopes=slopes,
     )
 

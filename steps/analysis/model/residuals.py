@@ -3,13 +3,43 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from analysis.model.artefact import Floats
+from analysis.model.regression import Regression
 
 _FEWEST_FOR_OMNIBUS = 8
+
+
+@dataclass(frozen=True)
+class ResidualMap:
+    """What maps rows to the residuals of several regressions at once, which is linear.
+
+    centres: shape (columns,), the target last. weights: shape (columns, regressions). offsets: shape (regressions,).
+    """
+
+    centres: Floats
+    weights: Floats
+    offsets: Floats
+
+    @classmethod
+    def of(cls, fits: Sequence[Regression]) -> ResidualMap:
+        """Take regressions on the same columns, maybe of other rows each; the first one's centres are everybody's."""
+        centres = fits[0].centres
+        weights = np.zeros((len(centres), len(fits)))
+        weights[-1] = 1.0
+        for number, fit in enumerate(fits):
+            weights[list(fit.positions), number] = -fit.slopes
+        offsets = [(fit.centres - centres) @ weights[:, number] for number, fit in enumerate(fits)]
+        return cls(centres, weights, np.array(offsets))
+
+    def residuals(self, batch: Floats) -> tuple[Floats, Floats]:
+        """Return rows less the centres, and their residuals: target - fitted, a column for each regression."""
+        centred = batch - self.centres
+        return centred, centred @ self.weights - self.offsets
 
 
 @dataclass

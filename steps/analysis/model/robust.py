@@ -51,13 +51,10 @@ class Scores:
             scores = sums[self.lags + 1 :] - sums[: -self.lags - 1]
         self.meat += scores.T @ scores
 
-    def covariance(self, regression: Regression) -> Floats:
-        """Return the covariance of the coefficients, with the factor n / (n - k) for small samples."""
+    def total(self) -> Floats:
+        """Return the sum, when all rows were added, divided so that it counts each row once."""
         self.add(np.zeros((self.lags, self.columns)))
-        bread = regression.errors_factor @ regression.errors_factor.T
-        correction = regression.rows / regression.df_residuals / (self.lags + 1)
-        found: Floats = correction * (bread @ self.meat @ bread)
-        return found
+        return self.meat / (self.lags + 1)
 
 
 class RobustErrors:
@@ -80,14 +77,18 @@ class RobustErrors:
         self._range = max(1, _SORTED_TOGETHER // (self._columns + 1))
         self._places: dict[int, list[tuple[int, int]]] = {}
 
-    def add(self, batch: Floats, residuals: Floats) -> None:
-        """Add the next rows (all columns, the target last) with their residuals."""
-        scores = self._regression.design(batch) * residuals[:, None]
+    def scores(self, centred: Floats, residuals: Floats) -> Floats:
+        """Return the scores of rows, by columns less their means, which is what `residuals` of a map returns."""
+        columns = centred[:, self._regression.positions] * residuals[:, None]
+        return np.column_stack([residuals, columns])
+
+    def add(self, scores: Floats) -> None:
+        """Add the scores of the next rows."""
         if self._ranks is None or self._sorted:
             self._scores.add(scores)
             return
-        ranks = self._ranks[self._start : self._start + len(batch)]
-        self._start += len(batch)
+        ranks = self._ranks[self._start : self._start + len(scores)]
+        self._start += len(scores)
         order = np.argsort(ranks)
         known = np.column_stack([ranks, scores])[order]
         first, last = int(ranks.min()) // self._range, int(ranks.max()) // self._range
@@ -102,8 +103,14 @@ class RobustErrors:
             parts = b"".join(self._read(*place) for place in self._places[number])
             known = np.frombuffer(parts, dtype=np.float64).reshape(-1, self._columns + 1)
             self._scores.add(known[np.argsort(known[:, 0]), 1:])
+        fit = self._regression
+        bread = fit.errors_factor.copy()
+        bread[1:, 1:] /= fit.width[:, None]
+        bread[0, 1:] = 0.0
+        # With the factor n / (n - k) for small samples.
+        meat = fit.rows / fit.df_residuals * (bread.T @ self._scores.total() @ bread)
         # Rounding can leave a tiny negative number where the true variance is 0 (an exact fit).
-        found: Floats = np.sqrt(np.maximum(np.diag(self._scores.covariance(self._regression)), 0.0))
+        found: Floats = np.sqrt(np.maximum(np.diag(fit.errors_factor @ meat @ fit.errors_factor.T), 0.0))
         return found
 
     def _read(self, place: int, size: int) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.model import factor
+from analysis.model import factor, threads
 from analysis.model.artefact import Floats
 from analysis.model.factor import Factor, factor_of, factors_of, merged
 
@@ -75,32 +75,10 @@ def test_the_result_is_the_same_to_the_last_bit_on_any_number_of_cores(monkeypat
     batches = [values[start : start + 300] for start in range(0, 5000, 300)]
     found = []
     for cores in (1, 2, 7):
-        monkeypatch.setattr(factor.os, "cpu_count", lambda cores=cores: cores)
+        monkeypatch.setattr(threads.os, "cpu_count", lambda cores=cores: cores)
         found.append(factors_of(batches)[0].triangle)
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
-
-
-def test_no_more_batches_are_read_than_are_worked_on(monkeypatch) -> None:
-    """Memory is bounded by them."""
-    monkeypatch.setattr(factor.os, "cpu_count", lambda: 2)
-    done: list[int] = []
-    read: list[int] = []
-    original = factor._factorised
-
-    def watched(batch):
-        found = original(batch)
-        done.append(1)
-        return found
-
-    def batches():
-        for _ in range(40):
-            read.append(1)
-            assert len(read) - len(done) <= 4
-            yield table(len(read), 50)
-
-    monkeypatch.setattr(factor, "_factorised", watched)
-    assert factors_of(batches())[0].rows == 2000
 
 
 def test_a_column_that_is_large_beside_its_spread_keeps_its_digits() -> None:

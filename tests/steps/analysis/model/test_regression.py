@@ -16,7 +16,7 @@ from statsmodels.stats.stattools import durbin_watson, jarque_bera, omni_normtes
 from analysis.model.artefact import Floats
 from analysis.model.factor import factors_of
 from analysis.model.regression import Regression, determined, eliminated, regression
-from analysis.model.residuals import Residuals
+from analysis.model.residuals import ResidualMap, Residuals
 
 NAMES = ("a", "b", "c", "d", "e", "y")
 CLOSE = {"rtol": 1e-9}
@@ -63,9 +63,9 @@ def test_every_figure_equals_statsmodels(seed: int, rows: int, batch: int, scale
     np.testing.assert_allclose(fit.singular_values[-1] ** 2, expected.eigenvals[-1], rtol=1e-8)
     factors = [variance_inflation_factor(design, position) for position in range(1, 6)]
     np.testing.assert_allclose(fit.inflation, factors, rtol=1e-8)
-    residuals = Residuals()
+    residuals, found = Residuals(), ResidualMap.of([fit])
     for start in range(0, rows, batch):
-        residuals.add(fit.residuals(values[start : start + batch]))
+        residuals.add(found.residuals(values[start : start + batch])[1][:, 0])
     errors = expected.resid
     omnibus, omnibus_p = omni_normtest(errors)
     bera, bera_p, skew, kurtosis = jarque_bera(errors)

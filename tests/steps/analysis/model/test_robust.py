@@ -13,6 +13,7 @@ from analysis.model import robust
 from analysis.model.artefact import Floats
 from analysis.model.factor import factors_of
 from analysis.model.regression import regression
+from analysis.model.residuals import ResidualMap
 from analysis.model.robust import RobustErrors, lags_of, ranks_of
 
 NAMES = ("x", "y")
@@ -35,7 +36,8 @@ def found(values: Floats, times: np.ndarray | None, batch: int = 1000) -> Floats
         errors = RobustErrors(fit, None if times is None else ranks_of(times), scratch)
         for start in range(0, len(values), batch):
             rows = values[start : start + batch]
-            errors.add(rows, fit.residuals(rows))
+            centred, residuals = ResidualMap.of([fit]).residuals(rows)
+            errors.add(errors.scores(centred, residuals[:, 0]))
         return errors.standard_errors()
 
 

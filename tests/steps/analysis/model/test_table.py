@@ -12,7 +12,7 @@ from statsmodels.regression.linear_model import OLS
 from analysis.model.factor import factors_of
 from analysis.model.fitting import Results
 from analysis.model.regression import regression
-from analysis.model.residuals import Residuals
+from analysis.model.residuals import ResidualMap, Residuals
 from analysis.model.table import summary_text
 
 RANDOM = np.random.Generator(np.random.PCG64(4))
@@ -25,7 +25,7 @@ def test_it_is_that_of_statsmodels(names: tuple[str, ...], rows: int, sizes: obj
     values = RANDOM.normal(size=(rows, 3)) * np.array(sizes)
     fit = regression(factors_of([values])[0], names, [0, 1], frozenset())
     residuals = Residuals()
-    residuals.add(fit.residuals(values))
+    residuals.add(ResidualMap.of([fit]).residuals(values)[1][:, 0])
     design = pd.DataFrame({"const": 1.0, names[0]: values[:, 0], names[1]: values[:, 1]})
     expected = str(OLS(pd.Series(values[:, 2], name=names[2]), design).fit().summary()).splitlines()
     found = summary_text(Results(fit, residuals), datetime.now().astimezone()).splitlines()
