@@ -50,8 +50,8 @@ def requested(arguments: Sequence[str]) -> Namespace:
     parser = Arguments(__doc__)
     parser.add_dataset()
     parser.add_path("--model-dir", INPUT / "model", "holds model.tar.gz")
-    parser.add_path("--train-dir", INPUT / "train", "holds train.csv and labels.csv")
-    parser.add_path("--test-dir", INPUT / "test", "holds test.csv and labels.csv")
+    parser.add_path("--train-dir", INPUT / "train", "holds train.parquet and labels.parquet")
+    parser.add_path("--test-dir", INPUT / "test", "holds test.parquet and labels.parquet")
     parser.add_path("--scoring-dir", INPUT / "scoring", "holds features.csv")
     parser.add_path("--rows-dir", INPUT / "rows", "holds rows.csv")
     parser.add_path("--quality-dir", INPUT / "quality", "holds quality.json")
@@ -78,6 +78,7 @@ def main(arguments: Sequence[str]) -> None:
     request = requested(arguments)
     # Imported here so that --help and a wrong call are answered at once.
     import numpy as np
+    import pyarrow as pa
 
     from analysis.card.registration import registration
     from analysis.evaluation.measure import evaluation, past_block
@@ -91,7 +92,7 @@ def main(arguments: Sequence[str]) -> None:
     from analysis.model.selection import procedure_of
     from analysis.report.page import report_html
     from analysis.runtime.files import read_json, write_json
-    from analysis.runtime.tables import read_numbers
+    from analysis.runtime.tables import numbers_of, read_csv
 
     dataset = read_dataset(existing_file(request.dataset, "The declaration of the data set"))
     archive = read_archive(existing_file(request.model_dir / "model.tar.gz", "The model archive"))
@@ -119,7 +120,8 @@ def main(arguments: Sequence[str]) -> None:
         result["past"] = past_block(archive.model, dataset, profile)
     names = list(archive.model.input_columns)
     if table is None:
-        rows = read_numbers(request.scoring_dir / "features.csv", names)
+        features = read_csv(request.scoring_dir / "features.csv", pa.float64(), archive.model.row_columns)
+        rows = {name: numbers_of(features, name) for name in names}
     else:
         rows = dict(zip(names, table.features.to_numpy(np.float64).T, strict=True))
     result["drift"] = drift_since(previous, archive.model, rows, quality, request.drift_threshold)

@@ -27,11 +27,12 @@ from analysis.model.archive import SUMMARY_JSON, SUMMARY_TEXT
 from analysis.model.artefact import MODEL_JSON
 from analysis.runtime.container import TRAINING_FAILURE, Arguments, existing_file, made_directory, run_step
 from analysis.runtime.errors import TrainingError
-from analysis.runtime.files import read_frame, read_json, write_json
-from analysis.runtime.names import HISTORY_GAP
+from analysis.runtime.files import read_json, write_json
+from analysis.runtime.names import GAPS_FILE, HISTORY_GAP, LABELS_FILE
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
     from analysis.model.artefact import LinearModel
@@ -71,28 +72,37 @@ def lowest(dataset: Dataset) -> float | None:
     return target.minimum if target.minimum is not None or target.kind is not Kind.COUNT else 0.0
 
 
+def read_rows(path: Path) -> pd.DataFrame:
+    """Read what preprocess.py has left for training."""
+    # Imported here so that --help and a wrong call are answered at once.
+    from analysis.runtime.tables import read_table
+
+    rows: pd.DataFrame = read_table(path).to_pandas()
+    return rows
+
+
 def training_times(directory: Path, rows: int, dataset: Dataset) -> NDArray[np.str_] | None:
     """Read when each training row happened, as ISO text of shape (rows,); None for a table without a time."""
     if dataset.time is None:
         return None
-    path = existing_file(directory / "labels.csv", "The list of what names each training row")
-    table = read_frame(path, text=True)
+    path = existing_file(directory / LABELS_FILE, "The list of what names each training row")
+    table = read_rows(path)
     name = label_names(dataset)[dataset.time]
     if name not in table.columns or len(table) != rows:
-        raise TrainingError(f"{path}: it does not name the {rows} rows of train.csv. Prepare the file again.")
+        raise TrainingError(f"{path}: it does not name the {rows} rows of train.parquet. Prepare the file again.")
     times: NDArray[np.str_] = table[name].to_numpy(dtype="U")
     return times
 
 
 def features_by_gap(directory: Path, rows: int, profile: Profile) -> Gaps:
     """Read the training rows' features of the past as they would be with larger history gaps: gap → shape (rows, m)."""
-    path = existing_file(directory / "gaps.csv", "The list of features of the past by history gap")
-    table = read_frame(path)
+    path = existing_file(directory / GAPS_FILE, "The list of features of the past by history gap")
+    table = read_rows(path)
     right = list(table.columns) == [HISTORY_GAP, *profile.past]
     gaps = table[HISTORY_GAP].unique().tolist() if right else []
     found = {int(gap): table.loc[table[HISTORY_GAP] == gap, list(profile.past)].to_numpy("float64") for gap in gaps}
     if not right or any(len(part) != rows for part in found.values()):
-        raise TrainingError(f"{path}: it is not of the {rows} rows of train.csv. Prepare the file again.")
+        raise TrainingError(f"{path}: it is not of the {rows} rows of train.parquet. Prepare the file again.")
     return found.items()
 
 
@@ -130,16 +140,16 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_path("--model-dir", "/opt/ml/model", "becomes model.tar.gz")
     parser.add_path("--output-data-dir", "/opt/ml/output/data", "becomes output.tar.gz")
     request = parser.parse_args(arguments)
-    rows_file = existing_file(request.train_dir / "train.csv", "The training data")
+    rows_file = existing_file(request.train_dir / "train.parquet", "The training data")
     dataset = read_dataset(existing_file(request.dataset, "The declaration of the data set"))
     source = read_json(existing_file(request.train_dir / "source.json", "The description of the training rows"))
     variant, target = Variant(**source["variant"]), dataset.target
     profile = profile_of(dataset, source["profile"], variant)
-    rows = read_frame(rows_file)
+    rows = read_rows(rows_file)
     if list(rows.columns) != [*profile.names, target] or request.profile not in {"declared", profile.name}:
         raise TrainingError(
-            f"train.csv was not prepared for profile {request.profile!r}: it is of profile {profile.name!r}, with the "
-            f"columns {', '.join(rows.columns)}. Give preprocess.py and train.py the same --profile and --dataset."
+            f"train.parquet was not prepared for profile {request.profile!r}: it is of profile {profile.name!r}, with "
+            f"the columns {', '.join(rows.columns)}. Give preprocess.py and train.py the same --profile and --dataset."
         )
     count = request.feature_count or profile.feature_count
     # Imported here so that --help and a wrong call are answered at once.
