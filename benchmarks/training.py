@@ -5,11 +5,11 @@
     python -m benchmarks.training [--rows 100000 1000000] [--columns 30] [--rounds 3] [--alone 50000000] [--json FILE]
 
 Each run is a process of its own, and contenders take turns (A B C A B C). The others are timed on data that is in
-memory already, this project's with both its passes over the file; the ratio is of these times, so reading counts
-against this project alone. Its work is all that train.py asks for: fit, elimination of half of the columns, both
-summaries, robust errors, and the calibrated interval; statsmodels' is the fit and its summary, scikit-learn's the
-coefficients. The last
-lines are the exponents of the growth of time and of memory from the smallest to the largest number of rows.
+memory already, this project's with both its passes over the file; the ratios are of these times, so reading counts
+against this project alone. On a busy machine CPU seconds say more than the clock. Its work is all that train.py asks
+for: fit, elimination of half of the columns, both summaries, robust errors, and the calibrated interval; statsmodels'
+is the fit and its summary, scikit-learn's the coefficients. The last line has the exponents of the growth of CPU time
+and memory from the smallest to the largest number of rows.
 """
 
 from __future__ import annotations
@@ -94,16 +94,16 @@ def by_scikit_learn(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
 
 
 def run_alone(contender: str, path: Path, rows: int, columns: int) -> None:
-    """Print seconds of the work, seconds of reading before it, highest memory in MiB, and R-squared, as JSON."""
-    start = time.perf_counter()
-    if contender == CONTENDERS[0]:
-        found, read = by_this_project(path, rows, columns), start
+    """Print, as JSON: seconds of the work, by the clock and of processors, highest memory in MiB, and R-squared."""
+    values = None if contender == CONTENDERS[0] else np.fromfile(path).reshape(rows, columns + 1)
+    clock, processors = time.perf_counter(), time.process_time()
+    if values is None:
+        found = by_this_project(path, rows, columns)
     else:
-        values = np.fromfile(path).reshape(rows, columns + 1)
-        read = time.perf_counter()
         found = (by_statsmodels if contender == "statsmodels" else by_scikit_learn)(values)
-    seconds, memory = time.perf_counter() - read, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "read": read - start, "mib": memory, "r_squared": found}))
+    seconds, cpu = time.perf_counter() - clock, time.process_time() - processors
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "mib": memory, "r_squared": found}))
 
 
 def measured(contender: str, path: Path, rows: int, columns: int) -> dict[str, float]:
@@ -128,17 +128,22 @@ def compare(folder: Path, rows: int, columns: int, rounds: int, contenders: Sequ
     agreed = {round(run["r_squared"], 9) for several in runs.values() for run in several}
     if len(agreed) > 1:
         sys.exit(f"The contenders disagree on R-squared: {sorted(agreed)}")
-    found = {}
-    own = statistics.median(run["seconds"] for run in runs[contenders[0]])
+    own = {unit: statistics.median(run[unit] for run in runs[contenders[0]]) for unit in ("seconds", "cpu")}
     print(
-        f"\n{rows:,} rows of {columns} columns, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {rounds} rounds:"
+        f"\n{rows:,} rows of {columns} columns, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {rounds} rounds;"
+        " medians:"
     )
+    found = {}
     for name, several in runs.items():
-        times = [run["seconds"] for run in several]
-        median, memory = statistics.median(times), max(run["mib"] for run in several)
-        each = ", ".join(f"{seconds:.2f}" for seconds in times)
-        print(f"  {name:<14}{median:9.2f} s {memory:9,.0f} MiB   {median / own:6.1f} times   (each: {each})")
-        found[name] = {"seconds": times, "median": median, "mib": memory, "ratio": median / own}
+        one = {unit: statistics.median(run[unit] for run in several) for unit in own}
+        memory = max(run["mib"] for run in several)
+        ratios = {unit: one[unit] / own[unit] for unit in own}
+        each = ", ".join(f"{run['seconds']:.2f}" for run in several)
+        print(
+            f"  {name:<14}{one['seconds']:8.2f} s ({ratios['seconds']:4.1f} times) {one['cpu']:8.2f} CPU s"
+            f" ({ratios['cpu']:4.1f} times) {memory:8,.0f} MiB   (each: {each} s)"
+        )
+        found[name] = {"runs": several, "median": one, "mib": memory, "ratio": ratios}
     return {"rows": rows, "columns": columns, "contenders": found}
 
 
@@ -171,9 +176,10 @@ def main() -> None:
     first, last = found[0], found[-1]
     if last["rows"] > first["rows"]:
         one, other = (entry["contenders"][CONTENDERS[0]] for entry in (first, last))
-        for name, unit in (("time", "median"), ("memory", "mib")):
-            grown = exponent(one[unit], other[unit], last["rows"] / first["rows"])
-            print(f"this project's {name} grows with rows to the power of {grown:.2f}")
+        factor = last["rows"] / first["rows"]
+        time_grown = exponent(one["median"]["cpu"], other["median"]["cpu"], factor)
+        print(f"this project's CPU time grows with rows to the power of {time_grown:.2f}, its memory", end=" ")
+        print(f"to that of {exponent(one['mib'], other['mib'], factor):.2f}")
     if options.json:
         options.json.write_text(json.dumps(found, indent=2), encoding="utf-8")
 

@@ -77,14 +77,12 @@ def main(arguments: Sequence[str]) -> None:
     """Run the step."""
     request = requested(arguments)
     # Imported here so that --help and a wrong call are answered at once.
-    import numpy as np
-    import pyarrow as pa
 
     from analysis.card.registration import registration
     from analysis.evaluation.measure import evaluation, past_block
     from analysis.evaluation.monitoring import SAMPLE, monitoring_files, sample_payload
     from analysis.evaluation.previous import drift_since, previous_model
-    from analysis.evaluation.rows import labelled_rows, timed_table
+    from analysis.evaluation.rows import all_inputs, labelled_rows, timed_table
     from analysis.evaluation.validation import registered_figure, validation
     from analysis.model.archive import read_archive
     from analysis.model.inputs import inputs_of
@@ -92,7 +90,6 @@ def main(arguments: Sequence[str]) -> None:
     from analysis.model.selection import procedure_of
     from analysis.report.page import report_html
     from analysis.runtime.files import read_json, write_json
-    from analysis.runtime.tables import numbers_of, read_csv
 
     dataset = read_dataset(existing_file(request.dataset, "The declaration of the data set"))
     archive = read_archive(existing_file(request.model_dir / "model.tar.gz", "The model archive"))
@@ -118,12 +115,7 @@ def main(arguments: Sequence[str]) -> None:
     result |= {"validation": validated, "published": published_comparison(dataset, archive, source, validated)}
     if archive.model.has_past:
         result["past"] = past_block(archive.model, dataset, profile)
-    names = list(archive.model.input_columns)
-    if table is None:
-        features = read_csv(request.scoring_dir / "features.csv", pa.float64(), archive.model.row_columns)
-        rows = {name: numbers_of(features, name) for name in names}
-    else:
-        rows = dict(zip(names, table.features.to_numpy(np.float64).T, strict=True))
+    rows = all_inputs(request.scoring_dir, table, archive.model)
     result["drift"] = drift_since(previous, archive.model, rows, quality, request.drift_threshold)
     result["registration"] = registration(profile, dataset, request.dataset, quality.get("sha256"))
     write_card(request, archive, test, result, dataset)

@@ -75,6 +75,14 @@ def test_no_library_is_imported_for_one_function_of_it(run_script, sample_runs, 
     found = imported_by(evaluated)
     assert "pyarrow" in found
     assert not found & {"pandas.core", "scipy", "sklearn", "statsmodels", "boto3"}
+    trained = run_script(
+        *("train.py", f"--train-dir={root}/prepared/train", "--model-dir", output / "model"),
+        *("--output-data-dir", output / "data"),
+        PYTHONPROFILEIMPORTTIME="1",
+    )
+    found = imported_by(trained)
+    assert "pyarrow" in found
+    assert not found & {"pandas.core", "scipy.stats", "sklearn", "statsmodels"}
 
 
 def test_a_bug_shows_its_traceback_and_leaves_a_short_form(tmp_path) -> None:

@@ -109,3 +109,11 @@ def timed_table(scoring_dir: Path, rows_dir: Path, model: LinearModel, dataset: 
         times=times,
         lower_bound=model.lower_bound,
     )
+
+
+def all_inputs(scoring_dir: Path, table: TimedTable | None, model: LinearModel) -> dict[str, Floats]:
+    """Return the model's inputs of all prepared rows, from those with a time if they are read already."""
+    if table is not None:
+        return dict(zip(model.input_columns, table.features.to_numpy(np.float64).T, strict=True))
+    features = read_csv(scoring_dir / "features.csv", pa.float64(), model.row_columns)
+    return {name: numbers_of(features, name) for name in model.input_columns}

@@ -48,7 +48,8 @@ def conformal_half_width(errors: Floats, level: float = INTERVAL_LEVEL) -> float
 
     It interpolates between neighbours: with n = 90 these are the fourth and fifth largest errors, which are far apart.
     """
-    return float(np.quantile(np.abs(errors), min(1.0, level * (1.0 + 1.0 / errors.size))))
+    share = min(1.0, level * (1.0 + 1.0 / errors.size))
+    return float(np.quantile(np.abs(errors), share, overwrite_input=True))
 
 
 def fewest_rows(level: float = INTERVAL_LEVEL) -> int:
@@ -119,8 +120,8 @@ class Errors:
     def __init__(self, plan: Plan, models: Models, names: tuple[str, ...] = (), past: Sequence[str] = ()) -> None:
         """Take the models of the plan; past: those of the columns' names that are features of the past."""
         self._plan, self.models = plan, models
-        self._start = 0
-        self._errors: list[Floats] = []
+        self._start, self._predicted = 0, 0
+        self._errors = np.empty(np.count_nonzero(np.isin(plan.parts, list(models))))
         self._past: list[Floats] = []
         self._positions = [names.index(name) for name in past]
         first = next(iter(models.values()))
@@ -132,13 +133,15 @@ class Errors:
         parts = self._plan.parts[self._start : self._start + len(batch)]
         self._start += len(batch)
         for number, part in enumerate(self.models):
-            self._errors.append(residuals[parts == part, number])
+            errors = residuals[parts == part, number]
+            self._errors[self._predicted : self._predicted + len(errors)] = errors
+            self._predicted += len(errors)
         if self._positions:
             self._past.append(batch[:, self._positions][np.isin(parts, list(self.models))])
 
     def calibration(self, level: float = INTERVAL_LEVEL, older: Gaps = ()) -> Calibration:
         """Return the width of the interval that holds the errors; older: see :data:`Gaps`, of the same rows."""
-        errors = np.concatenate(self._errors)
+        errors = self._errors
         half_width = conformal_half_width(errors, level)
         return Calibration(
             self._plan.method, half_width, errors.size, tuple(self._wider(errors, older, half_width, level))
