@@ -26,7 +26,6 @@ def definitions(image, given=(), hyperparameters=()):
 @pytest.mark.parametrize(
     "line",
     [
-        "[3]\ttrain-rmse:2.5\tvalidation-rmse:1.25",
         "[3]#011train-rmse:2.5#011validation-rmse:1.25",
         "[2026-01-01:00:00:00:INFO] [3]#011train-rmse:2.5e0#011validation-rmse:1.25e0",
     ],

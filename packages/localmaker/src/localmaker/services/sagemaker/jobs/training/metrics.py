@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,8 @@ from localmaker.services.sagemaker.jobs.training import script_mode
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
+
+Watch = Callable[[Metric], None]
 
 # The regular expressions come from the request; a limit on the line keeps a slow one from blocking the log.
 _MAX_LINE = 10_000
@@ -34,24 +36,28 @@ class MetricReader:
     Attributes:
         definitions: names, and where their values are; without a name, the line says it in the groups ``channel`` and
             ``metric``, and the value in ``value``.
+        watch: receives each value.
     """
 
     definitions: Sequence[tuple[str | None, re.Pattern[str]]]
+    watch: Watch = field(default=lambda _value: None)
     _last: dict[str, Metric] = field(default_factory=dict)
     _all: list[Metric] = field(default_factory=list)
 
     @classmethod
-    def of(cls, record: JobRecord, state_dir: Path) -> MetricReader:
+    def of(cls, record: JobRecord, state_dir: Path, watch: Watch) -> MetricReader:
         """Return the reader for a job's metric definitions and those of its image's own algorithm.
 
         Args:
+            record: of the job.
             state_dir: of the endpoint, for the user's own table of images.
+            watch: receives each value.
         """
         algorithm: Mapping[str, Any] = record.request.get("AlgorithmSpecification", {})
         definitions: Sequence[Mapping[str, str]] = algorithm.get("MetricDefinitions", [])
         own = _own_metrics(record, state_dir)
         asked = [(entry["Name"], re.compile(entry["Regex"])) for entry in definitions]
-        return cls([*asked, *([] if own is None else [(None, own)])])
+        return cls([*asked, *([] if own is None else [(None, own)])], watch)
 
     def read(self, line: str) -> None:
         """Search one line. Captured text that is not a number is skipped."""
@@ -71,6 +77,7 @@ class MetricReader:
                 self._last[known] = Metric(known, value, now())
                 if len(self._all) < _MAX_VALUES:
                     self._all.append(self._last[known])
+                self.watch(self._last[known])
 
     def final(self) -> tuple[Metric, ...]:
         """Return the last value of each metric that occurred."""
