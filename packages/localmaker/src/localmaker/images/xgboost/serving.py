@@ -89,10 +89,29 @@ def model_fn(model_dir: str) -> Ensemble:
     return model
 
 
+class _Booster(xgboost.Booster):
+    """A booster whose pickle may be of a version before 1.0: it holds the model in XGBoost's own format."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        try:
+            super().__setstate__(state)
+        except xgboost.core.XGBoostError:
+            super().__init__(model_file=bytearray(state["handle"]))
+
+
+class _Unpickler(pickle.Unpickler):
+    """Whoever made the model decides what runs here anyway."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        found = super().find_class(module, name)
+        return _Booster if found is xgboost.Booster else found
+
+
 def _load(file: Path) -> xgboost.Booster:
     logging.info("Loading the model from %s", file)
     try:
-        model = pickle.loads(file.read_bytes())  # noqa: S301 - whoever made the model decides what runs here anyway
+        with file.open("rb") as pickled:
+            model = _Unpickler(pickled).load()
     except Exception as not_a_pickle:  # noqa: BLE001 - whatever it raises, it is no pickle of a model
         model = xgboost.Booster()
         try:

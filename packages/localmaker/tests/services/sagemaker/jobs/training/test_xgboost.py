@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 TRAINING, TRANSFORM, PROCESSING = JobKind.TRAINING, JobKind.TRANSFORM, JobKind.PROCESSING
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
+BEFORE_1_0 = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:0.90-1-cpu-py3"
 ROUNDS = {"num_round": "3", "objective": "reg:squarederror", "nthread": "1"}
 
 
@@ -261,6 +262,29 @@ def test_a_transform_job_predicts_with_the_trained_model(remote, trained):
     assert high == without > low
     _, sparse = transform(remote, model, "0:1 1:0.5\n0:0 1:0.5\n", content_type=None, assemble="None")
     assert [float(line) for line in sparse.splitlines()] == [high, low]
+
+
+def test_a_pickle_of_before_xgboost_1_0_is_served(remote):
+    """It holds the model in XGBoost's own format, where later ones hold what they call a serialization."""
+    program = """
+import copyreg, os, pickle, numpy, xgboost
+model = xgboost.train({"base_score": 0.5}, xgboost.DMatrix(numpy.array([[0.0], [1.0]]), label=[0, 10]), 2)
+class As090(pickle.Pickler):
+    def reducer_override(self, found):
+        if not isinstance(found, xgboost.Booster):
+            return NotImplemented
+        state = {"feature_names": None, "feature_types": None, "booster": "gbtree", "best_iteration": 1}
+        return copyreg.__newobj__, (xgboost.Booster,), {"handle": found.save_raw("deprecated"), **state}
+As090(open(os.environ["SM_MODEL_DIR"] + "/xgboost-model", "wb")).dump(model)
+print("predicts", *model.predict(xgboost.DMatrix(numpy.array([[1.0], [0.0]]))).tolist())
+"""
+    made = remote.training_request({"train.py": program})
+    made["AlgorithmSpecification"]["TrainingImage"] = BEFORE_1_0
+    trained = completed(remote.run(TRAINING, made))
+    model = model_of(remote, trained, Image=BEFORE_1_0)
+    description, lines = transform(remote, model, "1\n0\n", assemble="None")
+    assert description["TransformJobStatus"] == "Completed", description.get("FailureReason")
+    assert f"predicts {' '.join(lines.decode().split())}" in remote.log(TRAINING, trained["TrainingJobName"])
 
 
 @pytest.mark.parametrize(
