@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 TRAINING, TRANSFORM, PROCESSING = JobKind.TRAINING, JobKind.TRANSFORM, JobKind.PROCESSING
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
+BEFORE_1_0 = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:0.90-1-cpu-py3"
 ROUNDS = {"num_round": "3", "objective": "reg:squarederror", "nthread": "1"}
 
 
@@ -131,6 +132,8 @@ def test_weights_are_taken(remote, data):
         ({"max_depth": "deep"}, "Hyperparameter max_depth: could not parse value (caused by ValueError)"),
         ({"objective": "multi:softmax"}, "Require input for parameter 'num_class' for multi-classification"),
         ({"objective": "binary:logistic"}, "base_score must be in (0,1)"),
+        ({"_kfold": "3"}, "Neither cross validation (_kfold) nor use_dask_gpu_training is available here."),
+        ({"use_dask_gpu_training": "true"}, "Neither cross validation (_kfold) nor use_dask_gpu_training is available"),
     ],
 )
 def test_wrong_hyperparameters_fail_the_job_in_the_containers_words(remote, data, changes, reason):
@@ -208,6 +211,28 @@ json.dump(os.environ["SM_FRAMEWORK_MODULE"], open(os.environ["SM_MODEL_DIR"] + "
     assert "xgboost-model" in files
 
 
+def test_a_program_of_the_users_has_the_containers_helpers(remote, data):
+    """As AWS's abalone sample in script mode uses them, with a body of a request as its inference does."""
+    program = """
+import json, os
+from sagemaker_xgboost_container import distributed, encoder
+from sagemaker_xgboost_container.data_utils import get_dmatrix
+import xgboost
+rows, body = get_dmatrix(os.environ["SM_CHANNEL_TRAIN"], "text/csv"), encoder.libsvm_to_dmatrix(b"0:1 1:0.5")
+assert get_dmatrix("/opt/ml/input/data/nothing", "libsvm") is None
+def train(depth, is_master):
+    model = xgboost.train({"max_depth": depth}, rows, 2)
+    if is_master:
+        json.dump([rows.num_row(), body.num_row()], open(os.environ["SM_MODEL_DIR"] + "/found.json", "w"))
+hosts, host = json.loads(os.environ["SM_HOSTS"]), os.environ["SM_CURRENT_HOST"]
+distributed.rabit_run(train, {"depth": 3}, rows is not None, hosts, host, update_rabit_args=True)
+"""
+    made = remote.training_request({"train.py": program}, channels={"train": data["train.csv"]})
+    made["AlgorithmSpecification"]["TrainingImage"] = IMAGE
+    made["ResourceConfig"]["InstanceCount"] = 2
+    assert artefact(remote, completed(remote.run(TRAINING, made)))["found.json"] == b"[150, 1]"
+
+
 def model_of(remote, description, **fields):
     """Create a model from a job's artefact."""
     name = remote.name()
@@ -237,6 +262,29 @@ def test_a_transform_job_predicts_with_the_trained_model(remote, trained):
     assert high == without > low
     _, sparse = transform(remote, model, "0:1 1:0.5\n0:0 1:0.5\n", content_type=None, assemble="None")
     assert [float(line) for line in sparse.splitlines()] == [high, low]
+
+
+def test_a_pickle_of_before_xgboost_1_0_is_served(remote):
+    """It holds the model in XGBoost's own format, where later ones hold what they call a serialization."""
+    program = """
+import copyreg, os, pickle, numpy, xgboost
+model = xgboost.train({"base_score": 0.5}, xgboost.DMatrix(numpy.array([[0.0], [1.0]]), label=[0, 10]), 2)
+class As090(pickle.Pickler):
+    def reducer_override(self, found):
+        if not isinstance(found, xgboost.Booster):
+            return NotImplemented
+        state = {"feature_names": None, "feature_types": None, "booster": "gbtree", "best_iteration": 1}
+        return copyreg.__newobj__, (xgboost.Booster,), {"handle": found.save_raw("deprecated"), **state}
+As090(open(os.environ["SM_MODEL_DIR"] + "/xgboost-model", "wb")).dump(model)
+print("predicts", *model.predict(xgboost.DMatrix(numpy.array([[1.0], [0.0]]))).tolist())
+"""
+    made = remote.training_request({"train.py": program})
+    made["AlgorithmSpecification"]["TrainingImage"] = BEFORE_1_0
+    trained = completed(remote.run(TRAINING, made))
+    model = model_of(remote, trained, Image=BEFORE_1_0)
+    description, lines = transform(remote, model, "1\n0\n", assemble="None")
+    assert description["TransformJobStatus"] == "Completed", description.get("FailureReason")
+    assert f"predicts {' '.join(lines.decode().split())}" in remote.log(TRAINING, trained["TrainingJobName"])
 
 
 @pytest.mark.parametrize(
@@ -322,4 +370,5 @@ def add_entry(jobs, program):
     image = find_image(IMAGE)
     (jobs.state_dir / "images.toml").write_text(
         f"[[image]]\npattern = '*/mine:7'\nlock = '{image.lock}'\npython = '{image.python}'\ntrain = '{program}'\n"
+        f"modules = '{image.modules}'\n"
     )
