@@ -1,8 +1,8 @@
 """Train the linear regression on the rows of the `train` channel and write the model as data.
 
-Model directory: model.json, code/ with inference.py and what it imports, and for the evaluation summary.txt (the whole
-statsmodels table) and summary.json (every figure of it). Output data directory: the same two. Metrics are printed as
-`train:<name>=<value>;` for metric definitions.
+Model directory: model.json, code/ with inference.py and what it imports, and for the evaluation summary.txt (the table
+as statsmodels writes it) and summary.json (every figure of it). Output data directory: the same two. Metrics are
+printed as `train:<name>=<value>;` for metric definitions.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,24 +21,17 @@ from typing import TYPE_CHECKING, Any
 from analysis.dataset.columns import Kind
 from analysis.dataset.declaration import Dataset
 from analysis.dataset.reading import read_dataset
-from analysis.features.labels import label_names
-from analysis.features.profiles import Profile, Variant, past_of, profile_of
+from analysis.features.profiles import Variant, past_of, profile_of
 from analysis.model.archive import SUMMARY_JSON, SUMMARY_TEXT
 from analysis.model.artefact import MODEL_JSON
 from analysis.runtime.container import TRAINING_FAILURE, Arguments, existing_file, made_directory, run_step
 from analysis.runtime.errors import TrainingError
-from analysis.runtime.files import read_frame, read_json, write_json
-from analysis.runtime.names import HISTORY_GAP
+from analysis.runtime.files import read_json, write_json
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
+    from analysis.model.artefact import LinearModel
 
-    from analysis.model.fitting import Fit
-
-_MANY_ROWS = 100_000
-LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn", "statsmodels")
+LIBRARIES = ("numpy", "pandas", "scipy", "scikit-learn")
 SERVING_FILES = (
     "inference.py",
     "analysis/__init__.py",
@@ -71,35 +65,10 @@ def lowest(dataset: Dataset) -> float | None:
     return target.minimum if target.minimum is not None or target.kind is not Kind.COUNT else 0.0
 
 
-def training_times(directory: Path, rows: int, dataset: Dataset) -> NDArray[np.str_] | None:
-    """Read when each training row happened, as ISO text of shape (rows,); None for a table without a time."""
-    if dataset.time is None:
-        return None
-    path = existing_file(directory / "labels.csv", "The list of what names each training row")
-    table = read_frame(path, text=True)
-    name = label_names(dataset)[dataset.time]
-    if name not in table.columns or len(table) != rows:
-        raise TrainingError(f"{path}: it does not name the {rows} rows of train.csv. Prepare the file again.")
-    times: NDArray[np.str_] = table[name].to_numpy(dtype="U")
-    return times
-
-
-def features_by_gap(directory: Path, rows: int, profile: Profile) -> dict[int, pd.DataFrame]:
-    """Read the training rows' features of the past as they would be with larger history gaps: gap → shape (rows, m)."""
-    path = existing_file(directory / "gaps.csv", "The list of features of the past by history gap")
-    table = read_frame(path)
-    right = list(table.columns) == [HISTORY_GAP, *profile.past]
-    gaps = table[HISTORY_GAP].unique().tolist() if right else []
-    found = {int(gap): table.loc[table[HISTORY_GAP] == gap, list(profile.past)] for gap in gaps}
-    if not right or any(len(part) != rows for part in found.values()):
-        raise TrainingError(f"{path}: it is not of the {rows} rows of train.csv. Prepare the file again.")
-    return found
-
-
-def write_model(fit: Fit, model_dir: Path) -> None:
+def write_model(model: LinearModel, model_dir: Path) -> None:
     """Write model.json, and the code that serves it."""
     made_directory(model_dir)
-    (model_dir / MODEL_JSON).write_text(fit.model.to_json(), encoding="utf-8")
+    (model_dir / MODEL_JSON).write_text(model.to_json(), encoding="utf-8")
     here = Path(__file__).resolve().parent
     for name in SERVING_FILES:
         target = model_dir / "code" / name
@@ -107,15 +76,15 @@ def write_model(fit: Fit, model_dir: Path) -> None:
         shutil.copyfile(here / name, target)
 
 
-def print_metrics(fit: Fit) -> None:
+def print_metrics(model: LinearModel) -> None:
     """Print one line a metric, in the form that the training job's metric definitions look for."""
-    training = fit.model.training
+    training = model.training
     for name in ("r2", "adjusted_r2", "rmse", "mae"):
         print(f"train:{name}={training[name]:.12g};")
     print(f"train:rows={training['rows']};")
-    print(f"train:features={len(fit.model.selected)};")
-    if fit.model.calibration is not None:
-        print(f"train:interval_half_width={fit.model.calibration.half_width:.12g};")
+    print(f"train:features={len(model.selected)};")
+    if model.calibration is not None:
+        print(f"train:interval_half_width={model.calibration.half_width:.12g};")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -133,49 +102,47 @@ def main(arguments: Sequence[str]) -> None:
     rows_file = existing_file(request.train_dir / "train.csv", "The training data")
     dataset = read_dataset(existing_file(request.dataset, "The declaration of the data set"))
     source = read_json(existing_file(request.train_dir / "source.json", "The description of the training rows"))
-    variant, target = Variant(**source["variant"]), dataset.target
-    profile = profile_of(dataset, source["profile"], variant)
-    rows = read_frame(rows_file)
-    if list(rows.columns) != [*profile.names, target] or request.profile not in {"declared", profile.name}:
+    profile = profile_of(dataset, source["profile"], Variant(**source["variant"]))
+    if request.profile not in {"declared", profile.name}:
         raise TrainingError(
-            f"train.csv was not prepared for profile {request.profile!r}: it is of profile {profile.name!r}, with the "
-            f"columns {', '.join(rows.columns)}. Give preprocess.py and train.py the same --profile and --dataset."
+            f"train.csv was not prepared for profile {request.profile!r}: it is of profile {profile.name!r}. "
+            "Give preprocess.py and train.py the same --profile."
         )
     count = request.feature_count or profile.feature_count
     # Imported here so that --help and a wrong call are answered at once.
     from threadpoolctl import threadpool_limits
 
+    from analysis.runtime.tables import leave_pandas_out
+
+    leave_pandas_out()
     from analysis.evaluation.drift import baseline_of
     from analysis.features.preparation import preparation_from
-    from analysis.model.calibration import calibrate
     from analysis.model.fitting import fit_linear_model
-    from analysis.model.selection import procedure_of
     from analysis.model.summary import regression_summary
+    from analysis.model.table import summary_text
+    from analysis.model.training_rows import Columns, features_by_gap, training_rows
 
-    if len(rows) < _MANY_ROWS:
-        threadpool_limits(limits=1)  # matrices are small, and on a busy machine threads only wait for each other
-    features, removed = rows[list(profile.names)], source.get("removed_columns", {})
-    origin = provenance(request, source)
-    fit = fit_linear_model(features, rows[target], profile, count, origin, removed=removed)
-    times = training_times(request.train_dir, len(rows), dataset)
-    procedure = procedure_of(profile, count, removed)
-    by_gap = features_by_gap(request.train_dir, len(rows), profile) if profile.past else None
-    calibration = calibrate(features, rows[target].to_numpy(dtype="float64"), procedure, times, by_gap=by_gap)
+    # Tiles and triangles are small: threads of the linear algebra would only wait for each other.
+    threadpool_limits(limits=1)
+    rows = training_rows(rows_file, profile, dataset)
+    by_gap = features_by_gap(request.train_dir, rows.count, profile)
+    removed = source.get("removed_columns", {})
+    fit = fit_linear_model(rows, profile, count, provenance(request, source), removed=removed, by_gap=by_gap)
     prepared = {"variant": source["variant"], "learned": source["preparation"]}
     prepared |= {"past": past_of(profile, dataset)} if profile.past else {}
-    columns = {name: features[name].to_numpy(dtype="float64") for name in profile.names}
-    learned = preparation_from(source["preparation"])
+    learned, columns = preparation_from(source["preparation"]), Columns(rows_file, profile.names)
     baseline = baseline_of(profile.columns, dataset, learned, columns, source.get("missing", {}))
-    model = replace(fit.model, calibration=calibration, lower_bound=lowest(dataset), preparation=prepared)
-    fit = replace(fit, model=replace(model, baseline=baseline))
-    summary = regression_summary(fit, times)
-    write_model(fit, request.model_dir)
-    table = f"{fit.results.summary()}\n"
+    model = replace(fit.model, lower_bound=lowest(dataset), preparation=prepared, baseline=baseline)
+    fit = replace(fit, model=model)
+    write_model(fit.model, request.model_dir)
+    summary, table = regression_summary(fit), f"{summary_text(fit.results, datetime.now().astimezone())}\n"
     for directory in (request.model_dir, request.output_data_dir):
         made_directory(directory)
         (directory / SUMMARY_TEXT).write_text(table, encoding="utf-8")
         write_json(summary, directory / SUMMARY_JSON)
-    print_metrics(fit)
+    for column, reason in fit.excluded.items():
+        print(f"train: {column} gets no coefficient: {reason}")
+    print_metrics(fit.model)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import tarfile
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -61,11 +62,14 @@ class Experiment:
         """Return the summary of a fit on every column, before any is eliminated."""
         from analysis.features.prepared import removed_model_columns
         from analysis.model.fitting import fit_linear_model
+        from analysis.model.rows import rows_of_frame
+        from analysis.model.table import summary_text
 
-        rows, target = self.rows("train"), self.archive.model.target
-        features, removed = rows.drop(columns=target), removed_model_columns(self.quality, self.profile)
-        count = len(self.profile.columns)
-        return str(fit_linear_model(features, rows[target], self.profile, count, {}, removed=removed).results.summary())
+        table, target = self.rows("train"), self.archive.model.target
+        rows = rows_of_frame(table.drop(columns=target), table[target])
+        removed = removed_model_columns(self.quality, self.profile)
+        fit = fit_linear_model(rows, self.profile, len(self.profile.columns), {}, removed=removed)
+        return summary_text(fit.results, datetime.now().astimezone())
 
     def rows(self, side: str) -> "pd.DataFrame":
         """Return the model's inputs and the target, unscaled; side: "train" or "test"."""

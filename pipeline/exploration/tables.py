@@ -205,13 +205,13 @@ def side_by_side(experiments: Sequence[Experiment]) -> pd.DataFrame:
 
 
 def dependence(experiments: Sequence[Experiment]) -> pd.DataFrame:
-    """Compare how far columns determine each other: rank, variance inflation, and what it does to the predictions."""
+    """Compare how far columns determine each other: rank, what is left out for it, and what that costs."""
     return pd.DataFrame(
         {
             one.name: {
-                "columns, with the intercept": len(one.archive.model.selected) + 1,
+                "columns offered, with the intercept": len(one.profile.columns) + 1,
                 "rank of the matrix": one.summary["rank"],
-                "columns that others determine": sum(entry["infinite_vif"] for entry in one.summary["coefficients"]),
+                "left out": ", ".join(one.summary["excluded"]) or "nothing",
                 "R-squared, training rows": f"{one.evaluation['train']['r2']:.6f}",
                 "R-squared, test rows": f"{one.evaluation['test']['r2']:.6f}",
             }

@@ -1,31 +1,46 @@
-"""Production works whole in subnets without a way out; without the libraries that jobs bring along, it says so."""
+"""Production works whole in subnets without a way out; without the libraries that jobs bring along, it says so.
+
+The steps need none beside the image's, so these tests deploy a copy of the project in which they need one.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 from unittest import mock
 
 import pytest
 
 from localmaker.daemon import running_endpoint
 from pipeline.aws.clients import Aws
-from pipeline.definition.bundle import build_bundle
 from pipeline.demo.sample import write_sample
 from pipeline.settings.environment import load_settings
-from tests.end_to_end.conftest import Deployed
+from pipeline.step_code import Lock
+from tests.end_to_end.conftest import ROOT, Deployed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ENVIRONMENT = "prod"
+LOCK = """\
+patsy==1.0.3 \\
+    --hash=sha256:79ebf4c93ff4d296e58a9d5be2b2ee31bd49d737cf11d70ffbd8a44b2de42e65 \\
+    --hash=sha256:d3dbebe8fd5f46e29912d030b63c6268647b59bf788a99e2af28a30234cf357c
+"""
 
 
 @pytest.fixture(scope="module")
 def prod(tmp_path_factory):
     """The environment in whose subnets no job needs the internet, deployed in the local endpoint's account."""
+    project = tmp_path_factory.mktemp("project")
+    for folder in ("pipeline", "steps", "datasets"):
+        shutil.copytree(ROOT / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (project / "steps" / "requirements.txt").write_text(LOCK, encoding="utf-8")
+    path = os.pathsep.join(filter(None, [str(project), os.environ.get("PYTHONPATH")]))
+    copied = {"PYTHONPATH": path, "PYTHONSAFEPATH": "1", "BIKESHARE_ACCOUNT_ID": "123456789012"}
     with (
         running_endpoint(tmp_path_factory.mktemp("state"), no_egress=True) as endpoint,
-        mock.patch.dict(os.environ, {**endpoint.environment(), "BIKESHARE_ACCOUNT_ID": "123456789012"}),
+        mock.patch.dict(os.environ, {**endpoint.environment(), **copied}),
     ):
         settings = load_settings(ENVIRONMENT)
         yield Deployed(endpoint, settings, Aws(settings))
@@ -41,7 +56,7 @@ def deployed(prod):
 @pytest.fixture
 def wheels(deployed):
     """Keys of the wheels in the artifacts bucket."""
-    return deployed.keys(deployed.settings.artifacts_bucket, f"{build_bundle().lock.prefix}/")
+    return deployed.keys(deployed.settings.artifacts_bucket, f"{Lock.of(LOCK).prefix}/")
 
 
 def remove(deployed, keys):
@@ -74,11 +89,11 @@ def test_training_and_scoring_work_whole_where_only_aws_can_be_reached(deployed,
 
 
 def test_with_one_missing_the_plan_names_it_and_the_first_job_fails_for_want_of_it(deployed, wheels, sample_csv):
-    remove(deployed, [key for key in wheels if "wrapt-" in key])
-    assert "wrapt==" in plan(deployed)
+    remove(deployed, [key for key in wheels if "patsy-" in key])
+    assert "patsy==" in plan(deployed)
     reason = failed_first_job(deployed, "raw/training/one.csv", sample_csv)
     assert (
-        "requirements.txt can't be installed from the input 'wheels': No matching distribution found for wrapt"
+        "requirements.txt can't be installed from the input 'wheels': No matching distribution found for patsy"
         in reason
     )
     assert "the command deploy puts it there" in reason
@@ -86,9 +101,9 @@ def test_with_one_missing_the_plan_names_it_and_the_first_job_fails_for_want_of_
 
 def test_with_all_of_them_missing_the_first_job_says_where_they_should_be(deployed, wheels, sample_csv):
     remove(deployed, wheels)
-    assert f"+ wheels               {build_bundle().lock.prefix}" in plan(deployed)
+    assert f"+ wheels               {Lock.of(LOCK).prefix}" in plan(deployed)
     reason = failed_first_job(deployed, "raw/training/all.csv", sample_csv)
-    folder = f"s3://{deployed.settings.artifacts_bucket}/{build_bundle().lock.prefix}/"
+    folder = f"s3://{deployed.settings.artifacts_bucket}/{Lock.of(LOCK).prefix}/"
     assert f'No S3 objects found under S3 URL "{folder}"' in reason
 
 

@@ -14,7 +14,6 @@ import pytest
 
 from localmaker.daemon import running_endpoint
 from pipeline.definition.bundle import ARCHIVE_NAME, LAUNCHER_NAME, build_bundle
-from pipeline.deploy.resources.wheels import fetched
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -22,11 +21,14 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9
 ROLE = "arn:aws:iam::123456789012:role/jobs"
 
 
-def archive(**files: str) -> bytes:
+def archive(requirements: str = "", **files: str) -> bytes:
     """Pack scripts as the code of a job."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name, text in {"requirements.txt": "", **{f"{name}.py": text for name, text in files.items()}}.items():
+        for name, text in {
+            "requirements.txt": requirements,
+            **{f"{name}.py": text for name, text in files.items()},
+        }.items():
             member = tarfile.TarInfo(name)
             member.size = len(text)
             tar.addfile(member, io.BytesIO(text.encode()))
@@ -43,10 +45,7 @@ def s3(tmp_path_factory):
     ):
         client = boto3.client("s3")
         client.create_bucket(Bucket="jobs")
-        for wheel in fetched(bundle.lock.pins):
-            client.put_object(Bucket="jobs", Key=f"wheels/{wheel.name}", Body=wheel.read_bytes())
-            if not wheel.name.startswith("patsy-"):
-                client.put_object(Bucket="jobs", Key=f"fewer-wheels/{wheel.name}", Body=wheel.read_bytes())
+        client.put_object(Bucket="jobs", Key="wheels/none", Body=b"")
         client.put_object(Bucket="jobs", Key="train/train.csv", Body=b"a,b\n1,2\n")
         codes = {
             "code": bundle.archive,
@@ -54,6 +53,7 @@ def s3(tmp_path_factory):
             "killed": archive(train="import os; os.kill(os.getpid(), 9)"),
             "unimportable": archive(train="import library_that_nobody_has"),
             "without-script": archive(),
+            "without-wheel": archive(f"absent==1.0 --hash=sha256:{'0' * 64}", train=""),
         }
         for folder, content in codes.items():
             client.put_object(Bucket="jobs", Key=f"{folder}/{ARCHIVE_NAME}", Body=content)
@@ -107,7 +107,7 @@ def reason(s3, eventually):
             "wheels",
             "The description of the training rows is missing: /opt/ml/input/data/train/source.json",
         ),
-        ("code", "fewer-wheels", "run.sh: requirements.txt can't be installed from the input 'wheels': No matching"),
+        ("without-wheel", "wheels", "run.sh: requirements.txt can't be installed from the input 'wheels': No matching"),
         ("broken", "wheels", "run.sh: sourcedir.tar.gz can't be unpacked."),
         ("without-script", "wheels", "run.sh: there is no script 'train.py' in sourcedir.tar.gz."),
         ("killed", "wheels", "train.py ended before it could say why; the end of its log does."),

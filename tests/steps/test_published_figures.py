@@ -23,6 +23,7 @@ from analysis.features.prepared import split_rows
 from analysis.features.profiles import Profile, profile_of
 from analysis.features.transform import model_columns
 from analysis.model.fitting import Fit, fit_linear_model
+from analysis.model.rows import rows_of_frame
 from analysis.model.selection import procedure_of
 from pipeline.datasets.shipped import declared
 
@@ -88,7 +89,7 @@ def features_of(sides: tuple[pa.Table, pa.Table], profile: Profile) -> list[pd.D
 def fitted(sides: tuple[pa.Table, pa.Table], profile: Profile, count: int = 15) -> tuple[Fit, dict[str, float]]:
     train, test = features_of(sides, profile)
     answers = [rows[TARGET].to_pandas().rename(TARGET) for rows in sides]
-    fit = fit_linear_model(train, answers[0], profile, count, {})
+    fit = fit_linear_model(rows_of_frame(train, answers[0]), profile, count, {})
     predicted = fit.model.predict(test.to_numpy(dtype=float))
     actual = answers[1].to_numpy(dtype=float)
     metrics = all_metrics(actual, predicted.prediction, len(fit.model.selected))
@@ -144,10 +145,11 @@ def test_the_days_before_in_a_rolling_origin_with_all_features(checked, name: st
 
 def test_the_published_analysis(sides) -> None:
     fit, test = fitted(sides, PARITY)
-    assert fit.results.rsquared == pytest.approx(1.0, abs=1e-9)
-    assert (int(fit.results.df_resid), int(fit.results.df_model)) == (494, 15)
+    found = fit.results.regression
+    assert found.r_squared == pytest.approx(1.0, abs=1e-9)
+    assert (found.df_residuals, found.df_model) == (494, 15)
     assert fit.model.coefficients[:2] == pytest.approx((1.0, 1.0), abs=1e-9)
-    assert round(fit.results.condition_number, 2) == 46284.03
+    assert round(found.condition_number, 2) == 46284.03
     others = np.abs([fit.model.intercept, *fit.model.coefficients[2:]])
     assert others.max() < 1e-9
     assert test["r2"] == pytest.approx(1.0, abs=1e-9)

@@ -80,7 +80,7 @@ def test_provenance(trained) -> None:
     quality = json.loads((trained.root / "prepared" / "quality" / "quality.json").read_text())
     assert provenance["data_sha256"] == quality["sha256"]
     assert provenance["code_sha256"] == "ab" * 32
-    assert set(provenance["libraries"]) == {"numpy", "pandas", "scipy", "scikit-learn", "statsmodels"}
+    assert set(provenance["libraries"]) == {"numpy", "pandas", "scipy", "scikit-learn"}
 
 
 def test_the_summary_equals_the_model(trained) -> None:

@@ -7,7 +7,7 @@ fewer rows than coefficients, or on residuals that are rounding noise.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,9 @@ import pandas as pd
 from scipy.special import chdtrc
 
 from analysis.model.artefact import Floats
+from analysis.model.factor import Factor, factors_of
+from analysis.model.regression import DEPENDENT
+from analysis.model.rows import rows_of_frame
 
 SIGNIFICANCE = 0.05
 LAGS = 7
@@ -104,45 +107,40 @@ class LeakageCheck:
 def check_leakage(
     features: pd.DataFrame, target: pd.Series, known: Iterable[str] = (), threshold: float = NEAR_EXACT
 ) -> LeakageCheck:
-    """Regress `target` on `features`; where the fit is near-exact, drop columns as long as it stays so.
+    """Check rows that are in memory; see :func:`leakage_of`."""
+    rows = rows_of_frame(features, target)
+    return leakage_of(factors_of(rows.batches())[0], rows.names, known, threshold)
+
+
+def leakage_of(
+    factor: Factor, names: Sequence[str], known: Iterable[str] = (), threshold: float = NEAR_EXACT
+) -> LeakageCheck:
+    """Regress the target, a factor's last column, on all others; where the fit is near-exact, drop while it stays so.
 
     Column names play no part: a renamed copy of the target is found as well. Rows must outnumber columns for a fit to
     mean anything: with fewer the check passes with adjusted_r2 0, and no model can be trained on such rows either.
     """
-    values = features.to_numpy(dtype=np.float64)
-    answer = target.to_numpy(dtype=np.float64)
-    columns = list(range(values.shape[1]))
-    overall = _adjusted_r2(values, answer)
+    # Columns of length 1, so that the rank decision does not depend on their units; 0 for one that never changes.
+    lengths = np.linalg.norm(factor.centred, axis=0)
+    standard = factor.centred / np.where((factor.low < factor.high) & (lengths > 0.0), lengths, np.inf)
+    inputs, answer = standard[:, :-1], standard[:, -1]
+
+    def adjusted_r2(columns: list[int]) -> float:
+        solution, _, rank, _ = np.linalg.lstsq(inputs[:, columns], answer, rcond=DEPENDENT)
+        freedom = factor.rows - int(rank) - 1
+        if freedom <= 0 or not answer.any():
+            return 0.0
+        residual = answer - inputs[:, columns] @ solution
+        return float(1.0 - float(residual @ residual) * (factor.rows - 1) / freedom)
+
+    columns = list(range(inputs.shape[1]))
+    overall = adjusted_r2(columns)
     if overall < threshold:
         return LeakageCheck("pass", [], overall, threshold)
-    for column in _least_related_first(values, answer):
+    # The least related to the target by itself first.
+    for column in map(int, np.argsort(np.abs(inputs.T @ answer), kind="stable")):
         fewer = [other for other in columns if other != column]
-        if fewer and _adjusted_r2(values[:, fewer], answer) >= threshold:
+        if fewer and adjusted_r2(fewer) >= threshold:
             columns = fewer
-    found = [str(features.columns[column]) for column in columns]
-    verdict = "known" if set(found) <= set(known) else "fail"
-    return LeakageCheck(verdict, found, overall, threshold)
-
-
-def _least_related_first(values: Floats, answer: Floats) -> list[int]:
-    """Sort columns by the strength of their own correlation with the target, weakest first."""
-    centred = values - values.mean(axis=0)
-    scale = np.sqrt((centred**2).sum(axis=0))
-    strength = np.abs(centred.T @ (answer - answer.mean())) / np.where(scale > 0, scale, 1.0)
-    return [int(column) for column in np.argsort(strength, kind="stable")]
-
-
-def _adjusted_r2(values: Floats, answer: Floats) -> float:
-    """Return adjusted R-squared of least squares with a constant; 0 with too few rows or a constant target."""
-    rows = values.shape[0]
-    # Columns are standardised, so that the rank decision does not depend on their units.
-    spread = values.std(axis=0)
-    standard = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    centred = answer - answer.mean()
-    total = float(centred @ centred)
-    solution, _, rank, _ = np.linalg.lstsq(standard, centred, rcond=None)
-    freedom = rows - int(rank) - 1
-    if freedom <= 0 or total <= 0.0:
-        return 0.0
-    residual = centred - standard @ solution
-    return float(1.0 - (float(residual @ residual) / freedom) / (total / (rows - 1)))
+    found = [str(names[column]) for column in columns]
+    return LeakageCheck("known" if set(found) <= set(known) else "fail", found, overall, threshold)

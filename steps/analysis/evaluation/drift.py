@@ -34,6 +34,7 @@ from analysis.model.artefact import LinearModel
 from analysis.model.baseline import Baseline, FeatureBaseline
 
 MOST_BINS = 10
+_FIRST_ROWS = 10_000
 CHANCE = 0.001
 """How often a feature that has not drifted may be above the bound of chance."""
 _HALF_A_ROW = 0.5
@@ -141,6 +142,10 @@ def _bins_of(
     """Return inner edges of a number's bins, and what the bins are called."""
     if declared is not None and (edges := inner_edges(declared, learned)):
         return edges, labels(declared, learned)
+    # Most numbers have more values than that among their first rows, and sorting all of them takes long.
+    distinct = np.unique(values[:_FIRST_ROWS])
+    if distinct.size > MOST_BINS:
+        return _quantile_bins(values)
     distinct = np.unique(values)
     if distinct.size == 1:
         # So that other values are not in the same bin, the constant has one of its own between two empty ones.
@@ -148,9 +153,14 @@ def _bins_of(
         return (constant, float(np.nextafter(constant, np.inf))), ("less", f"{constant:g}", "more")
     if distinct.size <= MOST_BINS:
         return tuple(map(float, distinct[1:])), tuple(f"{value:g}" for value in distinct)
-    found = np.quantile(values, np.arange(1, MOST_BINS) / MOST_BINS)
+    return _quantile_bins(values)
+
+
+def _quantile_bins(values: NDArray[np.float64]) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Return ten bins with equally many training rows, fewer where values repeat."""
+    found, lowest = np.quantile(values, np.arange(1, MOST_BINS) / MOST_BINS), values.min()
     # Where nearly all are the smallest value, it has a bin of its own.
-    edges = tuple(sorted({float(edge) for edge in found if edge > distinct[0]})) or (float(distinct[1]),)
+    edges = tuple(sorted({float(edge) for edge in found if edge > lowest})) or (float(values[values > lowest].min()),)
     between = [f"{low:.6g} to {high:.6g}" for low, high in pairwise(edges)]
     return edges, (f"below {edges[0]:.6g}", *between, f"{edges[-1]:.6g} or more")
 
@@ -158,8 +168,9 @@ def _bins_of(
 def _counts(feature: FeatureBaseline, columns: Columns) -> NDArray[np.int64]:
     """Count the rows in each bin."""
     if feature.edges is not None:
-        places = np.searchsorted(np.asarray(feature.edges), columns[feature.columns[0]], side="right")
-        return np.bincount(places, minlength=len(feature.labels)).astype(np.int64)
+        values = columns[feature.columns[0]]
+        below = [0, *(int(np.count_nonzero(values < edge)) for edge in feature.edges), len(values)]
+        return np.array([more - less for less, more in pairwise(below)], dtype=np.int64)
     marked = [int(np.sum(columns[name])) for name in feature.columns]
     rows = len(columns[feature.columns[0]])
     rest = [rows - sum(marked)] if len(feature.labels) > len(feature.columns) else []

@@ -18,8 +18,9 @@ import pandas as pd
 
 from analysis.evaluation.metrics import all_metrics, coverage
 from analysis.model.artefact import Floats, LinearModel, Predictions
-from analysis.model.calibration import Times, calibrate, start_of_moment
+from analysis.model.calibration import calibrate, start_of_moment
 from analysis.model.refit import refit
+from analysis.model.rows import Times
 from analysis.model.selection import Procedure
 from analysis.runtime.errors import TrainingError
 

@@ -46,7 +46,7 @@ class Variant:
     """What a run asks for instead of what the profile declares; None leaves it as declared.
 
     first_levels: whether reference levels get a dummy variable too. With the constant they are linearly dependent then,
-        which elimination and the pseudo-inverse deal with.
+        and training leaves out the ones that the others determine.
     binned: whether every number with bins enters as dummy variables of them.
     """
 

@@ -16,17 +16,23 @@ with the jackknife+", Annals of Statistics 49 (2021).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
-from analysis.model.artefact import INTERVAL_LEVEL, Calibration, Floats, LinearModel
-from analysis.model.refit import refit
-from analysis.model.selection import Procedure
+from analysis.model.artefact import INTERVAL_LEVEL, Calibration, Floats
+from analysis.model.factor import Factor, Parts, factors_of, merged
+from analysis.model.regression import Regression
+from analysis.model.residuals import ResidualMap
+from analysis.model.rows import Times, rows_of_frame
+from analysis.model.selection import Procedure, choose
 from analysis.runtime.errors import TrainingError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LATEST, FOLDS = "split conformal, latest training rows", "cross-conformal, seeded folds of the training rows"
 USUAL_ROWS = 90
@@ -34,10 +40,10 @@ _LARGEST_SHARE, _LARGE_SHARE = 3, 10
 _FOLDS = 10
 _SEED = 20260101
 
-Times = NDArray[Any]
-"""When each row happened: anything that sorts, shape (n,); ISO dates do."""
-Rows = NDArray[np.intp]
-"""Positions of rows."""
+Models = dict[int, Regression]
+"""Regressions by the part of the rows that each predicts."""
+Gaps = Iterable[tuple[int, Floats]]
+"""Gap, and the next rows' features of the past as they would be with it, of shape (m, features), NaN for none"""
 
 
 def conformal_half_width(errors: Floats, level: float = INTERVAL_LEVEL) -> float:
@@ -45,7 +51,8 @@ def conformal_half_width(errors: Floats, level: float = INTERVAL_LEVEL) -> float
 
     It interpolates between neighbours: with n = 90 these are the fourth and fifth largest errors, which are far apart.
     """
-    return float(np.quantile(np.abs(errors), min(1.0, level * (1.0 + 1.0 / errors.size))))
+    share = min(1.0, level * (1.0 + 1.0 / errors.size))
+    return float(np.quantile(np.abs(errors), share, overwrite_input=True))
 
 
 def fewest_rows(level: float = INTERVAL_LEVEL) -> int:
@@ -72,6 +79,103 @@ def start_of_moment(times: Times, position: int) -> int:
     return position
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How rows are parted to predict some of them by models that have not seen them.
+
+    parts: the part of each row, shape (n,). known: part that is predicted → the parts that its model is fitted on.
+    """
+
+    method: str
+    parts: Parts
+    known: dict[int, tuple[int, ...]]
+
+    def models(self, factors: Mapping[int, Factor], names: tuple[str, ...], procedure: Procedure) -> Models:
+        """Fit a regression for each part that is predicted; names: of the factors' columns, the target last.
+
+        Raises TrainingError where the rows of one are too few.
+        """
+        whole = {part: merged(factors[one] for one in known) for part, known in self.known.items()}
+        return {part: choose(one, names, procedure).regression(one, procedure) for part, one in whole.items()}
+
+
+def plan_of(count: int, times: Times | None, rows: int | None = None, level: float = INTERVAL_LEVEL) -> Plan | None:
+    """Part `count` rows to calibrate on them: the latest `rows`, or folds; None where they are too few."""
+    parts = np.zeros(count, dtype=np.int8)
+    if times is None:
+        if count < max(2 * _FOLDS, fewest_rows(level)):
+            return None
+        shuffled = np.random.Generator(np.random.PCG64(_SEED)).permutation(count)
+        for part, fold in enumerate(np.array_split(shuffled, _FOLDS)):
+            parts[fold] = part
+        others = {part: tuple(other for other in range(_FOLDS) if other != part) for part in range(_FOLDS)}
+        return Plan(FOLDS, parts, others)
+    order = np.argsort(times, kind="stable")
+    start = start_of_moment(times[order], count - (calibration_rows(count) if rows is None else rows))
+    parts[order[start:]] = 1
+    # With no row before the latest ones there is nothing to fit.
+    return Plan(LATEST, parts, {1: (0,)}) if 0 < start <= count - fewest_rows(level) else None
+
+
+class Errors:
+    """The errors of predicting rows by models that have not seen them: add all rows, then ask for the calibration."""
+
+    def __init__(self, plan: Plan, models: Models, names: tuple[str, ...] = (), past: Sequence[str] = ()) -> None:
+        """Take the models of the plan; past: those of the columns' names that are features of the past."""
+        self._plan, self.models = plan, models
+        self._start, self._predicted = 0, 0
+        self._errors = np.empty(np.count_nonzero(np.isin(plan.parts, list(models))))
+        self._past: list[Floats] = []
+        self._positions = [names.index(name) for name in past]
+        first = next(iter(models.values()))
+        slopes = dict(zip(first.columns, first.slopes, strict=True))
+        self._slopes = [slopes.get(name, 0.0) for name in past]
+
+    def add(self, batch: Floats, residuals: Floats) -> None:
+        """Add the next rows, of all columns, and their residuals by each model."""
+        parts = self._plan.parts[self._start : self._start + len(batch)]
+        self._start += len(batch)
+        for number, part in enumerate(self.models):
+            errors = residuals[parts == part, number]
+            self._errors[self._predicted : self._predicted + len(errors)] = errors
+            self._predicted += len(errors)
+        if self._positions:
+            self._past.append(batch[:, self._positions][np.isin(parts, list(self.models))])
+
+    def calibration(self, level: float = INTERVAL_LEVEL, older: Gaps = ()) -> Calibration:
+        """Return the width of the interval that holds the errors; older: see :data:`Gaps`, of the same rows."""
+        errors = self._errors
+        half_width = conformal_half_width(errors, level)
+        return Calibration(
+            self._plan.method, half_width, errors.size, tuple(self._wider(errors, older, half_width, level))
+        )
+
+    def _wider(self, errors: Floats, older: Gaps, first: float, level: float) -> Iterator[tuple[int, float]]:
+        """Yield history gap and half-width, of rows predicted from older values; nothing where there are none.
+
+        errors, first: the errors and the width without a gap. An interval is never narrower for knowing less, so no
+        width is below the one before it. It ends where too few rows have values so old.
+        """
+        predicted = np.isin(self._plan.parts, list(self.models))
+        starts: Counter[int] = Counter()
+        kept: dict[int, list[Floats]] = {}
+        for gap, values in older:
+            kept.setdefault(gap, []).append(values[predicted[starts[gap] : starts[gap] + len(values)]])
+            starts[gap] += len(values)
+        if not kept:
+            return
+        yield 0, first
+        past, slopes, widest = np.concatenate(self._past), np.array(self._slopes), first
+        for gap in sorted(kept):
+            # A prediction is linear in the values, so it changes by what they change times their coefficients.
+            changed = errors + (past - np.concatenate(kept[gap])) @ slopes
+            complete = changed[~np.isnan(changed)]
+            if complete.size < fewest_rows(level):
+                return
+            widest = max(widest, conformal_half_width(complete, level))
+            yield gap, widest
+
+
 def calibrate(
     features: pd.DataFrame,
     target: Floats,
@@ -88,65 +192,17 @@ def calibrate(
     latest rows calibrate, by default :func:`calibration_rows`. by_gap: history gap → features of the past as they would
     be with it, of the same rows, NaN where they would have none.
     """
+    table = rows_of_frame(features, target)
+    plan = plan_of(table.count, times, rows, level)
+    if plan is None:
+        return None
+    older = {gap: values.to_numpy(dtype=np.float64) for gap, values in (by_gap or {}).items()}
+    past = [str(name) for values in list((by_gap or {}).values())[:1] for name in values.columns]
     try:
-        if times is None:
-            errors = _errors_of_folds(features, target, procedure, level)
-            return Calibration(FOLDS, conformal_half_width(errors, level), errors.size) if errors.size else None
-        order = np.argsort(times, kind="stable")
-        count = calibration_rows(len(order)) if rows is None else rows
-        start = start_of_moment(times[order], len(order) - count)
-        before, latest = order[:start], order[start:]
-        if latest.size < fewest_rows(level):
-            return None
-        model = refit(features.iloc[before], target[before], procedure)
-        unseen = features.iloc[latest], target[latest]
-        errors = _errors(model, *unseen)
-        half_width = conformal_half_width(errors, level)
-        older = {gap: past.set_axis(features.index).iloc[latest] for gap, past in (by_gap or {}).items()}
-        wider = _wider(model, unseen, older, half_width, level)
-        return Calibration(LATEST, half_width, errors.size, tuple(wider))
+        models = plan.models(factors_of(table.batches(), plan.parts), table.columns, procedure)
     except TrainingError:
         return None
-
-
-def _errors_of_folds(features: pd.DataFrame, target: Floats, procedure: Procedure, level: float) -> Floats:
-    count = len(target)
-    if count < max(2 * _FOLDS, fewest_rows(level)):
-        return np.empty(0)
-    shuffled = np.random.Generator(np.random.PCG64(_SEED)).permutation(count)
-    folds = np.array_split(shuffled, _FOLDS)
-    others = [np.setdiff1d(shuffled, fold) for fold in folds]
-    models = [refit(features.iloc[known], target[known], procedure) for known in others]
-    pairs = zip(models, folds, strict=True)
-    return np.concatenate([_errors(model, features.iloc[fold], target[fold]) for model, fold in pairs])
-
-
-def _errors(model: LinearModel, features: pd.DataFrame, target: Floats) -> Floats:
-    """Return the errors of predicting rows that the model was not fitted on."""
-    return target - model.fitted(features.to_numpy(dtype=np.float64))
-
-
-def _wider(
-    model: LinearModel,
-    unseen: tuple[pd.DataFrame, Floats],
-    older: Mapping[int, pd.DataFrame],
-    first: float,
-    level: float,
-) -> Iterator[tuple[int, float]]:
-    """Yield history gap and half-width, of rows predicted from older values; nothing where there are none.
-
-    unseen: the rows' features and target; older: their features of the past by gap; first: the width without a gap. An
-    interval is never narrower for knowing less, so no width is below the one before it. It ends where too few rows have
-    values so old.
-    """
-    features, target = unseen
-    widest = first
-    if older:
-        yield 0, first
-    for gap, past in sorted(older.items()):
-        complete = past.notna().all(axis=1).to_numpy()
-        if complete.sum() < fewest_rows(level):
-            return
-        errors = _errors(model, features.assign(**past)[complete], target[complete])
-        widest = max(widest, conformal_half_width(errors, level))
-        yield gap, widest
+    errors, predicted = Errors(plan, models, table.columns, past), ResidualMap.of([*models.values()])
+    for batch in table.batches():
+        errors.add(batch, predicted.residuals(batch)[1])
+    return errors.calibration(level, older.items())

@@ -1,126 +1,130 @@
-"""Fit the linear model on training rows only, by OLS on the columns that were selected, and summarise the fit."""
+"""Fit the linear model on training rows only: one pass for the factor, one for the residuals.
+
+Whatever the number of rows, what is in memory is a few batches and some numbers a row: their times and parts.
+"""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from tempfile import TemporaryFile
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from scipy.linalg import lstsq
-from scipy.stats import t as student_t
-from statsmodels.regression.linear_model import OLS, RegressionResultsWrapper
-from statsmodels.tools.sm_exceptions import SingularMatrixWarning
-
 from analysis.features.profiles import Profile
-from analysis.model.artefact import CONSTANT, INTERVAL_LEVEL, LinearModel
-from analysis.model.selection import (
-    Procedure,
-    excluded_columns,
-    procedure_of,
-    refuse_too_few,
-    refuse_wrong_count,
-    scaled_columns,
-    training_ranges,
-)
+from analysis.model.artefact import Floats, LinearModel
+from analysis.model.calibration import Errors, Gaps, Plan, plan_of
+from analysis.model.factor import Factor, factors_of, merged
+from analysis.model.refit import model_of
+from analysis.model.regression import Regression
+from analysis.model.residuals import ResidualMap, Residuals
+from analysis.model.robust import RobustErrors, ranks_of
+from analysis.model.rows import Rows
+from analysis.model.selection import Procedure, choose, procedure_of
+from analysis.model.threads import in_order
 from analysis.runtime.errors import TrainingError
 
 
 @dataclass(frozen=True)
-class Fit:
-    """The model as data, and the statsmodels results that it was taken from.
+class Results:
+    """A regression with what its residuals say of it."""
 
-    ranking: RFE's rank of each candidate column (1 = selected); all 1 where the profile does not select.
-    excluded: columns that were no candidates, with the reason.
+    regression: Regression
+    residuals: Residuals
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The model as data, and the results that it was taken from.
+
+    robust_errors: robust standard errors of the coefficients, the constant's first; lags: over how many rows of the
+    order of time, None for rows without a time. ranking: the elimination's rank of each candidate column (1 =
+    selected); all 1 where the profile does not select. excluded: columns that were no candidates, with the reason.
     first: results on all candidates, before elimination; None where none was eliminated, or the rows are too few.
     """
 
     model: LinearModel
-    results: RegressionResultsWrapper
+    results: Results
+    robust_errors: Floats
+    lags: int | None
     ranking: dict[str, int]
     excluded: dict[str, str]
-    first: RegressionResultsWrapper | None = None
+    first: Results | None = None
 
 
 def fit_linear_model(
-    features: pd.DataFrame,
-    target: pd.Series,
+    rows: Rows,
     profile: Profile,
     feature_count: int,
     provenance: dict[str, Any],
     *,
     removed: Mapping[str, str] | None = None,
+    by_gap: Gaps = (),
 ) -> Fit:
-    """Fit `target` on `features` (the profile's columns, unscaled).
+    """Fit and calibrate on training rows, which have the profile's columns, unscaled.
 
     feature_count: how many columns recursive feature elimination keeps, for profiles that select; all of the candidates
         where there are fewer.
     removed: columns that the data preparation removes, with the reason; profiles that select leave them out.
-    Raises TrainingError where no degrees of freedom are left or the target never changes.
+    by_gap: features of the past of the same rows by history gap, for profiles that have some.
+    Raises TrainingError where no degrees of freedom are left, the target never changes or a number is not finite.
     """
-    if target.nunique() < 2:  # noqa: PLR2004
-        raise TrainingError(f"{target.name} has the same value in all {len(target)} training rows: nothing to learn.")
-    procedure = procedure_of(profile, feature_count, removed)
-    scaled, bounds = scaled_columns(features, procedure)
-    excluded = excluded_columns(scaled, procedure)
-    refuse_wrong_count(procedure, scaled.shape[1])
-    ranks = _ranking(scaled.drop(columns=list(excluded)), target, procedure)
-    selected = [name for name, rank in ranks.items() if rank == 1]
-    refuse_too_few(len(target), selected)
-    results = _ordinary_least_squares(target, scaled[selected])
-    first = None
-    if len(selected) < len(ranks) < len(target) - 1:
-        first = _ordinary_least_squares(target, scaled[[*ranks]])
-    freedom = round(float(results.df_resid))
-    model = LinearModel(
+    procedure, names = procedure_of(profile, feature_count, removed), rows.columns
+    plan = plan_of(rows.count, rows.times)
+    factors = factors_of(rows.finite_batches(), None if plan is None else plan.parts)
+    whole = merged(factors.values())
+    if whole.low[-1] == whole.high[-1]:
+        raise TrainingError(f"{rows.target} has the same value in all {rows.count} training rows: nothing to learn.")
+    choice = choose(whole, names, procedure)
+    results = Results(choice.regression(whole, procedure), Residuals())
+    watched, first = [results], None
+    if len(choice.selected) < len(choice.candidates) < rows.count - 1:
+        first = Results(choice.regression(whole, procedure, choice.candidates), Residuals())
+        watched.append(first)
+    errors = _unseen(plan, factors, names, procedure, profile)
+    found = ResidualMap.of([*(one.regression for one in watched), *([] if errors is None else errors.models.values())])
+    with TemporaryFile() as scratch:
+        robust = RobustErrors(results.regression, None if rows.times is None else ranks_of(rows.times), scratch)
+
+        def work(batch: Floats) -> tuple[Floats, Floats, Floats]:
+            centred, residuals = found.residuals(batch)
+            return batch, residuals, robust.scores(centred, residuals[:, 0])
+
+        for batch, residuals, scores in in_order(work, rows.batches()):
+            for number, one in enumerate(watched):
+                one.residuals.add(residuals[:, number])
+            robust.add(scores)
+            if errors is not None:
+                errors.add(batch, residuals[:, len(watched) :])
+        robust_errors = robust.standard_errors()
+    model = replace(
+        model_of(results.regression, whole, names, procedure),
         profile=profile.name,
-        target=str(target.name),
-        input_columns=tuple(features.columns),
-        selected=tuple(selected),
-        intercept=float(results.params[CONSTANT]),
-        coefficients=tuple(float(results.params[name]) for name in selected),
-        bounds={name: limit for name, limit in bounds.items() if name in selected},
-        residual_variance=float(results.mse_resid),
-        residual_degrees_of_freedom=freedom,
-        covariance=tuple(tuple(float(value) for value in row) for row in np.asarray(results.cov_params())),
-        interval_level=INTERVAL_LEVEL,
-        t_quantile=float(student_t.ppf((1 + INTERVAL_LEVEL) / 2, freedom)),
-        ranges=training_ranges(features),
-        training={
-            "rows": int(results.nobs),
-            "r2": float(results.rsquared),
-            "adjusted_r2": float(results.rsquared_adj),
-            "rmse": float(np.sqrt(np.mean(np.square(results.resid)))),
-            "mae": float(np.mean(np.abs(results.resid))),
-            "rank": int(results.model.rank),
-        },
+        training=_training(results),
         provenance=provenance,
         has_past=bool(profile.past),
+        calibration=None if errors is None else errors.calibration(older=by_gap),
     )
-    return Fit(model=model, results=results, ranking=ranks, excluded=excluded, first=first)
+    lags = None if rows.times is None else robust.lags
+    return Fit(model, results, robust_errors, lags, choice.ranking, choice.excluded, first)
 
 
-def _ranking(candidates: pd.DataFrame, target: pd.Series, procedure: Procedure) -> dict[str, int]:
-    """Rank as scikit-learn's RFE of a LinearRegression does (tolerance included), whose import takes longer."""
-    ranks = dict.fromkeys(map(str, candidates.columns), 1)
-    values, actual, left = np.asarray(candidates, np.float64), target.to_numpy(np.float64), list(range(len(ranks)))
-    while procedure.kept is not None and len(left) > procedure.kept:
-        columns = values[:, left]
-        weights = lstsq(columns - np.average(columns, axis=0), actual - np.average(actual), cond=1e-6)[0]
-        del left[int(np.argmin(np.square(weights)))]
-        ranks |= {name: rank + 1 for position, (name, rank) in enumerate(ranks.items()) if position not in left}
-    return ranks
+def _unseen(
+    plan: Plan | None, factors: Mapping[int, Factor], names: tuple[str, ...], procedure: Procedure, profile: Profile
+) -> Errors | None:
+    """Return what measures errors of rows that a model has not seen; None where the rows are too few for it."""
+    try:
+        return None if plan is None else Errors(plan, plan.models(factors, names, procedure), names, profile.past)
+    except TrainingError:
+        return None
 
 
-def _ordinary_least_squares(target: pd.Series, columns: pd.DataFrame) -> RegressionResultsWrapper:
-    """Fit OLS with a constant, by the pseudo-inverse: dependent columns share a coefficient rather than break the fit.
-
-    They are expected (a working day is neither holiday nor weekend), and `training.rank` records them.
-    """
-    design = columns.copy()
-    design.insert(0, CONSTANT, 1.0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SingularMatrixWarning)
-        return OLS(target.astype("float64"), design).fit()
+def _training(results: Results) -> dict[str, Any]:
+    fit, residuals = results.regression, results.residuals
+    return {
+        "rows": fit.rows,
+        "r2": fit.r_squared,
+        "adjusted_r2": fit.adjusted_r_squared,
+        "rmse": residuals.root_mean_square,
+        "mae": residuals.mean_absolute,
+        "rank": len(fit.names),
+    }

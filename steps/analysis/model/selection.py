@@ -1,15 +1,13 @@
-"""What is repeated on whatever rows a model is fitted to: scaling and the choice of candidate columns."""
+"""What is repeated on whatever rows a model is fitted to: scaling and the choice of columns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-import pandas as pd
-
 from analysis.features.profiles import Profile
-from analysis.model.artefact import Bounds
+from analysis.model.factor import Factor
+from analysis.model.regression import Regression, determined, eliminated, regression, scaling
 from analysis.runtime.errors import TrainingError
 
 
@@ -19,7 +17,7 @@ class Procedure:
 
     scaled: columns that are min-max scaled with bounds learned on those rows.
     kept: how many columns recursive feature elimination keeps (all candidates where there are fewer); None for no
-        elimination, and then no column is left out either.
+        elimination, and then no column is left out because the data preparation removes it.
     removed: columns that the data preparation removes, with the reason.
     """
 
@@ -28,57 +26,64 @@ class Procedure:
     removed: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Which columns a factor's rows and a procedure choose, by their positions.
+
+    excluded: columns that are no candidates, with the reason. ranking: the elimination's rank of each candidate
+    (1 = selected), in the order of the columns; all 1 where none was eliminated.
+    """
+
+    names: tuple[str, ...]
+    candidates: tuple[int, ...]
+    selected: tuple[int, ...]
+    excluded: dict[str, str]
+    ranking: dict[str, int]
+
+    def regression(self, factor: Factor, procedure: Procedure, positions: Sequence[int] | None = None) -> Regression:
+        """Regress the target on the selected columns, or on those at `positions`."""
+        chosen = self.selected if positions is None else positions
+        return regression(factor, self.names, chosen, frozenset(procedure.scaled))
+
+
 def procedure_of(profile: Profile, feature_count: int, removed: Mapping[str, str] | None = None) -> Procedure:
     """Return the procedure of a profile; feature_count is for profiles that select."""
     return Procedure(profile.scaled, feature_count if profile.selects else None, removed or {})
 
 
-def scaled_columns(features: pd.DataFrame, procedure: Procedure) -> tuple[pd.DataFrame, dict[str, Bounds]]:
-    """Return `features` as float64, scaled to 0..1 where the procedure says so, and the bounds learned of them."""
-    scaled = features.astype("float64")
-    bounds = {}
-    for name in procedure.scaled:
-        bounds[name] = Bounds(float(scaled[name].min()), float(scaled[name].max()))
-        scaled[name] = (scaled[name] - bounds[name].minimum) / bounds[name].width
-    return scaled, bounds
+def choose(factor: Factor, names: Sequence[str], procedure: Procedure) -> Choice:
+    """Choose among the columns of a factor; names: of all of them, the target last.
 
-
-def excluded_columns(scaled: pd.DataFrame, procedure: Procedure) -> dict[str, str]:
-    """Map the columns that are no candidates to the reason: removed ones, and those constant in the training rows.
-
-    Raises TrainingError where no column is left.
+    Columns that never change, and those that the columns before them determine, are no candidates: they have no
+    coefficient of their own. Raises TrainingError where no column or no degree of freedom is left, and where
+    elimination can't keep as many as it is to.
     """
-    if procedure.kept is None:
-        return {}
-    excluded = {str(name): procedure.removed[name] for name in scaled.columns if name in procedure.removed}
-    values = scaled.to_numpy()
-    for name, constant in zip(scaled.columns, (values == values[:1]).all(axis=0), strict=True):
-        if constant:
-            excluded.setdefault(str(name), "it never changes in the training rows")
-    if len(excluded) == scaled.shape[1]:
-        raise TrainingError("No input column is left to learn from: each one is constant or was removed.")
-    return excluded
-
-
-def refuse_wrong_count(procedure: Procedure, columns: int) -> None:
-    """Raise TrainingError where elimination can't keep as many of the `columns` as it is to."""
-    if procedure.kept is not None and not 1 <= procedure.kept <= columns:
-        raise TrainingError(f"--feature-count {procedure.kept} is outside 1 to {columns}, the number of columns.")
-
-
-def refuse_too_few(rows: int, selected: list[str]) -> None:
-    """Raise TrainingError where no degree of freedom would be left."""
-    if rows <= len(selected) + 1:
+    columns = range(len(names) - 1)
+    if procedure.kept is not None and not 1 <= procedure.kept <= len(columns):
+        raise TrainingError(f"--feature-count {procedure.kept} is outside 1 to {len(columns)}, the number of columns.")
+    removed = {} if procedure.kept is None else procedure.removed
+    reasons = {names[position]: removed[names[position]] for position in columns if names[position] in removed}
+    for position in columns:
+        if factor.low[position] == factor.high[position]:
+            reasons.setdefault(names[position], "it never changes in the training rows")
+    changing = [position for position in columns if names[position] not in reasons]
+    count = min(len(changing), procedure.kept or len(changing))
+    if factor.rows <= count + 1:
         raise TrainingError(
-            f"{rows} training rows can't determine {len(selected)} coefficients and an intercept. "
+            f"{factor.rows} training rows can't determine {count} coefficients and an intercept. "
             "Train on more rows, or lower --feature-count."
         )
-
-
-def training_ranges(features: pd.DataFrame) -> dict[str, Bounds]:
-    """Return the lowest and highest value of every column, unscaled."""
-    values = features.to_numpy(dtype=np.float64)
-    return {
-        str(name): Bounds(float(low), float(high))
-        for name, low, high in zip(features.columns, values.min(axis=0), values.max(axis=0), strict=True)
-    }
+    reasons |= determined(factor, names, changing)
+    candidates = [position for position in changing if names[position] not in reasons]
+    if not candidates:
+        raise TrainingError("No input column is left to learn from: each one is constant or was removed.")
+    gone = eliminated(factor, candidates, scaling(factor, names, candidates, set(procedure.scaled))[1], count)
+    selected = [position for position in candidates if position not in gone]
+    ranks = {position: rank for rank, position in enumerate(reversed(gone), 2)}
+    return Choice(
+        names=tuple(names),
+        candidates=tuple(candidates),
+        selected=tuple(selected),
+        excluded={name: reasons[name] for name in names if name in reasons},
+        ranking={names[position]: ranks.get(position, 1) for position in candidates},
+    )

@@ -1,6 +1,5 @@
 """The two definitions: deterministic, offline, and of the shape that AWS takes."""
 
-import hashlib
 import io
 import json
 import os
@@ -8,6 +7,7 @@ import re
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,12 +18,13 @@ from botocore.validate import ParamValidator
 
 from pipedef.document.definition import read_definition
 from pipeline.datasets.shipped import standard_file
-from pipeline.definition.bundle import REQUIREMENTS_FILE, Bundle, bundle_of
+from pipeline.definition.bundle import Bundle, bundle_of
 from pipeline.definition.compile import compile_definition
 from pipeline.definition.sdk import TELEMETRY_OFF, offline_sdk
 from pipeline.settings.contract import Flow
 from pipeline.settings.environment import environment_names, load_settings
 from pipeline.settings.sections import Analysis
+from pipeline.step_code import Lock
 
 ROOT = Path(__file__).parents[3]
 COMPILE = (
@@ -322,10 +323,18 @@ def test_steps_that_call_no_aws_api_have_no_network(name, kind):
 
 
 @pytest.mark.parametrize("name", environment_names())
+def test_no_job_waits_for_libraries_where_the_image_has_all_of_them(name, kind):
+    settings = load_settings(name)
+    assert not bundle_of(settings).lock.pins
+    assert '"wheels"' not in compile_definition(settings, kind)
+
+
+@pytest.mark.parametrize("name", environment_names())
 def test_every_job_of_a_script_brings_its_libraries_along(name, kind):
     settings = load_settings(name)
-    folder = f"s3://{settings.artifacts_bucket}/wheels/{hashlib.sha256(REQUIREMENTS_FILE.read_bytes()).hexdigest()}/"
-    for step in steps_of(compile_definition(settings, kind)):
+    lock = Lock.of(f"some-thing==1.0 --hash=sha256:{'0' * 64}")
+    folder = f"s3://{settings.artifacts_bucket}/wheels/{lock.sha256}/"
+    for step in steps_of(compile_definition(settings, kind, replace(bundle_of(settings), lock=lock))):
         arguments = step["Arguments"]
         if step["Type"] == "Processing":
             inputs = {item["InputName"]: item["S3Input"] for item in arguments["ProcessingInputs"]}

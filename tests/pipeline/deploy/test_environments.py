@@ -96,7 +96,7 @@ def test_data_is_kept_unless_told_otherwise(clients, environment):
     console = Console(file=shown, width=200)
     came_of = destroy_environment(environment, clients, console, keep_data=True)
     with_data = {thing.kind for thing, removal in came_of if removal is Removal.HOLDS_DATA}
-    assert with_data == {"bucket", "feature group", "code", "wheels"}
+    assert with_data == {"bucket", "feature group", "code"}
     assert f"bucket               {environment.predictions_bucket}  (kept: it holds data)" in shown.getvalue()
     assert f"\n- bucket               {environment.raw_bucket}\n" in shown.getvalue()
     assert (
@@ -108,7 +108,7 @@ def test_data_is_kept_unless_told_otherwise(clients, environment):
         for change in plan_environment(environment, clients).changes
         if change.action is Action.KEEP
     }
-    assert kept == {"bucket", "feature group", "code", "wheels"}
+    assert kept == {"bucket", "feature group", "code"}
     came_of = destroy_environment(environment, clients, console, keep_data=False)
     assert {removal for _, removal in came_of} == {Removal.REMOVED, Removal.ABSENT}
     again = destroy_environment(environment, clients, console, keep_data=False)

@@ -397,22 +397,6 @@ def test_a_role_is_derived_from_a_spoiled_definition(prod, bundle, compiled, dat
     deployment_around(prod, bundle, {flow: definition.text}, flow)
 
 
-def test_a_definition_whose_jobs_do_not_bring_their_libraries_is_refused(run, training, tmp_path):
-    for step, inputs in (("Preprocess", "ProcessingInputs"), ("Train", "InputDataConfig")):
-        arguments = training.arguments(step)
-        arguments[inputs] = [
-            item for item in arguments[inputs] if "wheels" not in {item.get("InputName"), item.get("ChannelName")}
-        ]
-    file = tmp_path / "draft.json"
-    file.write_text(json.dumps(training.content))
-    result = run("--file", str(file), "--env", "prod")
-    assert result.exit_code == 4
-    for step, field in (("Preprocess", "ProcessingInputs"), ("Train", "InputDataConfig")):
-        assert f"step {step}, Arguments.{field}: error: " in result.output
-    assert "installs what the image lacks from the input 'wheels', which its job does not have" in result.output
-    assert "→ Give the step the input 'wheels'" in result.output
-
-
 @pytest.mark.slow
 def test_validate_and_plan_refuse_an_environment_whose_jobs_do_not(aws, tmp_path):
     """Somebody takes the input out of the sources: neither command goes on."""
@@ -421,6 +405,8 @@ def test_validate_and_plan_refuse_an_environment_whose_jobs_do_not(aws, tmp_path
     context = tmp_path / "pipeline" / "definition" / "context.py"
     text = context.read_text(encoding="utf-8")
     context.write_text(text.replace("if lock.pins else {}", "if not lock.pins else {}"), encoding="utf-8")
+    pin = f"some-thing==1.0 --hash=sha256:{'0' * 64}\n"
+    (tmp_path / "steps" / "requirements.txt").write_text(pin, encoding="utf-8")
     variables = {**os.environ, "PYTHONPATH": str(tmp_path), "BIKESHARE_ACCOUNT_ID": "123456789012", "COLUMNS": "200"}
     for command, code in (("validate", 4), ("plan", DefinitionRefusedError.exit_code)):
         done = subprocess.run(

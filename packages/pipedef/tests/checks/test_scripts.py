@@ -18,7 +18,9 @@ def test_good_scripts_pass(problems, sources, check):
 
 
 @pytest.mark.parametrize("script", ["inference.py", "publish.py", "preprocess.py"])
-@pytest.mark.parametrize("call", ["scaler.fit(rows)", "MinMaxScaler().fit_transform(rows)", "minmax_scale(rows)"])
+@pytest.mark.parametrize(
+    "call", ["scaler.fit(rows)", "MinMaxScaler().fit_transform(rows)", "minmax_scale(rows)", "np.linalg.qr(rows)"]
+)
 def test_fitting_outside_of_the_training_is_found(problems, sources, script, call):
     spoiled = {**sources, script: f"{sources[script]}\n\ndef again(rows, scaler):\n    return {call}\n"}
     (found,) = problems("fit-in-training-only", spoiled)

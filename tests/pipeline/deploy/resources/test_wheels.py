@@ -41,12 +41,15 @@ def index(offline, monkeypatch, tmp_path):
     return wheel, hashlib.sha256(wheel.read_bytes()).hexdigest()
 
 
-def test_the_shipped_lock_is_read_whole():
-    text = REQUIREMENTS_FILE.read_text(encoding="utf-8")
-    lock = Lock.of(text)
-    assert {pin.partition("==")[0] for pin in lock.pins} >= {"statsmodels", "patsy"}
-    assert sum(map(len, lock.pins.values())) == text.count("--hash=")
-    assert lock.prefix == f"wheels/{hashlib.sha256(text.encode()).hexdigest()}"
+def test_a_lock_is_read_whole():
+    text = "# by make lock\none==1.0 \\\n    --hash=sha256:" + "0" * 64 + " \\\n    --hash=sha256:" + "1" * 64 + "\n"
+    lock = Lock.of(f"{text}two-b==2.0 --hash=sha256:{'2' * 64}\n")
+    assert lock.pins == {"one==1.0": {"0" * 64, "1" * 64}, "two-b==2.0": {"2" * 64}}
+    assert lock.prefix == f"wheels/{lock.sha256}"
+
+
+def test_the_shipped_lock_is_empty_because_the_image_has_what_the_steps_need():
+    assert Lock.of(REQUIREMENTS_FILE.read_text(encoding="utf-8")).pins == {}
 
 
 @pytest.mark.parametrize(

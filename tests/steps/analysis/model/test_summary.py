@@ -9,6 +9,7 @@ import statsmodels.api as sm
 
 from analysis.features.profiles import profile_of
 from analysis.model.fitting import Fit, fit_linear_model
+from analysis.model.rows import rows_of_frame
 from analysis.model.summary import regression_summary
 from pipeline.datasets.shipped import declared
 
@@ -25,7 +26,7 @@ def rows() -> tuple[pd.DataFrame, pd.Series]:
 
 
 def fitted(rows: tuple[pd.DataFrame, pd.Series], count: int) -> Fit:
-    return fit_linear_model(*rows, profile_of(WINE, "forecast"), count, {})
+    return fit_linear_model(rows_of_frame(*rows), profile_of(WINE, "forecast"), count, {})
 
 
 def test_the_first_fit_is_that_of_all_columns(rows) -> None:

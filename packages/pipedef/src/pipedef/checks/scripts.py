@@ -30,6 +30,11 @@ _FITTING_METHODS = frozenset(
         "robust_scale",
         "power_transform",
         "quantile_transform",
+        # What solves least squares in numpy and scipy.
+        "lstsq",
+        "qr",
+        "polyfit",
+        "curve_fit",
     }
 )
 #: What makes a generator of numpy from a seed. Rows are split by a permutation of their positions, too.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -103,10 +104,26 @@ def _own_metrics(record: JobRecord, state_dir: Path) -> re.Pattern[str] | None:
 
 def publish(cloudwatch: CloudWatchClient, job: str, metrics: Sequence[Metric]) -> None:
     """Send the values to CloudWatch as SageMaker does, for charts (``TrainingJobAnalytics``)."""
-    dimensions = [{"Name": "TrainingJobName", "Value": job}]
-    for start in range(0, len(metrics), _BATCH):
-        data = [
-            {"MetricName": one.name, "Dimensions": dimensions, "Timestamp": one.time, "Value": one.value}
-            for one in metrics[start : start + _BATCH]
-        ]
-        cloudwatch.put_metric_data(Namespace=_NAMESPACE, MetricData=cast("Any", data))
+    data = data_of(job, metrics)
+    for start in range(0, len(data), _BATCH):
+        cloudwatch.put_metric_data(Namespace=_NAMESPACE, MetricData=cast("Any", data[start : start + _BATCH]))
+
+
+def data_of(job: str, metrics: Sequence[Metric]) -> list[dict[str, Any]]:
+    """Return what is sent of a job's values: statistics of each second, which is CloudWatch's shortest period."""
+    seconds: dict[tuple[str, datetime], list[Metric]] = {}
+    for one in metrics:
+        seconds.setdefault((one.name, one.time.replace(microsecond=0)), []).append(one)
+    return [
+        {
+            "MetricName": name,
+            "Dimensions": [{"Name": "TrainingJobName", "Value": job}],
+            "Timestamp": found[0].time,
+            "StatisticValues": _statistics([one.value for one in found]),
+        }
+        for (name, _), found in seconds.items()
+    ]
+
+
+def _statistics(values: Sequence[float]) -> dict[str, float]:
+    return {"SampleCount": len(values), "Sum": sum(values), "Minimum": min(values), "Maximum": max(values)}
