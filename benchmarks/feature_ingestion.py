@@ -9,7 +9,6 @@ calls that it makes and the memory that it takes. Each run is a process of its o
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import json
 import os
@@ -26,9 +25,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
 from analysis.features.stored import EVENT_TIME, stored_groups
+from analysis.runtime.names import INPUTS_FILE
+from analysis.runtime.tables import write_parquet
 from analysis.runtime.upload import Claim, claim_of, claim_text
 from localmaker.daemon import running_endpoint
 from pipeline.datasets.shipped import declaration_file, declared
@@ -51,14 +54,10 @@ class Run:
 def prepare(folder: Path, rows: int, claim: Claim, features: Sequence[str] = FEATURES) -> None:
     """Write what the step reads; the record identifier is the first of the features."""
     (folder / "claim.json").write_text(claim_text(claim), encoding="utf-8")
-    with (folder / "inputs.csv").open("w", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(features)
-        texts = {"String": "1", "Integral": "0", "Fractional": "0.344167"}
-        cells = [texts[STORED.types[name]] for name in features]
-        for number in range(rows):
-            cells[0] = f"day-{number:07}"
-            writer.writerow(cells)
+    values = {"String": "1", "Integral": 0, "Fractional": 0.344167}
+    table = {name: pa.repeat(values[STORED.types[name]], rows) for name in features}
+    table[features[0]] = pa.array([f"day-{number:07}" for number in range(rows)])
+    write_parquet(pa.table(table), folder / INPUTS_FILE)
 
 
 def ingest(way: str, folder: Path) -> Run:
@@ -78,7 +77,7 @@ def ingest(way: str, folder: Path) -> Run:
     from sagemaker.mlops.feature_store.ingestion_manager_pandas import IngestionManagerPandas
 
     begin = time.perf_counter()
-    rows = pd.read_csv(folder / "inputs.csv", dtype=str)
+    rows = pd.read_parquet(folder / INPUTS_FILE).astype(str)
     rows[EVENT_TIME] = MOMENT
     definitions: dict[str, Any] = {name: {"FeatureType": kind} for name, kind in STORED.types.items()}
     manager = IngestionManagerPandas(

@@ -25,6 +25,7 @@ from analysis.model.artefact import Floats
 from analysis.model.calibration import calibrate, calibration_rows, conformal_half_width
 from analysis.model.refit import refit
 from analysis.model.selection import Procedure, procedure_of
+from analysis.runtime.tables import read_table
 from pipeline.datasets.shipped import declaration_file, declared
 
 Known = tuple[pd.DataFrame, Floats]
@@ -89,7 +90,7 @@ def prepared(path: Path) -> TimedTable:
         output = Path(name)
         declaration = ["--dataset", str(declaration_file("bike_sharing"))]
         preprocess.main([*declaration, "--input-file", str(path), "--output-dir", name])
-        columns = list(pd.read_csv(output / "train" / "train.csv", nrows=0).columns[:-1])
+        columns = read_table(output / "train" / "train.parquet").column_names[:-1]
         features = pd.read_csv(output / "scoring" / "features.csv", header=None, names=columns)
         rows = pd.read_csv(output / "rows" / "rows.csv")
     return TimedTable(features, rows["actual"].to_numpy(dtype=np.float64), rows["date"].to_numpy(dtype="U")).sorted()

@@ -30,7 +30,8 @@ from analysis.ingestion.feature_file import FeatureFile
 from analysis.ingestion.ingest import Ingestion, Result, Target
 from analysis.ingestion.left_out import LeftOut
 from analysis.runtime.errors import IngestError
-from analysis.runtime.tables import write_table
+from analysis.runtime.names import INPUTS_FILE, OUTCOMES_FILE
+from analysis.runtime.tables import write_parquet
 from pipeline.aws.clients import Aws
 from pipeline.aws.not_found import unless_missing
 from pipeline.aws.states import Waiting
@@ -72,11 +73,11 @@ def prepared(path: Path, dataset: Dataset, directory: Path) -> list[FeatureFile]
     stored = stored_rows(rows, dataset, row_identities(rows, dataset), texts_of(rows, dataset))
     files = []
     for name, table, group in (
-        ("inputs.csv", stored.inputs, groups.inputs),
-        ("outcomes.csv", stored.outcomes, groups.outcomes),
+        (INPUTS_FILE, stored.inputs, groups.inputs),
+        (OUTCOMES_FILE, stored.outcomes, groups.outcomes),
     ):
         if len(table):
-            write_table(table, directory / name)
+            write_parquet(table, directory / name)
             files.append(FeatureFile(directory / name, group.identifier, group.types.keys() - {EVENT_TIME}))
     return files
 

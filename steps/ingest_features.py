@@ -25,17 +25,16 @@ from analysis.ingestion.sharing import RESOURCES, read_share
 from analysis.runtime.aws import client_settings
 from analysis.runtime.container import INPUT, OUTPUT, Arguments, existing_file, run_step
 from analysis.runtime.errors import SettingsError
+from analysis.runtime.names import INPUTS_FILE, OUTCOMES_FILE
 from analysis.runtime.upload import read_claim
 from analysis.runtime.versions import superseded
-
-INPUTS, OUTCOMES = "inputs.csv", "outcomes.csv"
 
 
 def targets_of(request: Namespace, stored: StoredGroups) -> Iterator[Target]:
     """Yield the files that are there, with the feature group of each."""
-    yield Target(_file(request.input_dir / INPUTS, stored.inputs), request.inputs_group_name)
-    if (request.input_dir / OUTCOMES).exists():
-        yield Target(_file(request.input_dir / OUTCOMES, stored.outcomes), request.outcomes_group_name)
+    yield Target(_file(request.input_dir / INPUTS_FILE, stored.inputs), request.inputs_group_name)
+    if (request.input_dir / OUTCOMES_FILE).exists():
+        yield Target(_file(request.input_dir / OUTCOMES_FILE, stored.outcomes), request.outcomes_group_name)
 
 
 def _file(path: Path, stored: StoredFeatures) -> FeatureFile:
@@ -47,12 +46,14 @@ def main(arguments: Sequence[str]) -> None:
     started = time.monotonic()
     parser = Arguments(__doc__)
     parser.add_dataset()
-    parser.add_path("--input-dir", INPUT / "feature_store", f"holds {INPUTS} and, where outcomes are known, {OUTCOMES}")
+    parser.add_path(
+        "--input-dir", INPUT / "feature_store", f"holds {INPUTS_FILE}, and {OUTCOMES_FILE} if any are known"
+    )
     parser.add_path("--claim-dir", INPUT / "claim", "holds claim.json")
     parser.add_path("--output-dir", OUTPUT / "ingest", "gets left_out.csv, if records are left out")
     parser.add_path("--resources-file", RESOURCES, "names the job's instances")
-    parser.add_argument("--inputs-group-name", required=True, help=f"feature group that gets {INPUTS}")
-    parser.add_argument("--outcomes-group-name", required=True, help=f"feature group that gets {OUTCOMES}")
+    parser.add_argument("--inputs-group-name", required=True, help=f"feature group that gets {INPUTS_FILE}")
+    parser.add_argument("--outcomes-group-name", required=True, help=f"feature group that gets {OUTCOMES_FILE}")
     parser.add_argument(
         "--target-stores",
         nargs="+",
@@ -85,4 +86,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    from analysis.runtime.tables import leave_pandas_out
+
+    leave_pandas_out()
     run_step(main)

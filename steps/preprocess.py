@@ -1,15 +1,15 @@
 """Turn one raw CSV file into checked model inputs.
 
-Below the output directory: train/train.csv, train/source.json and test/test.csv, each side with the cells that name its
-rows in labels.csv, and what test rows are made of in test/sources.parquet (training only); scoring/features.csv (no
-header, one line a row, the model's input columns in order); rows/rows.csv (what names the row, its actual value, and as
-row_role whether the model is trained or tested on it or it is new, for the same rows in the same order);
-feature_store/inputs.csv and, where a row has a target, outcomes.csv; quality/quality.json. Rows are sorted by time and
-key, where the data set has them.
+Below the output directory: train/train.parquet, train/source.json and test/test.parquet, each side with the cells that
+name its rows in labels.parquet, and what test rows are made of in test/sources.parquet (training only);
+scoring/features.csv (no header, one line a row, the model's input columns in order); rows/rows.csv (what names the row,
+its actual value, and as row_role whether the model is trained or tested on it or it is new, for the same rows in the
+same order); feature_store/inputs.parquet and, where a row has a target, outcomes.parquet; quality/quality.json. Rows
+are sorted by time and key, where the data set has them.
 
-For a profile with features of the past, features.csv and labels.csv end with the column history_gap, which rows.csv has
-before row_role, and train/gaps.csv has the training rows' features of the past as they would be with larger gaps. Rows
-without any earlier value are in feature_store/inputs.csv alone.
+For a profile with features of the past, features.csv and labels.parquet end with the column history_gap, which rows.csv
+has before row_role, and train/gaps.parquet has the training rows' features of the past as they would be with larger
+gaps. Rows without any earlier value are in feature_store/inputs.parquet alone.
 """
 
 from __future__ import annotations

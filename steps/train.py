@@ -99,13 +99,13 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_path("--model-dir", "/opt/ml/model", "becomes model.tar.gz")
     parser.add_path("--output-data-dir", "/opt/ml/output/data", "becomes output.tar.gz")
     request = parser.parse_args(arguments)
-    rows_file = existing_file(request.train_dir / "train.csv", "The training data")
+    rows_file = existing_file(request.train_dir / "train.parquet", "The training data")
     dataset = read_dataset(existing_file(request.dataset, "The declaration of the data set"))
     source = read_json(existing_file(request.train_dir / "source.json", "The description of the training rows"))
     profile = profile_of(dataset, source["profile"], Variant(**source["variant"]))
     if request.profile not in {"declared", profile.name}:
         raise TrainingError(
-            f"train.csv was not prepared for profile {request.profile!r}: it is of profile {profile.name!r}. "
+            f"train.parquet was not prepared for profile {request.profile!r}: it is of profile {profile.name!r}. "
             "Give preprocess.py and train.py the same --profile."
         )
     count = request.feature_count or profile.feature_count

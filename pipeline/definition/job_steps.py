@@ -199,7 +199,7 @@ def training_step(
         input_data_config=[
             Channel(
                 channel_name=channel,
-                content_type="text/csv" if channel in channels else None,
+                content_type="application/x-parquet" if channel in channels else None,
                 data_source=DataSource(
                     s3_data_source=S3DataSource(
                         s3_data_type="S3Prefix", s3_uri=uri, s3_data_distribution_type="FullyReplicated"

@@ -11,6 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from analysis.features.stored import EVENT_TIME, stored_groups
+from analysis.runtime.names import INPUTS_FILE, OUTCOMES_FILE
+from analysis.runtime.tables import read_table
 from localmaker.daemon import running_endpoint
 from pipeline.datasets.shipped import declared
 from pipeline.deploy.resources.feature_groups import feature_groups
@@ -83,9 +85,9 @@ def test_records_of_a_table_without_a_key_are_found_by_their_content(
 ) -> None:
     done = call_program("register_features.py", trained_on_wine.raw, *options(wine_groups))
     assert done.code == 0, done.err
-    for group, file in zip(wine_groups, ("inputs.csv", "outcomes.csv"), strict=True):
-        text = (trained_on_wine.prepared / "feature_store" / file).read_text()
-        row = dict(zip(*(line.split(",") for line in text.splitlines()[:2]), strict=True))
+    for group, file in zip(wine_groups, (INPUTS_FILE, OUTCOMES_FILE), strict=True):
+        first = read_table(trained_on_wine.prepared / "feature_store" / file).slice(0, 1).to_pylist()[0]
+        row = {name: str(value) for name, value in first.items() if value is not None}
         assert record(running, group, row["record_id"]) == {**row, "event_time": EARLY}
 
 

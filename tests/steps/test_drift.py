@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.runtime.tables import read_table
 from analysis.runtime.upload import claim_of, claim_text
 from pipeline.datasets.shipped import declaration_file
 from pipeline.demo.sample import sample_rows
@@ -126,11 +127,10 @@ def test_a_model_of_an_earlier_version_is_no_error(sample_runs, score, days, pac
 
 def test_the_baseline_is_of_the_training_rows_alone(sample_runs) -> None:
     run = sample_runs["forecast"]
-    with (run.root / "prepared" / "train" / "train.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_table(run.root / "prepared" / "train" / "train.parquet").to_pylist()
     baseline = run.document("model/model.json")["baseline"]
     assert baseline["rows"] == len(rows)
-    temperatures = [float(row["temp"]) for row in rows]
+    temperatures = [row["temp"] for row in rows]
     assert baseline["features"]["temp"]["limits"] == [min(temperatures), max(temperatures)]
-    autumn = sum(float(row["season_4"]) for row in rows)
+    autumn = sum(row["season_4"] for row in rows)
     assert baseline["features"]["season"]["counts"][-1] == autumn

@@ -13,6 +13,8 @@ from sklearn.model_selection import train_test_split
 from analysis.features.prepared import split_rows
 from analysis.features.profiles import profile_of
 from analysis.runtime.errors import SettingsError
+from analysis.runtime.names import INPUTS_FILE, OUTCOMES_FILE
+from analysis.runtime.tables import read_table
 from analysis.runtime.upload import claim_of, claim_text
 from pipeline.datasets.shipped import declared
 from pipeline.demo.sample import sample_rows, write_sample
@@ -60,24 +62,24 @@ def test_training_outputs(run, tmp_path) -> None:
     assert done.code == 0, done.err
     out = tmp_path / "out"
     assert sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()) == [
-        "feature_store/inputs.csv",
-        "feature_store/outcomes.csv",
+        "feature_store/inputs.parquet",
+        "feature_store/outcomes.parquet",
         "quality/quality.json",
         "rows/rows.csv",
         "scoring/features.csv",
-        "test/labels.csv",
+        "test/labels.parquet",
         "test/sources.parquet",
-        "test/test.csv",
-        "train/labels.csv",
+        "test/test.parquet",
+        "train/labels.parquet",
         "train/source.json",
-        "train/train.csv",
+        "train/train.parquet",
     ]
-    train, test = pd.read_csv(out / "train" / "train.csv"), pd.read_csv(out / "test" / "test.csv")
+    train, test = pd.read_parquet(out / "train" / "train.parquet"), pd.read_parquet(out / "test" / "test.parquet")
     assert (len(train), len(test)) == (510, 219)
     assert list(train.columns) == list(test.columns) == [*FORECAST.names, "cnt"]
     assert lines(out / "scoring" / "features.csv") == 730
     assert lines(out / "rows" / "rows.csv") == 731
-    assert [lines(out / "feature_store" / name) for name in ("inputs.csv", "outcomes.csv")] == [731, 731]
+    assert [len(read_table(out / "feature_store" / name)) for name in (INPUTS_FILE, OUTCOMES_FILE)] == [730, 730]
     first = (out / "scoring" / "features.csv").read_text().split("\n")[0].split(",")
     assert len(first) == 29
     assert (out / "rows" / "rows.csv").read_text().startswith("date,actual,row_role\n2018-01-01,")
@@ -89,7 +91,7 @@ def test_training_outputs(run, tmp_path) -> None:
     assert source["dataset"] == quality["dataset"] == "bikeshare"
     assert (source["profile"], source["variant"]) == ("forecast", {"first_levels": None, "binned": None})
     for side, rows in (("train", 510), ("test", 219)):
-        labels = pd.read_csv(out / side / "labels.csv")
+        labels = pd.read_parquet(out / side / "labels.parquet")
         assert (list(labels.columns), len(labels)) == (["date"], rows)
     assert quality["split"] == {"all": 730, "train": 510, "test": 219}
     assert quality["words"] == {
@@ -105,7 +107,7 @@ def test_training_outputs(run, tmp_path) -> None:
     }
     roles = pd.read_csv(out / "rows" / "rows.csv").set_index("date")["row_role"]
     for side in ("train", "test"):
-        assert set(roles[roles == side].index) == set(pd.read_csv(out / side / "labels.csv")["date"])
+        assert set(roles[roles == side].index) == set(pd.read_parquet(out / side / "labels.parquet")["date"])
     # scikit-learn rounds 0.7 of 730 rows down to 510, as 0.7 is a little less than that: one row is in neither part.
     assert roles.value_counts().to_dict() == {"train": 510, "test": 219, "new": 1}
 
@@ -130,8 +132,8 @@ def test_a_file_without_counts_is_for_scoring_only(run, tmp_path, write, csv_of,
     scored = run("--purpose", "scoring")
     assert scored.code == 0, scored.err
     assert (tmp_path / "out" / "rows" / "rows.csv").read_text().startswith("date,actual,row_role\n2018-01-01,,new\n")
-    assert not (tmp_path / "out" / "train" / "train.csv").exists()
-    assert [path.name for path in (tmp_path / "out" / "feature_store").iterdir()] == ["inputs.csv"]
+    assert not (tmp_path / "out" / "train" / "train.parquet").exists()
+    assert [path.name for path in (tmp_path / "out" / "feature_store").iterdir()] == [INPUTS_FILE]
 
 
 def test_only_rows_with_a_count_have_an_outcome(run, tmp_path, write, csv_of, rows) -> None:
@@ -140,12 +142,13 @@ def test_only_rows_with_a_count_have_an_outcome(run, tmp_path, write, csv_of, ro
     write(csv_of(rows), "raw/days.csv")
     assert run("--purpose", "scoring").code == 0
     stored = tmp_path / "out" / "feature_store"
-    assert lines(stored / "inputs.csv") == len(rows) + 1
-    days = ("2018-01-01", "2018-01-02")
+    assert len(read_table(stored / INPUTS_FILE)) == len(rows)
+    answers = ("casual", "registered", "cnt")
     known = [
-        ",".join([day, row["casual"], row["registered"], row["cnt"]]) for day, row in zip(days, rows, strict=False)
+        {"dteday": day, **{name: int(row[name]) for name in answers}}
+        for day, row in zip(("2018-01-01", "2018-01-02"), rows, strict=False)
     ]
-    assert (stored / "outcomes.csv").read_text().splitlines() == ["dteday,casual,registered,cnt", *known]
+    assert read_table(stored / OUTCOMES_FILE).to_pylist() == known
 
 
 def test_one_row_is_scored(run, tmp_path, write, csv_of, rows) -> None:
@@ -157,7 +160,7 @@ def test_one_row_is_scored(run, tmp_path, write, csv_of, rows) -> None:
 def test_parity_needs_the_parts_of_the_count(run, tmp_path, write, csv_of, rows) -> None:
     write(csv_of(rows), "raw/days.csv")
     assert run("--profile", "parity").code == 0
-    assert list(pd.read_csv(tmp_path / "out" / "train" / "train.csv").columns) == [*PARITY.names, "cnt"]
+    assert list(pd.read_parquet(tmp_path / "out" / "train" / "train.parquet").columns) == [*PARITY.names, "cnt"]
     write(csv_of(rows, (*INPUT_COLUMNS, "cnt")), "raw/days.csv")
     refused = run("--profile", "parity")
     assert refused.code == 1
@@ -303,14 +306,14 @@ def test_features_of_the_past_are_those_of_the_days_before(run, tmp_path) -> Non
     features, rows = scoring_files(out)
     assert list(rows.columns) == ["date", "actual", "history_gap", "row_role"]
     # The first day has no day before: it is stored, and nothing is learned of it or predicted.
-    assert lines(out / "feature_store" / "inputs.csv") == 731
+    assert len(read_table(out / "feature_store" / INPUTS_FILE)) == 730
     assert len(features) == len(rows) == 729
     before = days["cnt"].shift(1)
     assert features["cnt_1"].tolist() == before[1:].tolist()
     assert features["cnt_mean_7"].tolist() == pytest.approx(before.rolling(7, min_periods=1).mean()[1:].tolist())
     assert not features["history_gap"].any()
     assert rows["actual"].tolist() == days["cnt"][1:].tolist()
-    train, labels = pd.read_csv(out / "train" / "train.csv"), pd.read_csv(out / "train" / "labels.csv")
+    train, labels = pd.read_parquet(out / "train" / "train.parquet"), pd.read_parquet(out / "train" / "labels.parquet")
     assert list(train.columns) == [*FORECAST.names, "cnt_1", "cnt_mean_7", "cnt"]
     assert list(labels.columns) == ["date", "history_gap"]
     quality = json.loads((out / "quality" / "quality.json").read_text())
@@ -330,7 +333,7 @@ def test_features_of_the_past_are_those_of_the_days_before(run, tmp_path) -> Non
         "gaps": {"rows": 0, "largest": 0},
     }
     # For each larger gap, the training rows in their order, with values so much older.
-    older = pd.read_csv(out / "train" / "gaps.csv")
+    older = pd.read_parquet(out / "train" / "gaps.parquet")
     assert list(older.columns) == ["history_gap", "cnt_1", "cnt_mean_7"]
     assert older["history_gap"].unique().tolist() == [1, 2, 6, 13, 29, 59, 119, 239]
     dates = ["20{2}-{1}-{0}".format(*day.split("-")) for day in days["dteday"]]

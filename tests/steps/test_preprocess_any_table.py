@@ -181,7 +181,7 @@ def scoring_features(prepared: Path) -> list[list[float]]:
 
 def training_rows(prepared: Path, rows: Rows) -> Rows:
     known = {row["plot"]: row for row in rows}
-    return [known[plot] for plot in pd.read_csv(prepared / "train" / "labels.csv")["plot"]]
+    return [known[plot] for plot in pd.read_parquet(prepared / "train" / "labels.parquet")["plot"]]
 
 
 def values(rows: Rows, name: str) -> list[float]:
@@ -217,15 +217,15 @@ def test_other_test_rows_change_nothing_that_is_learned(prepare) -> None:
     ]
     after = prepare(other, name="other")
     assert source_of(after)["preparation"] == source_of(before)["preparation"]
-    assert (after / "train" / "train.csv").read_bytes() == (before / "train" / "train.csv").read_bytes()
-    assert (after / "test" / "test.csv").read_bytes() != (before / "test" / "test.csv").read_bytes()
+    assert (after / "train" / "train.parquet").read_bytes() == (before / "train" / "train.parquet").read_bytes()
+    assert (after / "test" / "test.parquet").read_bytes() != (before / "test" / "test.parquet").read_bytes()
 
 
 def test_every_cell_of_the_training_rows(prepare) -> None:
     rows = plots()
     out = prepare(rows)
     fills = source_of(out)["preparation"]["fills"]
-    table = pd.read_csv(out / "train" / "train.csv", float_precision="round_trip")
+    table = pd.read_parquet(out / "train" / "train.parquet")
     assert list(table.columns) == [*NAMES, "yield"]
     expected = []
     for row in training_rows(out, rows):
@@ -246,7 +246,7 @@ def test_quarters_are_those_of_the_training_rows(prepare) -> None:
     rows = plots()
     out = prepare(rows, "--profile", "binned")
     learned = source_of(out)["preparation"]
-    table = pd.read_csv(out / "train" / "train.csv")
+    table = pd.read_parquet(out / "train" / "train.parquet")
     names = ["heat_second_quarter", "heat_third_quarter", "heat_highest_quarter"]
     heat = [float(row["heat"] or learned["fills"]["heat"]) for row in training_rows(out, rows)]
     quarters = np.searchsorted(learned["edges"]["heat"], heat, side="right")

@@ -72,13 +72,19 @@ def test_a_file_and_the_history_before_it_are_as_one_file(preprocess, tmp_path, 
     history = keep_history(tmp_path / "before.csv", BIKES, tmp_path / "history")
     given = ["--train-on", "history", "--history-dir", history, "--profile", profile]
     together, alone = preprocess(landed, "together", *given), preprocess(whole, "alone", "--profile", profile)
-    for name in ("train/train.csv", "test/test.csv", "train/labels.csv", "scoring/features.csv", "rows/rows.csv"):
+    for name in (
+        "train/train.parquet",
+        "test/test.parquet",
+        "train/labels.parquet",
+        "scoring/features.csv",
+        "rows/rows.csv",
+    ):
         assert (together / name).read_bytes() == (alone / name).read_bytes(), name
     report = json.loads((together / "quality" / "quality.json").read_text())
     assert report["history"] == {"as_of": AS_OF, "rows": first, "incomplete": 0}
     assert report["rows"] == {"read": 100 - first, "used": 100}
     # What is in the store already is not written again.
-    assert len(pd.read_csv(together / "feature_store" / "inputs.csv")) == 100 - first
+    assert len(pd.read_parquet(together / "feature_store" / "inputs.parquet")) == 100 - first
 
 
 def test_a_table_without_a_key_keeps_the_identifiers_of_its_rows(preprocess, tmp_path) -> None:
@@ -103,7 +109,7 @@ def test_what_landed_wins_for_the_days_that_it_has(preprocess, tmp_path) -> None
     landed = days.iloc[90:].to_csv(index=False)
     out = preprocess(landed, "out", "--train-on", "history", "--history-dir", history)
     features = pd.read_csv(out / "scoring" / "features.csv", header=None)
-    place = list(pd.read_csv(out / "train" / "train.csv").columns).index("windspeed")
+    place = list(pd.read_parquet(out / "train" / "train.parquet").columns).index("windspeed")
     assert (features[place] == 9.25).tolist() == [False] * 90 + [True] * 10
 
 
@@ -113,7 +119,7 @@ def test_a_schedule_trains_on_the_history_alone(preprocess, tmp_path) -> None:
     claim = scheduled_claim("raw", "schedule/bikes-retrain/2026-12-01T03:00:00Z")
     out = preprocess("", "out", "--train-on", "history", "--history-dir", history, claim=claim)
     alone = preprocess(whole, "alone")
-    for name in ("train/train.csv", "test/test.csv", "scoring/features.csv", "rows/rows.csv"):
+    for name in ("train/train.parquet", "test/test.parquet", "scoring/features.csv", "rows/rows.csv"):
         assert (out / name).read_bytes() == (alone / name).read_bytes(), name
     assert json.loads((out / "quality" / "quality.json").read_text())["file"] == claim.key
 

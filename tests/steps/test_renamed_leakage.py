@@ -57,4 +57,4 @@ def test_preprocess_keeps_renamed_parts_from_the_model(real_csv, call_script, tm
     for name in ("visitors", "members"):
         assert removed[name]["action"] == "removed"
         assert "cnt = visitors + members" in removed[name]["reason"]
-    assert not {"visitors", "members"} & set(pd.read_csv(tmp_path / "out" / "train" / "train.csv").columns)
+    assert not {"visitors", "members"} & set(pd.read_parquet(tmp_path / "out" / "train" / "train.parquet").columns)

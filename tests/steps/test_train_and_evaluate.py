@@ -13,11 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from analysis.model.archive import read_archive
 from analysis.model.artefact import read_model
 from analysis.runtime.errors import ModelError
+from analysis.runtime.tables import write_parquet
 
 
 def test_metric_lines_fit_the_metric_definitions(trained) -> None:
@@ -117,7 +119,7 @@ def test_evaluation_figures(trained) -> None:
 
 def test_rows_of_another_profile_are_refused(sample_runs, call_script, tmp_path) -> None:
     (tmp_path / "train").mkdir()
-    (tmp_path / "train" / "train.csv").write_text("temp,cnt\n1,2\n")
+    write_parquet(pa.table({"temp": [1], "cnt": [2]}), tmp_path / "train" / "train.parquet")
     prepared = sample_runs["forecast"].root / "prepared" / "train"
     (tmp_path / "train" / "source.json").write_bytes((prepared / "source.json").read_bytes())
     for directory, profile in ((tmp_path / "train", "forecast"), (prepared, "parity")):
@@ -151,7 +153,7 @@ def test_removed_columns_get_no_coefficient(call_script, write, csv_of, rows, tm
 def test_a_missing_channel_is_named(call_script, tmp_path) -> None:
     done = call_script("train.py", "--train-dir", tmp_path / "nowhere")
     assert done.code == 1
-    assert f"{tmp_path}/nowhere/train.csv (no such directory)" in done.message
+    assert f"{tmp_path}/nowhere/train.parquet (no such directory)" in done.message
 
 
 def archive_of(path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> Path:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from analysis.dataset.declaration import Dataset
@@ -18,7 +17,8 @@ from analysis.model.artefact import Floats, LinearModel
 from analysis.runtime.container import existing_file
 from analysis.runtime.errors import ModelError
 from analysis.runtime.files import read_frame
-from analysis.runtime.names import HISTORY_GAP, SOURCES_FILE
+from analysis.runtime.names import HISTORY_GAP, LABELS_FILE, SOURCES_FILE
+from analysis.runtime.tables import numbers_of, read_table
 
 
 @dataclass(frozen=True)
@@ -38,25 +38,25 @@ class LabelledRows:
     sources: pa.Table | None = None
 
 
-def times_of(labels: Path, rows: int, dataset: Dataset) -> NDArray[np.str_] | None:
-    """Read when each row happened from its labels; None for a table without a time.
+def times_of(labels: pa.Table, path: Path, rows: int, dataset: Dataset) -> NDArray[np.str_] | None:
+    """Return when each row happened, from its labels, which were read from `path`; None for a table without a time.
 
     Raises ModelError where the labels are of other rows.
     """
-    table = read_frame(existing_file(labels, "The list of what names each row"), text=True)
     names = [*label_names(dataset).values()]
-    if list(table.columns)[: len(names)] != names or len(table) != rows:
-        raise ModelError(f"{labels}: it does not name the {rows} rows of this table. Prepare the file again.")
-    return None if dataset.time is None else table[label_names(dataset)[dataset.time]].to_numpy(dtype=np.str_)
+    if labels.column_names[: len(names)] != names or len(labels) != rows:
+        raise ModelError(f"{path}: it does not name the {rows} rows of this table. Prepare the file again.")
+    return None if dataset.time is None else labels[label_names(dataset)[dataset.time]].to_numpy().astype(np.str_)
 
 
 def labelled_rows(directory: Path, side: str, model: LinearModel, dataset: Dataset) -> LabelledRows:
-    """Read <side>.csv and labels.csv and check that they have the model's columns and belong together.
+    """Read <side>.parquet and labels.parquet and check that they have the model's columns and belong together.
 
     side: "train" or "test". Raises SettingsError for a missing file, ModelError for one that does not fit.
     """
-    path = existing_file(directory / f"{side}.csv", f"The {side} data")
-    table = read_frame(path)
+    path = existing_file(directory / f"{side}.parquet", f"The {side} data")
+    named = existing_file(directory / LABELS_FILE, "The list of what names each row")
+    table, labels = read_table(path).to_pandas(), read_table(named)
     expected = [*model.input_columns, model.target]
     if list(table.columns) != expected:
         raise ModelError(
@@ -67,8 +67,8 @@ def labelled_rows(directory: Path, side: str, model: LinearModel, dataset: Datas
         table=table,
         inputs=table[list(model.input_columns)].to_numpy(dtype=np.float64),
         actual=table[model.target].to_numpy(dtype=np.float64),
-        times=times_of(directory / "labels.csv", len(table), dataset),
-        gaps=_gaps_of(directory / "labels.csv") if model.has_past else None,
+        times=times_of(labels, named, len(table), dataset),
+        gaps=_gaps_of(labels, named) if model.has_past else None,
         sources=_sources_of(directory / SOURCES_FILE, len(table)),
     )
 
@@ -76,20 +76,16 @@ def labelled_rows(directory: Path, side: str, model: LinearModel, dataset: Datas
 def _sources_of(path: Path, rows: int) -> pa.Table | None:
     if not path.is_file():
         return None
-    try:
-        table = pq.ParquetFile(path).read()
-    except (OSError, pa.ArrowException) as error:
-        raise ModelError(f"{path}: it can't be read ({error}). Prepare the file again.") from error
+    table = read_table(path)
     if table.num_rows != rows:
         raise ModelError(f"{path}: it does not have the {rows} rows of this table. Prepare the file again.")
     return table
 
 
-def _gaps_of(labels: Path) -> Floats:
-    table = read_frame(labels)
-    if table.columns[-1] != HISTORY_GAP:
-        raise ModelError(f"{labels}: it does not have the history gap of each row. Prepare the file again.")
-    return table[HISTORY_GAP].to_numpy(dtype=np.float64)
+def _gaps_of(labels: pa.Table, path: Path) -> Floats:
+    if labels.column_names[-1] != HISTORY_GAP:
+        raise ModelError(f"{path}: it does not have the history gap of each row. Prepare the file again.")
+    return numbers_of(labels, HISTORY_GAP)
 
 
 def timed_table(scoring_dir: Path, rows_dir: Path, model: LinearModel, dataset: Dataset) -> TimedTable | None:
@@ -103,7 +99,8 @@ def timed_table(scoring_dir: Path, rows_dir: Path, model: LinearModel, dataset: 
     path = existing_file(scoring_dir / "features.csv", "The list of all rows")
     labels = existing_file(rows_dir / "rows.csv", "The list of all actual values")
     features, known = read_frame(path, columns=list(model.row_columns)), read_frame(labels)
-    times = times_of(labels, len(features), dataset)
+    named = pa.Table.from_pandas(read_frame(labels, text=True), preserve_index=False)
+    times = times_of(named, labels, len(features), dataset)
     if times is None or "actual" not in known.columns or known["actual"].isna().any():
         raise ModelError(f"{labels}: it does not have the actual value of the {len(features)} rows of {path.name}.")
     return TimedTable(

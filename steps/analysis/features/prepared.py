@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.random import RandomState
 
 from analysis.checking.checks import CheckedRows
@@ -29,8 +28,20 @@ from analysis.features.stored import stored_rows
 from analysis.runtime.container import made_directory
 from analysis.runtime.errors import InputError, Problem, SettingsError
 from analysis.runtime.files import write_json
-from analysis.runtime.names import ACTUAL, HISTORY_GAP, NEW, ROW_ROLE, SOURCES_FILE, TESTED, TRAINED
-from analysis.runtime.tables import write_table
+from analysis.runtime.names import (
+    ACTUAL,
+    GAPS_FILE,
+    HISTORY_GAP,
+    INPUTS_FILE,
+    LABELS_FILE,
+    NEW,
+    OUTCOMES_FILE,
+    ROW_ROLE,
+    SOURCES_FILE,
+    TESTED,
+    TRAINED,
+)
+from analysis.runtime.tables import write_parquet, write_table
 
 OUTPUTS = ("train", "test", "scoring", "rows", "feature_store", "quality")
 
@@ -150,12 +161,12 @@ def write_prepared(
     if request.purpose is Purpose.TRAINING:
         labelled = inputs.append_column(dataset.target, rows[dataset.target])
         for side, positions in zip(("train", "test"), split, strict=True):
-            write_table(labelled.take(positions), output / side / f"{side}.csv")
-            write_table(_with_gaps(labels, past).take(positions), output / side / "labels.csv")
+            write_parquet(labelled.take(positions), output / side / f"{side}.parquet")
+            write_parquet(_with_gaps(labels, past).take(positions), output / side / LABELS_FILE)
         made_of = [name for name in (*dataset.inputs, *dataset.answers, *profile.past) if name in rows.column_names]
-        pq.write_table(rows.select(made_of).take(split[1]), output / "test" / SOURCES_FILE)
+        write_parquet(rows.select(made_of).take(split[1]), output / "test" / SOURCES_FILE)
         if past is not None:
-            write_table(past.with_larger_gaps(split[0]), output / "train" / "gaps.csv")
+            write_parquet(past.with_larger_gaps(split[0]), output / "train" / GAPS_FILE)
         report["split"] = {"all": rows.num_rows, "train": len(split[0]), "test": len(split[1])}
         source = {
             "file": report["file"],
@@ -183,7 +194,7 @@ def write_prepared(
     landed = pc.greater(every["line"], 0)
     own = every.filter(landed)
     stored = stored_rows(own, dataset, checked.identities.filter(landed), texts_of(own, dataset))
-    write_table(stored.inputs, output / "feature_store" / "inputs.csv")
+    write_parquet(stored.inputs, output / "feature_store" / INPUTS_FILE)
     if stored.outcomes.num_rows:
-        write_table(stored.outcomes, output / "feature_store" / "outcomes.csv")
+        write_parquet(stored.outcomes, output / "feature_store" / OUTCOMES_FILE)
     write_json(report, output / "quality" / "quality.json")

@@ -40,7 +40,7 @@ class Result:
 
     def in_words(self) -> str:
         """Say how many records of how many are written, or raise IngestError where a file has no rows."""
-        if empty := [target.file.path.name for target in self.targets if not target.file.rows]:
+        if empty := [target.file.path.name for target in self.targets if not target.file.read]:
             raise IngestError(f"{' and '.join(empty)}: no rows. Write the files again with preprocess.py.")
         places = zip(self.targets, self.written, strict=True)
         text = ", ".join(f"{count:,} from {target.file.path.name} in {target.group}" for target, count in places)

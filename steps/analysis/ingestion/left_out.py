@@ -12,7 +12,7 @@ from analysis.runtime.container import made_directory
 from analysis.runtime.spreadsheets import safe_text
 
 LEFT_OUT = "left_out.csv"
-COLUMNS = ("line", "record_identifier", "feature_group", "reason")
+COLUMNS = ("row", "record_identifier", "feature_group", "reason")
 _SHOWN, _LONGEST_REASON = 3, 150
 """Of what the message of a failure has room for."""
 
@@ -37,10 +37,10 @@ class LeftOut:
             self._stream = self.path.open("w", encoding="utf-8", newline="")
             self._writer = csv.writer(self._stream, lineterminator="\n")
             self._writer.writerow(COLUMNS)
-        self._writer.writerow([row.line, *map(safe_text, (row.identifier, group, reason))])
+        self._writer.writerow([row.row, *map(safe_text, (row.identifier, group, reason))])
         self.count += 1
         if self.count <= _SHOWN:
-            self.shown.append(f"{file}, line {row.line} ({row.identifier}): {reason[:_LONGEST_REASON]}")
+            self.shown.append(f"{file}, row {row.row} ({row.identifier}): {reason[:_LONGEST_REASON]}")
 
     def __enter__(self) -> Self:
         return self

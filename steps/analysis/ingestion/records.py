@@ -16,9 +16,9 @@ _text = json.JSONEncoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: its line in its file (the header is line 1), its identifier, and its entry of a call as JSON."""
+    """One record: its row in its file (1 for the first), its identifier, and its entry of a call as JSON."""
 
-    line: int
+    row: int
     identifier: str
     entry: str
 
@@ -39,7 +39,7 @@ class RecordForm:
         self._head = f'{{"FeatureGroupName":{_text(group)},"Record":[{time}'
         self._tail = f'],"TargetStores":{json.dumps(list(stores))}}}' if stores else "]}"
 
-    def record(self, line: int, cells: Sequence[str]) -> Record:
+    def record(self, row: int, cells: Sequence[str]) -> Record:
         """Make a record, without the features whose cells are empty: the Feature Store has no null."""
         values = [f"{start}{_text(cell)}}}" for start, cell in zip(self._starts, cells, strict=True) if cell]
-        return Record(line, cells[self._position], f"{self._head}{''.join(values)}{self._tail}")
+        return Record(row, cells[self._position], f"{self._head}{''.join(values)}{self._tail}")

@@ -7,6 +7,11 @@ HISTORY_GAP = "history_gap"
 SOURCES_FILE = "sources.parquet"
 """Beside the test rows: the columns of the table that they are made of, to measure another model on the same rows."""
 
+LABELS_FILE, GAPS_FILE = "labels.parquet", "gaps.parquet"
+"""Beside training and test rows: what names each of them; features of the past as they are with larger gaps."""
+INPUTS_FILE, OUTCOMES_FILE = "inputs.parquet", "outcomes.parquet"
+"""What goes to the Feature Store."""
+
 ROW_ROLE = "row_role"
 TRAINED, TESTED, NEW = "train", "test", "new"
 """Values of `row_role`: a row that the model was fitted on, one that it was measured on, and any other."""

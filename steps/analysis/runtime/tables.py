@@ -1,14 +1,27 @@
-"""Arrow tables as CSV files between steps. Apart from files.py, which functions without pyarrow use too."""
+"""Arrow tables in files between steps: Parquet where steps alone read them, CSV where people or functions do.
+
+Apart from files.py, which functions without pyarrow use too.
+"""
 
 from __future__ import annotations
 
 import csv
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from analysis.runtime.errors import SettingsError
+
+ROWS_A_BATCH = 65_536
+_BUFFER = 1 << 20
 
 
 def leave_pandas_out() -> None:
@@ -32,10 +45,50 @@ def write_table(table: pa.Table, path: Path, *, header: bool = True) -> None:
         if header:
             writer.writerow(table.column_names)
         for batch in table.to_batches(max_chunksize=10_000):
-            writer.writerows(zip(*map(_cells, batch.columns), strict=True))
+            writer.writerows(zip(*map(cells_of, batch.columns), strict=True))
 
 
-def _cells(column: pa.Array) -> list[Any]:
+def write_parquet(table: pa.Table, path: Path) -> None:
+    """Write a table for steps alone to read, in groups of rows that are small enough to be read one by one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path, row_group_size=ROWS_A_BATCH)
+
+
+@contextmanager
+def parquet_file(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file that a step has written; raise SettingsError for what can't be read of it."""
+    try:
+        # Without a buffer the reader would hold the compressed columns of a row group whole.
+        with pq.ParquetFile(path, buffer_size=_BUFFER) as file:
+            yield file
+    except (OSError, pa.ArrowException) as error:
+        raise SettingsError(f"{path} can't be read ({error}). Prepare the file again.") from error
+
+
+def read_batches(
+    path: Path, columns: Sequence[str] | None = None, *, rows: int = ROWS_A_BATCH
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a Parquet file in batches of at most `rows`, so that memory does not grow with the file."""
+    with parquet_file(path) as file:
+        # One by one, because the reader keeps what it needed of earlier groups until the last one.
+        for group in range(file.num_row_groups):
+            yield from file.iter_batches(rows, row_groups=[group], columns=columns)
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Return all rows of a Parquet file."""
+    with parquet_file(path) as file:
+        return file.read(columns=columns)
+
+
+def numbers_of(rows: pa.Table | pa.RecordBatch, name: str) -> NDArray[np.float64]:
+    """Return a column as doubles, of shape (n,): empty cells as NaN, flags as 0 and 1."""
+    values = pc.cast(rows[name], pa.float64())
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def cells_of(column: pa.Array) -> list[Any]:
+    """Return the cells of a column as Python's own objects, None for those without a value."""
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), None, column)
     # The way by numpy is the faster one, and knows no missing numbers.

@@ -282,6 +282,7 @@ def show_ready(console: Console, running: Running) -> None:
     else:
         console.print(f"  any client: export AWS_ENDPOINT_URL={running.url}", markup=False)
         console.print("  any credentials will do", markup=False)
+        console.print(f"  in a browser: {running.url}/_console", markup=False)
     if running.no_egress:
         console.print("  jobs and functions with a VpcConfig reach nothing else", markup=False)
     console.print(f"  {running.restored}", markup=False, soft_wrap=True)

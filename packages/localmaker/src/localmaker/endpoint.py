@@ -17,6 +17,7 @@ import boto3.session
 import moto
 from botocore.config import Config
 
+from localmaker.console.page import Console
 from localmaker.habits.mode import Habits
 from localmaker.http.gateway import Gateway
 from localmaker.http.server import LoopbackServer
@@ -209,6 +210,7 @@ class Endpoint:
             events=self.events,
             movable_clock=self.timetable,
             forget=self.forget,
+            console=Console(self, enforced=iam.enforce).answer,
             habits=None if habits is None else Habits(habits, self.account_id),
         )
         self._server = LoopbackServer(gateway, host, port)

@@ -65,9 +65,11 @@ def test_time_is_restored_from_the_shuffled_split(trained) -> None:
     parts = []
     for side in ("train", "test"):
         folder = trained.root / "prepared" / side
-        rows = pd.read_csv(folder / f"{side}.csv", float_precision="round_trip")
+        rows = pd.read_parquet(folder / f"{side}.parquet")
         predicted = model.fitted(rows[list(model.input_columns)].to_numpy(dtype=float))
-        parts.append(pd.Series((rows["cnt"] - predicted).to_numpy(), index=pd.read_csv(folder / "labels.csv")["date"]))
+        parts.append(
+            pd.Series((rows["cnt"] - predicted).to_numpy(), index=pd.read_parquet(folder / "labels.parquet")["date"])
+        )
     by_day = pd.concat(parts).sort_index().to_numpy()
     found = trained.evaluation["diagnostics"]["in_order_of_time"]
     assert found["durbin_watson"] == pytest.approx(durbin_watson(by_day), rel=1e-9)

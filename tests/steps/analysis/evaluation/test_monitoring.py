@@ -20,7 +20,7 @@ def run(request, sample_runs, lagged_run):
 
 
 def test_statistics_are_those_of_the_training_rows(run) -> None:
-    model, table = read_model(run.root / "model"), pd.read_csv(run.root / "prepared" / "train" / "train.csv")
+    model, table = read_model(run.root / "model"), pd.read_parquet(run.root / "prepared" / "train" / "train.parquet")
     statistics = run.document("evaluation/data-statistics.json")
     assert statistics["dataset"] == {"item_count": len(table)}
     assert [one["name"] for one in statistics["features"]] == list(model.input_columns)
@@ -36,7 +36,7 @@ def test_statistics_are_those_of_the_training_rows(run) -> None:
 
 
 def test_constraints_hold_on_the_training_rows(run) -> None:
-    table = pd.read_csv(run.root / "prepared" / "train" / "train.csv")
+    table = pd.read_parquet(run.root / "prepared" / "train" / "train.parquet")
     constraints = run.document("evaluation/data-constraints.json")
     for one in constraints["features"]:
         values = table[one["name"]]
@@ -65,5 +65,5 @@ def test_the_sample_payload_is_what_the_model_serves(run) -> None:
     model = inference.model_fn(str(run.root / "model"))
     served = inference.output_fn(inference.predict_fn(inference.input_fn(content, "text/csv"), model), "text/csv")[0]
     predicted = [float(line.split(",")[0]) for line in served.splitlines()]
-    test = pd.read_csv(run.root / "prepared" / "test" / "test.csv")[list(model.input_columns)].to_numpy(float)
+    test = pd.read_parquet(run.root / "prepared" / "test" / "test.parquet")[list(model.input_columns)].to_numpy(float)
     np.testing.assert_allclose(predicted, np.maximum(model.fitted(test[:10]), 0.0), rtol=1e-9)

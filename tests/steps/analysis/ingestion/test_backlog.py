@@ -14,7 +14,7 @@ def records(number: int) -> list[Record]:
 
 
 def lines(batch) -> list[int]:
-    return [sending.record.line for sending in batch]
+    return [sending.record.row for sending in batch]
 
 
 def test_records_that_are_due_are_filled_up_with_fresh_ones() -> None:
@@ -49,11 +49,11 @@ def test_every_record_is_settled_or_left_once(answers: list[list[bool]], number:
         batch = backlog.next_batch(now)
         for sending, is_written in zip(batch, written, strict=False):
             if is_written:
-                settled.append(sending.record.line)
+                settled.append(sending.record.row)
                 backlog.settled(1)
             else:
                 backlog.repeat(sending, "busy", now + 1)
     if backlog.is_done:
         assert len(settled) == number
-    left = [sending.record.line for sending in backlog.left()]
-    assert sorted(settled + left) == [record.line for record in records(number)]
+    left = [sending.record.row for sending in backlog.left()]
+    assert sorted(settled + left) == [record.row for record in records(number)]

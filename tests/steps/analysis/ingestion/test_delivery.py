@@ -31,9 +31,9 @@ def test_a_record_that_is_always_busy_is_left_out_with_its_last_reason() -> None
     lost: list[tuple[int, str]] = []
 
     def write(sent: Sequence[Record]) -> Verdict:
-        return Verdict({position: "busy" for position, record in enumerate(sent) if record.line == 5}, {})
+        return Verdict({position: "busy" for position, record in enumerate(sent) if record.row == 5}, {})
 
-    delivery = Delivery(write, 2, time.monotonic() + 0.5, lambda record, reason: lost.append((record.line, reason)))
+    delivery = Delivery(write, 2, time.monotonic() + 0.5, lambda record, reason: lost.append((record.row, reason)))
     delivery.deliver(iter(records(60)))
     assert delivery.written == 59
     ((line, reason),) = lost

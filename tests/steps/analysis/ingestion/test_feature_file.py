@@ -2,68 +2,74 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from analysis.ingestion.feature_file import FeatureFile, Misfit
-from analysis.ingestion.records import RecordForm
+from analysis.ingestion.records import Record, RecordForm
 from analysis.ingestion.sharing import Share
 from analysis.runtime.errors import SettingsError
+from analysis.runtime.tables import write_parquet
 
 KNOWN = ("day", "temp", "hum")
+DAYS = {"day": [f"d{number}" for number in range(10_000)], "temp": range(10_000)}
 
 
-def rows_of(path: Path, share: Share | None = None) -> list[tuple[int, str]]:
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return tmp_path / "inputs.parquet"
+
+
+def rows_of(path: Path, share: Share | None = None) -> list[Record | Misfit]:
     file = FeatureFile(path, "day", KNOWN)
-    form = RecordForm(file.columns, "group", "day", "2026-03-04T05:06:07Z")
-    rows = [(row.line, row.identifier) for row in file.records(form, share or Share())]
+    rows = [*file.records(RecordForm(file.columns, "group", "day", "t"), share or Share())]
     assert file.read == file.size
     return rows
 
 
-def test_lines_count_as_an_editor_does(write) -> None:
-    path = write('day,temp\nmonday,1\n"tues\nday",2\n\nwednesday,3')
-    assert rows_of(path) == [(2, "monday"), (3, "tues\nday"), (6, "wednesday")]
+def test_values_are_written_with_the_digits_that_read_back(path) -> None:
+    write_parquet(pa.table({"day": ["d"], "temp": [0.1 + 0.2], "hum": [True]}), path)
+    (row,) = rows_of(path)
+    assert row == RecordForm(KNOWN, "group", "day", "t").record(1, ["d", "0.30000000000000004", "1"])
 
 
-def test_each_share_has_its_rows(write) -> None:
-    path = write("day,temp\n" + "".join(f"d{number},1\n" for number in range(8)))
-    shares = [rows_of(path, Share(index, 3)) for index in range(3)]
-    assert [name for _, name in shares[1]] == ["d1", "d4", "d7"]
-    assert sorted(row for share in shares for row in share) == rows_of(path)
+@pytest.mark.parametrize("of", [2, 3])
+def test_each_share_has_its_rows(path, of) -> None:
+    write_parquet(pa.table(DAYS), path)
+    shares = [[row.identifier for row in rows_of(path, Share(index, of))] for index in range(of)]
+    assert shares == [DAYS["day"][index::of] for index in range(of)]
+    assert [row.row for row in rows_of(path, Share(1, of))] == [*range(2, 10_001, of)]
 
 
-def test_cells_may_be_as_long_as_a_feature_value(write) -> None:
-    assert rows_of(write(f"day,temp\nmonday,{'x' * 358_400}\n")) == [(2, "monday")]
-
-
-def test_rows_that_make_no_record_say_why(write) -> None:
-    file = FeatureFile(write("day,temp\nmonday\n,1\n"), "day", KNOWN)
-    rows = [*file.records(RecordForm(file.columns, "group", "day", "t"), Share())]
-    assert rows == [Misfit(2, "", "the row has 1 cells, and the header 2"), Misfit(3, "", "the row has no day")]
+def test_rows_that_make_no_record_say_why(path) -> None:
+    write_parquet(pa.table({"day": ["", "d", None], "temp": [1, 2, 3]}), path)
+    rows = rows_of(path)
+    assert [rows[0], rows[2]] == [Misfit(1, "", "the row has no day"), Misfit(3, "", "the row has no day")]
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("names", "says"),
     [
-        ("day,colour,event_time\n", "which are no features: colour, event_time. Write the file again"),
-        ("temp,hum\n", "once each, with day"),
-        ("day,temp,temp\n", "once each, with day"),
-        ("", "has the columns (none)"),
-        (b"day\xff,temp\n", "can't be read at line 1"),
+        (["day", "colour", "event_time"], "which are no features: colour, event_time. Write the file again"),
+        (["temp", "hum"], "once each, with day"),
+        (["day", "temp", "temp"], "once each, with day"),
+        ([], "has the columns (none)"),
     ],
 )
-def test_another_header_is_refused(write, content, says) -> None:
+def test_other_columns_are_refused(path, names, says) -> None:
+    write_parquet(pa.table([pa.array([1])] * len(names), names=names), path)
     with pytest.raises(SettingsError) as refused:
-        FeatureFile(write(content), "day", KNOWN)
+        FeatureFile(path, "day", KNOWN)
     assert says in str(refused.value)
 
 
-@pytest.mark.parametrize("content", ['day,temp\nmonday,1\n"tuesday,2\n', b"day,temp\nmonday,1\ntues\xffday,1\n"])
-def test_what_is_no_csv_is_refused_by_its_line(write, content) -> None:
-    with pytest.raises(SettingsError, match=r"days\.csv can't be read at line 3"):
-        rows_of(write(content))
+def test_a_damaged_file_is_named(path) -> None:
+    write_parquet(pa.table(DAYS), path)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(SettingsError, match=r"inputs\.parquet can't be read"):
+        FeatureFile(path, "day", KNOWN)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path) -> None:
+def test_a_file_that_is_not_there_is_named(path) -> None:
     with pytest.raises(SettingsError, match="The feature file is missing"):
-        FeatureFile(tmp_path / "inputs.csv", "day", KNOWN)
+        FeatureFile(path, "day", KNOWN)

@@ -6,14 +6,14 @@ from analysis.ingestion.records import Record
 
 def test_rows_are_listed_and_the_first_ones_shown(tmp_path) -> None:
     with LeftOut(tmp_path / "output") as left_out:
-        for line in range(2, 7):
-            left_out.add("inputs.csv", "group", Record(line, "@SUM(A1)", "{}"), "ValidationError: no, never")
+        for row in range(1, 6):
+            left_out.add("inputs.parquet", "group", Record(row, "@SUM(A1)", "{}"), "ValidationError: no, never")
     assert left_out.path.read_text("utf-8").splitlines() == [
-        "line,record_identifier,feature_group,reason",
-        *(f'{line},\'@SUM(A1),group,"ValidationError: no, never"' for line in range(2, 7)),
+        "row,record_identifier,feature_group,reason",
+        *(f'{row},\'@SUM(A1),group,"ValidationError: no, never"' for row in range(1, 6)),
     ]
     assert left_out.count == 5
-    assert left_out.shown[0] == "inputs.csv, line 2 (@SUM(A1)): ValidationError: no, never"
+    assert left_out.shown[0] == "inputs.parquet, row 1 (@SUM(A1)): ValidationError: no, never"
     assert len(left_out.shown) == 3
 
 

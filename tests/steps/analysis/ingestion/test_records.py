@@ -14,7 +14,7 @@ MOMENT = "2026-03-04T05:06:07.000Z"
 def test_a_record_has_every_cell_that_is_not_empty(cells: list[str], group: str) -> None:
     form = RecordForm(("day", "temp", "hum"), group, "day", MOMENT)
     record = form.record(7, ["monday", *cells])
-    assert (record.line, record.identifier) == (7, "monday")
+    assert (record.row, record.identifier) == (7, "monday")
     values = {"event_time": MOMENT, "day": "monday", "temp": cells[0], "hum": cells[1]}
     expected = [{"FeatureName": name, "ValueAsString": value} for name, value in values.items() if value]
     assert json.loads(record.entry) == {"FeatureGroupName": group, "Record": expected}

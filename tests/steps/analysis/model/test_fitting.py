@@ -152,7 +152,7 @@ CLOSE = {"rel": 1e-9, "abs": 1e-9}
 
 def refitted(run):
     """Fit once more with statsmodels: the results on the rows of the training channel."""
-    rows = pd.read_csv(run.root / "prepared" / "train" / "train.csv", float_precision="round_trip")
+    rows = pd.read_parquet(run.root / "prepared" / "train" / "train.parquet")
     model = run.document("model/model.json")
     features = rows[model["selected_features"]].astype(float)
     scaled = list(model["scaler"])

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analysis.runtime.errors import SettingsError
 from analysis.runtime.files import read_frame
-from analysis.runtime.tables import write_table
+from analysis.runtime.tables import ROWS_A_BATCH, numbers_of, read_batches, read_table, write_parquet, write_table
 
 
 def test_whole_numbers_stay_whole_beside_empty_cells(tmp_path) -> None:
@@ -47,3 +50,25 @@ def test_the_bytes_are_those_of_pandas(tmp_path: Path, data: st.DataObject, head
     frame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     expected = frame.to_csv(index=False, header=header, lineterminator="\n", encoding="utf-8")
     assert (tmp_path / "rows.csv").read_bytes() == expected.encode()
+
+
+def test_rows_are_read_in_batches_and_whole(tmp_path: Path) -> None:
+    table = pa.table({"heat": [number / 7 for number in range(ROWS_A_BATCH + 3)], "name": ["a"] * (ROWS_A_BATCH + 3)})
+    write_parquet(table, tmp_path / "rows.parquet")
+    batches = [*read_batches(tmp_path / "rows.parquet", rows=40_000)]
+    assert [batch.num_rows for batch in batches] == [40_000, ROWS_A_BATCH - 40_000, 3]
+    assert pa.Table.from_batches(batches) == table == read_table(tmp_path / "rows.parquet")
+    assert read_table(tmp_path / "rows.parquet", ["name"]).column_names == ["name"]
+
+
+def test_numbers_are_doubles_whatever_they_are_stored_as() -> None:
+    table = pa.table({"flag": [True, None], "count": pa.array([7, None], pa.int64()), "heat": [0.5, None]})
+    assert [numbers_of(table, name)[0] for name in table.column_names] == [1.0, 7.0, 0.5]
+    assert all(np.isnan(numbers_of(table, name)[1]) for name in table.column_names)
+
+
+def test_what_is_no_parquet_is_named(tmp_path: Path) -> None:
+    (tmp_path / "rows.parquet").write_bytes(b"PAR1, and then nothing of the kind")
+    for read in (read_table, lambda path: list(read_batches(path))):
+        with pytest.raises(SettingsError, match=r"rows\.parquet can't be read .*Prepare the file again"):
+            read(tmp_path / "rows.parquet")

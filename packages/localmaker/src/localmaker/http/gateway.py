@@ -41,6 +41,7 @@ _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/(\d{8})/([^/,\s]+)/([^/,\s]+)/a
 # Such as signature version 2.
 _OTHER_SCHEME = re.compile(r"(?!AWS4-)\S+ \S")
 HEALTH_PATH = "/_local/health"
+CONSOLE_PATH = "/_console"
 _RESET_PATH = "/moto-api/reset"
 # It writes every request to a file, and sends requests from one; moto's own authorization would refuse everybody.
 _REFUSED = (("/moto-api/recorder", "moto's recorder"), ("/moto-api/reset-auth", "moto's own authorization"))
@@ -60,6 +61,7 @@ class Gateway:
         events: is given what happens in S3.
         movable_clock: of schedules, which a control request moves.
         forget: forgets everything but moto's state; called before that is reset.
+        console: answers requests for the page that people read.
         habits: answers instead, with the services at hand; None lets these answer.
     """
 
@@ -73,6 +75,7 @@ class Gateway:
         events: EventMatcher,
         movable_clock: MovableClock,
         forget: Callable[[], None],
+        console: Callable[[dict[str, Any]], HttpResponse],
         habits: Interceptor | None = None,
     ) -> None:
         self._endpoint = endpoint
@@ -82,6 +85,7 @@ class Gateway:
         self._events = events
         self._clock = movable_clock
         self._forget = forget
+        self._console = console
         self._habits = habits
         self._memory = Memory()
         self._object_locks = _KeyedLocks()
@@ -90,13 +94,16 @@ class Gateway:
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one WSGI request."""
         request_id = str(uuid.uuid4())
-        start_response = browsers.guarded(start_response)
+        unguarded, start_response = start_response, browsers.guarded(start_response)
         foreign = browsers.refusal(environ)
         if foreign is not None:
             refusal = {"__type": "AccessDeniedException", "message": foreign}
             return send(json_response(HTTPStatus.FORBIDDEN, refusal), start_response)
         if environ["PATH_INFO"] == HEALTH_PATH:
             return send(self._health(), start_response)
+        if f"{environ['PATH_INFO']}/".startswith(f"{CONSOLE_PATH}/"):
+            # The one thing here that browsers may show; it has guards of its own.
+            return send(self._console(environ), unguarded)
         with self._memory.share() as reserve:
             return self._served(environ, start_response, request_id, reserve)
 

@@ -39,7 +39,7 @@ _FITTING_METHODS = frozenset(
 )
 #: What makes a generator of numpy from a seed. Rows are split by a permutation of their positions, too.
 _GENERATORS = frozenset({"RandomState", "default_rng"})
-_TEST_ROWS = ("test.csv", "SM_CHANNEL_TEST", "/test/")
+_TEST_ROWS = ("test.csv", "test.parquet", "SM_CHANNEL_TEST", "/test/")
 #: Services that scripts have clients of → prefix of their IAM actions.
 _SERVICES = {"s3": "s3", "sagemaker": "sagemaker", "sagemaker-featurestore-runtime": "sagemaker"}
 #: Operations whose actions have other names than they have ("Actions, resources, and condition keys for Amazon S3").
