@@ -79,7 +79,8 @@ lock: $(STAMP)  ## Resolve the lock files again, among them what the steps need 
 		pyproject.toml --extra local --extra notebooks --group dev --group image --no-emit-package localmaker --no-emit-package pipedef --upgrade -o requirements.lock
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		packages/localmaker/src/localmaker/images/scikit-learn-1.9-0.in --upgrade -o packages/localmaker/src/localmaker/images/scikit-learn-1.9-0.lock
-	for image in lambda-python scikit-learn-1.4-2 scikit-learn-1.2-1 xgboost-3.2-0 xgboost-3.0-5 xgboost-1.7-1; do \
+	for image in lambda-python scikit-learn-1.4-2 scikit-learn-1.2-1 xgboost-3.2-0 xgboost-3.0-5 xgboost-1.7-1 \
+		pytorch-2.0 pytorch-2.6 tensorflow-2.15 tensorflow-2.19 autogluon-1.4; do \
 		$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 			packages/localmaker/src/localmaker/images/$$image.in --upgrade -o packages/localmaker/src/localmaker/images/$$image.lock || exit 1; done
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-deps \

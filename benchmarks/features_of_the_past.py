@@ -78,7 +78,10 @@ class Prepared:
         columns = self.past.known.column_names
         known = self.past.rows[:start].select(columns)
         found = past_values(self.past.rows[start:end], known, BIKES, self.profile.past)
-        return self.table.features[start:end].assign(**found.values).to_numpy(dtype=np.float64), found.gaps
+        names, values = [*self.table.features.columns], self.table.features[start:end].to_numpy(np.float64).copy()
+        for name, column in found.values.items():
+            values[:, names.index(name)] = column
+        return values, found.gaps
 
 
 def as_of_each_day(prepared: Prepared, fold: int) -> str:

@@ -23,12 +23,13 @@ from analysis.evaluation.validation import TimedTable
 from analysis.features.profiles import profile_of
 from analysis.model.artefact import Floats
 from analysis.model.calibration import calibrate, calibration_rows, conformal_half_width
+from analysis.model.numbers import Features
 from analysis.model.refit import refit
 from analysis.model.selection import Procedure, procedure_of
 from analysis.runtime.tables import read_table
 from pipeline.datasets.shipped import declaration_file, declared
 
-Known = tuple[pd.DataFrame, Floats]
+Known = tuple[Features, Floats]
 """Training rows in the order of their times: features and target."""
 HalfWidths = Callable[[Known, Procedure, Floats], Floats]
 """From training rows, the procedure and new rows to half the width of each new row's interval."""
@@ -139,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     table = prepared(options.days)
     profile = profile_of(declared("bike_sharing"), "forecast")
-    for kept in (profile.feature_count, len(table.features.columns)):
+    for kept in (profile.feature_count, len([*table.features.columns])):
         print(f"{options.days.name}, rolling origin, {kept} features:")
         rolling_origin(table, procedure_of(profile, kept))
     if options.wine is not None:

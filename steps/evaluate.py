@@ -77,20 +77,19 @@ def main(arguments: Sequence[str]) -> None:
     """Run the step."""
     request = requested(arguments)
     # Imported here so that --help and a wrong call are answered at once.
-    from threadpoolctl import threadpool_limits
 
     from analysis.card.registration import registration
     from analysis.evaluation.measure import evaluation, past_block
     from analysis.evaluation.monitoring import SAMPLE, monitoring_files, sample_payload
     from analysis.evaluation.previous import drift_since, previous_model
-    from analysis.evaluation.rows import labelled_rows, timed_table
+    from analysis.evaluation.rows import all_inputs, labelled_rows, timed_table
     from analysis.evaluation.validation import registered_figure, validation
     from analysis.model.archive import read_archive
     from analysis.model.inputs import inputs_of
     from analysis.model.published import published_comparison
     from analysis.model.selection import procedure_of
     from analysis.report.page import report_html
-    from analysis.runtime.files import read_frame, read_json, write_json
+    from analysis.runtime.files import read_json, write_json
 
     dataset = read_dataset(existing_file(request.dataset, "The declaration of the data set"))
     archive = read_archive(existing_file(request.model_dir / "model.tar.gz", "The model archive"))
@@ -102,9 +101,7 @@ def main(arguments: Sequence[str]) -> None:
     profile = inputs_of(archive.model, dataset)[0]
     procedure = procedure_of(profile, len(archive.model.selected), source.get("removed_columns"))
     registered = registered_figure(archive.model, test.inputs, test.actual, train.actual.size, test.gaps)
-    # The matrices of a refit are small, and on a busy machine threads only wait for each other.
-    with threadpool_limits(limits=1):
-        validated = validation(registered, table, procedure, archive.model.interval_level)
+    validated = validation(registered, table, procedure, archive.model.interval_level)
     if validated[request.gate_figure]["r2"] is None:
         raise SettingsError(
             f"The quality gate is to read the R-squared of the {request.gate_figure} figure, and there is none: "
@@ -118,9 +115,7 @@ def main(arguments: Sequence[str]) -> None:
     result |= {"validation": validated, "published": published_comparison(dataset, archive, source, validated)}
     if archive.model.has_past:
         result["past"] = past_block(archive.model, dataset, profile)
-    names = list(archive.model.input_columns)
-    features = read_frame(request.scoring_dir / "features.csv", columns=names) if table is None else table.features
-    rows = {name: features[name].to_numpy() for name in names}
+    rows = all_inputs(request.scoring_dir, table, archive.model)
     result["drift"] = drift_since(previous, archive.model, rows, quality, request.drift_threshold)
     result["registration"] = registration(profile, dataset, request.dataset, quality.get("sha256"))
     write_card(request, archive, test, result, dataset)
@@ -178,4 +173,7 @@ def write_card(
 
 
 if __name__ == "__main__":
+    from analysis.runtime.tables import leave_pandas_out
+
+    leave_pandas_out()
     run_step(main)

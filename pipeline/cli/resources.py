@@ -30,11 +30,12 @@ def synth(
     estimate: Annotated[bool, typer.Option("--estimate", help="Print what a run takes and costs instead.")] = False,
 ) -> None:
     """Compile a pipeline's definition, offline."""
-    from pipeline.definition.compile import compile_definition
+    from pipeline.definition.bundle import bundle_of
+    from pipeline.deploy.compiled import compiled_definitions
     from pipeline.executions import costs
 
     settings = settings_of(env, settings_file)
-    definition = compile_definition(settings, pipeline)
+    definition = compiled_definitions(settings, bundle_of(settings), [pipeline])[pipeline]
     if estimate:
         typer.echo(costs.estimate(definition, settings.region))
     elif output is None:

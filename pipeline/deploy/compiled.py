@@ -1,8 +1,8 @@
 """Compiled definitions, cached by the content of everything that they are made from.
 
 Compiling imports the SageMaker SDK, which takes seconds; the same inputs always give the same bytes. So a definition is
-kept under ``$XDG_CACHE_HOME/<project>/definitions`` by a hash of settings, bundle, sources of this package, Python and
-SDK version, and a command that finds it there imports no SDK at all.
+kept under ``$XDG_CACHE_HOME/<project>/definitions`` by a hash of settings, bundle, sources of this package, and the
+versions of Python and the SDK's distributions, and a command that finds it there imports no SDK at all.
 """
 
 import hashlib
@@ -22,6 +22,8 @@ from pipeline.settings.environment import Settings
 
 #: Rooms of ``pipeline`` whose files decide what a definition is.
 SOURCES = ("definition", "settings")
+#: Distributions whose versions decide, too: those that compile, and the language.
+PACKAGES = ("sagemaker", "sagemaker-core", "sagemaker-train", "sagemaker-serve", "sagemaker-mlops", "pipedef")
 _KEPT = 50
 _log = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ def input_digest(settings: Settings, bundle: Bundle, flow: Flow) -> str:
         flow.encode(),
         settings.model_dump_json().encode(),
         bundle.sha256.encode(),
-        *(version(package).encode() for package in ("sagemaker", "pipedef")),
+        *(version(package).encode() for package in PACKAGES),
         f"{sys.version_info.major}.{sys.version_info.minor}".encode(),
         *(part for source in sources for part in (source.name.encode(), source.read_bytes())),
     ]

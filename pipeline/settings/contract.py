@@ -90,9 +90,9 @@ SERVING_ENVIRONMENT = {
     "SAGEMAKER_PROGRAM": "inference.py",
     # Where the toolkit finds the code inside a model artefact.
     "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
-    # The server installs the code with pip, which otherwise looks for setuptools in a package index; pip reads this
-    # variable as the negation of its name.
+    # The server installs the code with pip, which otherwise asks an index for setuptools; pip negates the name of this.
     "PIP_NO_BUILD_ISOLATION": "0",
+    "OPENBLAS_NUM_THREADS": "1",  # numpy starts threads at its import, and a worker has one processor
 }
 
 #: Largest upload, in MiB, whose predictions a function publishes well within the ten minutes that its step has.

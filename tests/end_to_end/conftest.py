@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -19,6 +22,7 @@ import pandas as pd
 import pytest
 
 from localmaker.daemon import EndpointHandle, running_endpoint
+from localmaker.template import Template
 from pipeline.aws.clients import Aws
 from pipeline.executions.uploads import started_for
 from pipeline.executions.view import FINAL, ExecutionView, view
@@ -28,6 +32,18 @@ from pipeline.settings.environment import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 180.0
+
+
+@functools.cache
+def commands() -> Template:
+    """Return the template of this worker's commands; the SDK, which only a new definition needs, is not in it."""
+    paths = [path.relative_to(ROOT).with_suffix("") for path in sorted((ROOT / "pipeline").rglob("*.py"))]
+    names = [
+        ".".join(path.parts) for path in paths if not path.name.startswith("__") and "definition" not in path.parts
+    ]
+    template = Template(names, os.environ)
+    atexit.register(template.close)
+    return template
 
 
 @dataclass(frozen=True)
@@ -41,15 +57,28 @@ class Deployed:
     def command(
         self, *arguments: str, check: bool = True, variables: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run ``bikeshare`` as a user would, with ``variables`` over those that make it use the endpoint."""
-        return subprocess.run(
-            [sys.executable, "-m", "pipeline", *arguments],
-            env={**os.environ, **self.endpoint.environment(), **(variables or {})},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=check,
-        )
+        """Run ``bikeshare`` as a user would, with ``variables`` over those that make it use the endpoint.
+
+        It is a process of its own, but one that has imported already what commands import.
+        """
+        environment = {**os.environ, **self.endpoint.environment(), **(variables or {})}
+        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+            program = commands().start(
+                "pipeline",
+                arguments,
+                stdout=output.fileno(),
+                stderr=errors.fileno(),
+                environment=environment,
+                directory=ROOT,
+            )
+            assert program is not None, "a module of the pipeline can't be imported"
+            program.stdin.close()
+            code = program.wait()
+            texts = [file.read().decode() for file in (output, errors) if file.seek(0) == 0]
+        done = subprocess.CompletedProcess(["bikeshare", *arguments], code, *texts)
+        if check:
+            done.check_returncode()
+        return done
 
     def script(self, name: str, *arguments: str | Path) -> None:
         """Run a program of ``scripts/`` as an operator would."""

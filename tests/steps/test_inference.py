@@ -92,6 +92,13 @@ def test_numbers_leave_bit_for_bit(values) -> None:
     assert [float(line.split(",")[2]).hex() for line in text.split("\n")] == [value.hex() for value in values]
 
 
+@given(st.lists(st.tuples(FINITE, st.floats(1e-5, 2e-4), st.floats(1e8, 1e18), st.booleans()), min_size=1, max_size=20))
+def test_numbers_are_written_as_python_writes_them(rows) -> None:
+    *columns, marks = map(np.array, zip(*rows, strict=True))
+    text, _ = inference.output_fn(Predictions(*columns, marks))
+    assert text.split("\n") == [",".join(map(repr, (*numbers, int(mark)))) for *numbers, mark in rows]
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [
@@ -110,11 +117,29 @@ def test_numbers_leave_bit_for_bit(values) -> None:
         (f"1,{'9' * 400}", "Row 1 of the request, value 2, is '999"),
         ("1;2", "Row 1 of the request, value 1, is '1;2'"),
         ("1,2\n\n3,4", "Row 2 of the request, value 1"),
+        ("\n\r\n1,2", "Row 1 of the request, value 1"),
+        ("1\n \n2", "Row 2 of the request, value 1"),
+        ("1,2\n3", "Row 2 of the request has 1 values, the first one 2"),
+        ('"1,2"\n"3,4"', r"Row 1 of the request, value 1, is '\"1'"),
+        ('1,"2\n3",4', r"Row 1 of the request, value 2, is '\"2'"),
+        ("1,2\x0b\n3,4", r"Row 1 of the request, value 2, is '2\\x0b'"),
     ],
 )
 def test_bodies_that_are_refused(body, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         inference.input_fn(body, "text/csv")
+
+
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        ("\ufeff1,2\n3,4", [[1, 2], [3, 4]]),
+        ('"1", "+.5" \r-1.,\t1E+2\r', [[1, 0.5], [-1, 100]]),
+        ("007,1e-400\n-0,5e-324", [[7, 0], [0, 5e-324]]),
+    ],
+)
+def test_forms_of_numbers_that_are_read(body: str, rows: list[list[float]]) -> None:
+    assert inference.input_fn(body).tolist() == rows
 
 
 @given(st.lists(st.text(alphabet='1.-eE,"\0x \n', max_size=6), min_size=1, max_size=5).map("\n".join))
@@ -149,14 +174,18 @@ def test_accept_headers_that_csv_satisfies(accept: str) -> None:
     assert inference.output_fn(MODEL.predict(np.zeros((1, 2))), accept)[1] == "text/csv"
 
 
-def test_it_imports_numpy_and_pandas_only() -> None:
+def test_it_imports_numpy_and_the_csv_part_of_pyarrow_only() -> None:
     steps = Path(inference.__file__).parent
     script = textwrap.dedent(
         """
         import sys
         sys.path.insert(0, sys.argv[1])
         import inference
-        print(*sorted({"sklearn", "scipy", "statsmodels", "boto3", "joblib"} & set(sys.modules)))
+        from analysis.model.artefact import Predictions
+        rows = inference.input_fn("1,2\\n3,4")
+        inference.output_fn(Predictions(rows[:, 0], rows[:, 1], rows[:, 1], rows[:, 0] > 1))
+        others = {"pandas", "pyarrow.compute", "sklearn", "scipy", "statsmodels", "boto3", "joblib"}
+        print(*sorted(others & set(sys.modules)))
         """
     )
     done = subprocess.run([sys.executable, "-c", script, str(steps)], capture_output=True, text=True, check=True)

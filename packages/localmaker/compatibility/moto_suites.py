@@ -7,14 +7,13 @@
     python -m compatibility.moto_suites --table                        # only the table of the last run
 
 moto's tests use moto's server where ``TEST_SERVER_MODE`` says so; here the server is an endpoint. ``moto_suites.toml``
-names the suites, and classes each test that does not pass. Results are written after each suite, as JSON; suites that
-are not asked for keep theirs. Exit code 1: a test failed that is not classed, or a classed one passed.
+names the suites, and classes each test that fails. Results are written after each suite, as JSON; suites that are not
+asked for keep theirs. Exit code 1: a test failed that is not classed, or a class names one that did not fail.
 """
 
 from __future__ import annotations
 
 import argparse
-import fnmatch
 import json
 import os
 import subprocess
@@ -22,7 +21,7 @@ import sys
 import tempfile
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -38,6 +37,7 @@ HERE = Path(__file__).resolve().parent
 CLASSES = HERE / "moto_suites.toml"
 RESULTS = HERE / "results" / "moto_suites.json"
 _TEST_SECONDS = 300
+_LONGEST_MESSAGE = 150
 
 
 class _Strict(BaseModel):
@@ -45,7 +45,7 @@ class _Strict(BaseModel):
 
 
 class Kind(StrEnum):
-    """Why a test of moto does not pass."""
+    """Why a test of moto fails."""
 
     STRICTER = "stricter on purpose"
     OTHERWISE = "answered otherwise on purpose"
@@ -55,15 +55,11 @@ class Kind(StrEnum):
 
 
 class Class(_Strict):
-    """Tests that do not pass for one reason; ``tests`` are their ids, in which ``*`` stands for anything."""
+    """Tests that fail for one reason; ``tests`` are their ids."""
 
     kind: Kind
     why: str
     tests: Annotated[tuple[str, ...], Field(min_length=1)]
-
-    def has(self, test: str) -> bool:
-        """Return whether a test is one of these."""
-        return any(fnmatch.fnmatchcase(test, pattern.replace("[", "[[]")) for pattern in self.tests)
 
 
 class Suite(_Strict):
@@ -83,18 +79,20 @@ class Suites(_Strict):
     reason: tuple[Class, ...] = ()
 
     def class_of(self, test: str) -> Class | None:
-        """Return the class of a test that does not pass, if it has one."""
-        return next((one for one in self.reason if one.has(test)), None)
+        """Return the class of a test that fails, if it has one."""
+        return next((one for one in self.reason if test in one.tests), None)
 
 
 class Outcome(_Strict):
-    """What became of a test: ``passed``, ``failed`` or ``skipped``, and what it said."""
+    """What became of a suite: how many tests passed and were skipped, and what each said that failed."""
 
-    outcome: str
-    message: str = ""
+    passed: int = 0
+    skipped: int = 0
+    failed: dict[str, str] = {}
 
 
-Results = dict[str, dict[str, Outcome]]
+#: By suite.
+Results = dict[str, Outcome]
 
 
 def read_suites() -> Suites:
@@ -103,38 +101,43 @@ def read_suites() -> Suites:
 
 
 def read_results() -> Results:
-    """Return the results of the last runs, by suite and test."""
+    """Return the results of the last runs."""
     if not RESULTS.exists():
         return {}
     found = json.loads(RESULTS.read_text(encoding="utf-8"))
-    return {suite: {test: Outcome(**one) for test, one in tests.items()} for suite, tests in found.items()}
+    return {suite: Outcome(**one) for suite, one in found.items()}
 
 
 def write_results(results: Results) -> None:
-    """Write results; passed tests without anything else."""
+    """Write results."""
     RESULTS.parent.mkdir(exist_ok=True)
-    plain = {
-        suite: {test: one.model_dump(exclude_defaults=True) for test, one in sorted(tests.items())}
-        for suite, tests in sorted(results.items())
-    }
+    plain = {suite: one.model_dump() for suite, one in sorted(results.items())}
     RESULTS.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def run_suite(suite: str, sources: Path, libraries: Path, only: str) -> dict[str, Outcome]:
+def run_suite(suite: Suite, sources: Path, libraries: Path) -> Outcome:
     """Run one suite on an endpoint of its own.
 
     Args:
-        suite: the folder.
+        suite: the suite.
         sources: of moto.
         libraries: a folder with the packages that the tests need.
-        only: an expression that chooses tests, as pytest's ``-k``; empty for all.
     """
     with tempfile.TemporaryDirectory() as work, running_endpoint(Path(work) / "state") as endpoint:
         report = Path(work) / "report.xml"
         command = [
-            *(sys.executable, "-m", "pytest", f"tests/{suite}", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"),
-            *("-c", os.devnull, "--rootdir", ".", "--timeout", str(_TEST_SECONDS), "--junit-xml", str(report)),
-            *(("-k", only) if only else ()),
+            *(sys.executable, "-m", "pytest", f"tests/{suite.folder}", "-q", "-c", os.devnull, "--rootdir", "."),
+            *(
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "no:randomly",
+                "--timeout",
+                str(_TEST_SECONDS),
+                "--junit-xml",
+                str(report),
+            ),
+            *(("-k", suite.only) if suite.only else ()),
         ]
         environment = {
             **os.environ,
@@ -150,13 +153,17 @@ def run_suite(suite: str, sources: Path, libraries: Path, only: str) -> dict[str
         }
         environment.pop("AWS_ENDPOINT_URL", None)
         subprocess.run(command, cwd=sources, env=environment, check=False)
-        return outcomes(report.read_text(encoding="utf-8"))
+        return outcome(report.read_text(encoding="utf-8"))
 
 
-def outcomes(report: str) -> dict[str, Outcome]:
-    """Return what became of the tests of a report in JUnit's format, by their ids below ``tests``."""
-    cases = ElementTree.fromstring(report).iter("testcase")  # noqa: S314 - pytest has written it
-    return {_name(case): _outcome(case) for case in cases}
+def outcome(report: str) -> Outcome:
+    """Return what became of the tests of a report in JUnit's format; ids are those below ``tests``."""
+    cases = list(ElementTree.fromstring(report).iter("testcase"))  # noqa: S314 - pytest has written it
+    skipped = [case for case in cases if case.find("skipped") is not None]
+    failed = {_name(case): said for case in cases if (said := _failure(case)) is not None}
+    return Outcome(
+        passed=len(cases) - len(skipped) - len(failed), skipped=len(skipped), failed=dict(sorted(failed.items()))
+    )
 
 
 def _name(case: ElementTree.Element) -> str:
@@ -166,12 +173,9 @@ def _name(case: ElementTree.Element) -> str:
     return "::".join(["/".join(parts[: file + 1]) + ".py", *parts[file + 1 :], case.get("name", "")])
 
 
-def _outcome(case: ElementTree.Element) -> Outcome:
-    for kind, outcome in (("failure", "failed"), ("error", "failed"), ("skipped", "skipped")):
-        found = case.find(kind)
-        if found is not None:
-            return Outcome(outcome=outcome, message=" ".join(found.get("message", "").split())[:300])
-    return Outcome(outcome="passed")
+def _failure(case: ElementTree.Element) -> str | None:
+    found = [*case.findall("failure"), *case.findall("error")]
+    return " ".join(found[0].get("message", "").split())[:_LONGEST_MESSAGE] if found else None
 
 
 def table(results: Results, suites: Suites) -> str:
@@ -185,19 +189,16 @@ def table(results: Results, suites: Suites) -> str:
         _row(["---"] * len(head)),
     ]
     for suite in suites.suite:
-        tests = results.get(suite.folder, {})
-        if not tests:
+        if (found := results.get(suite.folder)) is None:
             continue
-        counted = Counter(one.outcome for one in tests.values())
-        classed = Counter(found.kind for _, found in _classed(tests, suites))
+        classed = Counter(one.kind for _, one in _classed(found, suites))
         name = f"`{suite.folder}`" + (f", of it `{suite.only}`" if suite.only else "")
-        cells = [name, len(tests) - counted["skipped"], counted["passed"]]
-        lines.append(_row([*cells, *(classed[kind] for kind in kinds), counted["skipped"]]))
+        cells = [name, found.passed + len(found.failed), found.passed]
+        lines.append(_row([*cells, *(classed[kind] for kind in kinds), found.skipped]))
     lines += ["", _row(["result", "reason", "tests"]), _row(["---"] * 3)]
-    everything = {test: one for tests in results.values() for test, one in tests.items()}
     by_class: dict[int, list[str]] = {}
-    for test, found in _classed(everything, suites):
-        by_class.setdefault(suites.reason.index(found), []).append(test)
+    for test, one in (classed for suite in results.values() for classed in _classed(suite, suites)):
+        by_class.setdefault(suites.reason.index(one), []).append(test)
     for kind in kinds:
         for index, one in enumerate(suites.reason):
             if one.kind is kind and index in by_class:
@@ -205,10 +206,9 @@ def table(results: Results, suites: Suites) -> str:
     return "\n".join([*lines, ""])
 
 
-def _classed(tests: Mapping[str, Outcome], suites: Suites) -> Iterator[tuple[str, Class]]:
-    for test, one in tests.items():
-        found = suites.class_of(test) if one.outcome == "failed" else None
-        if found is not None:
+def _classed(suite: Outcome, suites: Suites) -> Iterator[tuple[str, Class]]:
+    for test in suite.failed:
+        if (found := suites.class_of(test)) is not None:
             yield test, found
 
 
@@ -222,16 +222,17 @@ def _row(cells: Iterable[object]) -> str:
 
 
 def problems(results: Results, suites: Suites) -> list[str]:
-    """Return what the classes do not say of the results: failures without a class, and classed tests that pass."""
-    found = []
-    for tests in results.values():
-        for test, one in tests.items():
-            known = suites.class_of(test)
-            if one.outcome == "failed" and known is None:
-                found.append(f"{test} failed and is not classed: {one.message}")
-            if one.outcome == "passed" and known is not None and test in known.tests:
-                found.append(f"{test} passed, and is classed as {known.kind}")
-    return found
+    """Return what the classes do not say of the results: failures without a class, and classes without a failure."""
+    failed = {test: message for suite in results.values() for test, message in suite.failed.items()}
+    classed = {test: one.kind for one in suites.reason for test in one.tests if test.split("/")[0] in results}
+    return [
+        *(
+            f"{test} failed and is not classed: {message}"
+            for test, message in failed.items()
+            if suites.class_of(test) is None
+        ),
+        *(f"{test} is classed as {kind}, and did not fail" for test, kind in classed.items() if test not in failed),
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -239,7 +240,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sources", type=Path, help="moto's sources, with its tests")
     parser.add_argument("--suite", action="append", help="only this one; may be given several times")
-    parser.add_argument("--only", default="", help="only tests that this expression of pytest chooses")
     parser.add_argument("--table", action="store_true", help="run nothing")
     given = parser.parse_args(arguments)
     suites, results = read_suites(), read_results()
@@ -252,8 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for suite in suites.suite:
                 if given.suite and suite.folder not in given.suite:
                     continue
-                found = run_suite(suite.folder, given.sources.resolve(), Path(libraries), given.only or suite.only)
-                results[suite.folder] = {**(results.get(suite.folder, {}) if given.only else {}), **found}
+                results[suite.folder] = run_suite(suite, given.sources.resolve(), Path(libraries))
                 write_results(results)
     put(PAGE, "suites", table(results, suites))
     open_questions = problems(results, suites)

@@ -8,12 +8,14 @@ program with status 1.
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 INSTALLS = re.compile(r"^\s*[!%].*\bpip3?\s+install\b")
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def main() -> int:
@@ -29,11 +31,18 @@ def main() -> int:
     try:
         client.execute()
     except CellExecutionError as error:
-        print(error, file=sys.stderr)
+        # Some have errors shown by a library, as a display: then the error here has no traceback.
+        print(COLOURS.sub("", f"{error}\n{_displays(notebook)}"), file=sys.stderr)
         return 1
     finally:
         nbformat.write(notebook, path.with_suffix(".executed.ipynb"))
     return 0
+
+
+def _displays(notebook: nbformat.NotebookNode) -> str:
+    """Return what the last executed cell displays, as text."""
+    outputs: list[Any] = next((cell.outputs for cell in reversed(notebook.cells) if cell.get("outputs")), [])
+    return "\n".join(one.data.get("text/plain", "") for one in outputs if one.output_type == "display_data")
 
 
 if __name__ == "__main__":

@@ -113,19 +113,31 @@ def environment_for(project: Project, folder: Path, cache: Path, run: Callable[.
         cache: where environments are kept.
         run: runs a command and keeps what it says.
     """
-    wanted = [*project.requirements, *(_NOTEBOOK_PACKAGES if project.notebook else ())]
-    own = "." in wanted
-    text = "\n".join([project.python, *wanted, *([project.id] if own else ())])
-    place = cache / f"{project.python}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    place = cache / environment_name(project, folder)
     python = place / "bin" / "python"
     with _BUILDING:
         if not (place / "complete").exists():
             shutil.rmtree(place, ignore_errors=True)
             uv = find_uv_bin()
             run([uv, "venv", "--quiet", "--python", project.python, str(place)], folder)
-            run([uv, "pip", "install", "--quiet", "--python", str(python), *_options(wanted)], folder)
+            run([uv, "pip", "install", "--quiet", "--python", str(python), *_options(_wanted(project))], folder)
             (place / "complete").touch()
     return python
+
+
+def environment_name(project: Project, folder: Path) -> str:
+    """Return a name that tells environments apart by what is in them: also by files that are installed or are read."""
+    wanted = _wanted(project)
+    named = [folder / one.split(" ", 1)[1] for one in wanted if one.startswith("-r ")]
+    own = [path for path in folder.rglob("*") if path.is_file()] if "." in wanted else []
+    told = hashlib.sha256("\n".join(wanted).encode())
+    for file in sorted({*named, *own}):
+        told.update(f"\n{file.relative_to(folder)}\n".encode() + file.read_bytes())
+    return f"{project.python}-{told.hexdigest()[:16]}"
+
+
+def _wanted(project: Project) -> list[str]:
+    return [*project.requirements, *(_NOTEBOOK_PACKAGES if project.notebook else ())]
 
 
 def _options(wanted: list[str]) -> list[str]:

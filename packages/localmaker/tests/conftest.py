@@ -27,6 +27,12 @@ os.environ["LOCALMAKER_CHECK_RESPONSES"] = "1"
 pytest_plugins = ["budgets"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with a slow or a randomised test first, so that no worker is left alone with one at the end."""
+    long = {item.path for item in items if any(item.iter_markers("slow")) or any(item.iter_markers("randomised"))}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture
 def eventually() -> Callable[..., Any]:
     """Call a function until its result is true, and give that."""

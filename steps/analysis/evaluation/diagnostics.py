@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from scipy.special import chdtrc
+from numpy.typing import ArrayLike
 
 from analysis.model.artefact import Floats
+from analysis.model.distributions import chi_squared_tail
 from analysis.model.factor import Factor, factors_of
+from analysis.model.numbers import Features
 from analysis.model.regression import DEPENDENT
 from analysis.model.rows import rows_of_frame
 
@@ -62,7 +63,7 @@ def equal_variance(residuals: Floats, columns: list[Floats]) -> dict[str, Any]:
         return result
     explained = 1.0 - float(((squares - design @ solution) ** 2).sum()) / spread
     statistic = count * explained
-    p = float(chdtrc(freedom, max(statistic, 0.0)))
+    p = chi_squared_tail(max(statistic, 0.0), freedom)
     return result | {"statistic": statistic, "p": p, "degrees_of_freedom": freedom}
 
 
@@ -84,7 +85,7 @@ def independence(residuals: Floats) -> dict[str, Any]:
     statistic = count * (count + 2.0) * float((correlations**2 / (count - np.arange(1, LAGS + 1))).sum())
     return result | {
         "statistic": statistic,
-        "p": float(chdtrc(LAGS, statistic)),
+        "p": chi_squared_tail(statistic, LAGS),
         "durbin_watson": float((np.diff(residuals) ** 2).sum()) / squares,
         "lag_1": float(correlations[0]),
     }
@@ -105,7 +106,7 @@ class LeakageCheck:
 
 
 def check_leakage(
-    features: pd.DataFrame, target: pd.Series, known: Iterable[str] = (), threshold: float = NEAR_EXACT
+    features: Features, target: ArrayLike, known: Iterable[str] = (), threshold: float = NEAR_EXACT
 ) -> LeakageCheck:
     """Check rows that are in memory; see :func:`leakage_of`."""
     rows = rows_of_frame(features, target)

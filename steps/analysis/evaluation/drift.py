@@ -32,6 +32,7 @@ from analysis.features.preparation import Preparation, inner_edges, labels
 from analysis.features.profiles import ModelColumn, Origin
 from analysis.model.artefact import LinearModel
 from analysis.model.baseline import Baseline, FeatureBaseline
+from analysis.model.distributions import chi_squared_quantile
 
 MOST_BINS = 10
 MOST_SORTED = 100_000
@@ -240,11 +241,8 @@ def psi(expected: NDArray[np.int64], actual: NDArray[np.int64]) -> float:
 
 def chance_bound(expected: NDArray[np.int64], actual: NDArray[np.int64]) -> float:
     """Compute what the index exceeds once in 1,000 times where both are of the same distribution."""
-    # Imported here because it is of no use where there is no model to compare with.
-    from scipy.special import chdtri
-
     bins = int(np.sum((expected > 0) | (actual > 0)))
-    quantile = float(chdtri(max(bins - 1, 1), CHANCE))
+    quantile = chi_squared_quantile(CHANCE, max(bins - 1, 1))
     return quantile * (1.0 / float(expected.sum()) + 1.0 / float(actual.sum()))
 
 

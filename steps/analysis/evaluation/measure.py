@@ -15,6 +15,7 @@ from analysis.evaluation.previous import PreviousModel, comparison
 from analysis.evaluation.rows import LabelledRows
 from analysis.features.profiles import Profile
 from analysis.model.artefact import Floats, LinearModel
+from analysis.model.numbers import Numbers
 from analysis.runtime.errors import ModelError
 
 
@@ -48,7 +49,7 @@ def evaluation(
     deviations = resampled_deviations(test.actual, predicted)
     mean = float(train.actual.mean())
     always_mean = all_metrics(test.actual, np.full(test.actual.size, mean), 0)
-    inputs, target = train.table[list(model.input_columns)], train.table[model.target]
+    inputs = Numbers(model.input_columns, train.inputs)
     return {
         "regression_metrics": {
             name: {"value": on_test[name], "standard_deviation": deviations[name]}
@@ -62,7 +63,7 @@ def evaluation(
             "saved_squared_error": 1.0 - on_test["mse"] / always_mean["mse"],
         },
         "diagnostics": _diagnostics(model, sides),
-        "leakage": asdict(check_leakage(inputs, target, known, threshold)),
+        "leakage": asdict(check_leakage(inputs, train.actual, known, threshold)),
         "previous_model": comparison(previous, model, test, on_test, dataset),
         "model": {
             "profile": model.profile,

@@ -13,11 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from analysis.evaluation.rows import LabelledRows
 from analysis.model.artefact import Floats, LinearModel
-from analysis.runtime.names import HISTORY_GAP
 
 MODEL_STATISTICS, MODEL_CONSTRAINTS = "model-statistics.json", "model-constraints.json"
 DATA_STATISTICS, DATA_CONSTRAINTS = "data-statistics.json", "data-constraints.json"
@@ -35,8 +33,7 @@ def monitoring_files(model: LinearModel, train: LabelledRows, evaluation: Mappin
 
     Constraints of model quality: an error above that of the test rows, or an R-squared below, is a violation.
     """
-    inputs = train.table[list(model.input_columns)].to_numpy(dtype=np.float64)
-    columns = dict(zip(model.input_columns, inputs.T, strict=True))
+    columns = dict(zip(model.input_columns, train.inputs.T, strict=True))
     metrics, rows = evaluation["regression_metrics"], evaluation["test"]["rows"]
     return {
         MODEL_STATISTICS: {"version": 0.0, "dataset": {"item_count": rows}, "regression_metrics": metrics},
@@ -53,7 +50,7 @@ def monitoring_files(model: LinearModel, train: LabelledRows, evaluation: Mappin
         },
         DATA_STATISTICS: {
             "version": 0.0,
-            "dataset": {"item_count": len(inputs)},
+            "dataset": {"item_count": len(train.inputs)},
             "features": [_statistics(name, values) for name, values in columns.items()],
         },
         DATA_CONSTRAINTS: {
@@ -79,10 +76,9 @@ def sample_payload(model: LinearModel, test: LabelledRows) -> bytes:
 
     Rows of a model with features of the past end with a history gap of 0: all is known.
     """
-    rows = pd.DataFrame(test.inputs[:_SAMPLE_ROWS], columns=list(model.input_columns))
-    if model.has_past:
-        rows[HISTORY_GAP] = 0.0
-    content = rows.to_csv(index=False, header=False, lineterminator="\n").encode("utf-8")
+    gap = [0.0] if model.has_past else []
+    lines = [",".join(map(repr, [*row, *gap])) for row in test.inputs[:_SAMPLE_ROWS].tolist()]
+    content = "".join(f"{line}\n" for line in lines).encode("utf-8")
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         entry = tarfile.TarInfo(_SAMPLE_FILE)

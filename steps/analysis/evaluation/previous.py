@@ -126,8 +126,8 @@ def _inputs_for(model: LinearModel, current: LinearModel, test: LabelledRows, da
     if model.target != current.target:
         raise ModelError(f"it predicts {model.target}")
     names = list(model.input_columns)
-    if set(names) <= set(test.table.columns) and _learned(model) == _learned(current):
-        return test.table[names].to_numpy(dtype=np.float64)
+    if set(names) <= set(current.input_columns) and _learned(model) == _learned(current):
+        return test.inputs[:, [current.input_columns.index(name) for name in names]]
     if test.sources is None:
         raise ModelError("the columns that the test rows are made of were not kept")
     profile, _, learned = inputs_of(model, dataset)

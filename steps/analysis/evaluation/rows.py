@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -14,11 +13,11 @@ from analysis.dataset.declaration import Dataset
 from analysis.evaluation.validation import TimedTable
 from analysis.features.labels import label_names
 from analysis.model.artefact import Floats, LinearModel
+from analysis.model.numbers import Numbers
 from analysis.runtime.container import existing_file
 from analysis.runtime.errors import ModelError
-from analysis.runtime.files import read_frame
-from analysis.runtime.names import HISTORY_GAP, LABELS_FILE, SOURCES_FILE
-from analysis.runtime.tables import numbers_of, read_table
+from analysis.runtime.names import ACTUAL, HISTORY_GAP, LABELS_FILE, SOURCES_FILE
+from analysis.runtime.tables import numbers_of, read_csv, read_table
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,6 @@ class LabelledRows:
     that the inputs are made of, and features of the past; None where they were not kept.
     """
 
-    table: pd.DataFrame
     inputs: Floats
     actual: Floats
     times: NDArray[np.str_] | None
@@ -56,21 +54,24 @@ def labelled_rows(directory: Path, side: str, model: LinearModel, dataset: Datas
     """
     path = existing_file(directory / f"{side}.parquet", f"The {side} data")
     named = existing_file(directory / LABELS_FILE, "The list of what names each row")
-    table, labels = read_table(path).to_pandas(), read_table(named)
+    table, labels = read_table(path), read_table(named)
     expected = [*model.input_columns, model.target]
-    if list(table.columns) != expected:
+    if table.column_names != expected:
         raise ModelError(
-            f"{path}: the model takes {', '.join(expected)}; the file has {', '.join(map(str, table.columns))}. "
+            f"{path}: the model takes {', '.join(expected)}; the file has {', '.join(table.column_names)}. "
             "Give preprocess.py and train.py the same --profile."
         )
     return LabelledRows(
-        table=table,
-        inputs=table[list(model.input_columns)].to_numpy(dtype=np.float64),
-        actual=table[model.target].to_numpy(dtype=np.float64),
+        inputs=_inputs_of(table, model),
+        actual=numbers_of(table, model.target),
         times=times_of(labels, named, len(table), dataset),
         gaps=_gaps_of(labels, named) if model.has_past else None,
         sources=_sources_of(directory / SOURCES_FILE, len(table)),
     )
+
+
+def _inputs_of(table: pa.Table, model: LinearModel) -> Floats:
+    return np.column_stack([numbers_of(table, name) for name in model.input_columns])
 
 
 def _sources_of(path: Path, rows: int) -> pa.Table | None:
@@ -98,14 +99,21 @@ def timed_table(scoring_dir: Path, rows_dir: Path, model: LinearModel, dataset: 
         return None
     path = existing_file(scoring_dir / "features.csv", "The list of all rows")
     labels = existing_file(rows_dir / "rows.csv", "The list of all actual values")
-    features, known = read_frame(path, columns=list(model.row_columns)), read_frame(labels)
-    named = pa.Table.from_pandas(read_frame(labels, text=True), preserve_index=False)
-    times = times_of(named, labels, len(features), dataset)
-    if times is None or "actual" not in known.columns or known["actual"].isna().any():
+    features, known = read_csv(path, pa.float64(), model.row_columns), read_csv(labels, pa.string())
+    times = times_of(known, labels, len(features), dataset)
+    if times is None or ACTUAL not in known.column_names or "" in known[ACTUAL].to_pylist():
         raise ModelError(f"{labels}: it does not have the actual value of the {len(features)} rows of {path.name}.")
     return TimedTable(
-        features=features[list(model.input_columns)],
-        target=known["actual"].to_numpy(dtype=np.float64),
+        features=Numbers(model.input_columns, _inputs_of(features, model)),
+        target=numbers_of(known, ACTUAL),
         times=times,
         lower_bound=model.lower_bound,
     )
+
+
+def all_inputs(scoring_dir: Path, table: TimedTable | None, model: LinearModel) -> dict[str, Floats]:
+    """Return the model's inputs of all prepared rows, from those with a time if they are read already."""
+    if table is not None:
+        return dict(zip(model.input_columns, table.features.to_numpy(np.float64).T, strict=True))
+    features = read_csv(scoring_dir / "features.csv", pa.float64(), model.row_columns)
+    return {name: numbers_of(features, name) for name in model.input_columns}

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from analysis.evaluation.metrics import all_metrics, coverage
 from analysis.model.artefact import Floats, LinearModel, Predictions
 from analysis.model.calibration import calibrate, start_of_moment
+from analysis.model.numbers import Features
 from analysis.model.refit import refit
 from analysis.model.rows import Times
 from analysis.model.selection import Procedure
@@ -37,7 +37,7 @@ class TimedTable:
     lower_bound: no prediction lies below it; None for none.
     """
 
-    features: pd.DataFrame
+    features: Features
     target: Floats
     times: Times
     lower_bound: float | None = None
@@ -45,7 +45,7 @@ class TimedTable:
     def sorted(self) -> TimedTable:
         """Return the rows in the order of their times."""
         order = np.argsort(self.times, kind="stable")
-        return replace(self, features=self.features.iloc[order], target=self.target[order], times=self.times[order])
+        return replace(self, features=self.features.take(order), target=self.target[order], times=self.times[order])
 
 
 def chronological_figure(table: TimedTable, procedure: Procedure, share: float = TRAINED_SHARE) -> dict[str, Any]:

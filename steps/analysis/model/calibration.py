@@ -19,20 +19,17 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analysis.model.artefact import INTERVAL_LEVEL, Calibration, Floats
 from analysis.model.factor import Factor, Parts, factors_of, merged
+from analysis.model.numbers import Features
 from analysis.model.regression import Regression
 from analysis.model.residuals import ResidualMap
 from analysis.model.rows import Times, rows_of_frame
 from analysis.model.selection import Procedure, choose
 from analysis.runtime.errors import TrainingError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LATEST, FOLDS = "split conformal, latest training rows", "cross-conformal, seeded folds of the training rows"
 USUAL_ROWS = 90
@@ -177,14 +174,14 @@ class Errors:
 
 
 def calibrate(
-    features: pd.DataFrame,
+    features: Features,
     target: Floats,
     procedure: Procedure,
     times: Times | None = None,
     *,
     rows: int | None = None,
     level: float = INTERVAL_LEVEL,
-    by_gap: Mapping[int, pd.DataFrame] | None = None,
+    by_gap: Mapping[int, Features] | None = None,
 ) -> Calibration | None:
     """Measure the half-width of the interval on training rows alone; None where they are too few.
 

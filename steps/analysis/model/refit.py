@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from analysis.model.artefact import INTERVAL_LEVEL, Bounds, Floats, LinearModel
 from analysis.model.factor import Factor, factors_of
+from analysis.model.numbers import Features
 from analysis.model.regression import Regression
 from analysis.model.rows import rows_of_frame
 from analysis.model.selection import Procedure, choose
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-
-def refit(features: pd.DataFrame, target: Floats, procedure: Procedure, level: float = INTERVAL_LEVEL) -> LinearModel:
+def refit(features: Features, target: Floats, procedure: Procedure, level: float = INTERVAL_LEVEL) -> LinearModel:
     """Fit `target` (shape (n,)) on `features` (n rows, unscaled), with scaling and elimination learned on them.
 
     Raises TrainingError where no column or no degree of freedom is left.

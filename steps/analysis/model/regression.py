@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.model.artefact import CONSTANT, INTERVAL_LEVEL, Floats
+from analysis.model.distributions import t_quantile
 from analysis.model.factor import Factor
 
 DEPENDENT = 1e-12
@@ -132,9 +133,7 @@ class Regression:
 
     def t_quantile(self, level: float = INTERVAL_LEVEL) -> float:
         """Return the quantile of Student's distribution at (1 + level) / 2."""
-        from scipy.special import stdtrit
-
-        return float(stdtrit(self.df_residuals, (1.0 + level) / 2.0))
+        return t_quantile((1.0 + level) / 2.0, self.df_residuals)
 
 
 def regression(

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from analysis.model.artefact import Floats
+from analysis.model.numbers import Features
 from analysis.runtime.errors import TrainingError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Times = NDArray[np.generic]
 """When each row happened: anything that sorts, shape (n,); ISO dates do."""
@@ -48,7 +45,7 @@ class Rows:
             yield batch
 
 
-def rows_of_frame(features: pd.DataFrame, target: pd.Series | Floats, times: Times | None = None) -> Rows:
+def rows_of_frame(features: Features, target: ArrayLike, times: Times | None = None) -> Rows:
     """Return the rows of a table in memory, with their target of shape (n,), as one batch."""
     values = np.column_stack([features.to_numpy(dtype=np.float64), np.asarray(target, dtype=np.float64)])
     name = str(getattr(target, "name", "target"))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -93,3 +94,22 @@ def cells_of(column: pa.Array) -> list[Any]:
         column = pc.if_else(pc.is_nan(column), None, column)
     # The way by numpy is the faster one, and knows no missing numbers.
     return list(column.to_pylist() if column.null_count else column.to_numpy(zero_copy_only=False).tolist())
+
+
+def read_csv(path: Path, kind: pa.DataType, names: Sequence[str] | None = None) -> pa.Table:
+    """Return a CSV file whose columns are all of one kind, numbers or text; empty cells of text are empty text.
+
+    names: of the columns of a file without a header. Raises SettingsError for a file that can't be read, or has another
+    number of columns.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            columns = next(csv.reader(file), []) if names is None else list(names)
+        return arrow_csv.read_csv(
+            path,
+            arrow_csv.ReadOptions(column_names=columns, skip_rows_after_names=int(names is None)),
+            arrow_csv.ParseOptions(newlines_in_values=True),
+            arrow_csv.ConvertOptions(column_types=dict.fromkeys(columns, kind), null_values=[""]),
+        )
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        raise SettingsError(f"{path} can't be read: {error}.") from error

@@ -361,6 +361,7 @@ def test_a_model_asks_no_package_index_when_it_starts_to_serve(settings):
     registered = steps["RegisterModel"]["InferenceSpecification"]["Containers"][0]
     for container in (registered, steps["CreateModel"]["PrimaryContainer"]):
         assert container["Environment"]["PIP_NO_BUILD_ISOLATION"] == "0"
+        assert container["Environment"]["OPENBLAS_NUM_THREADS"] == "1"
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,28 @@ def test_another_input_is_another_definition(compilations):
     ]:
         compiled.compiled_definitions(one, bundle, ("training",))
     assert len(compilations) == 3
+
+
+def test_a_changed_source_is_another_definition(compilations, monkeypatch, tmp_path):
+    shutil.copytree(Path(pipeline.__file__).parent, tmp_path / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(pipeline, "__file__", str(tmp_path / "pipeline" / "__init__.py"))
+    settings = load_settings("dev")
+    digests = [compiled.input_digest(settings, BUNDLE, "training")]
+    for source in ("definition/training.py", "definition/sdk.py", "settings/contract.py"):
+        with (tmp_path / "pipeline" / source).open("a") as file:
+            file.write("#\n")
+        digests.append(compiled.input_digest(settings, BUNDLE, "training"))
+    assert len(set(digests)) == len(digests)
+
+
+def test_each_part_of_the_sdk_that_a_definition_imports_counts():
+    parts = set()
+    for source in (Path(pipeline.__file__).parent / "definition").glob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sagemaker."):
+                parts.add("-".join(str(node.module).split(".")[:2]))
+    assert parts
+    assert parts <= set(compiled.PACKAGES)
 
 
 @pytest.mark.parametrize("damage", [b"", b"half", b"\xff\xfe", b"0" * 64 + b"\nother text"])

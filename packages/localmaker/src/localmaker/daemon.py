@@ -18,7 +18,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,6 +47,7 @@ from localmaker.state.directory import (
     running_of,
 )
 from localmaker.state.log import set_aside_if_large
+from localmaker.template import Program, launch
 
 if TYPE_CHECKING:
     import psutil
@@ -141,7 +141,7 @@ def up(
             record_actions=record_actions,
             habits=habits,
             no_egress=no_egress,
-            on_ready=lambda record: on_ready and on_ready(_running(record, directory)),
+            on_ready=lambda record: on_ready and on_ready(running_of(record, directory)),
         )
         return None
     if on_ready is not None:
@@ -196,16 +196,17 @@ def _start(
     enforce_iam: bool = False,
     habits: int | None = None,
     no_egress: bool = False,
-) -> tuple[Running, subprocess.Popen[bytes]]:
+) -> tuple[Running, subprocess.Popen[bytes] | Program]:
+    from localmaker.process import own_variables  # status and down stay fast without it
+
     tightened = make_private(directory)
     ready, ready_for_child = os.pipe()
-    command = [sys.executable, "-m", "localmaker.process", "--state-dir", str(directory), "--port", str(port)]
-    command += ["--host", host, "--ready-fd", str(ready_for_child)]
-    command.append("--detach" if detached else "--until-stdin-closes")
-    command += ["--record-actions", str(record_actions.absolute())] if record_actions is not None else []
-    command += ["--enforce-iam"] if enforce_iam else []
-    command += ["--habits", str(habits)] if habits is not None else []
-    command += ["--no-egress"] if no_egress else []
+    arguments = ["--state-dir", str(directory), "--port", str(port), "--host", host, "--ready-fd", str(ready_for_child)]
+    arguments.append("--detach" if detached else "--until-stdin-closes")
+    arguments += ["--record-actions", str(record_actions.absolute())] if record_actions is not None else []
+    arguments += ["--enforce-iam"] if enforce_iam else []
+    arguments += ["--habits", str(habits)] if habits is not None else []
+    arguments += ["--no-egress"] if no_egress else []
     path = os.pathsep.join(filter(None, [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH")]))
     log = directory / LOG_NAME
     set_aside_if_large(log)
@@ -215,15 +216,14 @@ def _start(
                 output.write(f"{tightened}\n".encode())
                 output.flush()
             start_of_log = output.tell()
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
-                stdout=output,
-                stderr=output,
-                env={**os.environ, "PYTHONPATH": path},
-                cwd=directory,
+            process = launch(
+                "localmaker.process",
+                arguments,
+                output=output.fileno(),
+                environment=own_variables({**os.environ, "PYTHONPATH": path}),
+                directory=directory,
                 pass_fds=(ready_for_child,),
-                start_new_session=True,
+                imported=None if detached else "localmaker.endpoint",
             )
     finally:
         os.close(ready_for_child)
@@ -239,11 +239,7 @@ def _start(
             process.stdin.close()
     if "pid" not in record:
         raise _start_error(record, log, start_of_log)
-    return _running(record, directory), process
-
-
-def _running(record: dict[str, Any], directory: Path) -> Running:
-    return running_of(record, directory)
+    return running_of(record, directory), process
 
 
 def _start_error(record: dict[str, Any], log: Path, start: int) -> LocalmakerError:

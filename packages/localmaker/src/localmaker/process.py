@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -114,20 +114,21 @@ def run(
         NotLoopbackError: ``host`` is not the loopback interface.
         SandboxError: ``no_egress`` is asked for where there is no sandbox.
     """
-    _ignore_aws_configuration()
-    # moto allows web pages of every origin otherwise; the gateway refuses them anyway.
-    os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
+    own = own_variables(os.environ)
+    os.environ.clear()
+    os.environ.update(own)
     state_dir = state_dir.absolute()
     tightened = make_private(state_dir)
     if tightened is not None:
         logger.warning("%s", tightened)
     with _exclusive(state_dir):
-        from localmaker.endpoint import (
-            Endpoint,
-            iam_settings,
-            without_egress,
-        )  # a refused start must not wait for moto's import
+        # A refused start must not wait for moto's import.
+        from moto.moto_api._internal import mock_random
 
+        from localmaker.endpoint import Endpoint, iam_settings, without_egress
+
+        # Where moto was imported before this process was forked, its identifiers would be those of all such processes.
+        mock_random.seed()
         iam = iam_settings(record_actions, enforce=enforce_iam)
         endpoint = Endpoint(
             state_dir, host=host, port=port, iam=iam, no_egress=without_egress(no_egress), habits=habits
@@ -162,15 +163,16 @@ def run(
             endpoint.close()
 
 
-def _ignore_aws_configuration() -> None:
-    """Keep the user's AWS files out of this process.
+def own_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a process that imports moto and serves, from those of the process that starts it.
 
-    boto3's sessions, moto's as well as ours, read them, and fail on a broken file or a profile that is missing.
+    They keep the user's AWS files out. boto3's sessions, moto's as well as ours, read them, and fail on a broken file
+    or a profile that is missing.
     """
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-        os.environ.pop(name, None)
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        os.environ[name] = os.devnull
+    kept = {name: value for name, value in variables.items() if name not in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")}
+    files = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
+    # moto allows web pages of every origin otherwise; the gateway refuses them anyway.
+    return {**kept, **files, "MOTO_DISABLE_GLOBAL_CORS": "true"}
 
 
 def _shut_down_at_signals(endpoint: Any) -> None:

@@ -16,12 +16,9 @@ REPORT = """<testsuites><testsuite>
 <testcase classname="tests.test_a.test_b" name="test_breaks"><error message="e" /></testcase>
 <testcase classname="tests.test_a.test_b" name="test_waits"><skipped message="s" /></testcase>
 </testsuite></testsuites>"""
-TESTS = {
-    "test_a/test_b.py::test_passes[x-1]": Outcome(outcome="passed"),
-    "test_a/test_b.py::TestC::test_fails": Outcome(outcome="failed", message="one two"),
-    "test_a/test_b.py::test_breaks": Outcome(outcome="failed", message="e"),
-    "test_a/test_b.py::test_waits": Outcome(outcome="skipped", message="s"),
-}
+OUTCOME = Outcome(
+    passed=1, skipped=1, failed={"test_a/test_b.py::TestC::test_fails": "one two", "test_a/test_b.py::test_breaks": "e"}
+)
 
 
 def suites(*tests: str) -> Suites:
@@ -31,23 +28,25 @@ def suites(*tests: str) -> Suites:
     )
 
 
-def test_a_report_is_read_by_the_ids_of_its_tests() -> None:
-    assert moto_suites.outcomes(REPORT) == TESTS
+def test_a_report_is_counted_and_its_failures_are_kept_by_the_ids_of_the_tests() -> None:
+    assert moto_suites.outcome(REPORT) == OUTCOME
 
 
-def test_the_table_counts_and_names_what_did_not_pass() -> None:
-    lines = moto_suites.table({"test_a": TESTS}, suites("*::test_breaks", "*::test_fails")).splitlines()
+def test_the_table_counts_and_names_what_failed() -> None:
+    lines = moto_suites.table({"test_a": OUTCOME}, suites(*OUTCOME.failed)).splitlines()
     assert "| `test_a` | 3 | 1 | 2 | 1 |" in lines
     [reason] = [line for line in lines if line.startswith("| stricter on purpose |")]
     assert "AWS refuses \\| that" in reason
     assert "`test_breaks`, `test_fails`" in reason
 
 
-def test_a_failure_without_a_class_is_a_problem_and_so_is_a_class_that_passes() -> None:
-    found = moto_suites.problems({"test_a": TESTS}, suites("test_a/test_b.py::test_passes[x-1]", "*::TestC::*"))
-    assert [line.split()[:2] for line in found] == [
-        ["test_a/test_b.py::test_passes[x-1]", "passed,"],
-        ["test_a/test_b.py::test_breaks", "failed"],
+def test_a_failure_without_a_class_is_a_problem_and_so_is_a_class_without_a_failure() -> None:
+    classed = suites(
+        "test_a/test_b.py::test_passes[x-1]", "test_a/test_b.py::TestC::test_fails", "test_not_run/t.py::t"
+    )
+    assert moto_suites.problems({"test_a": OUTCOME}, classed) == [
+        "test_a/test_b.py::test_breaks failed and is not classed: e",
+        "test_a/test_b.py::test_passes[x-1] is classed as stricter on purpose, and did not fail",
     ]
 
 

@@ -38,3 +38,18 @@ def test_a_failing_cell_ends_it(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "ZeroDivisionError" in done.stderr
     assert not (tmp_path / "never").exists()
+
+
+def test_an_error_that_the_notebook_shows_in_a_way_of_its_own_is_printed(tmp_path: Path) -> None:
+    """The SDK has it shown by rich, as a display without a traceback."""
+    shown = """
+from IPython.core.getipython import get_ipython
+from IPython.display import display
+def show(*_, **__):
+    display({"text/plain": "\\x1b[1;91mNoSuch\\x1b[0mImage"}, raw=True)
+get_ipython().showtraceback = show
+"""
+    done = execute(write(tmp_path / "n.ipynb", "'not this'", shown, "1 / 0"))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "NoSuchImage"
+    assert "not this" not in done.stderr

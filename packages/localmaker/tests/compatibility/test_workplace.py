@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 from compatibility.manifest import Change, Manifest
-from compatibility.workplace import ChangeError, MissingSourceError, contents, lay_out, place_objects
+from compatibility.workplace import (
+    ChangeError,
+    MissingSourceError,
+    contents,
+    environment_name,
+    lay_out,
+    place_objects,
+)
 from tests.compatibility.test_manifest import SMALL
 
 from localmaker.daemon import EndpointHandle
@@ -67,3 +74,18 @@ def test_public_objects_are_the_endpoints(
     place_objects(s3, project, manifest, sources)
     assert s3.get_object(Bucket=unique, Key="a/b")["Body"].read() == b"version = '1.0-1'\n"
     s3.head_bucket(Bucket=f"{unique}-x")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "file"), [("-r requirements.txt", "requirements.txt"), (".", "setup.py"), (".", "sub/module.py")]
+)
+def test_an_environment_is_built_anew_when_what_is_installed_has_changed(
+    manifest: Manifest, tmp_path: Path, requirement: str, file: str
+) -> None:
+    project = manifest.project[0].model_copy(update={"requirements": (requirement,)})
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    names = []
+    for content in ("one", "one", "two"):
+        (tmp_path / file).write_text(content, encoding="utf-8")
+        names.append(environment_name(project, tmp_path))
+    assert names[0] == names[1] != names[2]

@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 import tomllib
+from dataclasses import replace
 
 import pytest
 
@@ -59,6 +60,19 @@ def test_other_content_is_another_environment(cache, empty_image):
     first = image_environment(empty_image).prefix
     empty_image.lock.write_text("# something\n")
     assert image_environment(empty_image).prefix != first
+
+
+def test_an_images_own_modules_are_in_its_environment(cache, empty_image, tmp_path):
+    module = tmp_path / "modules" / "of_the_image" / "__init__.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("ANSWER = 1\n")
+    image = replace(empty_image, modules=tmp_path / "modules")
+    first = image_environment(image)
+    module.write_text("ANSWER = 2\n")
+    second = image_environment(image)
+    program = "import of_the_image; print(of_the_image.ANSWER)"
+    found = [subprocess.check_output([one.python, "-c", program]) for one in (first, second)]
+    assert found == [b"1\n", b"2\n"]
 
 
 def test_incomplete_environment_is_built_again(cache, empty_image):

@@ -8,7 +8,15 @@ import pytest
 
 from localmaker.images.differences import differences
 from localmaker.images.environments import Interpreter, JobEnvironment
-from localmaker.images.table import DEFAULT_TABLE, ImageMapping, find_image, function_runtime, read_table
+from localmaker.images.table import (
+    DEFAULT_TABLE,
+    ImageMapping,
+    ImageTableError,
+    UnknownImageError,
+    find_image,
+    function_runtime,
+    read_table,
+)
 
 # Read as a file: an import of the SDK takes seconds.
 CONFIGURATIONS = Path(find_spec("sagemaker.core").origin).parent / "image_uri_config"
@@ -47,6 +55,20 @@ def uris(framework):
                 yield version, f"{account}.dkr.ecr.{region}.{domain}/{entry['repository']}:{version}{suffix}"
 
 
+def framework_uris(framework):
+    """Yield the URIs of a framework's training and inference images, in every region, from TensorFlow 2 on."""
+    scopes = json.loads((CONFIGURATIONS / f"{framework}.json").read_text())
+    for scope in ("training", "inference"):
+        for version, entry in scopes[scope]["versions"].items():
+            if entry.get("repository") != f"{framework}-{scope}" or (framework, version[0]) == ("tensorflow", "1"):
+                continue
+            for region, account in entry["registries"].items():
+                ends = [f"-{python}" for python in entry.get("py_versions", [])] or [""]
+                yield from (
+                    f"{account}.dkr.ecr.{region}.amazonaws.com/{framework}-{scope}:{version}-cpu{end}" for end in ends
+                )
+
+
 def test_every_regional_xgboost_image_has_its_algorithm():
     found = {version for version, _ in uris("xgboost")}
     assert found == set(XGBOOST)
@@ -66,10 +88,62 @@ def test_every_regional_scikit_learn_image_has_an_environment():
         assert image.train is None
 
 
+@pytest.mark.parametrize(
+    ("tag", "lock", "python", "original"),
+    [
+        ("pytorch-training:1.10.0-gpu-py38", "pytorch-2.0", "3.11", {"torch": "1.10.0", "python": "3.8"}),
+        ("pytorch-inference:2.1-cpu-py310", "pytorch-2.0", "3.11", {"torch": "2.1", "python": "3.10"}),
+        ("pytorch-training:2.10.0-cpu-py313", "pytorch-2.6", "3.12", {"torch": "2.10.0", "python": "3.13"}),
+        ("tensorflow-training:2.4.1-cpu-py37", "tensorflow-2.15", "3.11", {"tensorflow": "2.4.1", "python": "3.7"}),
+        ("tensorflow-inference:2.14.1-cpu", "tensorflow-2.15", "3.11", {"tensorflow": "2.14.1"}),
+        ("tensorflow-training:2.16.2-gpu-py310", "tensorflow-2.19", "3.12", {"tensorflow": "2.16.2", "python": "3.10"}),
+        (
+            "tensorflow-inference:2.20.0-cpu-py312",
+            "tensorflow-2.19",
+            "3.12",
+            {"tensorflow": "2.20.0", "python": "3.12"},
+        ),
+        ("autogluon-training:0.4-cpu-py38", "autogluon-1.4", "3.11", {"autogluon-tabular": "0.4", "python": "3.8"}),
+    ],
+)
+def test_one_environment_stands_in_for_many_tags_which_name_the_originals_versions(tag, lock, python, original):
+    image = find_image(f"763104351884.dkr.ecr.us-east-1.amazonaws.com/{tag}")
+    assert (image.lock.stem, image.python, image.original) == (lock, python, original)
+
+
+def test_every_regional_framework_image_since_tensorflow_2_has_an_environment():
+    found = [uri for name in ("pytorch", "tensorflow", "autogluon") for uri in framework_uris(name)]
+    assert len(found) > 3000
+    for uri in found:
+        assert find_image(uri).lock.stem.split("-")[0] in uri
+
+
+def test_images_of_other_frameworks_and_versions_stay_unknown():
+    for tag in (
+        "tensorflow-training:1.15.5-cpu-py37",
+        "huggingface-pytorch-training:1.13.1-transformers4.26.0-gpu-py39",
+    ):
+        with pytest.raises(UnknownImageError):
+            find_image(f"763104351884.dkr.ecr.us-east-1.amazonaws.com/{tag}")
+
+
+def test_a_common_field_is_replaced_by_an_entrys_own(tmp_path):
+    table = tmp_path / "images.toml"
+    table.write_text(
+        '[common.mine]\nlock = "a.lock"\npython = "3.12"\n'
+        '[[image]]\npattern = "a"\ncommon = "mine"\n[[image]]\npattern = "b"\ncommon = "mine"\nlock = "b.lock"\n'
+    )
+    assert [(image.lock.name, image.python) for image in read_table(table)] == [("a.lock", "3.12"), ("b.lock", "3.12")]
+    table.write_text('[[image]]\npattern = "a"\ncommon = "yours"\n')
+    with pytest.raises(ImageTableError, match=r"no table common\.yours"):
+        read_table(table)
+
+
 def test_what_entries_name_ships_with_the_package():
     for image in read_table(DEFAULT_TABLE):
         files = [image.lock, image.source, image.train, image.serve]
         assert not [file for file in files if file is not None and not file.is_file()], image.pattern
+        assert image.modules is None or image.modules.is_dir()
 
 
 @pytest.mark.parametrize(

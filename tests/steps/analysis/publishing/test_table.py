@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import tracemalloc
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,3 +82,17 @@ def test_any_table_keeps_its_rows_and_has_its_columns_in_their_order(drawn) -> N
         ]  # fmt: skip
     marks = [prediction.split(",")[3:] for prediction in said]
     assert table.extrapolated == (sum(mark == ["1"] for mark in marks) if any(marks) else None)
+
+
+def test_memory_does_not_grow_with_the_rows() -> None:
+    def peak(count: int) -> int:
+        rows = (f"2026-01-{row % 28 + 1:02},{row},new" if row else "date,actual,row_role" for row in range(count + 1))
+        table = Table(rows, (f"{row}.5,{row - 1}.5,{row + 1}.5,0" for row in range(count)), SAME, "date")
+        tracemalloc.start()
+        try:
+            assert sum(piece.count(b"\n") for piece in table.pieces()) == count + 1
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(40_000) < 1.25 * peak(10_000)

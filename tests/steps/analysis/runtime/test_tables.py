@@ -10,8 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analysis.runtime.errors import SettingsError
-from analysis.runtime.files import read_frame
-from analysis.runtime.tables import ROWS_A_BATCH, numbers_of, read_batches, read_table, write_parquet, write_table
+from analysis.runtime.tables import (
+    ROWS_A_BATCH,
+    numbers_of,
+    read_batches,
+    read_csv,
+    read_table,
+    write_parquet,
+    write_table,
+)
 
 
 def test_whole_numbers_stay_whole_beside_empty_cells(tmp_path) -> None:
@@ -26,8 +33,31 @@ def test_whole_numbers_stay_whole_beside_empty_cells(tmp_path) -> None:
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_every_float_keeps_its_bits(tmp_path: Path, values: list[float]) -> None:
     write_table(pa.table({"heat": values}), tmp_path / "rows.csv")
-    read = read_frame(tmp_path / "rows.csv")["heat"].astype(float)
-    assert [value.hex() for value in read] == [value.hex() for value in values]
+    read = read_csv(tmp_path / "rows.csv", pa.float64())["heat"]
+    assert [value.hex() for value in read.to_pylist()] == [value.hex() for value in values]
+
+
+def test_numbers_with_and_without_a_header(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("a,ü\n1,\n-2.5e3,7\n")
+    assert read_csv(path, pa.float64()).to_pydict() == {"a": [1.0, -2500.0], "ü": [None, 7.0]}
+    path.write_text("1,2\n3,4\n")
+    assert read_csv(path, pa.float64(), ["x", "y"]).to_pydict() == {"x": [1.0, 3.0], "y": [2.0, 4.0]}
+
+
+def test_texts_stay_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text('name,actual\n"a ""b"", c\nd",007\n,NA\n', encoding="utf-8")
+    assert read_csv(path, pa.string()).to_pydict() == {"name": ['a "b", c\nd', ""], "actual": ["007", "NA"]}
+
+
+@pytest.mark.parametrize("content", ["", "a,b\n1\n", "a\nx\n", b"\xff\n1\n", None])
+def test_what_is_no_table_of_numbers_is_refused(tmp_path: Path, content: str | bytes | None) -> None:
+    path = tmp_path / "rows.csv"
+    if content is not None:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(SettingsError, match=r"rows\.csv can't be read"):
+        read_csv(path, pa.float64())
 
 
 CELLS = {

@@ -129,7 +129,8 @@ def image_environment(
             f"jobs run on Python {interpreter.version}; the image has {image.python}, which is not installed here"
         )
     locks = [_read(file) for file in (image.lock, image.source) if file is not None]
-    key = _key(_LAYOUT, str(interpreter.executable), interpreter.version, *locks)
+    modules = [] if image.modules is None else sorted(image.modules.rglob("*.py"))
+    key = _key(_LAYOUT, str(interpreter.executable), interpreter.version, *locks, *map(_read, modules))
     prefix = cache_root() / f"{image.lock.stem}-{key}"
     environment = JobEnvironment(prefix, interpreter, image.environment)
 
@@ -143,6 +144,8 @@ def image_environment(
             # Build with what is installed: an isolated build would fetch a setuptools without a hash.
             options = ["--require-hashes", "--no-deps", "--no-build-isolation"]
             run([*install, *options, "-r", str(image.source)])
+        if image.modules is not None:
+            shutil.copytree(image.modules, environment.site_packages, dirs_exist_ok=True)
         # Jobs cannot store compiled modules (their changes vanish), so compile now; test suites are never imported.
         run([str(environment.python), "-m", "compileall", "-q", "-j", "0", "-x", "/tests?/", str(prefix)])
         report(f"built {prefix.name}")

@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ DEFAULT_IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
 DEFAULT_RUNTIME = "python3.12"
 #: The oldest Python of the AWS SDK that functions get.
 _OLDEST_OF_THE_SDK = "3.10"
+_TAG = re.compile(r":(?P<version>\d+(\.\d+)+)(-.*?py(?P<major>\d)(?P<minor>\d*))?")
 OWN_TABLE_NAME = "images.toml"
 OWN_TABLE_VARIABLE = "LOCALMAKER_IMAGES"
 
@@ -55,6 +56,8 @@ class ImageMapping:
         environment: variables that the image sets.
         source: requirements file with hashes of packages that are built from source.
         original: versions of Python and of packages in the image, where an environment may have others.
+        modules: folder of modules that the image has and no index holds.
+        tag: the package whose version the image's tag begins with.
         train: program that trains where a job brings none, for an image with an algorithm of its own. Its folder comes
             along.
         serve: the module that serves what this program has trained.
@@ -68,6 +71,8 @@ class ImageMapping:
     environment: Mapping[str, str] = field(default_factory=dict)
     source: Path | None = None
     original: Mapping[str, str] = field(default_factory=dict)
+    modules: Path | None = None
+    tag: str | None = None
     train: Path | None = None
     serve: Path | None = None
     metrics: re.Pattern[str] | None = None
@@ -88,11 +93,20 @@ def find_image(uri: str, state_dir: Path | None = None) -> ImageMapping:
     tables = [own, DEFAULT_TABLE] if own is not None and (own.exists() or _is_named(own)) else [DEFAULT_TABLE]
     for mapping in (mapping for table in tables for mapping in read_table(table)):
         if fnmatch.fnmatchcase(uri, mapping.pattern):
-            return mapping
+            return replace(mapping, original={**_versions_in(uri, mapping.tag), **mapping.original})
     default = find_image(DEFAULT_IMAGE)
     name = glob.escape(uri.rsplit("/", 1)[-1].split("@", 1)[0])
     entry = {"pattern": f"*{name}*", "lock": str(default.lock), "python": default.python}
     raise UnknownImageError(uri, own, entry)
+
+
+def _versions_in(uri: str, package: str | None) -> Mapping[str, str]:
+    """Return the versions of a package and of Python that a tag such as ``2.6.0-cpu-py312`` names, if it does."""
+    found = None if package is None else _TAG.search(uri)
+    if package is None or found is None:
+        return {}
+    python = {"python": f"{found['major']}.{found['minor']}"} if found["minor"] else {}
+    return {package: found["version"], **python}
 
 
 def function_runtime(name: str) -> ImageMapping:
@@ -126,12 +140,21 @@ def read_table(path: Path) -> Iterable[ImageMapping]:
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        return [_read_entry(entry, path, _texts(table, "environment")) for entry in table.get("image", [])]
+        return [_read_entry(_with_common(entry, table), path, table) for entry in table.get("image", [])]
     except (OSError, tomllib.TOMLDecodeError, KeyError, ValueError, re.error) as error:
         raise ImageTableError(f"{path}: not a table of images: {error}") from error
 
 
-def _read_entry(entry: Mapping[str, Any], path: Path, environment: Mapping[str, str]) -> ImageMapping:
+def _with_common(entry: Mapping[str, Any], table: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "common" not in entry:
+        return entry
+    name, commons = entry["common"], table.get("common", {})
+    if name not in commons:
+        raise ValueError(f"there is no table common.{name}")
+    return {**commons[name], **entry}
+
+
+def _read_entry(entry: Mapping[str, Any], path: Path, table: Mapping[str, Any]) -> ImageMapping:
     def file(name: str) -> Path | None:
         return path.parent / str(entry[name]) if name in entry else None
 
@@ -143,9 +166,11 @@ def _read_entry(entry: Mapping[str, Any], path: Path, environment: Mapping[str, 
         pattern=str(entry["pattern"]),
         lock=path.parent / str(entry["lock"]),
         python=str(entry["python"]),
-        environment={**environment, **_texts(entry, "environment")},
+        environment={**_texts(table, "environment"), **_texts(entry, "environment")},
         source=file("source"),
         original=_texts(entry, "original"),
+        modules=file("modules"),
+        tag=str(entry["tag"]) if "tag" in entry else None,
         train=programs["train"],
         serve=programs["serve"],
         metrics=_read_metrics(entry["metrics"]) if "metrics" in entry else None,

@@ -6,7 +6,6 @@ from its folder, since a program of the user's may have modules of the same name
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 import os
@@ -20,14 +19,15 @@ from typing import Any
 
 import numpy as np
 import xgboost
-from scipy import sparse, stats
+from scipy import stats
+
+from sagemaker_xgboost_container.encoder import csv_to_dmatrix, libsvm_to_dmatrix
 
 #: What the container takes where a request does not say.
 DEFAULT_CONTENT_TYPE, DEFAULT_ACCEPT = "text/libsvm", "text/csv"
 _CSV, _LIBSVM = ("csv", "text/csv"), ("libsvm", "text/libsvm", "text/x-libsvm")
 _ACCEPTED = ("application/json", "application/jsonlines", "text/csv")
 _VOTING = ("multi:softmax", "binary:hinge")
-_SNIFFED = 512
 _MEGABYTES = 6
 _NO_CONTENT, _BAD_REQUEST, _NOT_ACCEPTABLE, _UNSUPPORTED, _FAILED = 204, 400, 406, 415, 500
 
@@ -145,13 +145,12 @@ def default_input_fn(body: str | bytes, content_type: str) -> xgboost.DMatrix:
     Raises:
         ValueError: the content is in another format, or not what its type says.
     """
-    text = (body.decode() if isinstance(body, bytes) else body).strip()
     kind = content_type.partition(";")[0].strip().lower()
     if kind not in (*_CSV, *_LIBSVM):
         raise ValueError(f"{content_type} is not an accepted ContentType: {', '.join((*_CSV, *_LIBSVM))}.")
-    name, parse = ("csv", _from_csv) if kind in _CSV else ("libsvm", _from_libsvm)
+    name, parse = ("csv", csv_to_dmatrix) if kind in _CSV else ("libsvm", libsvm_to_dmatrix)
     try:
-        return parse(text)
+        return parse(body)
     except Exception as error:
         raise ValueError(
             f"Loading {name} data failed with Exception, please ensure data is in {name} format:\n {type(error)}\n "
@@ -162,28 +161,6 @@ def default_input_fn(body: str | bytes, content_type: str) -> xgboost.DMatrix:
 def default_predict_fn(data: xgboost.DMatrix, model: Any) -> Any:
     """Return the predictions of a program's own model."""
     return model.predict(data, validate_features=False)
-
-
-def _from_csv(text: str) -> xgboost.DMatrix:
-    lines = text.split("\n")
-    found = csv.Sniffer().sniff(lines[0][:_SNIFFED]).delimiter
-    delimiter = "," if found.isalnum() else found
-    rows = [[value or "nan" for value in line.split(delimiter)] for line in lines]
-    return xgboost.DMatrix(np.array(rows).astype(float))
-
-
-def _from_libsvm(text: str) -> xgboost.DMatrix:
-    lines = text.split("\n")
-    rows, columns, values = list[int](), list[int](), list[float]()
-    for row, line in enumerate(lines):
-        # A label has no column and is skipped; one with a weight would look like a column, in the container, too.
-        for column, sign, value in (part.partition(":") for part in line.split()):
-            if sign:
-                rows.append(row)
-                columns.append(int(column))
-                values.append(float(value))
-    shape = (len(lines), max(columns, default=-1) + 1)
-    return xgboost.DMatrix(sparse.csr_matrix((values, (rows, columns)), shape=shape))
 
 
 def _refusal(status: int, text: str) -> Response:

@@ -24,9 +24,9 @@ import xgboost
 
 import channels
 import custom_metrics
-import distributed
 import hyperparameters
-from errors import AlgorithmError, UserError
+from sagemaker_algorithm_toolkit.exceptions import AlgorithmError, UserError
+from sagemaker_xgboost_container import distributed
 
 _CONFIGURATION = Path("/opt/ml/input/config")
 _MODEL = Path("/opt/ml/model/xgboost-model")

@@ -28,7 +28,7 @@ from localmaker.services.sagemaker.jobs.running.following import StopSignal
 from localmaker.services.sagemaker.jobs.running.instances import Instance, host_name
 from localmaker.services.sagemaker.jobs.running.running_job import RunningJob
 from localmaker.services.sagemaker.jobs.training.job import run as run_training
-from localmaker.services.sagemaker.jobs.training.metrics import MetricReader, publish
+from localmaker.services.sagemaker.jobs.training.metrics import MetricReader, Watch, publish
 from localmaker.services.sagemaker.jobs.transform.job import run as run_transform
 from localmaker.services.sagemaker.jobs.transform.models import Place, place_of
 from localmaker.state.credentials import ANY
@@ -99,17 +99,21 @@ class Executor:
         folder: Path,
         stop: StopSignal,
         progress: Callable[[str], None],
+        watch: Watch,
     ) -> Outcome:
         """Run a job to its end. Failures are part of the outcome.
 
         Args:
+            record: of the job.
             folder: the job's directory, for its logs and, while it runs, ``work/``.
+            stop: asks it to stop.
             progress: receives a training job's secondary status, or ``Stopping`` of any job.
+            watch: receives each value of a metric, in the thread that reads its log.
         """
         try:
             place = place_of(self.sagemaker, record.kind, record.request)
             with self._identity(record, place) as identity:
-                return self._execute(record, folder, stop, progress, identity=identity, place=place)
+                return self._execute(record, folder, stop, progress, watch, identity=identity, place=place)
         except JobStopped as end:
             return _stopped(record.kind, end)
         except JobFailure as failure:
@@ -135,6 +139,7 @@ class Executor:
         folder: Path,
         stop: StopSignal,
         progress: Callable[[str], None],
+        watch: Watch,
         *,
         identity: JobIdentity,
         place: Place,
@@ -143,7 +148,7 @@ class Executor:
         isolation, sagemaker = self.isolation, self.sagemaker
         key = output_key(record.kind, record.request)
         transfer = ObjectTransfer(identity.s3, self._region, place.role, key=key, is_stopped=lambda: stop.requested)
-        metrics = MetricReader.of(record, self._state_dir)
+        metrics = MetricReader.of(record, self._state_dir, watch)
         instances = [
             self._make_instance(record, folder, number, metrics, identity.logs)
             for number in range(1, instances_of(record.kind, record.request).count + 1)

@@ -19,8 +19,23 @@ _XGBOOST_METRICS = (
     "mphe", "mse", "ndcg", "poisson-nloglik", "precision", "precision_macro", "precision_micro", "r2", "recall",
     "recall_macro", "recall_micro", "rmse", "rmsle", "tweedie-nloglik",
 )  # fmt: skip
-# CloudWatch shows the tabs of the log as #011.
-_VALUE = r"(?:#011|\s){name}:([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
+# Of them, what a recorded DescribeTrainingJob of the image 1.5-1 shows; its response holds 40 at most.
+_SHOWN = (
+    "accuracy", "cox-nloglik", "error", "f1", "gamma-deviance", "gamma-nloglik", "logloss", "mae", "map", "mse", "ndcg",
+    "poisson-nloglik", "rmse",
+)  # fmt: skip
+# As DescribeTrainingJob shows them. The log has the tabs between values as #011.
+_VALUE = r".*\[[0-9]+\].*#011{name}:([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?).*"
+
+
+def with_metric_definitions(job: Mapping[str, Any], hyperparameters: Mapping[str, str]) -> dict[str, Any]:
+    """Return a request or definition as it is described: with the MetricDefinitions that its algorithm brings."""
+    algorithm, found = job["AlgorithmSpecification"], metric_definitions(job, hyperparameters)
+    if not found or algorithm.get("MetricDefinitions"):
+        return dict(job)
+    names = {"validation:r2", *(f"{part}:{metric}" for part, metric in product(_SETS, _SHOWN))}
+    shown = [one for one in found if one["Name"] in names]
+    return {**job, "AlgorithmSpecification": {**algorithm, "MetricDefinitions": shown}}
 
 
 def metric_definitions(job: Mapping[str, Any], hyperparameters: Mapping[str, str]) -> Sequence[Mapping[str, str]]:

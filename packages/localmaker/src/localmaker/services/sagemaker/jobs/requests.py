@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from localmaker.services.sagemaker.jobs.kinds import JobKind
-from localmaker.services.sagemaker.jobs.metric_definitions import metric_definitions
+from localmaker.services.sagemaker.jobs.metric_definitions import with_metric_definitions
 
 _DEFAULT_RUNTIME_SECONDS = 86_400
 _DEFAULT_TYPE = "ml.m5.large"
@@ -91,10 +91,11 @@ def _processing_input(entry: Structure) -> Structure:
 
 def _training(request: Structure) -> dict[str, Any]:
     completed = {"StoppingCondition": _STOPPING, **request}
-    algorithm = request.get("AlgorithmSpecification")
-    if algorithm is not None:
-        metrics = metric_definitions(request, request.get("HyperParameters", {}))
-        completed["AlgorithmSpecification"] = {"EnableSageMakerMetricsTimeSeries": bool(metrics), **algorithm}
+    if "AlgorithmSpecification" in request:
+        completed = with_metric_definitions(completed, request.get("HyperParameters", {}))
+        algorithm = completed["AlgorithmSpecification"]
+        measured = "MetricDefinitions" in algorithm
+        completed["AlgorithmSpecification"] = {"EnableSageMakerMetricsTimeSeries": measured, **algorithm}
     if "InputDataConfig" in request:
         channel = {"CompressionType": "None", "RecordWrapperType": "None"}
         completed["InputDataConfig"] = [

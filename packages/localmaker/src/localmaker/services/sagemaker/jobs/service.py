@@ -18,16 +18,21 @@ from localmaker.services.sagemaker.jobs import shapes, validation
 from localmaker.services.sagemaker.jobs.execution import Executor, log_file
 from localmaker.services.sagemaker.jobs.kinds import JobId, JobKind, JobStatus
 from localmaker.services.sagemaker.jobs.outcome import Outcome
-from localmaker.services.sagemaker.jobs.records import INTERRUPTED_REASON, JobRecord, new_record, now
+from localmaker.services.sagemaker.jobs.records import INTERRUPTED_REASON, JobRecord, Metric, new_record, now
 from localmaker.services.sagemaker.jobs.running.following import StopSignal
 from localmaker.services.sagemaker.jobs.store import JobStore
 from localmaker.services.sagemaker.jobs.training import warm_pools
+from localmaker.services.sagemaker.jobs.training.metrics import Watch
 from localmaker.services.sagemaker.jobs.transform.models import check_model
 from localmaker.state.room import until_stored, with_reserve
 
 _LOGGER = logging.getLogger(__name__)
 
 StatusCallback = Callable[[JobKind, dict[str, Any]], None]
+
+
+def _look_away(_value: Metric) -> None:
+    """Watch nothing."""
 
 
 def job_slots() -> threading.Semaphore:
@@ -97,13 +102,16 @@ class JobService:
         """The isolation of jobs from the machine."""
         return self._executor.isolation
 
-    def create(self, kind: JobKind, request: Mapping[str, Any], *, tuned_by: str | None = None) -> str:
+    def create(
+        self, kind: JobKind, request: Mapping[str, Any], *, tuned_by: str | None = None, watch: Watch = _look_away
+    ) -> str:
         """Create a job and start it.
 
         Args:
             kind: kind of job.
             request: the Create request in botocore's terms, with the job's name.
             tuned_by: ARN of the tuning job that starts a training job.
+            watch: receives each value of its metrics, in the job's thread.
 
         Returns:
             The job's ARN, at once.
@@ -121,7 +129,7 @@ class JobService:
                 raise AwsError("InternalFailure", "The local endpoint is shutting down.", 500)
             self._store.add(record)
             self._stops[record.id] = StopSignal()
-            thread = threading.Thread(target=self._run, args=(record.id,), name=f"job-{record.name}", daemon=True)
+            thread = threading.Thread(target=self._run, args=(record.id, watch), name=f"job-{record.name}", daemon=True)
             self._threads[record.id] = thread
         self._report(record)
         thread.start()
@@ -221,9 +229,9 @@ class JobService:
         for thread in threads:
             thread.join()
 
-    def _run(self, job: JobId) -> None:
+    def _run(self, job: JobId, watch: Watch) -> None:
         with self._slots:
-            outcome = self._execute(job)
+            outcome = self._execute(job, watch)
             self._executor.publish_metrics(job, outcome.series)
         try:
             ended = self._end(job, outcome)
@@ -257,7 +265,7 @@ class JobService:
                 f"the end of {job.kind} job {job.name}",
             )
 
-    def _execute(self, job: JobId) -> Outcome:
+    def _execute(self, job: JobId, watch: Watch) -> Outcome:
         record, stop = self._store.record(job.kind, job.name), self._stops[job]
         if stop.requested:
             return Outcome(JobStatus.STOPPED)
@@ -266,7 +274,7 @@ class JobService:
         except OSError as error:
             return Outcome(JobStatus.FAILED, f"InternalServerError: the start of the job could not be stored: {error}")
         progress = functools.partial(self._progress, job)
-        return self._executor.execute(record, self._store.folder(job), stop, progress)
+        return self._executor.execute(record, self._store.folder(job), stop, progress, watch)
 
     def _progress(self, job: JobId, secondary_status: str) -> None:
         """Record a running job's next secondary status. A stopping job stays Stopping, except for uploads."""

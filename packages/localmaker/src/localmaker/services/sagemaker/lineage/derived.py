@@ -76,6 +76,7 @@ class Deriving:
                 properties={"ModelApprovalStatus": status},
                 more={"Status": "Completed"},
             )
+            # To the package, as in the recorded output of AWS's abalone sample.
             self._connect(action, arn, _CONTRIBUTED, changed)
         context = self._named(
             EntityKind.CONTEXT,

@@ -80,7 +80,10 @@ def job_name(execution_id: str, step_name: str, suffix: str, prefix: str | None 
 
 
 def tuning_job_name(execution_id: str, step_name: str, suffix: str) -> str:
-    """Return the name of the tuning job that a step creates, at most 32 characters; see :func:`job_name`."""
+    """Return the name of the tuning job that a step creates, at most 32 characters; see :func:`job_name`.
+
+    So are those of AWS: an artefact in public code lies at ``bqbpzw5k3d15-hptuning-U0H0Wl6oKU-001-c42f316a/output``.
+    """
     room = TUNING_JOB_NAME_LENGTH - len(f"{execution_id}--{suffix}")
     return f"{execution_id}-{_hyphenated(step_name)[:room].rstrip('-') or 'step'}-{suffix}"
 

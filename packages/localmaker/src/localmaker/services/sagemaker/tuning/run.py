@@ -5,6 +5,7 @@ Nothing polls: a thread sleeps in :meth:`~localmaker.services.sagemaker.jobs.ser
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import secrets
@@ -16,9 +17,11 @@ from typing import Any, Protocol
 
 from localmaker.errors import AwsError, NoRoomError
 from localmaker.services.sagemaker.jobs.kinds import JobKind, JobStatus
-from localmaker.services.sagemaker.jobs.records import INTERRUPTED_REASON, JobRecord, now
+from localmaker.services.sagemaker.jobs.records import INTERRUPTED_REASON, JobRecord, Metric, now
+from localmaker.services.sagemaker.jobs.training.metrics import Watch
 from localmaker.services.sagemaker.tuning.choosing import Result, choose, combinations
 from localmaker.services.sagemaker.tuning.definitions import Definition, training_request
+from localmaker.services.sagemaker.tuning.early_stopping import is_hopeless
 from localmaker.services.sagemaker.tuning.ending import failure, hopeless, is_complete, limit
 from localmaker.services.sagemaker.tuning.records import Trial, TuningRecord
 
@@ -31,7 +34,7 @@ _REASON_LENGTH = 1024
 class TrainingJobs(Protocol):
     """What starts the training jobs."""
 
-    def create(self, kind: JobKind, request: Mapping[str, Any], *, tuned_by: str | None = None) -> str:
+    def create(self, kind: JobKind, request: Mapping[str, Any], *, tuned_by: str | None, watch: Watch) -> str:
         """Start a job, and return its ARN at once."""
 
     def wait(self, kind: JobKind, name: str, timeout: float | None = None) -> dict[str, Any]:
@@ -81,6 +84,8 @@ class TuningRun:
         self._deadline = time.monotonic() + limits.get("MaxRuntimeInSeconds", math.inf)
         self._lock = threading.RLock()
         self._over = self._closing = False
+        self._stops_early = self._configuration.get("TrainingJobEarlyStoppingType") == "Auto"
+        self._objectives: dict[str, list[float]] = {}
         self._reason: str | None = None
         count = limits["MaxParallelTrainingJobs"]
         self._threads = [
@@ -139,7 +144,8 @@ class TuningRun:
             name, values = self._name(number), self._values(which, turn)
             request = training_request(self._definitions[which], name, values, self._tags)
             try:
-                arn = self._jobs.create(JobKind.TRAINING, request, tuned_by=self.record.arn)
+                watch = functools.partial(self._watch, name, self._definitions[which])
+                arn = self._jobs.create(JobKind.TRAINING, request, tuned_by=self.record.arn, watch=watch)
             except AwsError as error:
                 self._give_up(f"ClientError: {error.message}")
                 return None
@@ -197,6 +203,21 @@ class TuningRun:
         if complete:
             self._finish_early()
 
+    def _watch(self, name: str, definition: Definition, value: Metric) -> None:
+        """Stop a training job early if its objective says so. Called in the training job's thread."""
+        if not self._stops_early or value.name != definition.metric:
+            return
+        with self._lock:
+            values = self._objectives.setdefault(name, [])
+            values.append(value.value)
+            completed = [
+                self._objectives.get(trial.name, [])
+                for trial in self.record.trials
+                if trial.status is JobStatus.COMPLETED
+            ]
+        if is_hopeless(values, completed, maximize=definition.maximize):
+            self._stop(name)
+
     def _ended(self, trial: Trial, job: Mapping[str, Any]) -> Trial:
         metric = self._definitions[trial.definition].metric
         found = {one["MetricName"]: one["Value"] for one in job.get("FinalMetricDataList", [])}
@@ -224,10 +245,13 @@ class TuningRun:
         with self._lock:
             running = [trial.name for trial in self.record.trials if not trial.status.terminal]
         for name in running:
-            try:
-                self._jobs.stop(JobKind.TRAINING, name)
-            except AwsError as error:
-                logger.info("training job %s has just ended: %s", name, error)
+            self._stop(name)
+
+    def _stop(self, name: str) -> None:
+        try:
+            self._jobs.stop(JobKind.TRAINING, name)
+        except AwsError as error:
+            logger.info("training job %s has just ended: %s", name, error)
 
     def _finish(self) -> None:
         with self._lock:

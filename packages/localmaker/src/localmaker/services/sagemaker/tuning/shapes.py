@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from localmaker.services.sagemaker.jobs.kinds import JobStatus
+from localmaker.services.sagemaker.jobs.metric_definitions import with_metric_definitions
 from localmaker.services.sagemaker.tuning.definitions import Definition, definitions_of
 from localmaker.services.sagemaker.tuning.records import Trial, TuningRecord, best, jobs_since_best, ranked
 
@@ -29,7 +30,7 @@ def describe(record: TuningRecord, parents: Sequence[TuningRecord] = ()) -> dict
     definitions = definitions_of(record.request)
     maximize = definitions[0].maximize
     response = {
-        **{name: record.request[name] for name in _REQUESTED if name in record.request},
+        **{name: _shown(record.request[name]) for name in _REQUESTED if name in record.request},
         **_common(record),
         "FailureReason": record.failure_reason,
         "TuningJobCompletionDetails": {
@@ -48,6 +49,15 @@ def describe(record: TuningRecord, parents: Sequence[TuningRecord] = ()) -> dict
             names = {"TuningJobName": owner.name}
             response["OverallBestTrainingJob"] = {**summary(overall, definitions_of(owner.request)), **names}
     return _present(response)
+
+
+def _shown(part: Any) -> Any:
+    """Return a part of the request as it is described: definitions have the metrics that their algorithm brings."""
+    if isinstance(part, list):
+        return [_shown(one) for one in part]
+    if "AlgorithmSpecification" not in part:
+        return part
+    return with_metric_definitions(part, part.get("StaticHyperParameters", {}))
 
 
 def _common(record: TuningRecord) -> dict[str, Any]:

@@ -51,8 +51,8 @@ def _check_refused(request: Mapping[str, Any]) -> None:
     criteria = configuration.get("TuningJobCompletionCriteria", {})
     if configuration["Strategy"] == "Hyperband":
         raise refusal(
-            "Strategy Hyperband is not available on this endpoint, which does not look at a training job's metrics "
-            "before its end; use Bayesian, Random or Grid."
+            "Strategy Hyperband is not available on this endpoint, which does not share out epochs among training "
+            "jobs; use Bayesian, Random or Grid, with TrainingJobEarlyStoppingType Auto to stop those that do badly."
         )
     if "Autotune" in request:
         raise refusal("Autotune is not available on this endpoint; give ParameterRanges.")

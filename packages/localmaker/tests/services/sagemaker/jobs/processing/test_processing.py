@@ -75,6 +75,12 @@ def test_environment_holds_the_jobs_variables_the_images_and_the_endpoint_only(j
     assert "LEAKED_SECRET" not in variables
 
 
+def test_threads_that_wait_leave_the_cores_to_other_jobs_unless_the_job_says_otherwise(jobs):
+    show = f'printf %s "$OMP_WAIT_POLICY" > {OUT}/policy'
+    assert output(jobs, jobs.process(show), "policy") == "PASSIVE"
+    assert output(jobs, jobs.process(show, environment={"OMP_WAIT_POLICY": "ACTIVE"}), "policy") == "ACTIVE"
+
+
 def test_python_is_the_images(jobs, image):
     description = jobs.process(
         f"cd {OUT}; python3 -c 'import sys, pandas; print(sys.prefix, pandas.__version__)' > python; which pip >>python"

@@ -131,6 +131,8 @@ def test_weights_are_taken(remote, data):
         ({"max_depth": "deep"}, "Hyperparameter max_depth: could not parse value (caused by ValueError)"),
         ({"objective": "multi:softmax"}, "Require input for parameter 'num_class' for multi-classification"),
         ({"objective": "binary:logistic"}, "base_score must be in (0,1)"),
+        ({"_kfold": "3"}, "Neither cross validation (_kfold) nor use_dask_gpu_training is available here."),
+        ({"use_dask_gpu_training": "true"}, "Neither cross validation (_kfold) nor use_dask_gpu_training is available"),
     ],
 )
 def test_wrong_hyperparameters_fail_the_job_in_the_containers_words(remote, data, changes, reason):
@@ -206,6 +208,28 @@ json.dump(os.environ["SM_FRAMEWORK_MODULE"], open(os.environ["SM_MODEL_DIR"] + "
     files = artefact(remote, completed(remote.run(TRAINING, made)))
     assert files["module.json"] == b'"sagemaker_xgboost_container.training:main"'
     assert "xgboost-model" in files
+
+
+def test_a_program_of_the_users_has_the_containers_helpers(remote, data):
+    """As AWS's abalone sample in script mode uses them, with a body of a request as its inference does."""
+    program = """
+import json, os
+from sagemaker_xgboost_container import distributed, encoder
+from sagemaker_xgboost_container.data_utils import get_dmatrix
+import xgboost
+rows, body = get_dmatrix(os.environ["SM_CHANNEL_TRAIN"], "text/csv"), encoder.libsvm_to_dmatrix(b"0:1 1:0.5")
+assert get_dmatrix("/opt/ml/input/data/nothing", "libsvm") is None
+def train(depth, is_master):
+    model = xgboost.train({"max_depth": depth}, rows, 2)
+    if is_master:
+        json.dump([rows.num_row(), body.num_row()], open(os.environ["SM_MODEL_DIR"] + "/found.json", "w"))
+hosts, host = json.loads(os.environ["SM_HOSTS"]), os.environ["SM_CURRENT_HOST"]
+distributed.rabit_run(train, {"depth": 3}, rows is not None, hosts, host, update_rabit_args=True)
+"""
+    made = remote.training_request({"train.py": program}, channels={"train": data["train.csv"]})
+    made["AlgorithmSpecification"]["TrainingImage"] = IMAGE
+    made["ResourceConfig"]["InstanceCount"] = 2
+    assert artefact(remote, completed(remote.run(TRAINING, made)))["found.json"] == b"[150, 1]"
 
 
 def model_of(remote, description, **fields):
@@ -322,4 +346,5 @@ def add_entry(jobs, program):
     image = find_image(IMAGE)
     (jobs.state_dir / "images.toml").write_text(
         f"[[image]]\npattern = '*/mine:7'\nlock = '{image.lock}'\npython = '{image.python}'\ntrain = '{program}'\n"
+        f"modules = '{image.modules}'\n"
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +17,8 @@ from localmaker.services.sagemaker.jobs.training import script_mode
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
+
+Watch = Callable[[Metric], None]
 
 # The regular expressions come from the request; a limit on the line keeps a slow one from blocking the log.
 _MAX_LINE = 10_000
@@ -33,24 +36,28 @@ class MetricReader:
     Attributes:
         definitions: names, and where their values are; without a name, the line says it in the groups ``channel`` and
             ``metric``, and the value in ``value``.
+        watch: receives each value.
     """
 
     definitions: Sequence[tuple[str | None, re.Pattern[str]]]
+    watch: Watch = field(default=lambda _value: None)
     _last: dict[str, Metric] = field(default_factory=dict)
     _all: list[Metric] = field(default_factory=list)
 
     @classmethod
-    def of(cls, record: JobRecord, state_dir: Path) -> MetricReader:
+    def of(cls, record: JobRecord, state_dir: Path, watch: Watch) -> MetricReader:
         """Return the reader for a job's metric definitions and those of its image's own algorithm.
 
         Args:
+            record: of the job.
             state_dir: of the endpoint, for the user's own table of images.
+            watch: receives each value.
         """
         algorithm: Mapping[str, Any] = record.request.get("AlgorithmSpecification", {})
         definitions: Sequence[Mapping[str, str]] = algorithm.get("MetricDefinitions", [])
         own = _own_metrics(record, state_dir)
         asked = [(entry["Name"], re.compile(entry["Regex"])) for entry in definitions]
-        return cls([*asked, *([] if own is None else [(None, own)])])
+        return cls([*asked, *([] if own is None else [(None, own)])], watch)
 
     def read(self, line: str) -> None:
         """Search one line. Captured text that is not a number is skipped."""
@@ -70,6 +77,7 @@ class MetricReader:
                 self._last[known] = Metric(known, value, now())
                 if len(self._all) < _MAX_VALUES:
                     self._all.append(self._last[known])
+                self.watch(self._last[known])
 
     def final(self) -> tuple[Metric, ...]:
         """Return the last value of each metric that occurred."""
@@ -96,10 +104,26 @@ def _own_metrics(record: JobRecord, state_dir: Path) -> re.Pattern[str] | None:
 
 def publish(cloudwatch: CloudWatchClient, job: str, metrics: Sequence[Metric]) -> None:
     """Send the values to CloudWatch as SageMaker does, for charts (``TrainingJobAnalytics``)."""
-    dimensions = [{"Name": "TrainingJobName", "Value": job}]
-    for start in range(0, len(metrics), _BATCH):
-        data = [
-            {"MetricName": one.name, "Dimensions": dimensions, "Timestamp": one.time, "Value": one.value}
-            for one in metrics[start : start + _BATCH]
-        ]
-        cloudwatch.put_metric_data(Namespace=_NAMESPACE, MetricData=cast("Any", data))
+    data = data_of(job, metrics)
+    for start in range(0, len(data), _BATCH):
+        cloudwatch.put_metric_data(Namespace=_NAMESPACE, MetricData=cast("Any", data[start : start + _BATCH]))
+
+
+def data_of(job: str, metrics: Sequence[Metric]) -> list[dict[str, Any]]:
+    """Return what is sent of a job's values: statistics of each second, which is CloudWatch's shortest period."""
+    seconds: dict[tuple[str, datetime], list[Metric]] = {}
+    for one in metrics:
+        seconds.setdefault((one.name, one.time.replace(microsecond=0)), []).append(one)
+    return [
+        {
+            "MetricName": name,
+            "Dimensions": [{"Name": "TrainingJobName", "Value": job}],
+            "Timestamp": found[0].time,
+            "StatisticValues": _statistics([one.value for one in found]),
+        }
+        for (name, _), found in seconds.items()
+    ]
+
+
+def _statistics(values: Sequence[float]) -> dict[str, float]:
+    return {"SampleCount": len(values), "Sum": sum(values), "Minimum": min(values), "Maximum": max(values)}

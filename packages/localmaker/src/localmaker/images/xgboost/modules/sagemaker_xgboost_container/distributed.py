@@ -6,13 +6,14 @@ import hashlib
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from xgboost import collective
 from xgboost.tracker import RabitTracker
 
-from errors import AlgorithmError
+from sagemaker_algorithm_toolkit.exceptions import AlgorithmError, UserError
 
 _PATIENCE_SECONDS = 60.0
 _PAUSE_SECONDS = 0.1
@@ -50,6 +51,35 @@ def together(hosts: Sequence[str], current: str) -> Iterator[None]:
         yield
     if tracker is not None:
         tracker.wait_for()
+
+
+def rabit_run(
+    exec_fun: Callable[..., object],
+    args: Mapping[str, Any],
+    include_in_training: bool,
+    hosts: Sequence[str],
+    current_host: str,
+    *,
+    update_rabit_args: bool = False,
+    **_ports_and_patience: object,
+) -> None:
+    """Call a function on every host, with XGBoost working on all of them.
+
+    Args:
+        exec_fun: trains.
+        args: its keywords.
+        include_in_training: this host has rows.
+        hosts: all of them.
+        current_host: this one.
+        update_rabit_args: say by the keyword ``is_master`` whether this host stores the model.
+
+    Raises:
+        UserError: this host has no rows; the container then trains on the others.
+    """
+    if not include_in_training:
+        raise UserError(f"{current_host} has no rows: rabit_run on some of the hosts only is not available here.")
+    with together(hosts, current_host):
+        exec_fun(**args, **({"is_master": is_leader()} if update_rabit_args else {}))
 
 
 def is_leader() -> bool:
