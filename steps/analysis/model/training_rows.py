@@ -18,7 +18,7 @@ from analysis.model.rows import Rows, Times
 from analysis.runtime.container import existing_file
 from analysis.runtime.errors import TrainingError
 from analysis.runtime.names import GAPS_FILE, HISTORY_GAP, LABELS_FILE
-from analysis.runtime.tables import numbers_of, parquet_file, read_batches
+from analysis.runtime.tables import numbers_of, parquet_file, read_batches, read_table
 
 ROWS_A_BATCH = 1 << 14
 """Some dozens of columns of so many rows fit the cache that cores share."""
@@ -36,7 +36,7 @@ class Columns(Mapping[str, Floats]):
         if name not in self._names:
             raise KeyError(name)
         if name != self._last[0]:
-            self._last = name, np.concatenate([numbers_of(batch, name) for batch in read_batches(self._path, [name])])
+            self._last = name, numbers_of(read_table(self._path, [name]), name)
         return self._last[1]
 
     def __iter__(self) -> Iterator[str]:
@@ -80,15 +80,12 @@ def _times(directory: Path, rows: int, dataset: Dataset) -> Times | None:
         return None
     path = existing_file(directory / LABELS_FILE, "The list of what names each training row")
     name = label_names(dataset)[dataset.time]
-    another = TrainingError(f"{path}: it does not name the {rows} rows of train.parquet. Prepare the file again.")
     with parquet_file(path) as file:
-        if name not in file.schema_arrow.names or file.metadata.num_rows != rows:
-            raise another
-    texts = [batch[name] for batch in read_batches(path, [name])]
-    try:
-        return np.concatenate([pc.cast(pc.cast(text, pa.timestamp("s")), pa.int64()).to_numpy() for text in texts])
-    except pa.ArrowInvalid as error:
-        raise another from error
+        right = name in file.schema_arrow.names and file.metadata.num_rows == rows
+    if not right:
+        raise TrainingError(f"{path}: it does not name the {rows} rows of train.parquet. Prepare the file again.")
+    texts = (batch[name] for batch in read_batches(path, [name]))
+    return np.concatenate([pc.cast(pc.cast(text, pa.timestamp("s")), pa.int64()).to_numpy() for text in texts])
 
 
 def features_by_gap(directory: Path, rows: int, profile: Profile) -> Gaps:
@@ -101,7 +98,7 @@ def features_by_gap(directory: Path, rows: int, profile: Profile) -> Gaps:
     for batch in read_batches(path):
         if batch.schema.names != [HISTORY_GAP, *profile.past]:
             raise another
-        gaps, values = numbers_of(batch, HISTORY_GAP), _matrix(batch, list(profile.past))
+        gaps, values = batch[HISTORY_GAP].to_numpy(), _matrix(batch, list(profile.past))
         for start, end in _stretches(gaps):
             gap = int(gaps[start])
             found[gap] = found.get(gap, 0) + end - start
