@@ -6,8 +6,9 @@ Apart from files.py, which functions without pyarrow use too.
 from __future__ import annotations
 
 import csv
+import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from analysis.runtime.errors import SettingsError
 
 ROWS_A_BATCH = 65_536
 _BUFFER = 1 << 20
+_ROWS_A_PIECE = 16_384
+_MOST_FLAGS = 62
 
 
 def leave_pandas_out() -> None:
@@ -41,12 +44,82 @@ def write_table(table: pa.Table, path: Path, *, header: bool = True) -> None:
     Cells without a value are empty; whole numbers stay whole beside them. The bytes are those of pandas.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+    with path.open("wb") as file:
         if header:
-            writer.writerow(table.column_names)
-        for batch in table.to_batches(max_chunksize=10_000):
-            writer.writerows(zip(*map(cells_of, batch.columns), strict=True))
+            file.write(_written([table.column_names]))
+        for batch in table.to_batches(max_chunksize=_ROWS_A_PIECE):
+            file.write(_lines(batch) or _written(zip(*map(cells_of, batch.columns), strict=True)))
+
+
+def _written(rows: Iterable[Iterable[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def _lines(batch: pa.RecordBatch) -> pa.Buffer | None:
+    """Return the lines of a batch, made by Arrow; None where the csv module has to, because of quotes for example."""
+    texts: list[pa.Array] = []
+    flags: list[NDArray[np.int64]] = []
+    for column in batch.columns:
+        flag = _flags(column) if len(flags) < _MOST_FLAGS else None
+        if flags and flag is None:
+            texts.append(_texts_of_flags(flags))
+            flags = []
+        if flag is not None:
+            flags.append(flag)
+            continue
+        text = _texts(column)
+        if text is None:
+            return None
+        texts.append(text)
+    if flags:
+        texts.append(_texts_of_flags(flags))
+    if batch.num_columns == 1 or not batch.num_rows:
+        return None
+    ended = pc.binary_join_element_wise(texts[-1], "\n", "")
+    lines = pc.binary_join_element_wise(*texts[:-1], ended, ",") if texts[:-1] else ended
+    _, offsets, content = lines.buffers()
+    ends = np.frombuffer(offsets, np.int32)
+    return content.slice(ends[0], ends[len(lines)] - ends[0])
+
+
+def _flags(column: pa.Array) -> NDArray[np.int64] | None:
+    """Return a column that has nothing but 0 and 1; None for another."""
+    if not pa.types.is_integer(column.type) or column.null_count:
+        return None
+    ends = pc.min_max(column)
+    return column.to_numpy().astype(np.int64) if ends["min"].as_py() in {0, 1} and ends["max"].as_py() == 1 else None
+
+
+def _texts_of_flags(columns: Sequence[NDArray[np.int64]]) -> pa.Array:
+    """Return columns of 0 and 1 beside each other as one text a row, of which few are different."""
+    codes = pa.array(sum(column << place for place, column in enumerate(columns))).dictionary_encode()
+    texts = [",".join(str(code >> place & 1) for place in range(len(columns))) for code in codes.dictionary.to_pylist()]
+    return pa.array(texts, pa.string()).take(codes.indices)
+
+
+def _texts(column: pa.Array) -> pa.Array | None:
+    """Return cells as text; None where Arrow writes them otherwise than Python does, or quotes are needed."""
+    if pa.types.is_integer(column.type):
+        text = pc.cast(column, pa.string())
+    elif pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
+        size = pc.abs(column)
+        plain = pc.or_(pc.and_(pc.greater_equal(size, 1e-4), pc.less(size, 1e10)), pc.equal(size, 0.0))
+        if not pc.all(plain, min_count=0).as_py():
+            return None
+        text = pc.cast(column, pa.string())
+        whole = pc.equal(pc.floor(column), column)
+        if pc.any(whole).as_py():
+            text = pc.if_else(whole, pc.binary_join_element_wise(text, ".0", ""), text)
+    elif pa.types.is_string(column.type):
+        if pc.any(pc.match_substring_regex(column, '[,"\r\n]'), min_count=0).as_py():
+            return None
+        text = column
+    else:
+        return None
+    return pc.fill_null(text, "")
 
 
 def write_parquet(table: pa.Table, path: Path) -> None:

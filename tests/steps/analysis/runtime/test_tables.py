@@ -102,3 +102,22 @@ def test_what_is_no_parquet_is_named(tmp_path: Path) -> None:
     for read in (read_table, lambda path: list(read_batches(path))):
         with pytest.raises(SettingsError, match=r"rows\.parquet can't be read .*Prepare the file again"):
             read(tmp_path / "rows.parquet")
+
+
+EVERYDAY = st.one_of(
+    st.integers(-(10**9), 10**9).map(float), st.decimals(-(10**6), 10**6, places=4).map(float), st.floats(-1e10, 1e10)
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(EVERYDAY | st.none(), st.integers(0, 1), st.integers(0, 1), st.integers(0, 2))))
+def test_numbers_are_written_as_python_writes_them(
+    tmp_path: Path, rows: list[tuple[float | None, int, int, int]]
+) -> None:
+    kinds = (pa.float64(), pa.int64(), pa.int64(), pa.int64())
+    columns = (
+        [pa.array(cells, kind) for cells, kind in zip(zip(*rows, strict=True), kinds, strict=True)] if rows else []
+    )
+    write_table(pa.table(columns, names=[*"abcd"][: len(columns)]), tmp_path / "rows.csv", header=False)
+    expected = "".join(f"{'' if heat is None else repr(heat)},{a},{b},{c}\n" for heat, a, b, c in rows)
+    assert (tmp_path / "rows.csv").read_text() == expected
