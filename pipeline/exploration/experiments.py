@@ -75,7 +75,7 @@ class Experiment:
         """Return the model's inputs and the target, unscaled; side: "train" or "test"."""
         import pandas as pd
 
-        return pd.read_csv(self.folder / "prepared" / side / f"{side}.csv")
+        return pd.read_parquet(self.folder / "prepared" / side / f"{side}.parquet")
 
 
 def experiment(

@@ -135,7 +135,8 @@ def jobs_of_the_endpoint(made, prepared, variables) -> tuple[bytes, bytes]:
         RoleArn=ROLE,
         InputDataConfig=[
             {"ChannelName": name, "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://jobs/{name}/"}}}
-            for name in ("code", "wheels", "train")
+            # As in the pipeline, there is no input of wheels where the image has all that is needed.
+            for name in ("code", "wheels", "train") if any((made.ml / "input" / "data" / name).iterdir())
         ],
         OutputDataConfig={"S3OutputPath": "s3://jobs/output"},
         ResourceConfig={**machine, "VolumeSizeInGB": 1},

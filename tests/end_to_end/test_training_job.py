@@ -46,7 +46,7 @@ def s3(tmp_path_factory):
         client = boto3.client("s3")
         client.create_bucket(Bucket="jobs")
         client.put_object(Bucket="jobs", Key="wheels/none", Body=b"")
-        client.put_object(Bucket="jobs", Key="train/train.csv", Body=b"a,b\n1,2\n")
+        client.put_object(Bucket="jobs", Key="train/train.parquet", Body=b"no rows")
         codes = {
             "code": bundle.archive,
             "broken": b"no archive",

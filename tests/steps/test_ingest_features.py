@@ -254,7 +254,7 @@ def test_what_hangs_ends_at_the_deadline_with_the_true_count(job, call_script) -
     missing = job.left_out()
     assert {row["record_identifier"] for row in missing} == {row[IDENTIFIER] for row in rows} - written
     assert len(missing) == 850
-    assert {int(row["line"]) - 2 for row in missing} == {int(row["record_identifier"][4:]) for row in missing}
+    assert {int(row["row"]) - 1 for row in missing} == {int(row["record_identifier"][4:]) for row in missing}
     assert {row["feature_group"] for row in missing} == {job.group}
     assert {row["reason"] for row in missing} == {
         "the deadline has passed; sent, and not answered, so it may be written",

@@ -119,12 +119,13 @@ def card_transactions() -> bytes:
 def tweets() -> bytes:
     """Return short texts and their sentiment, which some of their words give away."""
     draw = np.random.default_rng(_SEED)
-    telling = {"Negative": ["sad", "late"], "Neutral": ["today", "noon"], "Positive": ["great", "love", "thanks"]}
+    telling = [("Negative", ["sad", "late"]), ("Neutral", ["today", "noon"]), ("Positive", ["great", "love"])]
     words = ["the", "train", "@you", "my", "flight", "weather", "was", "is", "#news", "http://t.co/1", "again", "so"]
     rows: list[list[object]] = [["text", "Sentiment"]]
     for _ in range(_ROWS):
-        sentiment = draw.choice(list(telling))
-        rows.append([" ".join([*draw.choice(words, 5), draw.choice(telling[sentiment]), "now"]), sentiment])
+        sentiment, signs = telling[int(draw.integers(len(telling)))]
+        text = [*(words[number] for number in draw.integers(len(words), size=5)), signs[int(draw.integers(2))], "now"]
+        rows.append([" ".join(text), sentiment])
     return _csv(rows)
 
 
@@ -179,7 +180,7 @@ def _digits(part: slice, *, images: bool) -> bytes:
     table = load_digits()
     if not images:
         labels = table.target[part].astype(np.uint8)
-        return struct.pack(">ii", 0x801, len(labels)) + labels.tobytes()
+        return struct.pack(">ii", 0x801, len(labels)) + bytes(labels.tobytes())
     large = (table.images[part] * (255 / 16)).astype(np.uint8).repeat(3, axis=1).repeat(3, axis=2)
     pixels = np.pad(large, ((0, 0), (2, 2), (2, 2)))
-    return struct.pack(">iiii", 0x803, *pixels.shape) + pixels.tobytes()
+    return struct.pack(">iiii", 0x803, *pixels.shape) + bytes(pixels.tobytes())

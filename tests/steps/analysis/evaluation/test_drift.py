@@ -171,6 +171,15 @@ def test_bins_of_numbers_that_repeat(values, labels, counts) -> None:
     assert (feature.labels, feature.counts) == (labels, counts)
 
 
+def test_the_bins_of_many_rows_end_where_evenly_spread_rows_say_and_count_all() -> None:
+    values = np.random.Generator(np.random.PCG64(1)).permutation(250_001).astype(float)
+    (feature,) = number_baseline(values).features.values()
+    edges = np.array(feature.edges)
+    assert edges == pytest.approx(np.arange(1, 10) * 25_000, abs=1_500)
+    assert feature.counts == tuple(np.diff([0, *np.ceil(edges), 250_001]).astype(int))
+    assert feature.limits == (0.0, 250_000.0)
+
+
 def test_a_constant_that_changes_has_drifted() -> None:
     found = drift_of_numbers(number_baseline([7.0] * 200), [8.0] * 50)
     assert (found.drifted, found.unseen) == (True, 1.0)
