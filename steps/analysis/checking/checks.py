@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from analysis.checking.domains import Broken, broken_domains, lines_of, notice_unusual
 from analysis.checking.earlier_rows import History, joined
 from analysis.checking.forms import Ranges, file_form, scale_of
-from analysis.checking.identity import row_identities
+from analysis.checking.identity import identity_column
 from analysis.checking.limits import QualityLimits
 from analysis.checking.missing import drop_rows_with_gaps, refuse_wholly_empty
 from analysis.checking.problems import Findings, Mask
@@ -41,7 +41,7 @@ class CheckedRows:
         for a placeholder, in answers that nobody asked for, and in optional names. Sorted by time, then key; rows that
         are equal in these, and those of a table with neither, are in the order of the file.
     report: the machine-readable quality report, as it is written to quality.json.
-    identities: what names each row for ever, see :func:`~analysis.checking.identity.row_identities`.
+    identities: what names each row for ever, see :func:`~analysis.checking.identity.identity_column`.
     """
 
     rows: pa.Table
@@ -79,6 +79,8 @@ def check_rows(
     findings.stop()
     findings.repaired("every cell can be read as its type", (), None, "")
     rows = _in_units(typed, dataset, form)
+    typed.values.clear()  # not needed any more, and as large as the table
+    typed.dates.clear()
     _refuse_missing_answers(rows, dataset, purpose, required, origin.file)
     refuse_wholly_empty(rows, dataset, required, limits, findings)
     findings.stop()
@@ -137,7 +139,7 @@ def _finished(
     history: History | None,
 ) -> CheckedRows:
     """Add the history, see whether there are enough rows, sort them and report."""
-    identities = pa.array(row_identities(rows, dataset), pa.string())
+    identities = identity_column(rows, dataset)
     known = None
     if history is not None:
         both = joined(rows, identities, history, dataset)
@@ -145,7 +147,8 @@ def _finished(
         known = {"as_of": history.as_of, "rows": both.from_history, "incomplete": both.incomplete}
     _check_size(len(rows), origin.file, purpose, limits, findings)
     order = _order(rows, [name for name in (dataset.time, *dataset.key) if name is not None])
-    rows, identities = rows.take(order).combine_chunks(), identities.take(order)
+    if not np.array_equal(order, np.arange(len(order))):
+        rows, identities = rows.take(order).combine_chunks(), identities.take(order)
     report = quality_report(
         rows, typed, dataset, findings, limits,
         origin=origin, form=form, purpose=purpose, required=required, removes_columns=removes_columns, history=known,

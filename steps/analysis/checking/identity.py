@@ -16,6 +16,12 @@ _BETWEEN_KEYS, _BEFORE_CELLS = "|", "\x1f"
 
 
 def row_identities(rows: pa.Table, dataset: Dataset) -> list[str]:
+    """Return what :func:`identity_column` does, as a list."""
+    names: list[str] = identity_column(rows, dataset).to_pylist()
+    return names
+
+
+def identity_column(rows: pa.Table, dataset: Dataset) -> pa.Array:
     """Return an identifier for each row, the same wherever in a file the row is.
 
     With a key: its values, joined by | where there are several (a | or backslash inside of one has a backslash before
@@ -25,16 +31,17 @@ def row_identities(rows: pa.Table, dataset: Dataset) -> list[str]:
     """
     if dataset.key:
         keys = [_texts(rows[name], dataset, name) for name in dataset.key]
-        return keys[0].to_pylist() if len(keys) == 1 else _joined_keys(keys)
-    names = [name for name in dataset.known_before if name in rows.column_names]
-    pieces = [piece for name in names for piece in (f"{_BEFORE_CELLS}{name}=", _texts(rows[name], dataset, name))]
+        return keys[0] if len(keys) == 1 else _joined_keys(keys)
+    known = [name for name in dataset.known_before if name in rows.column_names]
+    pieces = [piece for name in known for piece in (f"{_BEFORE_CELLS}{name}=", _texts(rows[name], dataset, name))]
     # A table may have nothing but answers.
     contents = pc.binary_join_element_wise(*pieces, "") if pieces else pa.array([""] * len(rows))
     counts = _equal_before(rows, contents, [name for name in dataset.answers if name in rows.column_names])
-    return [
+    names = [
         f"{hashlib.sha256(content.encode()).hexdigest()}-{count}"
         for content, count in zip(contents.to_pylist(), counts, strict=True)
     ]
+    return pa.array(names, pa.string())
 
 
 def _texts(values: pa.ChunkedArray, dataset: Dataset, name: str) -> pa.Array:
@@ -52,10 +59,10 @@ def _texts(values: pa.ChunkedArray, dataset: Dataset, name: str) -> pa.Array:
     return pc.fill_null(pa.array(texts, pa.string()).take(encoded.indices), "")
 
 
-def _joined_keys(keys: list[pa.Array]) -> list[str]:
-    escaped = [pc.replace_substring_regex(key, r"([\\|])", r"\\\1") for key in keys]
-    joined: list[str] = pc.binary_join_element_wise(*escaped, _BETWEEN_KEYS).to_pylist()
-    return joined
+def _joined_keys(keys: list[pa.Array]) -> pa.Array:
+    for mark in ("\\", _BETWEEN_KEYS):
+        keys = [pc.replace_substring(key, mark, f"\\{mark}") for key in keys]
+    return pc.binary_join_element_wise(*keys, _BETWEEN_KEYS)
 
 
 def _equal_before(rows: pa.Table, contents: pa.Array, answers: list[str]) -> list[int]:

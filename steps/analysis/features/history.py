@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -36,7 +35,7 @@ class RowsWithPast:
     dataset: Dataset
     names: tuple[str, ...]
 
-    def with_larger_gaps(self, positions: Sequence[int]) -> pa.Table:
+    def with_larger_gaps(self, positions: NDArray[np.int32]) -> pa.Table:
         """Return the features of these rows for each larger gap of the grid: `history_gap`, then one column each.
 
         Every gap has all the rows in their order, with empty cells where so long before no value is known.

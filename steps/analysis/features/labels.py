@@ -54,8 +54,10 @@ def texts_of(rows: pa.Table, dataset: Dataset) -> dict[str, pa.Array]:
         pattern = formats.get(dataset.columns[name].kind)
         values = rows[name]
         if pattern is not None:
-            # Seconds, since strftime writes the fractions of finer units.
-            values = pc.strftime(pc.cast(values, pa.timestamp("s")), format=pattern)
+            # Each day once. Seconds, since strftime writes the fractions of finer units.
+            distinct = pc.unique(values)
+            written = pc.strftime(pc.cast(distinct, pa.timestamp("s")), format=pattern)
+            values = pc.take(written, pc.index_in(values, value_set=distinct))
         texts[name] = pc.cast(values, pa.string())
     return texts
 

@@ -9,9 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.random import RandomState
+from numpy.typing import NDArray
 
 from analysis.checking.checks import CheckedRows
 from analysis.checking.earlier_rows import History
@@ -43,10 +45,11 @@ from analysis.runtime.names import (
 )
 from analysis.runtime.tables import write_parquet, write_table
 
+Positions = NDArray[np.int32]
 OUTPUTS = ("train", "test", "scoring", "rows", "feature_store", "quality")
 
 
-def split_rows(count: int, train_fraction: float, random_state: int) -> tuple[list[int], list[int]]:
+def split_rows(count: int, train_fraction: float, random_state: int) -> tuple[Positions, Positions]:
     """Return positions of training and test rows, by scikit-learn's split without its import: figures are of it."""
     if not 0.0 < train_fraction < 1.0:
         raise SettingsError(f"--train-fraction {train_fraction} is not between 0 and 1.")
@@ -54,7 +57,7 @@ def split_rows(count: int, train_fraction: float, random_state: int) -> tuple[li
     tested, trained = math.ceil(round(1.0 - train_fraction, 12) * count), math.floor(train_fraction * count)
     if not tested or not trained:
         raise SettingsError(f"--train-fraction {train_fraction} leaves {count} rows without training or test rows.")
-    drawn = RandomState(random_state).permutation(count).tolist()
+    drawn = RandomState(random_state).permutation(np.arange(count, dtype=np.int32))
     return drawn[tested : tested + trained], drawn[:tested]
 
 
@@ -91,13 +94,12 @@ def refuse_unlearned(
         raise InputError(file, problems)
 
 
-def row_roles(count: int, split: tuple[list[int], list[int]]) -> pa.Array:
+def row_roles(count: int, split: tuple[Positions, Positions]) -> pa.Array:
     """Return what each row is to the model: fitted on, measured on, or new to it as all rows to score are."""
-    roles = [NEW] * count
-    for role, positions in zip((TRAINED, TESTED), split, strict=True):
-        for position in positions:
-            roles[position] = role
-    return pa.array(roles, pa.string())
+    places = np.zeros(count, dtype=np.int8)
+    for place, positions in enumerate(split, start=1):
+        places[positions] = place
+    return pa.array([NEW, TRAINED, TESTED]).take(pa.array(places))
 
 
 def words_for_page(dataset: Dataset, profile: Profile) -> dict[str, str]:
@@ -147,7 +149,8 @@ def write_prepared(
         past = rows_with_past(every, history, dataset, profile)
         report["past"] = report_of_past(past, every, report, dataset, profile)
         rows, labels = past.rows, labels.take(past.kept)
-    split: tuple[list[int], list[int]] = ([], [])
+    nothing = np.zeros(0, dtype=np.int32)
+    split = nothing, nothing
     if request.purpose is Purpose.TRAINING:
         split = split_rows(rows.num_rows, request.train_fraction, request.random_state)
         # What is learned is learned on training rows alone.

@@ -43,13 +43,13 @@ def model_columns(
         if column.origin in {Origin.NUMBER, Origin.PAST}:
             made.append(values)
         elif column.origin is Origin.LEVEL:
-            made.append(pc.cast(pc.equal(values, column.level), pa.int64()))
+            made.append(pc.cast(pc.equal(values, column.level), pa.int8()))
         elif column.origin is Origin.MISSING:
-            made.append(pc.cast(pc.is_null(present[column.source]), pa.int64()))
+            made.append(pc.cast(pc.is_null(present[column.source]), pa.int8()))
         else:
             if column.source not in positions:
                 positions[column.source] = bin_positions(values, dataset, column.source, preparation)
-            made.append(pc.cast(pc.equal(positions[column.source], column.position), pa.int64()))
+            made.append(pc.cast(pc.equal(positions[column.source], column.position), pa.int8()))
     return pa.table(made, names=[column.name for column in columns])
 
 

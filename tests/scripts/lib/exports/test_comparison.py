@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.dataset.columns import Column, Kind
 from analysis.features.profiles import past_of, profile_of
 from analysis.model.artefact import Calibration, LinearModel, read_model
 from analysis.runtime.errors import InputError, ModelError
-from analysis.runtime.files import read_frame
 from pipeline.datasets.shipped import declared
 from pipeline.demo.sample import sample_rows
 from scripts.lib.exports.comparison import predictions_table, prepare, summary
@@ -45,7 +45,7 @@ def test_days_are_prepared_as_the_pipeline_prepares_them(trained, model) -> None
     prepared = prepare(trained.raw, model, BIKES)
     text = (trained.prepared / "scoring" / "features.csv").read_text()
     assert np.array_equal(prepared.inputs, [[float(cell) for cell in line.split(",")] for line in text.splitlines()])
-    days = read_frame(trained.prepared / "rows" / "rows.csv", text=True)
+    days = pd.read_csv(trained.prepared / "rows" / "rows.csv", dtype=str, keep_default_na=False)
     assert list(prepared.labels) == ["date"]
     assert prepared.labels["date"].tolist() == days["date"].tolist()
     assert prepared.actual.tolist() == [float(value) for value in days["actual"]]
@@ -171,7 +171,7 @@ def test_rows_without_key_and_time_are_named_by_record_and_line(trained_on_wine)
     prepared = prepare(trained_on_wine.raw, model, WINE)
     text = (trained_on_wine.prepared / "scoring" / "features.csv").read_text()
     assert np.array_equal(prepared.inputs, [[float(cell) for cell in line.split(",")] for line in text.splitlines()])
-    wines = read_frame(trained_on_wine.prepared / "rows" / "rows.csv", text=True)
+    wines = pd.read_csv(trained_on_wine.prepared / "rows" / "rows.csv", dtype=str, keep_default_na=False)
     assert prepared.labels.to_dict("list") == wines[["record", "line"]].to_dict("list")
     table = predictions_table(model, prepared, "m.pickle", "wines.csv")
     assert list(table)[:6] == ["record", "line", "prediction", "lower_95", "upper_95", "actual"]

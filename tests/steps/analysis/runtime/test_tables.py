@@ -121,3 +121,8 @@ def test_numbers_are_written_as_python_writes_them(
     write_table(pa.table(columns, names=[*"abcd"][: len(columns)]), tmp_path / "rows.csv", header=False)
     expected = "".join(f"{'' if heat is None else repr(heat)},{a},{b},{c}\n" for heat, a, b, c in rows)
     assert (tmp_path / "rows.csv").read_text() == expected
+
+
+def test_files_are_the_same_on_every_system(tmp_path: Path) -> None:
+    write_table(pa.table({"a": [1], "ü": ["x"]}), tmp_path / "deep" / "rows.csv")
+    assert (tmp_path / "deep" / "rows.csv").read_bytes() == "a,ü\n1,x\n".encode()
