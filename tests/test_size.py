@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-LINES_OF_THE_TEMPLATE = 36_750
+LINES_OF_THE_TEMPLATE = 37_966
 
 
 def test_the_template_is_small_enough_to_own():

@@ -280,15 +280,10 @@ def test_a_file_that_is_not_there_is_an_input_error(training, tmp_path):
         validate_file(tmp_path / "missing.json", None, None)
 
 
-def test_what_the_settings_allow_passes_every_check(bundle, tmp_path):
+def test_what_the_settings_allow_passes_every_check(tmp_path):
     file = tmp_path / "isolated.toml"
     file.write_text(ISOLATED, encoding="utf-8")
-    settings = load_settings(file=file)
-    texts = {flow: compile_definition(settings, flow, bundle) for flow in FLOWS}
-    subjects = [
-        (read_definition(text, flow), deployment_around(settings, bundle, texts, flow)) for flow, text in texts.items()
-    ]
-    assert validate(subjects, project=PROJECT).findings == ()
+    assert validate_environments(None, file).findings == ()
 
 
 @pytest.mark.parametrize(
