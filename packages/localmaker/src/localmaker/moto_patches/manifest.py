@@ -104,6 +104,7 @@ _CORE = (
             "BaseBackend.reset": "(self)",
         },
     ),
+    *_places("moto.moto_api._internal", "process", "seeds identifiers anew", {"mock_random": "MotoRandom"}),
     *_places("moto.backends", "state", "finds the backends of a service", {"get_backend": "(name)"}),
     *_places(
         "moto.core.exceptions",
