@@ -86,6 +86,7 @@ UNUSED_RESOURCES = {
     "sagemaker_featurestore": "the Feature Store makes the database as whoever creates a group",
     "/sagemaker_featurestore/bikeshare?prod?*": "and the tables in it",
     "definitions/*": "a definition goes to S3 where it is larger than a request may be",
+    "wheels/*": "the image has every library of the steps; a team's may need one that it lacks",
 }
 
 
