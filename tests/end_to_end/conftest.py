@@ -32,6 +32,8 @@ from pipeline.settings.environment import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 180.0
+#: Of this process, and so of the template that commands are forked from.
+PYTHON_PATH = os.environ.get("PYTHONPATH")
 
 
 @functools.cache
@@ -59,9 +61,13 @@ class Deployed:
     ) -> subprocess.CompletedProcess[str]:
         """Run ``bikeshare`` as a user would, with ``variables`` over those that make it use the endpoint.
 
-        It is a process of its own, but one that has imported already what commands import.
+        It is a process of its own, but one that has imported already what commands import; where a test has another
+        copy of the project imported, it is a new interpreter.
         """
         environment = {**os.environ, **self.endpoint.environment(), **(variables or {})}
+        if environment.get("PYTHONPATH") != PYTHON_PATH:
+            words = [sys.executable, "-m", "pipeline", *arguments]
+            return subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True, check=check)
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
             program = commands().start(
                 "pipeline",

@@ -1,6 +1,6 @@
 """Production works whole in subnets without a way out; without the libraries that jobs bring along, it says so.
 
-The steps need none beside the image's, so these tests deploy a copy of the project in which they need one.
+The steps need none beside the image's, so these tests deploy a copy of the project in which they need two.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ENVIRONMENT = "prod"
 LOCK = """\
+colorlog==6.12.0 \\
+    --hash=sha256:2a7924c1dadf18b22a0eb8b06d1c7b01d5341707ec1641eb6fcc4fde0c3e8e5f \\
+    --hash=sha256:30d392604e9110045a2c2aeefc27d7a017abbab63f3a8aee594eac0801df784e
 patsy==1.0.3 \\
     --hash=sha256:79ebf4c93ff4d296e58a9d5be2b2ee31bd49d737cf11d70ffbd8a44b2de42e65 \\
     --hash=sha256:d3dbebe8fd5f46e29912d030b63c6268647b59bf788a99e2af28a30234cf357c
