@@ -1,6 +1,6 @@
 # Everything runs in .venv, which is created from requirements.lock. Python 3.11.4 to 3.13 and make are the only prerequisites.
 .DEFAULT_GOAL := help
-.PHONY: help demo test acceptance check environment benchmark site lock format clean
+.PHONY: help demo test acceptance check environment bench site lock format clean
 
 # No progress bars and no colours.
 UV := .venv/bin/uv --quiet
@@ -56,8 +56,9 @@ check: $(STAMP)  ## Lint, formatting, types, import contracts, circles of import
 
 environment: $(STAMP)  ## Create .venv and the environment that local jobs run in
 
-benchmark: $(STAMP)  ## Time the way from PutObject to the prediction CSV
-	@.venv/bin/python -m benchmarks.upload_to_predictions
+# BENCHMARKS="preprocess training" measures some of them.
+bench: $(STAMP)  ## Measure steps and the way from upload to predictions beside their peers, and write docs/benchmarks.md
+	@.venv/bin/python -m benchmarks $(BENCHMARKS)
 
 # NOTEBOOKS=FOLDER takes executed notebooks instead of executing them, which takes minutes.
 site: $(STAMP)  ## Build the documentation site into build/site

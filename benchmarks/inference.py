@@ -16,13 +16,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from benchmarks.measuring import Comparison, Sample, Series, load, print_table, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = ROOT / "steps"
@@ -36,8 +37,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=100_000, help="of the body (default: 100,000)")
     parser.add_argument("--rounds", type=int, default=7, help="answers of each handler (default: 7)")
-    parser.add_argument("--json", type=Path, help="gets the seconds of each answer")
+    parser.add_argument("--json", type=Path, help="file that gets all samples")
     arguments = parser.parse_args()
+    before = load()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         python = _environment(root / "environment")
@@ -53,9 +55,11 @@ def main() -> None:
         ]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=ROOT, env=_variables())
     seconds = json.loads(done.stdout)
-    _print(seconds, arguments.rows)
+    series = [Series(name, arguments.rows, tuple(map(Sample, values))) for name, values in seconds.items()]
+    found = Comparison("inference", "rows", series, load=before)
+    print_table(found)
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps({"rows": arguments.rows, "seconds": seconds}, indent=2) + "\n")
+        write_json([found], arguments.json)
 
 
 def _variables() -> dict[str, str]:
@@ -122,15 +126,6 @@ def _measure(root: Path, rows: int, rounds: int) -> dict[str, list[float]]:
             seconds[name].append(time.perf_counter() - start)
         order.append(order.pop(0))
     return seconds
-
-
-def _print(seconds: dict[str, list[float]], rows: int) -> None:
-    print(f"\n{rows:,} rows of the sample, {os.cpu_count()} cores, one of them used:")
-    for name, values in seconds.items():
-        median = statistics.median(values)
-        ratio = statistics.median(other / own for other, own in zip(values, seconds[OURS], strict=True))
-        spread = f"{min(values):.3f} to {max(values):.3f}"
-        print(f"  {name:<34} median {median:.3f} s ({spread}), {rows / median:>9,.0f} rows/s, {ratio:5.1f} times ours")
 
 
 if __name__ == "__main__":

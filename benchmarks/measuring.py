@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 _BUSY = 0.5
 """Load average per core, before the first run, above which other work is said to have run beside."""
@@ -160,18 +161,21 @@ def print_table(found: Comparison) -> None:
         for what, grown in (("seconds", "time"), ("peak_mib", "memory")):
             if (exponent := found.growth(way, what)) is not None:
                 print(f"{grown} of {way} grows with the {found.unit} to the power of {exponent:.2f}")
-    beside = "; other work ran beside" if found.busy else ""
+    beside = "; the machine was busy before" if found.busy else ""
     print(f"{found.cores} cores, load average {found.load:.1f} before the first run{beside}")
 
 
-def write_json(found: Comparison, path: Path) -> None:
+def write_json(found: Sequence[Comparison], path: Path) -> None:
     """Write all samples, for `benchmarks.page`."""
-    path.write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> Comparison:
+def read_json(path: Path) -> list[Comparison]:
     """Read what `write_json` wrote."""
-    document = json.loads(path.read_text(encoding="utf-8"))
+    return [_comparison(document) for document in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def _comparison(document: dict[str, Any]) -> Comparison:
     series = [
         Series(one["way"], one["size"], tuple(Sample(**sample) for sample in one["samples"]))
         for one in document["series"]

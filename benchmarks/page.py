@@ -20,8 +20,8 @@ _FIGURES = {"seconds": "seconds", "peak_mib": "peak memory, MiB"}
 
 
 def results(folder: Path = RESULTS) -> list[Comparison]:
-    """Return the results that were kept, by name."""
-    return [read_json(path) for path in sorted(folder.glob("*.json"))]
+    """Return the results that were kept, by the names of their files."""
+    return [found for path in sorted(folder.glob("*.json")) for found in read_json(path)]
 
 
 def table(found: Comparison) -> str:
@@ -71,7 +71,7 @@ def growth(found: Comparison) -> str:
 
 def section(found: Comparison, plot: str) -> str:
     """Return the part of the page that shows one benchmark."""
-    beside = ": other work ran beside, so that times are longer than they need be" if found.busy else ""
+    beside = ", so the machine was busy before, and times may be longer than they need be" if found.busy else ""
     rounds = len(found.series[0].samples)
     machine = f"{rounds} rounds on {found.cores} cores, load average {found.load:.1f} before the first{beside}."
     parts = [f"### `{found.name}`\n", f"{machine}\n", table(found), growth(found)]
@@ -111,7 +111,7 @@ def main() -> None:
     """Write page and plots."""
     sections = []
     for found in results():
-        plot = PLOTS / f"benchmark-{found.name}.svg"
+        plot = PLOTS / f"benchmark-{found.name.replace(' ', '-')}.svg"
         drawn = len(found.sizes()) > 1
         if drawn:
             draw(found, plot)

@@ -108,7 +108,7 @@ def main() -> None:
     found = Comparison("preprocess", "rows", tuple(series), load=before)
     print_table(found)
     if arguments.json:
-        write_json(found, arguments.json)
+        write_json([found], arguments.json)
 
 
 if __name__ == "__main__":

@@ -8,28 +8,27 @@ Each run is a process of its own, and contenders take turns (A B C A B C). The o
 memory already, this project's with both its passes over the file; the ratios are of these times, so reading counts
 against this project alone. On a busy machine CPU seconds say more than the clock. Its work is all that train.py asks
 for: fit, elimination of half of the columns, both summaries, robust errors, and the calibrated interval; statsmodels'
-is the fit and its summary, scikit-learn's the coefficients. The last line has the exponents of the growth of CPU time
-and memory from the smallest to the largest number of rows.
+is the fit and its summary, scikit-learn's the coefficients.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
-import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
+
+from benchmarks.measuring import Comparison, Sample, Series, alternating, load, print_table, write_json
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "steps"))
 
@@ -106,50 +105,28 @@ def run_alone(contender: str, path: Path, rows: int, columns: int) -> None:
     print(json.dumps({"seconds": seconds, "cpu": cpu, "mib": memory, "r_squared": found}))
 
 
-def measured(contender: str, path: Path, rows: int, columns: int) -> dict[str, float]:
-    """Run a contender in a process of its own."""
+def measured(contender: str, path: Path, rows: int, columns: int, agreed: set[float]) -> Sample:
+    """Run a contender in a process of its own; add its R-squared to those on which all have to agree."""
     command = [sys.executable, "-m", __spec__.name, "--run", contender, str(path), str(rows), str(columns)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"{contender} with {rows} rows: exit status {done.returncode}\n{done.stderr}")
     found: dict[str, float] = json.loads(done.stdout)
-    return found
-
-
-def compare(folder: Path, rows: int, columns: int, rounds: int, contenders: Sequence[str]) -> dict[str, Any]:
-    """Measure the contenders in turn; return medians, all times and memory by contender, and print a line for each."""
-    path = folder / f"{rows}.f64"
-    write_rows(path, rows, columns)
-    runs: dict[str, list[dict[str, float]]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name in contenders:
-            runs[name].append(measured(name, path, rows, columns))
-    path.unlink()
-    agreed = {round(run["r_squared"], 9) for several in runs.values() for run in several}
+    agreed.add(round(found["r_squared"], 9))
     if len(agreed) > 1:
         sys.exit(f"The contenders disagree on R-squared: {sorted(agreed)}")
-    own = {unit: statistics.median(run[unit] for run in runs[contenders[0]]) for unit in ("seconds", "cpu")}
-    print(
-        f"\n{rows:,} rows of {columns} columns, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, {rounds} rounds;"
-        " medians:"
-    )
-    found = {}
-    for name, several in runs.items():
-        one = {unit: statistics.median(run[unit] for run in several) for unit in own}
-        memory = max(run["mib"] for run in several)
-        ratios = {unit: one[unit] / own[unit] for unit in own}
-        each = ", ".join(f"{run['seconds']:.2f}" for run in several)
-        print(
-            f"  {name:<14}{one['seconds']:8.2f} s ({ratios['seconds']:4.1f} times) {one['cpu']:8.2f} CPU s"
-            f" ({ratios['cpu']:4.1f} times) {memory:8,.0f} MiB   (each: {each} s)"
-        )
-        found[name] = {"runs": several, "median": one, "mib": memory, "ratio": ratios}
-    return {"rows": rows, "columns": columns, "contenders": found}
+    return Sample(found["seconds"], found["cpu"], found["mib"])
 
 
-def exponent(small: float, large: float, factor: float) -> float:
-    """Return b where large / small = factor ** b."""
-    return math.log(large / small) / math.log(factor)
+def compare(folder: Path, rows: int, columns: int, rounds: int, contenders: Sequence[str]) -> list[Series]:
+    """Measure the contenders in turn."""
+    path = folder / f"{rows}.f64"
+    write_rows(path, rows, columns)
+    agreed: set[float] = set()
+    ways = {name: partial(measured, name, path, rows, columns, agreed) for name in contenders}
+    found = alternating(ways, rounds, rows)
+    path.unlink()
+    return found
 
 
 def main() -> None:
@@ -161,27 +138,23 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--alone", type=int, nargs="*", default=[], help="rows that this project is measured on alone")
-    parser.add_argument("--json", type=Path, help="where the figures go, too")
+    parser.add_argument("--json", type=Path, help="file that gets all samples")
     parser.add_argument("--run", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.run:
         contender, path, rows, columns = options.run
         run_alone(contender, Path(path), int(rows), int(columns))
         return
+    before, series = load(), []
     with tempfile.TemporaryDirectory() as folder:
-        found = [
-            compare(Path(folder), rows, options.columns, options.rounds, CONTENDERS) for rows in sorted(options.rows)
-        ]
-        found += [compare(Path(folder), rows, options.columns, 1, CONTENDERS[:1]) for rows in sorted(options.alone)]
-    first, last = found[0], found[-1]
-    if last["rows"] > first["rows"]:
-        one, other = (entry["contenders"][CONTENDERS[0]] for entry in (first, last))
-        factor = last["rows"] / first["rows"]
-        time_grown = exponent(one["median"]["cpu"], other["median"]["cpu"], factor)
-        print(f"this project's CPU time grows with rows to the power of {time_grown:.2f}, its memory", end=" ")
-        print(f"to that of {exponent(one['mib'], other['mib'], factor):.2f}")
+        for rows in sorted(options.rows):
+            series += compare(Path(folder), rows, options.columns, options.rounds, CONTENDERS)
+        for rows in sorted(options.alone):
+            series += compare(Path(folder), rows, options.columns, 1, CONTENDERS[:1])
+    found = Comparison("training", "rows", series, load=before)
+    print_table(found)
     if options.json:
-        options.json.write_text(json.dumps(found, indent=2), encoding="utf-8")
+        write_json([found], options.json)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ save.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import statistics
@@ -33,6 +32,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.measuring import Comparison, Sample, Series, load, write_json
 from localmaker.daemon import running_endpoint
 from localmaker.images.environments import derived_environment, image_environment
 from localmaker.images.table import DEFAULT_IMAGE, DEFAULT_RUNTIME, find_image, function_runtime
@@ -223,9 +223,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5, help="turns of each pipeline (default: 5)")
     parser.add_argument("--data", type=Path, help="CSV to upload (default: the generated sample)")
-    parser.add_argument("--json", type=Path, help="gets the seconds of all steps and scripts")
+    parser.add_argument("--json", type=Path, help="file that gets all samples")
     arguments = parser.parse_args()
-    found = {}
+    found, before = {}, load()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         body = (arguments.data or write_sample(root, dataset=load_settings("local").declared)).read_bytes()
@@ -239,7 +239,17 @@ def main() -> None:
                     approve = [sys.executable, "-m", "pipeline", "model", "approve", "1"]
                     subprocess.run(approve, check=True, capture_output=True)
     if arguments.json is not None:
-        arguments.json.write_text(json.dumps(found, indent=2) + "\n")
+        rows = len(body.splitlines()) - 1
+        write_json([_comparison(flow, one, rows, before) for flow, one in found.items()], arguments.json)
+
+
+def _comparison(flow: str, found: dict[str, list[Any]], rows: int, before: float) -> Comparison:
+    seconds = {
+        "bare scripts": [sum(one.values()) for one in found["bare"]],
+        "PutObject to prediction CSV": found["upload"],
+    }
+    series = [Series(way, rows, tuple(map(Sample, values))) for way, values in seconds.items()]
+    return Comparison(f"upload to predictions, {flow}", "rows", series, load=before)
 
 
 def _print(flow: str, found: dict[str, list[Any]]) -> None:
