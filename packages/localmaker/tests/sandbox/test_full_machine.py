@@ -1,6 +1,7 @@
 """A job on a machine that runs out of memory or disk, and one whose processes the kernel kills."""
 
 import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -103,6 +104,19 @@ def test_files_in_memory_count_once_where_they_are_mapped(run):
     )
     output, code, exceeded = end_of(run(*python(program), memory_bytes=256 * _MIB, groups=False))
     assert (code, exceeded) == (0, None), output
+
+
+def test_what_is_no_job_counts_as_none(run):
+    # Such as the endpoints that a test run has started.
+    program = f'{sys.executable} -c "{HOLD.format(mib=300)}input()"; true'
+    other = subprocess.Popen(["bash", "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert other.stdout.readline() == b"ready\n"
+        own = HOLD.format(mib=100) + "time.sleep(3600)"
+        small = run(*python(own), memory_reserve_bytes=psutil.virtual_memory().total)
+        assert end_of(small)[2] == "machine_memory"
+    finally:
+        other.communicate()
 
 
 @pytest.mark.parametrize("score", ["1000", "0"])

@@ -64,7 +64,9 @@ def is_largest_job(proc: int) -> bool:
         proc: descriptor of the machine's ``/proc``.
     """
     own = os.getpid()
-    sizes = {guard: _job_bytes(proc, guard) for guard in children(os.getppid(), proc)}
+    # The endpoint has children that are no jobs.
+    guards = [pid for pid in children(os.getppid(), proc) if _command(proc, pid) == _command(proc, own)]
+    sizes = {guard: _job_bytes(proc, guard) for guard in guards}
     return max(sizes, key=lambda guard: (sizes[guard], guard), default=own) == own
 
 
@@ -164,6 +166,13 @@ class MemoryFileSystems:
                 self._found[device] = descriptor
             else:
                 os.close(descriptor)  # hidden by another mount, or an overlay that stores its changes on the disk
+
+
+def _command(proc: int, pid: int) -> bytes:
+    try:
+        return read_file(f"{pid}/cmdline", proc)
+    except OSError:
+        return b""  # it has ended
 
 
 def _job_bytes(proc: int, guard: int) -> int:
